@@ -1,0 +1,6 @@
+"""`python -m rotools`: the same program as the `rotools` script."""
+
+from rotools.cli import main
+
+if __name__ == "__main__":
+    main()

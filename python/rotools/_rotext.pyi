@@ -1,0 +1,80 @@
+from os import PathLike
+from typing import Any, final
+
+__all__ = [
+    "Progress",
+    "RotoolsError",
+    "__version__",
+    "block",
+    "diff_files",
+    "encode",
+    "normalize",
+    "normalize_text",
+    "pack",
+    "train",
+    "verify",
+]
+
+__version__: str
+
+class RotoolsError(Exception):
+    hint: str | None
+    exit_code: int
+
+@final
+class Progress:
+    def __new__(cls) -> Progress: ...
+    def cancel(self) -> None: ...
+    def snapshot(self) -> tuple[str, int, int, int, int, int]: ...
+
+def normalize_text(text: str, *, protect_turkish: bool = True) -> str: ...
+def diff_files(inputs: list[str], limit: int, *, text_field: str) -> list[tuple[str, str, int, str, str]]: ...
+def normalize(
+    inputs: list[str],
+    out: str | PathLike[str],
+    *,
+    text_field: str,
+    id_field: str | None,
+    strict: bool,
+    threads: int,
+    progress: Progress,
+) -> dict[str, Any]: ...
+def train(
+    inputs: list[str],
+    out: str | PathLike[str],
+    *,
+    vocab_size: int,
+    text_field: str,
+    normalize: bool,
+    strict: bool,
+    threads: int,
+    progress: Progress,
+) -> tuple[dict[str, Any], int]: ...
+def encode(
+    inputs: list[str],
+    tokenizer: str | PathLike[str],
+    out: str | PathLike[str],
+    *,
+    text_field: str,
+    strict: bool,
+    threads: int,
+    progress: Progress,
+) -> tuple[dict[str, Any], int]: ...
+def pack(
+    phases: list[tuple[str, list[str], int]],
+    out: str | PathLike[str],
+    *,
+    tokenizer: str | PathLike[str] | None,
+    vocab_size: int,
+    valid_share: float,
+    text_field: str,
+    id_field: str | None,
+    normalize: bool,
+    dedup: bool,
+    strict: bool,
+    force: bool,
+    threads: int,
+    progress: Progress,
+) -> dict[str, Any]: ...
+def verify(directory: str | PathLike[str], progress: Progress) -> dict[str, Any]: ...
+def block(directory: str | PathLike[str], phase: str, split: str, number: int) -> str: ...

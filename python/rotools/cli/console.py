@@ -1,0 +1,100 @@
+"""What every verb shares: progress bars, results, errors and exit codes.
+
+Data go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped.
+"""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from rotools._rotext import Progress
+
+T = TypeVar("T")
+
+
+def print_json(value: Any) -> None:
+    """Prints `value` as JSON on stdout."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def say(message: str, *, quiet: bool = False) -> None:
+    """Prints a line for people on stderr."""
+    if not quiet:
+        print(message, file=sys.stderr)
+
+
+def fail(what: str, hint: str | None = None) -> None:
+    """Prints an error and the next step on stderr."""
+    print(f"error: {what}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+
+
+def watch(work: Callable[[Progress], T], *, quiet: bool = False) -> T:
+    """Runs `work` with progress bars on a terminal; Ctrl-C stops it at once.
+
+    The core runs without the interpreter lock in a thread of its own, this one polls its counters.
+
+    Raises:
+        KeyboardInterrupt: the user stopped the run, and it has ended.
+        RotoolsError: as `work` raised it.
+    """
+    progress = Progress()
+    outcome: list[T] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work(progress))
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name="core")
+    thread.start()
+    try:
+        if quiet or not sys.stderr.isatty():
+            thread.join()
+        else:
+            _draw(thread, progress)
+    except KeyboardInterrupt:
+        progress.cancel()
+        thread.join()
+        raise
+    if failure:
+        raise failure[0]
+    return outcome[0]
+
+
+def _draw(thread: threading.Thread, progress: Progress) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description:<18}"),
+        BarColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        step, task, began = 0, None, time.monotonic()
+        while thread.is_alive():
+            name, steps, total, done, size, documents = progress.snapshot()
+            if steps != step:
+                if task is not None:
+                    bars.update(task, total=1, completed=1)
+                step, began = steps, time.monotonic()
+                task = bars.add_task(name, total=total or None, rate="")
+            if task is not None:
+                seconds = max(time.monotonic() - began, 1e-3)
+                rate = (
+                    f"{size / 1e6 / seconds:7.1f} MB/s {documents / seconds:9.0f} documents/s" if size else ""
+                )
+                bars.update(task, completed=done, rate=rate)
+            thread.join(0.1)
+        if task is not None:
+            bars.update(task, total=1, completed=1)

@@ -1,0 +1,23 @@
+"""The `rotrain` program. Each verb imports what it needs when it runs: --help loads no torch."""
+
+from __future__ import annotations
+
+import typer
+
+from rotrain.cli import archs, doctor, export, fit, generate, plan
+
+app = typer.Typer(
+    name="rotrain",
+    help="Train, run and export small Romanian language models from a pack directory.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for verb in (archs, plan, fit, generate, export, doctor):
+    app.command(name=verb.__name__.rsplit(".", 1)[-1])(verb.run)
+
+
+def main() -> None:
+    """Run the program on the words of the command line."""
+    app()

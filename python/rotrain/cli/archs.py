@@ -1,0 +1,67 @@
+"""`rotrain archs`: the architectures and their exact sizes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rotrain.cli.console import app_errors, print_json
+
+
+def run(
+    vocab_size: Annotated[int, typer.Option(help="Entries of the vocabulary.")] = 40_000,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """List the architectures: parameters, operations a token, cache bytes.
+
+    \b
+    Example:
+      rotrain archs
+      rotrain archs --json
+    """
+    with app_errors():
+        from rotrain.config import DEFAULTS
+        from rotrain.errors import UsageError
+        from rotrain.models import count
+        from rotrain.models.presets import ARCHS, model_config
+
+        if not 2 <= vocab_size <= 65_536:
+            raise UsageError(f"a vocabulary has 2 to 65,536 entries, not {vocab_size}")
+        rows = []
+        for arch in ARCHS.values():
+            for size in DEFAULTS:
+                shape = model_config(arch.name, size, vocab_size=vocab_size)  # type: ignore[arg-type]
+                rows.append(
+                    {
+                        "arch": arch.name,
+                        "size": size,
+                        "parameters": count.param_count(shape),
+                        "layers": shape.layers,
+                        "hidden": shape.hidden,
+                        "heads": shape.heads,
+                        "kv_heads": shape.kv_heads,
+                        "ffn": shape.ffn,
+                        "context": shape.context,
+                        "vocab_size": vocab_size,
+                        "flops_per_token": count.flops_per_token(shape),
+                        "cache_bytes": count.cache_bytes(shape),
+                        "summary": arch.summary,
+                    }
+                )
+        if json:
+            print_json(rows)
+            return
+        print(
+            f"{'arch':<11}{'size':<6}{'parameters':>12}{'layers':>8}{'width':>7}{'heads':>7}{'context':>9}{'GFLOP/token':>13}{'cache':>11}"
+        )
+        for row in rows:
+            heads = f"{row['heads']}/{row['kv_heads']}"
+            print(
+                f"{row['arch']:<11}{row['size']:<6}{row['parameters']:>12,}{row['layers']:>8}{row['hidden']:>7}{heads:>7}"
+                f"{row['context']:>9,}{row['flops_per_token'] / 1e9:>13.3f}{row['cache_bytes'] / 2**20:>7.1f} MiB"
+            )
+        print(
+            f"\nvocabulary {vocab_size:,}, tied. heads: queries/keys. GFLOP/token: training, at the context.\n"
+            "cache: one sequence of the context in 16-bit values."
+        )

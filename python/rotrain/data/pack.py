@@ -1,0 +1,211 @@
+"""A pack directory, opened and checked.
+
+The manifest is the contract (docs/pack-format.md). Opening checks what costs nothing a token:
+version, type, sizes of the shards, hash of the tokenizer. The hashes of the tokens themselves
+are `rotools verify`'s work; a token outside the vocabulary is caught when it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from bisect import bisect_right
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotrain.errors import RotrainError
+from rotrain.files import sha256_file
+
+FORMAT, VERSION, DTYPE = "rotools-pack", 1, "<u2"
+
+
+class TokenStream:
+    """The shards of one phase and split as one run of tokens, mapped and never copied whole."""
+
+    def __init__(
+        self, name: str, shards: list[tuple[Path, int]], documents: int, text_bytes: int, vocab: int
+    ) -> None:
+        self.name, self.documents, self.bytes, self.vocab_size = name, documents, text_bytes, vocab
+        self.paths = [path for path, _ in shards]
+        self._maps: list[NDArray[np.uint16] | None] = [None] * len(shards)
+        self._starts = [0]
+        for _, tokens in shards:
+            self._starts.append(self._starts[-1] + tokens)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens in all shards."""
+        return self._starts[-1]
+
+    def read(self, start: int, out: NDArray[np.int64]) -> None:
+        """Fill `out` with the tokens from `start` on, across shards.
+
+        Raises `RotrainError` with shard and byte when a token is not in the vocabulary.
+        """
+        done = 0
+        while done < len(out):
+            shard = bisect_right(self._starts, start + done) - 1
+            offset = start + done - self._starts[shard]
+            part = self._shard(shard)[offset : offset + len(out) - done]
+            out[done : done + len(part)] = part
+            if part.max() >= self.vocab_size:
+                at = offset + int(np.argmax(part >= self.vocab_size))
+                raise RotrainError(
+                    f"byte {2 * at}: token {int(out[done + at - offset])} is outside the vocabulary "
+                    f"of {self.vocab_size}",
+                    place=self.paths[shard],
+                    hint="the shard is damaged: run `rotools verify` on the pack",
+                )
+            done += len(part)
+
+    def _shard(self, index: int) -> NDArray[np.uint16]:
+        mapped = self._maps[index]
+        if mapped is None:
+            mapped = np.memmap(self.paths[index], dtype=DTYPE, mode="r")
+            self._maps[index] = mapped
+        return mapped
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of the curriculum: how often its training stream is read, and its two streams."""
+
+    name: str
+    epochs: float
+    train: TokenStream
+    valid: TokenStream
+
+
+@dataclass(frozen=True)
+class Pack:
+    """An open pack. `digest` is the SHA-256 of the manifest: the identity of the data."""
+
+    path: Path
+    block_tokens: int
+    vocab_size: int
+    eos_id: int
+    phases: list[Phase]
+    digest: str
+
+    @property
+    def tokenizer_file(self) -> Path:
+        """The tokenizer the pack was made with."""
+        return self.path / "tokenizer.json"
+
+
+def open_pack(path: Path) -> Pack:
+    """Open and check a pack directory; every failure is a `RotrainError` with place and hint."""
+    manifest_file = path / "manifest.json"
+    make = "make one with `rotools pack corpus.jsonl`, or give another with --data"
+    if not path.exists():
+        raise RotrainError("there is no pack here", place=path, hint=make)
+    if not path.is_dir():
+        raise RotrainError("a pack is a directory, and this is a file", place=path, hint=make)
+    try:
+        raw = manifest_file.read_bytes()
+    except FileNotFoundError:
+        raise RotrainError(
+            "this directory has no manifest.json, so it is no pack", place=path, hint=make
+        ) from None
+    except OSError as error:
+        raise RotrainError(f"cannot read the manifest: {error.strerror}", place=manifest_file) from None
+    try:
+        manifest = json.loads(raw)
+        _check_header(manifest, manifest_file)
+        phases = [_phase(path, entry, manifest) for entry in manifest["phases"]]
+        pack = Pack(
+            path=path,
+            block_tokens=int(manifest["block_tokens"]),
+            vocab_size=int(manifest["vocab_size"]),
+            eos_id=int(manifest["eos_id"]),
+            phases=phases,
+            digest=hashlib.sha256(raw).hexdigest(),
+        )
+        _check_tokenizer(path / manifest["tokenizer"]["file"], manifest["tokenizer"]["sha256"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        what = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise RotrainError(
+            f"the manifest is damaged: {what}", place=manifest_file, hint="pack the corpus again"
+        ) from None
+    if not phases:
+        raise RotrainError("the manifest names no phases", place=manifest_file, hint="pack the corpus again")
+    return pack
+
+
+def _check_header(manifest: dict[str, Any], place: Path) -> None:
+    if manifest["format"] != FORMAT:
+        raise RotrainError(f"this is {manifest['format']!r}, not {FORMAT!r}", place=place)
+    if manifest["version"] != VERSION:
+        raise RotrainError(
+            f"the pack has format version {manifest['version']}, and this program reads {VERSION}",
+            place=place,
+            hint="pack the corpus again, or update rotrain",
+        )
+    if manifest["dtype"] != DTYPE:
+        raise RotrainError(f"tokens are {manifest['dtype']!r}, and this program reads {DTYPE!r}", place=place)
+    if manifest["stride"] != manifest["block_tokens"]:
+        raise RotrainError(
+            f"stride {manifest['stride']} is not block_tokens {manifest['block_tokens']}", place=place
+        )
+    if not 1 < manifest["vocab_size"] <= 65_536:
+        raise RotrainError(f"a vocabulary of {manifest['vocab_size']} does not fit 16 bits", place=place)
+
+
+def _phase(path: Path, entry: dict[str, Any], manifest: dict[str, Any]) -> Phase:
+    name, vocab = str(entry["name"]), int(manifest["vocab_size"])
+    epochs = float(entry["epochs"])
+    if not epochs > 0:
+        raise ValueError(f"phase {name!r} has {epochs:g} epochs")
+    return Phase(
+        name,
+        epochs,
+        _stream(path, f"{name} train", entry["train"], vocab),
+        _stream(path, f"{name} valid", entry["valid"], vocab),
+    )
+
+
+def _stream(path: Path, name: str, entry: dict[str, Any], vocab: int) -> TokenStream:
+    shards = []
+    for shard in entry["shards"]:
+        file, tokens = path / shard["file"], int(shard["tokens"])
+        try:
+            size = file.stat().st_size
+        except OSError as error:
+            raise RotrainError(
+                f"a shard of the pack cannot be read: {error.strerror}",
+                place=file,
+                hint="pack the corpus again",
+            ) from None
+        if size != 2 * tokens:
+            raise RotrainError(
+                f"the shard has {size:,} bytes where the manifest says {2 * tokens:,}",
+                place=file,
+                hint="the file is cut off or foreign: copy it again, or pack the corpus again",
+            )
+        if tokens:
+            shards.append((file, tokens))
+    stream = TokenStream(name, shards, int(entry["documents"]), int(entry["bytes"]), vocab)
+    if stream.tokens != int(entry["tokens"]):
+        raise ValueError(f"{name}: shards hold {stream.tokens} tokens, the sum says {entry['tokens']}")
+    return stream
+
+
+def _check_tokenizer(file: Path, sha256: str) -> None:
+    try:
+        found = sha256_file(file)
+    except OSError as error:
+        raise RotrainError(
+            f"the tokenizer of the pack cannot be read: {error.strerror}",
+            place=file,
+            hint="pack the corpus again",
+        ) from None
+    if found != sha256:
+        raise RotrainError(
+            "this is not the tokenizer the pack was made with (its hash differs)",
+            place=file,
+            hint="put the original tokenizer.json back, or pack the corpus again",
+        )

@@ -1,0 +1,1 @@
+"""Training: plan, step, evaluate, save, resume. Nothing here knows an architecture by name."""

@@ -1,0 +1,73 @@
+"""Evaluation in the loop: bits per byte and perplexity on the held-out text of every phase.
+
+    bits per byte = sum of -log2 p(token) / bytes of UTF-8 text those tokens stand for
+
+The tokens are the stream's own, cut into windows of the context, the last one shorter; the
+bytes are those of the tokens whose loss is counted (`Tokenizer.byte_lengths`), so the figure is
+exact for any part of the stream. The end-of-document token counts with its loss and no bytes.
+A window sees nothing before itself, so the figure is a little above what a sliding evaluation
+of the same model gives.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rotrain.data.pack import TokenStream
+from rotrain.models.decoder import Decoder
+from rotrain.train.runtime import Machine
+
+
+@torch.inference_mode()
+def evaluate_stream(
+    model: Decoder,
+    stream: TokenStream,
+    byte_lengths: NDArray[np.int64],
+    machine: Machine,
+    *,
+    context: int,
+    batch: int,
+    max_tokens: int,
+) -> dict[str, float | int] | None:
+    """bpb, ppl, loss (nats a token), tokens and bytes of the first `max_tokens` labels.
+
+    None when the stream has no label to predict.
+    """
+    labels_total = min(stream.tokens - 1, max_tokens)
+    if labels_total < 1:
+        return None
+    buffer = np.empty(labels_total + 1, dtype=np.int64)
+    stream.read(0, buffer)
+    text_bytes = int(byte_lengths[buffer[1:]].sum())
+    tokens = torch.from_numpy(buffer)
+    whole = labels_total // context
+    nats = 0.0
+    for start in range(0, whole, batch):
+        count = min(batch, whole - start)
+        begin, end = start * context, (start + count) * context
+        nats += _loss(
+            model,
+            tokens[begin:end].view(count, context),
+            tokens[begin + 1 : end + 1].view(count, context),
+            machine,
+        )
+    if labels_total % context:
+        tail = whole * context
+        nats += _loss(model, tokens[None, tail:-1], tokens[None, tail + 1 :], machine)
+    return {
+        "bpb": nats / (math.log(2) * text_bytes) if text_bytes else math.nan,
+        "ppl": math.exp(min(nats / labels_total, 700.0)),
+        "loss": nats / labels_total,
+        "tokens": labels_total,
+        "bytes": text_bytes,
+    }
+
+
+def _loss(model: Decoder, inputs: torch.Tensor, labels: torch.Tensor, machine: Machine) -> float:
+    with machine.autocast():
+        loss = model.loss(inputs.to(machine.device), labels.to(machine.device))
+    return float(loss)

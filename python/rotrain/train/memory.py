@@ -1,0 +1,46 @@
+"""What a training run holds in memory, counted without training it.
+
+The model runs once on PyTorch's `meta` device, which has shapes and no memory, and every tensor
+that autograd keeps for the backward pass is counted once.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from rotrain.config import ModelConfig
+from rotrain.models import count, kernels
+from rotrain.models.decoder import Decoder
+from rotrain.models.loss import CHUNK_TOKENS
+
+
+def training_bytes(config: ModelConfig, sequences: int) -> dict[str, int]:
+    """Bytes of states (fp32 weights and gradients, AdamW's two moments), of activations of
+    `sequences` in fp32 (bf16 autocast needs about two thirds of them), and of the logits in
+    work at once (scores and their gradient)."""
+    tokens = sequences * config.context
+    rows = min(tokens, CHUNK_TOKENS) if config.vocab_size >= kernels.CHUNKED_LOSS_VOCAB else tokens
+    return {
+        "states": 16 * count.param_count(config),
+        "activations": _saved_bytes(config, sequences),
+        "logits": 3 * 4 * rows * config.vocab_size,
+    }
+
+
+def _saved_bytes(config: ModelConfig, sequences: int) -> int:
+    with torch.device("meta"):
+        model = Decoder(config)
+        inputs = torch.zeros(sequences, config.context, dtype=torch.long)
+    held: dict[int, tuple[int, object]] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        # Views of one tensor share a storage; holding it keeps its identity from being reused.
+        held.setdefault(storage._cdata, (storage.nbytes(), storage))
+        return tensor
+
+    owned = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model(inputs)
+    return sum(size for key, (size, _) in held.items() if key not in owned)

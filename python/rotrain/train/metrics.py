@@ -1,0 +1,59 @@
+"""metrics.jsonl: one JSON object a log line, and what remains of it when a run resumes.
+
+A training line has step, tokens, phase, epoch, loss, lr, grad_norm, flops, seconds,
+tokens_per_s and mfu; an evaluation line has step, tokens, eval and seconds. The fields of
+`TIME_FIELDS` depend on the clock; all others are the same whenever the same run is done again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from rotrain.files import write_atomic
+
+TIME_FIELDS = ("seconds", "tokens_per_s", "mfu")
+
+
+class MetricsLog:
+    """An open metrics file. A line is with the system when `write` returns, on the disk after `sync`."""
+
+    def __init__(self, path: Path, *, upto: int) -> None:
+        """Open for a run that stands at step `upto`: lines of later steps, and a half line, go."""
+        kept = _lines_upto(path, upto)
+        write_atomic(path, b"".join(kept))
+        self._file = open(path, "ab", buffering=0)
+        self.seconds = json.loads(kept[-1])["seconds"] if kept else 0.0
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Append one line."""
+        self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+
+    def sync(self) -> None:
+        """Force the lines to the disk."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """All lines of a metrics file."""
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def _lines_upto(path: Path, step: int) -> list[bytes]:
+    if not path.exists():
+        return []
+    kept = []
+    for line in path.read_bytes().splitlines(keepends=True):
+        try:
+            if not line.endswith(b"\n") or json.loads(line)["step"] > step:
+                break
+        except (ValueError, KeyError, TypeError):
+            break
+        kept.append(line)
+    return kept

@@ -1,0 +1,166 @@
+"""A run directory: what the run is, whether it may go on, and its files.
+
+config.json      the resolved configuration, the model's shape, the data's identity, the machine
+tokenizer.json   a copy: a run directory is all that `generate` and `export` need
+metrics.jsonl    see metrics.py
+checkpoints/     see checkpoint.py
+samples.jsonl    texts the finished model wrote
+summary.json     the result; it is written last, so a run that has it is finished
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rotrain.config import FitConfig, flatten
+from rotrain.data.pack import Pack
+from rotrain.errors import RotrainError
+from rotrain.files import sha256_file, write_atomic, write_json
+
+FORMAT, VERSION = "rotrain-run", 1
+
+# Keys that may change between the parts of a run: they move files or describe, and change
+# neither weights nor metrics (the clock's fields aside).
+FREE_KEYS = {"data", "out", "checkpoint.every", "checkpoint.keep", "runtime.peak_tflops"}
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """The files of a run by name."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """What the run is."""
+        return self.path / "config.json"
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer of its pack."""
+        return self.path / "tokenizer.json"
+
+    @property
+    def metrics(self) -> Path:
+        """Its log lines."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of its checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        """What the finished model wrote."""
+        return self.path / "samples.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        """The result of a finished run."""
+        return self.path / "summary.json"
+
+    def record(self) -> dict[str, Any] | None:
+        """The content of config.json, or None where no run has begun."""
+        try:
+            record: dict[str, Any] = json.loads(self.config.read_bytes())
+            if record["format"] != FORMAT or record["version"] != VERSION:
+                raise ValueError(f"format {record['format']} {record['version']}")
+            return record
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RotrainError(
+                f"this is no configuration of a run: {error}", place=self.config, hint="take another --out"
+            ) from None
+
+    def finished(self) -> dict[str, Any] | None:
+        """The summary of a finished run, or None."""
+        try:
+            summary: dict[str, Any] = json.loads(self.summary.read_bytes())
+            return summary
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise RotrainError(f"cannot read the summary: {error}", place=self.summary) from None
+
+    def begin(self, config: FitConfig, model: dict[str, Any], pack: Pack, machine: dict[str, Any]) -> None:
+        """Record a new run. config.json comes last: with it, the run has begun."""
+        foreign = [item.name for item in self.path.iterdir() if item.name not in _MAY_PRECEDE]
+        if foreign:
+            raise RotrainError(
+                f"the directory is not empty and holds no run (there is {sorted(foreign)[0]})",
+                place=self.path,
+                hint="take another --out",
+            )
+        write_atomic(self.tokenizer, pack.tokenizer_file.read_bytes())
+        write_json(
+            self.config,
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "config": config.model_dump(mode="json"),
+                "model": model,
+                "data": {
+                    "manifest_sha256": pack.digest,
+                    "tokenizer_sha256": sha256_file(self.tokenizer),
+                    "eos_id": pack.eos_id,
+                },
+                "machine": machine,
+            },
+        )
+
+    def check_same(self, record: dict[str, Any], config: FitConfig, pack: Pack) -> None:
+        """Refuse to go on with another configuration or other data, naming what differs."""
+        there, here = flatten(record["config"]), flatten(config.model_dump(mode="json"))
+        differing = [
+            f"{key} is {there.get(key)!r} there and {here.get(key)!r} here"
+            for key in sorted({*there, *here} - FREE_KEYS)
+            if there.get(key) != here.get(key)
+        ]
+        if differing:
+            raise RotrainError(
+                f"this run was begun with another configuration: {'; '.join(differing)}",
+                place=self.path,
+                hint="give the same words to go on, or another --out for a new run",
+            )
+        if record["data"]["manifest_sha256"] != pack.digest:
+            raise RotrainError(
+                f"this run was begun with another pack than {pack.path} (the manifests differ)",
+                place=self.path,
+                hint="give the same --data to go on, or another --out for a new run",
+            )
+
+
+_MAY_PRECEDE = {".lock", ".tokenizer.json.tmp", "tokenizer.json", ".config.json.tmp"}
+
+
+@contextmanager
+def locked(run: RunDir) -> Iterator[None]:
+    """Make the directory and hold it: two processes must not write one run.
+
+    The lock is the system's and goes with the process, however that ends.
+    """
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        lock = open(run.path / ".lock", "ab")
+    except OSError as error:
+        raise RotrainError(
+            f"cannot write the run directory: {error.strerror}", place=run.path, hint="take another --out"
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RotrainError(
+                "another process is training in this directory",
+                place=run.path,
+                hint="wait for it, or take another --out",
+            ) from None
+        yield

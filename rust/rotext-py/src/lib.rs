@@ -1,0 +1,27 @@
+//! Binding of `rotext`: take the arguments, let go of the interpreter, call the core, map the error.
+
+mod errors;
+mod files;
+mod normalize;
+mod pack;
+mod progress;
+mod tokenizer;
+
+use pyo3::prelude::*;
+
+/// The compiled core of `rotools`.
+#[pymodule]
+fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("RotoolsError", module.py().get_type::<errors::RotoolsError>())?;
+    module.add_class::<progress::Progress>()?;
+    module.add_function(wrap_pyfunction!(normalize::normalize_text, module)?)?;
+    module.add_function(wrap_pyfunction!(normalize::diff_files, module)?)?;
+    module.add_function(wrap_pyfunction!(normalize::normalize, module)?)?;
+    module.add_function(wrap_pyfunction!(tokenizer::train, module)?)?;
+    module.add_function(wrap_pyfunction!(tokenizer::encode, module)?)?;
+    module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
+    module.add_function(wrap_pyfunction!(pack::verify, module)?)?;
+    module.add_function(wrap_pyfunction!(pack::block, module)?)?;
+    Ok(())
+}

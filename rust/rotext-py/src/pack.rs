@@ -1,0 +1,70 @@
+//! `rotools pack`, `verify` and the blocks of `inspect`.
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use rotext::pack as core;
+use rotext::pipeline::pack::{Options, PhaseInput};
+
+use crate::errors::raise;
+use crate::{files, progress::Progress};
+
+/// Packs phases of (name, inputs, epochs); returns the report.
+#[pyfunction]
+#[pyo3(signature = (phases, out, *, tokenizer, vocab_size, valid_share, text_field, id_field, normalize, dedup,
+                    strict, force, threads, progress))]
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn pack<'py>(
+    py: Python<'py>,
+    phases: Vec<(String, Vec<String>, u32)>,
+    out: PathBuf,
+    tokenizer: Option<PathBuf>,
+    vocab_size: u32,
+    valid_share: f64,
+    text_field: String,
+    id_field: Option<String>,
+    normalize: bool,
+    dedup: bool,
+    strict: bool,
+    force: bool,
+    threads: usize,
+    progress: &Progress,
+) -> PyResult<Bound<'py, PyAny>> {
+    let phases = phases
+        .into_iter()
+        .map(|(name, inputs, epochs)| Ok(PhaseInput { name, sources: files::sources(&inputs)?, epochs }))
+        .collect::<PyResult<Vec<_>>>()?;
+    let feed = files::feed(text_field, id_field, strict, normalize, dedup, threads);
+    let options = Options { phases, feed, tokenizer, vocab_size, valid_share, out, force };
+    let report = py.detach(|| rotext::pipeline::pack::pack(&options, &progress.inner));
+    files::python(py, &report.map_err(|e| raise(&e))?)
+}
+
+/// Checks every byte of a pack.
+#[pyfunction]
+pub(crate) fn verify<'py>(
+    py: Python<'py>,
+    directory: PathBuf,
+    progress: &Progress,
+) -> PyResult<Bound<'py, PyAny>> {
+    let verified = py.detach(|| core::verify(&directory, &progress.inner)).map_err(|e| raise(&e))?;
+    files::python(py, &verified)
+}
+
+/// The text of block `number` of a phase's training or validation stream.
+#[pyfunction]
+pub(crate) fn block(
+    py: Python<'_>,
+    directory: PathBuf,
+    phase: &str,
+    split: &str,
+    number: u64,
+) -> PyResult<String> {
+    let read = || {
+        let ids = core::read_block(&directory, phase, split, number)?;
+        let tokenizer = rotext::bpe::Tokenizer::from_file(directory.join("tokenizer.json"))?;
+        let ids: Vec<u32> = ids.into_iter().map(u32::from).collect();
+        Ok(String::from_utf8_lossy(&tokenizer.decode(&ids)).into_owned())
+    };
+    py.detach(read).map_err(|e| raise(&e))
+}

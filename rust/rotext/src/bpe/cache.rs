@@ -1,0 +1,155 @@
+//! Words already encoded. Text repeats itself: a cache of a few hundred thousand words answers for more than
+//! 98 of 100, so the merging of a word hardly counts.
+//!
+//! A word of up to 15 bytes is its own key, one 128-bit number (see [`Lane::word`](super::lane::Lane::word)),
+//! compared at once; up to three ids lie beside it in the same half of a cache line. Longer words (one in a
+//! hundred) go to an ordinary map. Both are bounded: a full table is emptied and fills again with the words of
+//! the text at hand, which costs less than telling old words from new ones at every look-up.
+
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+/// Ids that fit into a slot; more are kept in `many`.
+pub(super) const INLINE: usize = 3;
+/// Slots at first and at most: 0.5 MiB and 32 MiB.
+const MIN_SLOTS: usize = 1 << 14;
+const MAX_SLOTS: usize = 1 << 20;
+/// Long words kept, and the longest that is (`tokenizers` has the same limit of 256 bytes).
+const MAX_LONG: usize = 1 << 16;
+const LONGEST: usize = 256;
+
+/// One word of up to 15 bytes.
+#[derive(Clone, Copy)]
+#[repr(C, align(32))]
+pub(super) struct Slot {
+    /// The word; 0 when the slot is empty.
+    word: u128,
+    /// The ids, or where they begin in `many`.
+    ids: [u32; INLINE],
+    /// How many ids.
+    len: u32,
+}
+
+const EMPTY: Slot = Slot { word: 0, ids: [0; INLINE], len: 0 };
+
+/// What is known of a word.
+#[derive(Clone, Copy)]
+pub(super) enum Known<'c> {
+    /// One to three ids, the first `len` of the array.
+    Few([u32; INLINE], usize),
+    /// Four ids or more.
+    Many(&'c [u32]),
+    /// Not seen, or forgotten.
+    Unknown,
+}
+
+/// Words already encoded, for one thread.
+pub(super) struct Cache {
+    slots: Vec<Slot>,
+    used: usize,
+    many: Vec<u32>,
+    long: HashMap<Box<[u8]>, (u32, u32), FxBuildHasher>,
+    long_ids: Vec<u32>,
+}
+
+#[inline(always)]
+pub(super) fn hash(word: u128) -> u64 {
+    // The folded product of the two halves (as in wyhash): every bit of the word reaches the top bits.
+    let low = word as u64 ^ 0xA076_1D64_78BD_642F;
+    let high = (word >> 64) as u64 ^ 0xE703_7ED1_A0B4_28DB;
+    let product = u128::from(low) * u128::from(high);
+    product as u64 ^ (product >> 64) as u64
+}
+
+impl Cache {
+    pub(super) fn new() -> Self {
+        Self {
+            slots: vec![EMPTY; MIN_SLOTS],
+            used: 0,
+            many: Vec::new(),
+            long: HashMap::with_hasher(FxBuildHasher),
+            long_ids: Vec::new(),
+        }
+    }
+
+    /// The slot of `word`, or the empty one where it would go.
+    #[inline(always)]
+    fn find(&self, word: u128) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut at = hash(word) as usize & mask;
+        loop {
+            // SAFETY: `at` is masked by the length, a power of two.
+            let there = unsafe { self.slots.get_unchecked(at) }.word;
+            if there == word || there == 0 {
+                return at;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn get(&self, word: u128) -> Known<'_> {
+        // SAFETY: `find` returns an index below the length.
+        let slot = unsafe { self.slots.get_unchecked(self.find(word)) };
+        let len = slot.len as usize;
+        if len == 0 {
+            Known::Unknown
+        } else if len <= INLINE {
+            Known::Few(slot.ids, len)
+        } else {
+            let start = slot.ids[0] as usize;
+            Known::Many(&self.many[start..start + len])
+        }
+    }
+
+    /// Remembers a short word that [`Cache::get`] did not know.
+    pub(super) fn put(&mut self, word: u128, ids: &[u32]) {
+        if self.used * 3 >= self.slots.len() * 2 {
+            self.grow();
+        }
+        let mut slot = Slot { word, ids: [0; INLINE], len: ids.len() as u32 };
+        if ids.len() <= INLINE {
+            slot.ids[..ids.len()].copy_from_slice(ids);
+        } else {
+            slot.ids[0] = self.many.len() as u32;
+            self.many.extend_from_slice(ids);
+        }
+        let at = self.find(word);
+        self.slots[at] = slot;
+        self.used += 1;
+    }
+
+    fn grow(&mut self) {
+        if self.slots.len() == MAX_SLOTS {
+            self.slots.fill(EMPTY);
+            self.many.clear();
+            self.used = 0;
+            return;
+        }
+        let larger = vec![EMPTY; self.slots.len() * 4];
+        let old = std::mem::replace(&mut self.slots, larger);
+        for slot in old {
+            if slot.len > 0 {
+                let at = self.find(slot.word);
+                self.slots[at] = slot;
+            }
+        }
+    }
+
+    pub(super) fn get_long(&self, word: &[u8]) -> Option<&[u32]> {
+        let &(start, len) = self.long.get(word)?;
+        Some(&self.long_ids[start as usize..(start + len) as usize])
+    }
+
+    pub(super) fn put_long(&mut self, word: &[u8], ids: &[u32]) {
+        if word.len() > LONGEST {
+            return;
+        }
+        if self.long.len() == MAX_LONG {
+            self.long.clear();
+            self.long_ids.clear();
+        }
+        self.long.insert(word.into(), (self.long_ids.len() as u32, ids.len() as u32));
+        self.long_ids.extend_from_slice(ids);
+    }
+}

@@ -1,0 +1,127 @@
+//! Counting words: one counter a thread, one sum for all, sorted runs on disk when the sum grows too large.
+//!
+//! All counts are u64 and sums do not depend on their order, so neither do the merges that are trained from
+//! them: any number of threads, any number of spills, the same tokenizer.
+
+use std::path::PathBuf;
+
+use super::lane::Lane;
+use super::pattern::Pattern;
+use super::pretokenize::{Gpt2, Llama3, Qwen2, Words, word_end};
+use super::spill::{Run, merge};
+use super::word_table::WordTable;
+use crate::error::{Error, Result};
+
+/// Counts the words of a pattern; one for each thread.
+pub struct WordCounter {
+    pattern: Pattern,
+    table: WordTable,
+}
+
+impl WordCounter {
+    /// A counter at zero.
+    #[must_use]
+    pub fn new(pattern: Pattern) -> Self {
+        Self { pattern, table: WordTable::new() }
+    }
+
+    /// Counts the words of one document.
+    pub fn add(&mut self, text: &str) {
+        match self.pattern {
+            Pattern::Gpt2 => self.add_as::<Gpt2>(text.as_bytes()),
+            Pattern::Llama3 => self.add_as::<Llama3>(text.as_bytes()),
+            Pattern::Qwen2 => self.add_as::<Qwen2>(text.as_bytes()),
+        }
+    }
+
+    fn add_as<W: Words>(&mut self, text: &[u8]) {
+        let mut at = 0;
+        while at < text.len() {
+            let (end, lane) = word_end::<W>(text, at);
+            if end - at < 16 {
+                self.table.add(lane.word(end - at), 1);
+            } else {
+                self.table.add_long(&text[at..end], 1);
+            }
+            at = end;
+        }
+    }
+
+    /// Bytes of memory held: hand the counter to [`Counts::absorb`] when they are many (64 MiB is a good bound).
+    #[must_use]
+    pub fn bytes_used(&self) -> usize {
+        self.table.bytes_used()
+    }
+}
+
+/// The words of a corpus with their counts: in memory up to a cap, then in sorted runs on disk.
+pub struct Counts {
+    pattern: Option<Pattern>,
+    table: WordTable,
+    cap: usize,
+    folder: PathBuf,
+    runs: Vec<Run>,
+}
+
+impl Counts {
+    /// No words yet. When the table passes `memory_cap` bytes it is written to a file in `spill_dir` that has
+    /// no name and vanishes with the process.
+    #[must_use]
+    pub fn new(memory_cap: usize, spill_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            pattern: None,
+            table: WordTable::new(),
+            cap: memory_cap,
+            folder: spill_dir.into(),
+            runs: Vec::new(),
+        }
+    }
+
+    /// Takes the words out of `counter`, which is empty afterwards.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](crate::error::Kind::Usage) when the counter cuts words by another pattern than those
+    /// before; [`Kind::Io`](crate::error::Kind::Io) when a run cannot be written.
+    pub fn absorb(&mut self, counter: &mut WordCounter) -> Result<()> {
+        if *self.pattern.get_or_insert(counter.pattern) != counter.pattern {
+            return Err(Error::usage("words of two patterns cannot be counted together"));
+        }
+        counter.table.for_each(|word, n| self.table.add_bytes(word, n));
+        counter.table.clear();
+        if self.table.bytes_used() > self.cap {
+            self.spill()?;
+        }
+        Ok(())
+    }
+
+    /// The pattern the words were cut by; None before the first word.
+    #[must_use]
+    pub fn pattern(&self) -> Option<Pattern> {
+        self.pattern
+    }
+
+    /// How many runs lie on disk.
+    #[must_use]
+    pub fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        if self.table.len() == 0 {
+            return Ok(());
+        }
+        self.runs.push(Run::write(&self.table, &self.folder)?);
+        self.table = WordTable::new();
+        Ok(())
+    }
+
+    /// Hands every word with its count to `f`, once.
+    pub(super) fn for_each(mut self, mut f: impl FnMut(&[u8], u64)) -> Result<()> {
+        if self.runs.is_empty() {
+            self.table.for_each(f);
+            return Ok(());
+        }
+        self.spill()?;
+        merge(self.runs, |word, n| f(word, n))
+    }
+}

@@ -1,0 +1,185 @@
+//! Text to token ids.
+
+use super::added::Splitter;
+use super::cache::{Cache, INLINE, Known};
+use super::lane::Lane;
+use super::merges::Scratch;
+use super::pattern::Pattern;
+use super::pretokenize::{Gpt2, Llama3, Qwen2, Words, word_end};
+use super::tokenizer::{MAX_U16_VOCAB, Tokenizer};
+use crate::error::{Error, Result};
+
+/// Text is encoded in stretches of this many bytes: room for the ids is made once for each.
+const STRETCH: usize = 1 << 16;
+
+/// The width of a token id in memory and in a pack: `u16` or `u32`.
+pub trait Id: Copy {
+    /// The largest vocabulary the width takes.
+    const MAX_VOCAB: usize;
+    /// The id; it fits, because [`Encoder::new`] has looked.
+    fn new(id: u32) -> Self;
+}
+
+impl Id for u16 {
+    const MAX_VOCAB: usize = MAX_U16_VOCAB;
+    #[inline(always)]
+    fn new(id: u32) -> Self {
+        id as Self
+    }
+}
+
+impl Id for u32 {
+    const MAX_VOCAB: usize = Self::MAX as usize;
+    #[inline(always)]
+    fn new(id: u32) -> Self {
+        id
+    }
+}
+
+/// Encodes text; one for each thread, since it keeps the words it has seen (at most about 60 MB).
+///
+/// The ids are those of `tokenizers`, except that the text of a special token is ordinary text: a document
+/// that contains `<|endoftext|>` cannot end itself.
+pub struct Encoder<'t, I> {
+    tokenizer: &'t Tokenizer,
+    splitter: Option<Splitter>,
+    cache: Cache,
+    scratch: Scratch,
+    id: std::marker::PhantomData<I>,
+}
+
+impl<'t, I: Id> Encoder<'t, I> {
+    /// An encoder with an empty cache.
+    ///
+    /// # Errors
+    /// [`Kind::Data`](crate::error::Kind::Data) when the vocabulary is too large for `I`: over 65,499 for `u16`.
+    pub fn new(tokenizer: &'t Tokenizer) -> Result<Self> {
+        let size = tokenizer.vocab_size();
+        if size > I::MAX_VOCAB {
+            return Err(Error::data(format!(
+                "the tokenizer has {size} tokens, but packs of 16-bit tokens take at most {}",
+                I::MAX_VOCAB
+            ))
+            .hint("use a smaller vocabulary: rotools tokenizer train --vocab-size 40000"));
+        }
+        Ok(Self {
+            tokenizer,
+            splitter: Splitter::new(&tokenizer.added),
+            cache: Cache::new(),
+            scratch: Scratch::default(),
+            id: std::marker::PhantomData,
+        })
+    }
+
+    /// Appends the ids of one document to `out`; no token is added at its ends.
+    pub fn encode(&mut self, text: &str, out: &mut Vec<I>) {
+        let Some(splitter) = self.splitter.take() else { return self.encode_words(text, out) };
+        let mut rest = 0;
+        for (start, end, id) in splitter.matches(text) {
+            self.encode_words(&text[rest..start], out);
+            out.push(I::new(id));
+            rest = end;
+        }
+        self.encode_words(&text[rest..], out);
+        self.splitter = Some(splitter);
+    }
+
+    fn encode_words(&mut self, text: &str, out: &mut Vec<I>) {
+        match self.tokenizer.pattern {
+            Pattern::Gpt2 => self.encode_as::<Gpt2>(text.as_bytes(), out),
+            Pattern::Llama3 => self.encode_as::<Llama3>(text.as_bytes(), out),
+            Pattern::Qwen2 => self.encode_as::<Qwen2>(text.as_bytes(), out),
+        }
+    }
+
+    fn encode_as<W: Words>(&mut self, text: &[u8], out: &mut Vec<I>) {
+        let mut at = 0;
+        while at < text.len() {
+            let stop = text.len().min(at + STRETCH);
+            // A word has no more ids than bytes; the last short word may cross `stop`, and INLINE ids are
+            // always written even when fewer count.
+            out.reserve(stop - at + 16 + INLINE);
+            let mut len = out.len();
+            while at < stop {
+                let (end, lane) = word_end::<W>(text, at);
+                if end - at >= 16 {
+                    // SAFETY: ids up to `len` have been written.
+                    unsafe { out.set_len(len) };
+                    self.encode_long(&text[at..end], out);
+                    at = end;
+                    out.reserve(stop.saturating_sub(at) + 16 + INLINE);
+                    len = out.len();
+                    continue;
+                }
+                let word = lane.word(end - at);
+                match self.cache.get(word) {
+                    Known::Few(ids, n) => {
+                        for (i, id) in ids.into_iter().enumerate() {
+                            // SAFETY: there is room for one id a byte and INLINE more, see `reserve` above.
+                            unsafe { out.as_mut_ptr().add(len + i).write(I::new(id)) };
+                        }
+                        len += n;
+                    }
+                    Known::Many(ids) => {
+                        for &id in ids {
+                            // SAFETY: as above; a word has no more ids than bytes.
+                            unsafe { out.as_mut_ptr().add(len).write(I::new(id)) };
+                            len += 1;
+                        }
+                    }
+                    Known::Unknown => {
+                        // SAFETY: ids up to `len` have been written.
+                        unsafe { out.set_len(len) };
+                        self.merge(&text[at..end]);
+                        self.cache.put(word, &self.scratch.ids);
+                        out.extend(self.scratch.ids.iter().map(|&id| I::new(id)));
+                        len = out.len();
+                    }
+                }
+                at = end;
+            }
+            // SAFETY: ids up to `len` have been written.
+            unsafe { out.set_len(len) };
+        }
+    }
+
+    #[cold]
+    fn encode_long(&mut self, word: &[u8], out: &mut Vec<I>) {
+        if let Some(ids) = self.cache.get_long(word) {
+            out.extend(ids.iter().map(|&id| I::new(id)));
+            return;
+        }
+        self.merge(word);
+        self.cache.put_long(word, &self.scratch.ids);
+        out.extend(self.scratch.ids.iter().map(|&id| I::new(id)));
+    }
+
+    /// The ids of a word, into `self.scratch.ids`.
+    #[inline(never)]
+    fn merge(&mut self, word: &[u8]) {
+        let Self { tokenizer, scratch, .. } = self;
+        scratch.ids.clear();
+        if tokenizer.ignore_merges
+            && let Some(id) = tokenizer.token_of(word)
+        {
+            scratch.ids.push(id);
+            return;
+        }
+        scratch.ids.extend(word.iter().map(|&byte| tokenizer.byte_ids[usize::from(byte)]));
+        tokenizer.merges.apply(scratch, |id| tokenizer.token_len(id));
+    }
+}
+
+impl Encoder<'_, u16> {
+    /// [`Encoder::encode`] to 16-bit ids.
+    pub fn encode_u16(&mut self, text: &str, out: &mut Vec<u16>) {
+        self.encode(text, out);
+    }
+}
+
+impl Encoder<'_, u32> {
+    /// [`Encoder::encode`] to 32-bit ids.
+    pub fn encode_u32(&mut self, text: &str, out: &mut Vec<u32>) {
+        self.encode(text, out);
+    }
+}

@@ -1,0 +1,207 @@
+//! Class 8: LaTeX with the OT1 fonts draws an accent and a letter as two signs, and PDF readers give them
+//! back as two characters: `Mult¸imi ¸si funct¸ii`, `S˘a se arate c˘a`, `ˆınt¸elegem`.
+//!
+//! Breve, circumflex and caron stand before their letter. The cedilla stands after t, and before or after s
+//! by document, so the document votes. Between accent and letter there may be a space or a line break where
+//! the document is clearly of this kind; charts of characters (`88 ˆ ACCENT CIRCUMFLEX`) are not.
+
+use memchr::memchr2_iter;
+
+use super::edit::Editor;
+use super::rules::Id;
+use super::words::{after, before, function_words, letter, word_after};
+
+/// Accents of the document: C2 B8, CB 86, CB 87, CB 98.
+fn accents(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
+    memchr2_iter(0xC2, 0xCB, text.as_bytes())
+        .filter_map(|at| after(text, at).map(|c| (at, c)))
+        .filter(|&(_, c)| matches!(c, '¸' | 'ˆ' | 'ˇ' | '˘'))
+}
+
+/// The letter that `accent` and `base` make; the cedilla has its own rule.
+fn joined(accent: char, base: char) -> Option<char> {
+    Some(match (accent, base) {
+        ('˘' | 'ˇ', 'a') => 'ă',
+        ('˘' | 'ˇ', 'A') => 'Ă',
+        ('ˆ', 'a') => 'â',
+        ('ˆ', 'A') => 'Â',
+        ('ˆ', 'i' | 'ı') => 'î',
+        ('ˆ', 'I') => 'Î',
+        _ => return None,
+    })
+}
+
+fn comma_below(base: char) -> Option<char> {
+    Some(match base {
+        's' => 'ș',
+        'S' => 'Ș',
+        't' => 'ț',
+        'T' => 'Ț',
+        _ => return None,
+    })
+}
+
+fn is_s(c: char) -> bool {
+    matches!(c, 's' | 'S')
+}
+
+/// What the document says about its accents.
+struct Vote {
+    /// Accents that touch a word: evidence that the document is of this kind.
+    hits: u32,
+    s_before: bool,
+    t_before: bool,
+}
+
+fn vote(text: &str) -> Vote {
+    let (mut hits, mut s, mut t) = (0u32, 0i32, 0i32);
+    for (at, accent) in accents(text) {
+        let end = at + accent.len_utf8();
+        let (prev, next) = (before(text, at), after(text, end));
+        if accent != '¸' {
+            let Some(base) = next.filter(|&base| joined(accent, base).is_some()) else { continue };
+            let after_base = after(text, end + base.len_utf8());
+            let after_cedilla = prev == Some(' ') && before(text, at - 1) == Some('¸');
+            hits += u32::from(
+                letter(prev) || letter(after_base) || matches!(after_base, Some('¸' | '˘')) || after_cedilla,
+            );
+            continue;
+        }
+        let left = prev.filter(|&c| comma_below(c).is_some());
+        let right = next.filter(|&c| comma_below(c).is_some());
+        let wordy = match (left, right) {
+            (Some(base), None) => {
+                *if is_s(base) { &mut s } else { &mut t } -= 1;
+                letter(next) || letter(before(text, at - 1)) || next.is_some_and(joined_mark)
+            }
+            (None, Some(base)) => {
+                *if is_s(base) { &mut s } else { &mut t } += 1;
+                letter(prev) || letter(after(text, end + 1)) || after(text, end + 1).is_some_and(joined_mark)
+            }
+            (Some(_), Some(_)) => true,
+            (None, None) => false,
+        };
+        hits += u32::from(wordy);
+    }
+    Vote { hits, s_before: s > 0, t_before: t > 0 }
+}
+
+fn joined_mark(c: char) -> bool {
+    matches!(c, 'ˆ' | 'ˇ' | '˘' | '¸')
+}
+
+/// Joins the accents to their letters.
+pub(super) fn repair(editor: &mut Editor) {
+    let text = editor.text();
+    let vote = vote(text);
+    if vote.hits == 0 {
+        return;
+    }
+    // A lone caron or cedilla may be Czech or Turkish; breve and circumflex on a and i are what they are.
+    let romanian = vote.hits >= 2 || function_words(text, 1) >= 1;
+    let loose = vote.hits >= 3;
+    for (at, accent) in accents(text) {
+        let end = at + accent.len_utf8();
+        if at < editor.done() || !romanian && matches!(accent, '¸' | 'ˇ') {
+            continue;
+        }
+        if accent == '¸' {
+            cedilla(editor, at, end, &vote, loose);
+        } else {
+            above(editor, at, end, accent, loose);
+        }
+    }
+}
+
+/// The byte after one space or line break at `at`, when there is exactly one.
+fn skip_one(text: &str, at: usize) -> Option<usize> {
+    let c = after(text, at).filter(|c| matches!(c, ' ' | '\n' | '\u{A0}'))?;
+    Some(at + c.len_utf8())
+}
+
+fn above(editor: &mut Editor, at: usize, end: usize, accent: char, loose: bool) {
+    let text = editor.text();
+    let mut base_at = end;
+    let mut base = after(text, end).filter(|&c| joined(accent, c).is_some());
+    if base.is_none() && loose {
+        // `ˆ ın`: between accent and letter. A capital after the space is more likely the next word.
+        if let Some(next) = skip_one(text, end) {
+            base = after(text, next).filter(|&c| c.is_lowercase() && joined(accent, c).is_some());
+            base_at = next;
+        }
+    }
+    let Some(base) = base else { return };
+    let base_end = base_at + base.len_utf8();
+    let Some(good) = joined(accent, base) else { return };
+    let mut start = at;
+    if loose && continues(text, at, accent, base_at) {
+        start = at - 1;
+    }
+    // ˆa alone is an estimator of statistics, not a letter.
+    if start == at
+        && accent == 'ˆ'
+        && matches!(base, 'a' | 'A')
+        && !letter(before(text, at))
+        && !letter(after(text, base_end))
+    {
+        return;
+    }
+    editor.put(start.max(editor.done())..base_end, good, Id::SpacingAccent);
+}
+
+/// Is the one space (or line break) before the accent at `at` inside a word (`num ˘ar`, `DEPENDENT¸ ˘A`)? No
+/// Romanian word begins with â, and few with ă.
+fn continues(text: &str, at: usize, accent: char, base_at: usize) -> bool {
+    const INITIAL: &[&str] =
+        &["asta", "astea", "ala", "alea", "aia", "al", "ast", "astia", "ai", "as", "aluia", "astuia"];
+    let prev = before(text, at);
+    if !matches!(prev, Some(' ' | '\n')) || !letter(before(text, at - 1)) && before(text, at - 1) != Some('¸')
+    {
+        return false;
+    }
+    let word = word_after(text, base_at).to_lowercase();
+    match accent {
+        '˘' | 'ˇ' => !INITIAL.contains(&word.as_str()),
+        'ˆ' => word.starts_with('a') && word.len() > 1,
+        _ => false,
+    }
+}
+
+fn cedilla(editor: &mut Editor, at: usize, end: usize, vote: &Vote, loose: bool) {
+    let text = editor.text();
+    let left = before(text, at).filter(|&c| comma_below(c).is_some() && at > editor.done());
+    let mut right_at = end;
+    let mut right = after(text, end).filter(|&c| comma_below(c).is_some());
+    if left.is_none()
+        && right.is_none()
+        && loose
+        && (vote.s_before || vote.t_before)
+        && let Some(next) = skip_one(text, end)
+    {
+        right = after(text, next).filter(|&c| c.is_lowercase() && comma_below(c).is_some());
+        right_at = next;
+    }
+    let take_left = match (left, right) {
+        (None, None) => return,
+        (Some(_), None) => true,
+        (None, Some(_)) => false,
+        // `s¸t` is șt: sț is no Romanian cluster.
+        (Some(l), Some(r)) if is_s(l) && !is_s(r) => true,
+        (Some(l), Some(r)) if !is_s(l) && is_s(r) => !vote.t_before || !vote.s_before,
+        (Some(l), Some(_)) => !(if is_s(l) { vote.s_before } else { vote.t_before }),
+    };
+    if take_left {
+        let Some(good) = left.and_then(comma_below) else { return };
+        // `t¸ ˘a`: the space is drawn by the accents, unless a word with ă follows (`ăsta`).
+        let mut stop = end;
+        if let Some(next) = skip_one(text, end) {
+            let mark = after(text, next);
+            if matches!(mark, Some('˘' | 'ˇ')) && continues(text, next, '˘', next + '˘'.len_utf8()) {
+                stop = next;
+            }
+        }
+        editor.put(at - 1..stop, good, Id::SpacingAccent);
+    } else if let Some(good) = right.and_then(comma_below) {
+        editor.put(at..right_at + 1, good, Id::SpacingAccent);
+    }
+}

@@ -1,0 +1,140 @@
+//! Class 1: ş ţ with a cedilla (U+015F, U+0163) are the Turkish letter and no letter at all; Romanian writes
+//! ș ț with a comma below (U+0219, U+021B; ISO 8859-16, 2001).
+//!
+//! ţ is in no Turkish word, so it always goes. ş stays in words that show themselves Turkish: by a letter
+//! that Turkish has and Romanian has not (`Erdoğan Şükrü`), or by being in the list below.
+
+use memchr::memchr_iter;
+
+use super::Options;
+use super::edit::Editor;
+use super::rules::Id;
+use super::words::{after, is_letter, word_around};
+
+/// Maps the four letters.
+pub(super) fn repair(editor: &mut Editor, options: &Options) {
+    let text = editor.text();
+    let mut turkish_document = None;
+    let mut protected = 0..0;
+    for at in memchr_iter(0xC5, text.as_bytes()) {
+        let good = match after(text, at) {
+            Some('ş') => 'ș',
+            Some('Ş') => 'Ș',
+            Some('ţ') => 'ț',
+            Some('Ţ') => 'Ț',
+            _ => continue,
+        };
+        let (start, end) = word_around(text, at, is_letter);
+        if chart_letter(text, start, end) {
+            continue;
+        }
+        if options.protect_turkish
+            && matches!(good, 'ș' | 'Ș')
+            && (protected.contains(&at)
+                || is_turkish(&text[start..end])
+                || *turkish_document.get_or_insert_with(|| turkish(text)))
+        {
+            protected = start..end;
+            continue;
+        }
+        editor.put(at..at + 2, good, Id::Cedilla);
+    }
+}
+
+/// A single letter in a line that names the cedilla is what the line is about (charts of code pages).
+fn chart_letter(text: &str, start: usize, end: usize) -> bool {
+    if text[start..end].chars().count() != 1 {
+        return false;
+    }
+    let from = text[..start].rfind('\n').map_or(0, |i| i + 1).max(floor(text, start.saturating_sub(80)));
+    let to = text[end..].find('\n').map_or(text.len(), |i| end + i).min(floor(text, end + 80));
+    let line = text[from..to].to_lowercase();
+    line.contains("sedil") || line.contains("cedil")
+}
+
+/// The nearest boundary of a character at or before `at`.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0)
+}
+
+/// Letters of Turkish (and Azeri) that no Romanian word has.
+fn turkish_letter(c: char) -> bool {
+    matches!(c, 'ğ' | 'Ğ' | 'ı' | 'İ' | 'ö' | 'Ö' | 'ü' | 'Ü' | 'ç' | 'Ç' | 'ə' | 'Ə')
+}
+
+/// Names whose letters are all Romanian too. Only whole words, or a name with a Romanian ending when the name
+/// is long enough to be no beginning of a Romanian word.
+const NAMES: &[&str] = &[
+    "ataşehir",
+    "beşiktaş",
+    "eskişehir",
+    "nevşehir",
+    "akşehir",
+    "alaşehir",
+    "viranşehir",
+    "başakşehir",
+    "kahramanmaraş",
+    "şanlıurfa",
+    "uşak",
+    "beştepe",
+    "maltepe",
+    "ayşe",
+    "ayşegül",
+    "şahin",
+    "şener",
+    "şenol",
+    "şevket",
+    "şerife",
+    "demirtaş",
+    "akşener",
+    "aktaş",
+    "şimşek",
+    "yavaş",
+    "keleş",
+    "başak",
+    "başbakan",
+    "kardeş",
+    "türkeş",
+    "eşref",
+    "reşat",
+    "reşit",
+    "nişantaşi",
+    "paşabahçe",
+    "kuşadasi",
+    "şişli",
+    "ateş",
+    "savaş",
+    "aydoğdu",
+    "beşir",
+    "elmaş",
+    "bektaş",
+    "göktaş",
+    "karakaş",
+    "karataş",
+    "erdaş",
+    "oktaş",
+];
+
+fn is_turkish(word: &str) -> bool {
+    const ENDINGS: &[&str] = &["ul", "ului", "lui", "i", "ilor", "a", "ei", "iul", "e"];
+    if word.contains(turkish_letter) {
+        // Romanian letters that Turkish does not have: then the word is a Romanian one with a foreign stem.
+        return !word.contains(['ă', 'ț', 'ţ', 'ș', 'Ă', 'Ț', 'Ţ', 'Ș']);
+    }
+    let lower = word.to_lowercase();
+    NAMES.iter().any(|name| {
+        lower
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.is_empty() || name.chars().count() >= 8 && ENDINGS.contains(&rest))
+    })
+}
+
+/// Is the whole document Turkish? It has ğ, ı, İ all over, and hardly a Romanian letter.
+fn turkish(text: &str) -> bool {
+    let (mut theirs, mut ours) = (0u32, 0u32);
+    for c in text.chars() {
+        theirs += u32::from(matches!(c, 'ğ' | 'Ğ' | 'ı' | 'İ'));
+        ours += u32::from(matches!(c, 'ă' | 'Ă' | 'ț' | 'Ț' | 'ţ' | 'Ţ' | 'î' | 'Î' | 'ș' | 'Ș'));
+    }
+    theirs >= 3 && theirs > 4 * ours
+}

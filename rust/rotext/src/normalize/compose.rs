@@ -1,0 +1,36 @@
+//! Class 2: decomposed letters are composed (NFC). Never NFKC: it destroys the evidence of classes 3 and 8
+//! (`24ºC` -> `24oC`) and the text (`m²` -> `m2`).
+
+use icu_normalizer::ComposingNormalizer;
+
+use super::edit::Editor;
+use super::rules::Id;
+
+/// Composes, one cluster of characters at a time.
+pub(super) fn compose(editor: &mut Editor) {
+    // Below U+0300 nothing combines with what stands before it, so each such character begins a cluster that
+    // can be normalized by itself.
+    const FIRST_MARK: char = '\u{300}';
+    let text = editor.text();
+    let nfc = ComposingNormalizer::new_nfc();
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    // Lead bytes from CC on are U+0300 and above; ı + circumflex begins with C4, and is found by its CC 82.
+    while let Some(mark) = bytes[at..].iter().position(|&b| b >= 0xCC) {
+        let mark = at + mark;
+        let end = bytes[mark..]
+            .iter()
+            .position(|&b| b < 0x80 || (0xC2..0xCC).contains(&b))
+            .map_or(bytes.len(), |n| mark + n);
+        debug_assert!(text[mark..end].chars().all(|c| c >= FIRST_MARK));
+        let start = text[..mark].char_indices().next_back().map_or(mark, |(i, _)| i.max(at));
+        let cluster = &text[start..end];
+        // The dotless ı of OT1 fonts: NFC has no composed form for it, i with circumflex is what was drawn.
+        if let Some(rest) = cluster.strip_prefix("ı\u{302}") {
+            editor.replace(start..end, &nfc.normalize(&format!("î{rest}")), Id::Nfc);
+        } else if !nfc.is_normalized(cluster) {
+            editor.replace(start..end, &nfc.normalize(cluster), Id::Nfc);
+        }
+        at = end;
+    }
+}

@@ -1,0 +1,209 @@
+//! Class 4: UTF-8 that was read as a single-byte code page and encoded again (`È™i Ã®n` for `și în`).
+//!
+//! Each broken character is undone by itself, not the whole document, because pages are mixed: an article is
+//! broken, the menu around it is not. That is possible because UTF-8 is self-checking: a lead byte must be
+//! followed by the right number of continuation bytes, and as characters of a code page these pairs (`È™`,
+//! `Ã®`, `â€ž`) have no business beside each other. Where they could (`„O CASĂ”`, `«COBORÎ»`, `naï…`), what
+//! they decode to is outside the set of characters that Romanian pages use, or the neighbours tell.
+//!
+//! Text broken twice is repaired by the next round of the pipeline.
+
+use memchr::memchr2;
+
+use super::code_pages::Page;
+use super::edit::Editor;
+use super::rules::Id;
+use super::words::{after, before, is_letter, letter};
+
+/// One sequence of characters that decodes to one character.
+struct Decoded {
+    c: char,
+    len: usize,
+    page: Page,
+}
+
+/// Repairs every sequence that is surely broken; those that could be good text need three sure ones as
+/// witnesses.
+pub(super) fn repair(editor: &mut Editor) {
+    const WITNESSES: usize = 3;
+    let text = editor.text();
+    let mut found = Vec::new();
+    let (mut sure, mut central, mut latin2) = (0, false, false);
+    for at in leads(text) {
+        if found.last().is_some_and(|&(start, ref d, _): &(usize, Decoded, bool)| at < start + d.len) {
+            continue;
+        }
+        if let Some((decoded, certain)) = judge(text, at) {
+            if certain {
+                sure += 1;
+                let source = &text[at..at + decoded.len];
+                central |= decoded.page == Page::Central && !source.ends_with('Ž');
+                latin2 |=
+                    decoded.page == Page::Latin2 || source.ends_with(|c| ('\u{80}'..'\u{A0}').contains(&c));
+            }
+            found.push((at, decoded, certain));
+        }
+    }
+    for (at, decoded, certain) in found {
+        if !certain && sure < WITNESSES {
+            continue;
+        }
+        let mut c = decoded.c;
+        if &text[at..at + decoded.len] == "ĂŽ" {
+            // Byte 8E of cp1250 is Ž (so Î was meant), byte AE of ISO 8859-2 is Ž (so î was meant).
+            let lower = letter(before(text, at)) || before_sentence(text, at).is_some_and(|p| p != '.');
+            let capital = before(text, at).is_some_and(char::is_uppercase);
+            c = if capital || central && !latin2 || !latin2 && !lower { 'Î' } else { 'î' };
+        }
+        editor.put(at..at + decoded.len, c, Id::DoubleEncoding);
+    }
+}
+
+/// Places of characters that stand for lead bytes: all are among À-ÿ and Ā-Ŀ.
+fn leads(text: &str) -> impl Iterator<Item = usize> + '_ {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let found = at + memchr2(0xC3, 0xC4, bytes.get(at..)?)?;
+            at = found + 2;
+            if bytes.get(at).is_some_and(|&b| b >= 0x80) {
+                return Some(found);
+            }
+        }
+    })
+}
+
+/// The last character before `at` that is not a space.
+fn before_sentence(text: &str, at: usize) -> Option<char> {
+    text[..at].chars().rev().find(|c| !c.is_whitespace())
+}
+
+/// Decodes the characters at `at` as UTF-8 bytes shown in `page`.
+fn decode(text: &str, at: usize, page: Page) -> Option<Decoded> {
+    let mut chars = text[at..].chars();
+    let first = chars.next()?;
+    let mut bytes = [page.byte(first)?, 0, 0, 0];
+    let more = match bytes[0] {
+        0xC2..=0xDF => 1,
+        0xE0..=0xEF => 2,
+        0xF0..=0xF4 => 3,
+        _ => return None,
+    };
+    let mut len = first.len_utf8();
+    for byte in &mut bytes[1..=more] {
+        let next = chars.next()?;
+        *byte = page.byte(next).filter(|b| (0x80..0xC0).contains(b))?;
+        len += next.len_utf8();
+    }
+    let c = std::str::from_utf8(&bytes[..=more]).ok()?.chars().next()?;
+    Some(Decoded { c, len, page })
+}
+
+/// What the characters at `at` were, and whether they can have been nothing else.
+fn judge(text: &str, at: usize) -> Option<(Decoded, bool)> {
+    if let Some(lost) = lost_quote(text, at) {
+        return Some((lost, true));
+    }
+    [Page::Western, Page::Central, Page::Latin2].into_iter().find_map(|page| {
+        let decoded = decode(text, at, page)?;
+        let certain = match page {
+            Page::Western => western(text, at, &decoded)?,
+            Page::Central | Page::Latin2 => central(text, at, &decoded)?,
+        };
+        Some((decoded, certain))
+    })
+}
+
+/// `”` is E2 80 9D, and 9D is undefined in cp1252: it is often lost on the way, and `â€` is left.
+fn lost_quote(text: &str, at: usize) -> Option<Decoded> {
+    let rest = text[at..].strip_prefix("â€")?;
+    let len = "â€".len();
+    let quote = |len| Some(Decoded { c: '”', len, page: Page::Western });
+    match rest.chars().next() {
+        None => quote(len),
+        Some(c @ '\u{FFFD}') => quote(len + c.len_utf8()),
+        // A straight quote here was a curly one: `â€"` may be – or —, so it stays.
+        Some(c) if c.is_whitespace() && c != '\u{A0}' => quote(len),
+        Some('.' | ',' | ';' | ':' | '!' | '?' | ')' | '-' | '<' | ']') => quote(len),
+        Some(_) => None,
+    }
+}
+
+fn romanian(c: char) -> bool {
+    matches!(c, 'ă' | 'Ă' | 'â' | 'Â' | 'î' | 'Î' | 'ș' | 'Ș' | 'ț' | 'Ț' | 'ş' | 'Ş' | 'ţ' | 'Ţ')
+}
+
+/// Is the sequence of `len` bytes at `at` the end of a word in capitals? There, a lead like Â or Ă may be the
+/// last letter, and what follows a closing quote or a trade mark.
+fn ends_capitals(text: &str, at: usize, len: usize) -> bool {
+    before(text, at).is_some_and(char::is_uppercase) && !letter(after(text, at + len))
+}
+
+/// cp1252 and Latin-1. `None`: good text as far as we know. `Some(true)`: surely broken.
+fn western(text: &str, at: usize, decoded: &Decoded) -> Option<bool> {
+    let Decoded { c, len, .. } = *decoded;
+    let lead = after(text, at)?;
+    let alone = !ends_capitals(text, at, len);
+    match c {
+        // C2: signs of Latin-1, and (text broken twice) its controls.
+        '\u{80}'..='\u{BF}' => Some(alone),
+        _ if romanian(c) => Some(true),
+        // C3 to C5: letters of Europe.
+        '\u{C0}'..='\u{17F}' | 'ƒ' => Some(alone),
+        // CB, CC: the spacing and the combining accents of classes 8 and 2.
+        'ˆ' | 'ˇ' | '˘' | '˜' => Some(alone),
+        '\u{300}' | '\u{301}' | '\u{302}' | '\u{306}' | '\u{308}' | '\u{30C}' | '\u{326}' | '\u{327}' => {
+            Some(alone)
+        }
+        // CE, CF, D0, D1: one Greek letter may be a chance (`«COBORÎ»` is no lambda), a word is not.
+        '\u{370}'..='\u{4FF}' => {
+            let again = |at: usize| {
+                decode(text, at, Page::Western).is_some_and(|d| ('\u{370}'..='\u{4FF}').contains(&d.c))
+            };
+            let before = text[..at].char_indices().rev().nth(1).is_some_and(|(i, _)| again(i));
+            (before || again(at + len)).then_some(true)
+        }
+        // E2: quotes, dashes, arrows, mathematics. ⅔ would be `hâ…”`, so the number forms stay out.
+        '\u{2010}'..='\u{203A}'
+        | '€'
+        | '™'
+        | '№'
+        | '\u{2190}'..='\u{2193}'
+        | '−'
+        | '≤'
+        | '≥'
+        | '≈'
+        | '≠'
+        | '∞' => Some(true),
+        '\u{2500}'..='\u{27BF}' => (!letter(before(text, at))).then_some(true),
+        // EF: byte order mark, ligatures, replacement character, bullets of symbol fonts.
+        '\u{FEFF}' | '\u{FB00}'..='\u{FB04}' | '\u{FFFD}' | '\u{F000}'..='\u{F0FF}' => Some(lead == 'ï'),
+        '\u{1F000}'..='\u{1FAFF}' => Some(true),
+        _ => None,
+    }
+}
+
+/// cp1250 and ISO 8859-2, where Ă is a lead and a good Romanian letter at once: `„CASĂ”`, `MĂŞTI`, `Ăştia` are
+/// good text, so only what Romanian pages hold is undone.
+fn central(text: &str, at: usize, decoded: &Decoded) -> Option<bool> {
+    let Decoded { c, len, .. } = *decoded;
+    let source = &text[at..at + len];
+    let (prev, next) = (before(text, at), after(text, at + len));
+    let capital = prev.is_some_and(char::is_uppercase);
+    match c {
+        'â' | 'î' | 'Â' | 'Î' if source.starts_with('Ă') => match source {
+            "Ă®" => (!capital && (letter(prev) || letter(next) || prev.is_none_or(char::is_whitespace)))
+                .then_some(true),
+            "Ă‚" => letter(next).then_some(true),
+            _ => Some(true),
+        },
+        _ if romanian(c) => Some(true),
+        'á' | 'é' | 'ó' | 'ö' | 'ü' | 'è' if source.starts_with('Ă') => {
+            (!capital && letter(prev) && prev.is_some_and(is_letter)).then_some(false)
+        }
+        '\u{2010}'..='\u{203A}' | '€' | '™' => Some(true),
+        '\u{A0}' | '«' | '»' | '°' | '§' | '©' | '®' => Some(!ends_capitals(text, at, len)),
+        _ => None,
+    }
+}

@@ -1,0 +1,63 @@
+//! Class 5: HTML entities left in the text (`&icirc;`, `&#259;`, `&#x219;`, `&shy;`).
+//!
+//! Only complete entities, with their semicolon, are decoded: `?a=1&copy=2` is a link. An entity that was
+//! escaped again (`&amp;icirc;`) is decoded through all its layers, so a second run finds nothing to do.
+
+use memchr::memchr_iter;
+
+use super::code_pages::WESTERN;
+use super::edit::Editor;
+use super::entity_names::{LONGEST, lookup};
+use super::rules::Id;
+
+/// Decodes all entities.
+pub(super) fn decode(editor: &mut Editor) {
+    let text = editor.text();
+    for start in memchr_iter(b'&', text.as_bytes()) {
+        if start < editor.done() {
+            continue;
+        }
+        let mut at = start + 1;
+        let mut last = None;
+        // While what comes out is an ampersand, it may begin the next layer.
+        while let Some((c, len)) = body(&text[at..]) {
+            at += len;
+            last = Some(c);
+            if c != '&' {
+                break;
+            }
+        }
+        if let Some(c) = last {
+            editor.put(start..at, c, Id::Entity);
+        }
+    }
+}
+
+/// The character of an entity whose `&` has just been read, and the bytes up to and with its semicolon.
+fn body(rest: &str) -> Option<(char, usize)> {
+    let window = &rest.as_bytes()[..rest.len().min(LONGEST.max(9) + 1)];
+    let end = window.iter().position(|&b| b == b';')?;
+    let name = &rest[..end];
+    let c = match name.strip_prefix('#') {
+        Some(number) => numeric(number)?,
+        None => lookup(name)?,
+    };
+    Some((c, end + 1))
+}
+
+/// `&#537;`, `&#x219;`. 0x80 to 0x9F mean cp1252, as in every browser (HTML standard, section 13.2.5.80).
+/// What is no character of text (NUL, controls, surrogates, non-characters) is not decoded: nothing is lost.
+fn numeric(number: &str) -> Option<char> {
+    let code = match number.strip_prefix(['x', 'X']) {
+        Some(hex) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => u32::from_str_radix(hex, 16).ok()?,
+        None if number.bytes().all(|b| b.is_ascii_digit()) => number.parse().ok()?,
+        _ => return None,
+    };
+    match char::from_u32(code)? {
+        c @ ('\t' | '\n' | ' '..='~') => Some(c),
+        '\r' => Some('\n'),
+        '\0'..='\u{1F}' | '\u{7F}' | '\u{FFFE}' | '\u{FFFF}' => None,
+        '\u{80}'..='\u{9F}' => Some(WESTERN[code as usize - 0x80]).filter(|c| !c.is_control()),
+        c => Some(c),
+    }
+}

@@ -1,0 +1,72 @@
+//! Class 9: a font with a wrong table shows ț as Ń or Ġ and Ț as ł (`spaŃiu`, `EXERCIłII`, `CondiĠii`).
+//!
+//! A capital Ń or Ġ inside a small word, a small ł inside capitals: no language writes that, but three of
+//! them must agree, and nearly all of the document's must stand where ț can stand. Polish names (`Wałęsa`,
+//! `GDAŃSK`) and the Ġ that some tokenizers print for a space do not.
+
+use memchr::memchr2_iter;
+
+use super::edit::Editor;
+use super::rules::Id;
+use super::words::{after, before, letter};
+
+fn suspects(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
+    memchr2_iter(0xC4, 0xC5, text.as_bytes())
+        .filter_map(|at| after(text, at).map(|c| (at, c)))
+        .filter(|&(_, c)| matches!(c, 'Ń' | 'Ġ' | 'ł'))
+}
+
+/// Stands this letter where only ț can be meant?
+fn fits(text: &str, at: usize, c: char) -> bool {
+    let (prev, next) = (before(text, at), after(text, at + c.len_utf8()));
+    let lower = |c: Option<char>| c.is_some_and(|c| c.is_lowercase() && letter(Some(c)));
+    let upper = |c: Option<char>| c.is_some_and(char::is_uppercase);
+    let vowel = next.is_some_and(|n| "aeiouăâî".contains(n));
+    match c {
+        'Ń' | 'Ġ' => lower(prev) && prev != Some('ł') && (vowel || !letter(next)),
+        'ł' => upper(prev) && (upper(next) || !letter(next)),
+        _ => false,
+    }
+}
+
+/// Repairs the letters that fit, when three do.
+pub(super) fn repair(editor: &mut Editor) {
+    const HITS: u32 = 3;
+    let text = editor.text();
+    // Per letter: places that fit, places that speak against.
+    let (mut hits, mut against_n, mut against_g, mut g_before_i, mut g_hits) = (0u32, 0u32, 0u32, 0u32, 0u32);
+    for (at, c) in suspects(text) {
+        let fit = fits(text, at, c);
+        hits += u32::from(fit);
+        match c {
+            'Ġ' => {
+                g_hits += u32::from(fit);
+                g_before_i +=
+                    u32::from(fit && matches!(after(text, at + c.len_utf8()), Some('i' | 'e' | 'ă')));
+                against_g += u32::from(!fit && letter(after(text, at + c.len_utf8())));
+            }
+            'Ń' => against_n += u32::from(!fit && !initial(text, at, c)),
+            _ => {}
+        }
+    }
+    // Tokens printed with Ġ for the space (`ĠaĠfost`) have it before consonants and after spaces as well.
+    let tokens = against_g * 10 > g_hits || g_before_i * 2 < g_hits || text.contains('Ċ');
+    if hits < HITS || against_n > hits {
+        return;
+    }
+    for (at, c) in suspects(text) {
+        let good = match c {
+            'Ġ' if tokens => continue,
+            'Ń' if initial(text, at, c) => 'ț',
+            _ if !fits(text, at, c) => continue,
+            'ł' => 'Ț',
+            _ => 'ț',
+        };
+        editor.put(at..at + c.len_utf8(), good, Id::FontLetter);
+    }
+}
+
+/// `Ńinut`: at the beginning of a small word. No Polish word begins with Ń.
+fn initial(text: &str, at: usize, c: char) -> bool {
+    !letter(before(text, at)) && after(text, at + c.len_utf8()).is_some_and(|n| "aeiouăâî".contains(n))
+}

@@ -1,0 +1,241 @@
+//! Classes 16, 17 and 18: hard hyphens, clitics split from their hyphen, words broken at the end of a line.
+
+use memchr::memmem;
+use rustc_hash::FxHashMap;
+
+use super::edit::Editor;
+use super::rules::Id;
+use super::words::{after, before, fold, function_words, is_letter, word_after, word_around};
+
+/// Class 17: U+2010 and U+2011 are drawn like U+002D, and it is U+002D that Romanian is written with.
+pub(super) fn soften(editor: &mut Editor) {
+    let text = editor.text();
+    for at in memmem::find_iter(text.as_bytes(), &[0xE2, 0x80]) {
+        if matches!(after(text, at), Some('\u{2010}' | '\u{2011}')) {
+            editor.replace(at..at + 3, "-", Id::HardHyphen);
+        }
+    }
+}
+
+/// Classes 18 and 16, which both begin with a hyphen after a letter.
+pub(super) fn join(editor: &mut Editor) {
+    let text = editor.text();
+    let mut evidence = None;
+    for at in memchr::memchr_iter(b'-', text.as_bytes()) {
+        match text.as_bytes().get(at + 1) {
+            Some(b' ') if splits_clitic(text, at) => editor.replace(at..at + 2, "-", Id::SplitClitic),
+            Some(b'\n') => line_end(editor, at, &mut evidence),
+            _ => {}
+        }
+    }
+}
+
+/// The word in lower case with modern letters, as the lists have it.
+fn folded(word: &str) -> String {
+    word.chars().flat_map(char::to_lowercase).map(fold).collect()
+}
+
+fn is_number(word: &str) -> bool {
+    !word.is_empty()
+        && (word.bytes().all(|b| b.is_ascii_digit())
+            || word.bytes().all(|b| matches!(b, b'I' | b'V' | b'X' | b'L' | b'C' | b'M')))
+}
+
+/// The token that ends at `at`: letters, or digits.
+fn token_before(text: &str, at: usize) -> &str {
+    let (start, _) = word_around(&text[..at], at, |c| is_letter(c) || c.is_ascii_digit());
+    &text[start..at]
+}
+
+/// One-letter and elided words that live before a hyphen only (`s-a`, `l-au`, `într-un`).
+const HOSTS: &[&str] = &[
+    "s", "l", "m", "n", "i", "v", "c", "d", "p", "mi", "ți", "și", "ne", "le", "te", "se", "vă", "ce", "de",
+    "nu", "să", "că", "dacă", "ca", "cine", "care", "unde", "cum", "când", "cînd", "până", "pînă", "după",
+    "pe", "într", "intr", "dintr", "printr", "a", "la", "fără", "prea", "așa", "ia", "mai", "ni", "li", "vi",
+    "ți",
+];
+
+/// Class 18: is the space after the hyphen at `at` between a word and its clitic? Only clitics of the closed
+/// lists: `pre- și postbelic`, `bi- sau tri` and a dash without its first space stay as they are.
+fn splits_clitic(text: &str, at: usize) -> bool {
+    let left = token_before(text, at);
+    let right = word_after(text, at + 2);
+    let ended = after(text, at + 2 + right.len()).is_none_or(|c| !c.is_alphanumeric() && c != '_');
+    // The left part is one whole word: not the second half of a compound, an option or a path.
+    let begun = before(text, at - left.len()).is_none_or(|c| c.is_whitespace() || "„“\"'(«—–’-".contains(c));
+    if left.is_empty() || right.is_empty() || !ended || !begun {
+        return false;
+    }
+    let (left, right) = (folded(left), right);
+    if right.chars().any(char::is_uppercase) {
+        return false;
+    }
+    let right = folded(right);
+    let vowel = left.contains(['a', 'e', 'i', 'o', 'u', 'ă', 'â', 'î']);
+    let long = left.chars().count() >= 3 && vowel;
+    let host = HOSTS.contains(&left.as_str());
+    let number = is_number(token_before(text, at));
+    // A gerund (`văzându- și`) is the only host that a conjunction cannot follow this way.
+    let gerund = ["ându", "îndu", "indu", "înd", "ând", "ind"].iter().any(|e| left.ends_with(e))
+        && left.chars().count() > 4;
+    match right.as_str() {
+        "lea" => number,
+        "a" if number => true,
+        "a" | "am" | "ai" | "ar" | "au" | "aș" | "ați" | "o" | "e" | "un" | "îi" | "or" | "al" | "ale"
+            if host =>
+        {
+            !(left == "a" || left == "c" && right == "e")
+        }
+        "o" | "și" => gerund,
+        "l" | "i" | "mi" | "ți" | "vă" | "le" | "ne" | "te" | "se" => {
+            host || long && !PREFIXES.contains(&left.as_str())
+        }
+        "ul" | "ului" | "uri" | "urile" | "urilor" => left.chars().count() >= 2,
+        _ => false,
+    }
+}
+
+/// Prefixes that stand before a hanging hyphen (`auto- se …`): no hosts of clitics.
+const PREFIXES: &[&str] = &[
+    "pre", "post", "anti", "auto", "semi", "micro", "macro", "mini", "maxi", "non", "sub", "supra", "inter",
+    "intra", "pro", "ultra", "super", "bio", "geo", "mono", "multi", "poli", "extra", "infra", "hiper",
+    "contra", "ante",
+];
+
+/// What the document itself knows of its words: how often each stands in it, hyphens included.
+struct Evidence {
+    counts: FxHashMap<String, u32>,
+    romanian: bool,
+}
+
+impl Evidence {
+    fn of(text: &str) -> Self {
+        let mut counts = FxHashMap::default();
+        let inside = |c: char| is_letter(c) || c == '-';
+        for token in text.split(|c| !inside(c)).filter(|t| !t.is_empty()) {
+            // A broken word is no witness: its hyphen ends the token.
+            let token = token.trim_matches('-');
+            if !token.is_empty() && token.len() <= 64 {
+                *counts.entry(folded(token)).or_default() += 1;
+            }
+        }
+        let ours = |c| matches!(c, 'ă' | 'ș' | 'ț' | 'î' | 'ş' | 'ţ');
+        Self { counts, romanian: text.contains(ours) || function_words(text, 1) >= 1 }
+    }
+
+    fn count(&self, word: &str) -> u32 {
+        self.counts.get(word).copied().unwrap_or(0)
+    }
+}
+
+/// What to do with a hyphen at the end of a line.
+#[derive(Debug, PartialEq, Eq)]
+enum Break {
+    /// The hyphen belongs to the word: join the lines, keep it.
+    Keep,
+    /// The word was broken: join the lines, drop the hyphen.
+    Join,
+    /// Nobody can tell: leave everything.
+    Leave,
+}
+
+/// Class 16: the hyphen at `at` with its line end.
+fn line_end(editor: &mut Editor, at: usize, evidence: &mut Option<Evidence>) {
+    let text = editor.text();
+    let left = token_before(text, at);
+    let right = word_after(text, at + 2);
+    let begun = before(text, at - left.len()).is_none_or(|c| c.is_whitespace() || "„“\"'(«—–’".contains(c));
+    if left.is_empty()
+        || right.is_empty()
+        || !begun
+        || !right.chars().all(char::is_lowercase) && !capitals(left, right)
+    {
+        return;
+    }
+    let evidence = evidence.get_or_insert_with(|| Evidence::of(text));
+    if !evidence.romanian {
+        return;
+    }
+    let hyphen_follows = text[at + 2 + right.len()..].starts_with('-');
+    match judge(left, right, hyphen_follows, evidence) {
+        Break::Keep => editor.replace(at..at + 2, "-", Id::LineEndHyphen),
+        Break::Join => editor.replace(at..at + 2, "", Id::LineEndHyphen),
+        Break::Leave => {}
+    }
+}
+
+fn capitals(left: &str, right: &str) -> bool {
+    left.chars().count() > 1 && left.chars().all(char::is_uppercase) && right.chars().all(char::is_uppercase)
+}
+
+fn has_vowel(word: &str) -> bool {
+    word.contains(['a', 'e', 'i', 'o', 'u', 'y', 'ă', 'â', 'î', 'á', 'é', 'ó', 'ĭ', 'ŭ', 'ĕ'])
+}
+
+/// Rules R1 to R5 of the rule book; the lexicon is the document itself.
+fn judge(left: &str, right: &str, hyphen_follows: bool, evidence: &Evidence) -> Break {
+    const CLITICS: &[&str] = &[
+        "se", "le", "ne", "vă", "mi", "ți", "și", "te", "lea", "ul", "ului", "urile", "uri", "urilor", "un",
+        "au", "am", "ai", "ar", "ați", "aș", "al", "ale", "îi", "îl", "însa", "însul", "însele", "înșii",
+        "însă",
+    ];
+    if is_number(left) && left.bytes().all(|b| b.is_ascii_digit()) {
+        return if matches!(right, "lea" | "a") { Break::Keep } else { Break::Leave };
+    }
+    if left.bytes().any(|b| b.is_ascii_digit()) {
+        return Break::Leave;
+    }
+    let (l, r) = (folded(left), folded(right));
+    // R1: no Romanian syllable is without a vowel.
+    if !has_vowel(&l) {
+        return if HOSTS.contains(&l.as_str()) || l.chars().count() == 1 {
+            Break::Keep
+        } else {
+            Break::Leave
+        };
+    }
+    // R2: nobody breaks off one letter. A syllable cannot begin with n and another consonant either
+    // (`mai-nainte`, `de-ncepu`): the î is elided.
+    let mut letters = r.chars();
+    let elided =
+        matches!((letters.next(), letters.next()), (Some('n' | 'm'), Some(c)) if !has_vowel(&c.to_string()));
+    if r.chars().count() == 1 || elided {
+        return Break::Keep;
+    }
+    // R3: what elides before un, o, însul.
+    if matches!(l.as_str(), "într" | "intr" | "dintr" | "printr") {
+        return Break::Keep;
+    }
+    let (joined, hyphened) = (evidence.count(&format!("{l}{r}")), evidence.count(&format!("{l}-{r}")));
+    // R4: clitics, unless the document knows the joined word.
+    if CLITICS.contains(&r.as_str()) {
+        let whole = joined > hyphened;
+        return if whole { Break::Join } else { Break::Keep };
+    }
+    // R5: what the document writes elsewhere.
+    if joined > 0 || hyphened > 0 {
+        return if hyphened > joined { Break::Keep } else { Break::Join };
+    }
+    // A word that goes on with another hyphen, a compound, or two words that the document knows: no evidence.
+    let compound = l.chars().count() >= 5
+        && ["o", "iv", "al", "ic", "ar", "ist", "ean", "esc"].iter().any(|ending| l.ends_with(ending));
+    let two_words = evidence.count(&l) > 1 && evidence.count(&r) > 1;
+    if hyphen_follows
+        || compound
+        || two_words
+        || COMPOUNDS.contains(&l.as_str())
+        || !has_vowel(&r)
+        || l.chars().count() < 2
+    {
+        return Break::Leave;
+    }
+    Break::Join
+}
+
+/// First parts of compounds that are written with a hyphen, and words that take a clitic or a second half.
+const COMPOUNDS: &[&str] = &[
+    "nord", "sud", "est", "vest", "prim", "vice", "ex", "anti", "non", "pro", "bun", "rău", "câte", "cîte",
+    "vre", "par", "fie", "alt", "de", "ne", "mai", "ce", "să", "că", "nu", "cel", "cea", "din", "prin", "pe",
+    "la", "dumnezeu", "mass", "best", "top", "web", "show", "austro", "anglo", "franco", "greco", "ruso",
+    "turco", "psiho", "luându",
+];

@@ -1,0 +1,120 @@
+//! Classes 6, 7 and 20: ligatures are spelled out, and characters that draw nothing are removed.
+
+use super::code_pages::WESTERN;
+use super::edit::Editor;
+use super::rules::Id;
+use super::words::{after, before, letter};
+
+/// Cleans the text.
+pub(super) fn clean(editor: &mut Editor) {
+    let text = editor.text();
+    let bytes = text.as_bytes();
+    // MacRoman shows ă ș ț Ț as æ ø ﬂ ﬁ. Where æ and ø abound, ﬁ and ﬂ are evidence, not ligatures.
+    let mut mac_roman = None;
+    let mut at = 0;
+    while let Some(n) = bytes[at..].iter().position(|&b| {
+        b < 0x20 && !matches!(b, b'\t' | b'\n' | 12)
+            || matches!(b, 0x7F | 0xC2 | 0xE2 | 0xEE | 0xEF | 0xF3 | 0xF4)
+    }) {
+        at += n;
+        let Some(c) = after(text, at) else { break };
+        let end = at + c.len_utf8();
+        match c {
+            'ﬀ'..='ﬄ' if !*mac_roman.get_or_insert_with(|| text.matches(['æ', 'ø']).take(3).count() == 3) =>
+            {
+                let letters = ["ff", "fi", "fl", "ffi", "ffl"][c as usize - 'ﬀ' as usize];
+                editor.replace(at..end, letters, Id::Ligature);
+            }
+            '\u{AD}' => soft_hyphen(editor, at, end),
+            '\u{FEFF}' | '\u{200B}' | '\u{2060}'..='\u{2064}' => editor.replace(at..end, "", Id::ZeroWidth),
+            '\u{200C}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}'
+                if !needs_joiner(text, at, end, c) =>
+            {
+                editor.replace(at..end, "", Id::ZeroWidth);
+            }
+            // The separators of Unicode and of old line ends.
+            '\u{2028}' | '\u{2029}' => editor.put(at..end, '\n', Id::Control),
+            '\r' => {
+                let end = if bytes.get(end) == Some(&b'\n') { end + 1 } else { end };
+                editor.put(at..end, '\n', Id::Control);
+                at = end;
+                continue;
+            }
+            '\u{80}'..='\u{9F}' => c1(editor, at, end, c),
+            c if c.is_control() && !matches!(c, '\t' | '\n' | '\u{C}') => {
+                editor.replace(at..end, "", Id::Control)
+            }
+            '\u{E000}'..='\u{F8FF}' | '\u{F0000}'.. => {
+                at = private_use(editor, at);
+                continue;
+            }
+            _ => {}
+        }
+        at = end;
+    }
+}
+
+fn is_private(c: char) -> bool {
+    matches!(c, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..)
+}
+
+/// A soft hyphen draws nothing; at the end of a line it is a hyphenation, so the word goes on.
+fn soft_hyphen(editor: &mut Editor, at: usize, end: usize) {
+    let text = editor.text();
+    let broken = letter(before(text, at))
+        && text[end..].starts_with('\n')
+        && after(text, end + 1).is_some_and(char::is_lowercase);
+    editor.replace(at..if broken { end + 1 } else { end }, "", Id::SoftHyphen);
+}
+
+/// Joiners hold emoji together and steer Arabic and Indic scripts; direction marks belong to scripts that
+/// are written from right to left. Beside anything else they are dirt.
+fn needs_joiner(text: &str, at: usize, end: usize, c: char) -> bool {
+    let (prev, next) = (before(text, at), after(text, end));
+    let complex = |c: Option<char>| {
+        c.is_some_and(
+            |c| matches!(c, '\u{590}'..='\u{10FF}' | '\u{1780}'..='\u{18AF}' | '\u{FB1D}'..='\u{FEFC}'),
+        )
+    };
+    let emoji = |c: Option<char>| {
+        c.is_some_and(|c| matches!(c, '\u{2190}'..='\u{2BFF}' | '\u{FE0F}' | '\u{1F000}'..='\u{1FAFF}' | '\u{E0020}'..='\u{E007F}'))
+    };
+    match c {
+        '\u{200D}' => emoji(prev) && emoji(next) || complex(prev) || complex(next),
+        _ => complex(prev) || complex(next),
+    }
+}
+
+/// Controls of Latin-1 are cp1252 by another name: its quotes, dashes and letters (HTML standard, 13.2.5.80).
+fn c1(editor: &mut Editor, at: usize, end: usize, c: char) {
+    let meant = WESTERN[c as usize - 0x80];
+    if c == '\u{85}' || !meant.is_control() && !letter(Some(meant)) && !matches!(meant, 'ˆ' | '˜') {
+        editor.put(at..end, meant, Id::Control);
+    } else {
+        editor.replace(at..end, "", Id::Control);
+    }
+}
+
+/// Bullets and brackets of symbol fonts: a space where they part two words, nothing where they begin or end
+/// a line, and a line of nothing else goes. Returns the end of what was looked at.
+fn private_use(editor: &mut Editor, at: usize) -> usize {
+    let text = editor.text();
+    let run = text[at..].find(|c| !is_private(c)).map_or(text.len(), |n| at + n);
+    let head = text[..at].trim_end_matches([' ', '\t', '\u{A0}']);
+    let tail = text[run..].trim_start_matches([' ', '\t', '\u{A0}']);
+    let begins = head.is_empty() || head.ends_with('\n');
+    let ends = tail.is_empty() || tail.starts_with('\n');
+    let rest = text.len() - tail.len();
+    if begins && ends {
+        let rest = if tail.is_empty() { rest } else { rest + 1 };
+        editor.replace(head.len().max(editor.done())..rest, "", Id::PrivateUse);
+        return rest;
+    }
+    if begins {
+        editor.replace(at..rest, "", Id::PrivateUse);
+        return rest;
+    }
+    let spaced = head.len() < at || rest > run || ends;
+    editor.replace(at..run, if spaced { "" } else { " " }, Id::PrivateUse);
+    run
+}

@@ -1,0 +1,215 @@
+//! Class 3: ISO 8859-2 (or cp1250) bytes shown as Latin-1: º ª for ș Ș, þ Þ for ț Ț, ã Ã for ă Ă.
+//!
+//! The same signs are degrees and ordinals (`24ºC`, `1ª edición`), Icelandic and Portuguese, so the document
+//! votes: three strong patterns of two different letters, no correct letters to speak of, less Portuguese
+//! than evidence, and Romanian function words. Class 3b, a single ã in good Romanian, is decided by word.
+
+use memchr::memchr2_iter;
+
+use super::edit::Editor;
+use super::rules::Id;
+use super::words::{after, before, fold, function_words, is_letter, letter, word_around};
+
+/// The letter that was meant.
+fn meant(c: char) -> Option<char> {
+    Some(match c {
+        'º' => 'ș',
+        'ª' => 'Ș',
+        'þ' => 'ț',
+        'Þ' => 'Ț',
+        'ã' => 'ă',
+        'Ã' => 'Ă',
+        _ => return None,
+    })
+}
+
+/// All suspects: they are C2 xx or C3 xx.
+fn suspects(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
+    memchr2_iter(0xC2, 0xC3, text.as_bytes())
+        .filter_map(|at| after(text, at).filter(|&c| meant(c).is_some()).map(|c| (at, c)))
+}
+
+fn in_word(c: char) -> bool {
+    is_letter(c) || c == 'º' || c == 'ª'
+}
+
+/// Repairs the whole document when it votes for it, else single words with ã.
+pub(super) fn repair(editor: &mut Editor) {
+    let text = editor.text();
+    if vote(text) {
+        let bytes = text.as_bytes();
+        for at in memchr2_iter(0xC2, 0xC3, bytes) {
+            let Some(c) = after(text, at) else { continue };
+            if let Some(good) = meant(c).filter(|_| belongs(text, at, c)) {
+                editor.put(at..at + c.len_utf8(), good, Id::Latin2);
+            } else if let Some(good) = quote(text, at, c) {
+                editor.put(at..at + c.len_utf8(), good, Id::Latin2);
+            }
+        }
+    } else {
+        tilde_words(editor);
+    }
+}
+
+/// Does the document show Latin-2 as Latin-1?
+fn vote(text: &str) -> bool {
+    let (mut s, mut t, mut a, mut seen, mut portuguese) = (0u32, 0u32, 0u32, 0u32, 0u32);
+    for (at, c) in suspects(text) {
+        let next = after(text, at + c.len_utf8());
+        let prev = before(text, at);
+        match c {
+            'º' | 'ª' if belongs(text, at, c) => {
+                seen += 1;
+                let alone_i = next == Some('i') && !letter(prev);
+                let inside = prev.is_some_and(char::is_lowercase)
+                    && letter(prev)
+                    && next.is_some_and(char::is_lowercase);
+                let initial = c == 'ª' && next.is_some_and(char::is_lowercase) || c == 'º' && letter(next);
+                s += u32::from(alone_i || inside || initial && !letter(prev));
+            }
+            'þ' | 'Þ' if belongs(text, at, c) => {
+                seen += 1;
+                t += u32::from(next.is_some_and(|n| "iaueãoâIAUEÃOÂ".contains(n)));
+            }
+            'ã' | 'Ã' => {
+                if foreign_tilde(text, at) {
+                    portuguese += 1;
+                    continue;
+                }
+                seen += 1;
+                a += u32::from(letter(prev) && !letter(next) || known_tilde(word(text, at)));
+            }
+            _ => {}
+        }
+    }
+    let letters = u32::from(s > 0) + u32::from(t > 0) + u32::from(a > 0);
+    if s + t + a < 3 || letters < 2 || portuguese >= s + t {
+        return false;
+    }
+    // Turkish of cp1254 shows þ for ş, but ð and ý beside it.
+    let (mut good, mut turkish) = (0u32, 0u32);
+    for c in text.chars() {
+        good += u32::from(matches!(c, 'ș' | 'ț' | 'ş' | 'ţ' | 'ă' | 'Ș' | 'Ț' | 'Ş' | 'Ţ' | 'Ă'));
+        turkish += u32::from(matches!(c, 'ð' | 'ý' | 'Ð' | 'Ý'));
+    }
+    good * 10 < seen && turkish * 4 < t.max(1) && function_words(text, 1) >= 1
+}
+
+/// The word around `at`, suspects included.
+fn word(text: &str, at: usize) -> &str {
+    let (start, end) = word_around(text, at, in_word);
+    &text[start..end]
+}
+
+/// Is the suspect at `at` part of a Romanian word (and no degree, ordinal, or foreign letter)?
+fn belongs(text: &str, at: usize, c: char) -> bool {
+    let (prev, next) = (before(text, at), after(text, at + c.len_utf8()));
+    let near = |c: Option<char>| c.is_some_and(in_word);
+    match c {
+        'º' | 'ª' => {
+            // The sign of a temperature or an ordinal: after a digit, or before a C or F that ends there.
+            let digit =
+                text[..at].chars().rev().find(|c| *c != ' ' && *c != '\u{A0}').is_some_and(char::is_numeric);
+            let touching = prev.is_some_and(char::is_numeric);
+            let unit = matches!(next, Some('C' | 'F' | 'K')) && !letter(after(text, at + c.len_utf8() + 1));
+            let number_word = matches!(word(text, at), "nº" | "Nº" | "Mª" | "Dª" | "Sª" | "Nª" | "nª");
+            (near(prev) || near(next)) && !touching && !(unit && (digit || !near(prev))) && !number_word
+        }
+        'þ' | 'Þ' => (near(prev) || near(next)) && !word(text, at).contains(foreign_letter),
+        _ => !foreign_tilde(text, at) && (near(prev) || near(next)),
+    }
+}
+
+fn foreign_letter(c: char) -> bool {
+    matches!(
+        c,
+        'á' | 'é'
+            | 'í'
+            | 'ó'
+            | 'ú'
+            | 'ý'
+            | 'ð'
+            | 'æ'
+            | 'ö'
+            | 'õ'
+            | 'ñ'
+            | 'Á'
+            | 'É'
+            | 'Í'
+            | 'Ó'
+            | 'Ú'
+            | 'Ý'
+            | 'Æ'
+            | 'Ö'
+    )
+}
+
+/// A Portuguese (Spanish, Breton) word: `não`, `São`, `maçã`, `Guimarães`, `irmã`.
+fn foreign_tilde(text: &str, at: usize) -> bool {
+    const WORDS: &[&str] = &[
+        "irmã", "irmãs", "manhã", "manhãs", "amanhã", "romã", "romãs", "avelã", "avelãs", "hortelã", "alemã",
+        "alemãs", "cristã", "cristãs", "talismã", "divã", "amanhãs", "anã", "vilã", "ímã", "galã", "cidadã",
+        "fã", "fãs", "lã", "lãs", "rã", "rãs", "vãs", "sãs",
+    ];
+    let word = word(text, at);
+    let lower = word.to_lowercase();
+    ["ão", "ãe", "ãi", "õ", "ç", "ñ"].iter().any(|p| lower.contains(p)) && !romanian_ai(&lower)
+        || lower.contains(foreign_letter)
+        || WORDS.contains(&lower.as_str())
+}
+
+/// `ãi` is Portuguese in `mãi` and `cãibra` alone; Romanian writes `bãiat`, `copãi`, `rãi`.
+fn romanian_ai(lower: &str) -> bool {
+    lower.contains("ãi")
+        && !["ão", "ãe", "õ", "ç", "ñ"].iter().any(|p| lower.contains(p))
+        && !lower.starts_with("cãib")
+}
+
+/// Words that are Romanian whatever stands around them, once ã is read as ă.
+fn known_tilde(word: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "că", "să", "mă", "vă", "dă", "stă", "dacă", "după", "fără", "până", "pînă", "lângă", "lîngă",
+        "către", "număr", "numărul", "această", "încă", "două", "nouă", "său", "săi", "tău", "tăi", "însă",
+        "iată", "astăzi",
+    ];
+    let folded: String = word.chars().map(fold).collect();
+    WORDS.contains(&folded.as_str())
+}
+
+/// Class 3c: once the document has voted, ¥ and µ in the places of quotes are „ and ” of ISO 8859-16.
+fn quote(text: &str, at: usize, c: char) -> Option<char> {
+    let (prev, next) = (before(text, at), after(text, at + c.len_utf8()));
+    match c {
+        '¥' if letter(next) && !prev.is_some_and(char::is_alphanumeric) => Some('„'),
+        'µ' if !letter(next) && (letter(prev) || matches!(prev, Some('.' | '!' | '?'))) => Some('”'),
+        _ => None,
+    }
+}
+
+/// Class 3b: ã in a document that is otherwise good. The word must be lower case (or known), of Romanian
+/// letters alone, and the document Romanian.
+fn tilde_words(editor: &mut Editor) {
+    let text = editor.text();
+    let mut romanian = None;
+    for (at, c) in suspects(text) {
+        if meant(c) != Some('ă') && meant(c) != Some('Ă') || foreign_tilde(text, at) {
+            continue;
+        }
+        let word = word(text, at);
+        let plain = word.chars().count() >= 4
+            && word.chars().all(|c| matches!(c, 'a'..='z' | 'ã' | 'ă' | 'â' | 'î' | 'ș' | 'ț' | 'ş' | 'ţ'));
+        if !(plain || known_tilde(word)) {
+            continue;
+        }
+        // Three function words, and not as many Portuguese ones.
+        if *romanian.get_or_insert_with(|| function_words(text, 3) >= 2 && portuguese_words(text) < 2) {
+            editor.put(at..at + c.len_utf8(), if c == 'ã' { 'ă' } else { 'Ă' }, Id::TildeA);
+        }
+    }
+}
+
+/// Function words of Portuguese that Romanian does not have.
+fn portuguese_words(text: &str) -> usize {
+    const WORDS: &[&str] = &["não", "uma", "com", "dos", "das", "em", "são", "para", "você", "também", "à"];
+    text.split(|c: char| !is_letter(c)).filter(|w| WORDS.contains(w)).take(2).count()
+}

@@ -1,0 +1,94 @@
+//! Class 14, the safe part: scanned books show l as I or 1, and in these places nothing else can be meant.
+
+use memchr::memmem;
+
+use super::edit::Editor;
+use super::rules::Id;
+use super::words::{after, is_letter, word_after, word_before};
+
+/// `de Ia` -> `de la`; `nu 1-a văzut` -> `nu l-a văzut`.
+pub(super) fn repair(editor: &mut Editor) {
+    let text = editor.text();
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(n) = memchr::memchr2(b'I', b'1', &bytes[at..]) {
+        at += n;
+        if bytes[at..].starts_with(b"Ia ") && preposition(text, at) {
+            editor.replace(at..at + 2, "la", Id::Ocr);
+        } else if bytes[at..].starts_with(b"1-a") && pronoun(text, at) {
+            editor.replace(at..at + 1, "l", Id::Ocr);
+        }
+        at += 1;
+    }
+}
+
+/// Stands `Ia` after a word that `la` follows, and before a small word? (`Ia`, take!, begins a sentence.)
+fn preposition(text: &str, at: usize) -> bool {
+    const BEFORE: &[&str] = &["de", "pe", "până", "pînă", "pâna", "și", "şi", "ca"];
+    let Some(left) = text[..at].strip_suffix(' ') else { return false };
+    BEFORE.contains(&word_before(left, left.len())) && after(text, at + 3).is_some_and(char::is_lowercase)
+}
+
+/// Is `1-a` the pronoun and not an ordinal? It is before a participle; `1-am`, `1-ar`, `1-au` are no ordinals
+/// at all.
+fn pronoun(text: &str, at: usize) -> bool {
+    let free = text[..at].chars().next_back().is_none_or(|c| c.is_whitespace() || "„“\"(—–".contains(c));
+    let left = text[..at].trim_end_matches(' ');
+    let host = word_before(left, left.len());
+    let verb = word_after(text, at + 2);
+    let rest = &text[at + 2 + verb.len()..];
+    if !free {
+        return false;
+    }
+    match verb {
+        "am" | "ar" | "au" | "aș" | "aş" | "ai" | "ați" | "aţi" => {
+            memmem::find(rest.as_bytes(), b" ") == Some(0)
+        }
+        "a" => {
+            let next = rest.strip_prefix(' ').map_or("", |rest| word_after(rest, 0));
+            !ordinal(host) && !left.ends_with(|c: char| c.is_numeric()) && participle(next)
+        }
+        _ => false,
+    }
+}
+
+/// Words that an ordinal follows.
+fn ordinal(word: &str) -> bool {
+    let lower = word.to_lowercase();
+    matches!(
+        lower.as_str(),
+        "a" | "clasa"
+            | "partea"
+            | "secția"
+            | "secţia"
+            | "grupa"
+            | "ziua"
+            | "divizia"
+            | "categoria"
+            | "etapa"
+            | "ediția"
+            | "ediţia"
+            | "faza"
+            | "lecția"
+            | "lecţia"
+            | "secțiunea"
+            | "secţiunea"
+            | "liga"
+            | "scena"
+            | "armata"
+    )
+}
+
+/// A past participle by its ending, and no noun of the same ending.
+fn participle(word: &str) -> bool {
+    const NOUNS: &[&str] =
+        &["stat", "sat", "mandat", "candidat", "format", "tratat", "capăt", "pat", "lat", "mat", "adjunct"];
+    const STRONG: &[&str] = &[
+        "zis", "spus", "dus", "pus", "scos", "prins", "trimis", "adus", "întors", "ucis", "închis", "scris",
+        "ales", "ajuns", "strâns", "împins", "atins", "cuprins", "rupt", "fript", "copt", "supt",
+    ];
+    let regular = ["at", "ut", "it", "ât", "ît"].iter().any(|ending| word.ends_with(ending))
+        && word.chars().count() >= 3;
+    word.chars().all(|c| is_letter(c) && c.is_lowercase())
+        && (regular && !NOUNS.contains(&word) || STRONG.contains(&word))
+}

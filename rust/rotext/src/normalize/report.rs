@@ -1,0 +1,94 @@
+//! What normalization did to a corpus.
+
+use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
+
+use super::diacritics::{self, JUDGED_LETTERS, NO_DIACRITICS, PARTIAL_DIACRITICS};
+use super::rules::{COUNT, RULES};
+
+/// Counts over documents. Reports of parts of a corpus add up, in any order, to the report of the whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// Documents read.
+    pub documents: u64,
+    /// Documents in which something changed.
+    pub changed_documents: u64,
+    /// Bytes of UTF-8 read.
+    pub bytes_in: u64,
+    /// Bytes of UTF-8 given back.
+    pub bytes_out: u64,
+    /// Documents (of at least 200 letters) with less than 0.5 % Romanian diacritics among the letters.
+    pub no_diacritics: u64,
+    /// Documents (of at least 200 letters) with 0.5 to 2.5 % Romanian diacritics among the letters.
+    pub partial_diacritics: u64,
+    counts: [u64; COUNT],
+}
+
+impl Report {
+    /// Changes made by each rule, in the order of [`RULES`], zeros included.
+    pub fn rules(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        RULES.iter().zip(self.counts).map(|(rule, count)| (rule.id, count))
+    }
+
+    /// Changes made by the rule `id`; 0 for an unknown one.
+    pub fn count(&self, id: &str) -> u64 {
+        self.rules().find(|&(rule, _)| rule == id).map_or(0, |(_, count)| count)
+    }
+
+    /// Adds the counts of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        self.documents += other.documents;
+        self.changed_documents += other.changed_documents;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        self.no_diacritics += other.no_diacritics;
+        self.partial_diacritics += other.partial_diacritics;
+        for (mine, theirs) in self.counts.iter_mut().zip(other.counts) {
+            *mine += theirs;
+        }
+    }
+
+    /// Adds one document.
+    pub(super) fn add(&mut self, bytes_in: usize, out: &str, counts: &[u64; COUNT]) {
+        self.documents += 1;
+        self.bytes_in += bytes_in as u64;
+        self.bytes_out += out.len() as u64;
+        if counts.iter().any(|&n| n > 0) {
+            self.changed_documents += 1;
+            for (mine, n) in self.counts.iter_mut().zip(counts) {
+                *mine += n;
+            }
+        }
+        let (letters, ours) = diacritics::count(out);
+        if letters >= JUDGED_LETTERS {
+            let share = (ours as f64 / letters as f64) as f32;
+            self.no_diacritics += u64::from(share < NO_DIACRITICS);
+            self.partial_diacritics += u64::from((NO_DIACRITICS..PARTIAL_DIACRITICS).contains(&share));
+        }
+    }
+}
+
+struct Counts<'a>(&'a Report);
+
+impl Serialize for Counts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(COUNT))?;
+        for (id, count) in self.0.rules() {
+            map.serialize_entry(id, &count)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("Report", 7)?;
+        out.serialize_field("documents", &self.documents)?;
+        out.serialize_field("changed_documents", &self.changed_documents)?;
+        out.serialize_field("bytes_in", &self.bytes_in)?;
+        out.serialize_field("bytes_out", &self.bytes_out)?;
+        out.serialize_field("no_diacritics", &self.no_diacritics)?;
+        out.serialize_field("partial_diacritics", &self.partial_diacritics)?;
+        out.serialize_field("rules", &Counts(self))?;
+        out.end()
+    }
+}

@@ -1,0 +1,50 @@
+//! The rules by name: every change carries the id of the rule that made it.
+
+/// One rule of the rule book (`docs/normalization.md` has a section and test rows for each).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// The name that reports, diffs and the rule book use.
+    pub id: &'static str,
+    /// The defect class of the rule book.
+    pub class: &'static str,
+    /// What the rule does, in a few words.
+    pub title: &'static str,
+}
+
+macro_rules! rules {
+    ($($name:ident, $id:literal, $class:literal, $title:literal;)*) => {
+        /// Index of a rule in [`RULES`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Id { $($name),* }
+
+        /// All rules, in the order in which they run. Reports list counts in this order.
+        pub const RULES: &[Rule] = &[$(Rule { id: $id, class: $class, title: $title }),*];
+    };
+}
+
+rules! {
+    DoubleEncoding, "double-encoding", "4", "UTF-8 read as cp1252, Latin-1, cp1250 or ISO 8859-2";
+    Entity, "entity", "5", "HTML entities left in the text";
+    Latin2, "latin2-as-latin1", "3", "ISO 8859-2 bytes shown as Latin-1, by vote of the document";
+    TildeA, "tilde-a", "3b", "a single ã left over in good Romanian";
+    SpacingAccent, "spacing-accent", "8", "LaTeX OT1 accents that stand beside their letter";
+    FontLetter, "font-letter", "9", "letters remapped by a font, by vote of the document";
+    Nfc, "nfc", "2", "decomposed letters";
+    Cedilla, "cedilla", "1", "cedilla for comma below";
+    LookAlike, "look-alike", "10", "foreign letters that look like the right one";
+    Prime, "prime", "23", "prime used as an apostrophe";
+    Ligature, "ligature", "7", "Latin ligatures";
+    SoftHyphen, "soft-hyphen", "6", "soft hyphens";
+    ZeroWidth, "zero-width", "20", "zero-width characters, byte order marks, direction marks";
+    Control, "control", "20", "control characters";
+    PrivateUse, "private-use", "20", "private-use characters (bullets of symbol fonts)";
+    HardHyphen, "hard-hyphen", "17", "U+2010 and U+2011 for the hyphen";
+    Nbsp, "nbsp", "19", "no-break spaces";
+    Spaces, "spaces", "19", "doubled spaces inside a line of prose";
+    SplitClitic, "split-clitic", "18", "a clitic split off by a space after its hyphen";
+    LineEndHyphen, "line-end-hyphen", "16", "a word or a clitic group broken at the end of a line";
+    Ocr, "ocr", "14", "capital I or digit 1 read for the letter l";
+}
+
+/// How many rules there are.
+pub(super) const COUNT: usize = RULES.len();

@@ -1,0 +1,146 @@
+//! Class 19: no-break spaces become spaces, and doubled spaces inside a line of prose become one.
+//!
+//! Only prose: indentation, columns, tables and code keep every space (a no-break space there becomes one
+//! space, so that columns stay columns).
+
+use memchr::{memchr, memchr2, memrchr};
+
+use super::edit::Editor;
+use super::rules::Id;
+
+/// Lines longer than this are no rows of a table; looking for columns in them would be a waste.
+const ROW: usize = 2000;
+
+fn is_nbsp(c: char) -> bool {
+    matches!(c, '\u{A0}' | '\u{202F}' | '\u{2007}')
+}
+
+fn is_space(c: char) -> bool {
+    c == ' ' || is_nbsp(c)
+}
+
+/// Folds the spaces of the text, line by line, looking only at lines that have something to fold.
+pub(super) fn fold(editor: &mut Editor) {
+    let text = editor.text();
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(hit) = next_hit(bytes, at) {
+        let start = memrchr(b'\n', &bytes[at..hit]).map_or(line_start(bytes, at), |i| at + i + 1);
+        let end = memchr(b'\n', &bytes[hit..]).map_or(bytes.len(), |i| hit + i);
+        fold_line(editor, start, end);
+        at = end;
+    }
+}
+
+fn line_start(bytes: &[u8], at: usize) -> usize {
+    memrchr(b'\n', &bytes[..at]).map_or(0, |i| i + 1)
+}
+
+/// The next no-break space, or the next pair of spaces.
+fn next_hit(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let n = bytes[at..].iter().position(|&b| matches!(b, b' ' | 0xC2 | 0xE2))?;
+        at += n;
+        match bytes[at..] {
+            [b' ', b' ', ..] | [0xC2, 0xA0, ..] | [0xE2, 0x80, 0xAF | 0x87, ..] => return Some(at),
+            _ => at += 1,
+        }
+    }
+}
+
+/// A run of spaces inside a line.
+struct Run {
+    start: usize,
+    end: usize,
+    /// Characters in the run.
+    width: usize,
+    /// Holds a no-break space.
+    hard: bool,
+}
+
+/// The runs of `line` that are wider than one space or hold a no-break space.
+fn runs(text: &str, start: usize, end: usize) -> Vec<Run> {
+    let mut found: Vec<Run> = Vec::new();
+    for (i, c) in text[start..end].char_indices().filter(|&(_, c)| is_space(c)) {
+        let (from, to) = (start + i, start + i + c.len_utf8());
+        match found.last_mut() {
+            Some(run) if run.end == from => {
+                run.end = to;
+                run.width += 1;
+                run.hard |= is_nbsp(c);
+            }
+            _ => found.push(Run { start: from, end: to, width: 1, hard: is_nbsp(c) }),
+        }
+    }
+    found.retain(|run| run.width > 1 || run.hard);
+    found
+}
+
+fn fold_line(editor: &mut Editor, start: usize, end: usize) {
+    let text = editor.text();
+    let runs = runs(text, start, end);
+    let prose = !columns(text, start, end, &runs);
+    for run in runs {
+        let indents = run.start == start;
+        let wide = run.width > 1;
+        if prose && wide && !indents && (run.hard || between_words(text, &run)) {
+            editor.replace(run.start..run.end, " ", if run.hard { Id::Nbsp } else { Id::Spaces });
+        } else if run.hard {
+            editor.replace(run.start..run.end, &" ".repeat(run.width), Id::Nbsp);
+        }
+    }
+}
+
+/// Does the run of plain spaces part words, and not numbers, signs or a margin? Four spaces are a layout.
+fn between_words(text: &str, run: &Run) -> bool {
+    let left = text[..run.start].chars().next_back().unwrap_or('\n');
+    let right = text[run.end..].chars().next().unwrap_or('\n');
+    let opens = right.is_alphanumeric() || "„“\"'(«—–".contains(right);
+    let closes = left.is_alphanumeric() || ".,;:!?)”»\"'…%’]".contains(left);
+    run.width < 4 && opens && closes && !(left.is_numeric() && right.is_numeric())
+}
+
+/// Is the line a row of a table, a listing, or code?
+fn columns(text: &str, start: usize, end: usize, runs: &[Run]) -> bool {
+    let line = &text[start..end];
+    let bytes = line.as_bytes();
+    if memchr2(b'|', b'\t', bytes).is_some() || line.starts_with("    ") {
+        return true;
+    }
+    // Options of a manual page: `-a  all`.
+    let option = matches!(bytes, [b'-', b, ..] if *b == b'-' || b.is_ascii_alphanumeric());
+    // Frames, and gaps too wide for prose.
+    let frame = line.contains(['│', '─', '┃', '║', '═']);
+    let gap = runs.iter().any(|run| run.width >= 4 && !run.hard && run.start > start);
+    option || frame || gap || aligned(text, start, end, runs)
+}
+
+/// Does a word after a run of plain spaces begin in the same column as one in the line above or below?
+fn aligned(text: &str, start: usize, end: usize, runs: &[Run]) -> bool {
+    let is_gap = |run: &&Run| run.width > 1 && !run.hard;
+    if end - start > ROW || !runs.iter().any(|run| is_gap(&run)) {
+        return false;
+    }
+    let columns = |start: usize, runs: &[Run]| -> Vec<usize> {
+        let mut last = (start, 0);
+        runs.iter()
+            .filter(is_gap)
+            .filter(|run| run.start > start)
+            .map(|run| {
+                last = (run.end, last.1 + text[last.0..run.end].chars().count());
+                last.1
+            })
+            .collect()
+    };
+    let mine = columns(start, runs);
+    let bytes = text.as_bytes();
+    let shares = |from: usize, to: usize| {
+        to - from <= ROW && columns(from, &self::runs(text, from, to)).iter().any(|c| mine.contains(c))
+    };
+    let above = start > 0 && shares(line_start(bytes, start - 1), start - 1);
+    let below = end < text.len() && {
+        let from = end + 1;
+        shares(from, memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |i| from + i))
+    };
+    above || below
+}

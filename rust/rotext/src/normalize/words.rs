@@ -1,0 +1,103 @@
+//! Letters and words: what the rules ask about the neighbourhood of a character.
+
+/// The character that ends right before byte `at`.
+pub(super) fn before(text: &str, at: usize) -> Option<char> {
+    text[..at].chars().next_back()
+}
+
+/// The character that begins at byte `at`.
+pub(super) fn after(text: &str, at: usize) -> Option<char> {
+    text[at..].chars().next()
+}
+
+/// A letter proper. The ordinal signs, the spacing circumflex and the spacing caron are letters to Unicode,
+/// but here they are the evidence.
+pub(super) fn is_letter(c: char) -> bool {
+    c.is_ascii_alphabetic() || c > '\u{BF}' && c.is_alphabetic() && !matches!(c, '\u{2B0}'..='\u{2FF}')
+}
+
+/// [`is_letter`] of a neighbour; the end of the text is no letter.
+pub(super) fn letter(c: Option<char>) -> bool {
+    c.is_some_and(is_letter)
+}
+
+/// The word around byte `at` by `inside`: its first byte and its end. Looks at most 64 characters each way,
+/// so that a rule that asks at every character of an endless "word" stays linear.
+pub(super) fn word_around(text: &str, at: usize, inside: impl Fn(char) -> bool) -> (usize, usize) {
+    const REACH: usize = 64;
+    let start = text[..at]
+        .char_indices()
+        .rev()
+        .take(REACH)
+        .take_while(|&(_, c)| inside(c))
+        .last()
+        .map_or(at, |(i, _)| i);
+    let end = text[at..]
+        .char_indices()
+        .take(REACH)
+        .take_while(|&(_, c)| inside(c))
+        .last()
+        .map_or(at, |(i, c)| at + i + c.len_utf8());
+    (start, end)
+}
+
+/// The word that ends at byte `at` (empty when none does).
+pub(super) fn word_before(text: &str, at: usize) -> &str {
+    let (start, _) = word_around(&text[..at], at, is_letter);
+    &text[start..at]
+}
+
+/// The word that begins at byte `at` (empty when none does).
+pub(super) fn word_after(text: &str, at: usize) -> &str {
+    let (_, end) = word_around(&text[at..], 0, is_letter);
+    &text[at..at + end]
+}
+
+/// The modern letter for every form in which old encodings show it, in lower case.
+pub(super) fn fold(c: char) -> char {
+    match c {
+        'ş' | 'Ş' | 'º' | 'ª' | 'Ș' => 'ș',
+        'ţ' | 'Ţ' | 'þ' | 'Þ' | 'Ț' => 'ț',
+        'ã' | 'Ã' | 'ǎ' | 'Ǎ' | 'Ă' => 'ă',
+        'Â' => 'â',
+        'Î' => 'î',
+        c => c.to_ascii_lowercase(),
+    }
+}
+
+/// Function words that running Romanian cannot do without, and that its neighbours (Portuguese, Spanish,
+/// French, Italian, Turkish) mostly do not share, with the modern letters.
+const FUNCTION_WORDS: &[&str] = &[
+    "acest", "aceasta", "această", "acestea", "aceste", "acestei", "acestor", "acestui", "aceștia", "ale",
+    "asupra", "aș", "ați", "au", "avea", "avem", "când", "care", "cea", "cel", "cele", "cei", "ceva",
+    "chiar", "cînd", "către", "cu", "cum", "că", "căci", "dacă", "dar", "deci", "despre", "dintr", "dintre",
+    "din", "doar", "după", "este", "fi", "fie", "fost", "fără", "foarte", "iar", "îi", "îl", "în", "încă",
+    "își", "îți", "între", "într", "la", "lângă", "lui", "mai", "mă", "nici", "noi", "nu", "numai", "ori",
+    "până", "pentru", "peste", "pe", "pînă", "prin", "printr", "sau", "se", "sînt", "spre", "sub", "sunt",
+    "să", "său", "sa", "și", "tot", "toate", "toți", "un", "unde", "unei", "unor", "unui", "va", "vom",
+    "vor", "vă", "ăsta",
+];
+
+/// How many Romanian function words stand in `text`; stops counting at `enough`.
+pub(super) fn function_words(text: &str, enough: usize) -> usize {
+    let mut found = 0;
+    let mut word = String::new();
+    for c in text.chars().chain([' ']) {
+        let folded = fold(c);
+        if is_letter(c) || folded != c {
+            // Longer than any function word: no need to keep the rest.
+            if word.len() < 16 {
+                word.push(folded);
+            }
+            continue;
+        }
+        if !word.is_empty() && FUNCTION_WORDS.contains(&word.as_str()) {
+            found += 1;
+            if found >= enough {
+                return found;
+            }
+        }
+        word.clear();
+    }
+    found
+}

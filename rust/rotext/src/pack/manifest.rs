@@ -1,0 +1,127 @@
+//! `manifest.json`: what the directory holds and what it was made from. Nothing in it depends on the time,
+//! the machine or the number of threads.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Value of `format`.
+pub const FORMAT: &str = "rotools-pack";
+/// Value of `version`; readers refuse another one.
+pub const VERSION: u32 = 1;
+
+/// The whole manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: String,
+    /// [`VERSION`].
+    pub version: u32,
+    /// numpy name of the token type, `<u2`.
+    pub dtype: String,
+    /// Inputs of a block.
+    pub block_tokens: u64,
+    /// Tokens from one block to the next; equal to `block_tokens`, so blocks share their border token.
+    pub stride: u64,
+    /// Ids run below this.
+    pub vocab_size: u32,
+    /// Id of `<|endoftext|>`.
+    pub eos_id: u32,
+    /// The tokenizer that made the ids.
+    pub tokenizer: TokenizerFile,
+    /// The curriculum, in order.
+    pub phases: Vec<Phase>,
+    /// Options that decide the bytes.
+    pub config: serde_json::Value,
+    /// Sources and code.
+    pub provenance: serde_json::Value,
+}
+
+/// A file and its hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenizerFile {
+    /// Name in the directory.
+    pub file: String,
+    /// SHA-256 of the bytes, in hex.
+    pub sha256: String,
+}
+
+/// One phase of the curriculum.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// For example `web`.
+    pub name: String,
+    /// Times the phase is trained on.
+    pub epochs: u32,
+    /// Documents for training.
+    pub train: Split,
+    /// Documents held out.
+    pub valid: Split,
+}
+
+/// The token stream of a phase for training or validation: its shards, one after another.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    /// Tokens, `<|endoftext|>` included.
+    pub tokens: u64,
+    /// Documents.
+    pub documents: u64,
+    /// UTF-8 bytes of the texts.
+    pub bytes: u64,
+    /// Whole blocks of the stream.
+    pub blocks: u64,
+    /// Tokens after the last block's labels; in the files, in no block.
+    pub tail_tokens: u64,
+    /// The files, in order.
+    pub shards: Vec<Shard>,
+}
+
+/// One file of tokens.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// Name in the directory.
+    pub file: String,
+    /// Tokens.
+    pub tokens: u64,
+    /// Documents.
+    pub documents: u64,
+    /// UTF-8 bytes of the texts.
+    pub bytes: u64,
+    /// Bytes of the file.
+    pub size: u64,
+    /// XXH3-64 of each piece of 4 MiB, in hex.
+    pub xxh3_64: Vec<String>,
+}
+
+impl Manifest {
+    /// Reads and checks `DIR/manifest.json`.
+    ///
+    /// # Errors
+    /// No pack there, not readable as a manifest, or another version.
+    pub fn read(directory: &Path) -> Result<Self> {
+        let path = directory.join("manifest.json");
+        let bytes = std::fs::read(&path).map_err(|e| {
+            Error::io(&path, &e).hint("name a pack directory; `rotools pack corpus.jsonl` makes one")
+        })?;
+        let broken = |e: serde_json::Error| {
+            Error::data(format!("the manifest is damaged ({e})"))
+                .at(&path)
+                .hint("make the pack again with `rotools pack`")
+        };
+        let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(broken)?;
+        if value["format"] != FORMAT {
+            return Err(Error::data("not the manifest of a pack").at(&path).hint("name a pack directory"));
+        }
+        if value["version"] != VERSION {
+            return Err(Error::data(format!(
+                "the pack has format version {}, this program reads {VERSION}",
+                value["version"]
+            ))
+            .at(&path)
+            .hint("make the pack again with `rotools pack`"));
+        }
+        serde_json::from_value(value).map_err(broken)
+    }
+}

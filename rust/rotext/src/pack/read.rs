@@ -1,0 +1,50 @@
+//! Reading one block back.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::manifest::Manifest;
+use super::{BLOCK_TOKENS, blocks};
+use crate::error::{Error, Result};
+
+/// The 2048 inputs of block `number` (from 0) of a phase and split (`train`, `valid`) and their last label:
+/// 2049 ids, read across shard borders.
+///
+/// # Errors
+/// No such phase, split or block; a shard that is shorter than the manifest says.
+pub fn read_block(directory: &Path, phase: &str, split: &str, number: u64) -> Result<Vec<u16>> {
+    let manifest = Manifest::read(directory)?;
+    let names: Vec<&str> = manifest.phases.iter().map(|p| p.name.as_str()).collect();
+    let Some(found) = manifest.phases.iter().find(|p| p.name == phase) else {
+        return Err(Error::usage(format!("the pack has no phase `{phase}`"))
+            .hint(format!("there are: {}", names.join(", "))));
+    };
+    let stream = if split == "valid" { &found.valid } else { &found.train };
+    if number >= blocks(stream.tokens) {
+        return Err(Error::usage(format!("there is no block {number}"))
+            .hint(format!("{split}-{phase} has {} blocks, counted from 0", stream.blocks)));
+    }
+    let mut start = number * BLOCK_TOKENS;
+    let mut left = BLOCK_TOKENS + 1;
+    let mut ids = Vec::with_capacity(left as usize);
+    for shard in &stream.shards {
+        if start >= shard.tokens {
+            start -= shard.tokens;
+            continue;
+        }
+        let take = left.min(shard.tokens - start);
+        let path = directory.join(&shard.file);
+        let mut bytes = vec![0u8; take as usize * 2];
+        File::open(&path)
+            .and_then(|file| file.read_exact_at(&mut bytes, start * 2))
+            .map_err(|e| Error::io(&path, &e))?;
+        ids.extend(bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])));
+        left -= take;
+        start = 0;
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(ids)
+}

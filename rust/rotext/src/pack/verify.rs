@@ -1,0 +1,114 @@
+//! `rotools verify`: every byte of a pack against its manifest.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::manifest::{Manifest, Shard};
+use super::{PIECE_BYTES, blocks};
+use crate::error::{Error, Place, Result};
+use crate::progress::Progress;
+
+/// What was checked.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Verified {
+    /// Token files.
+    pub shards: u64,
+    /// Tokens read.
+    pub tokens: u64,
+    /// Documents counted at their `<|endoftext|>`.
+    pub documents: u64,
+    /// Bytes read.
+    pub bytes: u64,
+}
+
+/// Reads every token file and checks size, checksums, ids, document ends and the tokenizer's hash.
+///
+/// # Errors
+/// The first thing that is not as the manifest says, with the file and the byte.
+pub fn verify(directory: &Path, progress: &Progress) -> Result<Verified> {
+    let manifest = Manifest::read(directory)?;
+    let tokenizer = directory.join(&manifest.tokenizer.file);
+    let bytes = std::fs::read(&tokenizer).map_err(|e| Error::io(&tokenizer, &e))?;
+    if hex(&Sha256::digest(&bytes)) != manifest.tokenizer.sha256 {
+        return Err(damage("the tokenizer is not the one that made the pack", &tokenizer, None));
+    }
+    let splits = || manifest.phases.iter().flat_map(|phase| [&phase.train, &phase.valid]);
+    progress.begin("verify", splits().flat_map(|s| &s.shards).map(|s| s.size).sum());
+    let mut verified = Verified { shards: 0, tokens: 0, documents: 0, bytes: 0 };
+    for split in splits() {
+        let sum = |get: fn(&Shard) -> u64| split.shards.iter().map(get).sum::<u64>();
+        let totals = (sum(|s| s.tokens), sum(|s| s.documents), sum(|s| s.bytes));
+        if totals != (split.tokens, split.documents, split.bytes) || blocks(split.tokens) != split.blocks {
+            let path = directory.join("manifest.json");
+            return Err(damage("the manifest's sums do not add up", &path, None));
+        }
+        for shard in &split.shards {
+            check(directory, shard, &manifest, progress)?;
+            verified.shards += 1;
+            verified.tokens += shard.tokens;
+            verified.documents += shard.documents;
+            verified.bytes += shard.size;
+        }
+    }
+    Ok(verified)
+}
+
+fn check(directory: &Path, shard: &Shard, manifest: &Manifest, progress: &Progress) -> Result<()> {
+    let path = directory.join(&shard.file);
+    let io = |e: std::io::Error| Error::io(&path, &e);
+    let mut file = File::open(&path).map_err(io)?;
+    let size = file.metadata().map_err(io)?.len();
+    if size != shard.size || size != shard.tokens * 2 {
+        let what = format!("the file has {size} bytes, the manifest says {}", shard.size);
+        return Err(damage(&what, &path, None));
+    }
+    let mut ends = vec![0u64];
+    let mut piece = Vec::with_capacity(PIECE_BYTES);
+    let mut at = 0u64;
+    for sum in &shard.xxh3_64 {
+        progress.check()?;
+        piece.clear();
+        let read = (&mut file).take(PIECE_BYTES as u64).read_to_end(&mut piece).map_err(io)? as u64;
+        if format!("{:016x}", xxh3_64(&piece)) != *sum {
+            return Err(damage("the checksum of these 4 MiB does not match", &path, Some(at)));
+        }
+        for (index, pair) in piece.chunks_exact(2).enumerate() {
+            let id = u32::from(u16::from_le_bytes([pair[0], pair[1]]));
+            if id >= manifest.vocab_size {
+                let byte = at + 2 * index as u64;
+                return Err(damage("a token id is beyond the vocabulary", &path, Some(byte)));
+            }
+            if id == manifest.eos_id {
+                ends.push(at / 2 + index as u64 + 1);
+            }
+        }
+        at += read;
+        progress.advance(read);
+        progress.add(read, 0);
+    }
+    if at != size || ends.len() as u64 != shard.documents + 1 || ends.last() != Some(&shard.tokens) {
+        return Err(damage("the documents are not where the manifest says", &path, None));
+    }
+    let offsets = path.with_extension("offsets.npy");
+    let bytes = std::fs::read(&offsets).map_err(|e| Error::io(&offsets, &e))?;
+    let expected: Vec<u8> = ends.iter().flat_map(|end| end.to_le_bytes()).collect();
+    if !bytes.ends_with(&expected) || !bytes.starts_with(b"\x93NUMPY") {
+        return Err(damage("the document ends do not match the tokens", &offsets, None));
+    }
+    Ok(())
+}
+
+fn damage(what: &str, path: &Path, byte: Option<u64>) -> Error {
+    Error::data(what)
+        .at_place(Place { path: path.to_owned(), line: None, byte })
+        .hint("make the pack again with `rotools pack`, or copy it again from where it is whole")
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

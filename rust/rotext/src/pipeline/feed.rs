@@ -1,0 +1,234 @@
+//! From files to clean, distinct documents: the part that every verb shares.
+//!
+//! read -> parse, normalize, key (parallel) -> deduplicate, account (in order)
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::ordered;
+use crate::dedup;
+use crate::document::{Document, Reason, Reject};
+use crate::error::{Error, Result};
+use crate::normalize;
+use crate::progress::Progress;
+use crate::reader::{self, Chunk, Cursor, Fields, Reader, Source};
+
+/// How documents are read and cleaned.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Fields of text and id.
+    pub fields: Fields,
+    /// Stop at the first record that cannot be used.
+    pub strict: bool,
+    /// Remove documents equal to an earlier one.
+    pub dedup: bool,
+    /// Repair the text.
+    pub normalize: Option<normalize::Options>,
+    /// Worker threads.
+    pub threads: usize,
+}
+
+/// A document that passed, and the key of its text.
+pub struct Passed {
+    /// The document, its text repaired.
+    pub document: Document,
+    /// Its 128-bit key.
+    pub key: u128,
+    /// The text was changed.
+    pub changed: bool,
+}
+
+/// The documents of one chunk that passed, in order.
+pub struct Parcel {
+    /// Index of the source.
+    pub source: usize,
+    /// The documents.
+    pub documents: Vec<Passed>,
+}
+
+/// What went in and what was left out.
+#[derive(Debug, Default, Clone, serde::Serialize)]
+pub struct Account {
+    /// Records read, good and bad.
+    pub records: u64,
+    /// Documents that passed.
+    pub documents: u64,
+    /// UTF-8 bytes of their texts.
+    pub bytes: u64,
+    /// Records left out, by reason.
+    pub rejected: BTreeMap<&'static str, u64>,
+    /// What the normalizer did.
+    pub normalize: normalize::Report,
+    /// Passed documents by source: (documents, bytes, chained hash of the keys).
+    #[serde(skip)]
+    pub sources: Vec<(u64, u64, u64)>,
+}
+
+/// Keeps every record that was left out, one JSON object a line.
+pub type Rejects<'a> = Option<&'a mut (dyn Write + Send)>;
+
+/// Sends every good document of `sources` through `close` (parallel) to `sink` (in order).
+///
+/// # Errors
+/// A source cannot be read, none of its records has the text field, `strict` and a bad record, or an error
+/// of `close` or `sink`.
+#[allow(clippy::too_many_arguments)]
+pub fn run<D: Send, L>(
+    sources: &[Source],
+    options: &Options,
+    seen: &mut dedup::Seen,
+    mut rejects: Rejects<'_>,
+    progress: &Progress,
+    local: impl Fn() -> L + Sync,
+    close: impl Fn(&mut L, Parcel) -> Result<D> + Sync,
+    sink: impl FnMut(D) -> Result<()> + Send,
+) -> Result<Account> {
+    let mut account = Account { sources: vec![(0, 0, 0); sources.len()], ..Account::default() };
+    let mut files = sources.iter().enumerate();
+    let mut reading: Option<(usize, Reader)> = None;
+    ordered::run(
+        options.threads,
+        progress,
+        || {
+            loop {
+                if let Some((index, reader)) = reading.as_mut()
+                    && let Some(chunk) = reader.next_chunk()?
+                {
+                    return Ok(Some((chunk.bytes, (*index, chunk))));
+                }
+                let Some((index, source)) = files.next() else { return Ok(None) };
+                reading = Some((index, Reader::open(source, &options.fields, Cursor::default())?));
+            }
+        },
+        || (options.normalize.map(normalize::Normalizer::new), dedup::Key::default(), local()),
+        |(normalizer, key, _), (index, chunk)| {
+            Ok(open(index, chunk, &sources[index], options, normalizer.as_ref(), key))
+        },
+        |opened| gate(opened, sources, options, seen, &mut rejects, &mut account, progress),
+        |(_, _, own), parcel| close(own, parcel),
+        sink,
+    )?;
+    Ok(account)
+}
+
+struct Opened {
+    parcel: Parcel,
+    rejects: Vec<Reject>,
+    report: normalize::Report,
+    first: bool,
+    moved: u64,
+    bytes: u64,
+}
+
+fn open(
+    index: usize,
+    chunk: Chunk,
+    source: &Source,
+    options: &Options,
+    normalizer: Option<&normalize::Normalizer>,
+    key: &mut dedup::Key,
+) -> Opened {
+    let (first, moved, bytes) = (chunk.first, chunk.moved, chunk.bytes as u64);
+    let batch = chunk.parse(source, &options.fields);
+    let mut report = normalize::Report::default();
+    let mut rejects = batch.rejects;
+    let mut documents = Vec::with_capacity(batch.documents.len());
+    for mut document in batch.documents {
+        let mut changed = false;
+        if let Some(normalizer) = normalizer {
+            if let std::borrow::Cow::Owned(text) = normalizer.normalize(&document.text, &mut report) {
+                document.text = text;
+                changed = true;
+            }
+            if document.text.trim().is_empty() {
+                let what = "the document has no text once it is normalized".to_owned();
+                let raw = document.id.into_bytes();
+                rejects.push(Reject { line: document.line, byte: None, reason: Reason::Empty, what, raw });
+                continue;
+            }
+        }
+        let key = key.of(&document.text);
+        documents.push(Passed { document, key, changed });
+    }
+    Opened { parcel: Parcel { source: index, documents }, rejects, report, first, moved, bytes }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn gate(
+    opened: Opened,
+    sources: &[Source],
+    options: &Options,
+    seen: &mut dedup::Seen,
+    rejects: &mut Rejects<'_>,
+    account: &mut Account,
+    progress: &Progress,
+) -> Result<Parcel> {
+    let Opened { mut parcel, rejects: mut bad, report, first, moved, bytes } = opened;
+    let source = &sources[parcel.source];
+    account.records += (parcel.documents.len() + bad.len()) as u64;
+    account.normalize.merge(&report);
+    // A first chunk in which not one record has the field is a wrong field name, not bad luck.
+    if first
+        && parcel.documents.is_empty()
+        && let Some(reject) = bad.first().filter(|_| bad.iter().all(|r| r.reason == Reason::MissingField))
+    {
+        return Err(reader::missing_field_error(source, reject));
+    }
+    if options.strict
+        && let Some(reject) = bad.first()
+    {
+        return Err(Error::data(reject.what.clone())
+            .at_place(reject.place(&source.path))
+            .hint("mend the record, or run without --strict to skip and keep it in the rejects"));
+    }
+    if options.dedup {
+        parcel.documents.retain(|passed| {
+            let new = seen.insert(passed.key);
+            if !new {
+                let what = format!("the same text as an earlier document (id {})", passed.document.id);
+                let line = passed.document.line;
+                bad.push(Reject { line, byte: None, reason: Reason::Duplicate, what, raw: Vec::new() });
+            }
+            new
+        });
+    }
+    bad.sort_by_key(|reject| reject.line);
+    for reject in &bad {
+        *account.rejected.entry(reject.reason.name()).or_default() += 1;
+        if let Some(out) = rejects.as_mut() {
+            write_reject(*out, source, reject).map_err(|e| Error::io(PathBuf::from("rejects.jsonl"), &e))?;
+        }
+    }
+    let tally = &mut account.sources[parcel.source];
+    for passed in &parcel.documents {
+        let size = passed.document.text.len() as u64;
+        account.documents += 1;
+        account.bytes += size;
+        let mut link = [0u8; 24];
+        link[..8].copy_from_slice(&tally.2.to_le_bytes());
+        link[8..].copy_from_slice(&passed.key.to_le_bytes());
+        *tally = (tally.0 + 1, tally.1 + size, xxhash_rust::xxh3::xxh3_64(&link));
+    }
+    progress.advance(moved);
+    progress.add(bytes, parcel.documents.len() as u64);
+    Ok(parcel)
+}
+
+/// One line of a rejects file: where, why, and the record as it stood (hex when it is not UTF-8).
+fn write_reject(out: &mut (dyn Write + Send), source: &Source, reject: &Reject) -> std::io::Result<()> {
+    let mut line = serde_json::json!({
+        "source": source.name, "line": reject.line, "reason": reject.reason.name(), "what": reject.what,
+    });
+    if let Some(byte) = reject.byte {
+        line["byte"] = byte.into();
+    }
+    match std::str::from_utf8(&reject.raw) {
+        Ok("") => {}
+        Ok(raw) => line["record"] = raw.into(),
+        Err(_) => {
+            line["record_hex"] = reject.raw.iter().map(|b| format!("{b:02x}")).collect::<String>().into();
+        }
+    }
+    writeln!(out, "{line}")
+}

@@ -1,0 +1,152 @@
+//! `rotools normalize`: files in, one JSONL file of repaired documents out, record for record.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use super::feed::{self, Account, Parcel};
+use super::tokenizer::write_whole;
+use crate::dedup::Seen;
+use crate::document::{Document, Reason};
+use crate::error::{Error, Result};
+use crate::normalize::{Change, Normalizer, Options};
+use crate::progress::Progress;
+use crate::reader::{Cursor, Fields, Format, Reader, Source, missing_field_error};
+
+/// Normalizes `sources` into `out` (`.jsonl`, also `.zst` or `.gz`). A JSONL record keeps its other fields
+/// as they stand; a text file or Parquet row becomes `{"id", "text", "source"}`. Rejects go to
+/// `OUT.rejects.jsonl` when there are any.
+///
+/// # Errors
+/// Unreadable sources, a full disk, an ending of `out` that is not known.
+pub fn normalize(
+    sources: &[Source],
+    options: &feed::Options,
+    out: &Path,
+    progress: &Progress,
+) -> Result<Account> {
+    let mut options = options.clone();
+    options.fields.keep_record = true;
+    progress.begin("normalize", sources.iter().map(|s| s.size).sum());
+    let mut outcome = Ok(Account::default());
+    let mut rejects = Vec::new();
+    let written = write_whole(out, |file| {
+        let mut sink = Sink::new(out, file)?;
+        outcome = feed::run(
+            sources,
+            &options,
+            &mut Seen::default(),
+            Some(&mut rejects),
+            progress,
+            || (),
+            |(), parcel: Parcel| Ok(lines(&parcel, &sources[parcel.source])),
+            |lines: Vec<u8>| sink.write_all(&lines).map_err(|e| Error::io(out, &e)),
+        );
+        // An error of the run must leave no file; which one it was is told below.
+        if outcome.is_err() { Err(std::io::ErrorKind::Interrupted.into()) } else { sink.finish() }
+    });
+    let account = outcome?;
+    written?;
+    if !rejects.is_empty() {
+        let mut name = out.as_os_str().to_owned();
+        name.push(".rejects.jsonl");
+        write_whole(Path::new(&name), |file| file.write_all(&rejects))?;
+    }
+    Ok(account)
+}
+
+/// The first `limit` places that normalizing would change, each with its document's id.
+///
+/// # Errors
+/// Unreadable sources, or none of a source's first records has the text field.
+pub fn diff(sources: &[Source], fields: &Fields, limit: usize) -> Result<Vec<(String, Change)>> {
+    let normalizer = Normalizer::new(Options::default());
+    let mut changes = Vec::new();
+    for source in sources {
+        let mut reader = Reader::open(source, fields, Cursor::default())?;
+        while let Some(chunk) = reader.next_chunk()? {
+            let first = chunk.first;
+            let batch = chunk.parse(source, fields);
+            if let Some(reject) = batch.rejects.first().filter(|_| first && batch.documents.is_empty())
+                && reject.reason == Reason::MissingField
+            {
+                return Err(missing_field_error(source, reject));
+            }
+            for document in batch.documents {
+                let left = limit - changes.len();
+                let found = normalizer.diff(&document.text, left);
+                changes.extend(found.into_iter().map(|change| (document.id.clone(), change)));
+                if changes.len() >= limit {
+                    return Ok(changes);
+                }
+            }
+        }
+    }
+    Ok(changes)
+}
+
+fn lines(parcel: &Parcel, source: &Source) -> Vec<u8> {
+    let mut out = Vec::new();
+    for passed in &parcel.documents {
+        let Document { id, text, record, .. } = &passed.document;
+        match record {
+            Some(record) if source.format == Format::Jsonl => {
+                if passed.changed {
+                    out.extend_from_slice(&record.raw.as_bytes()[..record.text.start]);
+                    string(&mut out, text);
+                    out.extend_from_slice(&record.raw.as_bytes()[record.text.end..]);
+                } else {
+                    out.extend_from_slice(record.raw.as_bytes());
+                }
+            }
+            _ => {
+                out.extend_from_slice(b"{\"id\": ");
+                string(&mut out, id);
+                out.extend_from_slice(b", \"text\": ");
+                string(&mut out, text);
+                out.extend_from_slice(b", \"source\": ");
+                string(&mut out, &source.name);
+                out.push(b'}');
+            }
+        }
+        out.push(b'\n');
+    }
+    out
+}
+
+fn string(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(sonic_rs::to_string(text).unwrap_or_default().as_bytes());
+}
+
+/// The compressor that the file's name asks for.
+enum Sink<'a> {
+    Plain(&'a mut BufWriter<File>),
+    Zstd(zstd::Encoder<'static, &'a mut BufWriter<File>>),
+    Gzip(flate2::write::GzEncoder<&'a mut BufWriter<File>>),
+}
+
+impl<'a> Sink<'a> {
+    fn new(out: &Path, file: &'a mut BufWriter<File>) -> std::io::Result<Self> {
+        Ok(match out.extension().and_then(|e| e.to_str()) {
+            Some("zst") => Self::Zstd(zstd::Encoder::new(file, 3)?),
+            Some("gz") => Self::Gzip(flate2::write::GzEncoder::new(file, flate2::Compression::default())),
+            _ => Self::Plain(file),
+        })
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self {
+            Self::Plain(file) => file.write_all(bytes),
+            Self::Zstd(file) => file.write_all(bytes),
+            Self::Gzip(file) => file.write_all(bytes),
+        }
+    }
+
+    fn finish(self) -> std::io::Result<()> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Zstd(file) => file.finish().map(drop),
+            Self::Gzip(file) => file.finish().map(drop),
+        }
+    }
+}

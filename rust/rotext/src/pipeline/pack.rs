@@ -1,0 +1,375 @@
+//! `rotools pack`: files in, a pack directory out.
+//!
+//! Everything is written under `OUT.partial` and renamed to `OUT` when it is whole, so `OUT` is never half a
+//! pack. A run that was killed starts anew and, being deterministic, ends in the same bytes.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::feed::{self, Account, Parcel};
+use crate::bpe;
+use crate::dedup::Seen;
+use crate::error::{Error, Result};
+use crate::pack::{self, Entry, Manifest, Split, Writer};
+use crate::progress::Progress;
+use crate::reader::Source;
+
+/// A named part of the curriculum.
+#[derive(Debug, Clone)]
+pub struct PhaseInput {
+    /// For example `web`; letters, digits, `-` and `_`.
+    pub name: String,
+    /// Its files, in order.
+    pub sources: Vec<Source>,
+    /// Times it is trained on.
+    pub epochs: u32,
+}
+
+/// What to pack and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The curriculum, in order.
+    pub phases: Vec<PhaseInput>,
+    /// Reading and cleaning.
+    pub feed: feed::Options,
+    /// A tokenizer.json; `None` trains one on the training documents.
+    pub tokenizer: Option<PathBuf>,
+    /// Size of a tokenizer that is trained here.
+    pub vocab_size: u32,
+    /// Share of documents held out, by the hash of their text.
+    pub valid_share: f64,
+    /// The directory to make.
+    pub out: PathBuf,
+    /// Replace `out` when it exists.
+    pub force: bool,
+}
+
+/// A phase with fewer documents than this keeps none back: there is too little to learn from.
+const MIN_HELD_OUT_FROM: u64 = 10;
+
+/// Memory of the word counts before they are spilled to disk.
+const COUNTS_BYTES: usize = 256 << 20;
+
+/// Packs; returns the report that also lies in `OUT/report.json`.
+///
+/// # Errors
+/// Bad options, unreadable sources, no document at all, a foreign tokenizer, a full disk.
+pub fn pack(options: &Options, progress: &Progress) -> Result<serde_json::Value> {
+    check(options)?;
+    let partial = options
+        .out
+        .with_file_name(format!("{}.partial", options.out.file_name().unwrap_or_default().to_string_lossy()));
+    let _lock = claim(&partial)?;
+    let result = fill(&partial, options, progress).and_then(|report| {
+        if options.out.exists() {
+            std::fs::remove_dir_all(&options.out).map_err(|e| Error::io(&options.out, &e))?;
+        }
+        std::fs::rename(&partial, &options.out).map_err(|e| Error::io(&options.out, &e))?;
+        sync_parent(&options.out);
+        Ok(report)
+    });
+    if result.is_err() {
+        // What is half done is worth nothing to anybody; the error is what the user needs to see.
+        let _ = std::fs::remove_dir_all(&partial);
+    }
+    let _ = std::fs::remove_file(lock_path(&partial));
+    result
+}
+
+fn check(options: &Options) -> Result<()> {
+    for (index, phase) in options.phases.iter().enumerate() {
+        let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if phase.name.is_empty() || !phase.name.chars().all(good) {
+            return Err(Error::usage(format!("`{}` cannot name a phase", phase.name))
+                .hint("use letters, digits, - and _"));
+        }
+        if options.phases[..index].iter().any(|other| other.name == phase.name) {
+            return Err(Error::usage(format!("the phase `{}` is named twice", phase.name))
+                .hint("give all its files to one --phase, separated by commas"));
+        }
+    }
+    if !(0.0..=0.5).contains(&options.valid_share) {
+        return Err(Error::usage("the held-out share must lie between 0 and 0.5")
+            .hint("for example --valid-share 0.005"));
+    }
+    if options.out.exists() && !options.force {
+        return Err(Error::data("the output directory exists already")
+            .at(&options.out)
+            .hint("name another with --out, or replace it with --force"));
+    }
+    let manifest = options.out.join("manifest.json");
+    let empty = || options.out.read_dir().is_ok_and(|mut entries| entries.next().is_none());
+    if options.out.exists() && !manifest.exists() && !empty() {
+        return Err(Error::data("--force replaces only a pack, and this is none")
+            .at(&options.out)
+            .hint("name another directory with --out"));
+    }
+    Ok(())
+}
+
+fn lock_path(partial: &Path) -> PathBuf {
+    partial.with_extension("partial.lock")
+}
+
+/// Makes an empty work directory that no other run uses.
+fn claim(partial: &Path) -> Result<File> {
+    let parent = partial.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(|e| Error::io(parent, &e))?;
+    let path = lock_path(partial);
+    let lock = File::create(&path).map_err(|e| Error::io(&path, &e))?;
+    if lock.try_lock().is_err() {
+        return Err(Error::data("another run is writing to this directory")
+            .at(partial)
+            .hint("wait for it, or choose another --out"));
+    }
+    if partial.exists() {
+        std::fs::remove_dir_all(partial).map_err(|e| Error::io(partial, &e))?;
+    }
+    std::fs::create_dir(partial).map_err(|e| Error::io(partial, &e))?;
+    Ok(lock)
+}
+
+fn sync_parent(path: &Path) {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Ok(directory) = File::open(parent) {
+        let _ = directory.sync_all();
+    }
+}
+
+/// Which documents of a phase are held out.
+#[derive(Clone, Copy)]
+enum HoldOut {
+    Share(f64),
+    One(u128),
+}
+
+impl HoldOut {
+    fn takes(self, key: u128) -> bool {
+        match self {
+            Self::Share(share) => ((key >> 64) as u64 as f64) < share * 2f64.powi(64),
+            Self::One(one) => key == one,
+        }
+    }
+}
+
+fn fill(directory: &Path, options: &Options, progress: &Progress) -> Result<serde_json::Value> {
+    let hold_outs = options
+        .phases
+        .iter()
+        .map(|phase| hold_out(phase, options, progress))
+        .collect::<Result<Vec<HoldOut>>>()?;
+    let tokenizer = match &options.tokenizer {
+        Some(path) => bpe::Tokenizer::from_file(path)?,
+        None => train(directory, options, &hold_outs, progress)?,
+    };
+    let eos = tokenizer.eos().ok_or_else(|| {
+        let error = Error::data("the tokenizer has no <|endoftext|> token");
+        let error = match &options.tokenizer {
+            Some(path) => error.at(path),
+            None => error,
+        };
+        error.hint("train one with `rotools tokenizer train`, or add the token to it")
+    })?;
+    let json_bytes = match &options.tokenizer {
+        Some(path) => std::fs::read(path).map_err(|e| Error::io(path, &e))?,
+        None => tokenizer.to_json().into_bytes(),
+    };
+    write_file(&directory.join("tokenizer.json"), &json_bytes)?;
+
+    let rejects_path = directory.join("rejects.jsonl.zst");
+    let io = |e: std::io::Error| Error::io(&rejects_path, &e);
+    let file = BufWriter::new(File::create(&rejects_path).map_err(io)?);
+    let mut rejects = zstd::Encoder::new(file, 3).map_err(io)?;
+    let mut seen = Seen::default();
+    let mut phases = Vec::new();
+    let mut accounts = Vec::new();
+    for (phase, hold_out) in options.phases.iter().zip(&hold_outs) {
+        progress.begin(&format!("encode {}", phase.name), size(&phase.sources));
+        let (done, account) =
+            encode(directory, phase, *hold_out, options, &tokenizer, eos, &mut seen, &mut rejects, progress)?;
+        phases.push(done);
+        accounts.push(account);
+    }
+    rejects.finish().and_then(|out| out.into_inner()?.sync_all()).map_err(io)?;
+
+    let config = json!({
+        "text_field": options.feed.fields.text, "id_field": options.feed.fields.id,
+        "normalize": options.feed.normalize.is_some(), "dedup": options.feed.dedup,
+        "valid_share": options.valid_share,
+        "vocab_size": options.tokenizer.is_none().then_some(options.vocab_size),
+    });
+    let sources = options.phases.iter().zip(&accounts).flat_map(|(phase, account)| {
+        phase.sources.iter().zip(&account.sources).map(|(source, (documents, bytes, keys))| {
+            json!({"phase": phase.name, "name": source.name, "documents": documents, "bytes": bytes,
+                   "keys_xxh3_64": format!("{keys:016x}")})
+        })
+    });
+    let manifest = Manifest {
+        format: pack::FORMAT.into(),
+        version: pack::VERSION,
+        dtype: "<u2".into(),
+        block_tokens: pack::BLOCK_TOKENS,
+        stride: pack::BLOCK_TOKENS,
+        vocab_size: tokenizer.vocab_size() as u32,
+        eos_id: eos,
+        tokenizer: pack::TokenizerFile {
+            file: "tokenizer.json".into(),
+            sha256: pack::hex(&Sha256::digest(&json_bytes)),
+        },
+        phases,
+        config,
+        provenance: json!({"version": env!("CARGO_PKG_VERSION"), "sources": sources.collect::<Vec<_>>()}),
+    };
+    let report = json!({
+        "phases": options.phases.iter().zip(&accounts).map(|(phase, account)| {
+            json!({"name": phase.name, "read": account})
+        }).collect::<Vec<_>>(),
+        "vocab_size": manifest.vocab_size,
+        "tokens": manifest.phases.iter().map(|p| p.train.tokens + p.valid.tokens).sum::<u64>(),
+        "bytes": manifest.phases.iter().map(|p| p.train.bytes + p.valid.bytes).sum::<u64>(),
+        "blocks": manifest.phases.iter().map(|p| p.train.blocks).sum::<u64>(),
+    });
+    write_file(&directory.join("report.json"), pretty(&report).as_bytes())?;
+    let value = serde_json::to_value(&manifest).map_err(|e| Error::data(e.to_string()))?;
+    write_file(&directory.join("manifest.json"), pretty(&value).as_bytes())?;
+    Ok(report)
+}
+
+fn pretty(value: &serde_json::Value) -> String {
+    format!("{value:#}\n")
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let run = || {
+        let mut file = File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    run().map_err(|e| Error::io(path, &e))
+}
+
+fn size(sources: &[Source]) -> u64 {
+    sources.iter().map(|source| source.size).sum()
+}
+
+/// Looks whether the share takes any document of the phase; where it takes none (a few dozen novels), the one
+/// with the smallest key is held out instead. Stops at the first hit, so it costs a moment on a large phase.
+fn hold_out(phase: &PhaseInput, options: &Options, progress: &Progress) -> Result<HoldOut> {
+    let share = HoldOut::Share(options.valid_share);
+    if options.valid_share == 0.0 {
+        return Ok(share);
+    }
+    let (mut smallest, mut documents, mut hit) = (u128::MAX, 0u64, false);
+    progress.begin(&format!("look at {}", phase.name), size(&phase.sources));
+    let mut seen = Seen::default();
+    let lenient = feed::Options { dedup: false, ..options.feed.clone() };
+    let found = feed::run(
+        &phase.sources,
+        &lenient,
+        &mut seen,
+        None,
+        progress,
+        || (),
+        |(), parcel: Parcel| Ok(parcel.documents.iter().map(|passed| passed.key).collect::<Vec<_>>()),
+        |keys| {
+            documents += keys.len() as u64;
+            smallest = keys.iter().copied().fold(smallest, u128::min);
+            hit |= keys.iter().any(|key| share.takes(*key));
+            // Not an error to anyone but the loop, which has seen enough.
+            if hit { Err(Error::cancelled()) } else { Ok(()) }
+        },
+    );
+    match found {
+        Err(_) if hit => Ok(share),
+        Err(e) => Err(e),
+        Ok(_) if documents == 0 => Err(Error::data(format!("the phase `{}` has no document", phase.name))
+            .hint("see the input with `rotools inspect FILE`")),
+        Ok(_) if documents < MIN_HELD_OUT_FROM => Ok(share),
+        Ok(_) => Ok(HoldOut::One(smallest)),
+    }
+}
+
+fn train(
+    directory: &Path,
+    options: &Options,
+    hold_outs: &[HoldOut],
+    progress: &Progress,
+) -> Result<bpe::Tokenizer> {
+    let train = bpe::TrainOptions { vocab_size: options.vocab_size as usize, ..bpe::TrainOptions::default() };
+    let mut counts = bpe::Counts::new(COUNTS_BYTES, directory);
+    let mut seen = Seen::default();
+    for (phase, hold_out) in options.phases.iter().zip(hold_outs) {
+        progress.begin(&format!("count {}", phase.name), size(&phase.sources));
+        super::tokenizer::count(
+            &phase.sources,
+            &options.feed,
+            &mut seen,
+            &mut counts,
+            train.pattern,
+            |key| !hold_out.takes(key),
+            progress,
+        )?;
+    }
+    bpe::train(counts, &train, progress)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn encode(
+    directory: &Path,
+    phase: &PhaseInput,
+    hold_out: HoldOut,
+    options: &Options,
+    tokenizer: &bpe::Tokenizer,
+    eos: u32,
+    seen: &mut Seen,
+    rejects: &mut (dyn Write + Send),
+    progress: &Progress,
+) -> Result<(pack::Phase, Account)> {
+    let writer = |split| Writer::new(directory, &format!("{split}-{}", phase.name), pack::SHARD_TOKENS);
+    let (mut train, mut valid) = (writer("train"), writer("valid"));
+    // One encoder checks, before any work, that the ids fit into 16 bits.
+    drop(bpe::Encoder::<u16>::new(tokenizer)?);
+    let eos = eos as u16;
+    let account = feed::run(
+        &phase.sources,
+        &options.feed,
+        seen,
+        Some(rejects),
+        progress,
+        || bpe::Encoder::<u16>::new(tokenizer),
+        |encoder, parcel: Parcel| {
+            let encoder = encoder.as_mut().map_err(|e| e.clone())?;
+            let source = &phase.sources[parcel.source].name;
+            let mut tokens = Vec::new();
+            let mut entries = Vec::with_capacity(parcel.documents.len());
+            for passed in parcel.documents {
+                let before = tokens.len();
+                encoder.encode_u16(&passed.document.text, &mut tokens);
+                tokens.push(eos);
+                let entry = Entry {
+                    id: passed.document.id,
+                    source: source.clone(),
+                    tokens: (tokens.len() - before) as u64,
+                    bytes: passed.document.text.len() as u64,
+                };
+                entries.push((entry, hold_out.takes(passed.key)));
+            }
+            Ok((entries, tokens))
+        },
+        |(entries, tokens): (Vec<(Entry, bool)>, Vec<u16>)| {
+            let mut rest = tokens.as_slice();
+            for (entry, held_out) in entries {
+                let (document, later) = rest.split_at(entry.tokens as usize);
+                rest = later;
+                if held_out { valid.push(entry, document)? } else { train.push(entry, document)? }
+            }
+            Ok(())
+        },
+    )?;
+    let (train, valid): (Split, Split) = (train.finish()?, valid.finish()?);
+    Ok((pack::Phase { name: phase.name.clone(), epochs: phase.epochs, train, valid }, account))
+}

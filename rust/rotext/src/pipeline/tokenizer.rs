@@ -1,0 +1,163 @@
+//! `rotools tokenizer`: training on files, encoding files.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use super::feed::{self, Account, Parcel};
+use crate::bpe;
+use crate::dedup::Seen;
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::reader::Source;
+
+/// Adds the words of the documents that `keep` takes by their key to `counts`.
+pub(super) fn count(
+    sources: &[Source],
+    options: &feed::Options,
+    seen: &mut Seen,
+    counts: &mut bpe::Counts,
+    pattern: bpe::Pattern,
+    keep: impl Fn(u128) -> bool + Sync,
+    progress: &Progress,
+) -> Result<Account> {
+    // A counter serves one chunk at a time and many chunks, so that a word is handed on once, not per chunk.
+    let idle: Mutex<Vec<bpe::WordCounter>> = Mutex::default();
+    let take = || idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let account = feed::run(
+        sources,
+        options,
+        seen,
+        None,
+        progress,
+        || (),
+        |(), parcel: Parcel| {
+            let mut counter = take().unwrap_or_else(|| bpe::WordCounter::new(pattern));
+            for passed in parcel.documents.iter().filter(|passed| keep(passed.key)) {
+                counter.add(&passed.document.text);
+            }
+            let full = counter.bytes_used() > COUNTER_BYTES;
+            if !full {
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push(counter);
+                return Ok(None);
+            }
+            Ok(Some(counter))
+        },
+        |full| full.map_or(Ok(()), |mut counter| counts.absorb(&mut counter)),
+    )?;
+    while let Some(mut counter) = take() {
+        counts.absorb(&mut counter)?;
+    }
+    Ok(account)
+}
+
+/// Memory of one thread's word counter before it is handed on.
+const COUNTER_BYTES: usize = 64 << 20;
+
+/// Trains on every document of `sources`; writes `out` whole or not at all.
+///
+/// # Errors
+/// Unreadable sources, no text, a full disk.
+pub fn train(
+    sources: &[Source],
+    options: &feed::Options,
+    train: &bpe::TrainOptions,
+    out: &Path,
+    progress: &Progress,
+) -> Result<(bpe::Tokenizer, Account)> {
+    let scratch = beside(out, "words");
+    std::fs::create_dir_all(&scratch).map_err(|e| Error::io(&scratch, &e))?;
+    let result = (|| {
+        let mut counts = bpe::Counts::new(256 << 20, &scratch);
+        progress.begin("count words", sources.iter().map(|s| s.size).sum());
+        let mut seen = Seen::default();
+        let account = count(sources, options, &mut seen, &mut counts, train.pattern, |_| true, progress)?;
+        if account.documents == 0 {
+            return Err(Error::data("there is no document to train on")
+                .hint("see the input with `rotools inspect FILE`"));
+        }
+        let tokenizer = bpe::train(counts, train, progress)?;
+        write_whole(out, |file| file.write_all(tokenizer.to_json().as_bytes()))?;
+        Ok((tokenizer, account))
+    })();
+    let _ = std::fs::remove_dir_all(&scratch);
+    result
+}
+
+/// Encodes every document, `<|endoftext|>` after each, as little-endian u16; returns the account and tokens.
+///
+/// # Errors
+/// Unreadable sources, a tokenizer without `<|endoftext|>` or with ids beyond u16, a full disk.
+pub fn encode(
+    sources: &[Source],
+    options: &feed::Options,
+    tokenizer: &bpe::Tokenizer,
+    out: &Path,
+    progress: &Progress,
+) -> Result<(Account, u64)> {
+    drop(bpe::Encoder::<u16>::new(tokenizer)?);
+    let eos = tokenizer.eos().ok_or_else(|| {
+        Error::data("the tokenizer has no <|endoftext|> token")
+            .hint("train one with `rotools tokenizer train`")
+    })? as u16;
+    progress.begin("encode", sources.iter().map(|s| s.size).sum());
+    let temporary = beside(out, "part");
+    let io = |e: std::io::Error| Error::io(out, &e);
+    let mut file = BufWriter::with_capacity(1 << 20, File::create(&temporary).map_err(io)?);
+    let mut tokens = 0u64;
+    let result = feed::run(
+        sources,
+        options,
+        &mut Seen::default(),
+        None,
+        progress,
+        || bpe::Encoder::<u16>::new(tokenizer),
+        |encoder, parcel: Parcel| {
+            let encoder = encoder.as_mut().map_err(|e| e.clone())?;
+            let mut ids = Vec::new();
+            for passed in &parcel.documents {
+                encoder.encode_u16(&passed.document.text, &mut ids);
+                ids.push(eos);
+            }
+            Ok(ids.iter().flat_map(|id: &u16| id.to_le_bytes()).collect::<Vec<u8>>())
+        },
+        |bytes| {
+            tokens += bytes.len() as u64 / 2;
+            file.write_all(&bytes).map_err(io)
+        },
+    );
+    let result = result.and_then(|account| {
+        file.into_inner().map_err(|e| e.into_error()).and_then(|f| f.sync_all()).map_err(io)?;
+        std::fs::rename(&temporary, out).map_err(io)?;
+        Ok((account, tokens))
+    });
+    if result.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    result
+}
+
+/// A hidden name beside `path`, on the same disk, so that a rename is atomic.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{ending}"))
+}
+
+/// Writes a file whole or not at all.
+pub(super) fn write_whole(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+) -> Result<()> {
+    let temporary = beside(path, "part");
+    let run = || {
+        let mut out = BufWriter::new(File::create(&temporary)?);
+        fill(&mut out)?;
+        out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+        std::fs::rename(&temporary, path)
+    };
+    run().map_err(|e| {
+        let _ = std::fs::remove_file(&temporary);
+        Error::io(path, &e)
+    })
+}

@@ -1,0 +1,192 @@
+//! From what the user typed to the list of files: paths, globs, folders, `-` for standard input.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// One JSON object a line.
+    Jsonl,
+    /// One document a file.
+    Text,
+    /// Apache Parquet, one row a document.
+    Parquet,
+}
+
+/// How a file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip, also several members.
+    Gzip,
+    /// Zstandard, also several frames.
+    Zstd,
+}
+
+/// One file to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The file; `-` is standard input.
+    pub path: PathBuf,
+    /// The name in reports and in made ids: the path as the user gave it, below a folder the path in it.
+    pub name: String,
+    /// What it holds.
+    pub format: Format,
+    /// How it is compressed.
+    pub compression: Compression,
+    /// Bytes on disk, 0 for standard input.
+    pub size: u64,
+}
+
+impl Source {
+    /// True for standard input, which can be read once only.
+    #[must_use]
+    pub fn is_stdin(&self) -> bool {
+        self.path.as_os_str() == "-"
+    }
+}
+
+const JSONL: [&str; 3] = ["jsonl", "ndjson", "json"];
+const TEXT: [&str; 2] = ["txt", "text"];
+
+/// Turns paths, globs and folders into files, in the order given and by name within a folder or glob.
+///
+/// # Errors
+/// Nothing matches, a file is of a kind that is not read, or cannot be opened.
+pub fn expand(inputs: &[String]) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for input in inputs {
+        let path = Path::new(input);
+        if input == "-" {
+            sources.push(stdin());
+        } else if path.is_dir() {
+            let before = sources.len();
+            walk(path, &mut sources)?;
+            if sources.len() == before {
+                return Err(Error::data("the folder holds no file to read")
+                    .at(path)
+                    .hint("files end in .jsonl, .txt (each also .gz or .zst) or .parquet"));
+            }
+        } else if path.exists() {
+            sources.push(inspect(path)?);
+        } else if input.contains(['*', '?', '[']) {
+            let found =
+                glob::glob(input).map_err(|e| Error::usage(format!("not a pattern: {e}")).at(path))?;
+            let mut paths: Vec<PathBuf> = found.filter_map(std::result::Result::ok).collect();
+            paths.sort();
+            if paths.is_empty() {
+                return Err(Error::usage("no file matches").at(path).hint("check the pattern"));
+            }
+            for path in paths {
+                if path.is_dir() { walk(&path, &mut sources)? } else { sources.push(inspect(&path)?) }
+            }
+        } else {
+            return Err(Error::io(path, &std::io::ErrorKind::NotFound.into()));
+        }
+    }
+    Ok(sources)
+}
+
+fn stdin() -> Source {
+    Source {
+        path: "-".into(),
+        name: "stdin".into(),
+        format: Format::Jsonl,
+        compression: Compression::None,
+        size: 0,
+    }
+}
+
+fn walk(folder: &Path, sources: &mut Vec<Source>) -> Result<()> {
+    let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, &e))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(entry.map_err(|e| Error::io(folder, &e))?.path());
+    }
+    paths.sort();
+    for path in paths {
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if hidden {
+            continue;
+        }
+        if path.is_dir() {
+            walk(&path, sources)?;
+        } else if by_name(&path).0.is_some() {
+            sources.push(inspect(&path)?);
+        }
+    }
+    Ok(())
+}
+
+/// Format and compression by the extensions of the name.
+fn by_name(path: &Path) -> (Option<Format>, Compression) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let (stem, compression) = if let Some(stem) = name.strip_suffix(".gz") {
+        (stem, Compression::Gzip)
+    } else if let Some(stem) = name.strip_suffix(".zst") {
+        (stem, Compression::Zstd)
+    } else {
+        (name.as_str(), Compression::None)
+    };
+    let extension = stem.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let format = if JSONL.contains(&extension) {
+        Some(Format::Jsonl)
+    } else if TEXT.contains(&extension) {
+        Some(Format::Text)
+    } else if extension == "parquet" {
+        Some(Format::Parquet)
+    } else {
+        None
+    };
+    (format, compression)
+}
+
+/// Format by name, checked against (or, for other names, taken from) the first bytes.
+fn inspect(path: &Path) -> Result<Source> {
+    let io = |e: std::io::Error| Error::io(path, &e);
+    let mut file = File::open(path).map_err(io)?;
+    let size = file.metadata().map_err(io)?.len();
+    let mut head = [0u8; 64];
+    let mut have = 0;
+    while have < head.len() {
+        match file.read(&mut head[have..]).map_err(io)? {
+            0 => break,
+            n => have += n,
+        }
+    }
+    let head = &head[..have];
+    // The bytes know better than the name: browsers and mirrors unpack .gz files and keep the name.
+    let compression = if head.starts_with(&[0x1f, 0x8b]) {
+        Compression::Gzip
+    } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        Compression::Zstd
+    } else {
+        Compression::None
+    };
+    let format = if head.starts_with(b"PAR1") {
+        Format::Parquet
+    } else if head.starts_with(b"%PDF") {
+        return Err(Error::data("a PDF is not read here")
+            .at(path)
+            .hint("turn it into text first, for example with `pdftotext`, and give the .txt file"));
+    } else {
+        match by_name(path).0 {
+            Some(format) => format,
+            None if head.trim_ascii_start().starts_with(b"{") => Format::Jsonl,
+            None => {
+                return Err(Error::data("the file's name does not say what it holds")
+                    .at(path)
+                    .hint("give it the ending .jsonl, .txt (each also .gz or .zst) or .parquet"));
+            }
+        }
+    };
+    let name = path.to_string_lossy().into_owned();
+    Ok(Source { path: path.to_owned(), name, format, compression, size })
+}

@@ -1,0 +1,68 @@
+"""Fixtures: a small pack, and tiny models in place of nano."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+from packs import write_pack
+
+from rotrain.config import FitConfig, ModelConfig, resolve
+from rotrain.models import presets
+
+
+@pytest.fixture(scope="session")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack of two phases, each in two shards; tests must not change it."""
+    return write_pack(tmp_path_factory.mktemp("data") / "pack")
+
+
+@pytest.fixture
+def tiny_nano(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`--size nano` is a tiny model inside this test."""
+    head_dim, width = presets.HEAD_DIM, presets.WIDTHS["nano"]
+    layers = {name: arch.layers["nano"] for name, arch in presets.ARCHS.items()}
+    tiny.shrink()
+    yield
+    presets.HEAD_DIM = head_dim
+    presets.WIDTHS["nano"] = width
+    for name, arch in presets.ARCHS.items():
+        arch.layers["nano"] = layers[name]
+
+
+def shape(arch: str, **changes: Any) -> ModelConfig:
+    """A tiny model of an architecture: 8 query heads of 16, and its own number of key heads."""
+    heads = 8
+    values = {
+        "arch": arch,
+        "layers": 2,
+        "hidden": 64,
+        "heads": heads,
+        "kv_heads": heads // presets.ARCHS[arch].queries_per_kv,
+        "head_dim": 16,
+        "ffn": 96,
+        "vocab_size": 300,
+        "context": 48,
+    }
+    return ModelConfig.model_validate(values | changes)
+
+
+def fit_config(pack: Path, out: Path, *assignments: str, **flags: Any) -> FitConfig:
+    """A short fp32 run of the tiny model on one thread."""
+    words = {"arch": "llama-mha", "size": "nano", "data": str(pack), "out": str(out), "steps": 8} | flags
+    base = [
+        "context=32",
+        "batch.sequences=4",
+        "batch.micro=4",
+        "evaluation.every=4",
+        "evaluation.max_tokens=300",
+        "evaluation.sample_tokens=6",
+        "checkpoint.every=2",
+        "runtime.device=cpu",
+        "runtime.precision=fp32",
+        "runtime.threads=1",
+    ]
+    return resolve(words, assignments=[*base, *assignments])

@@ -1,0 +1,29 @@
+"""What of a run must be equal: all of it, but the clock."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rotrain.train.metrics import TIME_FIELDS, read_metrics
+
+
+def metrics_without_time(run: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl without the fields that depend on the clock."""
+    lines = read_metrics(run / "metrics.jsonl")
+    return [{key: value for key, value in line.items() if key not in TIME_FIELDS} for line in lines]
+
+
+def content(run: Path) -> dict[str, Any]:
+    """Everything a finished run holds: metrics, samples, summary, and the bytes of checkpoints."""
+    summary = json.loads((run / "summary.json").read_bytes())
+    files = sorted(path for path in (run / "checkpoints").rglob("*") if path.is_file())
+    assert files
+    return {
+        "metrics": metrics_without_time(run),
+        "samples": (run / "samples.jsonl").read_bytes(),
+        "summary": {key: value for key, value in summary.items() if key not in ("run", *TIME_FIELDS)},
+        "tokenizer": (run / "tokenizer.json").read_bytes(),
+        "checkpoints": {str(path.relative_to(run)): path.read_bytes() for path in files},
+    }

@@ -1,0 +1,22 @@
+"""Architectures small enough to train in a test: `python tiny.py WORDS` is `rotrain WORDS`."""
+
+from __future__ import annotations
+
+from rotrain.models import presets
+
+HIDDEN, FFN, CONTEXT, LAYERS, HEAD_DIM = 64, 96, 32, 2, 16
+
+
+def shrink() -> None:
+    """Make the `nano` of this process tiny: 4 heads of 16, two layers."""
+    presets.HEAD_DIM = HEAD_DIM
+    presets.WIDTHS["nano"] = presets.Width(HIDDEN, FFN, CONTEXT)
+    for arch in presets.ARCHS.values():
+        arch.layers["nano"] = LAYERS
+
+
+if __name__ == "__main__":
+    from rotrain.cli import main
+
+    shrink()
+    main()
