@@ -66,7 +66,13 @@ def die_at(n: int) -> None:
 
 
 def main() -> None:
-    mode, pack, out, seed, kills = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5])
+    mode, pack, out, seed, kills = (
+        sys.argv[1],
+        Path(sys.argv[2]),
+        Path(sys.argv[3]),
+        int(sys.argv[4]),
+        int(sys.argv[5]),
+    )
     tiny.shrink()
 
     def train(name: str) -> Callable[[], object]:

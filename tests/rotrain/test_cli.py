@@ -11,17 +11,40 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1] / "python"), os.environ.get("PYTHONPATH", "")])}
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join(
+        [str(HERE), str(HERE.parents[1] / "python"), os.environ.get("PYTHONPATH", "")]
+    ),
+}
 VERBS = ("archs", "plan", "fit", "generate", "export", "doctor")
 
 
 def rotrain(*words: object, where: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(HERE / "tiny.py"), *map(str, words)]
-    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False, cwd=where, timeout=300)
+    return subprocess.run(
+        command, env=ENVIRONMENT, capture_output=True, text=True, check=False, cwd=where, timeout=300
+    )
 
 
 def fit_words(pack: Path, out: Path) -> list[object]:
-    return ["fit", "--arch", "llama-gqa", "--size", "nano", "--data", pack, "--out", out, "--steps", 6, "--set", "context=32", "--set", "batch.sequences=4"]
+    return [
+        "fit",
+        "--arch",
+        "llama-gqa",
+        "--size",
+        "nano",
+        "--data",
+        pack,
+        "--out",
+        out,
+        "--steps",
+        6,
+        "--set",
+        "context=32",
+        "--set",
+        "batch.sequences=4",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +65,9 @@ def test_help_loads_nothing_heavy_and_has_an_example(verb: str) -> None:
         "heavy = {'torch', 'transformers', 'numpy', 'pydantic', 'tokenizers', 'safetensors'} & set(sys.modules)\n"
         "assert not heavy, heavy\nassert len(sys.modules) < 500, len(sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     if verb:
         assert f"rotrain {verb}" in done.stdout.split("Example:")[1]
@@ -51,13 +76,33 @@ def test_help_loads_nothing_heavy_and_has_an_example(verb: str) -> None:
 
 
 def test_archs_as_json() -> None:
-    rows = json.loads(subprocess.run([sys.executable, "-m", "rotrain", "archs", "--json"], env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout)
+    rows = json.loads(
+        subprocess.run(
+            [sys.executable, "-m", "rotrain", "archs", "--json"],
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
     sizes = {(row["arch"], row["size"]): row["parameters"] for row in rows}
     assert sizes["llama-mha", "300m"] == 310_750_208 and sizes["llama-gqa", "300m"] == 300_268_544
 
 
 def test_plan_shows_phases_and_rates(pack: Path) -> None:
-    words = ["plan", "--arch", "llama-mha", "--size", "nano", "--data", pack, "--steps", 50, "--set", "context=32"]
+    words = [
+        "plan",
+        "--arch",
+        "llama-mha",
+        "--size",
+        "nano",
+        "--data",
+        pack,
+        "--steps",
+        50,
+        "--set",
+        "context=32",
+    ]
     shown = rotrain(*words)
     assert shown.returncode == 0 and "web" in shown.stdout and "#" in shown.stdout
     facts = json.loads(rotrain(*words, "--json", "--tokens-per-s", 100).stdout)
@@ -69,7 +114,9 @@ def test_plan_shows_phases_and_rates(pack: Path) -> None:
 def test_generate_writes_text_and_json(run: Path) -> None:
     told = rotrain("generate", run, "--prompt", "A fost odată", "--max-tokens", 12, "--seed", 3)
     assert told.returncode == 0 and told.stdout.startswith("A fost odată")
-    result = json.loads(rotrain("generate", run, "--prompt", "A fost odată", "--max-tokens", 12, "--seed", 3, "--json").stdout)
+    result = json.loads(
+        rotrain("generate", run, "--prompt", "A fost odată", "--max-tokens", 12, "--seed", 3, "--json").stdout
+    )
     assert result["prompt"] + result["text"] + "\n" == told.stdout
     assert len(result["tokens"]) <= 12
 
@@ -83,9 +130,13 @@ def test_export_is_proven_by_transformers(run: Path, tmp_path: Path) -> None:
     assert type(model).__name__ == "LlamaForCausalLM" and tokenizer.eos_token_id == 0
     assert model.config.num_key_value_heads == 1 and model.config.tie_word_embeddings
     # Its own greedy text equals ours.
-    ours = json.loads(rotrain("generate", run, "--temperature", 0, "--max-tokens", 8, "--json").stdout)["tokens"]
+    ours = json.loads(rotrain("generate", run, "--temperature", 0, "--max-tokens", 8, "--json").stdout)[
+        "tokens"
+    ]
     prompt = tokenizer("A fost odată", return_tensors="pt", add_special_tokens=False)
-    theirs = model.generate(**prompt, max_new_tokens=8, do_sample=False)[0, prompt.input_ids.shape[1] :].tolist()
+    theirs = model.generate(**prompt, max_new_tokens=8, do_sample=False)[
+        0, prompt.input_ids.shape[1] :
+    ].tolist()
     assert theirs[: len(ours)] == ours
     again = rotrain("export", run, "--to", "hf", "--out", tmp_path / "hf")
     assert again.returncode == 1 and "this exists already" in again.stderr
@@ -95,7 +146,9 @@ def test_doctor_measures_the_kernels() -> None:
     done = rotrain("doctor", "--vocab-size", 9000, "--json")
     kernels = {row["operation"]: row for row in json.loads(done.stdout)["kernels"]}
     assert set(kernels) == {"attention", "rms_norm", "rope", "loss"}
-    assert kernels["loss"]["kernel"] == "chunked" and all(row["parity_error"] < 1e-5 for row in kernels.values())
+    assert kernels["loss"]["kernel"] == "chunked" and all(
+        row["parity_error"] < 1e-5 for row in kernels.values()
+    )
 
 
 def test_quiet_and_json_leave_standard_output_to_the_data(run: Path, pack: Path) -> None:
@@ -106,15 +159,27 @@ def test_quiet_and_json_leave_standard_output_to_the_data(run: Path, pack: Path)
 
 def test_failures_are_a_sentence_a_hint_and_a_code(run: Path, pack: Path, tmp_path: Path) -> None:
     cases: list[tuple[int, str, list[object]]] = [
-        (1, "there is no pack here", ["fit", "--arch", "llama-mha", "--size", "nano", "--data", tmp_path / "none"]),
-        (1, "another configuration: seed is 0 there and 9 here", [*fit_words(pack, run), "--resume", "--seed", 9]),
+        (
+            1,
+            "there is no pack here",
+            ["fit", "--arch", "llama-mha", "--size", "nano", "--data", tmp_path / "none"],
+        ),
+        (
+            1,
+            "another configuration: seed is 0 there and 9 here",
+            [*fit_words(pack, run), "--resume", "--seed", 9],
+        ),
         (1, "no run here to resume", [*fit_words(pack, tmp_path / "new"), "--resume"]),
         (1, "there is no run here", ["generate", tmp_path / "none"]),
         (1, "there is no run here", ["export", tmp_path / "none", "--to", "hf", "--out", tmp_path / "x"]),
         (2, "there is no architecture 'lama'", ["fit", "--arch", "lama", "--size", "nano", "--data", pack]),
         (2, "no architecture given", ["fit", "--size", "nano", "--data", pack]),
         (2, "there is no size 'huge'", ["plan", "--arch", "llama-mha", "--size", "huge", "--data", pack]),
-        (2, "no configuration key 'optim.lrr'", ["fit", "--arch", "llama-mha", "--size", "nano", "--set", "optim.lrr=1"]),
+        (
+            2,
+            "no configuration key 'optim.lrr'",
+            ["fit", "--arch", "llama-mha", "--size", "nano", "--set", "optim.lrr=1"],
+        ),
         (2, "the value of 'steps'", ["fit", "--arch", "llama-mha", "--size", "nano", "--steps", 0]),
         (2, "there is no format 'onnx'", ["export", run, "--to", "onnx", "--out", tmp_path / "x"]),
         (2, "the prompt has", ["generate", run, "--prompt", "zi " * 200]),
@@ -123,6 +188,6 @@ def test_failures_are_a_sentence_a_hint_and_a_code(run: Path, pack: Path, tmp_pa
     for code, says, words in cases:
         done = rotrain(*words, where=tmp_path)
         assert done.returncode == code, (words, done.stderr)
-        assert f"error: " in done.stderr and says in done.stderr, (words, done.stderr)
+        assert "error: " in done.stderr and says in done.stderr, (words, done.stderr)
         assert "Traceback" not in done.stderr and done.stdout == "", (words, done.stderr)
     assert rotrain("fit", "--no-such-word").returncode == 2

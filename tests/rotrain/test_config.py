@@ -17,7 +17,9 @@ FLAGS = {"arch": "llama-mha", "size": "nano"}
 def test_later_words_win(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text("seed = 3\nsteps = 5\n[optim]\nlr = 0.5\nbeta1 = 0.8\n")
-    config = resolve({**FLAGS, "steps": 7, "seed": None}, file=file, assignments=["optim.lr=0.25", "schedule.shape=cosine"])
+    config = resolve(
+        {**FLAGS, "steps": 7, "seed": None}, file=file, assignments=["optim.lr=0.25", "schedule.shape=cosine"]
+    )
     assert (config.seed, config.steps, config.optim.lr, config.optim.beta1) == (3, 7, 0.25, 0.8)
     assert config.schedule.shape == "cosine" and config.batch.sequences == 8
     assert config.out == "runs/llama-mha-nano"
@@ -25,7 +27,13 @@ def test_later_words_win(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("word", "near"),
-    [("optim.lrr=1", "optim.lr"), ("lr=1", "optim.lr"), ("batch.sequence=1", "batch.sequences"), ("step=3", "steps"), ("optim.beta3=1", "optim.beta")],
+    [
+        ("optim.lrr=1", "optim.lr"),
+        ("lr=1", "optim.lr"),
+        ("batch.sequence=1", "batch.sequences"),
+        ("step=3", "steps"),
+        ("optim.beta3=1", "optim.beta"),
+    ],
 )
 def test_an_unknown_key_names_the_nearest(word: str, near: str) -> None:
     with pytest.raises(UsageError) as caught:
@@ -34,7 +42,9 @@ def test_an_unknown_key_names_the_nearest(word: str, near: str) -> None:
     assert f"did you mean '{near}" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("word", ["optim.lr=-1", "optim.lr=fast", "schedule.shape=square", "steps=0", "optim.lr", "=3", "optim=3"])
+@pytest.mark.parametrize(
+    "word", ["optim.lr=-1", "optim.lr=fast", "schedule.shape=square", "steps=0", "optim.lr", "=3", "optim=3"]
+)
 def test_a_wrong_value_is_one_sentence(word: str) -> None:
     with pytest.raises(UsageError) as caught:
         resolve(FLAGS, assignments=[word])

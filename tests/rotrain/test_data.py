@@ -79,7 +79,9 @@ def test_phases_share_the_steps_in_proportion(pack: Path) -> None:
     assert [plan.steps for plan in whole] == [plan.sequences // 4 for plan in whole]
     plans = plan_phases(opened, context=32, batch=4, steps=100, fractions=None)
     assert sum(plan.steps for plan in plans) == 100 and plans[1].first == plans[0].steps
-    assert plans[0].steps / 100 == pytest.approx(plans[0].sequences / sum(p.sequences for p in plans), abs=0.02)
+    assert plans[0].steps / 100 == pytest.approx(
+        plans[0].sequences / sum(p.sequences for p in plans), abs=0.02
+    )
     given_ = plan_phases(opened, context=32, batch=4, steps=100, fractions={"web": 0.9, "books": 0.1})
     assert [plan.steps for plan in given_] == [90, 10]
 
@@ -138,12 +140,21 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "version": (lambda p: change_manifest(p, lambda m: m.update(version=2)), "format version 2"),
     "format": (lambda p: change_manifest(p, lambda m: m.update(format="other")), "'other'"),
     "dtype": (lambda p: change_manifest(p, lambda m: m.update(dtype="<u4")), "'<u4'"),
-    "wrong type": (lambda p: change_manifest(p, lambda m: m.update(vocab_size="many")), "the manifest is damaged"),
-    "tokenizer": (lambda p: (p / "tokenizer.json").write_text("{}"), "not the tokenizer the pack was made with"),
+    "wrong type": (
+        lambda p: change_manifest(p, lambda m: m.update(vocab_size="many")),
+        "the manifest is damaged",
+    ),
+    "tokenizer": (
+        lambda p: (p / "tokenizer.json").write_text("{}"),
+        "not the tokenizer the pack was made with",
+    ),
     "no tokenizer": (lambda p: (p / "tokenizer.json").unlink(), "cannot be read"),
     "no shard": (lambda p: (p / "valid-books-00000.bin").unlink(), "cannot be read"),
     "cut shard": (cut_shard, "bytes where the manifest says"),
-    "sum": (lambda p: change_manifest(p, lambda m: m["phases"][0]["train"].update(tokens=7)), "the sum says 7"),
+    "sum": (
+        lambda p: change_manifest(p, lambda m: m["phases"][0]["train"].update(tokens=7)),
+        "the sum says 7",
+    ),
 }
 
 

@@ -35,7 +35,15 @@ def test_greedy_is_the_likeliest_token_of_the_full_forward(model: Decoder) -> No
 
 def test_the_seed_makes_the_text(model: Decoder) -> None:
     def run(seed: int) -> list[int]:
-        return list(generate(model, [1], max_tokens=15, eos_id=299, sampling=Sampling(temperature=3.0, top_p=1.0, seed=seed)))
+        return list(
+            generate(
+                model,
+                [1],
+                max_tokens=15,
+                eos_id=299,
+                sampling=Sampling(temperature=3.0, top_p=1.0, seed=seed),
+            )
+        )
 
     assert run(1) == run(1) and run(1) != run(2)
 
@@ -60,12 +68,18 @@ def test_draws_follow_the_probabilities_and_the_cuts() -> None:
     assert shares(Sampling(temperature=1, top_p=1)) == pytest.approx([0.5, 0.25, 0.15, 0.1], abs=0.04)
     assert shares(Sampling(temperature=1, top_p=1, top_k=2)) == pytest.approx([2 / 3, 1 / 3, 0, 0], abs=0.04)
     # 0.5 + 0.25 does not reach 0.8, so the third token stays and the fourth goes.
-    assert shares(Sampling(temperature=1, top_p=0.8)) == pytest.approx([0.5 / 0.9, 0.25 / 0.9, 0.15 / 0.9, 0], abs=0.04)
+    assert shares(Sampling(temperature=1, top_p=0.8)) == pytest.approx(
+        [0.5 / 0.9, 0.25 / 0.9, 0.15 / 0.9, 0], abs=0.04
+    )
     assert shares(Sampling(temperature=1, top_p=1e-6)) == [1, 0, 0, 0]
-    assert shares(Sampling(temperature=0.5, top_p=1))[0] == pytest.approx(0.25 / (0.25 + 0.0625 + 0.0225 + 0.01), abs=0.04)
+    assert shares(Sampling(temperature=0.5, top_p=1))[0] == pytest.approx(
+        0.25 / (0.25 + 0.0625 + 0.0225 + 0.01), abs=0.04
+    )
 
 
-@pytest.mark.parametrize("words", [{"temperature": -1}, {"temperature": float("nan")}, {"top_p": 0}, {"top_p": 2}, {"top_k": -1}])
+@pytest.mark.parametrize(
+    "words", [{"temperature": -1}, {"temperature": float("nan")}, {"top_p": 0}, {"top_p": 2}, {"top_k": -1}]
+)
 def test_values_out_of_range(words: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         Sampling(**words)  # type: ignore[arg-type]

@@ -73,7 +73,9 @@ def test_forward_work_is_what_the_profiler_counts(arch: str) -> None:
     # The reference multiplies the whole square of scores, the formula counts its visible half.
     width, layers, context = config.heads * config.head_dim, config.layers, config.context
     hidden_half = 3 * 4 * ((context - 1) / 2) * width * layers
-    assert counter.get_total_flops() / context == pytest.approx(model.flops_per_token() + hidden_half, rel=1e-9)
+    assert counter.get_total_flops() / context == pytest.approx(
+        model.flops_per_token() + hidden_half, rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("arch", ARCH_NAMES)

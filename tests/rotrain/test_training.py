@@ -55,12 +55,21 @@ def test_accumulated_gradients_equal_the_big_batch(pack: Path, tmp_path: Path, m
 
 
 def test_one_step_is_adamw_written_out(pack: Path, tmp_path: Path) -> None:
-    config = fit_config(pack, tmp_path / "run", "schedule.shape=constant", "schedule.warmup_fraction=0", "optim.clip_norm=0.1", steps=2)
+    config = fit_config(
+        pack,
+        tmp_path / "run",
+        "schedule.shape=constant",
+        "schedule.warmup_fraction=0",
+        "optim.clip_norm=0.1",
+        steps=2,
+    )
     fit(config.model_copy(update={"steps": 2}), Quiet())
     plan = make_plan(config)
     model = Decoder(plan.model, kernels.REFERENCE)
     model.init_weights(0)
-    moments: dict[str, list[torch.Tensor]] = {n: [torch.zeros_like(p), torch.zeros_like(p)] for n, p in model.named_parameters()}
+    moments: dict[str, list[torch.Tensor]] = {
+        n: [torch.zeros_like(p), torch.zeros_like(p)] for n, p in model.named_parameters()
+    }
     rows = np.empty((4, 33), dtype=np.int64)
     c = config.optim
     for step in (1, 2):
@@ -159,7 +168,9 @@ def test_a_finished_run_is_only_reported(pack: Path, tmp_path: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in (tmp_path / "run").rglob("*") if file.is_file()}
     assert fit(config, Quiet()) == first
     after = {file: file.stat().st_mtime_ns for file in (tmp_path / "run").rglob("*") if file.is_file()}
-    assert {f: t for f, t in after.items() if f.name != ".lock"} == {f: t for f, t in before.items() if f.name != ".lock"}
+    assert {f: t for f, t in after.items() if f.name != ".lock"} == {
+        f: t for f, t in before.items() if f.name != ".lock"
+    }
 
 
 def test_another_configuration_is_refused_by_name(pack: Path, tmp_path: Path) -> None:
