@@ -4,4 +4,5 @@ pub mod feed;
 pub mod normalize;
 pub mod ordered;
 pub mod pack;
+pub mod report;
 pub mod tokenizer;
