@@ -55,8 +55,12 @@ def main() -> None:
     parser.add_argument("--peers", default=sys.executable, help="a python that has gigatoken and tokenizers")
     parser.add_argument("--rotools", default=str(Path(sys.executable).with_name("rotools")))
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--hf-mb", type=float, default=32, help="what tokenizers gets of the file; 0: nothing")
-    parser.add_argument("--check", action="store_true", help="only compare the ids of all three, all of --hf-mb")
+    parser.add_argument(
+        "--hf-mb", type=float, default=32, help="what tokenizers gets of the file; 0: nothing"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="only compare the ids of all three, all of --hf-mb"
+    )
     arguments = parser.parse_args()
 
     with tempfile.TemporaryDirectory(dir=arguments.text.parent) as scratch:

@@ -44,8 +44,12 @@ def main() -> None:
     parser.add_argument("--peers", default=sys.executable, help="a python that has gigabpe and tokenizers")
     parser.add_argument("--rotools", default=str(Path(sys.executable).with_name("rotools")))
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--hf-mb", type=float, default=64, help="what tokenizers gets of the file; 0: nothing")
-    parser.add_argument("--check", action="store_true", help="only compare the merges, on --hf-mb of the file")
+    parser.add_argument(
+        "--hf-mb", type=float, default=64, help="what tokenizers gets of the file; 0: nothing"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="only compare the merges, on --hf-mb of the file"
+    )
     arguments = parser.parse_args()
 
     with tempfile.TemporaryDirectory(dir=arguments.text.parent) as scratch:

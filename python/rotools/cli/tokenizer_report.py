@@ -33,7 +33,9 @@ def show(reports: list[Figures], examples: int) -> None:
     table = Table(title="what the tokenizers do")
     table.add_column("")
     for report in reports:
-        table.add_column(f"{report['tokenizer']}\n{report['vocab_size']:,} ({report['pattern']})", justify="right")
+        table.add_column(
+            f"{report['tokenizer']}\n{report['vocab_size']:,} ({report['pattern']})", justify="right"
+        )
     for name, value in ROWS:
         table.add_row(name, *(value(report) for report in reports))
     console.print(table)
@@ -45,7 +47,9 @@ def show(reports: list[Figures], examples: int) -> None:
             sources.add_column(report["tokenizer"], justify="right")
         for index, (name, _) in enumerate(reports[0]["sources"]):
             cells = (report["sources"][index][1] for report in reports)
-            sources.add_row(name, *(" | ".join(ROWS[row][1](figures) for row in (0, 1, 5)) for figures in cells))
+            sources.add_row(
+                name, *(" | ".join(ROWS[row][1](figures) for row in (0, 1, 5)) for figures in cells)
+            )
         console.print(sources)
 
     for title, key in [("split most often", "split_words"), ("clitic forms", "clitic_forms")]:
