@@ -63,6 +63,23 @@ pub(super) fn hash(word: u128) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
+/// Asks for the cache line of the slot where the search for `hash` begins; `slots` are a power of two.
+///
+/// Tables are larger than the fast caches, so a look-up mostly waits for memory. Asked for early, many words
+/// wait at the same time.
+#[inline(always)]
+pub(super) fn prefetch<S>(slots: &[S], hash: u64) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let at = hash as usize & (slots.len() - 1);
+        // SAFETY: the pointer is inside `slots`, and a prefetch reads nothing that counts.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(slots.as_ptr().add(at).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (slots, hash);
+}
+
 impl Cache {
     pub(super) fn new() -> Self {
         Self {
@@ -75,19 +92,10 @@ impl Cache {
         }
     }
 
-    /// Asks for the cache line of a word that will soon be looked up. Tables are larger than the fast caches,
-    /// so a look-up mostly waits for memory; asked for early, many words wait at the same time.
+    /// Asks for the cache line of a word that will soon be looked up.
     #[inline(always)]
     pub(super) fn prefetch(&self, hash: u64) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let at = hash as usize & (self.slots.len() - 1);
-            // SAFETY: the pointer is inside `slots`, and a prefetch reads nothing that counts.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(self.slots.as_ptr().add(at).cast()) };
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = hash;
+        prefetch(&self.slots, hash);
     }
 
     /// The slot of `word`, or the empty one where it would go.

@@ -10,7 +10,7 @@ use super::tokenizer::{MAX_U16_VOCAB, Tokenizer};
 use crate::error::{Error, Result};
 
 /// Words that are cut before the first of them is looked up: their cache lines are on their way meanwhile.
-const BATCH: usize = 32;
+pub(super) const BATCH: usize = 32;
 
 /// The width of a token id in memory and in a pack: `u16` or `u32`.
 pub trait Id: Copy {
