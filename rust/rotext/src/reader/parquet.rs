@@ -8,12 +8,21 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::source::Source;
-use super::{Chunk, Cursor, Fields, Payload, reject_empty};
+use super::{CHUNK_BYTES, Chunk, Cursor, Fields, Payload, reject_empty};
 use crate::document::{Batch, Document, Reason, Reject};
 use crate::error::{Error, Result};
 
-/// Rows a chunk; at a few kB a document this is about the size of a chunk of lines.
-const ROWS: usize = 256;
+/// The most rows a chunk takes, however short they are.
+const MAX_ROWS: i64 = 4096;
+
+/// The columns and their types, as the schema names them.
+pub(super) fn columns(source: &Source) -> Result<Vec<(String, String)>> {
+    let file = File::open(&source.path).map_err(|e| Error::io(&source.path, &e))?;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(source, &e.to_string()))?;
+    let fields = builder.schema().fields().iter();
+    Ok(fields.map(|field| (field.name().clone(), field.data_type().to_string().to_lowercase())).collect())
+}
 
 pub(super) struct Rows {
     reader: ParquetRecordBatchReader,
@@ -43,9 +52,15 @@ impl Rows {
         let wanted = [fields.text.as_str(), id.as_str()];
         let mask = ProjectionMask::columns(builder.parquet_schema(), wanted.into_iter().filter(|n| there(n)));
         let rows = builder.metadata().file_metadata().num_rows().unsigned_abs();
+        // Rows of a chunk by the mean size of the text, so that a file of whole books is not read 100 at a time.
+        let groups = builder.metadata().row_groups().iter();
+        let texts = groups.flat_map(|group| group.columns().iter());
+        let texts = texts.filter(|column| column.column_path().parts().first() == Some(&fields.text));
+        let size: i64 = texts.map(|column| column.uncompressed_size()).sum();
+        let batch = (rows as i64).saturating_mul(CHUNK_BYTES as i64) / size.max(1);
         let reader = builder
             .with_projection(mask)
-            .with_batch_size(ROWS)
+            .with_batch_size(batch.clamp(1, MAX_ROWS) as usize)
             .with_offset(from.offset as usize)
             .build()
             .map_err(broken)?;
