@@ -88,7 +88,9 @@ impl Rows {
 }
 
 fn damaged(source: &Source, why: &str) -> Error {
-    Error::data(format!("the Parquet file is damaged ({})", why.lines().next().unwrap_or_default()))
+    let why = why.lines().next().unwrap_or_default();
+    let why = why.strip_prefix("Parquet error: ").unwrap_or(why);
+    Error::data(format!("the Parquet file is damaged ({why})"))
         .at(&source.path)
         .hint("fetch or write the file again")
 }
@@ -99,7 +101,7 @@ fn documents(columns: &RecordBatch, first: u64, source: &Source, fields: &Fields
     let Some(text) = columns.column_by_name(&fields.text) else { return Ok(batch) };
     for row in 0..columns.num_rows() {
         let line = first + row as u64 + 1;
-        let id = id.and_then(|c| cell(c.as_ref(), row).ok().flatten());
+        let id = id.and_then(|c| number(c.as_ref(), row).or_else(|| cell(c.as_ref(), row).ok().flatten()));
         let id = id.unwrap_or_else(|| format!("{}:{line}", source.name));
         let reject = |reason, what| Reject { line, byte: None, reason, what, raw: id.clone().into_bytes() };
         if text.is_null(row) {
@@ -143,13 +145,19 @@ fn cell(column: &dyn Array, row: usize) -> std::result::Result<Option<String>, (
         bytes(c.value(row))
     } else if let Some(c) = any.downcast_ref::<LargeBinaryArray>() {
         bytes(c.value(row))
-    } else if let Some(c) = any.downcast_ref::<Int64Array>() {
-        Ok(Some(c.value(row).to_string()))
-    } else if let Some(c) = any.downcast_ref::<Int32Array>() {
-        Ok(Some(c.value(row).to_string()))
-    } else if let Some(c) = any.downcast_ref::<UInt64Array>() {
-        Ok(Some(c.value(row).to_string()))
     } else {
         Ok(None)
     }
+}
+
+/// The cell as the digits of a whole number: ids may be numbers, texts may not.
+fn number(column: &dyn Array, row: usize) -> Option<String> {
+    let any = column.as_any();
+    if column.is_null(row) {
+        return None;
+    }
+    let wide = any.downcast_ref::<Int64Array>().map(|c| c.value(row).to_string());
+    let short = || any.downcast_ref::<Int32Array>().map(|c| c.value(row).to_string());
+    let unsigned = || any.downcast_ref::<UInt64Array>().map(|c| c.value(row).to_string());
+    wide.or_else(short).or_else(unsigned)
 }
