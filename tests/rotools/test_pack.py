@@ -113,6 +113,14 @@ def test_verify_names_the_damage(corpus: Path, tmp_path: Path) -> None:
     assert "bytes, the manifest says" in rotools("verify", out, code=1).stderr
     shard.write_bytes(whole)
     rotools("verify", out)
+    for ending in ("idx", "offsets.npy", "docs.parquet"):
+        sidecar = out / f"train-web-00000.{ending}"
+        good = sidecar.read_bytes()
+        sidecar.write_bytes(good[:50] + bytes([good[50] ^ 255]) + good[51:])
+        assert ending in rotools("verify", out, code=1).stderr
+        sidecar.write_bytes(good[:-1])
+        assert ending in rotools("verify", out, code=1).stderr
+        sidecar.write_bytes(good)
     (out / "manifest.json").write_text("{", encoding="utf-8")
     assert "manifest is damaged" in rotools("verify", out, code=1).stderr
 
