@@ -72,7 +72,8 @@ def choose_machine(config: Runtime, *, run_flops: float = 0.0) -> Machine:
         # The same command gives the same metrics: cuBLAS needs a fixed workspace for that.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        # PyTorch gives this attribute a class of its own that type checkers cannot see.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     where = f"{device.type}, {threads} threads" if device.type == "cpu" else device.type
     return Machine(
         device=device,
