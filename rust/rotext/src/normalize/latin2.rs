@@ -198,7 +198,7 @@ fn tilde_words(editor: &mut Editor) {
         let word = word(text, at);
         let plain = word.chars().count() >= 4
             && word.chars().all(|c| matches!(c, 'a'..='z' | 'ã' | 'ă' | 'â' | 'î' | 'ș' | 'ț' | 'ş' | 'ţ'));
-        if !(plain || known_tilde(word)) {
+        if !(plain || known_tilde(word) || begins_sentence(text, word)) {
             continue;
         }
         // Three function words, and not as many Portuguese ones.
@@ -206,6 +206,18 @@ fn tilde_words(editor: &mut Editor) {
             editor.put(at..at + c.len_utf8(), if c == 'ã' { 'ă' } else { 'Ă' }, Id::TildeA);
         }
     }
+}
+
+/// `Lucrãrile de …`: capital only because a sentence begins with it. Names of places end in ã (`Covilhã`).
+fn begins_sentence(text: &str, word: &str) -> bool {
+    let at = word.as_ptr().addr() - text.as_ptr().addr();
+    let head = text[..at].trim_end_matches(' ');
+    let mut letters = word.chars();
+    (head.is_empty() || head.ends_with(['\n', '.', '!', '?', ':', '„', '—', '–']))
+        && letters.next().is_some_and(char::is_uppercase)
+        && word.chars().count() >= 5
+        && !word.ends_with('ã')
+        && letters.all(|c| matches!(c, 'a'..='z' | 'ã' | 'ă' | 'â' | 'î' | 'ș' | 'ț' | 'ş' | 'ţ'))
 }
 
 /// Function words of Portuguese that Romanian does not have.

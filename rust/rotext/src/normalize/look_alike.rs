@@ -3,7 +3,7 @@
 
 use super::edit::Editor;
 use super::rules::Id;
-use super::words::{after, before, is_letter, letter, word_around};
+use super::words::{after, is_letter, word_after, word_around, word_before};
 
 /// Repairs them word by word.
 pub(super) fn repair(editor: &mut Editor) {
@@ -21,13 +21,25 @@ pub(super) fn repair(editor: &mut Editor) {
                 at = cyrillic(editor, at);
                 continue;
             }
-            '\u{2032}' if letter(before(text, at)) && letter(after(text, end)) => {
-                editor.put(at..end, '\u{2019}', Id::Prime);
-            }
+            '\u{2032}' if clitic(text, at, end) => editor.put(at..end, '\u{2019}', Id::Prime),
             _ => {}
         }
         at = end;
     }
+}
+
+/// Does the prime at `at..end` part a clitic group (`s′a`, `într′o`, `a′ntors`), and not the names of points or
+/// functions (`A′B′`, `x′y`)? What follows is a small letter, and of two single letters the first is one that
+/// Romanian elides and the second a vowel.
+fn clitic(text: &str, at: usize, end: usize) -> bool {
+    let (left, right) = (word_before(text, at), word_after(text, end));
+    let single = |word: &str| word.chars().count() == 1;
+    let elided =
+        || left.to_lowercase().contains(['c', 'd', 'l', 'm', 'n', 'p', 's', 'ș', 'ş', 't', 'v', 'z']);
+    let vowel = || right.contains(['a', 'e', 'i', 'o', 'u', 'ă', 'î', 'ĭ']);
+    !left.is_empty()
+        && right.chars().next().is_some_and(char::is_lowercase)
+        && (!single(left) || !single(right) || elided() && vowel())
 }
 
 /// ǎ is the third tone of pinyin as well: not in words with other tones or with `ǎo`, nor beside such words.
@@ -36,12 +48,13 @@ fn caron(editor: &mut Editor, at: usize, c: char) {
     let tone = |c: char| "āáàēéěèīíìōóǒòūúùǖǘǚǜ".contains(c);
     let (start, end) = word_around(text, at, is_letter);
     let word = &text[start..end];
-    let neighbour =
-        |word: &str| word.contains(|c| tone(c) || c == 'ǐ' || c == 'ǔ') && !word.ends_with(['ǐ', 'ǔ']);
+    let neighbour = |word: &str| {
+        word.contains("ǎo")
+            || word.contains(|c| tone(c) || c == 'ǐ' || c == 'ǔ') && !word.ends_with(['ǐ', 'ǔ'])
+    };
     let left = text[..start].trim_end_matches(' ');
     let right = text[end..].trim_start_matches(' ');
-    let near = neighbour(super::words::word_before(left, left.len()))
-        || neighbour(super::words::word_after(right, 0));
+    let near = neighbour(word_before(left, left.len())) || neighbour(word_after(right, 0));
     let lower = word.to_lowercase();
     let pinyin = lower.contains(tone) || lower.contains("ǎo") || near || pinyin_pair(left, right);
     if !pinyin {
@@ -55,7 +68,7 @@ fn pinyin_pair(left: &str, right: &str) -> bool {
         ["nǐ", "wǒ", "hǎo", "lǐ", "yǔ", "běi", "wǔ", "shǐ", "zǐ", "mǐ"]
             .contains(&word.to_lowercase().as_str())
     };
-    short(super::words::word_before(left, left.len())) || short(super::words::word_after(right, 0))
+    short(word_before(left, left.len())) || short(word_after(right, 0))
 }
 
 /// The Latin letter of the same shape.

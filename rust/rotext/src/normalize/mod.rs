@@ -34,8 +34,6 @@ mod report;
 mod rules;
 mod scan;
 mod spaces;
-#[cfg(test)]
-mod tests;
 mod words;
 
 use std::borrow::Cow;
