@@ -19,6 +19,7 @@ fn all_stages(c: &mut Criterion) {
         fields: Fields::default(),
         strict: false,
         dedup: true,
+        keys: true,
         normalize: Some(normalize::Options::default()),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
     };

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any, final
 
@@ -13,6 +14,7 @@ __all__ = [
     "normalize",
     "normalize_text",
     "pack",
+    "report",
     "tokenizer_info",
     "train",
     "verify",
@@ -56,6 +58,7 @@ def train(
     out: str | PathLike[str],
     *,
     vocab_size: int,
+    pattern: str,
     text_field: str,
     normalize: bool,
     strict: bool,
@@ -72,6 +75,15 @@ def encode(
     threads: int,
     progress: Progress,
 ) -> tuple[dict[str, Any], int]: ...
+def report(
+    inputs: list[str],
+    tokenizers: Sequence[str | PathLike[str]],
+    *,
+    text_field: str,
+    strict: bool,
+    threads: int,
+    progress: Progress,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]: ...
 def pack(
     phases: list[tuple[str, list[str], int]],
     out: str | PathLike[str],

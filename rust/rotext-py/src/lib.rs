@@ -23,6 +23,7 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(inspect::tokenizer_info, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::train, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::encode, module)?)?;
+    module.add_function(wrap_pyfunction!(tokenizer::report, module)?)?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
     module.add_function(wrap_pyfunction!(pack::verify, module)?)?;
     module.add_function(wrap_pyfunction!(pack::manifest, module)?)?;

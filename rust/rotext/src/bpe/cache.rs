@@ -14,9 +14,10 @@ pub(super) const INLINE: usize = 3;
 /// Slots at first and at most: 0.5 MiB and 32 MiB.
 const MIN_SLOTS: usize = 1 << 14;
 const MAX_SLOTS: usize = 1 << 20;
-/// Long words kept, and the longest that is (`tokenizers` has the same limit of 256 bytes).
-const MAX_LONG: usize = 1 << 16;
-const LONGEST: usize = 256;
+/// Bytes of long words kept, and the longest that is. Rules drawn in text (`-----`, `├────┼────┤`) are single words
+/// of up to several kilobytes and come again and again: a quarter of some web text.
+const MAX_LONG_BYTES: usize = 8 << 20;
+const LONGEST: usize = 1 << 15;
 
 /// One word of up to 15 bytes.
 #[derive(Clone, Copy)]
@@ -49,6 +50,7 @@ pub(super) struct Cache {
     used: usize,
     many: Vec<u32>,
     long: HashMap<Box<[u8]>, (u32, u32), FxBuildHasher>,
+    long_bytes: usize,
     long_ids: Vec<u32>,
 }
 
@@ -68,6 +70,7 @@ impl Cache {
             used: 0,
             many: Vec::new(),
             long: HashMap::with_hasher(FxBuildHasher),
+            long_bytes: 0,
             long_ids: Vec::new(),
         }
     }
@@ -145,9 +148,12 @@ impl Cache {
         if word.len() > LONGEST {
             return;
         }
-        if self.long.len() == MAX_LONG {
+        // 48: a slot of the map and the bookkeeping of the allocator.
+        self.long_bytes += word.len() + 48;
+        if self.long_bytes > MAX_LONG_BYTES {
             self.long.clear();
             self.long_ids.clear();
+            self.long_bytes = word.len() + 48;
         }
         self.long.insert(word.into(), (self.long_ids.len() as u32, ids.len() as u32));
         self.long_ids.extend_from_slice(ids);

@@ -6,4 +6,5 @@ pub mod inspect;
 pub mod normalize;
 mod ordered;
 pub mod pack;
+pub mod report;
 pub mod tokenizer;

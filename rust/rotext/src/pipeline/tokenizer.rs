@@ -72,6 +72,7 @@ pub fn train(
         let mut counts = bpe::Counts::new(256 << 20, &scratch);
         progress.begin("count words", sources.iter().map(|s| s.size).sum());
         let mut seen = Seen::default();
+        let options = &feed::Options { keys: false, ..options.clone() };
         let account = count(sources, options, &mut seen, &mut counts, train.pattern, |_| true, progress)?;
         if account.documents == 0 {
             return Err(Error::data("there is no document to train on")
@@ -103,6 +104,7 @@ pub fn encode(
             .hint("train one with `rotools tokenizer train`")
     })? as u16;
     progress.begin("encode", sources.iter().map(|s| s.size).sum());
+    let options = &feed::Options { keys: false, ..options.clone() };
     let mut file = Whole::create(out)?;
     let mut rejects = Rejects::of(out);
     let mut tokens = 0u64;
@@ -120,7 +122,12 @@ pub fn encode(
                 encoder.encode_u16(&passed.document.text, &mut ids);
                 ids.push(eos);
             }
-            Ok(ids.iter().flat_map(|id: &u16| id.to_le_bytes()).collect::<Vec<u8>>())
+            // Two bytes an id, written in place: the compiler makes one copy of it on little-endian machines.
+            let mut bytes = vec![0; ids.len() * 2];
+            for (two, id) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(&ids) {
+                *two = id.to_le_bytes();
+            }
+            Ok(bytes)
         },
         |bytes| {
             tokens += bytes.len() as u64 / 2;
