@@ -9,10 +9,13 @@ __all__ = [
     "block",
     "diff_files",
     "encode",
+    "inspect",
+    "manifest",
     "normalize",
     "normalize_text",
     "pack",
     "report",
+    "tokenizer_info",
     "train",
     "verify",
 ]
@@ -41,6 +44,15 @@ def normalize(
     threads: int,
     progress: Progress,
 ) -> dict[str, Any]: ...
+def inspect(
+    inputs: list[str],
+    *,
+    text_field: str,
+    id_field: str | None,
+    threads: int,
+    progress: Progress,
+) -> dict[str, Any]: ...
+def tokenizer_info(path: str | PathLike[str]) -> tuple[int, str, str | None, list[str]]: ...
 def train(
     inputs: list[str],
     out: str | PathLike[str],
@@ -89,4 +101,5 @@ def pack(
     progress: Progress,
 ) -> dict[str, Any]: ...
 def verify(directory: str | PathLike[str], progress: Progress) -> dict[str, Any]: ...
+def manifest(directory: str | PathLike[str]) -> dict[str, Any]: ...
 def block(directory: str | PathLike[str], phase: str, split: str, number: int) -> str: ...

@@ -20,17 +20,11 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pack(tmp_path_factory.mktemp("data") / "pack")
 
 
-@pytest.fixture
-def tiny_nano(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """`--size nano` is a tiny model inside this test."""
-    head_dim, width = presets.HEAD_DIM, presets.WIDTHS["nano"]
-    layers = {name: arch.layers["nano"] for name, arch in presets.ARCHS.items()}
-    tiny.shrink()
-    yield
-    presets.HEAD_DIM = head_dim
-    presets.WIDTHS["nano"] = width
-    for name, arch in presets.ARCHS.items():
-        arch.layers["nano"] = layers[name]
+@pytest.fixture(scope="module")
+def tiny_nano() -> Iterator[None]:
+    """`--size nano` is a tiny model inside this module of tests."""
+    with tiny.shrunk():
+        yield
 
 
 def shape(arch: str, **changes: Any) -> ModelConfig:

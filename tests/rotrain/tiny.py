@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from rotrain.models import presets
 
 HIDDEN, FFN, CONTEXT, LAYERS, HEAD_DIM = 64, 96, 32, 2, 16
@@ -13,6 +16,21 @@ def shrink() -> None:
     presets.WIDTHS["nano"] = presets.Width(HIDDEN, FFN, CONTEXT)
     for arch in presets.ARCHS.values():
         arch.layers["nano"] = LAYERS
+
+
+@contextmanager
+def shrunk() -> Iterator[None]:
+    """`shrink` for a while."""
+    head_dim, width = presets.HEAD_DIM, presets.WIDTHS["nano"]
+    layers = {name: arch.layers["nano"] for name, arch in presets.ARCHS.items()}
+    shrink()
+    try:
+        yield
+    finally:
+        presets.HEAD_DIM = head_dim
+        presets.WIDTHS["nano"] = width
+        for name, arch in presets.ARCHS.items():
+            arch.layers["nano"] = layers[name]
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,7 +28,7 @@ def run(
 
         if not 2 <= vocab_size <= 65_536:
             raise UsageError(f"a vocabulary has 2 to 65,536 entries, not {vocab_size}")
-        rows = []
+        rows: list[dict[str, Any]] = []
         for arch in ARCHS.values():
             for size in DEFAULTS:
                 shape = model_config(arch.name, size, vocab_size=vocab_size)  # type: ignore[arg-type]

@@ -8,6 +8,8 @@ logits = embed_matrix @ norm(x)
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -92,7 +94,7 @@ class Decoder(nn.Module):
             raise ValueError(f"{end} positions, but the context is {self.config.context}")
         x = self.embed(tokens)
         cos, sin = self._rotations(start, end, product_dtype(x))
-        for index, block in enumerate(self.blocks):
+        for index, block in enumerate(self._stack()):
             x = block(x, cos, sin, start, None if cache is None else cache.layers[index])
         if cache is not None:
             cache.length = end
@@ -114,8 +116,8 @@ class Decoder(nn.Module):
         """An empty cache for `batch` sequences of at most `context` tokens."""
         context = context or self.config.context
         dtype = dtype or self.embed.weight.dtype
-        mixers = [block.mixer for block in self.blocks]
-        return DecoderCache([mixer.new_cache(batch, context, dtype) for mixer in mixers], context)
+        caches: list[Cache] = [block.mixer.new_cache(batch, context, dtype) for block in self._stack()]
+        return DecoderCache(caches, context)
 
     def init_weights(self, seed: int) -> None:
         """Draw the weights from a seed, on the CPU: the same on every device.
@@ -131,7 +133,7 @@ class Decoder(nn.Module):
         out_std = std / math.sqrt(2 * self.config.layers)
         with torch.no_grad():
             nn.init.normal_(self.embed.weight, std=std, generator=generator)
-            for block in self.blocks:
+            for block in self._stack():
                 block.mixer.init_weights(std, out_std, generator)
                 nn.init.normal_(block.mlp.gate_up.weight, std=std, generator=generator)
                 nn.init.normal_(block.mlp.down.weight, std=out_std, generator=generator)
@@ -147,6 +149,10 @@ class Decoder(nn.Module):
     def cache_bytes(self, context: int | None = None, bytes_per_value: int = 2) -> int:
         """See `count.cache_bytes`."""
         return count.cache_bytes(self.config, context, bytes_per_value)
+
+    def _stack(self) -> Sequence[Block]:
+        # ModuleList forgets the class of its members.
+        return cast(Sequence[Block], self.blocks)
 
     def _rotations(self, start: int, end: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         cos, sin = self.get_buffer("cos"), self.get_buffer("sin")

@@ -32,7 +32,7 @@ def attention_reference(q: Tensor, k: Tensor, v: Tensor, start: int) -> Tensor:
     k, v = k.repeat_interleave(repeat, 1), v.repeat_interleave(repeat, 1)
     scores = (q.float() @ k.float().mT) * q.shape[-1] ** -0.5
     hidden = ~_visible(q.shape[2], k.shape[2], start, q.device)
-    weights = scores.masked_fill(hidden, float("-inf")).softmax(-1)
+    weights: Tensor = scores.masked_fill(hidden, float("-inf")).softmax(-1)
     return (weights @ v.float()).to(q.dtype)
 
 
@@ -40,11 +40,13 @@ def attention_sdpa(q: Tensor, k: Tensor, v: Tensor, start: int) -> Tensor:
     """The same by PyTorch's scaled dot product: flash kernels on CPU and CUDA."""
     grouped = q.shape[1] != k.shape[1]
     if start == 0:
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=grouped)
+        causal: Tensor = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=grouped)
+        return causal
     # A later chunk: `is_causal` would align the mask to the first key, so it is given, except
     # for a single query, which sees everything.
     mask = None if q.shape[2] == 1 else _visible(q.shape[2], k.shape[2], start, q.device)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=grouped)
+    masked: Tensor = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=grouped)
+    return masked
 
 
 def _visible(queries: int, keys: int, start: int, device: torch.device) -> Tensor:

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +50,8 @@ def save(
     folder: Path,
     step: int,
     model: ModelConfig,
-    weights: dict[str, Tensor],
-    optimizer: dict[str, Tensor],
+    weights: Mapping[str, Tensor],
+    optimizer: Mapping[str, Tensor],
     keep: int,
 ) -> Path:
     """Write the checkpoint of `step` into `folder`, and remove all but the newest `keep`."""
@@ -83,7 +84,7 @@ def clean(folder: Path) -> None:
 
 def newest(folder: Path) -> tuple[Saved | None, list[str]]:
     """The newest checkpoint that is whole, and a sentence about each newer one that is not."""
-    damaged = []
+    damaged: list[str] = []
     for name in _names(folder):
         try:
             return _open(folder / name), damaged

@@ -8,7 +8,6 @@ started again continues from its newest checkpoint to the same bytes.
 from __future__ import annotations
 
 import json
-import math
 import signal
 import time
 from collections.abc import Callable
@@ -214,7 +213,7 @@ class _Training:
                 self.log.write(line)
                 left = (now - began) / (self.step - first) * (self.plan.steps - self.step)
                 self.screen.metrics(line, left)
-                self._check_finite(line)
+                self._check_finite(loss, norm)
                 window, window_step = time.monotonic(), self.step
             if self.step % every == 0 or last:
                 scores = self._evaluate()
@@ -230,6 +229,7 @@ class _Training:
                 self.screen.evaluation(self.step, scores)
                 window, window_step = time.monotonic(), self.step
             if self.step % self.config.checkpoint.every == 0 or last or stop.signal:
+                self._check_finite(loss, norm)  # a diverged model is never saved
                 self._save()
                 window, window_step = time.monotonic(), self.step
             if stop.signal and not last:
@@ -250,10 +250,10 @@ class _Training:
             total += loss.detach()
         return total, self.optimizer.step(lr)
 
-    def _check_finite(self, line: dict[str, Any]) -> None:
-        if not (math.isfinite(line["loss"]) and math.isfinite(line["grad_norm"])):
+    def _check_finite(self, loss: Tensor, norm: Tensor) -> None:
+        if not (loss.isfinite() and norm.isfinite()):
             raise RotrainError(
-                f"step {self.step}: the loss is {line['loss']}, its gradient's norm {line['grad_norm']}: training diverged",
+                f"step {self.step}: the loss is {float(loss)}, its gradient's norm {float(norm)}: training diverged",
                 place=self.run.path,
                 hint=f"try a lower rate in a new run, --set optim.lr={self.config.optim.lr / 3:.1g}",
             )

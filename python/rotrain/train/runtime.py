@@ -32,6 +32,29 @@ COMPILE_CPU_FLOPS = 6e13
 
 
 @dataclass(frozen=True)
+class Hardware:
+    """What this machine has. The choices below depend on nothing else, so tests can try any machine."""
+
+    cuda: str | None  # the name of the first GPU
+    cuda_bf16: bool
+    mps: bool
+    cpu_bf16: bool
+    compiler: bool  # for C++, which torch.compile needs on a CPU
+
+
+def find_hardware() -> Hardware:
+    """Ask PyTorch and the system."""
+    cuda = torch.cuda.is_available()
+    return Hardware(
+        cuda=torch.cuda.get_device_name() if cuda else None,
+        cuda_bf16=cuda and torch.cuda.is_bf16_supported(including_emulation=False),
+        mps=torch.backends.mps.is_available(),
+        cpu_bf16=cpu_has_bf16(),
+        compiler=any(shutil.which(name) for name in ("g++", "clang++")),
+    )
+
+
+@dataclass(frozen=True)
 class Machine:
     """The resolved choices, and the sentence about each."""
 
@@ -62,26 +85,36 @@ class Machine:
 
 def choose_machine(config: Runtime, *, run_flops: float = 0.0) -> Machine:
     """Resolve device, precision and compilation for a run of `run_flops` operations."""
-    device, why_device = _device(config.device)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    threads = torch.get_num_threads()
-    precision, why_precision = _precision(config.precision, device)
-    compiled, why_compiled = _compiled(config.compile, device, run_flops)
-    if device.type == "cuda":
-        # The same command gives the same metrics: cuBLAS needs a fixed workspace for that.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False
-    where = f"{device.type}, {threads} threads" if device.type == "cpu" else device.type
+    machine = resolve_machine(config, find_hardware(), run_flops, torch.get_num_threads())
+    if machine.device.type == "cuda":
+        make_deterministic()
+    return machine
+
+
+def resolve_machine(config: Runtime, hardware: Hardware, run_flops: float, threads: int) -> Machine:
+    """The choices for a machine as `hardware` describes it. Touches no device."""
+    device, why_device = choose_device(config.device, hardware)
+    precision, why_precision = choose_precision(config.precision, device, hardware)
+    compiled, why_compiled = choose_compile(config.compile, device, hardware, run_flops)
+    where = f"{device}, {threads} threads" if device == "cpu" else device
     return Machine(
-        device=device,
+        device=torch.device(device),
         precision=precision,
         compiled=compiled,
         threads=threads,
-        peak_flops=_peak(config.peak_tflops, device),
+        peak_flops=peak_flops(config.peak_tflops, device, hardware),
         said=f"device: {where} ({why_device}); precision: {why_precision}; compile: {why_compiled}",
     )
+
+
+def make_deterministic() -> None:
+    """The same command gives the same metrics on CUDA too: no atomic sums, fixed cuBLAS workspace."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    # PyTorch gives this attribute a class of its own that type checkers cannot see.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def cpu_has_bf16() -> bool:
@@ -97,49 +130,48 @@ def cpu_has_bf16() -> bool:
     return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)
 
 
-def _device(wanted: str) -> tuple[torch.device, str]:
+def choose_device(wanted: str, hardware: Hardware) -> tuple[str, str]:
+    """The device and why. `auto` never takes an Apple GPU: its sums are not the same twice."""
     if wanted == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda"), torch.cuda.get_device_name()
-        return torch.device("cpu"), "no CUDA device found"
-    if wanted == "cuda" and not torch.cuda.is_available():
+        return ("cuda", hardware.cuda) if hardware.cuda is not None else ("cpu", "no CUDA device found")
+    if wanted == "cuda" and hardware.cuda is None:
         raise RotrainError("no CUDA device found", hint="take --set runtime.device=cpu, or auto")
-    if wanted == "mps" and not torch.backends.mps.is_available():
+    if wanted == "mps" and not hardware.mps:
         raise RotrainError("no Apple GPU found", hint="take --set runtime.device=cpu, or auto")
-    return torch.device(wanted), "as asked"
+    return wanted, "as asked"
 
 
-def _precision(wanted: str, device: torch.device) -> tuple[str, str]:
+def choose_precision(wanted: str, device: str, hardware: Hardware) -> tuple[str, str]:
+    """bf16 where the device multiplies it in hardware, and why."""
     mixed = "bf16 autocast, fp32 masters"
-    if wanted == "auto":
-        if device.type == "cuda":
-            if torch.cuda.is_bf16_supported(including_emulation=False):
-                return "bf16", mixed
-            return "fp32", "fp32 (this GPU has no bf16)"
-        if device.type == "cpu" and cpu_has_bf16():
-            return "bf16", mixed
-        return "fp32", "fp32 (no bf16 in this hardware: it would be emulated, and slower)"
-    return wanted, f"{mixed if wanted == 'bf16' else 'fp32'} (as asked)"
+    if wanted != "auto":
+        return wanted, f"{mixed if wanted == 'bf16' else 'fp32'} (as asked)"
+    if device == "cuda":
+        return ("bf16", mixed) if hardware.cuda_bf16 else ("fp32", "fp32 (this GPU has no bf16)")
+    if device == "cpu" and hardware.cpu_bf16:
+        return "bf16", mixed
+    return "fp32", "fp32 (no bf16 in this hardware: it would be emulated, and slower)"
 
 
-def _compiled(wanted: str, device: torch.device, run_flops: float) -> tuple[bool, str]:
+def choose_compile(wanted: str, device: str, hardware: Hardware, run_flops: float) -> tuple[bool, str]:
+    """Whether to compile the forward and backward pass, and why."""
     if wanted != "auto":
         return wanted == "on", f"{wanted} (as asked)"
-    if device.type == "cuda":
+    if device == "cuda":
         return True, "on"
-    if device.type != "cpu":
+    if device != "cpu":
         return False, "off"
-    if not any(shutil.which(name) for name in ("g++", "clang++")):
+    if not hardware.compiler:
         return False, "off (no C++ compiler found)"
     if run_flops < COMPILE_CPU_FLOPS:
         return False, "off (too short a run to pay for compiling)"
     return True, "on (a run this long pays for compiling)"
 
 
-def _peak(given: float | None, device: torch.device) -> float | None:
-    if given is not None:
-        return given * 1e12
-    if device.type != "cuda":
+def peak_flops(given_tflops: float | None, device: str, hardware: Hardware) -> float | None:
+    """Operations a second the device could do at best: as given, or by its name; None: unknown."""
+    if given_tflops is not None:
+        return given_tflops * 1e12
+    if device != "cuda" or hardware.cuda is None:
         return None
-    name = torch.cuda.get_device_name(device)
-    return next((peak * 1e12 for part, peak in PEAK_TFLOPS.items() if part in name), None)
+    return next((peak * 1e12 for part, peak in PEAK_TFLOPS.items() if part in hardware.cuda), None)

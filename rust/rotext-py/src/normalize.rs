@@ -17,7 +17,10 @@ pub(crate) fn normalize_text(py: Python<'_>, text: &str, protect_turkish: bool) 
     })
 }
 
-/// The first `limit` changed places of the inputs: (document, rule, start byte, before, after).
+/// A changed place: (document, rule, start byte, before, after).
+type Place = (String, String, usize, String, String);
+
+/// The first `limit` changed places of the inputs.
 #[pyfunction]
 #[pyo3(signature = (inputs, limit, *, text_field))]
 pub(crate) fn diff_files(
@@ -25,7 +28,7 @@ pub(crate) fn diff_files(
     inputs: Vec<String>,
     limit: usize,
     text_field: String,
-) -> PyResult<Vec<(String, String, usize, String, String)>> {
+) -> PyResult<Vec<Place>> {
     let sources = files::sources(&inputs)?;
     let fields = rotext::reader::Fields { text: text_field, ..Default::default() };
     let changes = py.detach(|| rotext::pipeline::normalize::diff(&sources, &fields, limit));

@@ -19,7 +19,6 @@ use super::words::{after, before, is_letter, letter};
 struct Decoded {
     c: char,
     len: usize,
-    page: Page,
 }
 
 /// Repairs every sequence that is surely broken; those that could be good text need three sure ones as
@@ -36,10 +35,12 @@ pub(super) fn repair(editor: &mut Editor) {
         if let Some((decoded, certain)) = judge(text, at) {
             if certain {
                 sure += 1;
+                // What cp1250 has at 0x80 to 0x9F, ISO 8859-2 has not, and cp1250 leaves five controls undefined.
                 let source = &text[at..at + decoded.len];
-                central |= decoded.page == Page::Central && !source.ends_with('Ž');
-                latin2 |=
-                    decoded.page == Page::Latin2 || source.ends_with(|c| ('\u{80}'..'\u{A0}').contains(&c));
+                central |= source.ends_with(|c| "€‚„…†‡‰‹‘’“”•–—™›".contains(c));
+                latin2 |= source.ends_with(|c| {
+                    ('\u{80}'..'\u{A0}').contains(&c) && !"\u{81}\u{83}\u{88}\u{90}\u{98}".contains(c)
+                });
             }
             found.push((at, decoded, certain));
         }
@@ -97,7 +98,7 @@ fn decode(text: &str, at: usize, page: Page) -> Option<Decoded> {
         len += next.len_utf8();
     }
     let c = std::str::from_utf8(&bytes[..=more]).ok()?.chars().next()?;
-    Some(Decoded { c, len, page })
+    Some(Decoded { c, len })
 }
 
 /// What the characters at `at` were, and whether they can have been nothing else.
@@ -119,7 +120,7 @@ fn judge(text: &str, at: usize) -> Option<(Decoded, bool)> {
 fn lost_quote(text: &str, at: usize) -> Option<Decoded> {
     let rest = text[at..].strip_prefix("â€")?;
     let len = "â€".len();
-    let quote = |len| Some(Decoded { c: '”', len, page: Page::Western });
+    let quote = |len| Some(Decoded { c: '”', len });
     match rest.chars().next() {
         None => quote(len),
         Some(c @ '\u{FFFD}') => quote(len + c.len_utf8()),
@@ -132,6 +133,10 @@ fn lost_quote(text: &str, at: usize) -> Option<Decoded> {
 
 fn romanian(c: char) -> bool {
     matches!(c, 'ă' | 'Ă' | 'â' | 'Â' | 'î' | 'Î' | 'ș' | 'Ș' | 'ț' | 'Ț' | 'ş' | 'Ş' | 'ţ' | 'Ţ')
+}
+
+fn small(c: char) -> bool {
+    is_letter(c) && c.is_lowercase()
 }
 
 /// Is the sequence of `len` bytes at `at` the end of a word in capitals? There, a lead like Â or Ă may be the
@@ -180,6 +185,8 @@ fn western(text: &str, at: usize, decoded: &Decoded) -> Option<bool> {
         // EF: byte order mark, ligatures, replacement character, bullets of symbol fonts.
         '\u{FEFF}' | '\u{FB00}'..='\u{FB04}' | '\u{FFFD}' | '\u{F000}'..='\u{F0FF}' => Some(lead == 'ï'),
         '\u{1F000}'..='\u{1FAFF}' => Some(true),
+        // C6 to CB: letters of Africa, phonetics, modifiers: only in company.
+        '\u{180}'..='\u{2FF}' => alone.then_some(false),
         _ => None,
     }
 }
@@ -199,9 +206,9 @@ fn central(text: &str, at: usize, decoded: &Decoded) -> Option<bool> {
             _ => Some(true),
         },
         _ if romanian(c) => Some(true),
-        'á' | 'é' | 'ó' | 'ö' | 'ü' | 'è' if source.starts_with('Ă') => {
-            (!capital && letter(prev) && prev.is_some_and(is_letter)).then_some(false)
-        }
+        // Ă after a small letter is no letter of a word.
+        '\u{C0}'..='\u{FF}' if source.starts_with('Ă') => prev.is_some_and(small).then_some(false),
+        'ĭ' | 'ŭ' | 'ĕ' | 'ě' => (prev.is_some_and(small) || letter(next)).then_some(false),
         '\u{2010}'..='\u{203A}' | '€' | '™' => Some(true),
         '\u{A0}' | '«' | '»' | '°' | '§' | '©' | '®' => Some(!ends_capitals(text, at, len)),
         _ => None,

@@ -21,9 +21,11 @@ fn fits(text: &str, at: usize, c: char) -> bool {
     let (prev, next) = (before(text, at), after(text, at + c.len_utf8()));
     let lower = |c: Option<char>| c.is_some_and(|c| c.is_lowercase() && letter(Some(c)));
     let upper = |c: Option<char>| c.is_some_and(char::is_uppercase);
-    let vowel = next.is_some_and(|n| "aeiouăâî".contains(n));
+    let vowel = next.is_some_and(|n| "aeiouăâîĭŭĕ".contains(n));
+    // `AŃi`: after the capital that begins a word, before a small letter.
+    let second = upper(prev) && vowel && !letter(prev.and_then(|p| before(text, at - p.len_utf8())));
     match c {
-        'Ń' | 'Ġ' => lower(prev) && prev != Some('ł') && (vowel || !letter(next)),
+        'Ń' | 'Ġ' => (lower(prev) || second) && prev != Some('ł') && (vowel || !letter(next)),
         'ł' => upper(prev) && (upper(next) || !letter(next)),
         _ => false,
     }

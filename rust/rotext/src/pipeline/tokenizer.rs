@@ -1,11 +1,11 @@
 //! `rotools tokenizer`: training on files, encoding files.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::feed::{self, Account, Parcel};
+use super::files::{Rejects, Whole, beside, write_whole};
 use crate::bpe;
 use crate::dedup::Seen;
 use crate::error::{Error, Result};
@@ -81,7 +81,7 @@ pub fn train(
                 .hint("see the input with `rotools inspect FILE`"));
         }
         let tokenizer = bpe::train(counts, train, progress)?;
-        write_whole(out, |file| file.write_all(tokenizer.to_json().as_bytes()))?;
+        write_whole(out, tokenizer.to_json().as_bytes())?;
         Ok((tokenizer, account))
     })();
     let _ = std::fs::remove_dir_all(&scratch);
@@ -89,6 +89,7 @@ pub fn train(
 }
 
 /// Encodes every document, `<|endoftext|>` after each, as little-endian u16; returns the account and tokens.
+/// Rejects go to `OUT.rejects.jsonl` when there are any.
 ///
 /// # Errors
 /// Unreadable sources, a tokenizer without `<|endoftext|>` or with ids beyond u16, a full disk.
@@ -106,15 +107,14 @@ pub fn encode(
     })? as u16;
     progress.begin("encode", sources.iter().map(|s| s.size).sum());
     let options = &feed::Options { keys: false, ..options.clone() };
-    let temporary = beside(out, "part");
-    let io = |e: std::io::Error| Error::io(out, &e);
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(&temporary).map_err(io)?);
+    let mut file = Whole::create(out)?;
+    let mut rejects = Rejects::of(out);
     let mut tokens = 0u64;
-    let result = feed::run(
+    let account = feed::run(
         sources,
         options,
         &mut Seen::default(),
-        None,
+        Some(&mut rejects),
         progress,
         || bpe::Encoder::<u16>::new(tokenizer),
         |encoder, parcel: Parcel| {
@@ -133,40 +133,10 @@ pub fn encode(
         },
         |bytes| {
             tokens += bytes.len() as u64 / 2;
-            file.write_all(&bytes).map_err(io)
+            file.write_all(&bytes).map_err(|e| Error::io(out, &e))
         },
-    );
-    let result = result.and_then(|account| {
-        file.into_inner().map_err(|e| e.into_error()).and_then(|f| f.sync_all()).map_err(io)?;
-        std::fs::rename(&temporary, out).map_err(io)?;
-        Ok((account, tokens))
-    });
-    if result.is_err() {
-        let _ = std::fs::remove_file(&temporary);
-    }
-    result
-}
-
-/// A hidden name beside `path`, on the same disk, so that a rename is atomic.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{ending}"))
-}
-
-/// Writes a file whole or not at all.
-pub(super) fn write_whole(
-    path: &Path,
-    fill: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
-) -> Result<()> {
-    let temporary = beside(path, "part");
-    let run = || {
-        let mut out = BufWriter::new(File::create(&temporary)?);
-        fill(&mut out)?;
-        out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
-        std::fs::rename(&temporary, path)
-    };
-    run().map_err(|e| {
-        let _ = std::fs::remove_file(&temporary);
-        Error::io(path, &e)
-    })
+    )?;
+    file.finish()?;
+    rejects.finish()?;
+    Ok((account, tokens))
 }
