@@ -263,9 +263,14 @@ fn encoding_is_that_of_the_oracle() {
             .unwrap();
         let every: String = ('\0'..=char::MAX).collect();
         assert_eq!(ids(&encoder, &every), expected_ids(&oracle, &every));
-        let long = "țară".repeat(40_000);
-        assert_eq!(ids(&encoder, &long), expected_ids(&oracle, &long));
-        assert_eq!(tokenizer.decode(&ids(&encoder, &long)), long.as_bytes());
+        // A megabyte without a space: one sign again and again, one word again and again, all different.
+        let mut random = Random(1);
+        let letters: Vec<char> = "aăâbcdefghiîlmnoprsștțuvz".chars().collect();
+        let different = (0..900_000).map(|_| letters[random.below(letters.len())]).collect();
+        for long in ["─".repeat(350_000), "țară".repeat(175_000), different] {
+            assert_eq!(ids(&encoder, &long), expected_ids(&oracle, &long));
+            assert_eq!(tokenizer.decode(&ids(&encoder, &long)), long.as_bytes());
+        }
     }
 }
 
