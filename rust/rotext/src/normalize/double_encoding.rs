@@ -49,15 +49,23 @@ pub(super) fn repair(editor: &mut Editor) {
         if !certain && sure < WITNESSES {
             continue;
         }
-        let mut c = decoded.c;
-        if &text[at..at + decoded.len] == "ĂŽ" {
-            // Byte 8E of cp1250 is Ž (so Î was meant), byte AE of ISO 8859-2 is Ž (so î was meant).
-            let lower = letter(before(text, at)) || before_sentence(text, at).is_some_and(|p| p != '.');
-            let capital = before(text, at).is_some_and(char::is_uppercase);
-            c = if capital || central && !latin2 || !latin2 && !lower { 'Î' } else { 'î' };
-        }
+        let c = match (&text[at..at + decoded.len], central, latin2) {
+            // Byte 8E of cp1250 is Ž (so Î was meant), byte AE of ISO 8859-2 is Ž (so î was meant), and nothing
+            // in the document tells which page it was.
+            ("ĂŽ", false, false) | ("ĂŽ", true, true) => i_circumflex(text, at, decoded.len),
+            (_, false, true) => decode(text, at, Page::Latin2).map_or(decoded.c, |d| d.c),
+            _ => decoded.c,
+        };
         editor.put(at..at + decoded.len, c, Id::DoubleEncoding);
     }
+}
+
+/// Î or î, by the case of the neighbours.
+fn i_circumflex(text: &str, at: usize, len: usize) -> char {
+    let (prev, next) = (before(text, at), after(text, at + len));
+    let inside = prev.is_some_and(char::is_uppercase) && !next.is_some_and(small);
+    let begins = !letter(prev) && before_sentence(text, at).is_none_or(|c| ".!?„—".contains(c));
+    if inside || begins { 'Î' } else { 'î' }
 }
 
 /// Places of characters that stand for lead bytes: all are among À-ÿ and Ā-Ŀ.
@@ -154,6 +162,8 @@ fn western(text: &str, at: usize, decoded: &Decoded) -> Option<bool> {
         // C2: signs of Latin-1, and (text broken twice) its controls.
         '\u{80}'..='\u{BF}' => Some(alone),
         _ if romanian(c) => Some(true),
+        // Where ISO 8859-2 was shown as Latin-1, `Ãºtia` is Ăștia.
+        'ú' | 'ê' if !letter(before(text, at)) && after(text, at + len).is_some_and(small) => Some(false),
         // C3 to C5: letters of Europe.
         '\u{C0}'..='\u{17F}' | 'ƒ' => Some(alone),
         // CB, CC: the spacing and the combining accents of classes 8 and 2.
@@ -181,7 +191,7 @@ fn western(text: &str, at: usize, decoded: &Decoded) -> Option<bool> {
         | '≈'
         | '≠'
         | '∞' => Some(true),
-        '\u{2500}'..='\u{27BF}' => (!letter(before(text, at))).then_some(true),
+        '\u{2500}'..='\u{27BF}' | '\u{27E6}'..='\u{27EF}' => (!letter(before(text, at))).then_some(true),
         // EF: byte order mark, ligatures, replacement character, bullets of symbol fonts.
         '\u{FEFF}' | '\u{FB00}'..='\u{FB04}' | '\u{FFFD}' | '\u{F000}'..='\u{F0FF}' => Some(lead == 'ï'),
         '\u{1F000}'..='\u{1FAFF}' => Some(true),
@@ -200,8 +210,9 @@ fn central(text: &str, at: usize, decoded: &Decoded) -> Option<bool> {
     let capital = prev.is_some_and(char::is_uppercase);
     match c {
         'â' | 'î' | 'Â' | 'Î' if source.starts_with('Ă') => match source {
-            "Ă®" => (!capital && (letter(prev) || letter(next) || prev.is_none_or(char::is_whitespace)))
-                .then_some(true),
+            "Ă®" => ((!capital || next.is_some_and(small))
+                && (letter(prev) || letter(next) || prev.is_none_or(char::is_whitespace)))
+            .then_some(true),
             "Ă‚" => letter(next).then_some(true),
             _ => Some(true),
         },
@@ -210,6 +221,7 @@ fn central(text: &str, at: usize, decoded: &Decoded) -> Option<bool> {
         '\u{C0}'..='\u{FF}' if source.starts_with('Ă') => prev.is_some_and(small).then_some(false),
         'ĭ' | 'ŭ' | 'ĕ' | 'ě' => (prev.is_some_and(small) || letter(next)).then_some(false),
         '\u{2010}'..='\u{203A}' | '€' | '™' => Some(true),
+        '\u{2190}'..='\u{27EF}' => (!letter(prev)).then_some(true),
         '\u{A0}' | '«' | '»' | '°' | '§' | '©' | '®' => Some(!ends_capitals(text, at, len)),
         _ => None,
     }
