@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use rotext::bpe::{self, Counts, Encoder, Pattern, Tokenizer, TrainOptions, WordCounter};
 use rotext::pack;
 use rotext::progress::Progress;
 use rotext::reader::{Compression, Cursor, Fields, Format, Reader, Source};
@@ -47,5 +48,49 @@ pub(crate) fn manifest(data: &[u8]) {
     if pack::Manifest::read(directory.path()).is_ok() {
         let _ = pack::verify(directory.path(), &Progress::default());
         let _ = pack::read_block(Path::new(directory.path()), "web", "train", 0);
+    }
+}
+
+/// A tokenizer trained on any text encodes it without loss, the same with both widths of ids, and after a
+/// journey through its file.
+pub(crate) fn bpe_encode(data: &[u8]) {
+    let Some((&choice, content)) = data.split_first() else { return };
+    let pattern = Pattern::ALL[usize::from(choice) % Pattern::ALL.len()];
+    let text = String::from_utf8_lossy(content);
+    assert_eq!(bpe::words(pattern, &text).collect::<String>(), text);
+
+    let mut counter = WordCounter::new(pattern);
+    counter.add(&text);
+    let mut counts = Counts::new(usize::MAX, std::env::temp_dir());
+    counts.absorb(&mut counter).unwrap();
+    let vocab_size = 257 + usize::from(choice / 4) * 4;
+    let options = TrainOptions { vocab_size, pattern, ..TrainOptions::default() };
+    let tokenizer = bpe::train(counts, &options, &Progress::default()).unwrap();
+    let reread = Tokenizer::from_json(tokenizer.to_json().as_bytes(), Path::new("fuzz")).unwrap();
+    same_text(&tokenizer, &text);
+    same_text(&reread, &text);
+}
+
+/// Any bytes are a tokenizer or an error; a tokenizer keeps text and writes a file that reads as itself.
+pub(crate) fn tokenizer_json(data: &[u8]) {
+    let Ok(tokenizer) = Tokenizer::from_json(data, Path::new("fuzz")) else { return };
+    same_text(
+        &tokenizer,
+        "Într-o zi s-a dus: 12.345 de «ouă», țăranule!\r\n\t\0👩‍👩‍👧 <|endoftext|> aaaaaaaaaaaaaaaaaaaaaaa",
+    );
+    let json = tokenizer.to_json();
+    let reread = Tokenizer::from_json(json.as_bytes(), Path::new("fuzz")).unwrap();
+    assert_eq!(reread.to_json(), json);
+}
+
+fn same_text(tokenizer: &Tokenizer, text: &str) {
+    let mut ids = Vec::new();
+    Encoder::<u32>::new(tokenizer).unwrap().encode(text, &mut ids);
+    assert_eq!(tokenizer.decode(&ids), text.as_bytes());
+    assert!(ids.iter().all(|&id| !tokenizer.is_special(id)), "text made a special token");
+    if let Ok(mut encoder) = Encoder::<u16>::new(tokenizer) {
+        let mut short = Vec::new();
+        encoder.encode(text, &mut short);
+        assert!(short.iter().map(|&id| u32::from(id)).eq(ids));
     }
 }

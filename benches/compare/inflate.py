@@ -23,16 +23,17 @@ NAME = re.compile(r"(?<=[a-zăâîșțşţ,] )[A-ZĂÂÎȘȚŞŢ][a-zăâîșț�
 NAMES_CHANGED = 0.5
 
 
-def documents(folder: Path) -> Iterator[dict[str, str]]:
-    """The records of the corpus, web before books."""
-    paths = [path for name in ("web", "books") for path in sorted(folder.glob(f"{name}.jsonl*"))]
-    if not paths:
-        sys.exit(f"error: {folder} has no web.jsonl or books.jsonl (nor .zst)\nhint: name it with --corpus")
-    for path in paths:
+def documents(folder: Path, *names: str) -> Iterator[dict[str, str]]:
+    """The records of the named parts of the corpus, in order: NAME.jsonl or NAME.jsonl.zst."""
+    for name in names:
+        paths = [path for path in (folder / f"{name}.jsonl", folder / f"{name}.jsonl.zst") if path.exists()]
+        if not paths:
+            sys.exit(f"error: {folder} has no {name}.jsonl (nor .zst)\nhint: name the folder with --corpus")
+        path = paths[0]
         if path.suffix == ".zst":
-            import zstandard
+            import pyarrow as pa
 
-            raw = zstandard.ZstdDecompressor().stream_reader(path.open("rb"))
+            raw = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
             lines: io.TextIOBase = io.TextIOWrapper(raw, encoding="utf-8", newline="\n")
         else:
             lines = path.open(encoding="utf-8", newline="\n")
@@ -74,7 +75,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
 
-    originals = list(documents(arguments.corpus))
+    originals = list(documents(arguments.corpus, "web", "books"))
     names = sorted({name for record in originals for name in NAME.findall(record["text"])})
     editor = Editor(arguments.seed, names)
     size, copy, goal = 0, 0, arguments.mb * 1e6

@@ -24,3 +24,13 @@ fn reader() {
 fn manifest() {
     replay("manifest", bodies::manifest);
 }
+
+#[test]
+fn bpe_encode() {
+    replay("bpe_encode", bodies::bpe_encode);
+}
+
+#[test]
+fn tokenizer_json() {
+    replay("tokenizer_json", bodies::tokenizer_json);
+}

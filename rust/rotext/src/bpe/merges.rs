@@ -82,7 +82,14 @@ impl Merges {
         let Scratch { ids, rules } = scratch;
         rules.clear();
         rules.extend(ids.windows(2).map(|pair| self.get(pair[0], pair[1])));
-        while let Some((at, &rule)) = rules.iter().enumerate().min_by_key(|&(at, rule)| (*rule >> 32, at)) {
+        loop {
+            // Ranks are unique, so the whole number orders as the rank does, and `<` keeps the leftmost of equals.
+            let (mut rule, mut at) = (NONE, 0);
+            for (i, &there) in rules.iter().enumerate() {
+                if there < rule {
+                    (rule, at) = (there, i);
+                }
+            }
             if rule == NONE {
                 return;
             }

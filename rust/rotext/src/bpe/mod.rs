@@ -30,5 +30,6 @@ mod word_table;
 pub use count::{Counts, WordCounter};
 pub use encode::{Encoder, Id};
 pub use pattern::Pattern;
+pub use pretokenize::words;
 pub use tokenizer::{MAX_U16_VOCAB, Tokenizer};
 pub use train::{TrainOptions, train};

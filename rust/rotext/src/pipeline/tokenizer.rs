@@ -67,7 +67,9 @@ pub fn train(
     progress: &Progress,
 ) -> Result<(bpe::Tokenizer, Account)> {
     let scratch = beside(out, "words");
-    std::fs::create_dir_all(&scratch).map_err(|e| Error::io(&scratch, &e))?;
+    // What a killed run left is in the way; a folder that is not there is a slip of the user's.
+    let _ = std::fs::remove_dir_all(&scratch);
+    std::fs::create_dir(&scratch).map_err(|e| Error::io(out, &e))?;
     let result = (|| {
         let mut counts = bpe::Counts::new(256 << 20, &scratch);
         progress.begin("count words", sources.iter().map(|s| s.size).sum());
