@@ -8,10 +8,12 @@ __all__ = [
     "__version__",
     "block",
     "diff_files",
+    "diff_text",
     "encode",
     "inspect",
     "manifest",
     "normalize",
+    "normalize_rules",
     "normalize_text",
     "pack",
     "report",
@@ -33,7 +35,13 @@ class Progress:
     def snapshot(self) -> tuple[str, int, int, int, int, int]: ...
 
 def normalize_text(text: str, *, protect_turkish: bool = True) -> str: ...
-def diff_files(inputs: list[str], limit: int, *, text_field: str) -> list[tuple[str, str, int, str, str]]: ...
+def diff_text(
+    text: str, limit: int | None = None, *, protect_turkish: bool = True
+) -> list[tuple[str, int, str, str, str, str]]: ...
+def diff_files(
+    inputs: list[str], limit: int, *, text_field: str
+) -> list[tuple[str, tuple[str, int, str, str, str, str]]]: ...
+def normalize_rules() -> list[tuple[str, str, str]]: ...
 def normalize(
     inputs: list[str],
     out: str | PathLike[str],

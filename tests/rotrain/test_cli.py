@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-from rotrain.cli import main
+from program import rotrain
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 
@@ -25,31 +21,6 @@ ENVIRONMENT = {
     ),
 }
 VERBS = ("archs", "plan", "fit", "generate", "export", "doctor")
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What a command gave."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def rotrain(*words: object) -> Ended:
-    """Run `rotrain WORDS` in this process: the program's own entry point, without loading torch anew."""
-    out, err, before = io.StringIO(), io.StringIO(), sys.argv
-    sys.argv = ["rotrain", *map(str, words)]
-    code: object = 0
-    try:
-        with redirect_stdout(out), redirect_stderr(err):
-            main()
-    except SystemExit as end:
-        code = end.code or 0
-    finally:
-        sys.argv = before
-    assert isinstance(code, int)
-    return Ended(code, out.getvalue(), err.getvalue())
 
 
 def fit_words(pack: Path, out: Path) -> list[object]:

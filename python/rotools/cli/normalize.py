@@ -34,11 +34,21 @@ def normalize(
     """
     if out is None and not diff:
         raise typer.BadParameter("name the output with --out, or look at changes with --diff 20")
+    if out is not None and diff and "-" in inputs:
+        raise typer.BadParameter("standard input can be read once: for --diff or for --out, not for both")
+    changes = []
     if diff:
-        from rotools.cli.diff import show
+        from rotools.cli.diff import as_objects, show
+        from rotools.normalize import diff_files
 
-        show(inputs, diff, text_field)
+        found = diff_files(inputs, diff, text_field=text_field)
+        if as_json:
+            changes = as_objects(found)
+        else:
+            show(found)
     if out is None:
+        if as_json:
+            console.print_json({"changes": changes})
         return
     account = console.watch(
         lambda progress: _rotext.normalize(
@@ -55,6 +65,9 @@ def normalize(
     if report is not None:
         report.write_text(json.dumps(account, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     if as_json:
-        console.print_json(account)
-    else:
-        console.summary(account, str(out), quiet=quiet)
+        console.print_json({"out": str(out), **account, **({"changes": changes} if diff else {})})
+        return
+    console.summary(account, str(out), quiet=quiet)
+    for rule, count in account["normalize"]["rules"].items():
+        if count:
+            console.say(f"  {rule}: {count:,}", quiet=quiet)

@@ -2,8 +2,17 @@
 
 The logits of a batch are the largest tensor of a small model with a large vocabulary: 2,048
 tokens x 40,000 entries are 328 MB in fp32, several times over in a plain backward pass. The
-chunked loss makes the logits of a few tokens at a time, and takes their gradient at once, so
-they are never kept and never computed twice.
+chunked loss makes the logits of a few tokens at a time, in the same memory, and takes their
+gradient at once, so they are never kept and never computed twice.
+
+What made it fast (1 thread, 2,048 tokens, V 40,000, width 256, bf16; docs/log.md, train):
+
+1. One buffer for all chunks. A fresh 80 MB tensor a chunk costs more in page faults than the
+   arithmetic done in it.
+2. The passes of the softmax run over a few rows at a time, which stay in the cache.
+3. Rows are never divided by their sum: with e = exp(logit - max), s = sum(e) and one_hot(label),
+   the gradient (e - s one_hot) / s is used as e - s one_hot, and the rows of the small matrices
+   beside it are scaled by 1 / s.
 
 PyTorch has `F.linear_cross_entropy` for this, but under bf16 it also adds up the loss in bf16
 (measured: 21,760 where the fp32 sum is 22,086), so the one here is ours, with fp32 sums.
@@ -20,6 +29,7 @@ from torch.nn import functional as F
 from rotrain.models.precision import product_dtype
 
 CHUNK_TOKENS = 512
+TILE_ROWS = 32  # of 40,000 fp32 logits: 5 MB
 
 
 def token_loss_reference(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
@@ -35,7 +45,7 @@ def token_loss_chunked(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor
 
 
 class _ChunkedLoss(torch.autograd.Function):
-    """Gradients are computed in forward, where the softmax is at hand, and scaled in backward.
+    """Gradients are computed in forward, where the exponentials are at hand, and scaled in backward.
 
     Products run in `narrow` (bf16 under autocast); the cast of the weight happens in here so
     that its gradient is summed over the chunks, and handed back, in the weight's own fp32.
@@ -46,27 +56,26 @@ class _ChunkedLoss(torch.autograd.Function):
         wanted = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         states, matrix = hidden.to(narrow), weight.to(narrow)
+        buffer = states.new_empty(min(CHUNK_TOKENS, len(states)), len(matrix))
         if wanted:
-            d_hidden = torch.empty_like(states)
-            d_weight = torch.zeros_like(weight)
+            d_hidden, d_weight = torch.empty_like(states), torch.zeros_like(weight)
+            part_sum = d_weight if d_weight.dtype == narrow else torch.empty_like(matrix)
         with torch.autocast(hidden.device.type, enabled=False):
-            for start in range(0, states.shape[0], CHUNK_TOKENS):
-                part = states[start : start + CHUNK_TOKENS]
-                label = labels[start : start + CHUNK_TOKENS, None]
-                logits = (part @ matrix.T).float()
-                log_sum = torch.logsumexp(logits, 1, keepdim=True)
-                total += (log_sum - logits.gather(1, label)).sum()
+            for start in range(0, len(states), CHUNK_TOKENS):
+                part, label = (tensor[start : start + CHUNK_TOKENS] for tensor in (states, labels))
+                logits = torch.mm(part, matrix.T, out=buffer[: len(part)])
+                loss, sums = _exponentials(logits, label[:, None])
+                total += loss
                 if not wanted:
                     continue
-                # d loss / d logits = softmax - one_hot(label)
-                gradient = logits.sub_(log_sum).exp_()
-                gradient.scatter_add_(1, label, gradient.new_full(label.shape, -1.0))
-                gradient = gradient.to(narrow)
-                torch.mm(gradient, matrix, out=d_hidden[start : start + CHUNK_TOKENS])
-                if d_weight.dtype == narrow:
-                    d_weight.addmm_(gradient.T, part)
+                # d loss / d logits = softmax - one_hot(label) = logits / sums, as they are now
+                d_part = torch.mm(logits, matrix, out=d_hidden[start : start + CHUNK_TOKENS])
+                d_part /= sums
+                scaled = (part / sums).to(narrow)
+                if part_sum is d_weight:
+                    d_weight.addmm_(logits.T, scaled)
                 else:
-                    d_weight += gradient.T @ part
+                    d_weight += torch.mm(logits.T, scaled, out=part_sum)
         if wanted:
             ctx.gradients = d_hidden.to(hidden.dtype), d_weight
         return total
@@ -77,3 +86,27 @@ class _ChunkedLoss(torch.autograd.Function):
         del ctx.gradients  # scaled in place: a second backward pass must fail, not scale twice
         (scale,) = upstream
         return d_hidden.mul_(scale), d_weight.mul_(scale), None, None
+
+
+def _exponentials(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn (n, V) logits into `e - s one_hot(label)` in place; the sum of the losses, and (n, 1) `s`.
+
+    Sums and exponentials are fp32 whatever the type of the logits.
+    """
+    direct = logits.dtype.itemsize >= 4
+    rows = TILE_ROWS if logits.device.type == "cpu" else len(logits)
+    wide = (
+        logits if direct else logits.new_empty(min(rows, len(logits)), logits.shape[1], dtype=torch.float32)
+    )
+    sums = wide.new_empty(len(logits), 1)
+    total = wide.new_zeros(())
+    for start in range(0, len(logits), rows):
+        narrow, label, s = (tensor[start : start + rows] for tensor in (logits, labels, sums))
+        tile = narrow if direct else wide[: len(narrow)].copy_(narrow)
+        top = tile.amax(1, keepdim=True)
+        total += (top - tile.gather(1, label)).sum()
+        torch.sum(tile.sub_(top).exp_(), 1, keepdim=True, out=s)
+        tile.scatter_add_(1, label, -s)
+        if not direct:
+            narrow.copy_(tile)
+    return total + sums.log().sum(), sums

@@ -71,9 +71,14 @@ def save(
     write_json(temporary / STATE, state)
     os.rename(temporary, final)
     sync_directory(folder)
+    retain(folder, keep)
+    return final
+
+
+def retain(folder: Path, keep: int) -> None:
+    """Remove all but the newest `keep`. Also for a resume: a kill may have come between the two."""
     for old in _names(folder)[keep:]:
         shutil.rmtree(folder / old, ignore_errors=True)
-    return final
 
 
 def clean(folder: Path) -> None:

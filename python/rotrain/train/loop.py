@@ -148,6 +148,8 @@ class _Training:
         if self.saved is None:
             self.model.init_weights(self.config.seed)
             return 0
+        if not damaged:
+            checkpoint.retain(self.run.checkpoints, self.config.checkpoint.keep)
         self.model.load_state_dict(self.saved.weights())
         self.screen.say(f"resuming {self.run.path} at step {self.saved.step:,}")
         return self.saved.step

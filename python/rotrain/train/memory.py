@@ -18,13 +18,15 @@ from rotrain.models.loss import CHUNK_TOKENS
 def training_bytes(config: ModelConfig, sequences: int) -> dict[str, int]:
     """Bytes of states (fp32 weights and gradients, AdamW's two moments), of activations of
     `sequences` in fp32 (bf16 autocast needs about two thirds of them), and of the logits in
-    work at once (scores and their gradient)."""
+    work at once."""
     tokens = sequences * config.context
-    rows = min(tokens, CHUNK_TOKENS) if config.vocab_size >= kernels.CHUNKED_LOSS_VOCAB else tokens
+    # The chunked loss works in one buffer; the plain one keeps scores, probabilities and their gradient.
+    chunked = config.vocab_size >= kernels.CHUNKED_LOSS_VOCAB
+    rows = min(tokens, CHUNK_TOKENS) if chunked else 3 * tokens
     return {
         "states": 16 * count.param_count(config),
         "activations": _saved_bytes(config, sequences),
-        "logits": 3 * 4 * rows * config.vocab_size,
+        "logits": 4 * rows * config.vocab_size,
     }
 
 

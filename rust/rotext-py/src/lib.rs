@@ -17,7 +17,9 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RotoolsError", module.py().get_type::<errors::RotoolsError>())?;
     module.add_class::<progress::Progress>()?;
     module.add_function(wrap_pyfunction!(normalize::normalize_text, module)?)?;
+    module.add_function(wrap_pyfunction!(normalize::diff_text, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::diff_files, module)?)?;
+    module.add_function(wrap_pyfunction!(normalize::normalize_rules, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::normalize, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::inspect, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::tokenizer_info, module)?)?;

@@ -53,10 +53,12 @@ struct Vote {
     t_before: bool,
     /// Accents stand off from the letters before them (`num ˘ar`) more often than they touch (`num˘ar`).
     apart: bool,
+    /// A cedilla touches a t inside a word: no other language has that.
+    with_t: bool,
 }
 
 fn vote(text: &str) -> Vote {
-    let (mut hits, mut s, mut t, mut apart) = (0u32, 0i32, 0i32, 0i32);
+    let (mut hits, mut s, mut t, mut apart, mut with_t) = (0u32, 0i32, 0i32, 0i32, false);
     for (at, accent) in accents(text) {
         let end = at + accent.len_utf8();
         let (prev, next) = (before(text, at), after(text, end));
@@ -68,7 +70,7 @@ fn vote(text: &str) -> Vote {
                 c if letter(c) => -1,
                 _ => 0,
             };
-            let after_cedilla = prev == Some(' ') && before(text, at - 1) == Some('¸');
+            let after_cedilla = prev == Some('¸') || prev == Some(' ') && before(text, at - 1) == Some('¸');
             hits += u32::from(
                 letter(prev) || letter(after_base) || matches!(after_base, Some('¸' | '˘')) || after_cedilla,
             );
@@ -89,8 +91,9 @@ fn vote(text: &str) -> Vote {
             (None, None) => false,
         };
         hits += u32::from(wordy);
+        with_t |= wordy && left.or(right).is_some_and(|c| !is_s(c));
     }
-    Vote { hits, s_before: s > 0, t_before: t > 0, apart: apart > 0 }
+    Vote { hits, s_before: s > 0, t_before: t > 0, apart: apart > 0, with_t }
 }
 
 fn joined_mark(c: char) -> bool {
@@ -105,7 +108,7 @@ pub(super) fn repair(editor: &mut Editor) {
         return;
     }
     // A lone caron or cedilla may be Czech or Turkish; breve and circumflex on a and i are what they are.
-    let romanian = vote.hits >= 2 || function_words(text, 1) >= 1;
+    let romanian = vote.hits >= 2 || vote.with_t || function_words(text, 1) >= 1;
     let loose = vote.hits >= 3;
     for (at, accent) in accents(text) {
         let end = at + accent.len_utf8();

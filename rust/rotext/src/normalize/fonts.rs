@@ -8,7 +8,7 @@ use memchr::memchr2_iter;
 
 use super::edit::Editor;
 use super::rules::Id;
-use super::words::{after, before, letter};
+use super::words::{after, before, function_words, letter};
 
 fn suspects(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
     memchr2_iter(0xC4, 0xC5, text.as_bytes())
@@ -53,13 +53,17 @@ pub(super) fn repair(editor: &mut Editor) {
     }
     // Tokens printed with Ġ for the space (`ĠaĠfost`) have it before consonants and after spaces as well.
     let tokens = against_g * 10 > g_hits || g_before_i * 2 < g_hits || text.contains('Ċ');
-    if hits < HITS || against_n > hits {
+    // One Ń inside a small word is enough where the text is Romanian: no language writes that.
+    let enough = hits >= HITS || hits > g_hits && function_words(text, 2) == 2;
+    if !enough || against_n > hits {
         return;
     }
+    let polish = suspects(text).any(|(at, c)| c == 'ł' && before(text, at).is_some_and(char::is_lowercase));
     for (at, c) in suspects(text) {
         let good = match c {
             'Ġ' if tokens => continue,
             'Ń' if initial(text, at, c) => 'ț',
+            'ł' if initial(text, at, c) && !polish => 'Ț',
             _ if !fits(text, at, c) => continue,
             'ł' => 'Ț',
             _ => 'ț',

@@ -114,14 +114,17 @@ fn belongs(text: &str, at: usize, c: char) -> bool {
             let unit = matches!(next, Some('C' | 'F' | 'K')) && !letter(after(text, at + c.len_utf8() + 1));
             let number_word = matches!(word(text, at), "nº" | "Nº" | "Mª" | "Dª" | "Sª" | "Nª" | "nª");
             // `º-a dus`: the pronoun before its hyphen.
-            let clitic = next == Some('-') && !letter(prev) && letter(after(text, at + c.len_utf8() + 1));
+            let clitic = next
+                .filter(|n| matches!(n, '-' | '’' | '\''))
+                .is_some_and(|n| !letter(prev) && letter(after(text, at + c.len_utf8() + n.len_utf8())));
             (near(prev) || near(next) || clitic)
                 && !touching
                 && !(unit && (digit || !near(prev)))
                 && !number_word
         }
         'þ' | 'Þ' => (near(prev) || near(next)) && !word(text, at).contains(foreign_letter),
-        _ => !foreign_tilde(text, at),
+        // The document has voted: `fã-mi` is no Portuguese fan.
+        _ => !foreign_letters(text, at),
     }
 }
 
@@ -156,13 +159,18 @@ fn foreign_tilde(text: &str, at: usize) -> bool {
         "alemãs", "cristã", "cristãs", "talismã", "divã", "amanhãs", "anã", "vilã", "ímã", "galã", "cidadã",
         "fã", "fãs", "lã", "lãs", "rã", "rãs", "vãs", "sãs",
     ];
-    let word = word(text, at);
-    let lower = word.to_lowercase();
-    ["ão", "ãi", "õ", "ç", "ñ"].iter().any(|p| lower.contains(p)) && !romanian_ai(&lower)
+    foreign_letters(text, at) || WORDS.contains(&word(text, at).to_lowercase().as_str())
+}
+
+/// Has the word of the ã at `at` letters or pairs that Romanian has not?
+fn foreign_letters(text: &str, at: usize) -> bool {
+    let lower = word(text, at).to_lowercase();
+    ["ão", "ãi", "õ", "ç", "ñ"].iter().any(|p| lower.contains(p))
+        && !romanian_ai(&lower)
+        && !lower.starts_with("adãog")
         || lower.ends_with("ãe")
         || lower.ends_with("ães")
         || lower.contains(foreign_letter)
-        || WORDS.contains(&lower.as_str())
 }
 
 /// `ãi` is Portuguese in `mãi` and `cãibra` alone; Romanian writes `bãiat`, `copãi`, `rãi`.

@@ -58,8 +58,8 @@ fn caron(editor: &mut Editor, at: usize, c: char, romanian: &mut Option<bool>) {
     let left = text[..start].trim_end_matches(' ');
     let right = text[end..].trim_start_matches(' ');
     let near = || neighbour(word_before(left, left.len())) || neighbour(word_after(right, 0));
-    let chinese = lower.contains("ǎo") || lower.contains(['ā', 'ē', 'ī', 'ō', 'ū', 'ǒ', 'ǚ']);
-    let doubtful = lower.contains(tone) || near() || pinyin_pair(left, right);
+    let chinese = lower.contains(['ā', 'ē', 'ī', 'ō', 'ū', 'ǒ', 'ǚ']);
+    let doubtful = lower.contains("ǎo") || lower.contains(tone) || near() || pinyin_pair(left, right);
     if !chinese && (!doubtful || *romanian.get_or_insert_with(|| caron_words(text) == 3)) {
         editor.put(at..at + c.len_utf8(), if c == 'ǎ' { 'ă' } else { 'Ă' }, Id::LookAlike);
     }
