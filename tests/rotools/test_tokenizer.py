@@ -254,6 +254,14 @@ def test_damaged_tokenizers_are_one_sentence(content: bytes, corpus: Path, tmp_p
     assert "Traceback" not in error
 
 
+def test_what_a_killed_training_left_is_not_in_the_way(corpus: Path, tmp_path: Path) -> None:
+    scratch = tmp_path / ".t.json.words"
+    scratch.mkdir()
+    (scratch / ".words-1-0.run").write_bytes(b"half")
+    rotools("tokenizer", "train", corpus, "--vocab-size", 300, "--out", tmp_path / "t.json", "--quiet")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.json"]
+
+
 def test_wrong_use_is_told(corpus: Path, tmp_path: Path) -> None:
     nowhere = tmp_path / "no" / "t.json"
     error = rotools("tokenizer", "train", corpus, "--vocab-size", 300, "--out", nowhere, code=1).stderr
