@@ -39,7 +39,7 @@ def diff_text(
     text: str, limit: int | None = None, *, protect_turkish: bool = True
 ) -> list[tuple[str, int, str, str, str, str]]: ...
 def diff_files(
-    inputs: list[str], limit: int, *, text_field: str
+    inputs: list[str], limit: int, *, text_field: str, protect_turkish: bool = True
 ) -> list[tuple[str, tuple[str, int, str, str, str, str]]]: ...
 def normalize_rules() -> list[tuple[str, str, str]]: ...
 def normalize(
@@ -48,6 +48,7 @@ def normalize(
     *,
     text_field: str,
     id_field: str | None,
+    protect_turkish: bool,
     strict: bool,
     threads: int,
     progress: Progress,

@@ -61,15 +61,19 @@ def diff(text: str, limit: int | None = None, *, protect_turkish: bool = True) -
     return [Change(*place) for place in _rotext.diff_text(text, limit, protect_turkish=protect_turkish)]
 
 
-def diff_files(inputs: list[str], limit: int, *, text_field: str = "text") -> list[tuple[str, Change]]:
+def diff_files(
+    inputs: list[str], limit: int, *, text_field: str = "text", protect_turkish: bool = True
+) -> list[tuple[str, Change]]:
     """The first `limit` places that normalizing the files would change, each with its document's id.
 
     Args:
         inputs: files, folders or globs, as `rotools normalize` takes them.
         limit: how many changes at most.
         text_field: field of the text.
+        protect_turkish: keep ş in Turkish words.
 
     Raises:
         RotoolsError: a file cannot be read.
     """
-    return [(id_, Change(*place)) for id_, place in _rotext.diff_files(inputs, limit, text_field=text_field)]
+    found = _rotext.diff_files(inputs, limit, text_field=text_field, protect_turkish=protect_turkish)
+    return [(id_, Change(*place)) for id_, place in found]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from program import jsonl, rotools, texts
+from rotools_program import jsonl, rotools, texts
 
 
 @pytest.fixture

@@ -220,3 +220,14 @@ def test_wrong_use_is_told_in_one_sentence(corpus: Path, tmp_path: Path) -> None
     # A folder that is not there: no half file, no traceback.
     lost = rotools(corpus, "--out", tmp_path / "no" / "x.jsonl", code=1)
     assert b"Traceback" not in lost.stderr
+
+
+def test_the_protection_of_turkish_words_can_be_switched_off(tmp_path: Path) -> None:
+    path = tmp_path / "turkish.txt"
+    path.write_text("Echipa Beşiktaş şi oraşul Eskişehir.", encoding="utf-8")
+    for words, expected in (
+        ([], "Echipa Beşiktaş și orașul Eskişehir."),
+        (["--no-protect-turkish"], "Echipa Beșiktaș și orașul Eskișehir."),
+    ):
+        rotools(path, "--out", tmp_path / "out.jsonl", *words)
+        assert read(tmp_path / "out.jsonl")[0]["text"] == expected

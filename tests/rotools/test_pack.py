@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from program import contents, jsonl, rotools, texts
+from rotools_program import contents, jsonl, rotools, texts
 from tokenizers import Tokenizer
 
 

@@ -18,6 +18,7 @@ def normalize(
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the counts of the rules as JSON.")] = None,
     diff: Annotated[int, typer.Option(min=0, help="Show this many changed places with their rules.")] = 0,
+    protect_turkish: Annotated[bool, typer.Option(help="Keep ş in Turkish words such as Beşiktaş.")] = True,
     text_field: TextField = "text",
     id_field: IdField = None,
     strict: Strict = False,
@@ -41,7 +42,7 @@ def normalize(
         from rotools.cli.diff import as_objects, show
         from rotools.normalize import diff_files
 
-        found = diff_files(inputs, diff, text_field=text_field)
+        found = diff_files(inputs, diff, text_field=text_field, protect_turkish=protect_turkish)
         if as_json:
             changes = as_objects(found)
         else:
@@ -56,6 +57,7 @@ def normalize(
             out,
             text_field=text_field,
             id_field=id_field,
+            protect_turkish=protect_turkish,
             strict=strict,
             threads=threads,
             progress=progress,

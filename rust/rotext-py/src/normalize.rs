@@ -41,16 +41,18 @@ pub(crate) fn diff_text(
 
 /// The first `limit` changed places of the inputs, each with its document's id.
 #[pyfunction]
-#[pyo3(signature = (inputs, limit, *, text_field))]
+#[pyo3(signature = (inputs, limit, *, text_field, protect_turkish = true))]
 pub(crate) fn diff_files(
     py: Python<'_>,
     inputs: Vec<String>,
     limit: usize,
     text_field: String,
+    protect_turkish: bool,
 ) -> PyResult<Vec<(String, Place)>> {
     let sources = files::sources(&inputs)?;
     let fields = rotext::reader::Fields { text: text_field, ..Default::default() };
-    let changes = py.detach(|| rotext::pipeline::normalize::diff(&sources, &fields, limit));
+    let options = Options { protect_turkish };
+    let changes = py.detach(|| rotext::pipeline::normalize::diff(&sources, &fields, options, limit));
     Ok(changes.map_err(|e| raise(&e))?.into_iter().map(|(id, change)| (id, place(change))).collect())
 }
 
@@ -62,7 +64,7 @@ pub(crate) fn normalize_rules() -> Vec<(&'static str, &'static str, &'static str
 
 /// Files in, one JSONL file of repaired documents out.
 #[pyfunction]
-#[pyo3(signature = (inputs, out, *, text_field, id_field, strict, threads, progress))]
+#[pyo3(signature = (inputs, out, *, text_field, id_field, protect_turkish, strict, threads, progress))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn normalize<'py>(
     py: Python<'py>,
@@ -70,12 +72,14 @@ pub(crate) fn normalize<'py>(
     out: PathBuf,
     text_field: String,
     id_field: Option<String>,
+    protect_turkish: bool,
     strict: bool,
     threads: usize,
     progress: &Progress,
 ) -> PyResult<Bound<'py, PyAny>> {
     let sources = files::sources(&inputs)?;
-    let options = files::feed(text_field, id_field, strict, true, false, threads);
+    let mut options = files::feed(text_field, id_field, strict, true, false, threads);
+    options.normalize = Some(Options { protect_turkish });
     let run = || rotext::pipeline::normalize::normalize(&sources, &options, &out, &progress.inner);
     let account = py.detach(run).map_err(|e| raise(&e))?;
     files::python(py, &account)

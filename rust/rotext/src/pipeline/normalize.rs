@@ -48,8 +48,13 @@ pub fn normalize(
 ///
 /// # Errors
 /// Unreadable sources, or none of a source's first records has the text field.
-pub fn diff(sources: &[Source], fields: &Fields, limit: usize) -> Result<Vec<(String, Change)>> {
-    let normalizer = Normalizer::new(Options::default());
+pub fn diff(
+    sources: &[Source],
+    fields: &Fields,
+    options: Options,
+    limit: usize,
+) -> Result<Vec<(String, Change)>> {
+    let normalizer = Normalizer::new(options);
     let mut changes = Vec::new();
     for source in sources {
         let mut reader = Reader::open(source, fields, Cursor::default())?;
