@@ -35,7 +35,7 @@ from rotrain.train.evaluation import evaluate_stream
 from rotrain.train.metrics import MetricsLog
 from rotrain.train.optim import Optimizer
 from rotrain.train.rundir import RunDir, locked
-from rotrain.train.runtime import Machine, choose_machine
+from rotrain.train.runtime import Machine, choose_machine, keep_freed_memory
 from rotrain.train.schedule import LearningRate
 from rotrain.train.screen import Screen
 
@@ -100,6 +100,7 @@ def fit(config: FitConfig, screen: Screen, *, must_exist: bool = False) -> dict[
             if summary is not None:
                 screen.say(f"{run.path}: this run is finished ({summary['steps']:,} steps); nothing to do")
                 return summary
+        keep_freed_memory()
         machine = choose_machine(config.runtime, run_flops=plan.run_flops)
         screen.say(machine.said)
         if record is None:
