@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export CARGO_TERM_PROGRESS_WHEN ?= never
 
-.PHONY: setup demo test test-system check bench docs clean
+.PHONY: setup demo test test-system check bench bench-compare docs clean
 
 # The environment is made once and made again when the project file changes.
 .venv/ready: pyproject.toml
@@ -39,6 +39,19 @@ check: setup
 
 bench:
 	cargo bench
+
+# The peers, each in the run of ours. TEXT is a corpus folder with web.jsonl and books.jsonl (plain or .zst).
+CORPUS ?= ../shared/corpus
+PEERS := target/peers
+bench-compare: setup
+	test -x $(PEERS)/bin/python || $(BIN)/uv venv -q $(PEERS)
+	$(BIN)/uv pip install -q --python $(PEERS)/bin/python gigatoken gigabpe tokenizers ftfy numpy awkward zstandard
+	$(PEERS)/bin/python benches/compare/inflate.py --mb 512 --out target/compare.jsonl --corpus $(CORPUS)
+	$(BIN)/rotools tokenizer train target/compare.jsonl --out target/compare-tokenizer.json --quiet
+	$(BIN)/python benches/compare/encode.py target/compare.jsonl --tokenizer target/compare-tokenizer.json --peers $(PEERS)/bin/python
+	$(BIN)/python benches/compare/train.py target/compare.jsonl --peers $(PEERS)/bin/python
+	$(BIN)/python benches/compare/pack.py target/compare.jsonl --tokenizer target/compare-tokenizer.json --times 1 2
+	$(BIN)/python benches/compare/train_step.py
 
 docs: setup
 	$(BIN)/python docs/check_links.py

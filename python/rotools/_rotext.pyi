@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any, final
 
@@ -7,10 +8,16 @@ __all__ = [
     "__version__",
     "block",
     "diff_files",
+    "diff_text",
     "encode",
+    "inspect",
+    "manifest",
     "normalize",
+    "normalize_rules",
     "normalize_text",
     "pack",
+    "report",
+    "tokenizer_info",
     "train",
     "verify",
 ]
@@ -28,22 +35,39 @@ class Progress:
     def snapshot(self) -> tuple[str, int, int, int, int, int]: ...
 
 def normalize_text(text: str, *, protect_turkish: bool = True) -> str: ...
-def diff_files(inputs: list[str], limit: int, *, text_field: str) -> list[tuple[str, str, int, str, str]]: ...
+def diff_text(
+    text: str, limit: int | None = None, *, protect_turkish: bool = True
+) -> list[tuple[str, int, str, str, str, str]]: ...
+def diff_files(
+    inputs: list[str], limit: int, *, text_field: str, protect_turkish: bool = True
+) -> list[tuple[str, tuple[str, int, str, str, str, str]]]: ...
+def normalize_rules() -> list[tuple[str, str, str]]: ...
 def normalize(
     inputs: list[str],
     out: str | PathLike[str],
     *,
     text_field: str,
     id_field: str | None,
+    protect_turkish: bool,
     strict: bool,
     threads: int,
     progress: Progress,
 ) -> dict[str, Any]: ...
+def inspect(
+    inputs: list[str],
+    *,
+    text_field: str,
+    id_field: str | None,
+    threads: int,
+    progress: Progress,
+) -> dict[str, Any]: ...
+def tokenizer_info(path: str | PathLike[str]) -> tuple[int, str, str | None, list[str]]: ...
 def train(
     inputs: list[str],
     out: str | PathLike[str],
     *,
     vocab_size: int,
+    pattern: str,
     text_field: str,
     normalize: bool,
     strict: bool,
@@ -60,6 +84,15 @@ def encode(
     threads: int,
     progress: Progress,
 ) -> tuple[dict[str, Any], int]: ...
+def report(
+    inputs: list[str],
+    tokenizers: Sequence[str | PathLike[str]],
+    *,
+    text_field: str,
+    strict: bool,
+    threads: int,
+    progress: Progress,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]: ...
 def pack(
     phases: list[tuple[str, list[str], int]],
     out: str | PathLike[str],
@@ -77,4 +110,5 @@ def pack(
     progress: Progress,
 ) -> dict[str, Any]: ...
 def verify(directory: str | PathLike[str], progress: Progress) -> dict[str, Any]: ...
+def manifest(directory: str | PathLike[str]) -> dict[str, Any]: ...
 def block(directory: str | PathLike[str], phase: str, split: str, number: int) -> str: ...

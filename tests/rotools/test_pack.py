@@ -14,77 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rotools_program import contents, jsonl, rotools, texts
 from tokenizers import Tokenizer
-
-WORDS = [
-    "și",
-    "în",
-    "să",
-    "țară",
-    "copil",
-    "învățător",
-    "pădure",
-    "mâine",
-    "fără",
-    "după",
-    "apă",
-    "câine",
-    "stradă",
-    "oraș",
-    "munte",
-    "mare",
-    "carte",
-    "frumos",
-    "vede",
-    "merge",
-    "spune",
-    "aude",
-    "râde",
-    "cântă",
-    "s-a",
-    "într-o",
-    "n-am",
-    "dintr-un",
-    "l-au",
-    "ce-i",
-    "mi-e",
-    "1989",
-    "12,5",
-    "„da”",
-    "–",
-    "așa!",
-    "bine?",
-    "unu",
-]
-
-
-def rotools(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Runs the command line and expects its exit code."""
-    command = [sys.executable, "-m", "rotools", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stderr
-    return done
-
-
-def texts(count: int, seed: int) -> list[str]:
-    """Romanian-looking documents of different lengths."""
-    rng = random.Random(seed)
-    return [f"{number}. " + " ".join(rng.choices(WORDS, k=rng.randint(5, 400))) for number in range(count)]
 
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     """JSONL of 400 documents, ten of them twice."""
     documents = texts(400, 1)
-    path = tmp_path / "corpus.jsonl"
-    lines = [json.dumps({"id": f"d{i}", "text": t}) for i, t in enumerate(documents + documents[:10])]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
-
-
-def contents(directory: Path) -> dict[str, bytes]:
-    """All files of a directory."""
-    return {p.name: p.read_bytes() for p in sorted(directory.iterdir())}
+    return jsonl(tmp_path / "corpus.jsonl", documents + documents[:10])
 
 
 def test_pack_holds_every_document_once(corpus: Path, tmp_path: Path) -> None:
@@ -163,55 +101,6 @@ def test_killed_at_any_moment_the_same_command_gives_the_same_bytes(corpus: Path
     assert contents(again) == whole
 
 
-def test_bad_records_are_skipped_counted_and_kept(tmp_path: Path) -> None:
-    path = tmp_path / "bad.jsonl"
-    good = [json.dumps({"text": t}).encode() for t in texts(30, 2)]
-    bad = {
-        b'{"text": "cut': "broken-json",
-        b'{"text": "x"} trailing': "broken-json",
-        b"[1, 2]": "not-an-object",
-        b'{"body": "x"}': "missing-field",
-        b'{"text": 7}': "wrong-type",
-        b'{"text": null}': "wrong-type",
-        b'{"text": "\xff\xfe"}': "invalid-utf8",
-        b'{"text": "  "}': "empty",
-    }
-    path.write_bytes(b"\n".join([*good[:15], *bad, *good[15:]]))
-    out = tmp_path / "clean.jsonl"
-    account = json.loads(rotools("normalize", path, "--out", out, "--json").stdout)
-    assert account["documents"] == 30
-    assert sum(account["rejected"].values()) == len(bad)
-    kept = [
-        json.loads(line) for line in Path(f"{out}.rejects.jsonl").read_text(encoding="utf-8").splitlines()
-    ]
-    assert [k["reason"] for k in kept] == list(bad.values())
-    assert [k["line"] for k in kept] == list(range(16, 16 + len(bad)))
-    stopped = rotools("normalize", path, "--out", tmp_path / "no.jsonl", "--strict", code=1)
-    assert f"{path}:16" in stopped.stderr and "hint:" in stopped.stderr
-    assert not (tmp_path / "no.jsonl").exists()
-
-
-def test_errors_say_what_where_and_what_next(corpus: Path, tmp_path: Path) -> None:
-    body = tmp_path / "body.jsonl"
-    body.write_text('{"body": "x", "url": "y"}\n', encoding="utf-8")
-    failed = rotools("pack", body, "--out", tmp_path / "p", code=1).stderr
-    assert "no field `text`" in failed and "body, url" in failed and "--text-field" in failed
-    cut = tmp_path / "cut.jsonl.gz"
-    cut.write_bytes(gzip.compress(corpus.read_bytes())[:-2000])
-    failed = rotools("pack", cut, "--out", tmp_path / "p", code=1).stderr
-    assert "cut off" in failed and "byte" in failed
-    parquet = tmp_path / "x.parquet"
-    parquet.write_bytes(b"PAR1" + bytes(100))
-    assert "Parquet file is damaged" in rotools("pack", parquet, "--out", tmp_path / "p", code=1).stderr
-    foreign = tmp_path / "foreign.json"
-    foreign.write_text('{"model": {"type": "Unigram"}}', encoding="utf-8")
-    failed = rotools("pack", corpus, "--tokenizer", foreign, "--out", tmp_path / "p", code=1).stderr
-    assert "hint:" in failed
-    assert "no such file" in rotools("pack", tmp_path / "no.jsonl", "--out", tmp_path / "p", code=1).stderr
-    assert not (tmp_path / "p").exists() and not (tmp_path / "p.partial").exists()
-    rotools("pack", code=2)
-
-
 def test_verify_names_the_damage(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "pack"
     rotools("pack", corpus, "--out", out, "--vocab-size", 500)
@@ -224,6 +113,14 @@ def test_verify_names_the_damage(corpus: Path, tmp_path: Path) -> None:
     assert "bytes, the manifest says" in rotools("verify", out, code=1).stderr
     shard.write_bytes(whole)
     rotools("verify", out)
+    for ending in ("idx", "offsets.npy", "docs.parquet"):
+        sidecar = out / f"train-web-00000.{ending}"
+        good = sidecar.read_bytes()
+        sidecar.write_bytes(good[:50] + bytes([good[50] ^ 255]) + good[51:])
+        assert ending in rotools("verify", out, code=1).stderr
+        sidecar.write_bytes(good[:-1])
+        assert ending in rotools("verify", out, code=1).stderr
+        sidecar.write_bytes(good)
     (out / "manifest.json").write_text("{", encoding="utf-8")
     assert "manifest is damaged" in rotools("verify", out, code=1).stderr
 
@@ -240,6 +137,46 @@ def test_a_small_phase_holds_one_document_out(tmp_path: Path) -> None:
     assert manifest["phases"][0]["train"]["documents"] == 11
 
 
-def test_help_is_quick_to_import() -> None:
-    code = "import sys, rotools.cli.app; assert not {'torch', 'numpy', 'pydantic'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_standard_input_packs_like_a_file(corpus: Path, tmp_path: Path) -> None:
+    rotools("pack", corpus, "--out", tmp_path / "file", "--vocab-size", 500)
+    for given in (corpus.read_bytes(), gzip.compress(corpus.read_bytes())):
+        rotools("pack", "-", "--out", tmp_path / "stdin", "--vocab-size", 500, "--force", given=given)
+        file, stdin = contents(tmp_path / "file"), contents(tmp_path / "stdin")
+        assert file.keys() == stdin.keys()
+        same = {name for name in file if file[name] == stdin[name]}
+        # The two that name the source differ.
+        assert file.keys() - same <= {"manifest.json", "rejects.jsonl.zst"} | {
+            n for n in file if n.endswith(".docs.parquet")
+        }
+
+
+def test_a_corpus_file_names_phases_relative_to_itself(corpus: Path, tmp_path: Path) -> None:
+    config = tmp_path / "corpus.toml"
+    config.write_text(
+        '[[phase]]\nname = "web"\ninputs = ["corpus.jsonl"]\n\n'
+        '[[phase]]\nname = "books"\ninputs = ["*.txt"]\nepochs = 2\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "a.txt").write_text("O carte. " * 500, encoding="utf-8")
+    rotools("pack", "--config", config, "--out", tmp_path / "pack", "--vocab-size", 500)
+    manifest = json.loads(rotools("inspect", tmp_path / "pack", "--json").stdout)
+    assert [(p["name"], p["epochs"]) for p in manifest["phases"]] == [("web", 1), ("books", 2)]
+    config.write_text('[[phase]]\nname = "web"\ninput = ["x"]\n', encoding="utf-8")
+    assert "phase.0.input" in rotools("pack", "--config", config, code=2).stderr
+
+
+def test_the_held_out_share_is_about_what_was_asked_and_disjoint(corpus: Path, tmp_path: Path) -> None:
+    rotools("pack", corpus, "--out", tmp_path / "pack", "--vocab-size", 500, "--valid-share", 0.2)
+    manifest = json.loads((tmp_path / "pack" / "manifest.json").read_text(encoding="utf-8"))
+    phase = manifest["phases"][0]
+    assert phase["train"]["documents"] + phase["valid"]["documents"] == 400
+    assert 50 <= phase["valid"]["documents"] <= 110
+
+
+def test_an_old_or_newer_pack_is_refused_by_its_version(corpus: Path, tmp_path: Path) -> None:
+    rotools("pack", corpus, "--out", tmp_path / "pack", "--vocab-size", 500)
+    path = tmp_path / "pack" / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**manifest, "version": 2}), encoding="utf-8")
+    for verb in ("verify", "inspect"):
+        assert "format version 2" in rotools(verb, tmp_path / "pack", code=1).stderr

@@ -15,6 +15,11 @@ def main() -> None:
     except RotoolsError as error:
         console.fail(str(error), error.hint)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        console.fail(f"{error.filename}: {(error.strerror or str(error)).lower()}", "check the path")
+        sys.exit(1)
     except KeyboardInterrupt:
         console.fail("stopped by the user; no half file is left")
         sys.exit(130)

@@ -14,6 +14,9 @@ from rotools._rotext import Progress
 
 T = TypeVar("T")
 
+LOG_SECONDS = 30
+"""Between two lines of progress where there is no terminal."""
+
 
 def print_json(value: Any) -> None:
     """Prints `value` as JSON on stdout."""
@@ -55,10 +58,12 @@ def watch(work: Callable[[Progress], T], *, quiet: bool = False) -> T:
     thread = threading.Thread(target=run, name="core")
     thread.start()
     try:
-        if quiet or not sys.stderr.isatty():
+        if quiet:
             thread.join()
-        else:
+        elif sys.stderr.isatty():
             _draw(thread, progress)
+        else:
+            _log(thread, progress)
     except KeyboardInterrupt:
         progress.cancel()
         thread.join()
@@ -66,6 +71,25 @@ def watch(work: Callable[[Progress], T], *, quiet: bool = False) -> T:
     if failure:
         raise failure[0]
     return outcome[0]
+
+
+def _log(thread: threading.Thread, progress: Progress) -> None:
+    """A line now and then for log files, where bars would be noise."""
+    step, began = 0, time.monotonic()
+    while thread.is_alive():
+        thread.join(LOG_SECONDS)
+        name, steps, total, done, size, documents = progress.snapshot()
+        if steps != step:
+            step, began = steps, time.monotonic() - LOG_SECONDS
+        if thread.is_alive():
+            seconds = time.monotonic() - began
+            share = (
+                f" {100 * done / total:.0f} %, about {seconds * (total - done) / done:.0f} s left,"
+                if done and total
+                else ""
+            )
+            rate = f" {size / 1e6 / seconds:.1f} MB/s, {documents / seconds:.0f} documents/s" if size else ""
+            say(f"{name}:{share}{rate}")
 
 
 def _draw(thread: threading.Thread, progress: Progress) -> None:
@@ -98,3 +122,15 @@ def _draw(thread: threading.Thread, progress: Progress) -> None:
             thread.join(0.1)
         if task is not None:
             bars.update(task, total=1, completed=1)
+
+
+def summary(account: dict[str, Any], name: str, *, quiet: bool = False) -> None:
+    """Says how many documents were read, repaired and left out."""
+    changed = account["normalize"]["changed_documents"]
+    say(
+        f"{name}: {account['documents']:,} documents, {account['bytes'] / 1e6:.1f} MB of text, "
+        f"{changed:,} repaired",
+        quiet=quiet,
+    )
+    for reason, count in account["rejected"].items():
+        say(f"  left out, {reason}: {count:,}", quiet=quiet)

@@ -29,6 +29,7 @@ pub(crate) fn feed(
         fields: reader::Fields { text: text_field, id: id_field, keep_record: false },
         strict,
         dedup,
+        keys: true,
         normalize: normalize.then(normalize::Options::default),
         threads: threads(workers),
     }

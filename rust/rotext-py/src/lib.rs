@@ -2,6 +2,7 @@
 
 mod errors;
 mod files;
+mod inspect;
 mod normalize;
 mod pack;
 mod progress;
@@ -16,12 +17,18 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RotoolsError", module.py().get_type::<errors::RotoolsError>())?;
     module.add_class::<progress::Progress>()?;
     module.add_function(wrap_pyfunction!(normalize::normalize_text, module)?)?;
+    module.add_function(wrap_pyfunction!(normalize::diff_text, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::diff_files, module)?)?;
+    module.add_function(wrap_pyfunction!(normalize::normalize_rules, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::normalize, module)?)?;
+    module.add_function(wrap_pyfunction!(inspect::inspect, module)?)?;
+    module.add_function(wrap_pyfunction!(inspect::tokenizer_info, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::train, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::encode, module)?)?;
+    module.add_function(wrap_pyfunction!(tokenizer::report, module)?)?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
     module.add_function(wrap_pyfunction!(pack::verify, module)?)?;
+    module.add_function(wrap_pyfunction!(pack::manifest, module)?)?;
     module.add_function(wrap_pyfunction!(pack::block, module)?)?;
     Ok(())
 }

@@ -51,6 +51,13 @@ pub(crate) fn verify<'py>(
     files::python(py, &verified)
 }
 
+/// The manifest of a pack.
+#[pyfunction]
+pub(crate) fn manifest<'py>(py: Python<'py>, directory: PathBuf) -> PyResult<Bound<'py, PyAny>> {
+    let manifest = py.detach(|| core::Manifest::read(&directory)).map_err(|e| raise(&e))?;
+    files::python(py, &manifest)
+}
+
 /// The text of block `number` of a phase's training or validation stream.
 #[pyfunction]
 pub(crate) fn block(

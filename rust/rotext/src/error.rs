@@ -90,7 +90,7 @@ impl Error {
             }
             E::StorageFull => (
                 "no space left on the disk".to_owned(),
-                Some("free some space or choose another --out, then run the same command again: it goes on"),
+                Some("free some space or choose another --out, then run the same command again"),
             ),
             E::IsADirectory => ("is a directory, not a file".to_owned(), Some("name a file")),
             E::UnexpectedEof => {

@@ -319,7 +319,7 @@ fn foreign_files_are_refused_by_name() {
     let base: serde_json::Value =
         serde_json::from_str(&ours(&romanian(1, 1000), &options, 1, usize::MAX).to_json()).unwrap();
     type Change = fn(&mut serde_json::Value);
-    let changes: [(Change, &str); 11] = [
+    let changes: [(Change, &str); 15] = [
         (
             |t| t["model"] = serde_json::json!({"type": "Unigram", "vocab": [["a", 0.0]]}),
             "the model is Unigram",
@@ -337,6 +337,25 @@ fn foreign_files_are_refused_by_name() {
         (|t| t["model"]["merges"][0] = serde_json::json!(["Ġ", "nowhere"]), "not in the vocabulary"),
         (|t| drop(t["model"]["vocab"].as_object_mut().unwrap().remove("Ā")), "byte 0x00"),
         (|t| t["model"]["vocab"]["Ā"] = 4_000_000_000u32.into(), "far beyond"),
+        (
+            |t| {
+                let id = t["model"]["vocab"]["ul"].clone();
+                t["added_tokens"]
+                    .as_array_mut()
+                    .unwrap()
+                    .push(serde_json::json!({"id": id, "content": "ul", "special": true}));
+            },
+            "out of ordinary text",
+        ),
+        (|t| t["model"]["vocab"]["zz"] = 7.into(), "have the same id, 7"),
+        (|t| t["added_tokens"][0]["id"] = 5.into(), "but `tokenizers` reads it as 0"),
+        (
+            |t| {
+                t["added_tokens"][0]["content"] = "<new>".into();
+                t["added_tokens"][0]["id"] = 5.into();
+            },
+            "but `tokenizers` reads it as 300",
+        ),
     ];
     for (change, words) in changes {
         let mut json = base.clone();

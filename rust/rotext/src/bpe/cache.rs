@@ -14,9 +14,10 @@ pub(super) const INLINE: usize = 3;
 /// Slots at first and at most: 0.5 MiB and 32 MiB.
 const MIN_SLOTS: usize = 1 << 14;
 const MAX_SLOTS: usize = 1 << 20;
-/// Long words kept, and the longest that is (`tokenizers` has the same limit of 256 bytes).
-const MAX_LONG: usize = 1 << 16;
-const LONGEST: usize = 256;
+/// Bytes of long words kept, and the longest that is. Rules drawn in text (`-----`, `├────┼────┤`) are single words
+/// of up to several kilobytes and come again and again: a quarter of some web text.
+const MAX_LONG_BYTES: usize = 8 << 20;
+const LONGEST: usize = 1 << 15;
 
 /// One word of up to 15 bytes.
 #[derive(Clone, Copy)]
@@ -49,6 +50,7 @@ pub(super) struct Cache {
     used: usize,
     many: Vec<u32>,
     long: HashMap<Box<[u8]>, (u32, u32), FxBuildHasher>,
+    long_bytes: usize,
     long_ids: Vec<u32>,
 }
 
@@ -61,6 +63,23 @@ pub(super) fn hash(word: u128) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
+/// Asks for the cache line of the slot where the search for `hash` begins; `slots` are a power of two.
+///
+/// Tables are larger than the fast caches, so a look-up mostly waits for memory. Asked for early, many words
+/// wait at the same time.
+#[inline(always)]
+pub(super) fn prefetch<S>(slots: &[S], hash: u64) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let at = hash as usize & (slots.len() - 1);
+        // SAFETY: the pointer is inside `slots`, and a prefetch reads nothing that counts.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(slots.as_ptr().add(at).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (slots, hash);
+}
+
 impl Cache {
     pub(super) fn new() -> Self {
         Self {
@@ -68,15 +87,22 @@ impl Cache {
             used: 0,
             many: Vec::new(),
             long: HashMap::with_hasher(FxBuildHasher),
+            long_bytes: 0,
             long_ids: Vec::new(),
         }
     }
 
+    /// Asks for the cache line of a word that will soon be looked up.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, hash: u64) {
+        prefetch(&self.slots, hash);
+    }
+
     /// The slot of `word`, or the empty one where it would go.
     #[inline(always)]
-    fn find(&self, word: u128) -> usize {
+    fn find(&self, word: u128, hash: u64) -> usize {
         let mask = self.slots.len() - 1;
-        let mut at = hash(word) as usize & mask;
+        let mut at = hash as usize & mask;
         loop {
             // SAFETY: `at` is masked by the length, a power of two.
             let there = unsafe { self.slots.get_unchecked(at) }.word;
@@ -88,9 +114,9 @@ impl Cache {
     }
 
     #[inline(always)]
-    pub(super) fn get(&self, word: u128) -> Known<'_> {
+    pub(super) fn get(&self, word: u128, hash: u64) -> Known<'_> {
         // SAFETY: `find` returns an index below the length.
-        let slot = unsafe { self.slots.get_unchecked(self.find(word)) };
+        let slot = unsafe { self.slots.get_unchecked(self.find(word, hash)) };
         let len = slot.len as usize;
         if len == 0 {
             Known::Unknown
@@ -103,7 +129,7 @@ impl Cache {
     }
 
     /// Remembers a short word that [`Cache::get`] did not know.
-    pub(super) fn put(&mut self, word: u128, ids: &[u32]) {
+    pub(super) fn put(&mut self, word: u128, hash: u64, ids: &[u32]) {
         if self.used * 3 >= self.slots.len() * 2 {
             self.grow();
         }
@@ -114,7 +140,7 @@ impl Cache {
             slot.ids[0] = self.many.len() as u32;
             self.many.extend_from_slice(ids);
         }
-        let at = self.find(word);
+        let at = self.find(word, hash);
         self.slots[at] = slot;
         self.used += 1;
     }
@@ -130,7 +156,7 @@ impl Cache {
         let old = std::mem::replace(&mut self.slots, larger);
         for slot in old {
             if slot.len > 0 {
-                let at = self.find(slot.word);
+                let at = self.find(slot.word, hash(slot.word));
                 self.slots[at] = slot;
             }
         }
@@ -145,9 +171,12 @@ impl Cache {
         if word.len() > LONGEST {
             return;
         }
-        if self.long.len() == MAX_LONG {
+        // 48: a slot of the map and the bookkeeping of the allocator.
+        self.long_bytes += word.len() + 48;
+        if self.long_bytes > MAX_LONG_BYTES {
             self.long.clear();
             self.long_ids.clear();
+            self.long_bytes = word.len() + 48;
         }
         self.long.insert(word.into(), (self.long_ids.len() as u32, ids.len() as u32));
         self.long_ids.extend_from_slice(ids);

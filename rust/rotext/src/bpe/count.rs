@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use super::cache::hash;
+use super::encode::BATCH;
 use super::lane::Lane;
 use super::pattern::Pattern;
 use super::pretokenize::{Gpt2, Llama3, Qwen2, Words, word_end};
@@ -35,16 +37,26 @@ impl WordCounter {
     }
 
     fn add_as<W: Words>(&mut self, text: &[u8]) {
-        let mut at = 0;
+        let mut batch = [(0u128, 0u64); BATCH];
+        let (mut at, mut n) = (0, 0);
         while at < text.len() {
             let (end, lane) = word_end::<W>(text, at);
             if end - at < 16 {
-                self.table.add(lane.word(end - at), 1);
+                let word = lane.word(end - at);
+                let hash = hash(word);
+                self.table.prefetch(hash);
+                batch[n] = (word, hash);
+                n += 1;
+                if n == BATCH {
+                    batch.iter().for_each(|&(word, hash)| self.table.add(word, hash, 1));
+                    n = 0;
+                }
             } else {
                 self.table.add_long(&text[at..end], 1);
             }
             at = end;
         }
+        batch[..n].iter().for_each(|&(word, hash)| self.table.add(word, hash, 1));
     }
 
     /// Bytes of memory held: hand the counter to [`Counts::absorb`] when they are many (64 MiB is a good bound).
@@ -86,7 +98,7 @@ impl Counts {
         if *self.pattern.get_or_insert(counter.pattern) != counter.pattern {
             return Err(Error::usage("words of two patterns cannot be counted together"));
         }
-        counter.table.for_each(|word, n| self.table.add_bytes(word, n));
+        self.table.absorb(&counter.table);
         counter.table.clear();
         if self.table.bytes_used() > self.cap {
             self.spill()?;

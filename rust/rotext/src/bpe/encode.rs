@@ -1,7 +1,7 @@
 //! Text to token ids.
 
 use super::added::Splitter;
-use super::cache::{Cache, INLINE, Known};
+use super::cache::{Cache, INLINE, Known, hash};
 use super::lane::Lane;
 use super::merges::Scratch;
 use super::pattern::Pattern;
@@ -9,8 +9,8 @@ use super::pretokenize::{Gpt2, Llama3, Qwen2, Words, word_end};
 use super::tokenizer::{MAX_U16_VOCAB, Tokenizer};
 use crate::error::{Error, Result};
 
-/// Text is encoded in stretches of this many bytes: room for the ids is made once for each.
-const STRETCH: usize = 1 << 16;
+/// Words that are cut before the first of them is looked up: their cache lines are on their way meanwhile.
+pub(super) const BATCH: usize = 32;
 
 /// The width of a token id in memory and in a pack: `u16` or `u32`.
 pub trait Id: Copy {
@@ -93,54 +93,70 @@ impl<'t, I: Id> Encoder<'t, I> {
     }
 
     fn encode_as<W: Words>(&mut self, text: &[u8], out: &mut Vec<I>) {
+        let mut batch = [(0u128, 0u64, 0usize); BATCH];
         let mut at = 0;
         while at < text.len() {
-            let stop = text.len().min(at + STRETCH);
-            // A word has no more ids than bytes; the last short word may cross `stop`, and INLINE ids are
-            // always written even when fewer count.
-            out.reserve(stop - at + 16 + INLINE);
-            let mut len = out.len();
-            while at < stop {
+            let start = at;
+            let mut n = 0;
+            let mut long = None;
+            while n < BATCH && at < text.len() {
                 let (end, lane) = word_end::<W>(text, at);
                 if end - at >= 16 {
-                    // SAFETY: ids up to `len` have been written.
-                    unsafe { out.set_len(len) };
-                    self.encode_long(&text[at..end], out);
+                    long = Some((at, end));
                     at = end;
-                    out.reserve(stop.saturating_sub(at) + 16 + INLINE);
-                    len = out.len();
-                    continue;
+                    break;
                 }
                 let word = lane.word(end - at);
-                match self.cache.get(word) {
-                    Known::Few(ids, n) => {
-                        for (i, id) in ids.into_iter().enumerate() {
-                            // SAFETY: there is room for one id a byte and INLINE more, see `reserve` above.
-                            unsafe { out.as_mut_ptr().add(len + i).write(I::new(id)) };
-                        }
-                        len += n;
-                    }
-                    Known::Many(ids) => {
-                        for &id in ids {
-                            // SAFETY: as above; a word has no more ids than bytes.
-                            unsafe { out.as_mut_ptr().add(len).write(I::new(id)) };
-                            len += 1;
-                        }
-                    }
-                    Known::Unknown => {
-                        // SAFETY: ids up to `len` have been written.
-                        unsafe { out.set_len(len) };
-                        self.merge(&text[at..end]);
-                        self.cache.put(word, &self.scratch.ids);
-                        out.extend(self.scratch.ids.iter().map(|&id| I::new(id)));
-                        len = out.len();
-                    }
-                }
+                let hash = hash(word);
+                self.cache.prefetch(hash);
+                batch[n] = (word, hash, end);
+                n += 1;
                 at = end;
             }
-            // SAFETY: ids up to `len` have been written.
-            unsafe { out.set_len(len) };
+            self.encode_short(text, start, &batch[..n], out);
+            if let Some((start, end)) = long {
+                self.encode_long(&text[start..end], out);
+            }
         }
+    }
+
+    /// The words of a batch, one after the other from `at`.
+    #[inline(always)]
+    fn encode_short(&mut self, text: &[u8], mut at: usize, batch: &[(u128, u64, usize)], out: &mut Vec<I>) {
+        // A short word has no more ids than its 15 bytes, and INLINE ids are always written even when fewer count.
+        out.reserve(BATCH * 15 + INLINE);
+        let mut len = out.len();
+        for &(word, hash, end) in batch {
+            match self.cache.get(word, hash) {
+                Known::Few(ids, n) => {
+                    for (i, id) in ids.into_iter().enumerate() {
+                        // SAFETY: there is room for 15 ids a word and INLINE more, see `reserve` above.
+                        unsafe { out.as_mut_ptr().add(len + i).write(I::new(id)) };
+                    }
+                    len += n;
+                }
+                Known::Many(ids) => {
+                    for &id in ids {
+                        // SAFETY: as above; a word has no more ids than bytes.
+                        unsafe { out.as_mut_ptr().add(len).write(I::new(id)) };
+                        len += 1;
+                    }
+                }
+                Known::Unknown => {
+                    self.merge(&text[at..end]);
+                    let Self { cache, scratch, .. } = self;
+                    cache.put(word, hash, &scratch.ids);
+                    for &id in &scratch.ids {
+                        // SAFETY: as above.
+                        unsafe { out.as_mut_ptr().add(len).write(I::new(id)) };
+                        len += 1;
+                    }
+                }
+            }
+            at = end;
+        }
+        // SAFETY: ids up to `len` have been written.
+        unsafe { out.set_len(len) };
     }
 
     #[cold]

@@ -214,7 +214,7 @@ fn space_end<const NEWLINES: bool>(text: &[u8], at: usize) -> usize {
 }
 
 /// The words of `text`, in order; together they are `text`.
-pub(crate) fn words(pattern: Pattern, text: &str) -> impl Iterator<Item = &str> {
+pub fn words(pattern: Pattern, text: &str) -> impl Iterator<Item = &str> {
     let next = match pattern {
         Pattern::Gpt2 => word_end::<Gpt2>,
         Pattern::Llama3 => word_end::<Llama3>,

@@ -20,6 +20,8 @@ pub(super) struct AddedToken {
     pub(super) content: String,
     /// Special tokens are never read from documents; the others are part of the language, as in `tokenizers`.
     pub(super) special: bool,
+    /// It stands in the vocabulary of the model, too, as trained special tokens do.
+    pub(super) in_vocab: bool,
 }
 
 /// A byte-level BPE tokenizer.

@@ -1,7 +1,7 @@
 //! `tokenizer.json`, the format of Hugging Face `tokenizers`: reading what is byte-level BPE, refusing the rest
 //! with the part that is not supported, and writing what `tokenizers`, `transformers` and llama.cpp load.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
@@ -121,17 +121,14 @@ fn read(json: &[u8], path: &Path) -> Result<Tokenizer> {
         })
         .collect::<Result<Vec<_>>>()?;
 
-    let mut added = Vec::with_capacity(head.added_tokens.len());
-    for token in head.added_tokens {
-        if let Some(&id) = model.vocab.get(&token.content).filter(|&&id| id != token.id) {
-            let (content, other) = (&token.content, token.id);
-            return Err(Error::data(format!(
-                "{content:?} is token {id} of the vocabulary and added token {other}"
-            )));
-        }
-        added.push(AddedToken { id: token.id, content: token.content, special: token.special });
+    let added = added_tokens(head.added_tokens, &model.vocab)?;
+    let specials: HashSet<u32> = added.iter().filter(|t| t.special).map(|t| t.id).collect();
+    if let Some((_, _, id)) = rules.iter().find(|(_, _, merged)| specials.contains(merged)) {
+        return Err(Error::data(format!(
+            "the merge rules make token {id}, a special one, out of ordinary text"
+        ))
+        .hint("a document could end itself with it: train a tokenizer with rotools tokenizer train"));
     }
-    let specials: std::collections::HashSet<u32> = added.iter().filter(|t| t.special).map(|t| t.id).collect();
     let limit = 2 * (model.vocab.len() + added.len()) as u64 + (1 << 20);
     let mut ids = model.vocab.values().chain(added.iter().map(|token| &token.id));
     if let Some(id) = ids.find(|&&id| u64::from(id) > limit) {
@@ -145,6 +142,44 @@ fn read(json: &[u8], path: &Path) -> Result<Tokenizer> {
         }
     });
     Tokenizer::new(pattern, vocab, rules, added, head.model.ignore_merges.unwrap_or(false))
+}
+
+/// The added tokens, if their ids are those that `tokenizers` gives them and no other token has.
+///
+/// `tokenizers` does not take the ids of the file: a token of the vocabulary keeps its id, another one gets the
+/// next after the vocabulary and the added tokens before it. A file that says otherwise would give other ids here
+/// than there, and two tokens of one id could not be told apart.
+fn added_tokens(tokens: Vec<Added>, vocab: &HashMap<String, u32>) -> Result<Vec<AddedToken>> {
+    let damaged = |what: String| Error::data(what).hint("the file is damaged: fetch or train it again");
+    let mut owners: HashMap<u32, String> = HashMap::with_capacity(vocab.len());
+    if let Some(id) = vocab.get("") {
+        return Err(damaged(format!("token {id} is empty")));
+    }
+    for (token, &id) in vocab {
+        if let Some(other) = owners.insert(id, token.clone()) {
+            let (first, second) = if *token < other { (token, &other) } else { (&other, token) };
+            return Err(damaged(format!("{first:?} and {second:?} have the same id, {id}")));
+        }
+    }
+    let size = vocab.len() as u32;
+    let mut added: Vec<AddedToken> = Vec::with_capacity(tokens.len());
+    let mut next = size;
+    for Added { id, content, special, .. } in tokens {
+        let known = vocab.get(&content).copied();
+        let known = known.or_else(|| added.iter().find(|t| t.content == content).map(|t| t.id));
+        let theirs = known.unwrap_or(next);
+        if id != theirs {
+            return Err(damaged(format!(
+                "added token {content:?} has id {id} in the file, but `tokenizers` reads it as {theirs}"
+            )));
+        }
+        if let Some(other) = owners.insert(id, content.clone()).filter(|other| *other != content) {
+            return Err(damaged(format!("{other:?} and {content:?} have the same id, {id}")));
+        }
+        next = next.max(id.saturating_add(1));
+        added.push(AddedToken { id, special, in_vocab: vocab.contains_key(&content), content });
+    }
+    Ok(added)
 }
 
 fn parse<'a, T: Deserialize<'a>>(json: &'a [u8], path: &Path) -> Result<T> {
@@ -297,14 +332,17 @@ impl Tokenizer {
     /// The `tokenizer.json`: the same tokenizer gives the same bytes.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // An added token belongs to the model's vocabulary when training put it there: ids below the last word.
-        let is_word = |id: &u32| self.token_of(self.token(*id)) == Some(*id);
-        let model_size = (0..self.vocab_size() as u32).rev().find(is_word).map_or(0, |id| id + 1);
-        let vocab: Vec<(String, u32)> = (0..model_size)
+        let outside: HashSet<u32> = self.added.iter().filter(|t| !t.in_vocab).map(|t| t.id).collect();
+        let vocab: Vec<(String, u32)> = (0..self.vocab_size() as u32)
+            .filter(|id| !outside.contains(id))
             .filter(|&id| !self.token(id).is_empty())
             .map(|id| match self.added.iter().find(|token| token.id == id) {
                 Some(token) => (token.content.clone(), id),
-                None => (byte_level::to_text(self.token(id)), id),
+                None if self.token_of(self.token(id)) == Some(id) => {
+                    (byte_level::to_text(self.token(id)), id)
+                }
+                // A token outside the alphabet: it stands as it was written.
+                None => (String::from_utf8_lossy(self.token(id)).into_owned(), id),
             })
             .collect();
         let texts: HashMap<u32, &str> = vocab.iter().map(|(text, id)| (*id, text.as_str())).collect();

@@ -106,7 +106,12 @@ impl Vocabulary {
         let mut tokens = Vec::new();
         for content in specials {
             if added.iter().all(|token| token.content != *content) {
-                added.push(AddedToken { id: tokens.len() as u32, content: content.clone(), special: true });
+                added.push(AddedToken {
+                    id: tokens.len() as u32,
+                    content: content.clone(),
+                    special: true,
+                    in_vocab: true,
+                });
                 tokens.push(content.clone().into_bytes());
             }
         }

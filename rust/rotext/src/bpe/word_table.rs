@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
-use super::cache::hash;
+use super::cache::{hash, prefetch};
 
 /// Slots at first: 24 KiB.
 const MIN_SLOTS: usize = 1 << 10;
@@ -17,6 +17,12 @@ struct Slot {
 }
 
 const EMPTY: Slot = Slot { low: 0, high: 0, count: 0 };
+
+impl Slot {
+    fn hash(&self) -> u64 {
+        hash(u128::from(self.low) | u128::from(self.high) << 64)
+    }
+}
 
 /// Word -> count. Short words in open addressing, long ones in an ordinary map.
 pub(super) struct WordTable {
@@ -32,10 +38,16 @@ impl WordTable {
         Self { slots: vec![EMPTY; MIN_SLOTS], used: 0, long, long_bytes: 0 }
     }
 
+    /// Asks for the cache line of a word that will soon be counted: see `Cache::prefetch`.
     #[inline(always)]
-    fn find(&self, low: u64, high: u64) -> usize {
+    pub(super) fn prefetch(&self, hash: u64) {
+        prefetch(&self.slots, hash);
+    }
+
+    #[inline(always)]
+    fn find(&self, low: u64, high: u64, hash: u64) -> usize {
         let mask = self.slots.len() - 1;
-        let mut at = hash(u128::from(low) | u128::from(high) << 64) as usize & mask;
+        let mut at = hash as usize & mask;
         loop {
             // SAFETY: `at` is masked by the length, a power of two.
             let there = unsafe { self.slots.get_unchecked(at) };
@@ -48,9 +60,9 @@ impl WordTable {
 
     /// Counts a short word `n` times (n > 0).
     #[inline(always)]
-    pub(super) fn add(&mut self, word: u128, n: u64) {
+    pub(super) fn add(&mut self, word: u128, hash: u64, n: u64) {
         let (low, high) = (word as u64, (word >> 64) as u64);
-        let at = self.find(low, high);
+        let at = self.find(low, high, hash);
         // SAFETY: `find` returns an index below the length.
         let slot = unsafe { self.slots.get_unchecked_mut(at) };
         if slot.count > 0 {
@@ -59,19 +71,34 @@ impl WordTable {
             *slot = Slot { low, high, count: n };
             self.used += 1;
             if self.used * 4 > self.slots.len() * 3 {
-                self.grow();
+                self.grow(self.slots.len() * 2);
             }
         }
     }
 
     #[cold]
-    fn grow(&mut self) {
-        let larger = vec![EMPTY; self.slots.len() * 2];
-        for slot in std::mem::replace(&mut self.slots, larger) {
+    fn grow(&mut self, slots: usize) {
+        for slot in std::mem::replace(&mut self.slots, vec![EMPTY; slots]) {
             if slot.count > 0 {
-                let at = self.find(slot.low, slot.high);
+                let at = self.find(slot.low, slot.high, slot.hash());
                 self.slots[at] = slot;
             }
+        }
+    }
+
+    /// Adds the words of `other`.
+    ///
+    /// They come in the order of their hashes. A table smaller than the one they come from would fill from its
+    /// front, and every word would walk over all before it, so it grows first; then both are walked in step.
+    pub(super) fn absorb(&mut self, other: &Self) {
+        if self.slots.len() < other.slots.len() {
+            self.grow(other.slots.len());
+        }
+        for slot in other.slots.iter().filter(|slot| slot.count > 0) {
+            self.add(u128::from(slot.low) | u128::from(slot.high) << 64, slot.hash(), slot.count);
+        }
+        for (word, &count) in &other.long {
+            self.add_long(word, count);
         }
     }
 
@@ -83,18 +110,6 @@ impl WordTable {
         } else {
             self.long.insert(word.into(), n);
             self.long_bytes += word.len();
-        }
-    }
-
-    /// Counts a word of any length.
-    pub(super) fn add_bytes(&mut self, word: &[u8], n: u64) {
-        if word.len() < 16 {
-            let mut bytes = [0; 16];
-            bytes[..word.len()].copy_from_slice(word);
-            bytes[15] = word.len() as u8;
-            self.add(u128::from_le_bytes(bytes), n);
-        } else {
-            self.add_long(word, n);
         }
     }
 

@@ -9,7 +9,7 @@ use memchr::memchr2_iter;
 
 use super::edit::Editor;
 use super::rules::Id;
-use super::words::{after, before, function_words, letter, word_after};
+use super::words::{after, before, function_words, is_letter, letter};
 
 /// Accents of the document: C2 B8, CB 86, CB 87, CB 98.
 fn accents(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
@@ -51,17 +51,26 @@ struct Vote {
     hits: u32,
     s_before: bool,
     t_before: bool,
+    /// Accents stand off from the letters before them (`num ˘ar`) more often than they touch (`num˘ar`).
+    apart: bool,
+    /// A cedilla touches a t inside a word: no other language has that.
+    with_t: bool,
 }
 
 fn vote(text: &str) -> Vote {
-    let (mut hits, mut s, mut t) = (0u32, 0i32, 0i32);
+    let (mut hits, mut s, mut t, mut apart, mut with_t) = (0u32, 0i32, 0i32, 0i32, false);
     for (at, accent) in accents(text) {
         let end = at + accent.len_utf8();
         let (prev, next) = (before(text, at), after(text, end));
         if accent != '¸' {
             let Some(base) = next.filter(|&base| joined(accent, base).is_some()) else { continue };
             let after_base = after(text, end + base.len_utf8());
-            let after_cedilla = prev == Some(' ') && before(text, at - 1) == Some('¸');
+            apart += match prev {
+                Some(' ' | '\n') if letter(before(text, at - 1)) => 1,
+                c if letter(c) => -1,
+                _ => 0,
+            };
+            let after_cedilla = prev == Some('¸') || prev == Some(' ') && before(text, at - 1) == Some('¸');
             hits += u32::from(
                 letter(prev) || letter(after_base) || matches!(after_base, Some('¸' | '˘')) || after_cedilla,
             );
@@ -82,8 +91,9 @@ fn vote(text: &str) -> Vote {
             (None, None) => false,
         };
         hits += u32::from(wordy);
+        with_t |= wordy && left.or(right).is_some_and(|c| !is_s(c));
     }
-    Vote { hits, s_before: s > 0, t_before: t > 0 }
+    Vote { hits, s_before: s > 0, t_before: t > 0, apart: apart > 0, with_t }
 }
 
 fn joined_mark(c: char) -> bool {
@@ -98,7 +108,7 @@ pub(super) fn repair(editor: &mut Editor) {
         return;
     }
     // A lone caron or cedilla may be Czech or Turkish; breve and circumflex on a and i are what they are.
-    let romanian = vote.hits >= 2 || function_words(text, 1) >= 1;
+    let romanian = vote.hits >= 2 || vote.with_t || function_words(text, 1) >= 1;
     let loose = vote.hits >= 3;
     for (at, accent) in accents(text) {
         let end = at + accent.len_utf8();
@@ -108,7 +118,7 @@ pub(super) fn repair(editor: &mut Editor) {
         if accent == '¸' {
             cedilla(editor, at, end, &vote, loose);
         } else {
-            above(editor, at, end, accent, loose);
+            above(editor, at, end, accent, &vote, loose);
         }
     }
 }
@@ -119,7 +129,7 @@ fn skip_one(text: &str, at: usize) -> Option<usize> {
     Some(at + c.len_utf8())
 }
 
-fn above(editor: &mut Editor, at: usize, end: usize, accent: char, loose: bool) {
+fn above(editor: &mut Editor, at: usize, end: usize, accent: char, vote: &Vote, loose: bool) {
     let text = editor.text();
     let mut base_at = end;
     let mut base = after(text, end).filter(|&c| joined(accent, c).is_some());
@@ -134,7 +144,7 @@ fn above(editor: &mut Editor, at: usize, end: usize, accent: char, loose: bool) 
     let base_end = base_at + base.len_utf8();
     let Some(good) = joined(accent, base) else { return };
     let mut start = at;
-    if loose && continues(text, at, accent, base_at) {
+    if loose && (vote.apart || after_cedilla(text, at)) && continues(text, at, accent, base_at) {
         start = at - 1;
     }
     // ˆa alone is an estimator of statistics, not a letter.
@@ -149,6 +159,11 @@ fn above(editor: &mut Editor, at: usize, end: usize, accent: char, loose: bool) 
     editor.put(start.max(editor.done())..base_end, good, Id::SpacingAccent);
 }
 
+/// Is the accent at `at` parted by one space from a cedilla (`t¸ ˘a`)?
+fn after_cedilla(text: &str, at: usize) -> bool {
+    matches!(before(text, at), Some(' ' | '\n')) && before(text, at - 1) == Some('¸')
+}
+
 /// Is the one space (or line break) before the accent at `at` inside a word (`num ˘ar`, `DEPENDENT¸ ˘A`)? No
 /// Romanian word begins with â, and few with ă.
 fn continues(text: &str, at: usize, accent: char, base_at: usize) -> bool {
@@ -159,7 +174,14 @@ fn continues(text: &str, at: usize, accent: char, base_at: usize) -> bool {
     {
         return false;
     }
-    let word = word_after(text, base_at).to_lowercase();
+    // The word without its accents: `a¸stia` is `astia`.
+    let word: String = text[base_at..]
+        .chars()
+        .take_while(|&c| is_letter(c) || joined_mark(c))
+        .take(16)
+        .filter(|&c| !joined_mark(c))
+        .flat_map(char::to_lowercase)
+        .collect();
     match accent {
         '˘' | 'ˇ' => !INITIAL.contains(&word.as_str()),
         'ˆ' => word.starts_with('a') && word.len() > 1,

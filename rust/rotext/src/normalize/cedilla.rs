@@ -118,7 +118,12 @@ const NAMES: &[&str] = &[
 fn is_turkish(word: &str) -> bool {
     const ENDINGS: &[&str] = &["ul", "ului", "lui", "i", "ilor", "a", "ei", "iul", "e"];
     if word.contains(turkish_letter) {
-        // Romanian letters that Turkish does not have: then the word is a Romanian one with a foreign stem.
+        // A Romanian word with a foreign stem: it has a letter that Turkish has not, or a Romanian ending and
+        // only the letters that German has as well (`crenvürşti`).
+        let ending = ["şti", "ştii", "ştilor", "şte", "şului", "şul"].iter().any(|e| word.ends_with(e));
+        if ending && !word.contains(['ğ', 'Ğ', 'ı', 'İ', 'ç', 'Ç', 'ə', 'Ə']) {
+            return false;
+        }
         return !word.contains(['ă', 'ț', 'ţ', 'ș', 'Ă', 'Ț', 'Ţ', 'Ș']);
     }
     let lower = word.to_lowercase();

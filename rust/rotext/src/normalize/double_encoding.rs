@@ -19,7 +19,6 @@ use super::words::{after, before, is_letter, letter};
 struct Decoded {
     c: char,
     len: usize,
-    page: Page,
 }
 
 /// Repairs every sequence that is surely broken; those that could be good text need three sure ones as
@@ -33,13 +32,20 @@ pub(super) fn repair(editor: &mut Editor) {
         if found.last().is_some_and(|&(start, ref d, _): &(usize, Decoded, bool)| at < start + d.len) {
             continue;
         }
-        if let Some((decoded, certain)) = judge(text, at) {
+        // The letter before, as it will be.
+        let prev = match found.last() {
+            Some(&(start, ref d, _)) if start + d.len == at => Some(d.c),
+            _ => before(text, at),
+        };
+        if let Some((decoded, certain)) = judge(text, at, prev) {
             if certain {
                 sure += 1;
+                // What cp1250 has at 0x80 to 0x9F, ISO 8859-2 has not, and cp1250 leaves five controls undefined.
                 let source = &text[at..at + decoded.len];
-                central |= decoded.page == Page::Central && !source.ends_with('Ž');
-                latin2 |=
-                    decoded.page == Page::Latin2 || source.ends_with(|c| ('\u{80}'..'\u{A0}').contains(&c));
+                central |= source.ends_with(|c| "€‚„…†‡‰‹‘’“”•–—™›".contains(c));
+                latin2 |= source.ends_with(|c| {
+                    ('\u{80}'..'\u{A0}').contains(&c) && !"\u{81}\u{83}\u{88}\u{90}\u{98}".contains(c)
+                });
             }
             found.push((at, decoded, certain));
         }
@@ -48,15 +54,23 @@ pub(super) fn repair(editor: &mut Editor) {
         if !certain && sure < WITNESSES {
             continue;
         }
-        let mut c = decoded.c;
-        if &text[at..at + decoded.len] == "ĂŽ" {
-            // Byte 8E of cp1250 is Ž (so Î was meant), byte AE of ISO 8859-2 is Ž (so î was meant).
-            let lower = letter(before(text, at)) || before_sentence(text, at).is_some_and(|p| p != '.');
-            let capital = before(text, at).is_some_and(char::is_uppercase);
-            c = if capital || central && !latin2 || !latin2 && !lower { 'Î' } else { 'î' };
-        }
+        let c = match (&text[at..at + decoded.len], central, latin2) {
+            // Byte 8E of cp1250 is Ž (so Î was meant), byte AE of ISO 8859-2 is Ž (so î was meant), and nothing
+            // in the document tells which page it was.
+            ("ĂŽ", false, false) | ("ĂŽ", true, true) => i_circumflex(text, at, decoded.len),
+            (_, false, true) => decode(text, at, Page::Latin2).map_or(decoded.c, |d| d.c),
+            _ => decoded.c,
+        };
         editor.put(at..at + decoded.len, c, Id::DoubleEncoding);
     }
+}
+
+/// Î or î, by the case of the neighbours.
+fn i_circumflex(text: &str, at: usize, len: usize) -> char {
+    let (prev, next) = (before(text, at), after(text, at + len));
+    let inside = prev.is_some_and(char::is_uppercase) && !next.is_some_and(small);
+    let begins = !letter(prev) && before_sentence(text, at).is_none_or(|c| ".!?„—".contains(c));
+    if inside || begins { 'Î' } else { 'î' }
 }
 
 /// Places of characters that stand for lead bytes: all are among À-ÿ and Ā-Ŀ.
@@ -97,19 +111,19 @@ fn decode(text: &str, at: usize, page: Page) -> Option<Decoded> {
         len += next.len_utf8();
     }
     let c = std::str::from_utf8(&bytes[..=more]).ok()?.chars().next()?;
-    Some(Decoded { c, len, page })
+    Some(Decoded { c, len })
 }
 
 /// What the characters at `at` were, and whether they can have been nothing else.
-fn judge(text: &str, at: usize) -> Option<(Decoded, bool)> {
+fn judge(text: &str, at: usize, prev: Option<char>) -> Option<(Decoded, bool)> {
     if let Some(lost) = lost_quote(text, at) {
         return Some((lost, true));
     }
     [Page::Western, Page::Central, Page::Latin2].into_iter().find_map(|page| {
         let decoded = decode(text, at, page)?;
         let certain = match page {
-            Page::Western => western(text, at, &decoded)?,
-            Page::Central | Page::Latin2 => central(text, at, &decoded)?,
+            Page::Western => western(text, at, prev, &decoded)?,
+            Page::Central | Page::Latin2 => central(text, at, prev, &decoded)?,
         };
         Some((decoded, certain))
     })
@@ -119,7 +133,7 @@ fn judge(text: &str, at: usize) -> Option<(Decoded, bool)> {
 fn lost_quote(text: &str, at: usize) -> Option<Decoded> {
     let rest = text[at..].strip_prefix("â€")?;
     let len = "â€".len();
-    let quote = |len| Some(Decoded { c: '”', len, page: Page::Western });
+    let quote = |len| Some(Decoded { c: '”', len });
     match rest.chars().next() {
         None => quote(len),
         Some(c @ '\u{FFFD}') => quote(len + c.len_utf8()),
@@ -134,21 +148,27 @@ fn romanian(c: char) -> bool {
     matches!(c, 'ă' | 'Ă' | 'â' | 'Â' | 'î' | 'Î' | 'ș' | 'Ș' | 'ț' | 'Ț' | 'ş' | 'Ş' | 'ţ' | 'Ţ')
 }
 
-/// Is the sequence of `len` bytes at `at` the end of a word in capitals? There, a lead like Â or Ă may be the
+fn small(c: char) -> bool {
+    is_letter(c) && c.is_lowercase()
+}
+
+/// Is a sequence after `prev` and up to `end` the end of a word in capitals? There, a lead like Â or Ă may be the
 /// last letter, and what follows a closing quote or a trade mark.
-fn ends_capitals(text: &str, at: usize, len: usize) -> bool {
-    before(text, at).is_some_and(char::is_uppercase) && !letter(after(text, at + len))
+fn ends_capitals(text: &str, prev: Option<char>, end: usize) -> bool {
+    prev.is_some_and(char::is_uppercase) && !letter(after(text, end))
 }
 
 /// cp1252 and Latin-1. `None`: good text as far as we know. `Some(true)`: surely broken.
-fn western(text: &str, at: usize, decoded: &Decoded) -> Option<bool> {
+fn western(text: &str, at: usize, prev: Option<char>, decoded: &Decoded) -> Option<bool> {
     let Decoded { c, len, .. } = *decoded;
     let lead = after(text, at)?;
-    let alone = !ends_capitals(text, at, len);
+    let alone = !ends_capitals(text, prev, at + len);
     match c {
         // C2: signs of Latin-1, and (text broken twice) its controls.
         '\u{80}'..='\u{BF}' => Some(alone),
         _ if romanian(c) => Some(true),
+        // Where ISO 8859-2 was shown as Latin-1, `Ãºtia` is Ăștia.
+        'ú' | 'ê' if !letter(prev) && after(text, at + len).is_some_and(small) => Some(false),
         // C3 to C5: letters of Europe.
         '\u{C0}'..='\u{17F}' | 'ƒ' => Some(alone),
         // CB, CC: the spacing and the combining accents of classes 8 and 2.
@@ -162,7 +182,7 @@ fn western(text: &str, at: usize, decoded: &Decoded) -> Option<bool> {
                 decode(text, at, Page::Western).is_some_and(|d| ('\u{370}'..='\u{4FF}').contains(&d.c))
             };
             let before = text[..at].char_indices().rev().nth(1).is_some_and(|(i, _)| again(i));
-            (before || again(at + len)).then_some(true)
+            if before || again(at + len) { Some(true) } else { alone.then_some(false) }
         }
         // E2: quotes, dashes, arrows, mathematics. ⅔ would be `hâ…”`, so the number forms stay out.
         '\u{2010}'..='\u{203A}'
@@ -175,35 +195,43 @@ fn western(text: &str, at: usize, decoded: &Decoded) -> Option<bool> {
         | '≥'
         | '≈'
         | '≠'
-        | '∞' => Some(true),
-        '\u{2500}'..='\u{27BF}' => (!letter(before(text, at))).then_some(true),
+        | '∞'
+        | '\u{27E6}'..='\u{27EF}' => Some(true),
+        '\u{2500}'..='\u{27BF}' => (!letter(prev)).then_some(true),
         // EF: byte order mark, ligatures, replacement character, bullets of symbol fonts.
         '\u{FEFF}' | '\u{FB00}'..='\u{FB04}' | '\u{FFFD}' | '\u{F000}'..='\u{F0FF}' => Some(lead == 'ï'),
         '\u{1F000}'..='\u{1FAFF}' => Some(true),
+        // C6 to CB: letters of Africa, phonetics, modifiers: only in company.
+        '\u{180}'..='\u{2FF}' => alone.then_some(false),
         _ => None,
     }
 }
 
 /// cp1250 and ISO 8859-2, where Ă is a lead and a good Romanian letter at once: `„CASĂ”`, `MĂŞTI`, `Ăştia` are
 /// good text, so only what Romanian pages hold is undone.
-fn central(text: &str, at: usize, decoded: &Decoded) -> Option<bool> {
+fn central(text: &str, at: usize, prev: Option<char>, decoded: &Decoded) -> Option<bool> {
     let Decoded { c, len, .. } = *decoded;
     let source = &text[at..at + len];
-    let (prev, next) = (before(text, at), after(text, at + len));
+    let next = after(text, at + len);
     let capital = prev.is_some_and(char::is_uppercase);
+    let between = prev.is_some_and(small) || next.is_some_and(small);
     match c {
         'â' | 'î' | 'Â' | 'Î' if source.starts_with('Ă') => match source {
-            "Ă®" => (!capital && (letter(prev) || letter(next) || prev.is_none_or(char::is_whitespace)))
-                .then_some(true),
+            "Ă®" => ((!capital || next.is_some_and(small))
+                && (letter(prev) || letter(next) || prev.is_none_or(char::is_whitespace)))
+            .then_some(true),
             "Ă‚" => letter(next).then_some(true),
             _ => Some(true),
         },
         _ if romanian(c) => Some(true),
-        'á' | 'é' | 'ó' | 'ö' | 'ü' | 'è' if source.starts_with('Ă') => {
-            (!capital && letter(prev) && prev.is_some_and(is_letter)).then_some(false)
-        }
+        // Ă and a sign beside a small letter are no letters of a word.
+        '\u{C0}'..='\u{FF}' if source.starts_with('Ă') => between.then_some(false),
+        '\u{180}'..='\u{24F}' => between.then_some(false),
+        'ĭ' | 'ŭ' | 'ĕ' | 'ě' => (prev.is_some_and(small) || letter(next)).then_some(false),
         '\u{2010}'..='\u{203A}' | '€' | '™' => Some(true),
-        '\u{A0}' | '«' | '»' | '°' | '§' | '©' | '®' => Some(!ends_capitals(text, at, len)),
+        '\u{27E6}'..='\u{27EF}' => Some(true),
+        '\u{2190}'..='\u{27BF}' => (!letter(prev)).then_some(true),
+        '\u{A0}' | '«' | '»' | '°' | '§' | '©' | '®' => Some(!ends_capitals(text, prev, at + len)),
         _ => None,
     }
 }

@@ -9,6 +9,7 @@ use super::code_pages::WESTERN;
 use super::edit::Editor;
 use super::entity_names::{LONGEST, lookup};
 use super::rules::Id;
+use super::words::{after, before};
 
 /// Decodes all entities.
 pub(super) fn decode(editor: &mut Editor) {
@@ -27,10 +28,17 @@ pub(super) fn decode(editor: &mut Editor) {
                 break;
             }
         }
-        if let Some(c) = last {
+        if let Some(c) = last.filter(|_| !mentioned(text, start, at)) {
             editor.put(start..at, c, Id::Entity);
         }
     }
+}
+
+/// Stands the entity at `start..end` alone between quotes or in code? Then the text is about the entity.
+fn mentioned(text: &str, start: usize, end: usize) -> bool {
+    const QUOTES: &str = "\"'`„“”‘’«»‹›";
+    let quote = |c: Option<char>| c.is_some_and(|c| QUOTES.contains(c));
+    quote(before(text, start)) && quote(after(text, end))
 }
 
 /// The character of an entity whose `&` has just been read, and the bytes up to and with its semicolon.

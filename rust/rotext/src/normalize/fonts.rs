@@ -8,7 +8,7 @@ use memchr::memchr2_iter;
 
 use super::edit::Editor;
 use super::rules::Id;
-use super::words::{after, before, letter};
+use super::words::{after, before, function_words, letter};
 
 fn suspects(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
     memchr2_iter(0xC4, 0xC5, text.as_bytes())
@@ -21,9 +21,11 @@ fn fits(text: &str, at: usize, c: char) -> bool {
     let (prev, next) = (before(text, at), after(text, at + c.len_utf8()));
     let lower = |c: Option<char>| c.is_some_and(|c| c.is_lowercase() && letter(Some(c)));
     let upper = |c: Option<char>| c.is_some_and(char::is_uppercase);
-    let vowel = next.is_some_and(|n| "aeiouăâî".contains(n));
+    let vowel = next.is_some_and(|n| "aeiouăâîĭŭĕ".contains(n));
+    // `AŃi`: after the capital that begins a word, before a small letter.
+    let second = upper(prev) && vowel && !letter(prev.and_then(|p| before(text, at - p.len_utf8())));
     match c {
-        'Ń' | 'Ġ' => lower(prev) && prev != Some('ł') && (vowel || !letter(next)),
+        'Ń' | 'Ġ' => (lower(prev) || second) && prev != Some('ł') && (vowel || !letter(next)),
         'ł' => upper(prev) && (upper(next) || !letter(next)),
         _ => false,
     }
@@ -51,13 +53,17 @@ pub(super) fn repair(editor: &mut Editor) {
     }
     // Tokens printed with Ġ for the space (`ĠaĠfost`) have it before consonants and after spaces as well.
     let tokens = against_g * 10 > g_hits || g_before_i * 2 < g_hits || text.contains('Ċ');
-    if hits < HITS || against_n > hits {
+    // One Ń inside a small word is enough where the text is Romanian: no language writes that.
+    let enough = hits >= HITS || hits > g_hits && function_words(text, 2) == 2;
+    if !enough || against_n > hits {
         return;
     }
+    let polish = suspects(text).any(|(at, c)| c == 'ł' && before(text, at).is_some_and(char::is_lowercase));
     for (at, c) in suspects(text) {
         let good = match c {
             'Ġ' if tokens => continue,
             'Ń' if initial(text, at, c) => 'ț',
+            'ł' if initial(text, at, c) && !polish => 'Ț',
             _ if !fits(text, at, c) => continue,
             'ł' => 'Ț',
             _ => 'ț',

@@ -71,31 +71,72 @@ fn splits_clitic(text: &str, at: usize) -> bool {
         return false;
     }
     let right = folded(right);
-    let vowel = left.contains(['a', 'e', 'i', 'o', 'u', 'ă', 'â', 'î']);
-    let long = left.chars().count() >= 3 && vowel;
     let host = HOSTS.contains(&left.as_str());
     let number = is_number(token_before(text, at));
-    // A gerund (`văzându- și`) is the only host that a conjunction cannot follow this way.
-    let gerund = ["ându", "îndu", "indu", "înd", "ând", "ind"].iter().any(|e| left.ends_with(e))
-        && left.chars().count() > 4;
     match right.as_str() {
         "lea" => number,
         "a" if number => true,
-        "a" | "am" | "ai" | "ar" | "au" | "aș" | "ați" | "o" | "e" | "un" | "îi" | "or" | "al" | "ale"
-            if host =>
-        {
+        "a" | "am" | "ai" | "ar" | "au" | "aș" | "ați" | "o" | "e" | "îi" | "or" if host => {
             !(left == "a" || left == "c" && right == "e")
         }
-        "o" | "și" => gerund,
-        "l" | "i" | "mi" | "ți" | "vă" | "le" | "ne" | "te" | "se" => {
-            host || long && !PREFIXES.contains(&left.as_str())
+        "un" => matches!(left.as_str(), "într" | "intr" | "dintr" | "printr" | "de" | "c" | "ș" | "p"),
+        "al" | "ale" => left == "de",
+        "o" | "și" | "se" => is_gerund(&left),
+        // After a noun or a verb these stand by themselves as well (`zona de locuit- se admite`), so the host
+        // must be one that takes them.
+        "te" => is_gerund(&left) || IMPERATIVES.contains(&left.as_str()),
+        "vă" | "ne" | "le" => {
+            is_gerund(&left)
+                || is_plural_imperative(&left)
+                || matches!(left.as_str(), "dă" | "ia" | "spune" | "fă")
+        }
+        "mi" | "ți" => {
+            host || is_gerund(&left)
+                || is_plural_imperative(&left)
+                || matches!(left.as_str(), "dă" | "spune" | "fă" | "ia")
+        }
+        // l and i alone are no words.
+        "l" | "i" => {
+            host || left.chars().count() >= 3 && has_vowel(&left) && !PREFIXES.contains(&left.as_str())
         }
         "ul" | "ului" | "uri" | "urile" | "urilor" => left.chars().count() >= 2,
         _ => false,
     }
 }
 
-/// Prefixes that stand before a hanging hyphen (`auto- se …`): no hosts of clitics.
+/// `văzându-`, `ducîndu-`: the only host of `se` and `și`.
+fn is_gerund(word: &str) -> bool {
+    word.chars().count() > 4 && ["ându", "îndu", "indu"].iter().any(|ending| word.ends_with(ending))
+}
+
+/// `adresați-`: the polite imperative.
+fn is_plural_imperative(word: &str) -> bool {
+    word.chars().count() > 4 && word.ends_with("ți")
+}
+
+/// Verbs that are said to oneself (`du-te`, `uită-te`).
+const IMPERATIVES: &[&str] = &[
+    "du",
+    "uită",
+    "gândește",
+    "gîndește",
+    "grăbește",
+    "oprește",
+    "întoarce",
+    "așază",
+    "așează",
+    "ține",
+    "roagă",
+    "ridică",
+    "culcă",
+    "scoală",
+    "joacă",
+    "bucură",
+    "apropie",
+    "liniștește",
+];
+
+/// Prefixes that stand before a hanging hyphen (`micro- i…`): no hosts of clitics.
 const PREFIXES: &[&str] = &[
     "pre", "post", "anti", "auto", "semi", "micro", "macro", "mini", "maxi", "non", "sub", "supra", "inter",
     "intra", "pro", "ultra", "super", "bio", "geo", "mono", "multi", "poli", "extra", "infra", "hiper",
@@ -168,6 +209,14 @@ fn capitals(left: &str, right: &str) -> bool {
     left.chars().count() > 1 && left.chars().all(char::is_uppercase) && right.chars().all(char::is_uppercase)
 }
 
+/// Ends the word in a definite article or a case ending? No syllable of a longer word does, but for the
+/// endings that follow the article (`articole-lor`).
+fn articulated(word: &str, right: &str) -> bool {
+    let ending =
+        ["ul", "ele", "ile", "ului", "elor", "ilor", "iei", "iile"].iter().any(|e| word.ends_with(e));
+    ending && word.chars().count() >= 6 && !matches!(right, "lor" | "lui")
+}
+
 fn has_vowel(word: &str) -> bool {
     word.contains(['a', 'e', 'i', 'o', 'u', 'y', 'ă', 'â', 'î', 'á', 'é', 'ó', 'ĭ', 'ŭ', 'ĕ'])
 }
@@ -177,7 +226,7 @@ fn judge(left: &str, right: &str, hyphen_follows: bool, evidence: &Evidence) -> 
     const CLITICS: &[&str] = &[
         "se", "le", "ne", "vă", "mi", "ți", "și", "te", "lea", "ul", "ului", "urile", "uri", "urilor", "un",
         "au", "am", "ai", "ar", "ați", "aș", "al", "ale", "îi", "îl", "însa", "însul", "însele", "înșii",
-        "însă",
+        "însă", "nainte",
     ];
     if is_number(left) && left.bytes().all(|b| b.is_ascii_digit()) {
         return if matches!(right, "lea" | "a") { Break::Keep } else { Break::Leave };
@@ -220,9 +269,13 @@ fn judge(left: &str, right: &str, hyphen_follows: bool, evidence: &Evidence) -> 
     let compound = l.chars().count() >= 5
         && ["o", "iv", "al", "ic", "ar", "ist", "ean", "esc"].iter().any(|ending| l.ends_with(ending));
     let two_words = evidence.count(&l) > 1 && evidence.count(&r) > 1;
+    // Two acronyms (`RACR-AVZ`) look like one broken word in capitals.
+    let acronyms = left.chars().all(char::is_uppercase) && (r.chars().count() < 4 || l.chars().count() < 3);
     if hyphen_follows
         || compound
+        || acronyms
         || two_words
+        || articulated(&l, &r)
         || COMPOUNDS.contains(&l.as_str())
         || !has_vowel(&r)
         || l.chars().count() < 2

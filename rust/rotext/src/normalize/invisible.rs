@@ -115,6 +115,8 @@ fn private_use(editor: &mut Editor, at: usize) -> usize {
         return rest;
     }
     let spaced = head.len() < at || rest > run || ends;
-    editor.replace(at..run, if spaced { "" } else { " " }, Id::PrivateUse);
-    run
+    // Of a space on either side, one is enough.
+    let end = if before(text, at) == Some(' ') && after(text, run) == Some(' ') { run + 1 } else { run };
+    editor.replace(at..end, if spaced { "" } else { " " }, Id::PrivateUse);
+    end
 }

@@ -113,10 +113,18 @@ fn belongs(text: &str, at: usize, c: char) -> bool {
             let touching = prev.is_some_and(char::is_numeric);
             let unit = matches!(next, Some('C' | 'F' | 'K')) && !letter(after(text, at + c.len_utf8() + 1));
             let number_word = matches!(word(text, at), "nº" | "Nº" | "Mª" | "Dª" | "Sª" | "Nª" | "nª");
-            (near(prev) || near(next)) && !touching && !(unit && (digit || !near(prev))) && !number_word
+            // `º-a dus`: the pronoun before its hyphen.
+            let clitic = next
+                .filter(|n| matches!(n, '-' | '’' | '\''))
+                .is_some_and(|n| !letter(prev) && letter(after(text, at + c.len_utf8() + n.len_utf8())));
+            (near(prev) || near(next) || clitic)
+                && !touching
+                && !(unit && (digit || !near(prev)))
+                && !number_word
         }
         'þ' | 'Þ' => (near(prev) || near(next)) && !word(text, at).contains(foreign_letter),
-        _ => !foreign_tilde(text, at) && (near(prev) || near(next)),
+        // The document has voted: `fã-mi` is no Portuguese fan.
+        _ => !foreign_letters(text, at),
     }
 }
 
@@ -151,11 +159,18 @@ fn foreign_tilde(text: &str, at: usize) -> bool {
         "alemãs", "cristã", "cristãs", "talismã", "divã", "amanhãs", "anã", "vilã", "ímã", "galã", "cidadã",
         "fã", "fãs", "lã", "lãs", "rã", "rãs", "vãs", "sãs",
     ];
-    let word = word(text, at);
-    let lower = word.to_lowercase();
-    ["ão", "ãe", "ãi", "õ", "ç", "ñ"].iter().any(|p| lower.contains(p)) && !romanian_ai(&lower)
+    foreign_letters(text, at) || WORDS.contains(&word(text, at).to_lowercase().as_str())
+}
+
+/// Has the word of the ã at `at` letters or pairs that Romanian has not?
+fn foreign_letters(text: &str, at: usize) -> bool {
+    let lower = word(text, at).to_lowercase();
+    ["ão", "ãi", "õ", "ç", "ñ"].iter().any(|p| lower.contains(p))
+        && !romanian_ai(&lower)
+        && !lower.starts_with("adãog")
+        || lower.ends_with("ãe")
+        || lower.ends_with("ães")
         || lower.contains(foreign_letter)
-        || WORDS.contains(&lower.as_str())
 }
 
 /// `ãi` is Portuguese in `mãi` and `cãibra` alone; Romanian writes `bãiat`, `copãi`, `rãi`.
@@ -198,7 +213,7 @@ fn tilde_words(editor: &mut Editor) {
         let word = word(text, at);
         let plain = word.chars().count() >= 4
             && word.chars().all(|c| matches!(c, 'a'..='z' | 'ã' | 'ă' | 'â' | 'î' | 'ș' | 'ț' | 'ş' | 'ţ'));
-        if !(plain || known_tilde(word)) {
+        if !(plain || known_tilde(word) || begins_sentence(text, word)) {
             continue;
         }
         // Three function words, and not as many Portuguese ones.
@@ -206,6 +221,18 @@ fn tilde_words(editor: &mut Editor) {
             editor.put(at..at + c.len_utf8(), if c == 'ã' { 'ă' } else { 'Ă' }, Id::TildeA);
         }
     }
+}
+
+/// `Lucrãrile de …`: capital only because a sentence begins with it. Names of places end in ã (`Covilhã`).
+fn begins_sentence(text: &str, word: &str) -> bool {
+    let at = word.as_ptr().addr() - text.as_ptr().addr();
+    let head = text[..at].trim_end_matches(' ');
+    let mut letters = word.chars();
+    (head.is_empty() || head.ends_with(['\n', '.', '!', '?', ':', '„', '—', '–']))
+        && letters.next().is_some_and(char::is_uppercase)
+        && word.chars().count() >= 5
+        && !word.ends_with('ã')
+        && letters.all(|c| matches!(c, 'a'..='z' | 'ã' | 'ă' | 'â' | 'î' | 'ș' | 'ț' | 'ş' | 'ţ'))
 }
 
 /// Function words of Portuguese that Romanian does not have.

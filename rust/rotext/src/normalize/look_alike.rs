@@ -3,12 +3,14 @@
 
 use super::edit::Editor;
 use super::rules::Id;
-use super::words::{after, before, is_letter, letter, word_around};
+use super::words::{after, is_letter, word_after, word_around, word_before};
 
 /// Repairs them word by word.
 pub(super) fn repair(editor: &mut Editor) {
     let text = editor.text();
     let bytes = text.as_bytes();
+    let mut romanian = None;
+    let mut mixed = None;
     let mut at = 0;
     // C7 8D/8E: ǎ. D0, D1, D2: Cyrillic. E2 80 B2: prime.
     while let Some(n) = bytes[at..].iter().position(|&b| matches!(b, 0xC7 | 0xD0..=0xD2 | 0xE2)) {
@@ -16,37 +18,60 @@ pub(super) fn repair(editor: &mut Editor) {
         let Some(c) = after(text, at) else { break };
         let end = at + c.len_utf8();
         match c {
-            'ǎ' | 'Ǎ' => caron(editor, at, c),
+            'ǎ' | 'Ǎ' => caron(editor, at, c, &mut romanian),
             '\u{400}'..='\u{4BF}' => {
-                at = cyrillic(editor, at);
+                at = cyrillic(editor, at, &mut mixed);
                 continue;
             }
-            '\u{2032}' if letter(before(text, at)) && letter(after(text, end)) => {
-                editor.put(at..end, '\u{2019}', Id::Prime);
-            }
+            '\u{2032}' if clitic(text, at, end) => editor.put(at..end, '\u{2019}', Id::Prime),
             _ => {}
         }
         at = end;
     }
 }
 
-/// ǎ is the third tone of pinyin as well: not in words with other tones or with `ǎo`, nor beside such words.
-fn caron(editor: &mut Editor, at: usize, c: char) {
+/// Does the prime at `at..end` part a clitic group (`s′a`, `într′o`, `a′ntors`), and not the names of points or
+/// functions (`A′B′`, `x′y`)? What follows is a small letter, and of two single letters the first is one that
+/// Romanian elides and the second a vowel.
+fn clitic(text: &str, at: usize, end: usize) -> bool {
+    let (left, right) = (word_before(text, at), word_after(text, end));
+    let single = |word: &str| word.chars().count() == 1;
+    let elided =
+        || left.to_lowercase().contains(['c', 'd', 'l', 'm', 'n', 'p', 's', 'ș', 'ş', 't', 'v', 'z']);
+    let vowel = || right.contains(['a', 'e', 'i', 'o', 'u', 'ă', 'î', 'ĭ']);
+    !left.is_empty()
+        && right.chars().next().is_some_and(char::is_lowercase)
+        && (!single(left) || !single(right) || elided() && vowel())
+}
+
+/// ǎ is the third tone of pinyin as well: not in words with other tones or with `ǎo`, nor beside such words,
+/// unless the document shows three long words that are Romanian with it.
+fn caron(editor: &mut Editor, at: usize, c: char, romanian: &mut Option<bool>) {
     let text = editor.text();
     let tone = |c: char| "āáàēéěèīíìōóǒòūúùǖǘǚǜ".contains(c);
     let (start, end) = word_around(text, at, is_letter);
-    let word = &text[start..end];
-    let neighbour =
-        |word: &str| word.contains(|c| tone(c) || c == 'ǐ' || c == 'ǔ') && !word.ends_with(['ǐ', 'ǔ']);
+    let lower = text[start..end].to_lowercase();
+    let neighbour = |word: &str| {
+        word.contains("ǎo")
+            || word.contains(|c| tone(c) || c == 'ǐ' || c == 'ǔ') && !word.ends_with(['ǐ', 'ǔ'])
+    };
     let left = text[..start].trim_end_matches(' ');
     let right = text[end..].trim_start_matches(' ');
-    let near = neighbour(super::words::word_before(left, left.len()))
-        || neighbour(super::words::word_after(right, 0));
-    let lower = word.to_lowercase();
-    let pinyin = lower.contains(tone) || lower.contains("ǎo") || near || pinyin_pair(left, right);
-    if !pinyin {
+    let near = || neighbour(word_before(left, left.len())) || neighbour(word_after(right, 0));
+    let chinese = lower.contains(['ā', 'ē', 'ī', 'ō', 'ū', 'ǒ', 'ǚ']);
+    let doubtful = lower.contains("ǎo") || lower.contains(tone) || near() || pinyin_pair(left, right);
+    if !chinese && (!doubtful || *romanian.get_or_insert_with(|| caron_words(text) == 3)) {
         editor.put(at..at + c.len_utf8(), if c == 'ǎ' { 'ă' } else { 'Ă' }, Id::LookAlike);
     }
+}
+
+/// Words of six letters or more, Romanian but for their ǎ; counts to three.
+fn caron_words(text: &str) -> usize {
+    text.split(|c| !is_letter(c))
+        .filter(|word| word.contains('ǎ') && !word.contains("ǎo") && word.chars().count() >= 6)
+        .filter(|word| word.chars().all(|c| matches!(c, 'a'..='z' | 'ǎ' | 'â' | 'î' | 'ș' | 'ț')))
+        .take(3)
+        .count()
 }
 
 /// `nǐ hǎo`, `wǒ mǎ`: a short neighbour that ends in a third tone.
@@ -55,7 +80,7 @@ fn pinyin_pair(left: &str, right: &str) -> bool {
         ["nǐ", "wǒ", "hǎo", "lǐ", "yǔ", "běi", "wǔ", "shǐ", "zǐ", "mǐ"]
             .contains(&word.to_lowercase().as_str())
     };
-    short(super::words::word_before(left, left.len())) || short(super::words::word_after(right, 0))
+    short(word_before(left, left.len())) || short(word_after(right, 0))
 }
 
 /// The Latin letter of the same shape.
@@ -91,19 +116,37 @@ fn latin(c: char) -> Option<char> {
     })
 }
 
+fn is_cyrillic(c: char) -> bool {
+    matches!(c, '\u{400}'..='\u{52F}')
+}
+
+/// How many letters of `word` are Cyrillic and how many Latin, when it has no others and each Cyrillic one has
+/// a Latin double.
+fn doubles(word: &str) -> Option<(usize, usize)> {
+    let (mut foreign, mut native) = (0, 0);
+    for c in word.chars() {
+        match c {
+            c if is_cyrillic(c) => {
+                latin(c)?;
+                foreign += 1;
+            }
+            c if c.is_ascii_alphabetic() || ('\u{C0}'..'\u{250}').contains(&c) => native += 1,
+            _ => return None,
+        }
+    }
+    Some((foreign, native))
+}
+
 /// Repairs the word at `at` when each of its Cyrillic letters has a Latin double and at least as many of its
-/// letters are Latin. Returns the end of the word.
-fn cyrillic(editor: &mut Editor, at: usize) -> usize {
+/// letters are Latin. Where the document has three such words, also the small words between Latin ones that
+/// happen to be all Cyrillic (`о dată`). Returns the end of the word.
+fn cyrillic(editor: &mut Editor, at: usize, mixed: &mut Option<bool>) -> usize {
     let text = editor.text();
     let (start, end) = word_around(text, at, is_letter);
     let word = &text[start..end];
-    let is_cyrillic = |c: char| matches!(c, '\u{400}'..='\u{52F}');
-    let foreign = word.chars().filter(|&c| is_cyrillic(c)).count();
-    let native =
-        word.chars().filter(|&c| c.is_ascii_alphabetic() || ('\u{C0}'..'\u{250}').contains(&c)).count();
-    let all = word.chars().count();
-    let doubles = word.chars().filter(|&c| is_cyrillic(c)).all(|c| latin(c).is_some());
-    if doubles && native >= foreign && native + foreign == all {
+    let Some((foreign, native)) = doubles(word) else { return end };
+    let small = native == 0 && foreign <= 2 && latin_neighbours(text, start, end);
+    if native >= foreign || small && *mixed.get_or_insert_with(|| mixed_words(text) == 3) {
         for (i, c) in word.char_indices() {
             if let Some(good) = latin(c) {
                 editor.put(start + i..start + i + c.len_utf8(), good, Id::LookAlike);
@@ -111,4 +154,20 @@ fn cyrillic(editor: &mut Editor, at: usize) -> usize {
         }
     }
     end
+}
+
+/// Words of both alphabets that would be repaired; counts to three.
+fn mixed_words(text: &str) -> usize {
+    text.split(|c| !is_letter(c))
+        .filter(|word| word.contains(is_cyrillic))
+        .filter(|word| doubles(word).is_some_and(|(foreign, native)| native >= foreign))
+        .take(3)
+        .count()
+}
+
+fn latin_neighbours(text: &str, start: usize, end: usize) -> bool {
+    let latin = |word: &str| !word.is_empty() && !word.contains(is_cyrillic);
+    let left = text[..start].strip_suffix(' ').map_or("", |left| word_before(left, left.len()));
+    let right = text[end..].strip_prefix(' ').map_or("", |right| word_after(right, 0));
+    latin(left) && latin(right)
 }

@@ -1,7 +1,5 @@
 //! Class 14, the safe part: scanned books show l as I or 1, and in these places nothing else can be meant.
 
-use memchr::memmem;
-
 use super::edit::Editor;
 use super::rules::Id;
 use super::words::{after, is_letter, word_after, word_before};
@@ -26,7 +24,12 @@ pub(super) fn repair(editor: &mut Editor) {
 fn preposition(text: &str, at: usize) -> bool {
     const BEFORE: &[&str] = &["de", "pe", "până", "pînă", "pâna", "și", "şi", "ca"];
     let Some(left) = text[..at].strip_suffix(' ') else { return false };
-    BEFORE.contains(&word_before(left, left.len())) && after(text, at + 3).is_some_and(char::is_lowercase)
+    // ia is a blouse, too (`Sânzienele și Ia românească`).
+    let blouse =
+        ["român", "tradițional", "national", "național"].iter().any(|w| text[at + 3..].starts_with(w));
+    BEFORE.contains(&word_before(left, left.len()))
+        && after(text, at + 3).is_some_and(char::is_lowercase)
+        && !blouse
 }
 
 /// Is `1-a` the pronoun and not an ordinal? It is before a participle; `1-am`, `1-ar`, `1-au` are no ordinals
@@ -42,7 +45,7 @@ fn pronoun(text: &str, at: usize) -> bool {
     }
     match verb {
         "am" | "ar" | "au" | "aș" | "aş" | "ai" | "ați" | "aţi" => {
-            memmem::find(rest.as_bytes(), b" ") == Some(0)
+            rest.strip_prefix(' ').is_some_and(|rest| word_after(rest, 0).chars().count() > 1)
         }
         "a" => {
             let next = rest.strip_prefix(' ').map_or("", |rest| word_after(rest, 0));

@@ -7,6 +7,7 @@ use memchr::{memchr, memchr2, memrchr};
 
 use super::edit::Editor;
 use super::rules::Id;
+use super::words::function_words;
 
 /// Lines longer than this are no rows of a table; looking for columns in them would be a waste.
 const ROW: usize = 2000;
@@ -80,15 +81,23 @@ fn fold_line(editor: &mut Editor, start: usize, end: usize) {
     let text = editor.text();
     let runs = runs(text, start, end);
     let prose = !columns(text, start, end, &runs);
+    // Plain spaces are folded in Romanian sentences only: shells, listings and configuration files mean theirs.
+    let sentence = prose && runs.iter().any(|run| !run.hard) && is_sentence(&text[start..end]);
     for run in runs {
         let indents = run.start == start;
         let wide = run.width > 1;
-        if prose && wide && !indents && (run.hard || between_words(text, &run)) {
+        if prose && wide && !indents && (run.hard || sentence && between_words(text, &run)) {
             editor.replace(run.start..run.end, " ", if run.hard { Id::Nbsp } else { Id::Spaces });
         } else if run.hard {
             editor.replace(run.start..run.end, &" ".repeat(run.width), Id::Nbsp);
         }
     }
+}
+
+/// Is the line Romanian? It has a letter of ours, or two function words.
+fn is_sentence(line: &str) -> bool {
+    let ours = ['ă', 'â', 'î', 'ș', 'ț', 'Ă', 'Â', 'Î', 'Ș', 'Ț'];
+    line.contains(ours) || function_words(line, 2) == 2
 }
 
 /// Does the run of plain spaces part words, and not numbers, signs or a margin? Four spaces are a layout.
@@ -107,8 +116,8 @@ fn columns(text: &str, start: usize, end: usize, runs: &[Run]) -> bool {
     if memchr2(b'|', b'\t', bytes).is_some() || line.starts_with("    ") {
         return true;
     }
-    // Options of a manual page: `-a  all`.
-    let option = matches!(bytes, [b'-', b, ..] if *b == b'-' || b.is_ascii_alphanumeric());
+    // Options of a manual page (`-a  all`), and the files that `ls -l` lists.
+    let option = matches!(bytes.trim_ascii_start(), [b'-', b, ..] if *b == b'-' || b.is_ascii_alphanumeric());
     // Frames, and gaps too wide for prose.
     let frame = line.contains(['│', '─', '┃', '║', '═']);
     let gap = runs.iter().any(|run| run.width >= 4 && !run.hard && run.start > start);

@@ -122,6 +122,36 @@ impl Manifest {
             .at(&path)
             .hint("make the pack again with `rotools pack`"));
         }
-        serde_json::from_value(value).map_err(broken)
+        let manifest: Self = serde_json::from_value(value).map_err(broken)?;
+        manifest.check().map_err(|what| {
+            Error::data(format!("the manifest is damaged ({what})"))
+                .at(&path)
+                .hint("make the pack again with `rotools pack`")
+        })?;
+        Ok(manifest)
+    }
+
+    /// What can be checked without the files: names that stay in the directory, numbers that add up.
+    fn check(&self) -> std::result::Result<(), String> {
+        let plain = |name: &str| !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\']);
+        if !plain(&self.tokenizer.file) {
+            return Err(format!("`{}` is no file name", self.tokenizer.file));
+        }
+        for (phase, split) in self.phases.iter().flat_map(|p| [(p, &p.train), (p, &p.valid)]) {
+            let sum = |get: fn(&Shard) -> u64| {
+                split.shards.iter().try_fold(0u64, |all, shard| all.checked_add(get(shard)))
+            };
+            let totals = (Some(split.tokens), Some(split.documents), Some(split.bytes));
+            let sums = (sum(|s| s.tokens), sum(|s| s.documents), sum(|s| s.bytes));
+            if totals != sums || super::blocks(split.tokens) != split.blocks {
+                return Err(format!("the sums of phase `{}` do not add up", phase.name));
+            }
+            for shard in &split.shards {
+                if !plain(&shard.file) || shard.tokens.checked_mul(2) != Some(shard.size) {
+                    return Err(format!("shard `{}` is not as a shard can be", shard.file));
+                }
+            }
+        }
+        Ok(())
     }
 }

@@ -20,7 +20,11 @@ pub fn read_block(directory: &Path, phase: &str, split: &str, number: u64) -> Re
         return Err(Error::usage(format!("the pack has no phase `{phase}`"))
             .hint(format!("there are: {}", names.join(", "))));
     };
-    let stream = if split == "valid" { &found.valid } else { &found.train };
+    let stream = match split {
+        "train" => &found.train,
+        "valid" => &found.valid,
+        _ => return Err(Error::usage(format!("a pack has no split `{split}`")).hint("train or valid")),
+    };
     if number >= blocks(stream.tokens) {
         return Err(Error::usage(format!("there is no block {number}"))
             .hint(format!("{split}-{phase} has {} blocks, counted from 0", stream.blocks)));

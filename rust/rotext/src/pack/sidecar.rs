@@ -1,13 +1,14 @@
 //! The small files beside a shard: document ends for numpy, the index of Megatron, the documents' table.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
@@ -15,49 +16,64 @@ use super::writer::Entry;
 use crate::error::{Error, Result};
 
 /// `.offsets.npy`: u64 document ends in tokens, starting with 0 (numpy format 1.0).
-pub(super) fn offsets(path: &Path, ends: &[u64]) -> Result<()> {
+pub(super) fn offsets(ends: &[u64]) -> Vec<u8> {
     let mut header = format!("{{'descr': '<u8', 'fortran_order': False, 'shape': ({},), }}", ends.len());
     // Magic, version and length take 10 bytes; the whole header is a multiple of 64 and ends in a newline.
     let padded = (10 + header.len() + 1).next_multiple_of(64) - 10;
     header.push_str(&" ".repeat(padded - header.len() - 1));
     header.push('\n');
-    let length = u16::try_from(header.len()).unwrap_or(u16::MAX).to_le_bytes();
-    write(path, |out| {
-        out.write_all(b"\x93NUMPY\x01\x00")?;
-        out.write_all(&length)?;
-        out.write_all(header.as_bytes())?;
-        ends.iter().try_for_each(|end| out.write_all(&end.to_le_bytes()))
-    })
+    let mut out = b"\x93NUMPY\x01\x00".to_vec();
+    out.extend(u16::try_from(header.len()).unwrap_or(u16::MAX).to_le_bytes());
+    out.extend(header.into_bytes());
+    out.extend(ends.iter().flat_map(|end| end.to_le_bytes()));
+    out
 }
 
 /// `.idx` of Megatron-Core (indexed_dataset.py): magic, version 1, dtype code 8 (uint16), counts, i32 lengths,
 /// i64 byte pointers, i64 document borders. One sequence a document.
-pub(super) fn megatron(path: &Path, ends: &[u64]) -> Result<()> {
+pub(super) fn megatron(ends: &[u64]) -> Vec<u8> {
     let documents = ends.len() as u64 - 1;
-    write(path, |out| {
-        out.write_all(b"MMIDIDX\0\0")?;
-        out.write_all(&1u64.to_le_bytes())?;
-        out.write_all(&[8])?;
-        out.write_all(&documents.to_le_bytes())?;
-        out.write_all(&(documents + 1).to_le_bytes())?;
-        for pair in ends.windows(2) {
-            // A document has at most 256 MiB of text, so fewer than 2^31 tokens.
-            out.write_all(&((pair[1] - pair[0]) as u32).to_le_bytes())?;
-        }
-        for start in &ends[..ends.len() - 1] {
-            out.write_all(&(start * 2).to_le_bytes())?;
-        }
-        (0..=documents).try_for_each(|document| out.write_all(&document.to_le_bytes()))
-    })
+    let mut out = b"MMIDIDX\0\0".to_vec();
+    out.extend(1u64.to_le_bytes());
+    out.push(8);
+    out.extend(documents.to_le_bytes());
+    out.extend((documents + 1).to_le_bytes());
+    // A document has at most 256 MiB of text, so fewer than 2^31 tokens.
+    out.extend(ends.windows(2).flat_map(|pair| ((pair[1] - pair[0]) as u32).to_le_bytes()));
+    out.extend(ends[..ends.len() - 1].iter().flat_map(|start| (start * 2).to_le_bytes()));
+    out.extend((0..=documents).flat_map(u64::to_le_bytes));
+    out
 }
 
-fn write(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> Result<()> {
+/// Writes a sidecar and syncs it.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let run = || {
-        let mut out = BufWriter::new(File::create(path)?);
-        fill(&mut out)?;
-        out.into_inner()?.sync_all()
+        let mut file = File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
     };
     run().map_err(|e| Error::io(path, &e))
+}
+
+/// Whether the documents' table at `path` has these ends, in this order.
+pub(super) fn table_has(path: &Path, ends: &[u64]) -> Result<bool> {
+    let damaged = |e: parquet::errors::ParquetError| {
+        Error::data(format!("the documents' table is damaged ({e})")).at(path).hint("make the pack again")
+    };
+    let file = File::open(path).map_err(|e| Error::io(path, &e))?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|b| b.build()).map_err(damaged)?;
+    let mut pairs = ends.windows(2);
+    for batch in reader {
+        let batch = batch.map_err(|e| damaged(e.into()))?;
+        let column = |name| batch.column_by_name(name)?.as_any().downcast_ref::<UInt64Array>();
+        let (Some(starts), Some(lengths)) = (column("start"), column("length")) else { return Ok(false) };
+        for (start, length) in starts.values().iter().zip(lengths.values()) {
+            if pairs.next().is_none_or(|pair| (pair[0], pair[1] - pair[0]) != (*start, *length)) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(pairs.next().is_none())
 }
 
 /// Rows of a row group: what is held in memory.

@@ -135,8 +135,8 @@ impl Open {
         }
         self.file.sync_all().map_err(|e| Error::io(&self.path, &e))?;
         self.table.finish()?;
-        sidecar::offsets(&self.path.with_extension("offsets.npy"), &self.ends)?;
-        sidecar::megatron(&self.path.with_extension("idx"), &self.ends)?;
+        sidecar::write(&self.path.with_extension("offsets.npy"), &sidecar::offsets(&self.ends))?;
+        sidecar::write(&self.path.with_extension("idx"), &sidecar::megatron(&self.ends))?;
         Ok(self.shard)
     }
 }

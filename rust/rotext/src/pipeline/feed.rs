@@ -23,6 +23,8 @@ pub struct Options {
     pub strict: bool,
     /// Remove documents equal to an earlier one.
     pub dedup: bool,
+    /// Compute the keys of documents; `dedup`, splits and the identity of sources need them, else they are 0.
+    pub keys: bool,
     /// Repair the text.
     pub normalize: Option<normalize::Options>,
     /// Worker threads.
@@ -33,7 +35,7 @@ pub struct Options {
 pub struct Passed {
     /// The document, its text repaired.
     pub document: Document,
-    /// Its 128-bit key.
+    /// Its 128-bit key; 0 when none was asked for.
     pub key: u128,
     /// The text was changed.
     pub changed: bool,
@@ -148,7 +150,7 @@ fn open(
                 continue;
             }
         }
-        let key = key.of(&document.text);
+        let key = if options.keys || options.dedup { key.of(&document.text) } else { 0 };
         documents.push(Passed { document, key, changed });
     }
     Opened { parcel: Parcel { source: index, documents }, rejects, report, first, moved, bytes }

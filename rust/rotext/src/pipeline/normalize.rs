@@ -1,11 +1,10 @@
 //! `rotools normalize`: files in, one JSONL file of repaired documents out, record for record.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
 use super::feed::{self, Account, Parcel};
-use super::tokenizer::write_whole;
+use super::files::{Rejects, Whole};
 use crate::dedup::Seen;
 use crate::document::{Document, Reason};
 use crate::error::{Error, Result};
@@ -28,30 +27,20 @@ pub fn normalize(
     let mut options = options.clone();
     options.fields.keep_record = true;
     progress.begin("normalize", sources.iter().map(|s| s.size).sum());
-    let mut outcome = Ok(Account::default());
-    let mut rejects = Vec::new();
-    let written = write_whole(out, |file| {
-        let mut sink = Sink::new(out, file)?;
-        outcome = feed::run(
-            sources,
-            &options,
-            &mut Seen::default(),
-            Some(&mut rejects),
-            progress,
-            || (),
-            |(), parcel: Parcel| Ok(lines(&parcel, &sources[parcel.source])),
-            |lines: Vec<u8>| sink.write_all(&lines).map_err(|e| Error::io(out, &e)),
-        );
-        // An error of the run must leave no file; which one it was is told below.
-        if outcome.is_err() { Err(std::io::ErrorKind::Interrupted.into()) } else { sink.finish() }
-    });
-    let account = outcome?;
-    written?;
-    if !rejects.is_empty() {
-        let mut name = out.as_os_str().to_owned();
-        name.push(".rejects.jsonl");
-        write_whole(Path::new(&name), |file| file.write_all(&rejects))?;
-    }
+    let mut rejects = Rejects::of(out);
+    let mut sink = Sink::create(out)?;
+    let account = feed::run(
+        sources,
+        &options,
+        &mut Seen::default(),
+        Some(&mut rejects),
+        progress,
+        || (),
+        |(), parcel: Parcel| Ok(lines(&parcel, &sources[parcel.source])),
+        |lines: Vec<u8>| sink.write_all(&lines).map_err(|e| Error::io(out, &e)),
+    )?;
+    sink.finish(out)?;
+    rejects.finish()?;
     Ok(account)
 }
 
@@ -59,8 +48,13 @@ pub fn normalize(
 ///
 /// # Errors
 /// Unreadable sources, or none of a source's first records has the text field.
-pub fn diff(sources: &[Source], fields: &Fields, limit: usize) -> Result<Vec<(String, Change)>> {
-    let normalizer = Normalizer::new(Options::default());
+pub fn diff(
+    sources: &[Source],
+    fields: &Fields,
+    options: Options,
+    limit: usize,
+) -> Result<Vec<(String, Change)>> {
+    let normalizer = Normalizer::new(options);
     let mut changes = Vec::new();
     for source in sources {
         let mut reader = Reader::open(source, fields, Cursor::default())?;
@@ -119,16 +113,17 @@ fn string(out: &mut Vec<u8>, text: &str) {
 }
 
 /// The compressor that the file's name asks for.
-enum Sink<'a> {
-    Plain(&'a mut BufWriter<File>),
-    Zstd(zstd::Encoder<'static, &'a mut BufWriter<File>>),
-    Gzip(flate2::write::GzEncoder<&'a mut BufWriter<File>>),
+enum Sink {
+    Plain(Whole),
+    Zstd(zstd::Encoder<'static, Whole>),
+    Gzip(flate2::write::GzEncoder<Whole>),
 }
 
-impl<'a> Sink<'a> {
-    fn new(out: &Path, file: &'a mut BufWriter<File>) -> std::io::Result<Self> {
+impl Sink {
+    fn create(out: &Path) -> Result<Self> {
+        let file = Whole::create(out)?;
         Ok(match out.extension().and_then(|e| e.to_str()) {
-            Some("zst") => Self::Zstd(zstd::Encoder::new(file, 3)?),
+            Some("zst") => Self::Zstd(zstd::Encoder::new(file, 3).map_err(|e| Error::io(out, &e))?),
             Some("gz") => Self::Gzip(flate2::write::GzEncoder::new(file, flate2::Compression::default())),
             _ => Self::Plain(file),
         })
@@ -142,11 +137,12 @@ impl<'a> Sink<'a> {
         }
     }
 
-    fn finish(self) -> std::io::Result<()> {
-        match self {
-            Self::Plain(_) => Ok(()),
-            Self::Zstd(file) => file.finish().map(drop),
-            Self::Gzip(file) => file.finish().map(drop),
-        }
+    fn finish(self, out: &Path) -> Result<()> {
+        let file = match self {
+            Self::Plain(file) => Ok(file),
+            Self::Zstd(file) => file.finish(),
+            Self::Gzip(file) => file.finish(),
+        };
+        file.map_err(|e| Error::io(out, &e))?.finish()
     }
 }

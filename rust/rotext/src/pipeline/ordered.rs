@@ -36,7 +36,7 @@ struct State<A, B, C, D> {
 /// # Errors
 /// The first error of any step, or [`Error::cancelled`].
 #[allow(clippy::too_many_arguments)] // five steps, each a closure: a trait would only rename them
-pub fn run<A: Send, B: Send, C: Send, D: Send, L>(
+pub(super) fn run<A: Send, B: Send, C: Send, D: Send, L>(
     threads: usize,
     progress: &Progress,
     mut source: impl FnMut() -> Result<Option<(usize, A)>> + Send,

@@ -16,7 +16,7 @@ use crate::dedup::Seen;
 use crate::error::{Error, Result};
 use crate::pack::{self, Entry, Manifest, Split, Writer};
 use crate::progress::Progress;
-use crate::reader::Source;
+use crate::reader::{self, Source};
 
 /// A named part of the curriculum.
 #[derive(Debug, Clone)]
@@ -156,7 +156,33 @@ impl HoldOut {
     }
 }
 
+/// Standard input as a file in the work directory: the stages read a source more than once.
+fn spool(directory: &Path, options: &Options, progress: &Progress) -> Result<(Options, Option<PathBuf>)> {
+    let mut options = options.clone();
+    let mut spooled = None;
+    for source in options.phases.iter_mut().flat_map(|phase| &mut phase.sources) {
+        if source.is_stdin() {
+            if spooled.is_some() {
+                return Err(Error::usage("standard input is named twice").hint("it can be read once only"));
+            }
+            let path = directory.join("stdin");
+            *source = reader::spool(&path, progress)?;
+            spooled = Some(path);
+        }
+    }
+    Ok((options, spooled))
+}
+
 fn fill(directory: &Path, options: &Options, progress: &Progress) -> Result<serde_json::Value> {
+    let (options, spooled) = spool(directory, options, progress)?;
+    let report = stages(directory, &options, progress)?;
+    if let Some(path) = spooled {
+        std::fs::remove_file(&path).map_err(|e| Error::io(&path, &e))?;
+    }
+    Ok(report)
+}
+
+fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<serde_json::Value> {
     let hold_outs = options
         .phases
         .iter()

@@ -1,11 +1,11 @@
 //! `rotools tokenizer`: training on files, encoding files.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::feed::{self, Account, Parcel};
+use super::files::{Rejects, Whole, beside, write_whole};
 use crate::bpe;
 use crate::dedup::Seen;
 use crate::error::{Error, Result};
@@ -67,18 +67,21 @@ pub fn train(
     progress: &Progress,
 ) -> Result<(bpe::Tokenizer, Account)> {
     let scratch = beside(out, "words");
-    std::fs::create_dir_all(&scratch).map_err(|e| Error::io(&scratch, &e))?;
+    // What a killed run left is in the way; a folder that is not there is a slip of the user's.
+    let _ = std::fs::remove_dir_all(&scratch);
+    std::fs::create_dir(&scratch).map_err(|e| Error::io(out, &e))?;
     let result = (|| {
         let mut counts = bpe::Counts::new(256 << 20, &scratch);
         progress.begin("count words", sources.iter().map(|s| s.size).sum());
         let mut seen = Seen::default();
+        let options = &feed::Options { keys: false, ..options.clone() };
         let account = count(sources, options, &mut seen, &mut counts, train.pattern, |_| true, progress)?;
         if account.documents == 0 {
             return Err(Error::data("there is no document to train on")
                 .hint("see the input with `rotools inspect FILE`"));
         }
         let tokenizer = bpe::train(counts, train, progress)?;
-        write_whole(out, |file| file.write_all(tokenizer.to_json().as_bytes()))?;
+        write_whole(out, tokenizer.to_json().as_bytes())?;
         Ok((tokenizer, account))
     })();
     let _ = std::fs::remove_dir_all(&scratch);
@@ -86,6 +89,7 @@ pub fn train(
 }
 
 /// Encodes every document, `<|endoftext|>` after each, as little-endian u16; returns the account and tokens.
+/// Rejects go to `OUT.rejects.jsonl` when there are any.
 ///
 /// # Errors
 /// Unreadable sources, a tokenizer without `<|endoftext|>` or with ids beyond u16, a full disk.
@@ -102,15 +106,15 @@ pub fn encode(
             .hint("train one with `rotools tokenizer train`")
     })? as u16;
     progress.begin("encode", sources.iter().map(|s| s.size).sum());
-    let temporary = beside(out, "part");
-    let io = |e: std::io::Error| Error::io(out, &e);
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(&temporary).map_err(io)?);
+    let options = &feed::Options { keys: false, ..options.clone() };
+    let mut file = Whole::create(out)?;
+    let mut rejects = Rejects::of(out);
     let mut tokens = 0u64;
-    let result = feed::run(
+    let account = feed::run(
         sources,
         options,
         &mut Seen::default(),
-        None,
+        Some(&mut rejects),
         progress,
         || bpe::Encoder::<u16>::new(tokenizer),
         |encoder, parcel: Parcel| {
@@ -120,44 +124,19 @@ pub fn encode(
                 encoder.encode_u16(&passed.document.text, &mut ids);
                 ids.push(eos);
             }
-            Ok(ids.iter().flat_map(|id: &u16| id.to_le_bytes()).collect::<Vec<u8>>())
+            // Two bytes an id, written in place: the compiler makes one copy of it on little-endian machines.
+            let mut bytes = vec![0; ids.len() * 2];
+            for (two, id) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(&ids) {
+                *two = id.to_le_bytes();
+            }
+            Ok(bytes)
         },
         |bytes| {
             tokens += bytes.len() as u64 / 2;
-            file.write_all(&bytes).map_err(io)
+            file.write_all(&bytes).map_err(|e| Error::io(out, &e))
         },
-    );
-    let result = result.and_then(|account| {
-        file.into_inner().map_err(|e| e.into_error()).and_then(|f| f.sync_all()).map_err(io)?;
-        std::fs::rename(&temporary, out).map_err(io)?;
-        Ok((account, tokens))
-    });
-    if result.is_err() {
-        let _ = std::fs::remove_file(&temporary);
-    }
-    result
-}
-
-/// A hidden name beside `path`, on the same disk, so that a rename is atomic.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{ending}"))
-}
-
-/// Writes a file whole or not at all.
-pub(super) fn write_whole(
-    path: &Path,
-    fill: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
-) -> Result<()> {
-    let temporary = beside(path, "part");
-    let run = || {
-        let mut out = BufWriter::new(File::create(&temporary)?);
-        fill(&mut out)?;
-        out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
-        std::fs::rename(&temporary, path)
-    };
-    run().map_err(|e| {
-        let _ = std::fs::remove_file(&temporary);
-        Error::io(path, &e)
-    })
+    )?;
+    file.finish()?;
+    rejects.finish()?;
+    Ok((account, tokens))
 }

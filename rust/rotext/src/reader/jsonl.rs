@@ -120,6 +120,15 @@ fn record(line: &str, number: u64, source: &Source, fields: &Fields) -> Result<D
     Ok(Document { id, text: decoded, line: number, record })
 }
 
+/// The fields of the first line that is an object, with the kinds of their values.
+pub(super) fn columns(bytes: &[u8]) -> Vec<(String, String)> {
+    let lines = bytes.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+    let mut objects = lines.map(str::trim).filter(|line| line.starts_with('{'));
+    let entries = objects.next().map(sonic_rs::to_object_iter);
+    let good = entries.into_iter().flatten().filter_map(std::result::Result::ok);
+    good.map(|(name, value)| (name.to_string(), kind(&value).to_owned())).collect()
+}
+
 /// Where the raw value stands in its line.
 fn span(line: &str, value: &LazyValue<'_>) -> std::ops::Range<usize> {
     let raw = value.as_raw_str();
@@ -138,6 +147,7 @@ fn kind(value: &LazyValue<'_>) -> &'static str {
     match value.as_raw_str().as_bytes().first() {
         Some(b'{') => "an object",
         Some(b'[') => "a list",
+        Some(b'"') => "a string",
         Some(b't' | b'f') => "a boolean",
         Some(b'n') => "null",
         _ => "a number",

@@ -28,7 +28,7 @@ impl Lines {
             let scanned = buffer.len();
             if !self.ended {
                 // A line longer than a chunk doubles the step, so a long line costs linear time.
-                let want = CHUNK_BYTES.max(buffer.len());
+                let want = CHUNK_BYTES.max(buffer.len()).min(MAX_RECORD_BYTES + 1 - buffer.len());
                 self.ended = self.stream.read_up_to(&mut buffer, want)? < want;
             }
             if self.ended {

@@ -11,7 +11,7 @@ mod parquet;
 mod source;
 mod stream;
 
-pub use source::{Compression, Format, Source, expand};
+pub use source::{Compression, Format, Source, expand, spool};
 pub use stream::Stream;
 
 use crate::document::{Batch, Document, Reason, Reject};
@@ -117,6 +117,23 @@ impl Reader {
             chunk.first = std::mem::take(&mut self.first);
             chunk
         }))
+    }
+}
+
+/// The fields of a source's records, by its first record (JSONL) or its schema (Parquet), with their types. A
+/// text file has none.
+///
+/// # Errors
+/// The file cannot be opened or read.
+pub fn columns(source: &Source) -> Result<Vec<(String, String)>> {
+    match source.format {
+        Format::Parquet => parquet::columns(source),
+        Format::Text => Ok(Vec::new()),
+        Format::Jsonl => {
+            let mut head = Vec::new();
+            Stream::open(source)?.read_up_to(&mut head, CHUNK_BYTES)?;
+            Ok(jsonl::columns(&head))
+        }
     }
 }
 

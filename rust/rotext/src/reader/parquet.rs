@@ -8,12 +8,21 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::source::Source;
-use super::{Chunk, Cursor, Fields, Payload, reject_empty};
+use super::{CHUNK_BYTES, Chunk, Cursor, Fields, Payload, reject_empty};
 use crate::document::{Batch, Document, Reason, Reject};
 use crate::error::{Error, Result};
 
-/// Rows a chunk; at a few kB a document this is about the size of a chunk of lines.
-const ROWS: usize = 256;
+/// The most rows a chunk takes, however short they are.
+const MAX_ROWS: i64 = 4096;
+
+/// The columns and their types, as the schema names them.
+pub(super) fn columns(source: &Source) -> Result<Vec<(String, String)>> {
+    let file = File::open(&source.path).map_err(|e| Error::io(&source.path, &e))?;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(source, &e.to_string()))?;
+    let fields = builder.schema().fields().iter();
+    Ok(fields.map(|field| (field.name().clone(), field.data_type().to_string().to_lowercase())).collect())
+}
 
 pub(super) struct Rows {
     reader: ParquetRecordBatchReader,
@@ -43,9 +52,15 @@ impl Rows {
         let wanted = [fields.text.as_str(), id.as_str()];
         let mask = ProjectionMask::columns(builder.parquet_schema(), wanted.into_iter().filter(|n| there(n)));
         let rows = builder.metadata().file_metadata().num_rows().unsigned_abs();
+        // Rows of a chunk by the mean size of the text, so that a file of whole books is not read 100 at a time.
+        let groups = builder.metadata().row_groups().iter();
+        let texts = groups.flat_map(|group| group.columns().iter());
+        let texts = texts.filter(|column| column.column_path().parts().first() == Some(&fields.text));
+        let size: i64 = texts.map(|column| column.uncompressed_size()).sum();
+        let batch = (rows as i64).saturating_mul(CHUNK_BYTES as i64) / size.max(1);
         let reader = builder
             .with_projection(mask)
-            .with_batch_size(ROWS)
+            .with_batch_size(batch.clamp(1, MAX_ROWS) as usize)
             .with_offset(from.offset as usize)
             .build()
             .map_err(broken)?;
@@ -73,7 +88,9 @@ impl Rows {
 }
 
 fn damaged(source: &Source, why: &str) -> Error {
-    Error::data(format!("the Parquet file is damaged ({})", why.lines().next().unwrap_or_default()))
+    let why = why.lines().next().unwrap_or_default();
+    let why = why.strip_prefix("Parquet error: ").unwrap_or(why);
+    Error::data(format!("the Parquet file is damaged ({why})"))
         .at(&source.path)
         .hint("fetch or write the file again")
 }
@@ -84,7 +101,7 @@ fn documents(columns: &RecordBatch, first: u64, source: &Source, fields: &Fields
     let Some(text) = columns.column_by_name(&fields.text) else { return Ok(batch) };
     for row in 0..columns.num_rows() {
         let line = first + row as u64 + 1;
-        let id = id.and_then(|c| cell(c.as_ref(), row).ok().flatten());
+        let id = id.and_then(|c| number(c.as_ref(), row).or_else(|| cell(c.as_ref(), row).ok().flatten()));
         let id = id.unwrap_or_else(|| format!("{}:{line}", source.name));
         let reject = |reason, what| Reject { line, byte: None, reason, what, raw: id.clone().into_bytes() };
         if text.is_null(row) {
@@ -128,13 +145,19 @@ fn cell(column: &dyn Array, row: usize) -> std::result::Result<Option<String>, (
         bytes(c.value(row))
     } else if let Some(c) = any.downcast_ref::<LargeBinaryArray>() {
         bytes(c.value(row))
-    } else if let Some(c) = any.downcast_ref::<Int64Array>() {
-        Ok(Some(c.value(row).to_string()))
-    } else if let Some(c) = any.downcast_ref::<Int32Array>() {
-        Ok(Some(c.value(row).to_string()))
-    } else if let Some(c) = any.downcast_ref::<UInt64Array>() {
-        Ok(Some(c.value(row).to_string()))
     } else {
         Ok(None)
     }
+}
+
+/// The cell as the digits of a whole number: ids may be numbers, texts may not.
+fn number(column: &dyn Array, row: usize) -> Option<String> {
+    let any = column.as_any();
+    if column.is_null(row) {
+        return None;
+    }
+    let wide = any.downcast_ref::<Int64Array>().map(|c| c.value(row).to_string());
+    let short = || any.downcast_ref::<Int32Array>().map(|c| c.value(row).to_string());
+    let unsigned = || any.downcast_ref::<UInt64Array>().map(|c| c.value(row).to_string());
+    wide.or_else(short).or_else(unsigned)
 }

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -148,28 +149,33 @@ fn by_name(path: &Path) -> (Option<Format>, Compression) {
     (format, compression)
 }
 
-/// Format by name, checked against (or, for other names, taken from) the first bytes.
-fn inspect(path: &Path) -> Result<Source> {
-    let io = |e: std::io::Error| Error::io(path, &e);
-    let mut file = File::open(path).map_err(io)?;
-    let size = file.metadata().map_err(io)?.len();
-    let mut head = [0u8; 64];
-    let mut have = 0;
-    while have < head.len() {
-        match file.read(&mut head[have..]).map_err(io)? {
-            0 => break,
-            n => have += n,
-        }
-    }
-    let head = &head[..have];
-    // The bytes know better than the name: browsers and mirrors unpack .gz files and keep the name.
-    let compression = if head.starts_with(&[0x1f, 0x8b]) {
+/// Compression by the first bytes. They know better than the name: browsers and mirrors unpack .gz files and
+/// keep the name.
+pub(super) fn compression(head: &[u8]) -> Compression {
+    if head.starts_with(&[0x1f, 0x8b]) {
         Compression::Gzip
     } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
         Compression::Zstd
     } else {
         Compression::None
+    }
+}
+
+/// Size and first bytes of a file.
+fn head(path: &Path) -> Result<(u64, Vec<u8>)> {
+    let read = || {
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        let mut head = Vec::with_capacity(64);
+        file.take(64).read_to_end(&mut head)?;
+        Ok((size, head))
     };
+    read().map_err(|e: std::io::Error| Error::io(path, &e))
+}
+
+/// Format by name, checked against (or, for other names, taken from) the first bytes.
+fn inspect(path: &Path) -> Result<Source> {
+    let (size, head) = head(path)?;
     let format = if head.starts_with(b"PAR1") {
         Format::Parquet
     } else if head.starts_with(b"%PDF") {
@@ -188,5 +194,30 @@ fn inspect(path: &Path) -> Result<Source> {
         }
     };
     let name = path.to_string_lossy().into_owned();
-    Ok(Source { path: path.to_owned(), name, format, compression, size })
+    Ok(Source { path: path.to_owned(), name, format, compression: compression(&head), size })
 }
+
+/// Copies standard input to `path`, so that it can be read more than once (and a Parquet file at all).
+///
+/// # Errors
+/// The disk is full or fails; the user stopped the run.
+pub fn spool(path: &Path, progress: &Progress) -> Result<Source> {
+    let io = |e: std::io::Error| Error::io(path, &e);
+    progress.begin("read standard input", 0);
+    let mut file = File::create(path).map_err(io)?;
+    let mut input = std::io::stdin().lock();
+    loop {
+        progress.check()?;
+        let copied = std::io::copy(&mut (&mut input).take(SPOOL_BYTES), &mut file).map_err(io)?;
+        progress.add(copied, 0);
+        if copied == 0 {
+            break;
+        }
+    }
+    let (size, head) = head(path)?;
+    let format = if head.starts_with(b"PAR1") { Format::Parquet } else { Format::Jsonl };
+    Ok(Source { path: path.to_owned(), format, compression: compression(&head), size, ..stdin() })
+}
+
+/// Bytes copied between two looks at the stop switch.
+const SPOOL_BYTES: u64 = 8 << 20;

@@ -1,12 +1,12 @@
 //! A file as a stream of decompressed bytes.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::source::{Compression, Source};
+use super::source::{Compression, Source, compression};
 use crate::error::{Error, Place, Result};
 
 /// Buffer before the decompressor; large reads are what disks and network folders like.
@@ -54,12 +54,12 @@ impl Stream {
             Box::new(File::open(&path).map_err(|e| Error::io(&path, &e))?)
         };
         let mut raw = BufReader::with_capacity(READ_BYTES, Counted { inner: raw, count });
-        let compression = if source.is_stdin() {
-            sniff(&mut raw).map_err(|e| Error::io(&path, &e))?
+        let found = if source.is_stdin() {
+            compression(raw.fill_buf().map_err(|e| Error::io(&path, &e))?)
         } else {
             source.compression
         };
-        let inner: Box<dyn Read + Send> = match compression {
+        let inner: Box<dyn Read + Send> = match found {
             Compression::None => Box::new(raw),
             Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(raw)),
             Compression::Zstd => Box::new(zstd::Decoder::with_buffer(raw).map_err(|e| Error::io(&path, &e))?),
@@ -120,16 +120,4 @@ impl Stream {
             _ => Error::io(&self.path, e),
         }
     }
-}
-
-fn sniff<R: Read>(raw: &mut BufReader<R>) -> std::io::Result<Compression> {
-    use std::io::BufRead;
-    let head = raw.fill_buf()?;
-    Ok(if head.starts_with(&[0x1f, 0x8b]) {
-        Compression::Gzip
-    } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        Compression::Zstd
-    } else {
-        Compression::None
-    })
 }

@@ -1,0 +1,30 @@
+//! The diacritic-blind key of a document, one thread, and the table of keys.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use rotext::dedup::{Key, Seen};
+
+fn dedup(c: &mut Criterion) {
+    let documents = benches::documents();
+    let bytes = documents.iter().map(String::len).sum::<usize>() as u64;
+    let mut group = c.benchmark_group("dedup");
+    group.throughput(Throughput::Bytes(bytes)).sample_size(20);
+    group.bench_function("key", |b| {
+        let mut key = Key::default();
+        b.iter(|| documents.iter().fold(0, |all, text| all ^ key.of(text)));
+    });
+    let mut key = Key::default();
+    // A million keys, spread as hashes are.
+    let keys: Vec<u128> = (0..1_000_000u32).map(|n| key.of(&n.to_string())).collect();
+    group.throughput(Throughput::Elements(keys.len() as u64));
+    group.bench_function("seen", |b| {
+        b.iter_batched(
+            Seen::default,
+            |mut seen| keys.iter().filter(|key| seen.insert(**key)).count(),
+            BatchSize::PerIteration,
+        );
+    });
+}
+
+criterion_group!(benches, dedup);
+criterion_main!(benches);

@@ -1,0 +1,49 @@
+//! All stages, from a JSONL file to a pack directory, with the machine's threads. Bytes are those of the texts.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use rotext::pipeline::pack::{Options, PhaseInput, pack};
+use rotext::pipeline::{feed, tokenizer};
+use rotext::progress::Progress;
+use rotext::reader::{Fields, expand};
+use rotext::{bpe, normalize};
+
+fn all_stages(c: &mut Criterion) {
+    let documents = benches::documents();
+    let bytes = documents.iter().map(String::len).sum::<usize>() as u64;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("text.jsonl");
+    std::fs::write(&path, benches::jsonl(&documents)).unwrap();
+    let sources = expand(&[path.to_string_lossy().into_owned()]).unwrap();
+    let feed = feed::Options {
+        fields: Fields::default(),
+        strict: false,
+        dedup: true,
+        keys: true,
+        normalize: Some(normalize::Options::default()),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let tokenizer_path = folder.path().join("tokenizer.json");
+    let train = bpe::TrainOptions { vocab_size: 40_000, ..bpe::TrainOptions::default() };
+    tokenizer::train(&sources, &feed, &train, &tokenizer_path, &Progress::default()).unwrap();
+
+    let mut group = c.benchmark_group("pack");
+    group.throughput(Throughput::Bytes(bytes)).sample_size(10);
+    for (name, tokenizer) in
+        [("with a tokenizer", Some(tokenizer_path.clone())), ("training 40k first", None)]
+    {
+        let options = Options {
+            phases: vec![PhaseInput { name: "web".into(), sources: sources.clone(), epochs: 1 }],
+            feed: feed.clone(),
+            tokenizer,
+            vocab_size: 40_000,
+            valid_share: 0.005,
+            out: folder.path().join("pack"),
+            force: true,
+        };
+        group.bench_function(name, |b| b.iter(|| pack(&options, &Progress::default()).unwrap()));
+    }
+}
+
+criterion_group!(benches, all_stages);
+criterion_main!(benches);

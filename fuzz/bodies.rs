@@ -1,0 +1,96 @@
+//! What each fuzz target does with its bytes. Shared with `rust/rotext/tests/replay.rs`, which runs every file
+//! of `tests/golden/fuzz/<target>/` through the same function on stable Rust, so that no crasher comes back.
+#![allow(dead_code, clippy::unwrap_used)] // each target uses one of them, and a failed unwrap is a finding
+
+use std::path::Path;
+
+use rotext::bpe::{self, Counts, Encoder, Pattern, Tokenizer, TrainOptions, WordCounter};
+use rotext::pack;
+use rotext::progress::Progress;
+use rotext::reader::{Compression, Cursor, Fields, Format, Reader, Source};
+
+/// Any bytes in any format are documents, rejects or an error, never a panic, and documents keep their lines.
+pub(crate) fn reader(data: &[u8]) {
+    let Some((&choice, content)) = data.split_first() else { return };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), content).unwrap();
+    let source = Source {
+        path: file.path().to_owned(),
+        name: "fuzz".into(),
+        format: [Format::Jsonl, Format::Text, Format::Parquet][usize::from(choice & 3).min(2)],
+        compression: [Compression::None, Compression::Gzip, Compression::Zstd]
+            [usize::from(choice >> 2 & 3).min(2)],
+        size: content.len() as u64,
+    };
+    let fields = Fields { keep_record: choice & 16 != 0, ..Fields::default() };
+    let Ok(mut reader) = Reader::open(&source, &fields, Cursor::default()) else { return };
+    let mut line = 0;
+    while let Ok(Some(chunk)) = reader.next_chunk() {
+        for document in chunk.parse(&source, &fields).documents {
+            assert!(document.line > line && !document.text.trim().is_empty());
+            line = document.line;
+            if let Some(record) = document.record {
+                // The place of the text in the record is where a new text may be put.
+                let literal = &record.raw[record.text];
+                assert!(literal.starts_with('"') && literal.ends_with('"'));
+            }
+        }
+    }
+}
+
+/// A manifest is read or refused; one that is read does not make `verify` panic.
+pub(crate) fn manifest(data: &[u8]) {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("manifest.json"), data).unwrap();
+    // Empty files, whose hash the kept inputs carry, so that the checks behind the tokenizer's are reached.
+    std::fs::write(directory.path().join("tokenizer.json"), b"").unwrap();
+    std::fs::write(directory.path().join("train-web-00000.bin"), b"").unwrap();
+    if pack::Manifest::read(directory.path()).is_ok() {
+        let _ = pack::verify(directory.path(), &Progress::default());
+        let _ = pack::read_block(Path::new(directory.path()), "web", "train", 0);
+    }
+}
+
+/// A tokenizer trained on any text encodes it without loss, the same with both widths of ids, and after a
+/// journey through its file.
+pub(crate) fn bpe_encode(data: &[u8]) {
+    let Some((&choice, content)) = data.split_first() else { return };
+    let pattern = Pattern::ALL[usize::from(choice) % Pattern::ALL.len()];
+    let text = String::from_utf8_lossy(content);
+    assert_eq!(bpe::words(pattern, &text).collect::<String>(), text);
+
+    let mut counter = WordCounter::new(pattern);
+    counter.add(&text);
+    let mut counts = Counts::new(usize::MAX, std::env::temp_dir());
+    counts.absorb(&mut counter).unwrap();
+    let vocab_size = 257 + usize::from(choice / 4) * 4;
+    let options = TrainOptions { vocab_size, pattern, ..TrainOptions::default() };
+    let tokenizer = bpe::train(counts, &options, &Progress::default()).unwrap();
+    let reread = Tokenizer::from_json(tokenizer.to_json().as_bytes(), Path::new("fuzz")).unwrap();
+    same_text(&tokenizer, &text);
+    same_text(&reread, &text);
+}
+
+/// Any bytes are a tokenizer or an error; a tokenizer keeps text and writes a file that reads as itself.
+pub(crate) fn tokenizer_json(data: &[u8]) {
+    let Ok(tokenizer) = Tokenizer::from_json(data, Path::new("fuzz")) else { return };
+    same_text(
+        &tokenizer,
+        "Într-o zi s-a dus: 12.345 de «ouă», țăranule!\r\n\t\0👩‍👩‍👧 <|endoftext|> aaaaaaaaaaaaaaaaaaaaaaa",
+    );
+    let json = tokenizer.to_json();
+    let reread = Tokenizer::from_json(json.as_bytes(), Path::new("fuzz")).unwrap();
+    assert_eq!(reread.to_json(), json);
+}
+
+fn same_text(tokenizer: &Tokenizer, text: &str) {
+    let mut ids = Vec::new();
+    Encoder::<u32>::new(tokenizer).unwrap().encode(text, &mut ids);
+    assert_eq!(tokenizer.decode(&ids), text.as_bytes());
+    assert!(ids.iter().all(|&id| !tokenizer.is_special(id)), "text made a special token");
+    if let Ok(mut encoder) = Encoder::<u16>::new(tokenizer) {
+        let mut short = Vec::new();
+        encoder.encode(text, &mut short);
+        assert!(short.iter().map(|&id| u32::from(id)).eq(ids));
+    }
+}

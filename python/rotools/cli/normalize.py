@@ -1,0 +1,75 @@
+"""`rotools normalize`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rotools import _rotext
+from rotools.cli import console
+from rotools.cli.options import IdField, Inputs, Json, Quiet, Strict, TextField, Threads
+
+
+def normalize(
+    inputs: Inputs,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write: .jsonl, .jsonl.zst, .jsonl.gz.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the counts of the rules as JSON.")] = None,
+    diff: Annotated[int, typer.Option(min=0, help="Show this many changed places with their rules.")] = 0,
+    protect_turkish: Annotated[bool, typer.Option(help="Keep ş in Turkish words such as Beşiktaş.")] = True,
+    text_field: TextField = "text",
+    id_field: IdField = None,
+    strict: Strict = False,
+    threads: Threads = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Repair Romanian text: encodings, cedillas, entities, look-alikes, invisible characters, spaces.
+
+    \b
+    Examples:
+      rotools normalize web.jsonl --out clean.jsonl.zst --report report.json
+      rotools normalize web.jsonl --diff 20
+    """
+    if out is None and not diff:
+        raise typer.BadParameter("name the output with --out, or look at changes with --diff 20")
+    if out is not None and diff and "-" in inputs:
+        raise typer.BadParameter("standard input can be read once: for --diff or for --out, not for both")
+    changes = []
+    if diff:
+        from rotools.cli.diff import as_objects, show
+        from rotools.normalize import diff_files
+
+        found = diff_files(inputs, diff, text_field=text_field, protect_turkish=protect_turkish)
+        if as_json:
+            changes = as_objects(found)
+        else:
+            show(found)
+    if out is None:
+        if as_json:
+            console.print_json({"changes": changes})
+        return
+    account = console.watch(
+        lambda progress: _rotext.normalize(
+            inputs,
+            out,
+            text_field=text_field,
+            id_field=id_field,
+            protect_turkish=protect_turkish,
+            strict=strict,
+            threads=threads,
+            progress=progress,
+        ),
+        quiet=quiet,
+    )
+    if report is not None:
+        report.write_text(json.dumps(account, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    if as_json:
+        console.print_json({"out": str(out), **account, **({"changes": changes} if diff else {})})
+        return
+    console.summary(account, str(out), quiet=quiet)
+    for rule, count in account["normalize"]["rules"].items():
+        if count:
+            console.say(f"  {rule}: {count:,}", quiet=quiet)

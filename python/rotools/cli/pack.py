@@ -1,0 +1,80 @@
+"""`rotools pack`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rotools import _rotext
+from rotools.cli import console
+from rotools.cli.options import IdField, Json, Quiet, Strict, TextField, Threads, VocabSize
+
+
+def pack(
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files, folders, globs, - for standard input: one phase, `web`."),
+    ] = None,
+    phase: Annotated[
+        list[str] | None, typer.Option(help="NAME=FILE[,FILE...], in the order of training.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="A corpus file in TOML instead of --phase.")] = None,
+    out: Annotated[Path, typer.Option(help="The directory to make.")] = Path("pack"),
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="A tokenizer.json; without it one is trained on the corpus.")
+    ] = None,
+    vocab_size: VocabSize = 40000,
+    valid_share: Annotated[float, typer.Option(help="Share of documents held out.")] = 0.005,
+    normalize: Annotated[bool, typer.Option(help="Repair the text.")] = True,
+    dedup: Annotated[bool, typer.Option(help="Remove documents equal to an earlier one.")] = True,
+    text_field: TextField = "text",
+    id_field: IdField = None,
+    strict: Strict = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing pack.")] = False,
+    threads: Threads = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Turn a corpus into blocks of tokens: repair, deduplicate, train a tokenizer, encode, pack.
+
+    JSONL (plain, .gz, .zst), Parquet and .txt files are read, in the order given. The directory appears
+    whole or not at all; what was left out lies in its rejects.jsonl.zst, with place and reason.
+
+    \b
+    Examples:
+      rotools pack corpus.jsonl
+      rotools pack --phase web=web.jsonl.zst --phase books=books.jsonl.zst --out pack
+      zcat crawl.jsonl.gz | rotools pack - --tokenizer tokenizer.json
+    """
+    from rotools.config import phases
+
+    curriculum = phases(inputs or [], phase or [], config)
+    report = console.watch(
+        lambda progress: _rotext.pack(
+            curriculum,
+            out,
+            tokenizer=tokenizer,
+            vocab_size=vocab_size,
+            valid_share=valid_share,
+            text_field=text_field,
+            id_field=id_field,
+            normalize=normalize,
+            dedup=dedup,
+            strict=strict,
+            force=force,
+            threads=threads,
+            progress=progress,
+        ),
+        quiet=quiet,
+    )
+    if as_json:
+        console.print_json({"out": str(out), **report})
+        return
+    for part in report["phases"]:
+        console.summary(part["read"], part["name"], quiet=quiet)
+    tokens, size = report["tokens"], report["bytes"]
+    console.say(
+        f"{out}: {tokens:,} tokens, {report['blocks']:,} blocks of 2048, "
+        f"{size / max(tokens, 1):.2f} bytes a token, vocabulary {report['vocab_size']:,}",
+        quiet=quiet,
+    )
