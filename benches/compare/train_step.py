@@ -47,7 +47,7 @@ def our_step(
 ) -> Step:
     """The step of rotrain's loop (`train/loop.py`) on one micro batch."""
     optimizer = Optimizer(model, Optim(lr=1e-4))
-    loss_of = torch.compile(model.loss) if compiled else model.loss
+    loss_of = model.compiled_loss() if compiled else model.loss
 
     def step() -> float:
         with machine.autocast():

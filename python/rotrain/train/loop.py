@@ -136,7 +136,7 @@ class _Training:
             self.optimizer.load(self.saved.optimizer())
         self.compute_loss: Callable[[Tensor, Tensor], Tensor] = self.model.loss
         if machine.compiled:
-            self.compute_loss = torch.compile(self.model.loss)
+            self.compute_loss = self.model.compiled_loss()
         shape = (self.config.batch.sequences, self.config.context + 1)
         self.buffer = np.empty(shape, dtype=np.int64)
         self.log = MetricsLog(run.metrics, upto=self.step)
@@ -237,7 +237,7 @@ class _Training:
                 window, window_step = time.monotonic(), self.step
             if stop.signal and not last:
                 raise Stopped(
-                    f"stopped at step {self.step:,} of {self.plan.steps:,}; the same command goes on from there",
+                    f"at step {self.step:,} of {self.plan.steps:,}; the same command goes on from there",
                     stop.signal,
                 )
 
