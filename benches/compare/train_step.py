@@ -1,26 +1,30 @@
 """One training step of rotrain and of `transformers`, side by side.
 
 Both sides have the same shape, the same starting weights, the same batch and the same precision, and
-do the same work in a step: forward, backward, clipping of the gradient to norm 1, fused AdamW. The
-sides take turns in one process (A B A B ...), so a change of the machine's speed meets both; the
-script first checks that both compute the same loss.
+do the same work in a step: forward, backward, clipping of the gradient to norm 1, fused AdamW. Each
+side has a process of its own, set up as its user gets it: `rotrain fit` asks the C library to keep
+freed memory, a loop around `transformers` does not (--same-allocator gives it to both). The processes
+take turns (A B A B ...), one works while the other waits, so a change of the machine's speed meets
+both; the script first checks that both compute the same loss.
 
     python benches/compare/train_step.py                                  # nano, eager and compiled
     python benches/compare/train_step.py --vocab-size 8000 --precision fp32 --mode eager
 
-A line gives tokens a second, best and median of the rounds, and the ratio of the medians.
+A line gives tokens a second, median and best of the rounds, and the ratios.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
@@ -31,9 +35,11 @@ from rotrain.export.hf import hf_config, to_hf
 from rotrain.models.decoder import Decoder
 from rotrain.models.presets import model_config
 from rotrain.train.optim import Optimizer
-from rotrain.train.runtime import Machine, choose_machine
+from rotrain.train.runtime import Machine, choose_machine, keep_freed_memory
 
 Step = Callable[[], float]
+SIDES = ("rotrain", "transformers")
+SEQUENCES = {"nano": 8, "mini": 4, "300m": 1}
 
 
 def our_step(
@@ -41,7 +47,7 @@ def our_step(
 ) -> Step:
     """The step of rotrain's loop (`train/loop.py`) on one micro batch."""
     optimizer = Optimizer(model, Optim(lr=1e-4))
-    loss_of = torch.compile(model.loss) if compiled else model.loss
+    loss_of = model.compiled_loss() if compiled else model.loss
 
     def step() -> float:
         with machine.autocast():
@@ -74,47 +80,68 @@ def their_step(
     return step
 
 
-def compare(
-    arch: str, size: str, vocab_size: int, precision: str, compiled: bool, rounds: int, steps: int
-) -> dict[str, Any]:
-    """Take turns for `rounds` rounds of `steps` steps a side."""
-    config = model_config(arch, size, vocab_size=vocab_size)  # type: ignore[arg-type]
-    sequences = {"nano": 8, "mini": 4, "300m": 1}[size]
-    machine = choose_machine(Runtime(device="cpu", precision=precision))  # type: ignore[arg-type]
+def work(side: str, words: argparse.Namespace, precision: str, compiled: bool, pipe: Connection) -> None:
+    """One side in its process: sends its first loss, then for each number of steps their seconds."""
+    torch.set_num_threads(words.threads)
+    if side == "rotrain" or words.same_allocator:
+        keep_freed_memory()
+    config = model_config(words.arch, words.size, vocab_size=words.vocab_size)
+    machine = choose_machine(Runtime.model_validate({"device": "cpu", "precision": precision}))
     ours = Decoder(config)
     ours.init_weights(0)
-    theirs = transformers.LlamaForCausalLM(transformers.LlamaConfig(**hf_config(config, 0)))
-    theirs.load_state_dict(to_hf(config, dict(ours.named_parameters())), strict=False)
-    theirs.tie_weights()
     generator = torch.Generator().manual_seed(1)
-    tokens = torch.randint(vocab_size, (sequences, config.context + 1), generator=generator)
+    shape = (SEQUENCES[words.size], config.context + 1)
+    tokens = torch.randint(words.vocab_size, shape, generator=generator)
     inputs, labels = tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
-    sides = {
-        "rotrain": our_step(ours, machine, inputs, labels, compiled),
-        "transformers": their_step(theirs, machine, inputs, labels, compiled),
-    }
-    first = {name: step() for name, step in sides.items()}
+    if side == "rotrain":
+        step = our_step(ours, machine, inputs, labels, compiled)
+    else:
+        theirs = transformers.LlamaForCausalLM(transformers.LlamaConfig(**hf_config(config, 0)))
+        theirs.load_state_dict(to_hf(config, dict(ours.named_parameters())), strict=False)
+        theirs.tie_weights()
+        del ours
+        step = their_step(theirs, machine, inputs, labels, compiled)
+    pipe.send(step())
+    while steps := pipe.recv():
+        began = time.perf_counter()
+        for _ in range(steps):
+            step()
+        pipe.send(time.perf_counter() - began)
+
+
+def compare(words: argparse.Namespace, precision: str, compiled: bool) -> dict[str, Any]:
+    """Take turns for the rounds."""
+    spawn = multiprocessing.get_context("spawn")
+    pipes, processes = {}, []
+    for side in SIDES:
+        pipes[side], other = spawn.Pipe()
+        process = spawn.Process(target=work, args=(side, words, precision, compiled, other), daemon=True)
+        process.start()
+        processes.append(process)
+    first = {side: pipe.recv() for side, pipe in pipes.items()}
     if abs(first["rotrain"] - first["transformers"]) > (1e-4 if precision == "fp32" else 0.02):
         sys.exit(f"the sides do not compute the same loss: {first}")
-    for step in sides.values():  # caches and, compiled, the second graph
-        step()
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(rounds):
-        for name, step in sides.items():
-            began = time.perf_counter()
-            for _ in range(steps):
-                step()
-            seconds[name].append((time.perf_counter() - began) / steps)
-    work = sequences * config.context
-    best = {name: work / min(times) for name, times in seconds.items()}
-    median = {name: work / statistics.median(times) for name, times in seconds.items()}
+    seconds: dict[str, list[float]] = {side: [] for side in SIDES}
+    for turn in range(words.rounds + 1):
+        for side, pipe in pipes.items():
+            pipe.send(words.steps)
+            taken = pipe.recv() / words.steps
+            if turn:  # the first turn warms the caches
+                seconds[side].append(taken)
+    for pipe, process in zip(pipes.values(), processes, strict=True):
+        pipe.send(0)
+        process.join()
+    tokens = SEQUENCES[words.size] * model_config(words.arch, words.size).context
+    best = {side: tokens / min(times) for side, times in seconds.items()}
+    median = {side: tokens / statistics.median(times) for side, times in seconds.items()}
     return {
-        "arch": arch,
-        "size": size,
-        "vocab_size": vocab_size,
+        "arch": words.arch,
+        "size": words.size,
+        "vocab_size": words.vocab_size,
         "precision": precision,
         "compiled": compiled,
-        "threads": torch.get_num_threads(),
+        "threads": words.threads,
+        "same_allocator": words.same_allocator,
         "tokens_per_s_best": best,
         "tokens_per_s_median": median,
         "ratio_best": best["rotrain"] / best["transformers"],
@@ -135,9 +162,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=2, help="steps a round and side")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--same-allocator", action="store_true", help="keep freed memory on both sides")
     parser.add_argument("--json", action="store_true")
     words = parser.parse_args()
-    torch.set_num_threads(words.threads)
     print(
         f"torch {torch.__version__}, transformers {transformers.__version__}, {platform.machine()}, "
         f"{os.cpu_count()} CPUs, {words.threads} threads",
@@ -146,16 +173,7 @@ def main() -> None:
     rows = []
     for mode in words.mode:
         for precision in words.precision:
-            torch._dynamo.reset()
-            row = compare(
-                words.arch,
-                words.size,
-                words.vocab_size,
-                precision,
-                mode == "compiled",
-                words.rounds,
-                words.steps,
-            )
+            row = compare(words, precision, mode == "compiled")
             rows.append(row)
             if not words.json:
                 ours, theirs = row["tokens_per_s_median"].values()

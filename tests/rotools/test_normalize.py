@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rotools_program import rotools
 
 from rotools.normalize import RULES, diff, normalize_text
 
@@ -99,16 +100,6 @@ def test_turkish_words_are_protected_on_wish() -> None:
     assert normalize_text("Beşiktaş", protect_turkish=False) == "Beșiktaș"
 
 
-def rotools(
-    *arguments: object, code: int = 0, stdin: bytes | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    """Runs the command line and expects its exit code."""
-    command = [sys.executable, "-m", "rotools", "normalize", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, input=stdin, check=False)
-    assert done.returncode == code, done.stderr.decode()
-    return done
-
-
 BROKEN = ["Ştiinţa şi viaţa", "text bun, fără defecte", "Rom&acirc;nia &ndash; È™i\u200b"]
 REPAIRED = ["Știința și viața", "text bun, fără defecte", "România – și"]
 
@@ -133,7 +124,7 @@ def read(path: Path) -> list[dict[str, object]]:
 @pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz", "out.jsonl.zst"])
 def test_files_are_repaired_record_for_record(corpus: Path, tmp_path: Path, name: str) -> None:
     out, report = tmp_path / name, tmp_path / "report.json"
-    rotools(corpus, "--out", out, "--report", report)
+    rotools("normalize", corpus, "--out", out, "--report", report)
     assert read(out) == [{"id": f"d{i}", "year": 1900 + i, "text": t} for i, t in enumerate(REPAIRED)]
     counts = json.loads(report.read_text(encoding="utf-8"))["normalize"]
     assert counts["documents"] == 3 and counts["changed_documents"] == 2
@@ -158,27 +149,27 @@ def test_every_kind_of_input_gives_the_same_texts(corpus: Path, tmp_path: Path) 
         (folder / f"{number}.txt").write_text(text, encoding="utf-8")
     for source in ("a.jsonl.gz", "b.jsonl.zst", "c.parquet", "folder"):
         out = tmp_path / f"{source}.out.jsonl"
-        rotools(tmp_path / source, "--out", out)
+        rotools("normalize", tmp_path / source, "--out", out)
         assert [record["text"] for record in read(out)] == REPAIRED, source
     out = tmp_path / "stdin.jsonl"
-    rotools("-", "--out", out, stdin=data)
+    rotools("normalize", "-", "--out", out, given=data)
     assert [record["text"] for record in read(out)] == REPAIRED
 
 
 def test_output_is_normal_and_stays_so(corpus: Path, tmp_path: Path) -> None:
     once, twice = tmp_path / "once.jsonl", tmp_path / "twice.jsonl"
-    rotools(corpus, "--out", once, "--threads", 1)
-    rotools(once, "--out", twice, "--threads", 3)
+    rotools("normalize", corpus, "--out", once, "--threads", 1)
+    rotools("normalize", once, "--out", twice, "--threads", 3)
     assert once.read_bytes() == twice.read_bytes()
 
 
 def test_diff_shows_places_with_their_rules(corpus: Path) -> None:
-    shown = rotools(corpus, "--diff", 2).stdout.decode().splitlines()
+    shown = rotools("normalize", corpus, "--diff", 2).stdout.splitlines()
     assert shown == [
         "d0 byte 0  [cedilla] …[-Ş-]{+Ș+}tiinţa şi viaţa…",
         "d0 byte 6  [cedilla] …Ştiin[-ţ-]{+ț+}a şi viaţa…",
     ]
-    everything = json.loads(rotools(corpus, "--diff", 100, "--json").stdout)["changes"]
+    everything = json.loads(rotools("normalize", corpus, "--diff", 100, "--json").stdout)["changes"]
     assert [change["rule"] for change in everything] == [
         *["cedilla"] * 4,
         *["entity"] * 2,
@@ -189,7 +180,7 @@ def test_diff_shows_places_with_their_rules(corpus: Path) -> None:
 
 
 def test_diff_is_coloured_on_a_terminal_only(corpus: Path) -> None:
-    assert b"\x1b[" not in rotools(corpus, "--diff", 1).stdout
+    assert "\x1b[" not in rotools("normalize", corpus, "--diff", 1).stdout
     leader, follower = pty.openpty()
     environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | {"TERM": "xterm-256color"}
     command = [sys.executable, "-m", "rotools", "normalize", str(corpus), "--diff", "1"]
@@ -202,24 +193,27 @@ def test_diff_is_coloured_on_a_terminal_only(corpus: Path) -> None:
 
 def test_json_goes_to_stdout_and_people_read_stderr(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
-    done = rotools(corpus, "--out", out, "--json", "--diff", 1)
+    done = rotools("normalize", corpus, "--out", out, "--json", "--diff", 1)
     result = json.loads(done.stdout)
     assert result["out"] == str(out) and result["documents"] == 3 and len(result["changes"]) == 1
-    told = rotools(corpus, "--out", out).stderr.decode()
+    told = rotools("normalize", corpus, "--out", out).stderr
     assert "3 documents" in told and "cedilla: 4" in told
 
 
 def test_wrong_use_is_told_in_one_sentence(corpus: Path, tmp_path: Path) -> None:
-    assert b"--out" in rotools(corpus, code=2).stderr
-    assert b"once" in rotools("-", "--diff", 1, "--out", tmp_path / "x.jsonl", code=2, stdin=b"").stderr
-    missing = rotools(tmp_path / "no.jsonl", "--out", tmp_path / "x.jsonl", code=1)
-    assert b"no.jsonl" in missing.stderr and b"Traceback" not in missing.stderr
-    wrong = rotools(corpus, "--text-field", "body", "--out", tmp_path / "x.jsonl", code=1)
-    assert b"--text-field" in wrong.stderr
+    assert "--out" in rotools("normalize", corpus, code=2).stderr
+    assert (
+        "once"
+        in rotools("normalize", "-", "--diff", 1, "--out", tmp_path / "x.jsonl", code=2, given=b"").stderr
+    )
+    missing = rotools("normalize", tmp_path / "no.jsonl", "--out", tmp_path / "x.jsonl", code=1)
+    assert "no.jsonl" in missing.stderr and "Traceback" not in missing.stderr
+    wrong = rotools("normalize", corpus, "--text-field", "body", "--out", tmp_path / "x.jsonl", code=1)
+    assert "--text-field" in wrong.stderr
     assert not (tmp_path / "x.jsonl").exists()
     # A folder that is not there: no half file, no traceback.
-    lost = rotools(corpus, "--out", tmp_path / "no" / "x.jsonl", code=1)
-    assert b"Traceback" not in lost.stderr
+    lost = rotools("normalize", corpus, "--out", tmp_path / "no" / "x.jsonl", code=1)
+    assert "Traceback" not in lost.stderr
 
 
 def test_the_protection_of_turkish_words_can_be_switched_off(tmp_path: Path) -> None:
@@ -229,5 +223,5 @@ def test_the_protection_of_turkish_words_can_be_switched_off(tmp_path: Path) -> 
         ([], "Echipa Beşiktaş și orașul Eskişehir."),
         (["--no-protect-turkish"], "Echipa Beșiktaș și orașul Eskișehir."),
     ):
-        rotools(path, "--out", tmp_path / "out.jsonl", *words)
+        rotools("normalize", path, "--out", tmp_path / "out.jsonl", *words)
         assert read(tmp_path / "out.jsonl")[0]["text"] == expected

@@ -1,8 +1,6 @@
 """`rotools tokenizer` through the command line, beside the `tokenizers` package."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from rotools_program import rotools
 from tokenizers import Tokenizer
 
 HOSTILE = [
@@ -24,14 +23,6 @@ HOSTILE = [
     "\u0085\u2003\u00a0\u3000 spații",
     "漢字 жизнь عربي ไทย",
 ]
-
-
-def rotools(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Runs the command line and expects its exit code."""
-    command = [sys.executable, "-m", "rotools", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stderr
-    return done
 
 
 def texts() -> list[str]:

@@ -127,6 +127,9 @@ def test_export_is_proven_by_transformers(run: Path, tmp_path: Path) -> None:
         0, prompt.input_ids.shape[1] :
     ].tolist()
     assert theirs[: len(ours)] == ours
+    assert len({file.stat().st_mode for file in (tmp_path / "hf").iterdir()}) == 1
+    silent = rotrain("export", run, "--to", "hf", "--out", tmp_path / "hf2", "--quiet")
+    assert (silent.returncode, silent.stdout, silent.stderr) == (0, "", "")
     again = rotrain("export", run, "--to", "hf", "--out", tmp_path / "hf")
     assert again.returncode == 1 and "this exists already" in again.stderr
 

@@ -82,7 +82,7 @@ def test_a_stopped_run_saves_and_goes_on_to_the_same_bytes(
     stopped.send_signal(number)
     _, said = stopped.communicate(timeout=120)
     assert stopped.returncode == code, said
-    assert "stopped at step" in said and "Traceback" not in said
+    assert "stopped: at step" in said and "Traceback" not in said
     again = rotrain(*words(pack, tmp_path / "run", "--resume"))
     assert again.returncode == 0 and "resuming" in again.stderr
     found = content(tmp_path / "run")

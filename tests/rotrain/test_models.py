@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from typing import Any
 
 import pytest
@@ -95,6 +96,20 @@ def test_fast_kernels_equal_the_reference(arch: str) -> None:
         loss.backward()
     assert losses[0].item() == pytest.approx(losses[1].item(), rel=1e-6)
     for (name, a), b in zip(fast.named_parameters(), slow.parameters(), strict=True):
+        assert a.grad is not None and b.grad is not None
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-4, atol=1e-5 * b.grad.abs().max().item(), msg=name)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+def test_the_compiled_loss_equals_the_eager_one() -> None:
+    config = shape("llama-gqa", layers=1, vocab_size=3000)
+    inputs, labels = tokens(config, 2, 24), tokens(config, 2, 25)[:, 1:]
+    eager, compiled = fresh(config), fresh(config)
+    losses = [eager.loss(inputs, labels), compiled.compiled_loss()(inputs, labels)]
+    for loss in losses:
+        loss.backward()
+    assert losses[1].item() == pytest.approx(losses[0].item(), rel=1e-6)
+    for (name, a), b in zip(compiled.named_parameters(), eager.parameters(), strict=True):
         assert a.grad is not None and b.grad is not None
         torch.testing.assert_close(a.grad, b.grad, rtol=1e-4, atol=1e-5 * b.grad.abs().max().item(), msg=name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 
 import pytest
 import torch
@@ -99,3 +100,15 @@ def test_deterministic_mode_is_set_for_cuda_only(monkeypatch: pytest.MonkeyPatch
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     finally:
         torch.use_deterministic_algorithms(False)
+
+
+def test_freed_memory_is_kept() -> None:
+    if not runtime.keep_freed_memory():
+        pytest.skip("no glibc here")
+
+    def faults_of_a_large_tensor() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.ones(16 * 2**20)  # 64 MiB, 16,384 pages
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    assert min(faults_of_a_large_tensor() for _ in range(4)) < 1000

@@ -46,5 +46,11 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
+def tell_notes(notes: list[str], *, quiet: bool) -> None:
+    """Say which damaged checkpoints were passed over."""
+    for note in [] if quiet else notes:
+        _tell("note", f"{note}; using the one before")
+
+
 def _tell(kind: str, text: str) -> None:
     print(f"{kind}: {text}", file=sys.stderr)

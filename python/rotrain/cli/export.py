@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rotrain.cli.console import app_errors, print_json
+from rotrain.cli.console import app_errors, print_json, tell_notes
 
 
 def run(
@@ -15,6 +15,7 @@ def run(
     to: Annotated[str, typer.Option(help="Format: hf (a Hugging Face folder).")],
     out: Annotated[Path, typer.Option(help="Folder to write; it must not exist.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Write a trained model in another format, and prove that it computes the same.
 
@@ -30,9 +31,12 @@ def run(
         from rotrain.export.hf import export_hf
         from rotrain.train.load import load_run
 
-        result = export_hf(load_run(run), out)
+        trained = load_run(run)
+        tell_notes(trained.notes, quiet=quiet)
+        result = export_hf(trained, out)
         if json:
             print_json(result)
+        if json or quiet:
             return
         difference = result["max_logit_difference"]
         proof = (

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rotrain.cli.console import app_errors, print_json
+from rotrain.cli.console import app_errors, print_json, tell_notes
 
 
 def run(
@@ -20,6 +19,7 @@ def run(
     top_k: Annotated[int, typer.Option(help="Draw from this many tokens; 0: all.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the text and errors only.")] = False,
 ) -> None:
     """Continue a text with a trained model.
 
@@ -33,8 +33,7 @@ def run(
 
         sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
         trained = load_run(run)
-        for note in trained.notes:
-            print(f"note: {note}; using the one before", file=sys.stderr)
+        tell_notes(trained.notes, quiet=quiet)
         ids: list[int] = []
         words = generate(
             trained.model,

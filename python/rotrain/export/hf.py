@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError
-from rotrain.files import sync_directory, sync_file, write_atomic, write_json
+from rotrain.files import sync_directory, write_atomic, write_json
 from rotrain.models.decoder import Decoder
+from rotrain.train.checkpoint import write_tensors
 from rotrain.train.load import Trained
 
 TOLERANCE = 1e-4
@@ -106,8 +106,7 @@ def export_hf(trained: Trained, out: Path) -> dict[str, Any]:
     temporary.mkdir()
     config = trained.model.config
     weights = to_hf(config, dict(trained.model.named_parameters()))
-    save_file(weights, temporary / "model.safetensors", metadata={"format": "pt"})
-    sync_file(temporary / "model.safetensors")
+    write_tensors(temporary / "model.safetensors", weights, {"format": "pt"})
     write_json(temporary / "config.json", hf_config(config, trained.eos_id))
     write_json(
         temporary / "generation_config.json", {"bos_token_id": trained.eos_id, "eos_token_id": trained.eos_id}

@@ -64,8 +64,7 @@ def save(
     files = {}
     for name, tensors in ((MODEL, weights), (OPTIMIZER, optimizer)):
         file = temporary / name
-        save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, file)
-        sync_file(file)
+        write_tensors(file, tensors)
         files[name] = {"bytes": file.stat().st_size, "sha256": sha256_file(file)}
     state = {"format": FORMAT, "version": VERSION, "step": step, "model": model.model_dump(), "files": files}
     write_json(temporary / STATE, state)
@@ -73,6 +72,18 @@ def save(
     sync_directory(folder)
     retain(folder, keep)
     return final
+
+
+def write_tensors(file: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file, forced to the disk, with the permissions any other file would have.
+
+    The library makes its files readable by their owner alone.
+    """
+    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, file, metadata)
+    umask = os.umask(0)
+    os.umask(umask)
+    file.chmod(0o666 & ~umask)
+    sync_file(file)
 
 
 def retain(folder: Path, keep: int) -> None:

@@ -35,7 +35,7 @@ from rotrain.train.evaluation import evaluate_stream
 from rotrain.train.metrics import MetricsLog
 from rotrain.train.optim import Optimizer
 from rotrain.train.rundir import RunDir, locked
-from rotrain.train.runtime import Machine, choose_machine
+from rotrain.train.runtime import Machine, choose_machine, keep_freed_memory
 from rotrain.train.schedule import LearningRate
 from rotrain.train.screen import Screen
 
@@ -100,6 +100,7 @@ def fit(config: FitConfig, screen: Screen, *, must_exist: bool = False) -> dict[
             if summary is not None:
                 screen.say(f"{run.path}: this run is finished ({summary['steps']:,} steps); nothing to do")
                 return summary
+        keep_freed_memory()
         machine = choose_machine(config.runtime, run_flops=plan.run_flops)
         screen.say(machine.said)
         if record is None:
@@ -135,7 +136,7 @@ class _Training:
             self.optimizer.load(self.saved.optimizer())
         self.compute_loss: Callable[[Tensor, Tensor], Tensor] = self.model.loss
         if machine.compiled:
-            self.compute_loss = torch.compile(self.model.loss)
+            self.compute_loss = self.model.compiled_loss()
         shape = (self.config.batch.sequences, self.config.context + 1)
         self.buffer = np.empty(shape, dtype=np.int64)
         self.log = MetricsLog(run.metrics, upto=self.step)
@@ -236,7 +237,7 @@ class _Training:
                 window, window_step = time.monotonic(), self.step
             if stop.signal and not last:
                 raise Stopped(
-                    f"stopped at step {self.step:,} of {self.plan.steps:,}; the same command goes on from there",
+                    f"at step {self.step:,} of {self.plan.steps:,}; the same command goes on from there",
                     stop.signal,
                 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shutil
 from dataclasses import dataclass
@@ -115,6 +116,22 @@ def make_deterministic() -> None:
     torch.use_deterministic_algorithms(True)
     # PyTorch gives this attribute a class of its own that type checkers cannot see.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def keep_freed_memory() -> bool:
+    """Let the process keep the memory of freed tensors for the next ones; whether the system can.
+
+    glibc gives every block above 32 MB back to the kernel when it is freed, and pays a page fault
+    for each 4 KiB of the next one. A training step frees and takes the same large blocks each time:
+    keeping them was worth 10 % of a nano step (docs/log.md, train). Elsewhere than on glibc nothing
+    is changed.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    trim_threshold, mmap_threshold = -1, -3  # malloc.h: M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+    return bool(mallopt(mmap_threshold, 1 << 30)) and bool(mallopt(trim_threshold, -1))
 
 
 def cpu_has_bf16() -> bool:
