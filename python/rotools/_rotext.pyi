@@ -89,6 +89,7 @@ def report(
     tokenizers: Sequence[str | PathLike[str]],
     *,
     text_field: str,
+    normalize: bool,
     strict: bool,
     threads: int,
     progress: Progress,

@@ -103,6 +103,7 @@ def report(
         list[Path] | None, typer.Option(help="Another tokenizer.json to stand beside it; may be repeated.")
     ] = None,
     examples: Annotated[int, typer.Option(min=0, max=40, help="Split words and clitic forms to show.")] = 8,
+    normalize: Annotated[bool, typer.Option(help="Repair the text first.")] = True,
     text_field: TextField = "text",
     strict: Strict = False,
     threads: Threads = 0,
@@ -119,7 +120,13 @@ def report(
     files = [tokenizer, *(against or [])]
     reports, account = console.watch(
         lambda progress: _rotext.report(
-            inputs, files, text_field=text_field, strict=strict, threads=threads, progress=progress
+            inputs,
+            files,
+            text_field=text_field,
+            normalize=normalize,
+            strict=strict,
+            threads=threads,
+            progress=progress,
         ),
         quiet=quiet,
     )

@@ -63,18 +63,20 @@ pub(crate) fn encode<'py>(
 
 /// What tokenizers do to files: a report for each, in order; and the account.
 #[pyfunction]
-#[pyo3(signature = (inputs, tokenizers, *, text_field, strict, threads, progress))]
+#[pyo3(signature = (inputs, tokenizers, *, text_field, normalize, strict, threads, progress))]
+#[allow(clippy::too_many_arguments)]
 pub(crate) fn report<'py>(
     py: Python<'py>,
     inputs: Vec<String>,
     tokenizers: Vec<PathBuf>,
     text_field: String,
+    normalize: bool,
     strict: bool,
     threads: usize,
     progress: &Progress,
 ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
     let sources = files::sources(&inputs)?;
-    let options = files::feed(text_field, None, strict, false, false, threads);
+    let options = files::feed(text_field, None, strict, normalize, false, threads);
     let run = || {
         let tokenizers =
             tokenizers.iter().map(bpe::Tokenizer::from_file).collect::<Result<Vec<_>, Error>>()?;
