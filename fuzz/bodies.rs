@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use rotext::bpe::{self, Counts, Encoder, Pattern, Tokenizer, TrainOptions, WordCounter};
+use rotext::normalize::{self, Normalizer, Report};
 use rotext::pack;
 use rotext::progress::Progress;
 use rotext::reader::{Compression, Cursor, Fields, Format, Reader, Source};
@@ -35,6 +36,23 @@ pub(crate) fn reader(data: &[u8]) {
                 assert!(literal.starts_with('"') && literal.ends_with('"'));
             }
         }
+    }
+}
+
+/// Any text normalizes to a fixed point, and the diff accounts for every counted change.
+pub(crate) fn normalize(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let normalizer = Normalizer::new(normalize::Options::default());
+    let mut report = Report::default();
+    let once = normalizer.normalize(&text, &mut report);
+    let mut again = Report::default();
+    assert_eq!(normalizer.normalize(&once, &mut again), once);
+    assert_eq!(again.rules().map(|(_, count)| count).sum::<u64>(), 0);
+    let changes = normalizer.diff(&text, usize::MAX);
+    assert_eq!(changes.len() as u64, report.rules().map(|(_, count)| count).sum::<u64>());
+    assert!(changes.iter().all(|change| text.is_char_boundary(change.start)));
+    if changes.is_empty() {
+        assert_eq!(once, text);
     }
 }
 

@@ -21,6 +21,11 @@ fn reader() {
 }
 
 #[test]
+fn normalize() {
+    replay("normalize", bodies::normalize);
+}
+
+#[test]
 fn manifest() {
     replay("manifest", bodies::manifest);
 }

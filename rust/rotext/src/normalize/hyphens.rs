@@ -151,13 +151,26 @@ struct Evidence {
 
 impl Evidence {
     fn of(text: &str) -> Self {
-        let mut counts = FxHashMap::default();
+        let mut counts: FxHashMap<String, u32> = FxHashMap::default();
+        let mut word = String::new();
         let inside = |c: char| is_letter(c) || c == '-';
-        for token in text.split(|c| !inside(c)).filter(|t| !t.is_empty()) {
+        for token in text.split(|c| !inside(c)) {
             // A broken word is no witness: its hyphen ends the token.
             let token = token.trim_matches('-');
-            if !token.is_empty() && token.len() <= 64 {
-                *counts.entry(folded(token)).or_default() += 1;
+            if token.is_empty() || token.len() > 64 {
+                continue;
+            }
+            word.clear();
+            for c in token.chars() {
+                if c.is_ascii() {
+                    word.push(c.to_ascii_lowercase());
+                } else {
+                    word.extend(c.to_lowercase().map(fold));
+                }
+            }
+            match counts.get_mut(word.as_str()) {
+                Some(count) => *count += 1,
+                None => drop(counts.insert(word.clone(), 1)),
             }
         }
         let ours = |c| matches!(c, 'ă' | 'ș' | 'ț' | 'î' | 'ş' | 'ţ');

@@ -19,7 +19,8 @@ pub(super) fn repair(editor: &mut Editor) {
         let end = at + c.len_utf8();
         match c {
             'ǎ' | 'Ǎ' => caron(editor, at, c, &mut romanian),
-            '\u{400}'..='\u{4BF}' => {
+            // The signs of Cyrillic (U+0482 to U+0489) are in no word.
+            '\u{400}'..='\u{4BF}' if is_letter(c) => {
                 at = cyrillic(editor, at, &mut mixed);
                 continue;
             }

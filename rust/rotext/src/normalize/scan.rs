@@ -104,26 +104,38 @@ fn signs(bytes: &[u8]) -> Signs {
     let mut at = 0;
     // A window of BLOCK + 2 bytes: `hot` looks two bytes ahead.
     while let Some(window) = bytes.get(at..at + BLOCK + 2) {
+        let mut hits = [0u8; BLOCK];
         let mut any = 0u8;
         for i in 0..BLOCK {
-            any |= u8::from(hot(window[i], window[i + 1], window[i + 2]));
+            hits[i] = u8::from(hot(window[i], window[i + 1], window[i + 2]));
+            any |= hits[i];
         }
         if any != 0 {
-            found |= inspect(bytes, at, at + BLOCK);
+            found |= inspect(bytes, at, &hits);
         }
         at += BLOCK;
     }
-    found | inspect(bytes, at, bytes.len())
+    let byte = |i: usize| bytes.get(i).copied().unwrap_or(0);
+    for i in at..bytes.len() {
+        if hot(byte(i), byte(i + 1), byte(i + 2)) {
+            found |= sign([byte(i), byte(i + 1), byte(i + 2), byte(i + 3)]);
+        }
+    }
+    found
 }
 
-/// The signs of the hot bytes in `from..to`.
+/// The signs of the hot bytes of the block at `at`: most blocks that have one have only one, so eight bytes are
+/// passed over at once.
 #[inline(never)]
-fn inspect(bytes: &[u8], from: usize, to: usize) -> Signs {
-    let at = |i: usize| bytes.get(i).copied().unwrap_or(0);
+fn inspect(bytes: &[u8], at: usize, hits: &[u8; BLOCK]) -> Signs {
+    let byte = |i: usize| bytes.get(i).copied().unwrap_or(0);
     let mut found = Signs::NONE;
-    for i in from..to {
-        if hot(at(i), at(i + 1), at(i + 2)) {
-            found |= sign([at(i), at(i + 1), at(i + 2), at(i + 3)]);
+    for (word, eight) in hits.chunks_exact(8).enumerate() {
+        let mut left = eight.iter().rev().fold(0u64, |all, &hit| all << 8 | u64::from(hit));
+        while left != 0 {
+            let i = at + word * 8 + left.trailing_zeros() as usize / 8;
+            found |= sign([byte(i), byte(i + 1), byte(i + 2), byte(i + 3)]);
+            left &= left - 1;
         }
     }
     found
