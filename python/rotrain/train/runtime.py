@@ -99,7 +99,7 @@ def resolve_machine(config: Runtime, hardware: Hardware, run_flops: float, threa
     device, why_device = choose_device(config.device, hardware)
     precision, why_precision = choose_precision(config.precision, device, hardware)
     compiled, why_compiled = choose_compile(config.compile, device, hardware, run_flops)
-    where = f"{device}, {threads} threads" if device == "cpu" else device
+    where = f"{device}, {threads} thread{'' if threads == 1 else 's'}" if device == "cpu" else device
     return Machine(
         device=torch.device(device),
         precision=precision,
