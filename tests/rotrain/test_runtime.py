@@ -111,4 +111,5 @@ def test_freed_memory_is_kept() -> None:
         torch.ones(16 * 2**20)  # 64 MiB, 16,384 pages
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-    assert min(faults_of_a_large_tensor() for _ in range(4)) < 1000
+    # Given back and taken anew, every page faults every time; a busy system may take some away.
+    assert min(faults_of_a_large_tensor() for _ in range(8)) < 8_192
