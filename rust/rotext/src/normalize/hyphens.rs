@@ -2,6 +2,7 @@
 
 use memchr::memmem;
 use rustc_hash::FxHashMap;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::edit::Editor;
 use super::rules::Id;
@@ -143,43 +144,54 @@ const PREFIXES: &[&str] = &[
     "contra", "ante",
 ];
 
-/// What the document itself knows of its words: how often each stands in it, hyphens included.
-struct Evidence {
-    counts: FxHashMap<String, u32>,
+/// What the document itself knows of its words: how often each stands in it, hyphens included. Counted when the
+/// first question comes, by 64-bit hashes of the words as [`folded`] writes them.
+struct Evidence<'t> {
+    text: &'t str,
     romanian: bool,
+    counts: Option<FxHashMap<u64, u32>>,
 }
 
-impl Evidence {
-    fn of(text: &str) -> Self {
-        let mut counts: FxHashMap<String, u32> = FxHashMap::default();
-        let mut word = String::new();
-        let inside = |c: char| is_letter(c) || c == '-';
-        for token in text.split(|c| !inside(c)) {
-            // A broken word is no witness: its hyphen ends the token.
-            let token = token.trim_matches('-');
-            if token.is_empty() || token.len() > 64 {
-                continue;
-            }
-            word.clear();
-            for c in token.chars() {
-                if c.is_ascii() {
-                    word.push(c.to_ascii_lowercase());
-                } else {
-                    word.extend(c.to_lowercase().map(fold));
-                }
-            }
-            match counts.get_mut(word.as_str()) {
-                Some(count) => *count += 1,
-                None => drop(counts.insert(word.clone(), 1)),
-            }
-        }
+/// Longer tokens are no words.
+const WORD_BYTES: usize = 64;
+
+impl<'t> Evidence<'t> {
+    fn of(text: &'t str) -> Self {
         let ours = |c| matches!(c, 'ă' | 'ș' | 'ț' | 'î' | 'ş' | 'ţ');
-        Self { counts, romanian: text.contains(ours) || function_words(text, 1) >= 1 }
+        Self { text, romanian: text.contains(ours) || function_words(text, 1) >= 1, counts: None }
     }
 
-    fn count(&self, word: &str) -> u32 {
-        self.counts.get(word).copied().unwrap_or(0)
+    fn count(&mut self, word: &str) -> u32 {
+        let counts = self.counts.get_or_insert_with(|| count_words(self.text));
+        counts.get(&xxh3_64(word.as_bytes())).copied().unwrap_or(0)
     }
+}
+
+fn count_words(text: &str) -> FxHashMap<u64, u32> {
+    let mut counts = FxHashMap::default();
+    let mut word = Vec::with_capacity(2 * WORD_BYTES);
+    let mut end = |word: &mut Vec<u8>| {
+        // A broken word is no witness: its hyphen ends the token.
+        let hyphens = |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|&&b| b == b'-').count();
+        let (front, back) = (hyphens(&mut word.iter()), hyphens(&mut word.iter().rev()));
+        if front < word.len() && word.len() - front - back <= WORD_BYTES {
+            *counts.entry(xxh3_64(&word[front..word.len() - back])).or_default() += 1;
+        }
+        word.clear();
+    };
+    for c in text.chars() {
+        if c.is_ascii_alphabetic() || c == '-' {
+            word.push((c as u8).to_ascii_lowercase());
+        } else if !c.is_ascii() && is_letter(c) {
+            for lower in c.to_lowercase().map(fold) {
+                word.extend_from_slice(lower.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+        } else if !word.is_empty() {
+            end(&mut word);
+        }
+    }
+    end(&mut word);
+    counts
 }
 
 /// What to do with a hyphen at the end of a line.
@@ -194,7 +206,7 @@ enum Break {
 }
 
 /// Class 16: the hyphen at `at` with its line end.
-fn line_end(editor: &mut Editor, at: usize, evidence: &mut Option<Evidence>) {
+fn line_end<'t>(editor: &mut Editor<'t, '_>, at: usize, evidence: &mut Option<Evidence<'t>>) {
     let text = editor.text();
     let left = token_before(text, at);
     let right = word_after(text, at + 2);
@@ -235,7 +247,7 @@ fn has_vowel(word: &str) -> bool {
 }
 
 /// Rules R1 to R5 of the rule book; the lexicon is the document itself.
-fn judge(left: &str, right: &str, hyphen_follows: bool, evidence: &Evidence) -> Break {
+fn judge(left: &str, right: &str, hyphen_follows: bool, evidence: &mut Evidence) -> Break {
     const CLITICS: &[&str] = &[
         "se", "le", "ne", "vă", "mi", "ți", "și", "te", "lea", "ul", "ului", "urile", "uri", "urilor", "un",
         "au", "am", "ai", "ar", "ați", "aș", "al", "ale", "îi", "îl", "însa", "însul", "însele", "înșii",
