@@ -20,6 +20,17 @@ StepsOption = Annotated[
     int | None, typer.Option("--steps", help="Optimizer steps. [default: every phase for its epochs]")
 ]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of weights and order. [default: 0]")]
+CurriculumOption = Annotated[
+    str | None,
+    typer.Option(
+        "--curriculum",
+        help="anneal: the learning rate decays inside the last phase; sequential: phases in order under "
+        "a cosine; mixed: all phases throughout. [default: anneal]",
+    ),
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Take a plan that trains its last phase at a near-zero rate.")
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -9,7 +9,9 @@ import typer
 from rotrain.cli.configure import (
     ArchOption,
     ConfigOption,
+    CurriculumOption,
     DataOption,
+    ForceOption,
     SeedOption,
     SetOption,
     SizeOption,
@@ -26,9 +28,11 @@ def run(
     out: Annotated[str | None, typer.Option(help="Run directory. [default: runs/<arch>-<size>]")] = None,
     steps: StepsOption = None,
     seed: SeedOption = None,
+    curriculum: CurriculumOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out; an error if there is none.")
     ] = False,
+    force: ForceOption = False,
     config: ConfigOption = None,
     assignments: SetOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON for programs.")] = False,
@@ -49,6 +53,7 @@ def run(
             "out": out,
             "steps": steps,
             "seed": seed,
+            "curriculum": curriculum,
         }
         resolved, said = configure(flags, config, assignments)
         from rotrain.train.loop import fit
@@ -57,7 +62,7 @@ def run(
         screen = choose_screen(quiet=quiet)
         if said:
             screen.say(said)
-        summary = fit(resolved, screen, must_exist=resume)
+        summary = fit(resolved, screen, must_exist=resume, force=force)
         if json:
             print_json(summary)
         else:

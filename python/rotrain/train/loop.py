@@ -20,71 +20,30 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rotrain.config import FitConfig, ModelConfig
-from rotrain.data.pack import Pack, open_pack
-from rotrain.data.sampler import Sampler, plan_phases
+from rotrain.config import FitConfig
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError, Stopped
 from rotrain.files import write_atomic, write_json
 from rotrain.generate import Sampling, generate
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
-from rotrain.models.presets import model_config
 from rotrain.train import checkpoint
 from rotrain.train.evaluation import evaluate_stream
 from rotrain.train.metrics import MetricsLog
 from rotrain.train.optim import Optimizer
+from rotrain.train.plan import Plan, check_rates, make_plan
 from rotrain.train.rundir import RunDir, locked
 from rotrain.train.runtime import Machine, choose_machine, keep_freed_memory
-from rotrain.train.schedule import LearningRate
 from rotrain.train.screen import Screen
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A run before it starts: its model, its batches, its learning rate."""
-
-    config: FitConfig
-    model: ModelConfig
-    pack: Pack
-    sampler: Sampler
-    rate: LearningRate
-
-    @property
-    def steps(self) -> int:
-        """Optimizer steps of the run."""
-        return self.rate.steps
-
-    @property
-    def tokens_per_step(self) -> int:
-        """Training tokens of a step."""
-        return self.config.batch.sequences * self.config.context
-
-    @property
-    def run_flops(self) -> float:
-        """Operations of the whole run."""
-        return count.flops_per_token(self.model) * self.tokens_per_step * self.steps
-
-
-def make_plan(config: FitConfig) -> Plan:
-    """Open the pack and lay out the run. Nothing is written."""
-    pack = open_pack(Path(config.data))
-    model = model_config(config.arch, config.size, vocab_size=pack.vocab_size, context=config.context)
-    batch = config.batch.sequences
-    phases = plan_phases(
-        pack, context=config.context, batch=batch, steps=config.steps, fractions=config.phase_fractions
-    )
-    steps = sum(phase.steps for phase in phases)
-    sampler = Sampler(phases, context=config.context, batch=batch, seed=config.seed)
-    rate = LearningRate(config.schedule, config.optim.lr, steps, last_phase=phases[-1].steps)
-    return Plan(config, model, pack, sampler, rate)
-
-
-def fit(config: FitConfig, screen: Screen, *, must_exist: bool = False) -> dict[str, Any]:
+def fit(
+    config: FitConfig, screen: Screen, *, must_exist: bool = False, force: bool = False
+) -> dict[str, Any]:
     """Train, or go on training, the run `config` describes; returns its summary.
 
     An unfinished run in `config.out` continues; a finished one is only reported. `must_exist`
-    makes the lack of a run an error. Raises `Stopped` after saving when SIGTERM or SIGINT comes.
+    makes the lack of a run an error; `force` begins one whose plan `check_rates` refuses. Raises `Stopped` after saving when SIGTERM or SIGINT comes.
     """
     plan = make_plan(config)
     run = RunDir(Path(config.out))
@@ -100,6 +59,8 @@ def fit(config: FitConfig, screen: Screen, *, must_exist: bool = False) -> dict[
             if summary is not None:
                 screen.say(f"{run.path}: this run is finished ({summary['steps']:,} steps); nothing to do")
                 return summary
+        elif not force:
+            check_rates(plan)
         keep_freed_memory()
         machine = choose_machine(config.runtime, run_flops=plan.run_flops)
         screen.say(machine.said)
@@ -172,7 +133,7 @@ class _Training:
 
     def _introduce(self) -> None:
         plan, model = self.plan, self.plan.model
-        phases = ", ".join(f"{p.phase.name} {p.steps:,} steps" for p in plan.sampler.plans)
+        phases = ", ".join(f"{stage.name} {stage.steps:,} steps" for stage in plan.curriculum.stages)
         self.screen.say(
             f"model: {model.arch} {self.config.size}, {count.param_count(model):,} parameters, "
             f"{model.layers} layers, width {model.hidden}, context {model.context}, "
@@ -201,6 +162,7 @@ class _Training:
                     "tokens": self.step * self.plan.tokens_per_step,
                     "phase": phase,
                     "epoch": epoch,
+                    "mix": self.plan.curriculum.mix(self.step - 1),
                     "loss": float(loss),
                     "lr": lr,
                     "grad_norm": float(norm),
