@@ -7,6 +7,7 @@ flags, then `--set key=value`; later wins. The resolved whole is stored in the r
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from rotrain.errors import UsageError
+from rotrain.errors import RotrainError, UsageError
 
 Size = Literal["nano", "mini", "300m"]
 CurriculumName = Literal["anneal", "sequential", "mixed"]
@@ -61,9 +62,14 @@ class Batch(_Strict):
 
 
 class Optim(_Strict):
-    """AdamW (Loshchilov and Hutter, 2019). Decay applies to the matrices of the blocks only."""
+    """AdamW (Loshchilov and Hutter, 2019), or Muon for the matrices of the blocks and AdamW for the rest.
 
+    Weight decay applies to the matrices of the blocks only. `momentum` is Muon's.
+    """
+
+    name: Literal["adamw", "muon"] = "adamw"
     lr: float = Field(gt=0)
+    momentum: float = Field(default=0.95, ge=0, lt=1)
     beta1: float = Field(default=0.9, ge=0, lt=1)
     beta2: float = Field(default=0.95, ge=0, lt=1)
     eps: float = Field(default=1e-8, gt=0)
@@ -107,11 +113,37 @@ class Evaluation(_Strict):
     sample_tokens: int = Field(default=64, ge=0)
 
 
+class Spikes(_Strict):
+    """What happens when the loss or the gradient's norm leaves its recent range, or is not finite.
+
+    A spike is a value more than `sigma` standard deviations above the mean of the last `window`
+    steps. `skip` drops the update; `rewind` goes back to the weights of the newest scheduled
+    checkpoint and reads on; `stop` ends the run; `off` looks only for values that are not finite,
+    which then stop it. More than `patience` spikes in a row stop any run: it has diverged.
+    """
+
+    policy: Literal["skip", "stop", "rewind", "off"] = "skip"
+    sigma: float = Field(default=6.0, gt=0)
+    window: int = Field(default=128, ge=8)
+    patience: int = Field(default=5, ge=1)
+
+
 class Checkpoint(_Strict):
-    """A checkpoint every `every` steps and at the end; the newest `keep` stay."""
+    """A checkpoint every `every` steps and at the end.
+
+    The newest `keep` stay, and for ever those of the steps that `keep_every` divides. With `average`
+    the last so many are averaged when the run ends (and that many stay).
+    """
 
     every: int = Field(ge=1)
     keep: int = Field(default=2, ge=1)
+    keep_every: int | None = Field(default=None, ge=1)
+    average: int | None = Field(default=None, ge=2)
+
+    @property
+    def kept(self) -> int:
+        """How many of the newest stay."""
+        return max(self.keep, self.average or 1)
 
 
 class Runtime(_Strict):
@@ -120,6 +152,8 @@ class Runtime(_Strict):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     compile: Literal["auto", "on", "off"] = "auto"
+    parallel: Literal["auto", "none", "ddp", "fsdp"] = "auto"
+    deterministic: bool = True
     threads: int | None = Field(default=None, ge=1)
     peak_tflops: float | None = Field(default=None, gt=0)
 
@@ -132,6 +166,7 @@ class FitConfig(_Strict):
     data: str = "pack"
     out: str
     steps: int | None = Field(default=None, ge=1)
+    begin_from: str | None = None
     seed: int = Field(default=0, ge=0, lt=2**63)
     context: int = Field(ge=1)
     log_every: int = Field(default=1, ge=1)
@@ -141,6 +176,7 @@ class FitConfig(_Strict):
     batch: Batch
     optim: Optim
     schedule: Schedule = Schedule()
+    spikes: Spikes = Spikes()
     evaluation: Evaluation
     checkpoint: Checkpoint
     runtime: Runtime = Runtime()
@@ -204,20 +240,53 @@ def resolve(
         _merge(merged, _assignment(word))
     for key in _unknown_keys(merged):
         raise unknown_key(key)
+    trunk = _trunk_config(merged["begin_from"]) if merged.get("begin_from") else {}
+    for key in ("size", "arch"):
+        if trunk:
+            merged.setdefault(key, trunk[key])
     size = merged.setdefault("size", "nano")
     if size not in DEFAULTS:
         raise UsageError(f"there is no size {size!r}", hint=f"sizes are: {', '.join(DEFAULTS)}, auto")
     if "arch" not in merged:
         raise UsageError("no architecture given", hint="add --arch llama-mha (see `rotrain archs`)")
+    if trunk:
+        merged.setdefault("out", f"{merged['begin_from'].rstrip('/').replace('@', '-from-')}")
     merged.setdefault("out", f"runs/{merged['arch']}-{size}")
     whole: dict[str, Any] = {}
     _merge(whole, DEFAULTS[size])
+    _merge(whole, trunk)
     _merge(whole, CURRICULA.get(str(merged.get("curriculum")), {}))  # a wrong name is told below
     _merge(whole, merged)
     try:
         return FitConfig.model_validate(whole)
     except ValidationError as error:
         raise _bad_value(error) from None
+
+
+def trunk_words(text: str) -> tuple[Path, int | None]:
+    """Directory and step of `RUN[@STEP]`."""
+    path, at, step = text.rpartition("@")
+    if at and step.isdecimal():
+        return Path(path), int(step)
+    return Path(text), None
+
+
+def _trunk_config(text: str) -> dict[str, Any]:
+    """What a branch takes over from its trunk: everything but its length, its place and its machine.
+
+    It goes on at the trunk's rate, so it needs no warmup.
+    """
+    path, _ = trunk_words(text)
+    try:
+        config: dict[str, Any] = json.loads((path / "config.json").read_bytes())["config"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise RotrainError(
+            "there is no run here to begin from", place=path, hint="give --from RUN[@STEP]"
+        ) from None
+    for key in ("out", "steps", "begin_from", "phase_fractions", "runtime"):
+        config.pop(key, None)
+    _merge(config, {"schedule": {"warmup_fraction": 0.0}})
+    return config
 
 
 def load_toml(path: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ ENVIRONMENT = {
         [str(HERE), str(HERE.parents[1] / "python"), os.environ.get("PYTHONPATH", "")]
     ),
 }
-VERBS = ("archs", "plan", "fit", "generate", "export", "doctor")
+VERBS = ("archs", "plan", "fit", "average", "generate", "export", "doctor")
 
 
 def fit_words(pack: Path, out: Path) -> list[object]:

@@ -50,7 +50,8 @@ def configure(
     size, said = flags["size"], None
     if size is None and config is not None:
         size = load_toml(config).get("size")
-    if size in (None, "auto"):
+    # A branch has the size of its trunk.
+    if size == "auto" or (size is None and not flags.get("begin_from")):
         from rotrain.train.size import automatic_size
 
         size, said = automatic_size()

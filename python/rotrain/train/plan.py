@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rotrain.config import FitConfig, ModelConfig
 from rotrain.data.curriculum import Curriculum, plan_curriculum
@@ -50,9 +51,16 @@ class Plan:
         return count.flops_per_token(self.model) * self.tokens_per_step * self.steps
 
 
-def make_plan(config: FitConfig) -> Plan:
-    """Open the pack and lay out the run. Nothing is written."""
+def make_plan(config: FitConfig, origin: dict[str, Any] | None = None) -> Plan:
+    """Open the pack and lay out the run. Nothing is written.
+
+    `origin` is where a branch began (`branch.find_trunk`): what was read before it is not read again.
+    """
     pack = open_pack(Path(config.data))
+    drawn = None
+    if origin is not None and origin["drawn"] is not None:
+        # Sequences of another length: the same tokens, the last part of one read twice at most.
+        drawn = tuple(count * origin["context"] // config.context for count in origin["drawn"])
     model = model_config(config.arch, config.size, vocab_size=pack.vocab_size, context=config.context)
     curriculum = plan_curriculum(
         pack,
@@ -63,6 +71,7 @@ def make_plan(config: FitConfig) -> Plan:
         mixed=config.curriculum == "mixed",
         replay=config.mix.replay,
         ramp=config.mix.ramp,
+        drawn=drawn,
     )
     return Plan(
         config,

@@ -93,7 +93,7 @@ def choose_machine(config: Runtime, *, run_flops: float = 0.0) -> Machine:
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     machine = resolve_machine(config, find_hardware(), run_flops, torch.get_num_threads())
-    if machine.device.type == "cuda":
+    if machine.device.type == "cuda" and config.deterministic:
         make_deterministic()
     return machine
 
