@@ -34,7 +34,7 @@ from rotrain.train.screen import Quiet, Screen
 from rotrain.train.spikes import Spike, SpikeGuard
 from rotrain.train.stop import StopSignals
 from rotrain.train.team import Team, choose_parallel, joined
-from rotrain.train.track import Tracker, open_trackers
+from rotrain.train.track import Tracker, check_trackers, open_trackers
 from rotrain.train.writer import CheckpointWriter
 
 
@@ -61,6 +61,7 @@ def fit(
         summary = None
         if team.leads:
             try:
+                check_trackers(track)
                 stack.enter_context(_held(run, must_exist))
                 summary, machine = _prepare(config, run, screen, team, force=force)
             except RotrainError as error:

@@ -27,11 +27,16 @@ class Tracker(Protocol):
         """There are no more."""
 
 
-def open_trackers(names: tuple[str, ...], run: RunDir, config: FitConfig) -> list[Tracker]:
-    """The trackers called `names`; an unknown or missing one is an error before training begins."""
+def check_trackers(names: tuple[str, ...]) -> None:
+    """An unknown or missing tracker is an error before anything begins."""
     for name in names:
         if name not in NAMES:
             raise UsageError(f"there is no tracker {name!r}", hint=f"trackers are: {', '.join(NAMES)}")
+        _load(name)
+
+
+def open_trackers(names: tuple[str, ...], run: RunDir, config: FitConfig) -> list[Tracker]:
+    """The trackers called `names`."""
     return [TensorBoard(run) if name == "tensorboard" else Service(name, run, config) for name in names]
 
 
@@ -48,7 +53,7 @@ class TensorBoard:
     """Event files in the run directory; `tensorboard --logdir runs` shows all runs beside each other."""
 
     def __init__(self, run: RunDir) -> None:
-        module = _load("torch.utils.tensorboard", "tensorboard")
+        module = _load("tensorboard")
         self._writer = module.SummaryWriter(log_dir=str(run.path / "tensorboard"))
 
     def log(self, line: dict[str, Any]) -> None:
@@ -63,7 +68,7 @@ class Service:
     """W&B, or trackio, which has the same words. One run directory is one run there, resumed or not."""
 
     def __init__(self, name: str, run: RunDir, config: FitConfig) -> None:
-        self._module = _load(name, name)
+        self._module = _load(name)
         identity = hashlib.sha256(str(run.path.resolve()).encode()).hexdigest()[:16]
         words: dict[str, Any] = {
             "project": "rotrain",
@@ -82,11 +87,11 @@ class Service:
         self._module.finish()
 
 
-def _load(module: str, package: str) -> Any:
+def _load(name: str) -> Any:
     try:
-        return importlib.import_module(module)
+        return importlib.import_module("torch.utils.tensorboard" if name == "tensorboard" else name)
     except ImportError:
         raise RotrainError(
-            f"--track {package} needs the package {package}, which is not installed",
-            hint=f"pip install {package} (the extra `track` has all trackers)",
+            f"--track {name} needs the package {name}, which is not installed",
+            hint=f"pip install {name} (the extra `track` has all trackers)",
         ) from None
