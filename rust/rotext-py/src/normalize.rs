@@ -87,7 +87,7 @@ pub(crate) fn normalize<'py>(
     progress: &Progress,
 ) -> PyResult<Bound<'py, PyAny>> {
     let sources = files::sources(&inputs)?;
-    let mut options = files::feed(text_field, id_field, strict, true, false, threads);
+    let mut options = files::feed(text_field, id_field, strict, true, threads);
     options.normalize = Some(Options { protect_turkish });
     let run = || rotext::pipeline::normalize::normalize(&sources, &options, &out, &progress.inner);
     let account = py.detach(run).map_err(|e| raise(&e))?;

@@ -8,6 +8,7 @@ pub mod dedup;
 pub mod document;
 pub mod error;
 pub mod filter;
+pub mod ledger;
 pub mod normalize;
 pub mod pack;
 pub mod pipeline;
