@@ -7,10 +7,12 @@ __all__ = [
     "RotoolsError",
     "__version__",
     "block",
+    "dedup",
     "diff_files",
     "diff_text",
     "encode",
     "inspect",
+    "likeness",
     "manifest",
     "normalize",
     "normalize_rules",
@@ -20,6 +22,7 @@ __all__ = [
     "tokenizer_info",
     "train",
     "verify",
+    "why",
 ]
 
 __version__: str
@@ -53,6 +56,22 @@ def normalize(
     threads: int,
     progress: Progress,
 ) -> dict[str, Any]: ...
+def dedup(
+    inputs: list[str],
+    out: str | PathLike[str],
+    *,
+    profile: str,
+    preset: str,
+    max_ram: int,
+    accept_loss: bool,
+    text_field: str,
+    id_field: str | None,
+    strict: bool,
+    threads: int,
+    progress: Progress,
+) -> dict[str, Any]: ...
+def likeness(first: str, second: str) -> tuple[float, float]: ...
+def why(ledger: str | PathLike[str], id: str) -> dict[str, Any]: ...
 def inspect(
     inputs: list[str],
     *,
@@ -95,7 +114,7 @@ def report(
     progress: Progress,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]: ...
 def pack(
-    phases: list[tuple[str, list[str], int]],
+    phases: list[tuple[str, list[str], int, str]],
     out: str | PathLike[str],
     *,
     tokenizer: str | PathLike[str] | None,
@@ -104,7 +123,9 @@ def pack(
     text_field: str,
     id_field: str | None,
     normalize: bool,
-    dedup: bool,
+    dedup: str | None,
+    max_ram: int,
+    accept_loss: bool,
     strict: bool,
     force: bool,
     threads: int,

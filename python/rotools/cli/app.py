@@ -2,12 +2,14 @@
 
 import typer
 
+from rotools.cli.dedup import dedup
 from rotools.cli.inspect import inspect
 from rotools.cli.normalize import normalize
 from rotools.cli.pack import pack
 from rotools.cli.sample import sample
 from rotools.cli.tokenizer import app as tokenizer
 from rotools.cli.verify import verify
+from rotools.cli.why import why
 
 # Plain help: the rich one costs a quarter of a second at every start.
 app = typer.Typer(
@@ -21,7 +23,9 @@ app = typer.Typer(
 )
 app.command()(pack)
 app.command()(normalize)
+app.command()(dedup)
 app.add_typer(tokenizer, name="tokenizer")
 app.command()(inspect)
 app.command()(verify)
+app.command()(why)
 app.command()(sample)

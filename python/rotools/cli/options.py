@@ -1,8 +1,30 @@
 """The words that several verbs share."""
 
+import re
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+
+class Preset(StrEnum):
+    """How near-duplicates are proposed."""
+
+    default = "default"
+    strict = "strict"
+
+
+def size(text: str) -> int:
+    """Bytes of `512M`, `4G`, `4GiB`, `1.5g` or a plain number.
+
+    Raises:
+        typer.BadParameter: it is none of these.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is no amount of memory: say for example 512M or 4G")
+    return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
+
 
 Inputs = Annotated[
     list[str],
@@ -15,3 +37,12 @@ Threads = Annotated[int, typer.Option(min=0, help="Worker threads; 0 means one a
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print no progress and no summary.")]
 VocabSize = Annotated[int, typer.Option(min=258, max=65499, help="Size of a trained vocabulary.")]
+MaxRam = Annotated[
+    str, typer.Option(help="Memory of the whole run, for example 512M or 4G; what is more goes to disk.")
+]
+Duplicates = Annotated[
+    Preset, typer.Option(help="Proposing near-duplicates: 14 bands of 8 (default) or 26 of 11 (strict).")
+]
+AcceptLoss = Annotated[
+    bool, typer.Option("--accept-loss", help="Let near-duplicates take more than half of a source.")
+]

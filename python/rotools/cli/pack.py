@@ -7,7 +7,20 @@ import typer
 
 from rotools import _rotext
 from rotools.cli import console
-from rotools.cli.options import IdField, Json, Quiet, Strict, TextField, Threads, VocabSize
+from rotools.cli.options import (
+    AcceptLoss,
+    Duplicates,
+    IdField,
+    Json,
+    MaxRam,
+    Preset,
+    Quiet,
+    Strict,
+    TextField,
+    Threads,
+    VocabSize,
+    size,
+)
 
 
 def pack(
@@ -26,7 +39,12 @@ def pack(
     vocab_size: VocabSize = 40000,
     valid_share: Annotated[float, typer.Option(help="Share of documents held out.")] = 0.005,
     normalize: Annotated[bool, typer.Option(help="Repair the text.")] = True,
-    dedup: Annotated[bool, typer.Option(help="Remove documents equal to an earlier one.")] = True,
+    dedup: Annotated[
+        bool, typer.Option(help="Remove duplicates and near-duplicates, across all phases.")
+    ] = True,
+    preset: Duplicates = Preset.default,
+    accept_loss: AcceptLoss = False,
+    max_ram: MaxRam = "1G",
     text_field: TextField = "text",
     id_field: IdField = None,
     strict: Strict = False,
@@ -38,7 +56,8 @@ def pack(
     """Turn a corpus into blocks of tokens: repair, deduplicate, train a tokenizer, encode, pack.
 
     JSONL (plain, .gz, .zst), Parquet and .txt files are read, in the order given. The directory appears
-    whole or not at all; what was left out lies in its rejects.jsonl.zst, with place and reason.
+    whole or not at all; what was left out lies in its rejects.jsonl.zst, with place and reason, and `rotools why`
+    answers from its ledger.parquet. Of near-duplicates the longest stays; web text never removes a book.
 
     \b
     Examples:
@@ -49,6 +68,7 @@ def pack(
     from rotools.config import phases
 
     curriculum = phases(inputs or [], phase or [], config)
+    memory = size(max_ram)
     report = console.watch(
         lambda progress: _rotext.pack(
             curriculum,
@@ -59,7 +79,9 @@ def pack(
             text_field=text_field,
             id_field=id_field,
             normalize=normalize,
-            dedup=dedup,
+            dedup=preset.value if dedup else None,
+            max_ram=memory,
+            accept_loss=accept_loss,
             strict=strict,
             force=force,
             threads=threads,
@@ -72,9 +94,9 @@ def pack(
         return
     for part in report["phases"]:
         console.summary(part["read"], part["name"], quiet=quiet)
-    tokens, size = report["tokens"], report["bytes"]
+    tokens, text = report["tokens"], report["bytes"]
     console.say(
         f"{out}: {tokens:,} tokens, {report['blocks']:,} blocks of 2048, "
-        f"{size / max(tokens, 1):.2f} bytes a token, vocabulary {report['vocab_size']:,}",
+        f"{text / max(tokens, 1):.2f} bytes a token, vocabulary {report['vocab_size']:,}",
         quiet=quiet,
     )

@@ -1,8 +1,10 @@
 //! Binding of `rotext`: take the arguments, let go of the interpreter, call the core, map the error.
 
+mod dedup;
 mod errors;
 mod files;
 mod inspect;
+mod ledger;
 mod normalize;
 mod pack;
 mod progress;
@@ -21,6 +23,9 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(normalize::diff_files, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::normalize_rules, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::normalize, module)?)?;
+    module.add_function(wrap_pyfunction!(dedup::dedup, module)?)?;
+    module.add_function(wrap_pyfunction!(dedup::likeness, module)?)?;
+    module.add_function(wrap_pyfunction!(ledger::why, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::inspect, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::tokenizer_info, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::train, module)?)?;

@@ -42,8 +42,10 @@ pub enum Reason {
     TooLong,
     /// No text, or nothing but white space.
     Empty,
-    /// The same text as an earlier document, diacritics aside.
+    /// The same text as another document, diacritics aside.
     Duplicate,
+    /// Nearly the same words as another document.
+    NearDuplicate,
 }
 
 impl Reason {
@@ -59,6 +61,7 @@ impl Reason {
             Self::TooLong => "too-long",
             Self::Empty => "empty",
             Self::Duplicate => "duplicate",
+            Self::NearDuplicate => "near-duplicate",
         }
     }
 }

@@ -10,6 +10,7 @@ use super::ordered;
 use crate::dedup;
 use crate::document::{Document, Reason, Reject};
 use crate::error::{Error, Result};
+use crate::ledger::{self, Action, Row};
 use crate::normalize;
 use crate::progress::Progress;
 use crate::reader::{self, Chunk, Cursor, Fields, Reader, Source};
@@ -21,9 +22,7 @@ pub struct Options {
     pub fields: Fields,
     /// Stop at the first record that cannot be used.
     pub strict: bool,
-    /// Remove documents equal to an earlier one.
-    pub dedup: bool,
-    /// Compute the keys of documents; `dedup`, splits and the identity of sources need them, else they are 0.
+    /// Compute the keys of documents; duplicates, splits and the identity of sources need them, else they are 0.
     pub keys: bool,
     /// Repair the text.
     pub normalize: Option<normalize::Options>,
@@ -67,8 +66,24 @@ pub struct Account {
     pub sources: Vec<(u64, u64, u64)>,
 }
 
-/// Keeps every record that was left out, one JSON object a line.
-pub type Rejects<'a> = Option<&'a mut (dyn Write + Send)>;
+/// How documents are judged against each other.
+pub enum Removal<'a, 'b> {
+    /// All pass.
+    Nothing,
+    /// A text equal to an earlier one goes; one key a document in memory.
+    Exact(&'a mut dedup::Seen),
+    /// An earlier pass over the same documents decided.
+    Planned(&'a mut dedup::Judge<'b>),
+}
+
+/// Where it is written down what was left out, and why.
+#[derive(Default)]
+pub struct LeftOut<'a> {
+    /// Every record that was left out, one JSON object a line.
+    pub rejects: Option<&'a mut (dyn Write + Send)>,
+    /// Every decision.
+    pub ledger: Option<&'a mut ledger::Writer>,
+}
 
 /// Sends every good document of `sources` through `close` (parallel) to `sink` (in order).
 ///
@@ -79,8 +94,8 @@ pub type Rejects<'a> = Option<&'a mut (dyn Write + Send)>;
 pub fn run<D: Send, L>(
     sources: &[Source],
     options: &Options,
-    seen: &mut dedup::Seen,
-    mut rejects: Rejects<'_>,
+    mut removal: Removal<'_, '_>,
+    mut left_out: LeftOut<'_>,
     progress: &Progress,
     local: impl Fn() -> L + Sync,
     close: impl Fn(&mut L, Parcel) -> Result<D> + Sync,
@@ -107,7 +122,7 @@ pub fn run<D: Send, L>(
         |(normalizer, key, _), (index, chunk)| {
             Ok(open(index, chunk, &sources[index], options, normalizer.as_ref(), key))
         },
-        |opened| gate(opened, sources, options, seen, &mut rejects, &mut account, progress),
+        |opened| gate(opened, sources, options, &mut removal, &mut left_out, &mut account, progress),
         |(_, _, own), parcel| close(own, parcel),
         sink,
     )?;
@@ -150,7 +165,7 @@ fn open(
                 continue;
             }
         }
-        let key = if options.keys || options.dedup { key.of(&document.text) } else { 0 };
+        let key = if options.keys { key.of(&document.text) } else { 0 };
         documents.push(Passed { document, key, changed });
     }
     Opened { parcel: Parcel { source: index, documents }, rejects, report, first, moved, bytes }
@@ -161,8 +176,8 @@ fn gate(
     opened: Opened,
     sources: &[Source],
     options: &Options,
-    seen: &mut dedup::Seen,
-    rejects: &mut Rejects<'_>,
+    removal: &mut Removal<'_, '_>,
+    left_out: &mut LeftOut<'_>,
     account: &mut Account,
     progress: &Progress,
 ) -> Result<Parcel> {
@@ -184,23 +199,32 @@ fn gate(
             .at_place(reject.place(&source.path))
             .hint("mend the record, or run without --strict to skip and keep it in the rejects"));
     }
-    if options.dedup {
-        parcel.documents.retain(|passed| {
-            let new = seen.insert(passed.key);
-            if !new {
-                let what = format!("the same text as an earlier document (id {})", passed.document.id);
-                let line = passed.document.line;
-                bad.push(Reject { line, byte: None, reason: Reason::Duplicate, what, raw: Vec::new() });
+    let mut rows: Vec<Row> = if left_out.ledger.is_some() {
+        bad.iter().map(|reject| unread(reject, source)).collect()
+    } else {
+        Vec::new()
+    };
+    let mut documents = Vec::with_capacity(parcel.documents.len());
+    for passed in parcel.documents {
+        match judge(removal, &passed, source)? {
+            None => documents.push(passed),
+            Some((reject, row)) => {
+                bad.push(reject);
+                rows.extend(row);
             }
-            new
-        });
+        }
     }
+    parcel.documents = documents;
     bad.sort_by_key(|reject| reject.line);
     for reject in &bad {
         *account.rejected.entry(reject.reason.name()).or_default() += 1;
-        if let Some(out) = rejects.as_mut() {
+        if let Some(out) = left_out.rejects.as_mut() {
             write_reject(*out, source, reject).map_err(|e| Error::io(PathBuf::from("rejects.jsonl"), &e))?;
         }
+    }
+    if let Some(ledger) = left_out.ledger.as_mut() {
+        rows.sort_by_key(|row| row.line);
+        rows.into_iter().try_for_each(|row| ledger.push(row))?;
     }
     let tally = &mut account.sources[parcel.source];
     for passed in &parcel.documents {
@@ -215,6 +239,69 @@ fn gate(
     progress.advance(moved);
     progress.add(bytes, parcel.documents.len() as u64);
     Ok(parcel)
+}
+
+/// Whether a document goes for another; how to say so.
+fn judge(
+    removal: &mut Removal<'_, '_>,
+    passed: &Passed,
+    source: &Source,
+) -> Result<Option<(Reject, Option<Row>)>> {
+    let Document { id, line, .. } = &passed.document;
+    let reject = |reason, what| Reject { line: *line, byte: None, reason, what, raw: Vec::new() };
+    Ok(match removal {
+        Removal::Nothing => None,
+        Removal::Exact(seen) => (!seen.insert(passed.key)).then(|| {
+            (reject(Reason::Duplicate, format!("the same text as an earlier document (id {id})")), None)
+        }),
+        Removal::Planned(judge) => match judge.next()? {
+            dedup::Fate::Keep => None,
+            dedup::Fate::Drop(None) => Some((reject(Reason::Duplicate, String::new()), None)),
+            dedup::Fate::Drop(Some(verdict)) => {
+                let dedup::Verdict { rule, value, jaccard, partner, .. } = verdict;
+                let reject = match rule {
+                    dedup::Rule::Exact => {
+                        reject(Reason::Duplicate, format!("{id} has the same text as {partner}"))
+                    }
+                    _ => {
+                        let like = format!("{id} is {:.1} % like {partner}", 100.0 * value);
+                        reject(Reason::NearDuplicate, like)
+                    }
+                };
+                let row = Row {
+                    stage: "dedup".into(),
+                    document: id.clone(),
+                    source: source.name.clone(),
+                    line: *line,
+                    action: Action::Drop,
+                    rule: rule.name().into(),
+                    value: Some(value),
+                    threshold: Some(rule.threshold()),
+                    partner: Some(partner),
+                    score: Some(jaccard),
+                    byte: None,
+                };
+                Some((reject, Some(row)))
+            }
+        },
+    })
+}
+
+/// The ledger's row about a record that could not become a document: it has no id but its place.
+fn unread(reject: &Reject, source: &Source) -> Row {
+    Row {
+        stage: "read".into(),
+        document: format!("{}:{}", source.name, reject.line),
+        source: source.name.clone(),
+        line: reject.line,
+        action: Action::Drop,
+        rule: reject.reason.name().into(),
+        value: None,
+        threshold: None,
+        partner: None,
+        score: None,
+        byte: reject.byte,
+    }
 }
 
 /// One line of a rejects file: where, why, and the record as it stood (hex when it is not UTF-8).

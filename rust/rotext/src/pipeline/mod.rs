@@ -1,10 +1,13 @@
 //! The only module that composes the stages.
 
+pub mod dedup;
 pub mod feed;
 mod files;
+mod hold_out;
 pub mod inspect;
 pub mod normalize;
 mod ordered;
 pub mod pack;
+pub mod plan;
 pub mod report;
 pub mod tokenizer;
