@@ -25,15 +25,21 @@ pytestmark = pytest.mark.usefixtures("tiny_nano")
 
 @pytest.mark.parametrize("name", ["wandb", "trackio"])
 def test_a_service_gets_the_lines_of_the_log(
-    pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     calls: list[tuple[str, Any]] = []
     module = types.ModuleType(name)
-    module.init = lambda **words: calls.append(("init", words))  # type: ignore[attr-defined]
+
+    def init(**words: object) -> None:
+        print("a service likes to talk")
+        calls.append(("init", words))
+
+    module.init = init  # type: ignore[attr-defined]
     module.log = lambda values, step: calls.append(("log", (step, values)))  # type: ignore[attr-defined]
     module.finish = lambda: calls.append(("finish", None))  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, name, module)
     fit(fit_config(pack, tmp_path / "run"), Quiet(), track=(name,))
+    assert capsys.readouterr().out == ""
     assert [kind for kind, _ in calls] == ["init", *["log"] * 10, "finish"]
     words = calls[0][1]
     assert words["project"] == "rotrain" and words["config"]["optim.lr"] == 3e-3

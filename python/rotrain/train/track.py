@@ -6,8 +6,10 @@ metrics.jsonl alone.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
+import sys
 from typing import Any, Protocol
 
 from rotrain.config import FitConfig, flatten
@@ -78,13 +80,20 @@ class Service:
         }
         if name == "wandb":
             words |= {"id": identity, "dir": str(run.path)}
-        self._module.init(**words)
+        with _no_data_on_stdout():
+            self._module.init(**words)
 
     def log(self, line: dict[str, Any]) -> None:
         self._module.log(scalars(line), step=line["step"])
 
     def close(self) -> None:
-        self._module.finish()
+        with _no_data_on_stdout():
+            self._module.finish()
+
+
+def _no_data_on_stdout() -> contextlib.AbstractContextManager[object]:
+    """Standard output is for the result: what a service has to say goes where everything else goes."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def _load(name: str) -> Any:
