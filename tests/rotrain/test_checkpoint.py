@@ -181,6 +181,12 @@ def test_a_branch_goes_on_from_a_checkpoint(pack: Path, tmp_path: Path) -> None:
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
     assert lines[0]["mix"] == {"books": 4} and lines[0]["lr"] < 3e-3 and lines[3]["lr"] == pytest.approx(3e-4)
 
+    # Its plan counts what the branch reads, not what its trunk did.
+    planned = rotrain("plan", "--from", f"{trunk}@6", "--steps", 4, "--json", "--force")
+    assert planned.returncode == 0, planned.stderr
+    facts = json.loads(planned.stdout)
+    assert sum(text["tokens"] for text in facts["texts"]) == facts["tokens"] == 4 * 4 * 32
+
     # Begun at the same place with the same words it is the trunk going on: the loss of its step 7.
     same = rotrain("fit", "--from", f"{trunk}@6", "--steps", 4, "--out", tmp_path / "same", *base)
     assert same.returncode == 0, same.stderr

@@ -28,6 +28,14 @@ CurriculumOption = Annotated[
         "a cosine; mixed: all phases throughout. [default: anneal]",
     ),
 ]
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="RUN[@STEP]",
+        help="Begin a new run at a checkpoint of another, with its configuration.",
+    ),
+]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Take a plan that trains its last phase at a near-zero rate.")
 ]

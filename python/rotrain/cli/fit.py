@@ -13,6 +13,7 @@ from rotrain.cli.configure import (
     CurriculumOption,
     DataOption,
     ForceOption,
+    FromOption,
     SeedOption,
     SetOption,
     SizeOption,
@@ -33,14 +34,7 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out; an error if there is none.")
     ] = False,
-    begin_from: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="RUN[@STEP]",
-            help="Begin a new run at a checkpoint of another, with its configuration.",
-        ),
-    ] = None,
+    begin_from: FromOption = None,
     sweep_lr: Annotated[
         str | None,
         typer.Option(metavar="RATES", help="Train at each of these rates, and tell the best: 1e-3,2e-3."),

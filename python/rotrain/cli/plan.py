@@ -12,6 +12,7 @@ from rotrain.cli.configure import (
     CurriculumOption,
     DataOption,
     ForceOption,
+    FromOption,
     SeedOption,
     SetOption,
     SizeOption,
@@ -33,6 +34,7 @@ def run(
     steps: StepsOption = None,
     seed: SeedOption = None,
     curriculum: CurriculumOption = None,
+    begin_from: FromOption = None,
     tokens_per_s: Annotated[
         float | None, typer.Option(min=1e-9, help="A measured rate, for the time of the run.")
     ] = None,
@@ -58,11 +60,13 @@ def run(
             "steps": steps,
             "seed": seed,
             "curriculum": curriculum,
+            "begin_from": begin_from,
         }
         resolved, said = configure(flags, config, assignments)
-        from rotrain.train.plan import check_rates, make_plan
+        from rotrain.train.branch import plan_of
+        from rotrain.train.plan import check_rates
 
-        plan = make_plan(resolved)
+        plan = plan_of(resolved)
         facts = _facts(plan, tokens_per_s)
         if json:
             print_json(facts)
@@ -105,9 +109,9 @@ def _facts(plan: Plan, tokens_per_s: float | None) -> dict[str, Any]:
             for stage, ramp in zip(curriculum.stages, curriculum.ramps, strict=True)
         ],
         "texts": [
-            {"name": name, "tokens": drawn * context, "epochs": drawn / sequences}
-            for name, drawn, sequences in zip(
-                names, curriculum.drawn(plan.steps), curriculum.sequences, strict=True
+            {"name": name, "tokens": (end - begin) * context, "epochs": (end - begin) / sequences}
+            for name, begin, end, sequences in zip(
+                names, curriculum.drawn(0), curriculum.drawn(plan.steps), curriculum.sequences, strict=True
             )
         ],
         "warmup_steps": plan.rate.warmup,

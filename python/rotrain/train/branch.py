@@ -59,6 +59,14 @@ def find_trunk(text: str, *, pack_digest: str) -> tuple[checkpoint.Saved, dict[s
     }
 
 
+def plan_of(config: FitConfig) -> Plan:
+    """The plan of a run that has not begun, behind its trunk when it has one. Nothing is written."""
+    plan = make_plan(config)
+    if config.begin_from is None:
+        return plan
+    return make_plan(config, find_trunk(config.begin_from, pack_digest=plan.pack.digest)[1])
+
+
 def begin_branch(text: str, plan: Plan, run: RunDir) -> dict[str, Any]:
     """Copy the trunk's checkpoint as step 0 of a new run; returns what config.json records of it."""
     saved, origin = find_trunk(text, pack_digest=plan.pack.digest)

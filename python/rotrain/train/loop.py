@@ -151,9 +151,7 @@ class _Training:
         self.buffer = np.empty((self.rows, self.config.context + 1), dtype=np.int64)
         self.guard = SpikeGuard(self.config.spikes)
         self.learner, self.step = self._restore()
-        self.progress = Progress(
-            plan, machine, run, screen, upto=self.step, trackers=trackers, write=team.leads
-        )
+        self.progress = Progress(plan, machine, run, screen, upto=self.step, trackers=trackers, team=team)
         self.writer: CheckpointWriter | None = None
         if team.leads:
             self.writer = CheckpointWriter(
@@ -200,6 +198,8 @@ class _Training:
             if self.writer is not None:
                 self.writer.wait()
         finally:
+            if self.writer is not None:
+                self.writer.abandon()  # after an error: what is being written ends before the lock goes
             self.progress.close()
         model = self.learner.plain()
         if not self.team.leads:

@@ -16,11 +16,12 @@ from rotrain.train.rundir import RunDir
 from rotrain.train.runtime import Machine
 from rotrain.train.screen import Screen
 from rotrain.train.spikes import Spike, finite_or_none
+from rotrain.train.team import Team
 from rotrain.train.track import Tracker
 
 
 class Progress:
-    """The lines of a run that stands at step `upto`. With `write` false, nothing is told."""
+    """The lines of a run that stands at step `upto`. Only the lead of a team tells anything."""
 
     def __init__(
         self,
@@ -31,11 +32,12 @@ class Progress:
         *,
         upto: int,
         trackers: list[Tracker],
-        write: bool,
+        team: Team,
     ) -> None:
         self.plan, self.machine, self.screen, self.trackers = plan, machine, screen, trackers
         self.flops_per_token = count.flops_per_token(plan.model)
-        self._log = MetricsLog(run.metrics, upto=upto) if write else None
+        self.peak_flops = None if machine.peak_flops is None else machine.peak_flops * team.size
+        self._log = MetricsLog(run.metrics, upto=upto) if team.leads else None
         self._energy = EnergyMeter(machine.device.type)
 
     def introduce(self) -> None:
@@ -48,10 +50,10 @@ class Progress:
             f"vocabulary {model.vocab_size:,}"
         )
         self.screen.say(f"plan: {plan.steps:,} steps of {plan.tokens_per_step:,} tokens: {phases}")
-        if self.machine.peak_flops is not None:
+        if self.peak_flops is not None:
             self.screen.say(
                 f"MFU = tokens/s x {self.flops_per_token:.3g} operations a token "
-                f"/ {self.machine.peak_flops:.3g} a second"
+                f"/ {self.peak_flops:.3g} a second"
             )
 
     def start(self, step: int) -> None:
@@ -153,6 +155,6 @@ class Progress:
         return None if used is None or before is None else round(before + used, 1)
 
     def _mfu(self, tokens_per_s: float) -> float | None:
-        if self.machine.peak_flops is None:
+        if self.peak_flops is None:
             return None
-        return round(tokens_per_s * self.flops_per_token / self.machine.peak_flops, 4)
+        return round(tokens_per_s * self.flops_per_token / self.peak_flops, 4)

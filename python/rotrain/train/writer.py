@@ -59,6 +59,12 @@ class CheckpointWriter:
             error, self._error = self._error, None
             raise error
 
+    def abandon(self) -> None:
+        """Wait until nothing is being written; another error is on its way, so one of the disk goes."""
+        if self._thread is not None:
+            self._thread.join()
+        self._thread = self._error = None
+
     def _copy(self, prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         copies = {}
         for name, tensor in tensors.items():
