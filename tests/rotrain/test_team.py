@@ -169,9 +169,10 @@ def test_a_killed_process_ends_the_run_with_a_sentence(teams: dict[str, Any]) ->
 
 
 def test_a_batch_that_does_not_divide_is_refused(teams: dict[str, Any]) -> None:
-    for code, _, said in teams["odd"]["ranks"]:
-        assert code == 2 and "does not divide among 2 processes" in said
-        assert "--set batch.sequences=4" in said
+    (code, _, said), (other, _, silent) = teams["odd"]["ranks"]
+    assert (code, other, silent) == (2, 2, "")
+    assert "does not divide among 2 processes" in said and "--set batch.sequences=4" in said
+    assert not (teams["odd"]["run"] / "config.json").exists()  # nothing has begun
 
 
 def test_the_kind_is_chosen_with_a_reason() -> None:

@@ -17,23 +17,22 @@ import torch
 
 from rotrain.config import FitConfig
 from rotrain.data.tokenizer import Tokenizer
-from rotrain.errors import RotrainError, Stopped, UsageError
-from rotrain.models import count
+from rotrain.errors import RotrainError, Stopped
 from rotrain.models.decoder import Decoder
 from rotrain.train import checkpoint
 from rotrain.train.average import average_run
-from rotrain.train.branch import begin_branch
+from rotrain.train.begin import check_begun, parallel_kind, prepare
 from rotrain.train.evaluation import evaluate_phases
 from rotrain.train.finish import finish
 from rotrain.train.learner import Learner
-from rotrain.train.plan import Plan, check_rates, make_plan
+from rotrain.train.plan import Plan, make_plan
 from rotrain.train.progress import Progress
 from rotrain.train.rundir import RunDir, locked
-from rotrain.train.runtime import Machine, choose_machine, keep_freed_memory
+from rotrain.train.runtime import Machine, choose_machine
 from rotrain.train.screen import Quiet, Screen
 from rotrain.train.spikes import Spike, SpikeGuard
 from rotrain.train.stop import StopSignals
-from rotrain.train.team import Team, choose_parallel, joined
+from rotrain.train.team import Team, joined
 from rotrain.train.track import Tracker, check_trackers, open_trackers
 from rotrain.train.writer import CheckpointWriter
 
@@ -62,8 +61,10 @@ def fit(
         if team.leads:
             try:
                 check_trackers(track)
-                stack.enter_context(_held(run, must_exist))
-                summary, machine = _prepare(config, run, screen, team, force=force)
+                if must_exist:
+                    check_begun(run)
+                stack.enter_context(locked(run))
+                summary, machine = prepare(config, run, screen, team, force=force)
             except RotrainError as error:
                 team.share((error.exit_code, None))
                 raise
@@ -78,46 +79,10 @@ def fit(
         if not team.leads:
             machine = choose_machine(config.runtime, run_flops=plan.run_flops)
         trackers = open_trackers(track, run, config) if team.leads else []
-        return _Training(plan, run, machine, screen, team, trackers).run_to_end()
-
-
-@contextlib.contextmanager
-def _held(run: RunDir, must_exist: bool) -> Any:
-    if must_exist and run.record() is None:
-        raise RotrainError(
-            "there is no run here to resume", place=run.path, hint="leave --resume out to begin one"
-        )
-    with locked(run):
-        yield
-
-
-def _prepare(
-    config: FitConfig, run: RunDir, screen: Screen, team: Team, *, force: bool
-) -> tuple[dict[str, Any] | None, Machine]:
-    """Check or begin the run; its summary when it is finished, and the machine."""
-    record = run.record()
-    plan = make_plan(config, None if record is None else record["from"])
-    keep_freed_memory()
-    machine = choose_machine(config.runtime, run_flops=plan.run_flops)
-    described = machine.describe() | {"processes": team.size}
-    if record is not None:
-        run.check_same(record, config, plan.pack)
-        summary = run.finished()
-        if summary is not None:
-            screen.say(f"{run.path}: this run is finished ({summary['steps']:,} steps); nothing to do")
-            return summary, machine
-        changed = [key for key, value in described.items() if record["machine"].get(key) != value]
-        if changed:
-            screen.say(f"note: {', '.join(changed)} changed since this run began: the last bits may differ")
-    else:
-        if not force:
-            check_rates(plan)
-        origin = None
-        if config.begin_from is not None:
-            origin = begin_branch(config.begin_from, plan, run)
-        run.begin(config, plan.model.model_dump(), plan.pack, described, origin)
-    screen.say(machine.said)
-    return None, machine
+        kind, why = parallel_kind(plan, machine, team)
+        if team.size > 1:
+            screen.say(f"processes: {team.size}, {kind} ({why})")
+        return _Training(plan, run, machine, screen, team, kind, trackers).run_to_end()
 
 
 class _Training:
@@ -130,6 +95,7 @@ class _Training:
         machine: Machine,
         screen: Screen,
         team: Team,
+        kind: str,
         trackers: list[Tracker],
     ) -> None:
         self.plan, self.run, self.machine, self.screen, self.team = plan, run, machine, screen, team
@@ -141,16 +107,10 @@ class _Training:
                 place=plan.pack.tokenizer_file,
                 hint="pack the corpus again",
             )
-        sequences = self.config.batch.sequences
-        if sequences % team.size:
-            raise UsageError(
-                f"a batch of {sequences} sequences does not divide among {team.size} processes",
-                hint=f"take a multiple, for example --set batch.sequences={-(-sequences // team.size) * team.size}",
-            )
-        self.rows = sequences // team.size
+        self.rows = self.config.batch.sequences // team.size
         self.buffer = np.empty((self.rows, self.config.context + 1), dtype=np.int64)
         self.guard = SpikeGuard(self.config.spikes)
-        self.learner, self.step = self._restore()
+        self.learner, self.step = self._restore(kind)
         self.progress = Progress(plan, machine, run, screen, upto=self.step, trackers=trackers, team=team)
         self.writer: CheckpointWriter | None = None
         if team.leads:
@@ -158,7 +118,7 @@ class _Training:
                 run.checkpoints, plan.model, self.config.checkpoint, before=self.progress.sync
             )
 
-    def _restore(self) -> tuple[Learner, int]:
+    def _restore(self, kind: str) -> tuple[Learner, int]:
         folder, saved, damaged = self.run.checkpoints, None, list[str]()
         if self.team.leads:
             checkpoint.clean(folder)
@@ -171,14 +131,6 @@ class _Training:
         model = Decoder(self.plan.model)
         if saved is None:
             model.init_weights(self.config.seed)
-        kind, why = choose_parallel(
-            self.config.runtime.parallel,
-            self.team.size,
-            16 * count.param_count(self.plan.model),
-            torch.cuda.get_device_properties(0).total_memory if self.machine.device.type == "cuda" else None,
-        )
-        if self.team.size > 1:
-            self.screen.say(f"processes: {self.team.size}, {kind} ({why})")
         learner = Learner(model, self.config.optim, self.machine, self.team, kind)
         if saved is None:
             return learner, 0
