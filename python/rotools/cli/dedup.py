@@ -1,6 +1,5 @@
 """`rotools dedup`."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,19 +15,13 @@ from rotools.cli.options import (
     Json,
     MaxRam,
     Preset,
+    Profile,
     Quiet,
     Strict,
     TextField,
     Threads,
     size,
 )
-
-
-class Profile(StrEnum):
-    """What the inputs hold."""
-
-    web = "web"
-    books = "books"
 
 
 def dedup(

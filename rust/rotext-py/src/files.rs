@@ -29,6 +29,8 @@ pub(crate) fn feed(
         strict,
         keys: true,
         normalize: normalize.then(normalize::Options::default),
+        filter: None,
+        kind: rotext::dedup::Kind::Web,
         threads: threads(workers),
     }
 }

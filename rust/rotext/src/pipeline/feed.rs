@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
+use super::filter::{self, Filtering};
 use super::ordered;
 use crate::dedup;
 use crate::document::{Document, Reason, Reject};
@@ -26,6 +27,10 @@ pub struct Options {
     pub keys: bool,
     /// Repair the text.
     pub normalize: Option<normalize::Options>,
+    /// Drop what is not worth training on, and redact personal data.
+    pub filter: Option<Filtering>,
+    /// What the sources hold: the profile of the filter.
+    pub kind: dedup::Kind,
     /// Worker threads.
     pub threads: usize,
 }
@@ -38,6 +43,8 @@ pub struct Passed {
     pub key: u128,
     /// The text was changed.
     pub changed: bool,
+    /// What the filter measured, when all that was asked is to say so.
+    pub verdict: Option<Box<crate::filter::Verdict>>,
 }
 
 /// The documents of one chunk that passed, in order.
@@ -61,6 +68,8 @@ pub struct Account {
     pub rejected: BTreeMap<&'static str, u64>,
     /// What the normalizer did.
     pub normalize: normalize::Report,
+    /// What the filter did.
+    pub filter: filter::Report,
     /// Passed documents by source: (documents, bytes, chained hash of the keys).
     #[serde(skip)]
     pub sources: Vec<(u64, u64, u64)>,
@@ -118,42 +127,51 @@ pub fn run<D: Send, L>(
                 reading = Some((index, Reader::open(source, &options.fields, Cursor::default())?));
             }
         },
-        || (options.normalize.map(normalize::Normalizer::new), dedup::Key::default(), local()),
-        |(normalizer, key, _), (index, chunk)| {
-            Ok(open(index, chunk, &sources[index], options, normalizer.as_ref(), key))
-        },
+        || (Tools::new(options), local()),
+        |(tools, _), (index, chunk)| Ok(open(index, chunk, &sources[index], options, tools)),
         |opened| gate(opened, sources, options, &mut removal, &mut left_out, &mut account, progress),
-        |(_, _, own), parcel| close(own, parcel),
+        |(_, own), parcel| close(own, parcel),
         sink,
     )?;
     Ok(account)
 }
 
+/// What a worker keeps from chunk to chunk.
+struct Tools {
+    normalizer: Option<normalize::Normalizer>,
+    key: dedup::Key,
+    scratch: crate::filter::Scratch,
+}
+
+impl Tools {
+    fn new(options: &Options) -> Self {
+        let normalizer = options.normalize.map(normalize::Normalizer::new);
+        Self { normalizer, key: dedup::Key::default(), scratch: crate::filter::Scratch::default() }
+    }
+}
+
 struct Opened {
     parcel: Parcel,
     rejects: Vec<Reject>,
+    /// Decisions of the filter.
+    rows: Vec<Row>,
     report: normalize::Report,
+    filter: filter::Report,
     first: bool,
     moved: u64,
     bytes: u64,
 }
 
-fn open(
-    index: usize,
-    chunk: Chunk,
-    source: &Source,
-    options: &Options,
-    normalizer: Option<&normalize::Normalizer>,
-    key: &mut dedup::Key,
-) -> Opened {
+fn open(index: usize, chunk: Chunk, source: &Source, options: &Options, tools: &mut Tools) -> Opened {
     let (first, moved, bytes) = (chunk.first, chunk.moved, chunk.bytes as u64);
     let batch = chunk.parse(source, &options.fields);
     let mut report = normalize::Report::default();
-    let mut rejects = batch.rejects;
+    let mut filter = filter::Report::default();
+    let (mut rejects, mut rows) = (batch.rejects, Vec::new());
     let mut documents = Vec::with_capacity(batch.documents.len());
     for mut document in batch.documents {
         let mut changed = false;
-        if let Some(normalizer) = normalizer {
+        if let Some(normalizer) = &tools.normalizer {
             if let std::borrow::Cow::Owned(text) = normalizer.normalize(&document.text, &mut report) {
                 document.text = text;
                 changed = true;
@@ -165,10 +183,27 @@ fn open(
                 continue;
             }
         }
-        let key = if options.keys { key.of(&document.text) } else { 0 };
-        documents.push(Passed { document, key, changed });
+        let mut verdict = None;
+        if let Some(filtering) = &options.filter {
+            let place = filter::At { document: &document.id, source: &source.name, line: document.line };
+            let scratch = &mut tools.scratch;
+            let judged =
+                filtering.judge(&document.text, options.kind, place, scratch, &mut filter, &mut rows);
+            if let Some(what) = judged.dropped {
+                let (line, raw) = (document.line, Vec::new());
+                rejects.push(Reject { line, byte: None, reason: Reason::Filtered, what, raw });
+                continue;
+            }
+            if let Some(text) = judged.redacted {
+                document.text = text;
+                changed = true;
+            }
+            verdict = judged.verdict;
+        }
+        let key = if options.keys { tools.key.of(&document.text) } else { 0 };
+        documents.push(Passed { document, key, changed, verdict });
     }
-    Opened { parcel: Parcel { source: index, documents }, rejects, report, first, moved, bytes }
+    Opened { parcel: Parcel { source: index, documents }, rejects, rows, report, filter, first, moved, bytes }
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -181,10 +216,12 @@ fn gate(
     account: &mut Account,
     progress: &Progress,
 ) -> Result<Parcel> {
-    let Opened { mut parcel, rejects: mut bad, report, first, moved, bytes } = opened;
+    let Opened { mut parcel, rejects: mut bad, rows: decisions, report, filter, first, moved, bytes } =
+        opened;
     let source = &sources[parcel.source];
     account.records += (parcel.documents.len() + bad.len()) as u64;
     account.normalize.merge(&report);
+    account.filter.merge(&filter);
     // A first chunk in which not one record has the field is a wrong field name, not bad luck.
     if first
         && parcel.documents.is_empty()
@@ -200,7 +237,8 @@ fn gate(
             .hint("mend the record, or run without --strict to skip and keep it in the rejects"));
     }
     let mut rows: Vec<Row> = if left_out.ledger.is_some() {
-        bad.iter().map(|reject| unread(reject, source)).collect()
+        let unread = |reject: &Reject| (reject.reason != Reason::Filtered).then(|| unread(reject, source));
+        bad.iter().filter_map(unread).chain(decisions).collect()
     } else {
         Vec::new()
     };

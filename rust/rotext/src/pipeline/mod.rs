@@ -3,6 +3,7 @@
 pub mod dedup;
 pub mod feed;
 mod files;
+pub mod filter;
 mod hold_out;
 pub mod inspect;
 pub mod normalize;
