@@ -219,3 +219,11 @@ def test_a_branch_of_nothing_or_of_another_model_is_refused(pack: Path, tmp_path
         done = rotrain("fit", "--from", trunk, "--steps", 4, "--out", tmp_path / "new", *more)
         assert done.returncode == 1 and says in done.stderr, done.stderr
         assert "Traceback" not in done.stderr
+        assert not (tmp_path / "new" / "config.json").exists()
+    # What lies in the new directory is somebody's.
+    thesis = tmp_path / "new" / "checkpoints" / "thesis.tex"
+    thesis.parent.mkdir(exist_ok=True)
+    thesis.write_text("x")
+    done = rotrain("fit", "--from", tmp_path / "trunk", "--steps", 4, "--out", tmp_path / "new")
+    assert done.returncode == 1 and "there is checkpoints/thesis.tex" in done.stderr
+    assert thesis.read_text() == "x"

@@ -37,7 +37,7 @@ def pack_of(blocks: list[int], block_tokens: int = 32) -> Pack:
     return Pack(Path("none"), block_tokens, 300, 0, phases, "digest")
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     blocks=st.lists(st.integers(1, 60), min_size=1, max_size=4),
     batch=st.integers(1, 9),

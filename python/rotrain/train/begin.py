@@ -65,6 +65,7 @@ def prepare(
             screen.say(f"note: {', '.join(changed)} changed since this run began: the last bits may differ")
     parallel_kind(plan, machine, team)
     if record is None:
+        run.check_free()
         if not force:
             check_rates(plan)
         origin = None

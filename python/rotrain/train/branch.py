@@ -91,7 +91,7 @@ def begin_branch(text: str, plan: Plan, run: RunDir) -> dict[str, Any]:
             hint="leave --arch, --size and context out: they come from the run",
         )
     # A kill may have come before the run had begun: a copy without a config.json is no run's.
-    if run.checkpoints.is_dir() and checkpoint.steps(run.checkpoints) in ([], [0]):
-        shutil.rmtree(run.checkpoints)
+    # (RunDir.check_free has seen that there is nothing else.)
+    shutil.rmtree(run.checkpoints, ignore_errors=True)
     checkpoint.save(run.checkpoints, 0, saved.model, saved.weights(), saved.optimizer())
     return origin

@@ -99,6 +99,20 @@ class RunDir:
         except (OSError, ValueError) as error:
             raise RotrainError(f"cannot read the summary: {error}", place=self.summary) from None
 
+    def check_free(self) -> None:
+        """Refuse a directory with anything in it but what a kill right before a run's beginning leaves."""
+        foreign = [item.name for item in self.path.iterdir() if item.name not in _MAY_PRECEDE]
+        if "checkpoints" in foreign and self.checkpoints.is_dir():
+            inside = [item.name for item in self.checkpoints.iterdir()]
+            foreign.remove("checkpoints")
+            foreign += [f"checkpoints/{name}" for name in inside if name not in _BRANCH_MAY_LEAVE]
+        if foreign:
+            raise RotrainError(
+                f"the directory is not empty and holds no run (there is {sorted(foreign)[0]})",
+                place=self.path,
+                hint="take another --out",
+            )
+
     def begin(
         self,
         config: FitConfig,
@@ -111,14 +125,6 @@ class RunDir:
 
         `origin` is where a branch began; its checkpoint of step 0 is there already.
         """
-        may_precede = _MAY_PRECEDE | ({"checkpoints"} if origin else set())
-        foreign = [item.name for item in self.path.iterdir() if item.name not in may_precede]
-        if foreign:
-            raise RotrainError(
-                f"the directory is not empty and holds no run (there is {sorted(foreign)[0]})",
-                place=self.path,
-                hint="take another --out",
-            )
         write_atomic(self.tokenizer, pack.tokenizer_file.read_bytes())
         write_json(
             self.config,
@@ -168,6 +174,8 @@ class RunDir:
             )
 
 
+# A branch copies its beginning before it is one (branch.py).
+_BRANCH_MAY_LEAVE = {"step-000000", ".step-000000.tmp"}
 _MAY_PRECEDE = {".lock", ".tokenizer.json.tmp", "tokenizer.json", ".config.json.tmp"}
 
 
