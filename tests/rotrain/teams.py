@@ -1,8 +1,8 @@
 """Run commands in two processes each, as torchrun would, without loading PyTorch for every one anew.
 
 This program is a process of its own, so that its children are forked before PyTorch has started a
-thread. Standard input: a JSON list of {"words": [...], "kill_when": FILE or null}; with `kill_when`,
-the process that does not lead is killed when that file is there. Standard output: a JSON list, for
+thread. Standard input: a JSON list of {"words": [...], "when": FILE or null, "number": SIGNAL}; when
+that file is there, the process that does not lead gets the signal. Standard output: a JSON list, for
 each command a list of [exit code, standard output, standard error] by rank.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import signal
 import socket
 import sys
 import tempfile
@@ -50,7 +49,7 @@ def start(words: list[str], rank: int, port: int, folder: Path) -> int:
         os._exit(code)
 
 
-def run(words: list[str], kill_when: str | None) -> list[tuple[int, str, str]]:
+def run(words: list[str], when: str | None, number: int) -> list[tuple[int, str, str]]:
     """Run a command in two processes to their end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -58,10 +57,10 @@ def run(words: list[str], kill_when: str | None) -> list[tuple[int, str, str]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pids = [start(words, rank, port, folder) for rank in (0, 1)]
-        if kill_when is not None:
-            while not Path(kill_when).exists():
+        if when is not None:
+            while not Path(when).exists():
                 time.sleep(0.02)
-            os.kill(pids[1], signal.SIGKILL)
+            os.kill(pids[1], number)
         codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
         return [
             (code, (folder / f"out{rank}").read_text(), (folder / f"err{rank}").read_text())

@@ -14,47 +14,15 @@ import torch
 from conftest import fit_config, shape
 from program import rotrain
 from runs import content, metrics_without_time
-from safetensors.torch import load_file, save_file
 
 from rotrain.config import Checkpoint
 from rotrain.errors import RotrainError
-from rotrain.files import sha256_file
 from rotrain.train import checkpoint
 from rotrain.train.loop import fit
 from rotrain.train.screen import Quiet
-from rotrain.train.tensors import write_tensors
 from rotrain.train.writer import CheckpointWriter
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
-
-
-def test_the_file_is_what_the_library_reads_and_the_hash_is_its_own(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    tensors = {
-        "b": torch.randn(3, 5),
-        "a": torch.randn(2, 7).T,  # not contiguous
-        "half": torch.randn(3).bfloat16(),
-        "scalar": torch.tensor(7.0),
-        "whole": torch.arange(5),
-        "none": torch.empty(0, 4),
-        "bits": torch.tensor([True, False, True]),
-    }
-    sha256 = write_tensors(tmp_path / "ours", tensors, {"format": "pt"})
-    assert sha256 == sha256_file(tmp_path / "ours")
-    read = load_file(tmp_path / "ours")
-    assert set(read) == set(tensors)
-    for name, tensor in tensors.items():
-        assert read[name].dtype == tensor.dtype and torch.equal(read[name], tensor)
-    save_file({name: t.contiguous() for name, t in tensors.items()}, tmp_path / "theirs")
-    assert (tmp_path / "ours").stat().st_mode & 0o777 == 0o666 & ~_umask()
-
-
-def _umask() -> int:
-    import os
-
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def test_a_checkpoint_is_the_state_at_the_call_whatever_comes_after(tmp_path: Path) -> None:
@@ -122,7 +90,8 @@ def test_a_disk_that_is_full_is_one_sentence_and_the_checkpoint_before_stays(
         pytest.raises(RotrainError) as caught,
     ):
         fit(config, Filling())
-    assert "checkpoint of step 6 could not be written: File too large" in str(caught.value)
+    assert "checkpoint of step 6 could not be written: " in str(caught.value)
+    assert "File too large" in str(caught.value)  # on a full disk: No space left on device
     assert "make room" in str(caught.value.hint)
     assert sorted(path.name for path in folder.iterdir()) == ["step-000002", "step-000004"]
     # With room again the same command comes to the same bytes.

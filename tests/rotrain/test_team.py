@@ -102,11 +102,14 @@ def teams(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
         ),
         "odd": words(pack, folder / "odd", "--set", "batch.sequences=3"),
         "lost": words(pack, folder / "lost", steps=100_000),
+        "stopped": words(pack, folder / "stopped", steps=100_000),
     }
+    signals = {"lost": signal.SIGKILL, "stopped": signal.SIGTERM}
     asked = [
         {
             "words": command,
-            "kill_when": str(folder / name / "checkpoints" / "step-000004") if name == "lost" else None,
+            "when": str(folder / name / "checkpoints" / "step-000004") if name in signals else None,
+            "number": signals.get(name, 0),
         }
         for name, command in commands.items()
     ]
@@ -166,6 +169,14 @@ def test_a_killed_process_ends_the_run_with_a_sentence(teams: dict[str, Any]) ->
     assert "error: another process of this run is gone" in said and "hint: what was saved is whole" in said
     assert "Traceback" not in said
     assert checkpoint.newest(teams["lost"]["run"] / "checkpoints")[0] is not None
+
+
+def test_a_signal_to_one_process_stops_all_at_the_same_step(teams: dict[str, Any]) -> None:
+    (code, _, said), (other, _, other_said) = teams["stopped"]["ranks"]
+    assert (code, other) == (143, 143), said
+    step = checkpoint.steps(teams["stopped"]["run"] / "checkpoints")[0]
+    for text in (said, other_said):
+        assert f"stopped: at step {step:,} of 100,000" in text and "Traceback" not in text
 
 
 def test_a_batch_that_does_not_divide_is_refused(teams: dict[str, Any]) -> None:

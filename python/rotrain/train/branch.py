@@ -3,7 +3,8 @@
 It takes that checkpoint's weights and optimizer and trains steps of its own, with its own curriculum
 and learning rate: one trunk at a constant rate can have several ends. What the trunk read of each
 phase is skipped, so no text is read twice before its epoch is over. The start is copied as the
-branch's checkpoint of step 0: from then on it does not need the trunk.
+branch's checkpoint of step 0: from then on it needs no checkpoint of the trunk, only its config.json
+for the words the command leaves out.
 """
 
 from __future__ import annotations

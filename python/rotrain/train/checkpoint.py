@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rotrain.config import Checkpoint, ModelConfig
 from rotrain.errors import RotrainError
-from rotrain.files import sha256_file, sync_directory, write_json
-from rotrain.train.tensors import write_tensors as write_tensors
+from rotrain.files import sha256_file, sync_directory, sync_file, write_json
 
 FORMAT, VERSION = "rotrain-checkpoint", 1
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
@@ -73,8 +73,9 @@ def save(
         files = {}
         for name, tensors in ((MODEL, weights), (OPTIMIZER, optimizer)):
             if tensors is not None:
-                sha256 = write_tensors(temporary / name, tensors)
-                files[name] = {"bytes": (temporary / name).stat().st_size, "sha256": sha256}
+                file = temporary / name
+                write_tensors(file, tensors)
+                files[name] = {"bytes": file.stat().st_size, "sha256": sha256_file(file)}
         state = {
             "format": FORMAT,
             "version": VERSION,
@@ -86,14 +87,27 @@ def save(
         write_json(temporary / STATE, state)
         os.rename(temporary, final)
         sync_directory(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        why = (isinstance(error, OSError) and error.strerror) or str(error)
         raise RotrainError(
-            f"the checkpoint of step {step:,} could not be written: {error.strerror or error}",
+            f"the checkpoint of step {step:,} could not be written: {why}",
             place=folder,
             hint="make room (the checkpoints before it are whole); the same command goes on from them",
         ) from None
     return final
+
+
+def write_tensors(file: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file, forced to the disk, with the permissions any other file would have.
+
+    The library makes its files readable by their owner alone.
+    """
+    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, file, metadata)
+    umask = os.umask(0)
+    os.umask(umask)
+    file.chmod(0o666 & ~umask)
+    sync_file(file)
 
 
 def retain(folder: Path, config: Checkpoint) -> None:
