@@ -59,6 +59,16 @@ pub(super) fn removed(
     out
 }
 
+/// The document that goes and its partner.
+pub(super) fn parties(record: &[u8; REMOVED]) -> (u32, u32) {
+    let number = |at: usize| u32::from_be_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]);
+    (number(0), number(4))
+}
+
+pub(super) fn is_exact(record: &[u8; REMOVED]) -> bool {
+    record[8] == Rule::Exact as u8
+}
+
 /// Why a document goes, in full.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
@@ -156,7 +166,7 @@ impl Judge<'_> {
             1 => (Rule::NearContainment, float(9)),
             _ => (Rule::NearJaccard, float(17)),
         };
-        let partner = u32::from_be_bytes(record[4..8].try_into().unwrap_or_default());
+        let (_, partner) = parties(&record);
         let name = self.plan.store.name(partner)?;
         Ok(Fate::Drop(Some(Verdict {
             rule,

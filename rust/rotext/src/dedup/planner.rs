@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use xxhash_rust::xxh3::xxh3_64;
+use rustc_hash::FxHashMap;
 
 use super::candidates::{self, BANDED, ENTRY};
-use super::plan::{Bits, Plan, REMOVED, Rule, removed};
+use super::plan::{Bits, Plan, REMOVED, Rule, is_exact, parties, removed};
 use super::rank::{self, Document, KEYED, RANKED};
 use super::runs::Sorter;
 use super::sign::Preset;
 use super::store::Filling;
+use super::verify::Likeness;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -136,8 +137,7 @@ impl Planner {
         let Entry { key, text, bytes, id, source, words, bands } = entry;
         let number = self.filling.push(words, id, source)?;
         let kind = self.sources[source as usize].kind;
-        let id = xxh3_64(id.as_bytes());
-        self.keyed.push(Document { key, kind, bytes, text, id, number, source }.keyed())?;
+        self.keyed.push(Document { key, kind, bytes, text, number, source }.keyed())?;
         self.short += u64::from(bands.is_empty());
         for band in bands {
             let mut record = [0; BANDED];
@@ -159,6 +159,9 @@ impl Planner {
         let store = filling.finish()?;
         let mut report = Report { documents: documents.into(), short, ..Report::default() };
         let mut bits = Bits::new(documents);
+        // Documents of which equal ones went, and of those the ones that went themselves, with what they went for.
+        let mut copied = Bits::new(documents);
+        let mut heirs: FxHashMap<u32, (u32, Rule, Likeness)> = FxHashMap::default();
         let mut details: Sorter<REMOVED> = Sorter::new(&options.folder, "removed", options.memory / 8);
         needs(8 * u64::from(documents), options.memory)?;
 
@@ -167,10 +170,11 @@ impl Planner {
         rank::distinct(
             keyed.finish()?,
             &sources,
+            &store,
             held_out,
-            |document, best, _| {
+            |document, best| {
                 bits.set(document);
-                report.exact += 1;
+                copied.set(best);
                 details.push(removed(document, best, Rule::Exact, 1.0, 1.0))
             },
             &mut ranked,
@@ -193,7 +197,9 @@ impl Planner {
             &store,
             |document, partner, rule, likeness| {
                 bits.set(document);
-                report.near += 1;
+                if copied.get(document) {
+                    heirs.insert(document, (partner, rule, likeness));
+                }
                 let source = store.name(document)?.source as usize;
                 lost[source] += 1;
                 example[source].get_or_insert((document, partner));
@@ -215,6 +221,24 @@ impl Planner {
             };
             return Err(Error::data(format!("{what}{pair}"))
                 .hint("if these are copies, run again with --accept-loss; the ledger then names each pair"));
+        }
+        // Who went for an equal document that went itself goes for what that one went for: its words are the same, so
+        // the comparison holds for both, and every partner stays.
+        let mut decided = details.finish()?;
+        let mut details: Sorter<REMOVED> = Sorter::new(&options.folder, "decided", options.memory / 8);
+        while let Some(record) = decided.next()? {
+            let (document, partner) = parties(&record);
+            let heir = if is_exact(&record) { heirs.get(&partner) } else { None };
+            let record = match heir {
+                Some((heir, rule, like)) => removed(document, *heir, *rule, like.containment, like.jaccard),
+                None => record,
+            };
+            if is_exact(&record) {
+                report.exact += 1;
+            } else {
+                report.near += 1;
+            }
+            details.push(record)?;
         }
         Ok(Plan { removed: bits, details: Some(details.finish()?), store, documents, report })
     }
