@@ -86,7 +86,9 @@ def test_why_answers_in_words(corpus: Path, tmp_path: Path) -> None:
     for rule in ("exact", "near-containment"):
         row = next(row for row in ledger if row["rule"] == rule)
         answer = rotools("why", row["document"], "--ledger", outcome["ledger"]).stdout
-        assert row["partner"] in answer and f"{corpus}:{row['line']}" in answer and "dropped by dedup" in answer
+        assert (
+            row["partner"] in answer and f"{corpus}:{row['line']}" in answer and "dropped by dedup" in answer
+        )
         assert answer == rotools("why", f"{corpus}:{row['line']}", "--ledger", outcome["ledger"]).stdout
         other = rotools("why", row["partner"], "--ledger", outcome["ledger"]).stdout
         assert "stays for" in other and row["document"] in other
@@ -139,7 +141,9 @@ def test_records_stay_as_they_stand(tmp_path: Path) -> None:
     assert (tmp_path / "s.jsonl").read_bytes() == (tmp_path / "o.jsonl").read_bytes()
 
 
-def test_killed_at_any_moment_it_ends_in_the_same_bytes_and_leaves_nothing(corpus: Path, tmp_path: Path) -> None:
+def test_killed_at_any_moment_it_ends_in_the_same_bytes_and_leaves_nothing(
+    corpus: Path, tmp_path: Path
+) -> None:
     whole, again = tmp_path / "whole", tmp_path / "again"
     whole.mkdir()
     again.mkdir()
@@ -256,3 +260,49 @@ def test_what_is_like_a_held_out_document_is_not_trained_on(tmp_path: Path) -> N
     for document in train:
         mine = grams(before[document])
         assert all(len(mine & other) / len(mine | other) < 0.97 for other in held)
+
+
+def test_lines_of_many_documents_are_cut_from_web_text_only(tmp_path: Path) -> None:
+    notice, talk = "Acest site folosește module cookie.", "– Nu știu, domnule, răspunse el încet."
+    pages = [f"{text}\n{talk}\n{notice}" for text in texts(60, 41)]
+    path = jsonl(tmp_path / "web.jsonl", [*pages, notice])
+    out = tmp_path / "o.jsonl"
+    words = ["dedup", path, "--out", out, "--repeated-lines"]
+    outcome = json.loads(rotools(*words, 20, "--json").stdout)
+    kept = records(out)
+    assert all(text.endswith(talk) and notice not in text for text in kept.values())
+    # The one that is nothing but the notice is left out.
+    assert outcome["read"]["rejected"]["empty"] == 1 and "d60" not in kept
+    assert outcome["read"]["cut"]["lines"] >= len(kept) and outcome["dedup"]["repeated_lines"] == 1
+    answer = rotools("why", "d3", "--ledger", outcome["ledger"]).stdout
+    assert "1 lines" in answer and "more than 20 documents" in answer
+    rotools(*words, 61)
+    assert notice in records(out)["d3"]
+    rotools(*words, 20, "--profile", "books")
+    assert notice in records(out)["d3"]
+    pack = ["pack", "--phase", f"web={path}", "--vocab-size", 500, "--out", tmp_path / "p"]
+    report = json.loads(rotools(*pack, "--repeated-lines", 20, "--json").stdout)
+    assert report["phases"][0]["read"]["cut"]["lines"] >= 50
+    assert "--dedup" in rotools(*pack, "--repeated-lines", 20, "--no-dedup", code=2).stderr
+
+
+def test_documents_with_words_of_an_evaluation_go(tmp_path: Path) -> None:
+    documents = texts(80, 51)
+    passage = " ".join(f"cuvântul{n}" for n in range(13))
+    documents[7] += f" {passage.upper().replace('Â', 'A')}!"
+    documents[9] += " " + passage.rsplit(" ", 1)[0]
+    path = jsonl(tmp_path / "web.jsonl", documents)
+    exam = tmp_path / "exam.jsonl"
+    half = len(passage) // 2
+    split = passage.index(" ", half)
+    items = {"context": {"intrebare": passage[:split]}, "variante": [passage[split + 1 :]], "n": 3}
+    exam.write_text(json.dumps(items, ensure_ascii=False) + "\n", encoding="utf-8")
+    out = tmp_path / "o.jsonl"
+    command = ["dedup", path, "--out", out, "--decontaminate"]
+    outcome = json.loads(rotools(*command, exam, "--json").stdout)
+    assert outcome["read"]["rejected"]["contaminated"] == 1 == outcome["dedup"]["contaminated"]
+    assert records(path).keys() - records(out).keys() == {"d7"}
+    assert "evaluation" in rotools("why", "d7", "--ledger", outcome["ledger"]).stdout
+    short = tmp_path / "short.txt"
+    short.write_text("prea scurt", encoding="utf-8")
+    assert "13 words" in rotools(*command, short, code=1).stderr

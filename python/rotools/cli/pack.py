@@ -9,12 +9,14 @@ from rotools import _rotext
 from rotools.cli import console
 from rotools.cli.options import (
     AcceptLoss,
+    Decontaminate,
     Duplicates,
     IdField,
     Json,
     MaxRam,
     Preset,
     Quiet,
+    RepeatedLines,
     Strict,
     TextField,
     Threads,
@@ -44,6 +46,8 @@ def pack(
     ] = True,
     preset: Duplicates = Preset.default,
     accept_loss: AcceptLoss = False,
+    repeated_lines: RepeatedLines = None,
+    decontaminate: Decontaminate = None,
     max_ram: MaxRam = "1G",
     text_field: TextField = "text",
     id_field: IdField = None,
@@ -69,6 +73,8 @@ def pack(
 
     curriculum = phases(inputs or [], phase or [], config)
     memory = size(max_ram)
+    if not dedup and (repeated_lines or decontaminate):
+        raise typer.BadParameter("--repeated-lines and --decontaminate are part of --dedup")
     report = console.watch(
         lambda progress: _rotext.pack(
             curriculum,
@@ -82,6 +88,8 @@ def pack(
             dedup=preset.value if dedup else None,
             max_ram=memory,
             accept_loss=accept_loss,
+            repeated_lines=repeated_lines,
+            decontaminate=decontaminate or [],
             strict=strict,
             force=force,
             threads=threads,

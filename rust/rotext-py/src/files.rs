@@ -28,6 +28,7 @@ pub(crate) fn feed(
         fields: reader::Fields { text: text_field, id: id_field, keep_record: false },
         strict,
         keys: true,
+        cut_lines: false,
         normalize: normalize.then(normalize::Options::default),
         threads: threads(workers),
     }

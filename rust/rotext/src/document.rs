@@ -46,6 +46,8 @@ pub enum Reason {
     Duplicate,
     /// Nearly the same words as another document.
     NearDuplicate,
+    /// Words of an evaluation text.
+    Contaminated,
 }
 
 impl Reason {
@@ -62,6 +64,7 @@ impl Reason {
             Self::Empty => "empty",
             Self::Duplicate => "duplicate",
             Self::NearDuplicate => "near-duplicate",
+            Self::Contaminated => "contaminated",
         }
     }
 }

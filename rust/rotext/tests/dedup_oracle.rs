@@ -19,7 +19,13 @@ struct Doc {
 }
 
 fn options(folder: &std::path::Path, memory: usize) -> Options {
-    Options { preset: Preset::Default, memory, folder: folder.to_owned(), most_lost: 1.0 }
+    Options {
+        preset: Preset::Default,
+        memory,
+        folder: folder.to_owned(),
+        most_lost: 1.0,
+        repeated_lines: None,
+    }
 }
 
 fn sources() -> Vec<SourceInfo> {
@@ -48,6 +54,8 @@ fn plan(docs: &[Doc], options: Options) -> rotext::error::Result<Plan> {
             source: u32::from(doc.books),
             words: &words.exact,
             bands: &bands,
+            lines: &[],
+            contaminated: 0,
         })?;
     }
     planner.finish(|key, _| held_out.contains(&key), &Progress::default())
@@ -60,7 +68,7 @@ fn removed(docs: &[Doc], options: Options) -> BTreeMap<String, String> {
     let mut removed = BTreeMap::new();
     for doc in docs {
         if let Fate::Drop(Some(verdict)) = judge.next().unwrap() {
-            removed.insert(doc.id.clone(), verdict.partner);
+            removed.insert(doc.id.clone(), verdict.partner.unwrap().1);
         }
     }
     judge.finish().unwrap();

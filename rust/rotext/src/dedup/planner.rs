@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use rustc_hash::FxHashMap;
 
 use super::candidates::{self, BANDED, ENTRY};
-use super::plan::{Bits, Plan, REMOVED, Rule, is_exact, parties, removed};
+use super::lines::{LINED, Repeated};
+use super::plan::{Bits, Plan, REMOVED, Rule, parties, removed, rule_is};
 use super::rank::{self, Document, KEYED, RANKED};
 use super::runs::Sorter;
 use super::sign::Preset;
@@ -57,6 +58,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// The share of its distinct documents that a source may lose to near-duplicates.
     pub most_lost: f64,
+    /// Documents that a line may stand in before it is cut; `None` cuts none.
+    pub repeated_lines: Option<u32>,
 }
 
 /// A document as the first pass saw it.
@@ -76,6 +79,10 @@ pub struct Entry<'a> {
     pub words: &'a [u32],
     /// Of [`super::Signer`], none for a short text.
     pub bands: &'a [u64],
+    /// Of [`super::line_hashes`], where lines are to be cut.
+    pub lines: &'a [u64],
+    /// Of [`super::Evaluation::shared`]; any makes the document go.
+    pub contaminated: u32,
 }
 
 /// What was found.
@@ -87,6 +94,10 @@ pub struct Report {
     pub exact: u64,
     /// Removed as nearly equal to another, verified.
     pub near: u64,
+    /// Removed for a run of words of an evaluation text.
+    pub contaminated: u64,
+    /// Different lines that are cut from web text.
+    pub repeated_lines: u64,
     /// Too short for a shingle: only equal ones could be found.
     pub short: u64,
     /// Documents that share a band with another.
@@ -108,6 +119,8 @@ pub struct Planner {
     sources: Vec<SourceInfo>,
     keyed: Sorter<KEYED>,
     bands: Sorter<BANDED>,
+    lines: Sorter<LINED>,
+    contaminated: Vec<(u32, u32)>,
     filling: Filling,
     short: u64,
 }
@@ -122,6 +135,8 @@ impl Planner {
         Ok(Self {
             keyed: Sorter::new(folder, "keys", options.memory / 4),
             bands: Sorter::new(folder, "bands", options.memory / 2),
+            lines: Sorter::new(folder, "lines", options.memory / 8),
+            contaminated: Vec::new(),
             filling: Filling::create(folder)?,
             short: 0,
             sources,
@@ -134,16 +149,20 @@ impl Planner {
     /// # Errors
     /// The disk is full; more than 2^32 documents.
     pub fn push(&mut self, entry: Entry<'_>) -> Result<()> {
-        let Entry { key, text, bytes, id, source, words, bands } = entry;
+        let Entry { key, text, bytes, id, source, words, bands, lines, contaminated } = entry;
         let number = self.filling.push(words, id, source)?;
+        if contaminated > 0 {
+            self.contaminated.push((number, contaminated));
+            return Ok(());
+        }
         let kind = self.sources[source as usize].kind;
+        for line in lines {
+            self.lines.push(hashed(*line, number))?;
+        }
         self.keyed.push(Document { key, kind, bytes, text, number, source }.keyed())?;
         self.short += u64::from(bands.is_empty());
         for band in bands {
-            let mut record = [0; BANDED];
-            record[..8].copy_from_slice(&band.to_be_bytes());
-            record[8..].copy_from_slice(&number.to_be_bytes());
-            self.bands.push(record)?;
+            self.bands.push(hashed(*band, number))?;
         }
         Ok(())
     }
@@ -154,7 +173,7 @@ impl Planner {
     /// # Errors
     /// A source would lose too much, the tables do not fit into the memory, the scratch disk is full or fails.
     pub fn finish(self, held_out: impl FnMut(u128, u32) -> bool, progress: &Progress) -> Result<Plan> {
-        let Self { options, sources, keyed, bands, filling, short } = self;
+        let Self { options, sources, keyed, bands, lines, contaminated, filling, short } = self;
         let documents = filling.documents();
         let store = filling.finish()?;
         let mut report = Report { documents: documents.into(), short, ..Report::default() };
@@ -164,6 +183,10 @@ impl Planner {
         let mut heirs: FxHashMap<u32, (u32, Rule, Likeness)> = FxHashMap::default();
         let mut details: Sorter<REMOVED> = Sorter::new(&options.folder, "removed", options.memory / 8);
         needs(8 * u64::from(documents), options.memory)?;
+        for (document, shared) in contaminated {
+            bits.set(document);
+            details.push(removed(document, document, Rule::Contaminated, shared.into(), 0.0))?;
+        }
 
         progress.begin("order", 0);
         let mut ranked: Sorter<RANKED> = Sorter::new(&options.folder, "ranks", options.memory / 4);
@@ -228,20 +251,35 @@ impl Planner {
         let mut details: Sorter<REMOVED> = Sorter::new(&options.folder, "decided", options.memory / 8);
         while let Some(record) = decided.next()? {
             let (document, partner) = parties(&record);
-            let heir = if is_exact(&record) { heirs.get(&partner) } else { None };
+            let heir = if rule_is(&record, Rule::Exact) { heirs.get(&partner) } else { None };
             let record = match heir {
                 Some((heir, rule, like)) => removed(document, *heir, *rule, like.containment, like.jaccard),
                 None => record,
             };
-            if is_exact(&record) {
+            if rule_is(&record, Rule::Contaminated) {
+                report.contaminated += 1;
+            } else if rule_is(&record, Rule::Exact) {
                 report.exact += 1;
             } else {
                 report.near += 1;
             }
             details.push(record)?;
         }
-        Ok(Plan { removed: bits, details: Some(details.finish()?), store, documents, report })
+        let repeated = match options.repeated_lines {
+            Some(limit) => Repeated::count(lines.finish()?, limit, &bits)?,
+            None => Repeated::default(),
+        };
+        report.repeated_lines = repeated.len() as u64;
+        Ok(Plan { removed: bits, details: Some(details.finish()?), store, repeated, documents, report })
     }
+}
+
+/// A hash and a document, to be sorted by the hash.
+fn hashed(hash: u64, document: u32) -> [u8; BANDED] {
+    let mut record = [0; BANDED];
+    record[..8].copy_from_slice(&hash.to_be_bytes());
+    record[8..].copy_from_slice(&document.to_be_bytes());
+    record
 }
 
 fn needs(tables: u64, memory: usize) -> Result<()> {

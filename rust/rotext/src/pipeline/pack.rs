@@ -289,6 +289,11 @@ fn decide(directory: &Path, options: &Options, progress: &Progress) -> Result<(O
     Ok((Some(plan), hold_outs.into_iter().map(|found| found.unwrap_or(HoldOut::Share(share))).collect()))
 }
 
+/// Lines are cut from web text only: a refrain or a stage direction is no boilerplate.
+fn cutting(options: &Options, phase: &PhaseInput) -> feed::Options {
+    feed::Options { cut_lines: phase.kind == Kind::Web, ..options.feed.clone() }
+}
+
 fn removal<'a, 'b: 'a>(judge: Option<&'a mut Judge<'b>>) -> Removal<'a, 'b> {
     judge.map_or(Removal::Nothing, Removal::Planned)
 }
@@ -307,7 +312,7 @@ fn train(
         progress.begin(&format!("count {}", phase.name), size(&phase.sources));
         super::tokenizer::count(
             &phase.sources,
-            &options.feed,
+            &cutting(options, phase),
             removal(judge.as_mut()),
             &mut counts,
             train.pattern,
@@ -337,7 +342,7 @@ fn encode(
     let eos = eos as u16;
     let account = feed::run(
         &phase.sources,
-        &options.feed,
+        &cutting(options, phase),
         removal,
         left_out,
         progress,
