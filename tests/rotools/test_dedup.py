@@ -306,3 +306,23 @@ def test_documents_with_words_of_an_evaluation_go(tmp_path: Path) -> None:
     short = tmp_path / "short.txt"
     short.write_text("prea scurt", encoding="utf-8")
     assert "13 words" in rotools(*command, short, code=1).stderr
+
+
+def test_the_memory_limit_is_kept(tmp_path: Path) -> None:
+    """A million short documents: 240 MB of bands and keys, sorted with a fraction of that."""
+    rng = random.Random(61)
+    words = [f"{a}{b}{c}" for a in "bcdf" for b in ("a", "ă", "e", "în") for c in ("nu", "ți", "șor", "re")]
+    path = tmp_path / "many.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for _ in range(1000):
+            lines = (" ".join(rng.choices(words, k=9)) for _ in range(1000))
+            file.writelines(f'{{"text": "{line}"}}\n' for line in lines)
+    out = tmp_path / "o.jsonl"
+    command = [sys.executable, "-m", "rotools", "dedup", path, "--out", out, "--max-ram", "320M", "--json"]
+    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    outcome = json.loads(process.stdout.read())
+    # wait4 gives the peak memory of this child alone.
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0 and outcome["dedup"]["documents"] == 1_000_000
+    assert usage.ru_maxrss * 1024 < 320 << 20

@@ -183,7 +183,7 @@ proptest! {
         turned.rotate_left(turn.index(docs.len()));
         turned.reverse();
         // With next to no memory, so that runs are written and merged.
-        prop_assert_eq!(removed(&turned, options(folder.path(), 1 << 13)), gone);
+        prop_assert_eq!(removed(&turned, options(folder.path(), 1 << 14)), gone);
         prop_assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "scratch files were left");
     }
 }

@@ -7,6 +7,7 @@ use rustc_hash::FxHashSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::plan::Bits;
+use super::planner::needs;
 use super::runs::Merge;
 use crate::error::Result;
 
@@ -58,7 +59,7 @@ pub struct Cut {
 
 impl Repeated {
     /// Counts sorted (line, document) records; documents in `removed` do not count.
-    pub(super) fn count(mut lined: Merge<LINED>, limit: u32, removed: &Bits) -> Result<Self> {
+    pub(super) fn count(mut lined: Merge<LINED>, limit: u32, removed: &Bits, memory: usize) -> Result<Self> {
         let mut repeated = Self { limit, ..Self::default() };
         let (mut now, mut documents) = (0u64, 0u32);
         while let Some(record) = lined.next()? {
@@ -70,6 +71,9 @@ impl Repeated {
                 documents = documents.saturating_add(1);
                 if documents == limit.saturating_add(1) {
                     repeated.lines.insert(line);
+                    if repeated.lines.len().is_multiple_of(1 << 16) {
+                        needs(16 * repeated.lines.len() as u64, memory)?;
+                    }
                 }
             }
         }
@@ -153,7 +157,7 @@ mod tests {
             }
             let mut removed = Bits::new(4);
             (0..gone).for_each(|n| removed.set(n));
-            Repeated::count(sorter.finish().unwrap(), limit, &removed).unwrap()
+            Repeated::count(sorter.finish().unwrap(), limit, &removed, 1 << 20).unwrap()
         };
         assert!(count(4, 0).is_empty() && count(3, 1).is_empty());
         let repeated = count(3, 0);

@@ -113,6 +113,9 @@ pub struct Report {
 /// A source or phase with fewer distinct documents may lose any share: a third of three says nothing.
 const LOSS_COUNTS_FROM: u64 = 100;
 
+/// Sorting gets tenths of the memory, of which five are in use at a time (bands have two); the other half is for tables.
+const SHARES: usize = 10;
+
 /// Collects documents, then decides.
 pub struct Planner {
     options: Options,
@@ -133,9 +136,9 @@ impl Planner {
     pub fn new(options: Options, sources: Vec<SourceInfo>) -> Result<Self> {
         let folder: &Path = &options.folder;
         Ok(Self {
-            keyed: Sorter::new(folder, "keys", options.memory / 4),
-            bands: Sorter::new(folder, "bands", options.memory / 2),
-            lines: Sorter::new(folder, "lines", options.memory / 8),
+            keyed: Sorter::new(folder, "keys", options.memory / SHARES),
+            bands: Sorter::new(folder, "bands", 2 * options.memory / SHARES),
+            lines: Sorter::new(folder, "lines", options.memory / SHARES),
             contaminated: Vec::new(),
             filling: Filling::create(folder)?,
             short: 0,
@@ -181,7 +184,7 @@ impl Planner {
         // Documents of which equal ones went, and of those the ones that went themselves, with what they went for.
         let mut copied = Bits::new(documents);
         let mut heirs: FxHashMap<u32, (u32, Rule, Likeness)> = FxHashMap::default();
-        let mut details: Sorter<REMOVED> = Sorter::new(&options.folder, "removed", options.memory / 8);
+        let mut details: Sorter<REMOVED> = Sorter::new(&options.folder, "removed", options.memory / SHARES);
         needs(8 * u64::from(documents), options.memory)?;
         for (document, shared) in contaminated {
             bits.set(document);
@@ -189,7 +192,7 @@ impl Planner {
         }
 
         progress.begin("order", 0);
-        let mut ranked: Sorter<RANKED> = Sorter::new(&options.folder, "ranks", options.memory / 4);
+        let mut ranked: Sorter<RANKED> = Sorter::new(&options.folder, "ranks", options.memory / SHARES);
         rank::distinct(
             keyed.finish()?,
             &sources,
@@ -206,7 +209,7 @@ impl Planner {
         let order = rank::order(ranked.finish()?, documents, &mut unique)?;
 
         progress.begin("find pairs", u64::from(documents).saturating_mul(options.preset.shape().0 as u64));
-        let mut entries: Sorter<ENTRY> = Sorter::new(&options.folder, "entries", options.memory / 4);
+        let mut entries: Sorter<ENTRY> = Sorter::new(&options.folder, "entries", options.memory / SHARES);
         let buckets = candidates::buckets(bands.finish()?, &order, &mut entries, progress)?;
         needs(8 * u64::from(documents) + 4 * u64::from(buckets), options.memory)?;
 
@@ -248,7 +251,7 @@ impl Planner {
         // Who went for an equal document that went itself goes for what that one went for: its words are the same, so
         // the comparison holds for both, and every partner stays.
         let mut decided = details.finish()?;
-        let mut details: Sorter<REMOVED> = Sorter::new(&options.folder, "decided", options.memory / 8);
+        let mut details: Sorter<REMOVED> = Sorter::new(&options.folder, "decided", options.memory / SHARES);
         while let Some(record) = decided.next()? {
             let (document, partner) = parties(&record);
             let heir = if rule_is(&record, Rule::Exact) { heirs.get(&partner) } else { None };
@@ -266,7 +269,7 @@ impl Planner {
             details.push(record)?;
         }
         let repeated = match options.repeated_lines {
-            Some(limit) => Repeated::count(lines.finish()?, limit, &bits)?,
+            Some(limit) => Repeated::count(lines.finish()?, limit, &bits, options.memory)?,
             None => Repeated::default(),
         };
         report.repeated_lines = repeated.len() as u64;
@@ -282,17 +285,19 @@ fn hashed(hash: u64, document: u32) -> [u8; BANDED] {
     record
 }
 
-fn needs(tables: u64, memory: usize) -> Result<()> {
-    if tables <= memory as u64 {
+/// Err where tables of so many bytes do not fit into their half of the memory.
+pub(super) fn needs(tables: u64, memory: usize) -> Result<()> {
+    let half = memory as u64 / 2;
+    if tables <= half {
         return Ok(());
     }
     let mb = |bytes: u64| bytes.div_ceil(1 << 20);
     Err(Error::data(format!(
         "the tables of this many documents take {} MB, the limit leaves {} MB",
         mb(tables),
-        mb(memory as u64)
+        mb(half)
     ))
-    .hint(format!("raise --max-ram by {} MB", mb(tables - memory as u64))))
+    .hint(format!("raise --max-ram by {} MB", mb(2 * (tables - half)))))
 }
 
 /// The first source, or else phase, that loses more than the share; what to say and a source of it.
