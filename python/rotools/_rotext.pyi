@@ -72,6 +72,24 @@ def dedup(
     threads: int,
     progress: Progress,
 ) -> dict[str, Any]: ...
+def filter(
+    inputs: list[str],
+    out: str | PathLike[str],
+    *,
+    profile: str,
+    thresholds: list[tuple[str, float | None]],
+    redact: bool,
+    annotate: bool,
+    diacritics: str,
+    text_field: str,
+    id_field: str | None,
+    strict: bool,
+    threads: int,
+    progress: Progress,
+) -> dict[str, Any]: ...
+def judge(text: str, profile: str = "web") -> dict[str, Any]: ...
+def redact(text: str) -> tuple[str, list[tuple[str, int]]]: ...
+def filter_rules() -> list[tuple[str, str, str, float | None, float | None]]: ...
 def likeness(first: str, second: str) -> tuple[float, float]: ...
 def why(ledger: str | PathLike[str], id: str) -> dict[str, Any]: ...
 def inspect(
@@ -125,6 +143,10 @@ def pack(
     text_field: str,
     id_field: str | None,
     normalize: bool,
+    filter: bool,
+    thresholds: list[tuple[str, float | None]],
+    redact: bool,
+    diacritics: str,
     dedup: str | None,
     max_ram: int,
     accept_loss: bool,

@@ -319,7 +319,9 @@ def test_the_memory_limit_is_kept(tmp_path: Path) -> None:
             file.writelines(f'{{"text": "{line}"}}\n' for line in lines)
     out = tmp_path / "o.jsonl"
     command = [sys.executable, "-m", "rotools", "dedup", path, "--out", out, "--max-ram", "320M", "--json"]
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     assert process.stdout is not None
     outcome = json.loads(process.stdout.read())
     # wait4 gives the peak memory of this child alone.

@@ -3,6 +3,7 @@
 import typer
 
 from rotools.cli.dedup import dedup
+from rotools.cli.filter import filter
 from rotools.cli.inspect import inspect
 from rotools.cli.normalize import normalize
 from rotools.cli.pack import pack
@@ -14,7 +15,7 @@ from rotools.cli.why import why
 # Plain help: the rich one costs a quarter of a second at every start.
 app = typer.Typer(
     name="rotools",
-    help="Romanian text for language models: read, repair, deduplicate, tokenize, pack.",
+    help="Romanian text for language models: read, repair, filter, deduplicate, tokenize, pack.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(pack)
 app.command()(normalize)
+app.command()(filter)
 app.command()(dedup)
 app.add_typer(tokenizer, name="tokenizer")
 app.command()(inspect)

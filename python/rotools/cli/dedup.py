@@ -1,6 +1,5 @@
 """`rotools dedup`."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from rotools.cli.options import (
     Json,
     MaxRam,
     Preset,
+    Profile,
     Quiet,
     RepeatedLines,
     Strict,
@@ -24,13 +24,6 @@ from rotools.cli.options import (
     Threads,
     size,
 )
-
-
-class Profile(StrEnum):
-    """What the inputs hold."""
-
-    web = "web"
-    books = "books"
 
 
 def dedup(

@@ -7,6 +7,21 @@ from typing import Annotated
 import typer
 
 
+class Profile(StrEnum):
+    """What the inputs hold."""
+
+    web = "web"
+    books = "books"
+
+
+class Diacritics(StrEnum):
+    """What becomes of text that is written without diacritics."""
+
+    flag = "flag"
+    drop = "drop"
+    keep = "keep"
+
+
 class Preset(StrEnum):
     """How near-duplicates are proposed."""
 
@@ -24,6 +39,22 @@ def size(text: str) -> int:
     if not found:
         raise typer.BadParameter(f"{text!r} is no amount of memory: say for example 512M or 4G")
     return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
+
+
+def thresholds(words: list[str]) -> list[tuple[str, float | None]]:
+    """(rule, threshold) of `rule=0.3`; `rule=off` is no threshold.
+
+    Raises:
+        typer.BadParameter: it is neither.
+    """
+    pairs: list[tuple[str, float | None]] = []
+    for word in words:
+        rule, _, value = word.partition("=")
+        try:
+            pairs.append((rule, None if value == "off" else float(value)))
+        except ValueError:
+            raise typer.BadParameter(f"{word!r} is not RULE=NUMBER or RULE=off") from None
+    return pairs
 
 
 Inputs = Annotated[
@@ -53,4 +84,15 @@ RepeatedLines = Annotated[
 Decontaminate = Annotated[
     list[str] | None,
     typer.Option(help="An evaluation file: what shares 13 words in a row with it goes. May be repeated."),
+]
+Thresholds = Annotated[
+    list[str] | None,
+    typer.Option("--threshold", help="RULE=NUMBER in place of the profile's, RULE=off for none; repeatable."),
+]
+Redact = Annotated[
+    bool, typer.Option(help="Replace CNP, IBAN, card numbers, e-mail addresses and telephone numbers.")
+]
+Undiacritized = Annotated[
+    Diacritics,
+    typer.Option("--diacritics", help="Text without diacritics: flag in the ledger, drop, or keep."),
 ]

@@ -10,18 +10,23 @@ from rotools.cli import console
 from rotools.cli.options import (
     AcceptLoss,
     Decontaminate,
+    Diacritics,
     Duplicates,
     IdField,
     Json,
     MaxRam,
     Preset,
     Quiet,
+    Redact,
     RepeatedLines,
     Strict,
     TextField,
     Threads,
+    Thresholds,
+    Undiacritized,
     VocabSize,
     size,
+    thresholds,
 )
 
 
@@ -41,6 +46,12 @@ def pack(
     vocab_size: VocabSize = 40000,
     valid_share: Annotated[float, typer.Option(help="Share of documents held out.")] = 0.005,
     normalize: Annotated[bool, typer.Option(help="Repair the text.")] = True,
+    filter: Annotated[
+        bool, typer.Option(help="Drop what is not Romanian prose, by the profile of the phase.")
+    ] = True,
+    threshold: Thresholds = None,
+    redact: Redact = True,
+    diacritics: Undiacritized = Diacritics.flag,
     dedup: Annotated[
         bool, typer.Option(help="Remove duplicates and near-duplicates, across all phases.")
     ] = True,
@@ -57,7 +68,7 @@ def pack(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Turn a corpus into blocks of tokens: repair, deduplicate, train a tokenizer, encode, pack.
+    """Turn a corpus into blocks of tokens: repair, filter, deduplicate, train a tokenizer, encode, pack.
 
     JSONL (plain, .gz, .zst), Parquet and .txt files are read, in the order given. The directory appears
     whole or not at all; what was left out lies in its rejects.jsonl.zst, with place and reason, and `rotools why`
@@ -85,6 +96,10 @@ def pack(
             text_field=text_field,
             id_field=id_field,
             normalize=normalize,
+            filter=filter,
+            thresholds=thresholds(threshold or []),
+            redact=redact,
+            diacritics=diacritics.value,
             dedup=preset.value if dedup else None,
             max_ram=memory,
             accept_loss=accept_loss,

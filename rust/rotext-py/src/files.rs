@@ -28,8 +28,9 @@ pub(crate) fn feed(
         fields: reader::Fields { text: text_field, id: id_field, keep_record: false },
         strict,
         keys: true,
-        cut_lines: false,
         normalize: normalize.then(normalize::Options::default),
+        filter: None,
+        kind: rotext::dedup::Kind::Web,
         threads: threads(workers),
     }
 }

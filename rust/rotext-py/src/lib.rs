@@ -3,6 +3,7 @@
 mod dedup;
 mod errors;
 mod files;
+mod filter;
 mod inspect;
 mod ledger;
 mod normalize;
@@ -23,6 +24,10 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(normalize::diff_files, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::normalize_rules, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::normalize, module)?)?;
+    module.add_function(wrap_pyfunction!(filter::filter, module)?)?;
+    module.add_function(wrap_pyfunction!(filter::judge, module)?)?;
+    module.add_function(wrap_pyfunction!(filter::redact, module)?)?;
+    module.add_function(wrap_pyfunction!(filter::filter_rules, module)?)?;
     module.add_function(wrap_pyfunction!(dedup::dedup, module)?)?;
     module.add_function(wrap_pyfunction!(dedup::likeness, module)?)?;
     module.add_function(wrap_pyfunction!(ledger::why, module)?)?;

@@ -7,12 +7,13 @@ use rotext::pack as core;
 use rotext::pipeline::pack::{Options, PhaseInput};
 
 use crate::errors::raise;
-use crate::{dedup, files, progress::Progress};
+use crate::{dedup, files, filter, progress::Progress};
 
 /// Packs phases of (name, inputs, epochs, kind); returns the report.
 #[pyfunction]
-#[pyo3(signature = (phases, out, *, tokenizer, vocab_size, valid_share, text_field, id_field, normalize, dedup,
-                    max_ram, accept_loss, repeated_lines, decontaminate, strict, force, threads, progress))]
+#[pyo3(signature = (phases, out, *, tokenizer, vocab_size, valid_share, text_field, id_field, normalize, filter,
+                    thresholds, redact, diacritics, dedup, max_ram, accept_loss, repeated_lines, decontaminate, strict,
+                    force, threads, progress))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn pack<'py>(
     py: Python<'py>,
@@ -24,6 +25,10 @@ pub(crate) fn pack<'py>(
     text_field: String,
     id_field: Option<String>,
     normalize: bool,
+    filter: bool,
+    thresholds: Vec<(String, Option<f64>)>,
+    redact: bool,
+    diacritics: &str,
     dedup: Option<String>,
     max_ram: u64,
     accept_loss: bool,
@@ -40,7 +45,10 @@ pub(crate) fn pack<'py>(
             Ok(PhaseInput { name, sources: files::sources(&inputs)?, epochs, kind: dedup::kind(&kind)? })
         })
         .collect::<PyResult<Vec<_>>>()?;
-    let feed = files::feed(text_field, id_field, strict, normalize, threads);
+    let mut feed = files::feed(text_field, id_field, strict, normalize, threads);
+    if filter {
+        feed.filter = Some(filter::filtering(&thresholds, redact, false, diacritics)?);
+    }
     let near = |preset: String| dedup::options(&preset, max_ram, accept_loss, repeated_lines, &decontaminate);
     let dedup = dedup.map(near).transpose()?;
     let options = Options { phases, feed, dedup, tokenizer, vocab_size, valid_share, out, force };

@@ -42,6 +42,8 @@ pub enum Reason {
     TooLong,
     /// No text, or nothing but white space.
     Empty,
+    /// A rule of the filter.
+    Filtered,
     /// The same text as another document, diacritics aside.
     Duplicate,
     /// Nearly the same words as another document.
@@ -62,6 +64,7 @@ impl Reason {
             Self::InvalidUtf8 => "invalid-utf8",
             Self::TooLong => "too-long",
             Self::Empty => "empty",
+            Self::Filtered => "filtered",
             Self::Duplicate => "duplicate",
             Self::NearDuplicate => "near-duplicate",
             Self::Contaminated => "contaminated",

@@ -25,6 +25,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Books => "books",
+            Self::Web => "web",
+        }
+    }
+
     /// The kind of that name: `books` or `web`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

@@ -11,8 +11,13 @@ use rustc_hash::FxHashMap;
 pub use super::function_words::Language;
 use super::function_words::{LANGUAGES, WORDS};
 
-/// Logarithms in units of 1/256 of a nat, a column a language (rounded up to a vector).
+/// Logarithms in units of 1/256 of a nat, a column a language; the last of a whole vector counts stop words.
 type Row = [i32; 16];
+const STOP: usize = 15;
+
+/// FineWeb-2's stop words of `ron_Latn`, with and without diacritics.
+const STOP_WORDS: &[&str] =
+    &["de", "în", "in", "a", "și", "si", "din", "la", "o", "cu", "este", "un", "pe", "fost", "care", "al"];
 
 /// A word that is in some list, in a language in whose list it is not: this often in a thousand words.
 const FLOOR: f64 = 0.05;
@@ -127,7 +132,14 @@ fn tables() -> &'static Tables {
                 letters.insert(bytes, row(&frequencies));
             }
         }
-        Tables { words: words.iter().map(|(&key, frequencies)| (key, row(frequencies))).collect(), letters }
+        let mut words: FxHashMap<u128, Row> =
+            words.iter().map(|(&key, frequencies)| (key, row(frequencies))).collect();
+        for word in STOP_WORDS {
+            if let Some(row) = words.get_mut(&key(word.as_bytes())) {
+                row[STOP] = 1;
+            }
+        }
+        Tables { words, letters }
     })
 }
 
@@ -225,11 +237,11 @@ impl Identifier {
         self.now = Evidence::default();
     }
 
-    /// The language of the whole, and the share of its judged text that is Romanian (by bytes of letters); nothing when
-    /// no paragraph could be judged.
-    pub(super) fn finish(mut self) -> (Option<Language>, Option<f64>) {
+    /// The language of the whole; the share of its judged text that is Romanian (by bytes of letters), nothing when no
+    /// paragraph could be judged; and how many stop words there were.
+    pub(super) fn finish(mut self) -> (Option<Language>, Option<f64>, u64) {
         self.paragraph();
         let share = (self.judged_bytes > 0).then(|| self.romanian_bytes as f64 / self.judged_bytes as f64);
-        (self.whole.verdict(), share)
+        (self.whole.verdict(), share, self.whole.sums[STOP] as u64)
     }
 }

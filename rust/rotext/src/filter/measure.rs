@@ -41,7 +41,7 @@ pub struct Measures {
     pub closed_lines: f64,
     /// Line ends for each word.
     pub lines_per_word: f64,
-    /// Share of lines, and of their bytes, that stood earlier in the document.
+    /// Share of lines longer than a heading, and of their bytes, that stood earlier in the document.
     pub duplicate_lines: f64,
     #[allow(missing_docs)]
     pub duplicate_line_bytes: f64,
@@ -85,6 +85,9 @@ const fn classes() -> [u8; 256] {
     table
 }
 
+/// Shorter lines (`CAPITOLUL II`, `Articolul 3`, `abrogat`) may stand in a document as often as they like.
+const HEADING: usize = 20;
+
 /// Lists and tables for one document after another: one a thread.
 #[derive(Default)]
 pub(super) struct Scratch {
@@ -97,11 +100,11 @@ pub(super) struct Scratch {
 /// Counts of one pass; [`Measures`] are their ratios.
 #[derive(Default)]
 struct Counts {
+    lines: u64,
     words: u64,
     word_characters: u64,
     alpha_words: u64,
     garbled: u64,
-    stop_words: u64,
     characters: u64,
     symbols: u64,
     digits: u64,
@@ -136,7 +139,10 @@ pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Me
             languages.paragraph();
             continue;
         }
-        lines.push(Word { hash: xxh3_64(line), bytes: line.len() as u32 });
+        if line.len() >= HEADING {
+            lines.push(Word { hash: xxh3_64(line), bytes: line.len() as u32 });
+        }
+        counts.lines += 1;
         shape(line, &mut counts);
         for token in line.split(|&byte| CLASS[usize::from(byte)] == SPACE) {
             if !token.is_empty() {
@@ -145,9 +151,9 @@ pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Me
         }
         languages.line();
     }
-    let (language, romanian) = languages.finish();
+    let (language, romanian, stop_words) = languages.finish();
     let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-    let count = lines.len() as u64;
+    let count = counts.lines;
     let (duplicate_lines, duplicate_line_bytes) = repeats.duplicates(lines);
     let mut measures = Measures {
         words: counts.words,
@@ -155,7 +161,7 @@ pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Me
         romanian,
         language,
         diacritics: (counts.letters >= JUDGED_LETTERS).then(|| share(counts.ours, counts.letters)),
-        stop_words: counts.stop_words,
+        stop_words,
         word_length: share(counts.word_characters, counts.words),
         alpha_words: share(counts.alpha_words, counts.words),
         hashes: share(counts.hashes, counts.words),
@@ -172,15 +178,8 @@ pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Me
         ..Measures::default()
     };
     if repetition {
-        for (n, top) in (2..).zip(&mut measures.top_runs) {
-            *top = repeats.top(words, n);
-        }
-        for (n, covered) in (5..).zip(&mut measures.repeated_runs) {
-            *covered = repeats.covered(words, n);
-            if *covered == 0.0 {
-                break;
-            }
-        }
+        let runs = repeats.runs(words);
+        (measures.top_runs, measures.repeated_runs) = (runs.top, runs.cover);
     }
     measures
 }
@@ -192,13 +191,10 @@ fn shape(line: &[u8], counts: &mut Counts) {
     let ends = |sign: &str| line.ends_with(sign.as_bytes());
     let begins = |sign: &str| line.starts_with(sign.as_bytes());
     counts.closed += u64::from(CLOSING.iter().any(|sign| ends(sign)));
-    counts.ellipsis_ends += u64::from(ends("…") || ends("..."));
+    // Dots that lead to a number or a blank (forms, tables of contents) are no ellipsis.
+    counts.ellipsis_ends += u64::from(ends("…") || ends("...") && !ends("...."));
     counts.bullets += u64::from(["•", "●", "▪", "◦", "·", "*"].iter().any(|sign| begins(sign)));
 }
-
-/// FineWeb-2's stop words of `ron_Latn`, with and without diacritics.
-const STOP_WORDS: &[&str] =
-    &["de", "în", "in", "a", "și", "si", "din", "la", "o", "cu", "este", "un", "pe", "fost", "care", "al"];
 
 /// One token: what stands between white space.
 fn word(
@@ -290,8 +286,6 @@ fn word(
     let unspeakable =
         plain && letters >= 4 && vowels == 0 && lower_case && seen & DIGIT == 0 && letters == characters;
     counts.garbled += u64::from(odd > 0 || unspeakable || plain && switches >= 2);
-    counts.stop_words +=
-        u64::from(lower.len() <= 4 && STOP_WORDS.iter().any(|word| word.as_bytes() == lower.as_slice()));
     // Digits and signs are part of what is repeated or not; capitals are not.
     let hash = if seen & DIGIT == 0 { xxh3_64(lower) } else { xxh3_64(token) };
     words.push(Word { hash, bytes: token.len() as u32 });

@@ -27,6 +27,18 @@ impl Kind {
     /// All kinds, as they are counted.
     pub const ALL: [Self; 5] = [Self::Cnp, Self::Iban, Self::Card, Self::Email, Self::Telephone];
 
+    /// Its name in reports and the ledger.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cnp => "personal-cnp",
+            Self::Iban => "personal-iban",
+            Self::Card => "personal-card",
+            Self::Email => "personal-email",
+            Self::Telephone => "personal-telephone",
+        }
+    }
+
     /// What stands in place of it.
     #[must_use]
     pub fn placeholder(self) -> &'static str {
@@ -309,7 +321,7 @@ fn card(digits: &Digits) -> Option<usize> {
         .sum();
     // Powers of two and of ten are no cards.
     let zeros = number.iter().filter(|&&digit| digit == 0).count();
-    (written && digits.parted(length) && sum % 10 == 0 && zeros < length / 2).then_some(length)
+    (written && digits.parted(length) && sum.is_multiple_of(10) && zeros < length / 2).then_some(length)
 }
 
 /// The account whose two check digits stand at `at`: two capitals before them, 11 to 30 signs after, in one run or in
@@ -332,7 +344,7 @@ fn iban(bytes: &[u8], at: usize) -> Option<Range<usize>> {
                     return Some(start..end);
                 }
             }
-            b' ' | b'-' | b'.' if i == end && signs.len() % 4 == 0 => {}
+            b' ' | b'-' | b'.' if i == end && signs.len().is_multiple_of(4) => {}
             _ => break,
         }
     }

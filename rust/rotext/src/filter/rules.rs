@@ -52,6 +52,13 @@ fn of_lines(m: &Measures, value: f64) -> Option<f64> {
     (m.lines >= JUDGED_LINES).then_some(value)
 }
 
+/// Runs of words repeat by chance in fewer words than this: one pair that comes twice is a sixth of a sentence.
+const JUDGED_RUNS: u64 = 100;
+
+fn of_runs(m: &Measures, value: f64) -> Option<f64> {
+    (m.words >= JUDGED_RUNS).then_some(value)
+}
+
 fn of_words(m: &Measures, value: f64) -> Option<f64> {
     (m.words >= JUDGED_WORDS).then_some(value)
 }
@@ -68,7 +75,7 @@ macro_rules! rules {
 rules! {
     "words" Below Some(10.0), Some(200.0), "words", |m| Some(m.words as f64);
     "language" Below Some(0.5), Some(0.5), "share of the text that is Romanian", |m| m.romanian;
-    "stop-words" Below Some(2.0), Some(2.0), "Romanian function words", |m| Some(m.stop_words as f64);
+    "stop-words" Below Some(2.0), Some(2.0), "Romanian function words", |m| of_words(m, m.stop_words as f64);
     "diacritics" Below None, None, "share of letters that are ă â î ș ț", |m| m.diacritics;
     "garbled-words" Above Some(0.1), Some(0.1), "share of words that no hand wrote (OCR, broken fonts)", |m| of_words(m, m.garbled_words);
     "alpha-words" Below Some(0.6), Some(0.6), "share of words with a letter", |m| of_words(m, m.alpha_words);
@@ -83,13 +90,13 @@ rules! {
     "lines-per-word" Above Some(0.35), None, "line ends for each word", |m| of_lines(m, m.lines_per_word);
     "duplicate-lines" Above Some(0.289), None, "share of lines that stood earlier", |m| of_lines(m, m.duplicate_lines);
     "duplicate-line-bytes" Above Some(0.2), Some(0.2), "share of bytes in lines that stood earlier", |m| of_lines(m, m.duplicate_line_bytes);
-    "top-2-gram" Above Some(0.161), None, "share of the most frequent run of 2 words", |m| of_words(m, m.top_runs[0]);
-    "top-3-gram" Above Some(0.146), None, "share of the most frequent run of 3 words", |m| of_words(m, m.top_runs[1]);
-    "top-4-gram" Above Some(0.131), None, "share of the most frequent run of 4 words", |m| of_words(m, m.top_runs[2]);
-    "repeated-5-grams" Above Some(0.16), None, "share of runs of 5 words that stood earlier", |m| of_words(m, m.repeated_runs[0]);
-    "repeated-6-grams" Above Some(0.149), None, "share of runs of 6 words that stood earlier", |m| of_words(m, m.repeated_runs[1]);
-    "repeated-7-grams" Above Some(0.138), None, "share of runs of 7 words that stood earlier", |m| of_words(m, m.repeated_runs[2]);
-    "repeated-8-grams" Above Some(0.127), None, "share of runs of 8 words that stood earlier", |m| of_words(m, m.repeated_runs[3]);
-    "repeated-9-grams" Above Some(0.117), None, "share of runs of 9 words that stood earlier", |m| of_words(m, m.repeated_runs[4]);
-    "repeated-10-grams" Above Some(0.106), None, "share of runs of 10 words that stood earlier", |m| of_words(m, m.repeated_runs[5]);
+    "top-2-gram" Above Some(0.161), None, "share of the most frequent run of 2 words", |m| of_runs(m, m.top_runs[0]);
+    "top-3-gram" Above Some(0.146), None, "share of the most frequent run of 3 words", |m| of_runs(m, m.top_runs[1]);
+    "top-4-gram" Above Some(0.131), None, "share of the most frequent run of 4 words", |m| of_runs(m, m.top_runs[2]);
+    "repeated-5-grams" Above Some(0.16), None, "share of runs of 5 words that stood earlier", |m| of_runs(m, m.repeated_runs[0]);
+    "repeated-6-grams" Above Some(0.149), None, "share of runs of 6 words that stood earlier", |m| of_runs(m, m.repeated_runs[1]);
+    "repeated-7-grams" Above Some(0.138), None, "share of runs of 7 words that stood earlier", |m| of_runs(m, m.repeated_runs[2]);
+    "repeated-8-grams" Above Some(0.127), None, "share of runs of 8 words that stood earlier", |m| of_runs(m, m.repeated_runs[3]);
+    "repeated-9-grams" Above Some(0.117), None, "share of runs of 9 words that stood earlier", |m| of_runs(m, m.repeated_runs[4]);
+    "repeated-10-grams" Above Some(0.106), None, "share of runs of 10 words that stood earlier", |m| of_runs(m, m.repeated_runs[5]);
 }

@@ -81,7 +81,7 @@ fn run(
     let mut judge = plan.explain()?;
 
     progress.begin("write", sources.iter().map(|source| source.size).sum());
-    let mut feed = feed::Options { keys: false, cut_lines: kind == Kind::Web, ..feed.clone() };
+    let mut feed = feed::Options { keys: false, kind, ..feed.clone() };
     feed.fields.keep_record = true;
     let mut ledger_name = out.as_os_str().to_owned();
     ledger_name.push(".ledger.parquet");

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
+use super::filter::{self, Filtering};
 use super::ordered;
 use crate::dedup;
 use crate::document::{Document, Reason, Reject};
@@ -24,10 +25,13 @@ pub struct Options {
     pub strict: bool,
     /// Compute the keys of documents; duplicates, splits and the identity of sources need them, else they are 0.
     pub keys: bool,
-    /// Cut the lines that a plan found in many documents.
-    pub cut_lines: bool,
     /// Repair the text.
     pub normalize: Option<normalize::Options>,
+    /// Drop what is not worth training on, and redact personal data.
+    pub filter: Option<Filtering>,
+    /// What the sources hold: the profile of the filter; lines that a plan found in many documents are cut from web text
+    /// only (a refrain or a stage direction is no boilerplate).
+    pub kind: dedup::Kind,
     /// Worker threads.
     pub threads: usize,
 }
@@ -42,6 +46,8 @@ pub struct Passed {
     pub changed: bool,
     /// What was cut from it.
     pub cut: dedup::Cut,
+    /// What the filter measured, when all that was asked is to say so.
+    pub verdict: Option<Box<crate::filter::Verdict>>,
 }
 
 /// The documents of one chunk that passed, in order.
@@ -67,6 +73,8 @@ pub struct Account {
     pub cut: dedup::Cut,
     /// What the normalizer did.
     pub normalize: normalize::Report,
+    /// What the filter did.
+    pub filter: filter::Report,
     /// Passed documents by source: (documents, bytes, chained hash of the keys).
     #[serde(skip)]
     pub sources: Vec<(u64, u64, u64)>,
@@ -109,7 +117,7 @@ pub fn run<D: Send, L>(
 ) -> Result<Account> {
     let mut account = Account { sources: vec![(0, 0, 0); sources.len()], ..Account::default() };
     let repeated = match &removal {
-        Removal::Planned(judge) if options.cut_lines => Some(judge.repeated()),
+        Removal::Planned(judge) if options.kind == dedup::Kind::Web => Some(judge.repeated()),
         _ => None,
     };
     let limit = repeated.map_or(0, dedup::Repeated::limit);
@@ -129,21 +137,36 @@ pub fn run<D: Send, L>(
                 reading = Some((index, Reader::open(source, &options.fields, Cursor::default())?));
             }
         },
-        || (options.normalize.map(normalize::Normalizer::new), dedup::Key::default(), local()),
-        |(normalizer, key, _), (index, chunk)| {
-            Ok(open(index, chunk, &sources[index], options, normalizer.as_ref(), repeated, key))
-        },
+        || (Tools::new(options), local()),
+        |(tools, _), (index, chunk)| Ok(open(index, chunk, &sources[index], options, repeated, tools)),
         |opened| gate(opened, sources, options, &mut removal, &mut left_out, &mut account, limit, progress),
-        |(_, _, own), parcel| close(own, parcel),
+        |(_, own), parcel| close(own, parcel),
         sink,
     )?;
     Ok(account)
 }
 
+/// What a worker keeps from chunk to chunk.
+struct Tools {
+    normalizer: Option<normalize::Normalizer>,
+    key: dedup::Key,
+    scratch: crate::filter::Scratch,
+}
+
+impl Tools {
+    fn new(options: &Options) -> Self {
+        let normalizer = options.normalize.map(normalize::Normalizer::new);
+        Self { normalizer, key: dedup::Key::default(), scratch: crate::filter::Scratch::default() }
+    }
+}
+
 struct Opened {
     parcel: Parcel,
     rejects: Vec<Reject>,
+    /// Decisions of the filter.
+    rows: Vec<Row>,
     report: normalize::Report,
+    filter: filter::Report,
     first: bool,
     moved: u64,
     bytes: u64,
@@ -154,18 +177,18 @@ fn open(
     chunk: Chunk,
     source: &Source,
     options: &Options,
-    normalizer: Option<&normalize::Normalizer>,
     repeated: Option<&dedup::Repeated>,
-    key: &mut dedup::Key,
+    tools: &mut Tools,
 ) -> Opened {
     let (first, moved, bytes) = (chunk.first, chunk.moved, chunk.bytes as u64);
     let batch = chunk.parse(source, &options.fields);
     let mut report = normalize::Report::default();
-    let mut rejects = batch.rejects;
+    let mut filter = filter::Report::default();
+    let (mut rejects, mut rows) = (batch.rejects, Vec::new());
     let mut documents = Vec::with_capacity(batch.documents.len());
     for mut document in batch.documents {
         let mut changed = false;
-        if let Some(normalizer) = normalizer {
+        if let Some(normalizer) = &tools.normalizer {
             if let std::borrow::Cow::Owned(text) = normalizer.normalize(&document.text, &mut report) {
                 document.text = text;
                 changed = true;
@@ -177,15 +200,32 @@ fn open(
                 continue;
             }
         }
+        let mut verdict = None;
+        if let Some(filtering) = &options.filter {
+            let place = filter::At { document: &document.id, source: &source.name, line: document.line };
+            let scratch = &mut tools.scratch;
+            let judged =
+                filtering.judge(&document.text, options.kind, place, scratch, &mut filter, &mut rows);
+            if let Some(what) = judged.dropped {
+                let (line, raw) = (document.line, Vec::new());
+                rejects.push(Reject { line, byte: None, reason: Reason::Filtered, what, raw });
+                continue;
+            }
+            if let Some(text) = judged.redacted {
+                document.text = text;
+                changed = true;
+            }
+            verdict = judged.verdict;
+        }
         // Of the text as it was decided about.
-        let key = if options.keys { key.of(&document.text) } else { 0 };
+        let key = if options.keys { tools.key.of(&document.text) } else { 0 };
         let mut cut = dedup::Cut::default();
         if let Some((text, lines)) = repeated.and_then(|repeated| repeated.cut(&document.text)) {
             (document.text, cut, changed) = (text, lines, true);
         }
-        documents.push(Passed { document, key, changed, cut });
+        documents.push(Passed { document, key, changed, cut, verdict });
     }
-    Opened { parcel: Parcel { source: index, documents }, rejects, report, first, moved, bytes }
+    Opened { parcel: Parcel { source: index, documents }, rejects, rows, report, filter, first, moved, bytes }
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -199,10 +239,12 @@ fn gate(
     limit: u32,
     progress: &Progress,
 ) -> Result<Parcel> {
-    let Opened { mut parcel, rejects: mut bad, report, first, moved, bytes } = opened;
+    let Opened { mut parcel, rejects: mut bad, rows: decisions, report, filter, first, moved, bytes } =
+        opened;
     let source = &sources[parcel.source];
     account.records += (parcel.documents.len() + bad.len()) as u64;
     account.normalize.merge(&report);
+    account.filter.merge(&filter);
     // A first chunk in which not one record has the field is a wrong field name, not bad luck.
     if first
         && parcel.documents.is_empty()
@@ -218,7 +260,8 @@ fn gate(
             .hint("mend the record, or run without --strict to skip and keep it in the rejects"));
     }
     let mut rows: Vec<Row> = if left_out.ledger.is_some() {
-        bad.iter().map(|reject| unread(reject, source)).collect()
+        let unread = |reject: &Reject| (reject.reason != Reason::Filtered).then(|| unread(reject, source));
+        bad.iter().filter_map(unread).chain(decisions).collect()
     } else {
         Vec::new()
     };

@@ -4,6 +4,7 @@ pub mod dedup;
 mod evaluation;
 pub mod feed;
 mod files;
+pub mod filter;
 mod hold_out;
 pub mod inspect;
 pub mod normalize;

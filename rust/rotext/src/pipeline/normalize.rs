@@ -91,6 +91,8 @@ pub(super) fn lines(parcel: &Parcel, source: &Source) -> Vec<u8> {
                 } else {
                     out.extend_from_slice(record.raw.as_bytes());
                 }
+                let end = out.trim_ascii_end().len();
+                out.truncate(end);
             }
             _ => {
                 out.extend_from_slice(b"{\"id\": ");
@@ -101,6 +103,13 @@ pub(super) fn lines(parcel: &Parcel, source: &Source) -> Vec<u8> {
                 string(&mut out, &source.name);
                 out.push(b'}');
             }
+        }
+        if let Some(verdict) = &passed.verdict {
+            // The record is an object and has a text, so it ends in a brace with a field before it.
+            out.pop();
+            out.extend_from_slice(b", \"filter\": ");
+            out.extend_from_slice(sonic_rs::to_string(verdict).unwrap_or_default().as_bytes());
+            out.push(b'}');
         }
         out.push(b'\n');
     }

@@ -55,6 +55,13 @@ pub struct Options {
     pub force: bool,
 }
 
+impl Options {
+    /// Reading and cleaning of sources of that kind.
+    fn feed(&self, kind: Kind) -> feed::Options {
+        feed::Options { kind, ..self.feed.clone() }
+    }
+}
+
 /// Memory of the word counts before they are spilled to disk.
 const COUNTS_BYTES: usize = 256 << 20;
 
@@ -193,6 +200,10 @@ fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<se
     let config = json!({
         "text_field": options.feed.fields.text, "id_field": options.feed.fields.id,
         "normalize": options.feed.normalize.is_some(),
+        "filter": options.feed.filter.as_ref().map(|filtering| {
+            let kinds = options.phases.iter().map(|phase| (phase.kind.name(), filtering.describe(phase.kind)));
+            kinds.collect::<std::collections::BTreeMap<_, _>>()
+        }),
         "dedup": options.dedup.as_ref().map(|dedup| dedup.preset.name()),
         "valid_share": options.valid_share,
         "vocab_size": options.tokenizer.is_none().then_some(options.vocab_size),
@@ -256,8 +267,9 @@ fn size(sources: &[Source]) -> u64 {
 fn decide(directory: &Path, options: &Options, progress: &Progress) -> Result<(Option<Plan>, Vec<HoldOut>)> {
     let share = options.valid_share;
     let Some(dedup) = &options.dedup else {
-        let look =
-            |phase: &PhaseInput| hold_out::look(&phase.name, &phase.sources, &options.feed, share, progress);
+        let look = |phase: &PhaseInput| {
+            hold_out::look(&phase.name, &phase.sources, &options.feed(phase.kind), share, progress)
+        };
         return Ok((None, options.phases.iter().map(look).collect::<Result<_>>()?));
     };
     let groups: Vec<Group<'_>> = options
@@ -289,11 +301,6 @@ fn decide(directory: &Path, options: &Options, progress: &Progress) -> Result<(O
     Ok((Some(plan), hold_outs.into_iter().map(|found| found.unwrap_or(HoldOut::Share(share))).collect()))
 }
 
-/// Lines are cut from web text only: a refrain or a stage direction is no boilerplate.
-fn cutting(options: &Options, phase: &PhaseInput) -> feed::Options {
-    feed::Options { cut_lines: phase.kind == Kind::Web, ..options.feed.clone() }
-}
-
 fn removal<'a, 'b: 'a>(judge: Option<&'a mut Judge<'b>>) -> Removal<'a, 'b> {
     judge.map_or(Removal::Nothing, Removal::Planned)
 }
@@ -312,7 +319,7 @@ fn train(
         progress.begin(&format!("count {}", phase.name), size(&phase.sources));
         super::tokenizer::count(
             &phase.sources,
-            &cutting(options, phase),
+            &options.feed(phase.kind),
             removal(judge.as_mut()),
             &mut counts,
             train.pattern,
@@ -342,7 +349,7 @@ fn encode(
     let eos = eos as u16;
     let account = feed::run(
         &phase.sources,
-        &cutting(options, phase),
+        &options.feed(phase.kind),
         removal,
         left_out,
         progress,

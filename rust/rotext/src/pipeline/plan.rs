@@ -98,7 +98,7 @@ pub(super) fn plan<H: FnMut(u128, usize) -> bool>(
         group_of.resize(first + group.sources.len(), number);
         let account = feed::run(
             group.sources,
-            &feed::Options { keys: true, ..feed.clone() },
+            &feed::Options { keys: true, kind: group.kind, ..feed.clone() },
             Removal::Nothing,
             LeftOut::default(),
             progress,
