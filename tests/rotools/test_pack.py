@@ -144,8 +144,8 @@ def test_standard_input_packs_like_a_file(corpus: Path, tmp_path: Path) -> None:
         file, stdin = contents(tmp_path / "file"), contents(tmp_path / "stdin")
         assert file.keys() == stdin.keys()
         same = {name for name in file if file[name] == stdin[name]}
-        # The two that name the source differ.
-        assert file.keys() - same <= {"manifest.json", "rejects.jsonl.zst"} | {
+        # Those that name the source differ.
+        assert file.keys() - same <= {"manifest.json", "rejects.jsonl.zst", "ledger.parquet"} | {
             n for n in file if n.endswith(".docs.parquet")
         }
 
