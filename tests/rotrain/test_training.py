@@ -232,6 +232,8 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_serves(pack: Path, tmp_
     fit(fit_config(pack, tmp_path / "run"), ears)
     assert any("step-000008" in text and "damaged" in text for text in ears.heard)
     assert any("resuming" in text and "step 6" in text for text in ears.heard)
+    # Arrived at its step again, the run has put a whole one in the place of the damaged one.
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
 
 
 def test_checkpoints_are_whole_and_the_newest_stay(tmp_path: Path) -> None:

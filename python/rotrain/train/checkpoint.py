@@ -64,9 +64,13 @@ def save(
     When it cannot be written (a full disk), nothing of it stays.
     """
     final, temporary = folder / f"step-{step:06d}", folder / f".step-{step:06d}.tmp"
-    if final.exists():  # this very step, saved before the stop this run resumed from
-        return final
     try:
+        if final.exists():
+            try:
+                open_checkpoint(final)
+                return final
+            except RotrainError:  # damaged, so the run went on from the one before and is here again
+                shutil.rmtree(final)
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
