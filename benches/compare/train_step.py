@@ -31,8 +31,8 @@ import torch
 import transformers
 
 from rotrain.config import Optim, Runtime
-from rotrain.export.hf import hf_config, to_hf
 from rotrain.models.decoder import Decoder
+from rotrain.models.hf import hf_config, to_hf
 from rotrain.models.presets import model_config
 from rotrain.train.optim import Optimizer
 from rotrain.train.runtime import Machine, choose_machine, keep_freed_memory

@@ -47,7 +47,7 @@ def run(
         print(machine.said)
         for row in rows:
             print(
-                f"  {row['operation']:<10}{row['kernel']:<17}error {row['parity_error']:.1e}   {row['reason']}"
+                f"  {row['operation']:<20}{row['kernel']:<18}error {row['parity_error']:.1e}   {row['reason']}"
             )
         print(
             "error: the largest difference, of output and gradients, from the written-out reference on the CPU,"

@@ -1,7 +1,8 @@
 """Which implementation computes each operation, and why.
 
-Every operation has a readable reference and a fast one. A model takes a `Kernels`; the tests
-and `rotrain doctor` run both on the same input and report the difference.
+Every operation has a readable reference and fast ones. A model takes a `Kernels`; the tests and
+`rotrain doctor` run both on the same input and report the difference. What is chosen is a
+function of a `Platform`, so every choice can be tested on any machine.
 """
 
 from __future__ import annotations
@@ -9,63 +10,52 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from rotrain.models.attention_kernels import (
+    attention_reference,
+    attention_sdpa,
+    document_attention_masked,
+    window_attention_banded,
+)
+from rotrain.models.conv import conv_reference, conv_torch
 from rotrain.models.loss import token_loss_chunked, token_loss_reference
-from rotrain.models.norm import rms_norm_fused, rms_norm_reference
+from rotrain.models.norm import layer_norm_fused, layer_norm_reference, rms_norm_fused, rms_norm_reference
 from rotrain.models.rope import apply_rope, apply_rope_reference
+from rotrain.models.ssd import scan_chunked, scan_reference
 
 # From this vocabulary on the chunked loss is faster than the plain one, and its memory does not
 # grow with the batch (docs/log.md, train).
 CHUNKED_LOSS_VOCAB = 2_048
 
-
-def attention_reference(q: Tensor, k: Tensor, v: Tensor, start: int) -> Tensor:
-    """Softmax attention written out. `q`: (B, heads, T, d), `k`, `v`: (B, kv_heads, S, d).
-
-    Query `t` stands at position `start + t` and sees keys `0 ... start + t`. Scores and
-    softmax are fp32.
-    """
-    repeat = q.shape[1] // k.shape[1]
-    k, v = k.repeat_interleave(repeat, 1), v.repeat_interleave(repeat, 1)
-    scores = (q.float() @ k.float().mT) * q.shape[-1] ** -0.5
-    hidden = ~_visible(q.shape[2], k.shape[2], start, q.device)
-    weights: Tensor = scores.masked_fill(hidden, float("-inf")).softmax(-1)
-    return (weights @ v.float()).to(q.dtype)
-
-
-def attention_sdpa(q: Tensor, k: Tensor, v: Tensor, start: int) -> Tensor:
-    """The same by PyTorch's scaled dot product: flash kernels on CPU and CUDA."""
-    grouped = q.shape[1] != k.shape[1]
-    if start == 0:
-        causal: Tensor = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=grouped)
-        return causal
-    # A later chunk: `is_causal` would align the mask to the first key, so it is given, except
-    # for a single query, which sees everything.
-    mask = None if q.shape[2] == 1 else _visible(q.shape[2], k.shape[2], start, q.device)
-    masked: Tensor = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=grouped)
-    return masked
-
-
-def _visible(queries: int, keys: int, start: int, device: torch.device) -> Tensor:
-    return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(start)
+Scan = Callable[
+    [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor | None, Tensor | None, int], tuple[Tensor, Tensor]
+]
 
 
 @dataclass(frozen=True)
 class Kernels:
     """One implementation of each operation a decoder is made of."""
 
-    attention: Callable[[Tensor, Tensor, Tensor, int], Tensor]
-    rms_norm: Callable[[Tensor, Tensor, float], Tensor]
+    attention: Callable[[Tensor, Tensor, Tensor], Tensor]
+    window_attention: Callable[[Tensor, Tensor, Tensor, int], Tensor]
+    document_attention: Callable[[Tensor, Tensor, Tensor, Tensor, int | None], Tensor]
+    scan: Scan
+    conv: Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
+    rms_norm: Callable[[Tensor, Tensor | None, float], Tensor]
+    layer_norm: Callable[[Tensor, Tensor, Tensor, float], Tensor]
     rope: Callable[[Tensor, Tensor, Tensor], Tensor]
     loss: Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 REFERENCE = Kernels(
     attention=attention_reference,
+    window_attention=attention_reference,
+    document_attention=lambda q, k, v, documents, window: attention_reference(q, k, v, window, documents),
+    scan=scan_reference,
+    conv=conv_reference,
     rms_norm=rms_norm_reference,
+    layer_norm=layer_norm_reference,
     rope=apply_rope_reference,
     loss=token_loss_reference,
 )
@@ -76,7 +66,12 @@ def choose(vocab_size: int) -> Kernels:
     large = vocab_size >= CHUNKED_LOSS_VOCAB
     return Kernels(
         attention=attention_sdpa,
+        window_attention=window_attention_banded,
+        document_attention=document_attention_masked,
+        scan=scan_chunked,
+        conv=conv_torch,
         rms_norm=rms_norm_fused,
+        layer_norm=layer_norm_fused,
         rope=apply_rope,
         loss=token_loss_chunked if large else token_loss_reference,
     )
@@ -88,7 +83,15 @@ def reasons(vocab_size: int) -> dict[str, tuple[str, str]]:
     side = "at least" if chosen.loss is token_loss_chunked else "under"
     return {
         "attention": ("sdpa", "flash kernels of PyTorch on CPU and CUDA, no T x T scores"),
+        "window_attention": (
+            "banded sdpa",
+            "blocks of queries beside the keys they see: O(T W), on any device",
+        ),
+        "document_attention": ("masked sdpa", "a mask of documents, on any device"),
+        "scan": ("grouped chunks", "matrix products over chunks, C B' once a group, states in fp32"),
+        "conv": ("torch conv1d", "depthwise, on any device"),
         "rms_norm": ("torch rms_norm", "one call, the mean in fp32"),
+        "layer_norm": ("torch layer_norm", "one call, mean and variance in fp32"),
         "rope": ("real pairs", "no complex numbers, stays in the type of the activations"),
         "loss": (
             chosen.loss.__name__.removeprefix("token_loss_").replace("reference", "plain"),

@@ -69,7 +69,14 @@ class Plan:
 def make_plan(config: FitConfig) -> Plan:
     """Open the pack and lay out the run. Nothing is written."""
     pack = open_pack(Path(config.data))
-    model = model_config(config.arch, config.size, vocab_size=pack.vocab_size, context=config.context)
+    model = model_config(
+        config.arch,
+        config.size,
+        vocab_size=pack.vocab_size,
+        context=config.context,
+        window=config.window,
+        document_end=pack.eos_id if config.document_mask else None,
+    )
     batch = config.batch.sequences
     phases = plan_phases(
         pack, context=config.context, batch=batch, steps=config.steps, fractions=config.phase_fractions

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from rotrain.config import Optim
+from rotrain.models.decoder import Decoder
 
 STATE = ("step", "exp_avg", "exp_avg_sq")
 
@@ -13,15 +14,13 @@ STATE = ("step", "exp_avg", "exp_avg_sq")
 class Optimizer:
     """AdamW in one fused kernel, with its state by parameter name.
 
-    Weight decay pulls on the matrices of the blocks. Gains are left alone, and so is the tied
-    embedding: a row of it is read rarely, and decay between reads would shrink rare tokens
-    (OLMo 2, section 3.4.1, takes embeddings out for stability).
+    Weight decay pulls on what the model names in `Decoder.decayed`.
     """
 
-    def __init__(self, model: nn.Module, config: Optim) -> None:
-        named = list(model.named_parameters())
-        decayed = [(n, p) for n, p in named if p.ndim == 2 and not n.startswith("embed.")]
-        others = [(n, p) for n, p in named if p.ndim != 2 or n.startswith("embed.")]
+    def __init__(self, model: Decoder, config: Optim) -> None:
+        named, pulled = list(model.named_parameters()), set(model.decayed())
+        decayed = [(n, p) for n, p in named if n in pulled]
+        others = [(n, p) for n, p in named if n not in pulled]
         self.names = [name for name, _ in decayed + others]
         self.parameters = [parameter for _, parameter in decayed + others]
         self.clip_norm = config.clip_norm
