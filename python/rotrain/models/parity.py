@@ -8,16 +8,26 @@ import torch
 from torch import Tensor, nn
 
 from rotrain.models import kernels
+from rotrain.models.cuda_kernels import (
+    document_attention_varlen,
+    window_attention_flash,
+    window_attention_varlen,
+)
 from rotrain.models.rope import rope_table
 
+# They hand fp32 to the portable kernels, so an error in fp32 would not be theirs.
+HALF_ONLY = (window_attention_flash, window_attention_varlen, document_attention_varlen)
 
-def kernel_errors(vocab_size: int, device: torch.device) -> dict[str, float]:
-    """For each operation: the largest error of the fast fp32 kernel's output and gradients.
 
-    The truth is the written-out reference in fp32 on the CPU. Errors are relative to
-    its largest value.
+def kernel_errors(
+    vocab_size: int, device: torch.device, platform: kernels.Platform | None = None
+) -> dict[str, float]:
+    """For each operation: the largest error of the fast kernel's output and gradients.
+
+    The truth is the written-out reference in fp32 on the CPU. Errors are relative to its largest
+    value. Inputs are fp32, but bf16 for a kernel that computes in 16 bits only.
     """
-    fast, slow = kernels.choose(vocab_size), kernels.REFERENCE
+    fast, slow = kernels.choose(vocab_size, platform), kernels.REFERENCE
     generator = torch.Generator().manual_seed(0)
 
     def draw(*shape: int) -> Tensor:
@@ -41,12 +51,14 @@ def kernel_errors(vocab_size: int, device: torch.device) -> dict[str, float]:
             lambda a, b, c: slow.window_attention(a, b, c, 33),
             (q, k, v),
             device,
+            torch.bfloat16 if fast.window_attention in HALF_ONLY else torch.float32,
         ),
         "document_attention": _error(
             lambda a, b, c: fast.document_attention(a, b, c, documents.to(a.device), None),
             lambda a, b, c: slow.document_attention(a, b, c, documents, None),
             (q, k, v),
             device,
+            torch.bfloat16 if fast.document_attention in HALF_ONLY else torch.float32,
         ),
         "scan": _error(scan(fast), scan(slow), (draw(2, 96, 4, 64), dt, keys, keys.flip(1)), device),
         "conv": _error(
@@ -83,11 +95,17 @@ def kernel_errors(vocab_size: int, device: torch.device) -> dict[str, float]:
 
 
 def _error(
-    fast: Callable[..., Tensor], slow: Callable[..., Tensor], inputs: tuple[Tensor, ...], device: torch.device
+    fast: Callable[..., Tensor],
+    slow: Callable[..., Tensor],
+    inputs: tuple[Tensor, ...],
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
 ) -> float:
-    found = _run(fast, tuple(x.to(device) for x in inputs))
+    found = _run(fast, tuple(x.to(device, dtype) for x in inputs))
     truth = _run(slow, inputs)
-    return max(float((a.cpu() - b).abs().max() / b.abs().max()) for a, b in zip(found, truth, strict=True))
+    return max(
+        float((a.cpu().float() - b).abs().max() / b.abs().max()) for a, b in zip(found, truth, strict=True)
+    )
 
 
 def _run(function: Callable[..., Tensor], inputs: tuple[Tensor, ...]) -> list[Tensor]:

@@ -27,7 +27,7 @@ from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError, Stopped
 from rotrain.files import write_atomic, write_json
 from rotrain.generate import Sampling, generate
-from rotrain.models import count
+from rotrain.models import count, kernels
 from rotrain.models.decoder import Decoder
 from rotrain.models.presets import model_config
 from rotrain.train import checkpoint
@@ -135,7 +135,8 @@ class _Training:
             )
         lengths = self.tokenizer.byte_lengths()
         self.byte_lengths = np.pad(lengths, (0, plan.pack.vocab_size - len(lengths)))
-        self.model = Decoder(plan.model)
+        platform = kernels.find_platform(machine.device, half=machine.precision == "bf16")
+        self.model = Decoder(plan.model, kernels.choose(plan.model.vocab_size, platform))
         self.step = self._restore_weights()
         self.model.to(machine.device)
         self.optimizer = Optimizer(self.model, self.config.optim)
