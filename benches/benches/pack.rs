@@ -2,8 +2,10 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use rotext::dedup::{Kind, Preset};
+use rotext::pipeline::filter::{Diacritics, Filtering};
 use rotext::pipeline::pack::{Options, PhaseInput, pack};
-use rotext::pipeline::{feed, tokenizer};
+use rotext::pipeline::{feed, plan, tokenizer};
 use rotext::progress::Progress;
 use rotext::reader::{Fields, expand};
 use rotext::{bpe, normalize};
@@ -18,7 +20,8 @@ fn all_stages(c: &mut Criterion) {
     let feed = feed::Options {
         fields: Fields::default(),
         strict: false,
-        dedup: true,
+        filter: Some(Filtering::new(&[], true, false, Diacritics::Flag).unwrap()),
+        kind: Kind::Web,
         keys: true,
         normalize: Some(normalize::Options::default()),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
@@ -33,8 +36,14 @@ fn all_stages(c: &mut Criterion) {
         [("with a tokenizer", Some(tokenizer_path.clone())), ("training 40k first", None)]
     {
         let options = Options {
-            phases: vec![PhaseInput { name: "web".into(), sources: sources.clone(), epochs: 1 }],
+            phases: vec![PhaseInput {
+                name: "web".into(),
+                sources: sources.clone(),
+                epochs: 1,
+                kind: Kind::Web,
+            }],
             feed: feed.clone(),
+            dedup: Some(plan::Options { preset: Preset::Default, max_ram: 1 << 30, accept_loss: true }),
             tokenizer,
             vocab_size: 40_000,
             valid_share: 0.005,

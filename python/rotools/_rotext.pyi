@@ -7,10 +7,12 @@ __all__ = [
     "RotoolsError",
     "__version__",
     "block",
+    "dedup",
     "diff_files",
     "diff_text",
     "encode",
     "inspect",
+    "likeness",
     "manifest",
     "normalize",
     "normalize_rules",
@@ -20,6 +22,7 @@ __all__ = [
     "tokenizer_info",
     "train",
     "verify",
+    "why",
 ]
 
 __version__: str
@@ -53,6 +56,40 @@ def normalize(
     threads: int,
     progress: Progress,
 ) -> dict[str, Any]: ...
+def dedup(
+    inputs: list[str],
+    out: str | PathLike[str],
+    *,
+    profile: str,
+    preset: str,
+    max_ram: int,
+    accept_loss: bool,
+    text_field: str,
+    id_field: str | None,
+    strict: bool,
+    threads: int,
+    progress: Progress,
+) -> dict[str, Any]: ...
+def filter(
+    inputs: list[str],
+    out: str | PathLike[str],
+    *,
+    profile: str,
+    thresholds: list[tuple[str, float | None]],
+    redact: bool,
+    annotate: bool,
+    diacritics: str,
+    text_field: str,
+    id_field: str | None,
+    strict: bool,
+    threads: int,
+    progress: Progress,
+) -> dict[str, Any]: ...
+def judge(text: str, profile: str = "web") -> dict[str, Any]: ...
+def redact(text: str) -> tuple[str, list[tuple[str, int]]]: ...
+def filter_rules() -> list[tuple[str, str, str, float | None, float | None]]: ...
+def likeness(first: str, second: str) -> tuple[float, float]: ...
+def why(ledger: str | PathLike[str], id: str) -> dict[str, Any]: ...
 def inspect(
     inputs: list[str],
     *,
@@ -95,7 +132,7 @@ def report(
     progress: Progress,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]: ...
 def pack(
-    phases: list[tuple[str, list[str], int]],
+    phases: list[tuple[str, list[str], int, str]],
     out: str | PathLike[str],
     *,
     tokenizer: str | PathLike[str] | None,
@@ -104,7 +141,13 @@ def pack(
     text_field: str,
     id_field: str | None,
     normalize: bool,
-    dedup: bool,
+    filter: bool,
+    thresholds: list[tuple[str, float | None]],
+    redact: bool,
+    diacritics: str,
+    dedup: str | None,
+    max_ram: int,
+    accept_loss: bool,
     strict: bool,
     force: bool,
     threads: int,

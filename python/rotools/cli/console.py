@@ -132,5 +132,20 @@ def summary(account: dict[str, Any], name: str, *, quiet: bool = False) -> None:
         f"{changed:,} repaired",
         quiet=quiet,
     )
+    left_out(account, quiet=quiet)
+
+
+def left_out(account: dict[str, Any], *, quiet: bool = False) -> None:
+    """Says what was left out and why, and what was replaced."""
+    dropped = account["filter"]["dropped"]
     for reason, count in account["rejected"].items():
-        say(f"  left out, {reason}: {count:,}", quiet=quiet)
+        rules = ", ".join(f"{rule} {n:,}" for rule, n in sorted(dropped.items(), key=lambda pair: -pair[1]))
+        say(f"  left out, {reason}: {count:,}" + (f" ({rules})" if reason == "filtered" else ""), quiet=quiet)
+    if "filtered" not in account["rejected"] and dropped:
+        say(f"  would be dropped: {sum(dropped.values()):,}", quiet=quiet)
+    redacted = account["filter"]["redacted"]
+    if redacted:
+        kinds = ", ".join(f"{kind.removeprefix('personal-')} {n:,}" for kind, n in redacted.items())
+        say(f"  personal data replaced: {kinds}", quiet=quiet)
+    if account["filter"]["no_diacritics"]:
+        say(f"  written without diacritics: {account['filter']['no_diacritics']:,}", quiet=quiet)

@@ -1,8 +1,61 @@
 """The words that several verbs share."""
 
+import re
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+
+class Profile(StrEnum):
+    """What the inputs hold."""
+
+    web = "web"
+    books = "books"
+
+
+class Diacritics(StrEnum):
+    """What becomes of text that is written without diacritics."""
+
+    flag = "flag"
+    drop = "drop"
+    keep = "keep"
+
+
+class Preset(StrEnum):
+    """How near-duplicates are proposed."""
+
+    default = "default"
+    strict = "strict"
+
+
+def size(text: str) -> int:
+    """Bytes of `512M`, `4G`, `4GiB`, `1.5g` or a plain number.
+
+    Raises:
+        typer.BadParameter: it is none of these.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is no amount of memory: say for example 512M or 4G")
+    return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
+
+
+def thresholds(words: list[str]) -> list[tuple[str, float | None]]:
+    """(rule, threshold) of `rule=0.3`; `rule=off` is no threshold.
+
+    Raises:
+        typer.BadParameter: it is neither.
+    """
+    pairs: list[tuple[str, float | None]] = []
+    for word in words:
+        rule, _, value = word.partition("=")
+        try:
+            pairs.append((rule, None if value == "off" else float(value)))
+        except ValueError:
+            raise typer.BadParameter(f"{word!r} is not RULE=NUMBER or RULE=off") from None
+    return pairs
+
 
 Inputs = Annotated[
     list[str],
@@ -15,3 +68,22 @@ Threads = Annotated[int, typer.Option(min=0, help="Worker threads; 0 means one a
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print no progress and no summary.")]
 VocabSize = Annotated[int, typer.Option(min=258, max=65499, help="Size of a trained vocabulary.")]
+MaxRam = Annotated[
+    str, typer.Option(help="Memory of the whole run, for example 512M or 4G; what is more goes to disk.")
+]
+Duplicates = Annotated[
+    Preset, typer.Option(help="Proposing near-duplicates: 14 bands of 8 (default) or 26 of 11 (strict).")
+]
+AcceptLoss = Annotated[
+    bool, typer.Option("--accept-loss", help="Let near-duplicates take more than half of a source.")
+]
+Thresholds = Annotated[
+    list[str] | None,
+    typer.Option("--threshold", help="RULE=NUMBER in place of the profile's, RULE=off for none; repeatable."),
+]
+Redact = Annotated[
+    bool, typer.Option(help="Replace CNP, IBAN, card numbers, e-mail addresses and telephone numbers.")
+]
+Undiacritized = Annotated[
+    Diacritics, typer.Option("--diacritics", help="Text without diacritics: flag in the ledger, drop, or keep.")
+]

@@ -7,7 +7,25 @@ import typer
 
 from rotools import _rotext
 from rotools.cli import console
-from rotools.cli.options import IdField, Json, Quiet, Strict, TextField, Threads, VocabSize
+from rotools.cli.options import (
+    AcceptLoss,
+    Diacritics,
+    Duplicates,
+    IdField,
+    Json,
+    MaxRam,
+    Preset,
+    Quiet,
+    Redact,
+    Strict,
+    TextField,
+    Threads,
+    Thresholds,
+    Undiacritized,
+    VocabSize,
+    size,
+    thresholds,
+)
 
 
 def pack(
@@ -26,7 +44,18 @@ def pack(
     vocab_size: VocabSize = 40000,
     valid_share: Annotated[float, typer.Option(help="Share of documents held out.")] = 0.005,
     normalize: Annotated[bool, typer.Option(help="Repair the text.")] = True,
-    dedup: Annotated[bool, typer.Option(help="Remove documents equal to an earlier one.")] = True,
+    filter: Annotated[
+        bool, typer.Option(help="Drop what is not Romanian prose, by the profile of the phase.")
+    ] = True,
+    threshold: Thresholds = None,
+    redact: Redact = True,
+    diacritics: Undiacritized = Diacritics.flag,
+    dedup: Annotated[
+        bool, typer.Option(help="Remove duplicates and near-duplicates, across all phases.")
+    ] = True,
+    preset: Duplicates = Preset.default,
+    accept_loss: AcceptLoss = False,
+    max_ram: MaxRam = "1G",
     text_field: TextField = "text",
     id_field: IdField = None,
     strict: Strict = False,
@@ -35,10 +64,11 @@ def pack(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Turn a corpus into blocks of tokens: repair, deduplicate, train a tokenizer, encode, pack.
+    """Turn a corpus into blocks of tokens: repair, filter, deduplicate, train a tokenizer, encode, pack.
 
     JSONL (plain, .gz, .zst), Parquet and .txt files are read, in the order given. The directory appears
-    whole or not at all; what was left out lies in its rejects.jsonl.zst, with place and reason.
+    whole or not at all; what was left out lies in its rejects.jsonl.zst, with place and reason, and `rotools why`
+    answers from its ledger.parquet. Of near-duplicates the longest stays; web text never removes a book.
 
     \b
     Examples:
@@ -49,6 +79,7 @@ def pack(
     from rotools.config import phases
 
     curriculum = phases(inputs or [], phase or [], config)
+    memory = size(max_ram)
     report = console.watch(
         lambda progress: _rotext.pack(
             curriculum,
@@ -59,7 +90,13 @@ def pack(
             text_field=text_field,
             id_field=id_field,
             normalize=normalize,
-            dedup=dedup,
+            filter=filter,
+            thresholds=thresholds(threshold or []),
+            redact=redact,
+            diacritics=diacritics.value,
+            dedup=preset.value if dedup else None,
+            max_ram=memory,
+            accept_loss=accept_loss,
             strict=strict,
             force=force,
             threads=threads,
@@ -72,9 +109,9 @@ def pack(
         return
     for part in report["phases"]:
         console.summary(part["read"], part["name"], quiet=quiet)
-    tokens, size = report["tokens"], report["bytes"]
+    tokens, text = report["tokens"], report["bytes"]
     console.say(
         f"{out}: {tokens:,} tokens, {report['blocks']:,} blocks of 2048, "
-        f"{size / max(tokens, 1):.2f} bytes a token, vocabulary {report['vocab_size']:,}",
+        f"{text / max(tokens, 1):.2f} bytes a token, vocabulary {report['vocab_size']:,}",
         quiet=quiet,
     )

@@ -22,15 +22,15 @@ pub(crate) fn feed(
     id_field: Option<String>,
     strict: bool,
     normalize: bool,
-    dedup: bool,
     workers: usize,
 ) -> Options {
     Options {
         fields: reader::Fields { text: text_field, id: id_field, keep_record: false },
         strict,
-        dedup,
         keys: true,
         normalize: normalize.then(normalize::Options::default),
+        filter: None,
+        kind: rotext::dedup::Kind::Web,
         threads: threads(workers),
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn inspect<'py>(
     progress: &Progress,
 ) -> PyResult<Bound<'py, PyAny>> {
     let sources = files::sources(&inputs)?;
-    let options = files::feed(text_field, id_field, false, true, true, threads);
+    let options = files::feed(text_field, id_field, false, true, threads);
     let look = || rotext::pipeline::inspect::inspect(&sources, &options, &progress.inner);
     let overview = py.detach(look).map_err(|e| raise(&e))?;
     files::python(py, &overview)

@@ -1,8 +1,11 @@
 //! Binding of `rotext`: take the arguments, let go of the interpreter, call the core, map the error.
 
+mod dedup;
 mod errors;
 mod files;
+mod filter;
 mod inspect;
+mod ledger;
 mod normalize;
 mod pack;
 mod progress;
@@ -21,6 +24,13 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(normalize::diff_files, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::normalize_rules, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::normalize, module)?)?;
+    module.add_function(wrap_pyfunction!(filter::filter, module)?)?;
+    module.add_function(wrap_pyfunction!(filter::judge, module)?)?;
+    module.add_function(wrap_pyfunction!(filter::redact, module)?)?;
+    module.add_function(wrap_pyfunction!(filter::filter_rules, module)?)?;
+    module.add_function(wrap_pyfunction!(dedup::dedup, module)?)?;
+    module.add_function(wrap_pyfunction!(dedup::likeness, module)?)?;
+    module.add_function(wrap_pyfunction!(ledger::why, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::inspect, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::tokenizer_info, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::train, module)?)?;

@@ -1,19 +1,28 @@
 //! `rotools normalize`.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 use rotext::normalize::{Change, Normalizer, Options, RULES, Report};
 
 use crate::errors::raise;
 use crate::{files, progress::Progress};
 
-/// The repaired text.
+/// The repaired text: the very same object when nothing had to change.
 #[pyfunction]
 #[pyo3(signature = (text, *, protect_turkish = true))]
-pub(crate) fn normalize_text(py: Python<'_>, text: &str, protect_turkish: bool) -> String {
-    py.detach(|| {
-        Normalizer::new(Options { protect_turkish }).normalize(text, &mut Report::default()).into_owned()
+pub(crate) fn normalize_text<'py>(
+    text: &Bound<'py, PyString>,
+    protect_turkish: bool,
+) -> PyResult<Bound<'py, PyString>> {
+    let py = text.py();
+    let given = text.to_str()?;
+    let normalizer = Normalizer::new(Options { protect_turkish });
+    Ok(match py.detach(|| normalizer.normalize(given, &mut Report::default())) {
+        Cow::Borrowed(_) => text.clone(),
+        Cow::Owned(repaired) => PyString::new(py, &repaired),
     })
 }
 
@@ -78,7 +87,7 @@ pub(crate) fn normalize<'py>(
     progress: &Progress,
 ) -> PyResult<Bound<'py, PyAny>> {
     let sources = files::sources(&inputs)?;
-    let mut options = files::feed(text_field, id_field, strict, true, false, threads);
+    let mut options = files::feed(text_field, id_field, strict, true, threads);
     options.normalize = Some(Options { protect_turkish });
     let run = || rotext::pipeline::normalize::normalize(&sources, &options, &out, &progress.inner);
     let account = py.detach(run).map_err(|e| raise(&e))?;

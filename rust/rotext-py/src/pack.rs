@@ -7,16 +7,16 @@ use rotext::pack as core;
 use rotext::pipeline::pack::{Options, PhaseInput};
 
 use crate::errors::raise;
-use crate::{files, progress::Progress};
+use crate::{dedup, files, filter, progress::Progress};
 
-/// Packs phases of (name, inputs, epochs); returns the report.
+/// Packs phases of (name, inputs, epochs, kind); returns the report.
 #[pyfunction]
-#[pyo3(signature = (phases, out, *, tokenizer, vocab_size, valid_share, text_field, id_field, normalize, dedup,
-                    strict, force, threads, progress))]
+#[pyo3(signature = (phases, out, *, tokenizer, vocab_size, valid_share, text_field, id_field, normalize, filter,
+                    thresholds, redact, diacritics, dedup, max_ram, accept_loss, strict, force, threads, progress))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn pack<'py>(
     py: Python<'py>,
-    phases: Vec<(String, Vec<String>, u32)>,
+    phases: Vec<(String, Vec<String>, u32, String)>,
     out: PathBuf,
     tokenizer: Option<PathBuf>,
     vocab_size: u32,
@@ -24,7 +24,13 @@ pub(crate) fn pack<'py>(
     text_field: String,
     id_field: Option<String>,
     normalize: bool,
-    dedup: bool,
+    filter: bool,
+    thresholds: Vec<(String, Option<f64>)>,
+    redact: bool,
+    diacritics: &str,
+    dedup: Option<String>,
+    max_ram: u64,
+    accept_loss: bool,
     strict: bool,
     force: bool,
     threads: usize,
@@ -32,10 +38,16 @@ pub(crate) fn pack<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let phases = phases
         .into_iter()
-        .map(|(name, inputs, epochs)| Ok(PhaseInput { name, sources: files::sources(&inputs)?, epochs }))
+        .map(|(name, inputs, epochs, kind)| {
+            Ok(PhaseInput { name, sources: files::sources(&inputs)?, epochs, kind: dedup::kind(&kind)? })
+        })
         .collect::<PyResult<Vec<_>>>()?;
-    let feed = files::feed(text_field, id_field, strict, normalize, dedup, threads);
-    let options = Options { phases, feed, tokenizer, vocab_size, valid_share, out, force };
+    let mut feed = files::feed(text_field, id_field, strict, normalize, threads);
+    if filter {
+        feed.filter = Some(filter::filtering(&thresholds, redact, false, diacritics)?);
+    }
+    let dedup = dedup.map(|preset| dedup::options(&preset, max_ram, accept_loss)).transpose()?;
+    let options = Options { phases, feed, dedup, tokenizer, vocab_size, valid_share, out, force };
     let report = py.detach(|| rotext::pipeline::pack::pack(&options, &progress.inner));
     files::python(py, &report.map_err(|e| raise(&e))?)
 }

@@ -26,7 +26,7 @@ pub(crate) fn train<'py>(
     progress: &Progress,
 ) -> PyResult<(Bound<'py, PyAny>, usize)> {
     let sources = files::sources(&inputs)?;
-    let options = files::feed(text_field, None, strict, normalize, false, threads);
+    let options = files::feed(text_field, None, strict, normalize, threads);
     let pattern = bpe::Pattern::from_name(pattern).ok_or_else(|| {
         let names = bpe::Pattern::ALL.map(bpe::Pattern::name).join(", ");
         raise(&Error::usage(format!("there is no pattern {pattern:?}")).hint(format!("take one of: {names}")))
@@ -52,7 +52,7 @@ pub(crate) fn encode<'py>(
     progress: &Progress,
 ) -> PyResult<(Bound<'py, PyAny>, u64)> {
     let sources = files::sources(&inputs)?;
-    let options = files::feed(text_field, None, strict, false, false, threads);
+    let options = files::feed(text_field, None, strict, false, threads);
     let run = || {
         let tokenizer = bpe::Tokenizer::from_file(&tokenizer)?;
         rotext::pipeline::tokenizer::encode(&sources, &options, &tokenizer, &out, &progress.inner)
@@ -76,7 +76,7 @@ pub(crate) fn report<'py>(
     progress: &Progress,
 ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
     let sources = files::sources(&inputs)?;
-    let options = files::feed(text_field, None, strict, normalize, false, threads);
+    let options = files::feed(text_field, None, strict, normalize, threads);
     let run = || {
         let tokenizers =
             tokenizers.iter().map(bpe::Tokenizer::from_file).collect::<Result<Vec<_>, Error>>()?;

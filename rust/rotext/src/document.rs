@@ -42,8 +42,12 @@ pub enum Reason {
     TooLong,
     /// No text, or nothing but white space.
     Empty,
-    /// The same text as an earlier document, diacritics aside.
+    /// A rule of the filter.
+    Filtered,
+    /// The same text as another document, diacritics aside.
     Duplicate,
+    /// Nearly the same words as another document.
+    NearDuplicate,
 }
 
 impl Reason {
@@ -58,7 +62,9 @@ impl Reason {
             Self::InvalidUtf8 => "invalid-utf8",
             Self::TooLong => "too-long",
             Self::Empty => "empty",
+            Self::Filtered => "filtered",
             Self::Duplicate => "duplicate",
+            Self::NearDuplicate => "near-duplicate",
         }
     }
 }

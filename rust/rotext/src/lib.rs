@@ -7,6 +7,8 @@ pub mod bpe;
 pub mod dedup;
 pub mod document;
 pub mod error;
+pub mod filter;
+pub mod ledger;
 pub mod normalize;
 pub mod pack;
 pub mod pipeline;

@@ -182,6 +182,8 @@ fn count_words(text: &str) -> FxHashMap<u64, u32> {
     for c in text.chars() {
         if c.is_ascii_alphabetic() || c == '-' {
             word.push((c as u8).to_ascii_lowercase());
+        } else if matches!(c, 'ă' | 'â' | 'î' | 'ș' | 'ț') {
+            word.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         } else if !c.is_ascii() && is_letter(c) {
             for lower in c.to_lowercase().map(fold) {
                 word.extend_from_slice(lower.encode_utf8(&mut [0; 4]).as_bytes());

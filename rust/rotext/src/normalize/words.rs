@@ -13,7 +13,13 @@ pub(super) fn after(text: &str, at: usize) -> Option<char> {
 /// A letter proper. The ordinal signs, the spacing circumflex and the spacing caron are letters to Unicode,
 /// but here they are the evidence.
 pub(super) fn is_letter(c: char) -> bool {
-    c.is_ascii_alphabetic() || c > '\u{BF}' && c.is_alphabetic() && !matches!(c, '\u{2B0}'..='\u{2FF}')
+    match c {
+        'a'..='z' | 'A'..='Z' => true,
+        '\0'..='\u{BF}' | '×' | '÷' | '\u{2B0}'..='\u{2FF}' => false,
+        // All letters; the tables of Unicode are asked for the rest only, because asking costs a search.
+        'À'..='\u{24F}' => true,
+        _ => c.is_alphabetic(),
+    }
 }
 
 /// [`is_letter`] of a neighbour; the end of the text is no letter.
@@ -100,4 +106,17 @@ pub(super) fn function_words(text: &str, enough: usize) -> usize {
         word.clear();
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_those_of_unicode() {
+        for c in '\0'..=char::MAX {
+            let shown = matches!(c, '\u{80}'..='\u{BF}' | '\u{2B0}'..='\u{2FF}');
+            assert_eq!(is_letter(c), c.is_alphabetic() && !shown, "{c:?}");
+        }
+    }
 }

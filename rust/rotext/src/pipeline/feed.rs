@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
+use super::filter::{self, Filtering};
 use super::ordered;
 use crate::dedup;
 use crate::document::{Document, Reason, Reject};
 use crate::error::{Error, Result};
+use crate::ledger::{self, Action, Row};
 use crate::normalize;
 use crate::progress::Progress;
 use crate::reader::{self, Chunk, Cursor, Fields, Reader, Source};
@@ -21,12 +23,14 @@ pub struct Options {
     pub fields: Fields,
     /// Stop at the first record that cannot be used.
     pub strict: bool,
-    /// Remove documents equal to an earlier one.
-    pub dedup: bool,
-    /// Compute the keys of documents; `dedup`, splits and the identity of sources need them, else they are 0.
+    /// Compute the keys of documents; duplicates, splits and the identity of sources need them, else they are 0.
     pub keys: bool,
     /// Repair the text.
     pub normalize: Option<normalize::Options>,
+    /// Drop what is not worth training on, and redact personal data.
+    pub filter: Option<Filtering>,
+    /// What the sources hold: the profile of the filter.
+    pub kind: dedup::Kind,
     /// Worker threads.
     pub threads: usize,
 }
@@ -39,6 +43,8 @@ pub struct Passed {
     pub key: u128,
     /// The text was changed.
     pub changed: bool,
+    /// What the filter measured, when all that was asked is to say so.
+    pub verdict: Option<Box<crate::filter::Verdict>>,
 }
 
 /// The documents of one chunk that passed, in order.
@@ -62,13 +68,31 @@ pub struct Account {
     pub rejected: BTreeMap<&'static str, u64>,
     /// What the normalizer did.
     pub normalize: normalize::Report,
+    /// What the filter did.
+    pub filter: filter::Report,
     /// Passed documents by source: (documents, bytes, chained hash of the keys).
     #[serde(skip)]
     pub sources: Vec<(u64, u64, u64)>,
 }
 
-/// Keeps every record that was left out, one JSON object a line.
-pub type Rejects<'a> = Option<&'a mut (dyn Write + Send)>;
+/// How documents are judged against each other.
+pub enum Removal<'a, 'b> {
+    /// All pass.
+    Nothing,
+    /// A text equal to an earlier one goes; one key a document in memory.
+    Exact(&'a mut dedup::Seen),
+    /// An earlier pass over the same documents decided.
+    Planned(&'a mut dedup::Judge<'b>),
+}
+
+/// Where it is written down what was left out, and why.
+#[derive(Default)]
+pub struct LeftOut<'a> {
+    /// Every record that was left out, one JSON object a line.
+    pub rejects: Option<&'a mut (dyn Write + Send)>,
+    /// Every decision.
+    pub ledger: Option<&'a mut ledger::Writer>,
+}
 
 /// Sends every good document of `sources` through `close` (parallel) to `sink` (in order).
 ///
@@ -79,8 +103,8 @@ pub type Rejects<'a> = Option<&'a mut (dyn Write + Send)>;
 pub fn run<D: Send, L>(
     sources: &[Source],
     options: &Options,
-    seen: &mut dedup::Seen,
-    mut rejects: Rejects<'_>,
+    mut removal: Removal<'_, '_>,
+    mut left_out: LeftOut<'_>,
     progress: &Progress,
     local: impl Fn() -> L + Sync,
     close: impl Fn(&mut L, Parcel) -> Result<D> + Sync,
@@ -103,42 +127,51 @@ pub fn run<D: Send, L>(
                 reading = Some((index, Reader::open(source, &options.fields, Cursor::default())?));
             }
         },
-        || (options.normalize.map(normalize::Normalizer::new), dedup::Key::default(), local()),
-        |(normalizer, key, _), (index, chunk)| {
-            Ok(open(index, chunk, &sources[index], options, normalizer.as_ref(), key))
-        },
-        |opened| gate(opened, sources, options, seen, &mut rejects, &mut account, progress),
-        |(_, _, own), parcel| close(own, parcel),
+        || (Tools::new(options), local()),
+        |(tools, _), (index, chunk)| Ok(open(index, chunk, &sources[index], options, tools)),
+        |opened| gate(opened, sources, options, &mut removal, &mut left_out, &mut account, progress),
+        |(_, own), parcel| close(own, parcel),
         sink,
     )?;
     Ok(account)
 }
 
+/// What a worker keeps from chunk to chunk.
+struct Tools {
+    normalizer: Option<normalize::Normalizer>,
+    key: dedup::Key,
+    scratch: crate::filter::Scratch,
+}
+
+impl Tools {
+    fn new(options: &Options) -> Self {
+        let normalizer = options.normalize.map(normalize::Normalizer::new);
+        Self { normalizer, key: dedup::Key::default(), scratch: crate::filter::Scratch::default() }
+    }
+}
+
 struct Opened {
     parcel: Parcel,
     rejects: Vec<Reject>,
+    /// Decisions of the filter.
+    rows: Vec<Row>,
     report: normalize::Report,
+    filter: filter::Report,
     first: bool,
     moved: u64,
     bytes: u64,
 }
 
-fn open(
-    index: usize,
-    chunk: Chunk,
-    source: &Source,
-    options: &Options,
-    normalizer: Option<&normalize::Normalizer>,
-    key: &mut dedup::Key,
-) -> Opened {
+fn open(index: usize, chunk: Chunk, source: &Source, options: &Options, tools: &mut Tools) -> Opened {
     let (first, moved, bytes) = (chunk.first, chunk.moved, chunk.bytes as u64);
     let batch = chunk.parse(source, &options.fields);
     let mut report = normalize::Report::default();
-    let mut rejects = batch.rejects;
+    let mut filter = filter::Report::default();
+    let (mut rejects, mut rows) = (batch.rejects, Vec::new());
     let mut documents = Vec::with_capacity(batch.documents.len());
     for mut document in batch.documents {
         let mut changed = false;
-        if let Some(normalizer) = normalizer {
+        if let Some(normalizer) = &tools.normalizer {
             if let std::borrow::Cow::Owned(text) = normalizer.normalize(&document.text, &mut report) {
                 document.text = text;
                 changed = true;
@@ -150,10 +183,27 @@ fn open(
                 continue;
             }
         }
-        let key = if options.keys || options.dedup { key.of(&document.text) } else { 0 };
-        documents.push(Passed { document, key, changed });
+        let mut verdict = None;
+        if let Some(filtering) = &options.filter {
+            let place = filter::At { document: &document.id, source: &source.name, line: document.line };
+            let scratch = &mut tools.scratch;
+            let judged =
+                filtering.judge(&document.text, options.kind, place, scratch, &mut filter, &mut rows);
+            if let Some(what) = judged.dropped {
+                let (line, raw) = (document.line, Vec::new());
+                rejects.push(Reject { line, byte: None, reason: Reason::Filtered, what, raw });
+                continue;
+            }
+            if let Some(text) = judged.redacted {
+                document.text = text;
+                changed = true;
+            }
+            verdict = judged.verdict;
+        }
+        let key = if options.keys { tools.key.of(&document.text) } else { 0 };
+        documents.push(Passed { document, key, changed, verdict });
     }
-    Opened { parcel: Parcel { source: index, documents }, rejects, report, first, moved, bytes }
+    Opened { parcel: Parcel { source: index, documents }, rejects, rows, report, filter, first, moved, bytes }
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -161,15 +211,17 @@ fn gate(
     opened: Opened,
     sources: &[Source],
     options: &Options,
-    seen: &mut dedup::Seen,
-    rejects: &mut Rejects<'_>,
+    removal: &mut Removal<'_, '_>,
+    left_out: &mut LeftOut<'_>,
     account: &mut Account,
     progress: &Progress,
 ) -> Result<Parcel> {
-    let Opened { mut parcel, rejects: mut bad, report, first, moved, bytes } = opened;
+    let Opened { mut parcel, rejects: mut bad, rows: decisions, report, filter, first, moved, bytes } =
+        opened;
     let source = &sources[parcel.source];
     account.records += (parcel.documents.len() + bad.len()) as u64;
     account.normalize.merge(&report);
+    account.filter.merge(&filter);
     // A first chunk in which not one record has the field is a wrong field name, not bad luck.
     if first
         && parcel.documents.is_empty()
@@ -184,23 +236,33 @@ fn gate(
             .at_place(reject.place(&source.path))
             .hint("mend the record, or run without --strict to skip and keep it in the rejects"));
     }
-    if options.dedup {
-        parcel.documents.retain(|passed| {
-            let new = seen.insert(passed.key);
-            if !new {
-                let what = format!("the same text as an earlier document (id {})", passed.document.id);
-                let line = passed.document.line;
-                bad.push(Reject { line, byte: None, reason: Reason::Duplicate, what, raw: Vec::new() });
+    let mut rows: Vec<Row> = if left_out.ledger.is_some() {
+        let unread = |reject: &Reject| (reject.reason != Reason::Filtered).then(|| unread(reject, source));
+        bad.iter().filter_map(unread).chain(decisions).collect()
+    } else {
+        Vec::new()
+    };
+    let mut documents = Vec::with_capacity(parcel.documents.len());
+    for passed in parcel.documents {
+        match judge(removal, &passed, source)? {
+            None => documents.push(passed),
+            Some((reject, row)) => {
+                bad.push(reject);
+                rows.extend(row);
             }
-            new
-        });
+        }
     }
+    parcel.documents = documents;
     bad.sort_by_key(|reject| reject.line);
     for reject in &bad {
         *account.rejected.entry(reject.reason.name()).or_default() += 1;
-        if let Some(out) = rejects.as_mut() {
+        if let Some(out) = left_out.rejects.as_mut() {
             write_reject(*out, source, reject).map_err(|e| Error::io(PathBuf::from("rejects.jsonl"), &e))?;
         }
+    }
+    if let Some(ledger) = left_out.ledger.as_mut() {
+        rows.sort_by_key(|row| row.line);
+        rows.into_iter().try_for_each(|row| ledger.push(row))?;
     }
     let tally = &mut account.sources[parcel.source];
     for passed in &parcel.documents {
@@ -215,6 +277,69 @@ fn gate(
     progress.advance(moved);
     progress.add(bytes, parcel.documents.len() as u64);
     Ok(parcel)
+}
+
+/// Whether a document goes for another; how to say so.
+fn judge(
+    removal: &mut Removal<'_, '_>,
+    passed: &Passed,
+    source: &Source,
+) -> Result<Option<(Reject, Option<Row>)>> {
+    let Document { id, line, .. } = &passed.document;
+    let reject = |reason, what| Reject { line: *line, byte: None, reason, what, raw: Vec::new() };
+    Ok(match removal {
+        Removal::Nothing => None,
+        Removal::Exact(seen) => (!seen.insert(passed.key)).then(|| {
+            (reject(Reason::Duplicate, format!("the same text as an earlier document (id {id})")), None)
+        }),
+        Removal::Planned(judge) => match judge.next()? {
+            dedup::Fate::Keep => None,
+            dedup::Fate::Drop(None) => Some((reject(Reason::Duplicate, String::new()), None)),
+            dedup::Fate::Drop(Some(verdict)) => {
+                let dedup::Verdict { rule, value, jaccard, partner, .. } = verdict;
+                let reject = match rule {
+                    dedup::Rule::Exact => {
+                        reject(Reason::Duplicate, format!("{id} has the same text as {partner}"))
+                    }
+                    _ => {
+                        let like = format!("{id} is {:.1} % like {partner}", 100.0 * value);
+                        reject(Reason::NearDuplicate, like)
+                    }
+                };
+                let row = Row {
+                    stage: "dedup".into(),
+                    document: id.clone(),
+                    source: source.name.clone(),
+                    line: *line,
+                    action: Action::Drop,
+                    rule: rule.name().into(),
+                    value: Some(value),
+                    threshold: Some(rule.threshold()),
+                    partner: Some(partner),
+                    score: Some(jaccard),
+                    byte: None,
+                };
+                Some((reject, Some(row)))
+            }
+        },
+    })
+}
+
+/// The ledger's row about a record that could not become a document: it has no id but its place.
+fn unread(reject: &Reject, source: &Source) -> Row {
+    Row {
+        stage: "read".into(),
+        document: format!("{}:{}", source.name, reject.line),
+        source: source.name.clone(),
+        line: reject.line,
+        action: Action::Drop,
+        rule: reject.reason.name().into(),
+        value: None,
+        threshold: None,
+        partner: None,
+        score: None,
+        byte: reject.byte,
+    }
 }
 
 /// One line of a rejects file: where, why, and the record as it stood (hex when it is not UTF-8).

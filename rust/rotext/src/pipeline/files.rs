@@ -12,6 +12,29 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(format!(".{name}.{ending}"))
 }
 
+/// The lock of a work directory, beside it.
+pub(super) fn lock_path(partial: &Path) -> PathBuf {
+    partial.with_extension("partial.lock")
+}
+
+/// Makes an empty work directory that no other run uses.
+pub(super) fn claim(partial: &Path) -> Result<File> {
+    let parent = partial.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(|e| Error::io(parent, &e))?;
+    let path = lock_path(partial);
+    let lock = File::create(&path).map_err(|e| Error::io(&path, &e))?;
+    if lock.try_lock().is_err() {
+        return Err(Error::data("another run is writing to this directory")
+            .at(partial)
+            .hint("wait for it, or choose another --out"));
+    }
+    if partial.exists() {
+        std::fs::remove_dir_all(partial).map_err(|e| Error::io(partial, &e))?;
+    }
+    std::fs::create_dir(partial).map_err(|e| Error::io(partial, &e))?;
+    Ok(lock)
+}
+
 /// A file being written under a temporary name. Dropped before [`Whole::finish`], it leaves nothing.
 pub(super) struct Whole {
     path: PathBuf,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::feed::{self, Account, Parcel};
+use super::feed::{self, Account, LeftOut, Parcel, Removal};
 use crate::dedup::Seen;
 use crate::error::Result;
 use crate::progress::Progress;
@@ -80,8 +80,8 @@ pub fn inspect(sources: &[Source], options: &feed::Options, progress: &Progress)
     let read = feed::run(
         sources,
         options,
-        &mut Seen::default(),
-        None,
+        Removal::Exact(&mut Seen::default()),
+        LeftOut::default(),
         progress,
         || (),
         |(), parcel: Parcel| {

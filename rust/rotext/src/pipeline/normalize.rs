@@ -3,9 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::feed::{self, Account, Parcel};
+use super::feed::{self, Account, LeftOut, Parcel, Removal};
 use super::files::{Rejects, Whole};
-use crate::dedup::Seen;
 use crate::document::{Document, Reason};
 use crate::error::{Error, Result};
 use crate::normalize::{Change, Normalizer, Options};
@@ -32,8 +31,8 @@ pub fn normalize(
     let account = feed::run(
         sources,
         &options,
-        &mut Seen::default(),
-        Some(&mut rejects),
+        Removal::Nothing,
+        LeftOut { rejects: Some(&mut rejects), ledger: None },
         progress,
         || (),
         |(), parcel: Parcel| Ok(lines(&parcel, &sources[parcel.source])),
@@ -79,7 +78,7 @@ pub fn diff(
     Ok(changes)
 }
 
-fn lines(parcel: &Parcel, source: &Source) -> Vec<u8> {
+pub(super) fn lines(parcel: &Parcel, source: &Source) -> Vec<u8> {
     let mut out = Vec::new();
     for passed in &parcel.documents {
         let Document { id, text, record, .. } = &passed.document;
@@ -92,6 +91,8 @@ fn lines(parcel: &Parcel, source: &Source) -> Vec<u8> {
                 } else {
                     out.extend_from_slice(record.raw.as_bytes());
                 }
+                let end = out.trim_ascii_end().len();
+                out.truncate(end);
             }
             _ => {
                 out.extend_from_slice(b"{\"id\": ");
@@ -103,6 +104,13 @@ fn lines(parcel: &Parcel, source: &Source) -> Vec<u8> {
                 out.push(b'}');
             }
         }
+        if let Some(verdict) = &passed.verdict {
+            // The record is an object and has a text, so it ends in a brace with a field before it.
+            out.pop();
+            out.extend_from_slice(b", \"filter\": ");
+            out.extend_from_slice(sonic_rs::to_string(verdict).unwrap_or_default().as_bytes());
+            out.push(b'}');
+        }
         out.push(b'\n');
     }
     out
@@ -113,14 +121,14 @@ fn string(out: &mut Vec<u8>, text: &str) {
 }
 
 /// The compressor that the file's name asks for.
-enum Sink {
+pub(super) enum Sink {
     Plain(Whole),
     Zstd(zstd::Encoder<'static, Whole>),
     Gzip(flate2::write::GzEncoder<Whole>),
 }
 
 impl Sink {
-    fn create(out: &Path) -> Result<Self> {
+    pub(super) fn create(out: &Path) -> Result<Self> {
         let file = Whole::create(out)?;
         Ok(match out.extension().and_then(|e| e.to_str()) {
             Some("zst") => Self::Zstd(zstd::Encoder::new(file, 3).map_err(|e| Error::io(out, &e))?),
@@ -129,7 +137,7 @@ impl Sink {
         })
     }
 
-    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    pub(super) fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         match self {
             Self::Plain(file) => file.write_all(bytes),
             Self::Zstd(file) => file.write_all(bytes),
@@ -137,7 +145,7 @@ impl Sink {
         }
     }
 
-    fn finish(self, out: &Path) -> Result<()> {
+    pub(super) fn finish(self, out: &Path) -> Result<()> {
         let file = match self {
             Self::Plain(file) => Ok(file),
             Self::Zstd(file) => file.finish(),

@@ -10,13 +10,16 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::feed::{self, Account, Parcel};
-use crate::bpe;
-use crate::dedup::Seen;
+use super::feed::{self, Account, LeftOut, Parcel, Removal};
+use super::files::{claim, lock_path};
+use super::hold_out::{self, HoldOut};
+use super::plan::{self, Group};
+use crate::dedup::{Judge, Kind, Plan};
 use crate::error::{Error, Result};
 use crate::pack::{self, Entry, Manifest, Split, Writer};
 use crate::progress::Progress;
 use crate::reader::{self, Source};
+use crate::{bpe, ledger};
 
 /// A named part of the curriculum.
 #[derive(Debug, Clone)]
@@ -27,6 +30,8 @@ pub struct PhaseInput {
     pub sources: Vec<Source>,
     /// Times it is trained on.
     pub epochs: u32,
+    /// What its sources hold.
+    pub kind: Kind,
 }
 
 /// What to pack and how.
@@ -36,6 +41,8 @@ pub struct Options {
     pub phases: Vec<PhaseInput>,
     /// Reading and cleaning.
     pub feed: feed::Options,
+    /// Removal of duplicates; `None` keeps them.
+    pub dedup: Option<plan::Options>,
     /// A tokenizer.json; `None` trains one on the training documents.
     pub tokenizer: Option<PathBuf>,
     /// Size of a tokenizer that is trained here.
@@ -48,8 +55,12 @@ pub struct Options {
     pub force: bool,
 }
 
-/// A phase with fewer documents than this keeps none back: there is too little to learn from.
-const MIN_HELD_OUT_FROM: u64 = 10;
+impl Options {
+    /// Reading and cleaning of sources of that kind.
+    fn feed(&self, kind: Kind) -> feed::Options {
+        feed::Options { kind, ..self.feed.clone() }
+    }
+}
 
 /// Memory of the word counts before they are spilled to disk.
 const COUNTS_BYTES: usize = 256 << 20;
@@ -111,48 +122,10 @@ fn check(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn lock_path(partial: &Path) -> PathBuf {
-    partial.with_extension("partial.lock")
-}
-
-/// Makes an empty work directory that no other run uses.
-fn claim(partial: &Path) -> Result<File> {
-    let parent = partial.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(parent).map_err(|e| Error::io(parent, &e))?;
-    let path = lock_path(partial);
-    let lock = File::create(&path).map_err(|e| Error::io(&path, &e))?;
-    if lock.try_lock().is_err() {
-        return Err(Error::data("another run is writing to this directory")
-            .at(partial)
-            .hint("wait for it, or choose another --out"));
-    }
-    if partial.exists() {
-        std::fs::remove_dir_all(partial).map_err(|e| Error::io(partial, &e))?;
-    }
-    std::fs::create_dir(partial).map_err(|e| Error::io(partial, &e))?;
-    Ok(lock)
-}
-
 fn sync_parent(path: &Path) {
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if let Ok(directory) = File::open(parent) {
         let _ = directory.sync_all();
-    }
-}
-
-/// Which documents of a phase are held out.
-#[derive(Clone, Copy)]
-enum HoldOut {
-    Share(f64),
-    One(u128),
-}
-
-impl HoldOut {
-    fn takes(self, key: u128) -> bool {
-        match self {
-            Self::Share(share) => ((key >> 64) as u64 as f64) < share * 2f64.powi(64),
-            Self::One(one) => key == one,
-        }
     }
 }
 
@@ -183,14 +156,10 @@ fn fill(directory: &Path, options: &Options, progress: &Progress) -> Result<serd
 }
 
 fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<serde_json::Value> {
-    let hold_outs = options
-        .phases
-        .iter()
-        .map(|phase| hold_out(phase, options, progress))
-        .collect::<Result<Vec<HoldOut>>>()?;
+    let (mut plan, hold_outs) = decide(directory, options, progress)?;
     let tokenizer = match &options.tokenizer {
         Some(path) => bpe::Tokenizer::from_file(path)?,
-        None => train(directory, options, &hold_outs, progress)?,
+        None => train(directory, options, plan.as_ref(), &hold_outs, progress)?,
     };
     let eos = tokenizer.eos().ok_or_else(|| {
         let error = Error::data("the tokenizer has no <|endoftext|> token");
@@ -210,21 +179,32 @@ fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<se
     let io = |e: std::io::Error| Error::io(&rejects_path, &e);
     let file = BufWriter::new(File::create(&rejects_path).map_err(io)?);
     let mut rejects = zstd::Encoder::new(file, 3).map_err(io)?;
-    let mut seen = Seen::default();
+    let mut ledger = ledger::Writer::create(&directory.join("ledger.parquet"))?;
+    let found = plan.as_ref().map(|plan| plan.report().clone());
+    let mut judge = plan.as_mut().map(Plan::explain).transpose()?;
     let mut phases = Vec::new();
     let mut accounts = Vec::new();
     for (phase, hold_out) in options.phases.iter().zip(&hold_outs) {
         progress.begin(&format!("encode {}", phase.name), size(&phase.sources));
+        let removal = removal(judge.as_mut());
+        let left_out = LeftOut { rejects: Some(&mut rejects), ledger: Some(&mut ledger) };
         let (done, account) =
-            encode(directory, phase, *hold_out, options, &tokenizer, eos, &mut seen, &mut rejects, progress)?;
+            encode(directory, phase, *hold_out, options, &tokenizer, eos, removal, left_out, progress)?;
         phases.push(done);
         accounts.push(account);
     }
+    judge.map_or(Ok(()), Judge::finish)?;
+    ledger.finish()?;
     rejects.finish().and_then(|out| out.into_inner()?.sync_all()).map_err(io)?;
 
     let config = json!({
         "text_field": options.feed.fields.text, "id_field": options.feed.fields.id,
-        "normalize": options.feed.normalize.is_some(), "dedup": options.feed.dedup,
+        "normalize": options.feed.normalize.is_some(),
+        "filter": options.feed.filter.as_ref().map(|filtering| {
+            let kinds = options.phases.iter().map(|phase| (phase.kind.name(), filtering.describe(phase.kind)));
+            kinds.collect::<std::collections::BTreeMap<_, _>>()
+        }),
+        "dedup": options.dedup.as_ref().map(|dedup| dedup.preset.name()),
         "valid_share": options.valid_share,
         "vocab_size": options.tokenizer.is_none().then_some(options.vocab_size),
     });
@@ -254,6 +234,7 @@ fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<se
         "phases": options.phases.iter().zip(&accounts).map(|(phase, account)| {
             json!({"name": phase.name, "read": account})
         }).collect::<Vec<_>>(),
+        "dedup": found,
         "vocab_size": manifest.vocab_size,
         "tokens": manifest.phases.iter().map(|p| p.train.tokens + p.valid.tokens).sum::<u64>(),
         "bytes": manifest.phases.iter().map(|p| p.train.bytes + p.valid.bytes).sum::<u64>(),
@@ -282,58 +263,64 @@ fn size(sources: &[Source]) -> u64 {
     sources.iter().map(|source| source.size).sum()
 }
 
-/// Looks whether the share takes any document of the phase; where it takes none (a few dozen novels), the one
-/// with the smallest key is held out instead. Stops at the first hit, so it costs a moment on a large phase.
-fn hold_out(phase: &PhaseInput, options: &Options, progress: &Progress) -> Result<HoldOut> {
-    let share = HoldOut::Share(options.valid_share);
-    if options.valid_share == 0.0 {
-        return Ok(share);
-    }
-    let (mut smallest, mut documents, mut hit) = (u128::MAX, 0u64, false);
-    progress.begin(&format!("look at {}", phase.name), size(&phase.sources));
-    let mut seen = Seen::default();
-    let lenient = feed::Options { dedup: false, ..options.feed.clone() };
-    let found = feed::run(
-        &phase.sources,
-        &lenient,
-        &mut seen,
-        None,
-        progress,
-        || (),
-        |(), parcel: Parcel| Ok(parcel.documents.iter().map(|passed| passed.key).collect::<Vec<_>>()),
-        |keys| {
-            documents += keys.len() as u64;
-            smallest = keys.iter().copied().fold(smallest, u128::min);
-            hit |= keys.iter().any(|key| share.takes(*key));
-            // Not an error to anyone but the loop, which has seen enough.
-            if hit { Err(Error::cancelled()) } else { Ok(()) }
+/// Reads everything once to decide who goes for whom and who is held out.
+fn decide(directory: &Path, options: &Options, progress: &Progress) -> Result<(Option<Plan>, Vec<HoldOut>)> {
+    let share = options.valid_share;
+    let Some(dedup) = &options.dedup else {
+        let look = |phase: &PhaseInput| {
+            hold_out::look(&phase.name, &phase.sources, &options.feed(phase.kind), share, progress)
+        };
+        return Ok((None, options.phases.iter().map(look).collect::<Result<_>>()?));
+    };
+    let groups: Vec<Group<'_>> = options
+        .phases
+        .iter()
+        .map(|phase| Group { name: &phase.name, kind: phase.kind, sources: &phase.sources })
+        .collect();
+    // The keys come in ascending order, so a phase's first one is its smallest.
+    let mut hold_outs: Vec<Option<HoldOut>> = vec![None; groups.len()];
+    let plan = plan::plan(
+        &groups,
+        &options.feed,
+        dedup,
+        directory,
+        |accounts| {
+            if let Some((group, _)) = groups.iter().zip(accounts).find(|(_, account)| account.documents == 0)
+            {
+                return Err(hold_out::no_document(group.name));
+            }
+            let documents: Vec<u64> = accounts.iter().map(|account| account.documents).collect();
+            let hold_outs = &mut hold_outs;
+            Ok(move |key, phase: usize| {
+                hold_outs[phase].get_or_insert_with(|| HoldOut::of(share, documents[phase], key)).takes(key)
+            })
         },
-    );
-    match found {
-        Err(_) if hit => Ok(share),
-        Err(e) => Err(e),
-        Ok(_) if documents == 0 => Err(Error::data(format!("the phase `{}` has no document", phase.name))
-            .hint("see the input with `rotools inspect FILE`")),
-        Ok(_) if documents < MIN_HELD_OUT_FROM => Ok(share),
-        Ok(_) => Ok(HoldOut::One(smallest)),
-    }
+        progress,
+    )?;
+    // A phase all of whose texts stand in an earlier one has no key of its own.
+    Ok((Some(plan), hold_outs.into_iter().map(|found| found.unwrap_or(HoldOut::Share(share))).collect()))
+}
+
+fn removal<'a, 'b: 'a>(judge: Option<&'a mut Judge<'b>>) -> Removal<'a, 'b> {
+    judge.map_or(Removal::Nothing, Removal::Planned)
 }
 
 fn train(
     directory: &Path,
     options: &Options,
+    plan: Option<&Plan>,
     hold_outs: &[HoldOut],
     progress: &Progress,
 ) -> Result<bpe::Tokenizer> {
     let train = bpe::TrainOptions { vocab_size: options.vocab_size as usize, ..bpe::TrainOptions::default() };
     let mut counts = bpe::Counts::new(COUNTS_BYTES, directory);
-    let mut seen = Seen::default();
+    let mut judge = plan.map(Plan::judge);
     for (phase, hold_out) in options.phases.iter().zip(hold_outs) {
         progress.begin(&format!("count {}", phase.name), size(&phase.sources));
         super::tokenizer::count(
             &phase.sources,
-            &options.feed,
-            &mut seen,
+            &options.feed(phase.kind),
+            removal(judge.as_mut()),
             &mut counts,
             train.pattern,
             |key| !hold_out.takes(key),
@@ -351,8 +338,8 @@ fn encode(
     options: &Options,
     tokenizer: &bpe::Tokenizer,
     eos: u32,
-    seen: &mut Seen,
-    rejects: &mut (dyn Write + Send),
+    removal: Removal<'_, '_>,
+    left_out: LeftOut<'_>,
     progress: &Progress,
 ) -> Result<(pack::Phase, Account)> {
     let writer = |split| Writer::new(directory, &format!("{split}-{}", phase.name), pack::SHARD_TOKENS);
@@ -362,9 +349,9 @@ fn encode(
     let eos = eos as u16;
     let account = feed::run(
         &phase.sources,
-        &options.feed,
-        seen,
-        Some(rejects),
+        &options.feed(phase.kind),
+        removal,
+        left_out,
         progress,
         || bpe::Encoder::<u16>::new(tokenizer),
         |encoder, parcel: Parcel| {

@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use super::feed::{self, Account, Parcel};
+use super::feed::{self, Account, LeftOut, Parcel, Removal};
 use crate::bpe::Tokenizer;
 use crate::bpe::report::{Measure, Sums, Tally};
-use crate::dedup::Seen;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::reader::Source;
@@ -87,8 +86,8 @@ pub fn report(
     let account = feed::run(
         sources,
         options,
-        &mut Seen::default(),
-        None,
+        Removal::Nothing,
+        LeftOut::default(),
         progress,
         || tokenizers.iter().map(Measure::new).collect::<Result<Vec<_>>>(),
         |measures, parcel: Parcel| {

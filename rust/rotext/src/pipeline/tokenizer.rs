@@ -4,10 +4,9 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use super::feed::{self, Account, Parcel};
+use super::feed::{self, Account, LeftOut, Parcel, Removal};
 use super::files::{Rejects, Whole, beside, write_whole};
 use crate::bpe;
-use crate::dedup::Seen;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::reader::Source;
@@ -16,7 +15,7 @@ use crate::reader::Source;
 pub(super) fn count(
     sources: &[Source],
     options: &feed::Options,
-    seen: &mut Seen,
+    removal: Removal<'_, '_>,
     counts: &mut bpe::Counts,
     pattern: bpe::Pattern,
     keep: impl Fn(u128) -> bool + Sync,
@@ -28,8 +27,8 @@ pub(super) fn count(
     let account = feed::run(
         sources,
         options,
-        seen,
-        None,
+        removal,
+        LeftOut::default(),
         progress,
         || (),
         |(), parcel: Parcel| {
@@ -73,9 +72,9 @@ pub fn train(
     let result = (|| {
         let mut counts = bpe::Counts::new(256 << 20, &scratch);
         progress.begin("count words", sources.iter().map(|s| s.size).sum());
-        let mut seen = Seen::default();
         let options = &feed::Options { keys: false, ..options.clone() };
-        let account = count(sources, options, &mut seen, &mut counts, train.pattern, |_| true, progress)?;
+        let account =
+            count(sources, options, Removal::Nothing, &mut counts, train.pattern, |_| true, progress)?;
         if account.documents == 0 {
             return Err(Error::data("there is no document to train on")
                 .hint("see the input with `rotools inspect FILE`"));
@@ -113,8 +112,8 @@ pub fn encode(
     let account = feed::run(
         sources,
         options,
-        &mut Seen::default(),
-        Some(&mut rejects),
+        Removal::Nothing,
+        LeftOut { rejects: Some(&mut rejects), ledger: None },
         progress,
         || bpe::Encoder::<u16>::new(tokenizer),
         |encoder, parcel: Parcel| {

@@ -1,0 +1,60 @@
+//! `rotools dedup` and what it shares with `pack`.
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use rotext::dedup::{Grams, Kind, Preset};
+use rotext::error::Error;
+use rotext::pipeline::plan;
+
+use crate::errors::raise;
+use crate::{files, progress::Progress};
+
+/// The kind of a source by its name.
+pub(crate) fn kind(name: &str) -> PyResult<Kind> {
+    Kind::from_name(name).ok_or_else(|| {
+        raise(&Error::usage(format!("there is no kind of text {name:?}")).hint("take one of: web, books"))
+    })
+}
+
+/// Options of removal by their names.
+pub(crate) fn options(preset: &str, max_ram: u64, accept_loss: bool) -> PyResult<plan::Options> {
+    let preset = Preset::from_name(preset).ok_or_else(|| {
+        raise(&Error::usage(format!("there is no preset {preset:?}")).hint("take one of: default, strict"))
+    })?;
+    Ok(plan::Options { preset, max_ram, accept_loss })
+}
+
+/// Files in, one JSONL file without duplicates and near-duplicates out.
+#[pyfunction]
+#[pyo3(signature = (inputs, out, *, profile, preset, max_ram, accept_loss, text_field, id_field, strict, threads,
+                    progress))]
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn dedup<'py>(
+    py: Python<'py>,
+    inputs: Vec<String>,
+    out: PathBuf,
+    profile: &str,
+    preset: &str,
+    max_ram: u64,
+    accept_loss: bool,
+    text_field: String,
+    id_field: Option<String>,
+    strict: bool,
+    threads: usize,
+    progress: &Progress,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (kind, options) = (kind(profile)?, options(preset, max_ram, accept_loss)?);
+    let sources = files::sources(&inputs)?;
+    let feed = files::feed(text_field, id_field, strict, false, threads);
+    let run = || rotext::pipeline::dedup::dedup(&sources, kind, &feed, &options, &out, &progress.inner);
+    let outcome = py.detach(run).map_err(|e| raise(&e))?;
+    files::python(py, &outcome)
+}
+
+/// How alike two texts are: (share of the first one's word 3-grams that stand in the second, Jaccard similarity).
+#[pyfunction]
+pub(crate) fn likeness(py: Python<'_>, first: &str, second: &str) -> (f64, f64) {
+    let likeness = py.detach(|| Grams::of_text(first).likeness(&Grams::of_text(second)));
+    (likeness.containment, likeness.jaccard)
+}

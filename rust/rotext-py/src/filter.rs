@@ -1,0 +1,89 @@
+//! `rotools filter` and what it shares with `pack`.
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use rotext::error::Error;
+use rotext::filter::{Filter, Profile, RULES, Scratch, Side};
+use rotext::pipeline::filter::{Diacritics, Filtering};
+
+use crate::errors::raise;
+use crate::{dedup, files, progress::Progress};
+
+/// How to filter, by the names of the command line.
+pub(crate) fn filtering(
+    thresholds: &[(String, Option<f64>)],
+    redact: bool,
+    annotate: bool,
+    diacritics: &str,
+) -> PyResult<Filtering> {
+    let diacritics = match diacritics {
+        "flag" => Diacritics::Flag,
+        "drop" => Diacritics::Drop,
+        "keep" => Diacritics::Keep,
+        other => {
+            let what = format!("there is no choice {other:?} for text without diacritics");
+            return Err(raise(&Error::usage(what).hint("take one of: flag, drop, keep")));
+        }
+    };
+    Filtering::new(thresholds, redact, annotate, diacritics).map_err(|e| raise(&e))
+}
+
+/// Files in, one JSONL file of what is worth training on out.
+#[pyfunction]
+#[pyo3(signature = (inputs, out, *, profile, thresholds, redact, annotate, diacritics, text_field, id_field, strict,
+                    threads, progress))]
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn filter<'py>(
+    py: Python<'py>,
+    inputs: Vec<String>,
+    out: PathBuf,
+    profile: &str,
+    thresholds: Vec<(String, Option<f64>)>,
+    redact: bool,
+    annotate: bool,
+    diacritics: &str,
+    text_field: String,
+    id_field: Option<String>,
+    strict: bool,
+    threads: usize,
+    progress: &Progress,
+) -> PyResult<Bound<'py, PyAny>> {
+    let mut options = files::feed(text_field, id_field, strict, false, threads);
+    options.kind = dedup::kind(profile)?;
+    options.filter = Some(filtering(&thresholds, redact, annotate, diacritics)?);
+    let sources = files::sources(&inputs)?;
+    let run = || rotext::pipeline::filter::filter(&sources, &options, &out, &progress.inner);
+    let outcome = py.detach(run).map_err(|e| raise(&e))?;
+    files::python(py, &outcome)
+}
+
+/// What the filter measures of a text, and the rule that it breaks: `{"dropped": ..., "measures": {...}}`.
+#[pyfunction]
+#[pyo3(signature = (text, profile = "web"))]
+pub(crate) fn judge<'py>(py: Python<'py>, text: &str, profile: &str) -> PyResult<Bound<'py, PyAny>> {
+    let profile = match dedup::kind(profile)? {
+        rotext::dedup::Kind::Web => Profile::Web,
+        rotext::dedup::Kind::Books => Profile::Books,
+    };
+    let verdict = py.detach(|| Filter::new(profile).judge(text, &mut Scratch::default()));
+    files::python(py, &verdict)
+}
+
+/// The text with personal data replaced, and how many of each kind.
+#[pyfunction]
+pub(crate) fn redact(py: Python<'_>, text: &str) -> (String, Vec<(&'static str, u64)>) {
+    let (text, counts) = py.detach(|| rotext::filter::redact(text));
+    let names = rotext::filter::Kind::ALL.map(rotext::filter::Kind::name);
+    (text.into_owned(), names.into_iter().zip(counts).collect())
+}
+
+/// A rule: id, title, side, threshold for web, threshold for books.
+type Rule = (&'static str, &'static str, &'static str, Option<f64>, Option<f64>);
+
+/// The rules, in the order in which they are asked.
+#[pyfunction]
+pub(crate) fn filter_rules() -> Vec<Rule> {
+    let side = |side| if side == Side::Below { "below" } else { "above" };
+    RULES.iter().map(|rule| (rule.id, rule.title, side(rule.side), rule.web, rule.books)).collect()
+}

@@ -1,0 +1,218 @@
+//! From equal bands to decisions: who is compared with whom, and who goes.
+//!
+//! ```text
+//! bands, sorted       (hash, document)      ─> buckets: documents that share a band hash
+//! entries, sorted     (position, bucket)    ─> documents from the best to the worst, each with its buckets
+//! for each document   candidates = those that stay already, from its buckets
+//!                     compared on their 3-grams, most shared bands first, until one is like it
+//!                     like one: it goes, that one is its partner.  Else it stays and joins its buckets.
+//! ```
+//! A document is only ever compared with documents that stay, so a removal cannot hang on one that goes itself, and a
+//! cluster of n copies costs n comparisons, not n².
+
+use rustc_hash::FxHashMap;
+
+use super::plan::Rule;
+use super::rank::{NONE, Order};
+use super::runs::{Merge, Sorter};
+use super::store::Store;
+use super::verify::{Grams, Likeness};
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+
+/// Band hash, document.
+pub(super) const BANDED: usize = 12;
+/// Position, bucket.
+pub(super) const ENTRY: usize = 8;
+
+/// Most comparisons of one document. Beyond that (templates that share their frame and differ in what they say) it
+/// stays; the report counts these.
+const MOST_COMPARED: usize = 64;
+
+/// Documents that stay and that one bucket offers for comparison: the best.
+const BUCKET_KEEPS: usize = 256;
+
+/// Memory of the 3-gram sets that are kept for the next comparison.
+const CACHE_SLOTS: usize = 1024;
+const CACHED_GRAMS: usize = 1 << 14;
+
+/// Turns sorted bands into entries; returns the number of buckets with at least two documents.
+pub(super) fn buckets(
+    mut bands: Merge<BANDED>,
+    order: &Order,
+    entries: &mut Sorter<ENTRY>,
+    progress: &Progress,
+) -> Result<u32> {
+    let mut members: Vec<u32> = Vec::new();
+    let (mut hash, mut count, mut seen) = (0u64, 0u32, 0u64);
+    loop {
+        let record = bands.next()?;
+        let now = record.map(|r| {
+            let hash = r.first_chunk::<8>().map_or(0, |eight| u64::from_be_bytes(*eight));
+            (hash, u32::from_be_bytes([r[8], r[9], r[10], r[11]]))
+        });
+        if now.is_none_or(|(next, _)| next != hash) {
+            members.sort_unstable();
+            members.dedup();
+            if members.len() > 1 {
+                for position in &members {
+                    let mut entry = [0; ENTRY];
+                    entry[..4].copy_from_slice(&position.to_be_bytes());
+                    entry[4..].copy_from_slice(&count.to_be_bytes());
+                    entries.push(entry)?;
+                }
+                count = count.checked_add(1).ok_or_else(|| {
+                    Error::data("more than 4,294,967,295 shared bands")
+                        .hint("deduplicate parts of the corpus")
+                })?;
+            }
+            members.clear();
+        }
+        let Some((next, document)) = now else { return Ok(count) };
+        hash = next;
+        let position = order.positions[document as usize];
+        // Documents that go for an equal one take no part.
+        if position != NONE {
+            members.push(position);
+        }
+        seen += 1;
+        if seen.is_multiple_of(1 << 16) {
+            progress.check()?;
+            progress.advance(1 << 16);
+        }
+    }
+}
+
+/// What the comparisons came to.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Compared {
+    /// Documents that share a band with another.
+    pub(super) candidates: u64,
+    /// Comparisons.
+    pub(super) pairs: u64,
+    /// Documents that had more candidates than are compared.
+    pub(super) capped: u64,
+}
+
+/// Decides; calls `remove` with the document that goes, the one that stays for it, the rule and how alike they are.
+pub(super) fn compare(
+    mut entries: Merge<ENTRY>,
+    buckets: u32,
+    order: &Order,
+    store: &Store,
+    mut remove: impl FnMut(u32, u32, Rule, Likeness) -> Result<()>,
+    progress: &Progress,
+) -> Result<Compared> {
+    let mut compared = Compared::default();
+    let mut kept = Kept { first: vec![NONE; buckets as usize], more: FxHashMap::default() };
+    let mut cache = Cache { slots: vec![None; CACHE_SLOTS] };
+    let mut candidates: Vec<u32> = Vec::new();
+    let mut mine: Vec<u32> = Vec::new();
+    let mut next = entries.next()?;
+    while let Some(entry) = next {
+        let position = u32::from_be_bytes([entry[0], entry[1], entry[2], entry[3]]);
+        mine.clear();
+        candidates.clear();
+        while let Some(entry) = next
+            && entry[..4] == position.to_be_bytes()
+        {
+            let bucket = u32::from_be_bytes([entry[4], entry[5], entry[6], entry[7]]);
+            mine.push(bucket);
+            kept.add_to(bucket, &mut candidates);
+            next = entries.next()?;
+        }
+        compared.candidates += 1;
+        if compared.candidates.is_multiple_of(256) {
+            progress.check()?;
+            progress.add(0, 256);
+        }
+        progress.advance(mine.len() as u64);
+        let mut found = None;
+        if !candidates.is_empty() {
+            let ordered = by_shared(&mut candidates);
+            compared.capped += u64::from(ordered.len() > MOST_COMPARED);
+            let document = order.documents[position as usize];
+            let grams = Grams::of(&store.words(document)?);
+            for &(_, other) in ordered.iter().take(MOST_COMPARED) {
+                compared.pairs += 1;
+                let likeness = cache.with(other, order, store, |other| grams.likeness(other))?;
+                if let Some(rule) = likeness.rule() {
+                    found = Some((document, order.documents[other as usize], rule, likeness));
+                    break;
+                }
+            }
+        }
+        match found {
+            Some((document, partner, rule, likeness)) => remove(document, partner, rule, likeness)?,
+            None => mine.iter().for_each(|bucket| kept.insert(*bucket, position)),
+        }
+    }
+    Ok(compared)
+}
+
+/// Candidates as (shared bands, position): most shared first, then the best.
+fn by_shared(candidates: &mut [u32]) -> Vec<(usize, u32)> {
+    candidates.sort_unstable();
+    let mut counted: Vec<(usize, u32)> =
+        candidates.chunk_by(|a, b| a == b).map(|same| (same.len(), same[0])).collect();
+    counted.sort_by_key(|(shared, _)| std::cmp::Reverse(*shared));
+    counted
+}
+
+/// The documents that stay, by bucket: 4 bytes a bucket, and a list for the few that have more than one.
+struct Kept {
+    first: Vec<u32>,
+    more: FxHashMap<u32, Vec<u32>>,
+}
+
+impl Kept {
+    fn add_to(&self, bucket: u32, candidates: &mut Vec<u32>) {
+        let first = self.first[bucket as usize];
+        if first != NONE {
+            candidates.push(first);
+            if let Some(more) = self.more.get(&bucket) {
+                candidates.extend_from_slice(more);
+            }
+        }
+    }
+
+    fn insert(&mut self, bucket: u32, position: u32) {
+        let first = &mut self.first[bucket as usize];
+        if *first == NONE {
+            *first = position;
+        } else {
+            let more = self.more.entry(bucket).or_default();
+            if more.len() + 1 < BUCKET_KEEPS {
+                more.push(position);
+            }
+        }
+    }
+}
+
+/// 3-gram sets of documents that stay: the next copy in order is nearly always of the same ones.
+struct Cache {
+    slots: Vec<Option<(u32, Grams)>>,
+}
+
+impl Cache {
+    fn with<T>(
+        &mut self,
+        position: u32,
+        order: &Order,
+        store: &Store,
+        f: impl FnOnce(&Grams) -> T,
+    ) -> Result<T> {
+        let slot = &mut self.slots[position as usize % CACHE_SLOTS];
+        if let Some((at, grams)) = slot
+            && *at == position
+        {
+            return Ok(f(grams));
+        }
+        let grams = Grams::of(&store.words(order.documents[position as usize])?);
+        let result = f(&grams);
+        if grams.len() <= CACHED_GRAMS {
+            *slot = Some((position, grams));
+        }
+        Ok(result)
+    }
+}

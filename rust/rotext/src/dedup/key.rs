@@ -1,0 +1,144 @@
+//! Exact duplicates: documents whose texts are equal, diacritics and white space aside.
+//!
+//! The key is 128 bits, so that among 10^9 documents a wrong removal has a chance of about 10^-21. The
+//! text itself is kept as it is; only the key is blind.
+
+use hashbrown::HashSet;
+use icu_normalizer::DecomposingNormalizerBorrowed;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::letters::{FIRST, LAST, is_mark, letters, two_bytes};
+use super::plain;
+
+/// Computes keys; holds the buffer that the folded text needs, so one a thread.
+pub struct Key {
+    folded: Vec<u8>,
+    nfd: DecomposingNormalizerBorrowed<'static>,
+    letters: Box<[u8]>,
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Self { folded: Vec::new(), nfd: DecomposingNormalizerBorrowed::new_nfd(), letters: letters() }
+    }
+}
+
+impl Key {
+    /// The key of `text`: accents dropped (ș = ş = s, both encodings of them too), runs of white space as one
+    /// space, none at the ends. Case, digits and punctuation count.
+    pub fn of(&mut self, text: &str) -> u128 {
+        let out = &mut self.folded;
+        out.clear();
+        out.reserve(text.len());
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        // As if a space had come before, so that none is kept at the start.
+        let mut space = true;
+        while at < bytes.len() {
+            let copied = plain::copy(&bytes[at..], space, out);
+            if copied > 0 {
+                at += copied;
+                space = out.last() == Some(&b' ');
+            }
+            let Some(&byte) = bytes.get(at) else { break };
+            if byte < 0x80 {
+                // A control character, or white space after white space.
+                let white = char::from(byte).is_whitespace();
+                if !(white && space) {
+                    out.push(if white { b' ' } else { byte });
+                }
+                space = white;
+                at += 1;
+                continue;
+            }
+            // Letters that are one ASCII letter and marks, which are nearly all there is.
+            if let (0xc3..=0xc9, Some(&second)) = (byte, bytes.get(at + 1)) {
+                let plain = self.letters[two_bytes(byte, second)];
+                if plain != 0 {
+                    out.push(plain);
+                    space = false;
+                    at += 2;
+                    continue;
+                }
+            }
+            // U+2010 to U+2027 (dashes, quotes, the ellipsis) and U+2500 to U+25FF (frames of tables) decompose to
+            // nothing else and are not white space.
+            if let [0xe2, 0x80, 0x90..=0xa7, ..] | [0xe2, 0x94..=0x97, _, ..] = bytes[at..] {
+                out.extend_from_slice(&bytes[at..at + 3]);
+                space = false;
+                at += 3;
+                continue;
+            }
+            let end = bytes[at..].iter().position(u8::is_ascii).map_or(bytes.len(), |n| at + n);
+            // `at` and `end` stand at character borders: both are at or after a whole character.
+            let run = std::str::from_utf8(&bytes[at..end]).unwrap_or_default();
+            let letters = &self.letters;
+            let known = |c: char| (FIRST..=LAST).contains(&c) && letters[c as usize - FIRST as usize] != 0;
+            let run = run.char_indices().find(|(i, c)| *i > 0 && known(*c)).map_or(run, |(i, _)| &run[..i]);
+            for c in self.nfd.normalize_iter(run.chars()) {
+                if c.is_whitespace() {
+                    if !space {
+                        out.push(b' ');
+                    }
+                    space = true;
+                } else if !is_mark(c) {
+                    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                    space = false;
+                }
+            }
+            at += run.len();
+        }
+        if out.last() == Some(&b' ') {
+            out.pop();
+        }
+        xxh3_128(out)
+    }
+}
+
+/// The keys seen so far: 16 bytes a document and at most as much again for the free slots of the table.
+#[derive(Default)]
+pub struct Seen {
+    keys: HashSet<u128, rustc_hash::FxBuildHasher>,
+}
+
+impl Seen {
+    /// True the first time `key` comes.
+    pub fn insert(&mut self, key: u128) -> bool {
+        self.keys.insert(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The definition, word for word.
+    fn naive(text: &str) -> String {
+        let nfd = DecomposingNormalizerBorrowed::new_nfd();
+        let plain: String = nfd.normalize(text).chars().filter(|c| !is_mark(*c)).collect();
+        plain.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn blind_to_diacritics_and_layout_only() {
+        let mut key = Key::default();
+        let text = key.of("Și așa, în țară\ne bine.");
+        assert_eq!(text, key.of("Si asa, in  tara e bine. "));
+        assert_eq!(text, key.of("Şi aşa, în ţară e bine."));
+        assert_eq!(text, key.of("S\u{326}i as\u{327}a, i\u{302}n t\u{326}ara\u{306} e bine."));
+        assert_ne!(text, key.of("Și așa, în țară e bine!"));
+        assert_ne!(key.of("Articolul 5"), key.of("Articolul 6"));
+        assert_ne!(key.of("ион"), key.of("ион в"));
+    }
+
+    proptest! {
+        #[test]
+        fn equal_to_the_definition(text in "[ \\n\\u{1}asțĭéÅßøǰ┼șăâîŞţéйεΐ\\u{300}\\u{306}\\u{326}\\u{a0}\\u{2003}„”A-C]{0,40}[ a-z]{0,40}[ \\u{2028}…ăx]{0,20}") {
+            let mut key = Key::default();
+            key.of(&text);
+            prop_assert_eq!(std::str::from_utf8(&key.folded).unwrap(), naive(&text));
+        }
+    }
+}

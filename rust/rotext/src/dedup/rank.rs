@@ -1,0 +1,105 @@
+//! Equal texts, and the order from the best document to the worst.
+//!
+//! The order is of the texts, never of files or threads: first the kind (books before web: web never removes books;
+//! within a kind held-out documents before those that are trained on: what is like a held-out text is kept out of
+//! training), then the longer text in bytes (a copy with its diacritics is longer than one without), then the key. Among equal
+//! keys the hash of the text as it stands decides, then the id.
+
+use super::planner::{Kind, SourceInfo};
+use super::runs::{Merge, Sorter};
+use crate::error::Result;
+
+/// Key, kind, length (inverted), hash of the text, hash of the id, document, source.
+pub(super) const KEYED: usize = 16 + 1 + 8 + 8 + 8 + 4 + 4;
+/// Class, length (inverted), key, document, source.
+pub(super) const RANKED: usize = 1 + 8 + 16 + 4 + 4;
+
+pub(super) struct Document {
+    pub(super) key: u128,
+    pub(super) kind: Kind,
+    pub(super) bytes: u64,
+    pub(super) text: u64,
+    pub(super) id: u64,
+    pub(super) number: u32,
+    pub(super) source: u32,
+}
+
+impl Document {
+    pub(super) fn keyed(&self) -> [u8; KEYED] {
+        let mut out = [0; KEYED];
+        out[..16].copy_from_slice(&self.key.to_be_bytes());
+        out[16] = self.kind as u8;
+        out[17..25].copy_from_slice(&(!self.bytes).to_be_bytes());
+        out[25..33].copy_from_slice(&self.text.to_be_bytes());
+        out[33..41].copy_from_slice(&self.id.to_be_bytes());
+        out[41..45].copy_from_slice(&self.number.to_be_bytes());
+        out[45..].copy_from_slice(&self.source.to_be_bytes());
+        out
+    }
+}
+
+fn number(bytes: &[u8]) -> u32 {
+    u32::from_be_bytes(bytes.try_into().unwrap_or_default())
+}
+
+/// Hands the documents of `keyed` on: the best of each key to `ranked`, the others, each with the best, to `equal`.
+/// `held_out` says of a best one, by key and source and in the order of the keys, whether it is held out.
+pub(super) fn distinct(
+    mut keyed: Merge<KEYED>,
+    sources: &[SourceInfo],
+    mut held_out: impl FnMut(u128, u32) -> bool,
+    mut equal: impl FnMut(u32, u32, u32) -> Result<()>,
+    ranked: &mut Sorter<RANKED>,
+) -> Result<()> {
+    let mut best: Option<(u128, u32)> = None;
+    while let Some(record) = keyed.next()? {
+        let key = u128::from_be_bytes(record[..16].try_into().unwrap_or_default());
+        let (document, source) = (number(&record[41..45]), number(&record[45..]));
+        if let Some((same, best)) = best
+            && same == key
+        {
+            equal(document, best, source)?;
+            continue;
+        }
+        best = Some((key, document));
+        let books = sources[source as usize].kind == Kind::Books;
+        let class = match (books, held_out(key, source)) {
+            (true, true) => 0,
+            (true, false) => 1,
+            (false, true) => 2,
+            (false, false) => 3,
+        };
+        let mut out = [0; RANKED];
+        out[0] = class;
+        out[1..9].copy_from_slice(&record[17..25]);
+        out[9..25].copy_from_slice(&record[..16]);
+        out[25..29].copy_from_slice(&record[41..45]);
+        out[29..].copy_from_slice(&record[45..]);
+        ranked.push(out)?;
+    }
+    Ok(())
+}
+
+/// No position: the document is not among the ranked.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// Who stands where in the order: 8 bytes a document.
+pub(super) struct Order {
+    /// Documents, best first.
+    pub(super) documents: Vec<u32>,
+    /// For each document its place in `documents`, or [`NONE`].
+    pub(super) positions: Vec<u32>,
+}
+
+/// Reads the order; counts the documents of each source into `unique`.
+pub(super) fn order(mut ranked: Merge<RANKED>, documents: u32, unique: &mut [u64]) -> Result<Order> {
+    let mut order = Order { documents: Vec::new(), positions: vec![NONE; documents as usize] };
+    order.documents.reserve_exact(documents as usize);
+    while let Some(record) = ranked.next()? {
+        let document = number(&record[25..29]);
+        unique[number(&record[29..]) as usize] += 1;
+        order.positions[document as usize] = order.documents.len() as u32;
+        order.documents.push(document);
+    }
+    Ok(order)
+}

@@ -1,0 +1,148 @@
+//! What has to be known of single documents later: their words (to verify) and their names (to explain).
+//!
+//! Two scratch files that only grow, and a table of places, 24 bytes a document, in a third: read at one place when a
+//! document is looked at again, which only those with a partner are.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::runs::scratch_file;
+use crate::error::{Error, Result};
+
+/// Being filled, one document after another.
+pub(super) struct Filling {
+    words: Growing,
+    names: Growing,
+    places: Growing,
+    documents: u32,
+}
+
+/// Being read.
+pub(super) struct Store {
+    words: Growing,
+    names: Growing,
+    places: Growing,
+}
+
+/// A document's name: where its record stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name {
+    pub(super) id: String,
+    pub(super) source: u32,
+}
+
+const PLACE: usize = 24;
+
+impl Filling {
+    pub(super) fn create(folder: &Path) -> Result<Self> {
+        let growing = |kind| Growing::create(folder, kind);
+        Ok(Self {
+            words: growing("words")?,
+            names: growing("names")?,
+            places: growing("places")?,
+            documents: 0,
+        })
+    }
+
+    /// Adds a document; its number, counted from 0.
+    pub(super) fn push(&mut self, words: &[u32], id: &str, source: u32) -> Result<u32> {
+        let number = self.documents;
+        self.documents = number.checked_add(1).ok_or_else(|| {
+            Error::data("more than 4,294,967,295 documents")
+                .hint("deduplicate parts of the corpus, one after another")
+        })?;
+        let mut place = [0; PLACE];
+        place[..8].copy_from_slice(&self.words.at.to_le_bytes());
+        place[8..16].copy_from_slice(&self.names.at.to_le_bytes());
+        place[16..20].copy_from_slice(&(words.len() as u32).to_le_bytes());
+        place[20..].copy_from_slice(&(id.len() as u32).to_le_bytes());
+        let mut bytes = vec![0; words.len() * 4];
+        for (four, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+            *four = word.to_le_bytes();
+        }
+        self.words.write(&bytes)?;
+        self.names.write(&source.to_le_bytes())?;
+        self.names.write(id.as_bytes())?;
+        self.places.write(&place)?;
+        Ok(number)
+    }
+
+    pub(super) fn documents(&self) -> u32 {
+        self.documents
+    }
+
+    pub(super) fn finish(mut self) -> Result<Store> {
+        for file in [&mut self.words, &mut self.names, &mut self.places] {
+            file.out.flush().map_err(|e| Error::io(&file.path, &e))?;
+        }
+        Ok(Store { words: self.words, names: self.names, places: self.places })
+    }
+}
+
+impl Store {
+    fn place(&self, document: u32) -> Result<(u64, u64, usize, usize)> {
+        let bytes = self.places.read(u64::from(document) * PLACE as u64, PLACE)?;
+        let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap_or_default());
+        let short = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap_or_default()) as usize;
+        Ok((long(0), long(8), short(16), short(20)))
+    }
+
+    /// The exact hashes of a document's words.
+    pub(super) fn words(&self, document: u32) -> Result<Vec<u32>> {
+        let (at, _, words, _) = self.place(document)?;
+        let bytes = self.words.read(at, words * 4)?;
+        Ok(bytes.as_chunks::<4>().0.iter().map(|four| u32::from_le_bytes(*four)).collect())
+    }
+
+    /// A document's id and source.
+    pub(super) fn name(&self, document: u32) -> Result<Name> {
+        let (_, at, _, id) = self.place(document)?;
+        let bytes = self.names.read(at, 4 + id)?;
+        let source = u32::from_le_bytes(bytes[..4].try_into().unwrap_or_default());
+        Ok(Name { id: String::from_utf8_lossy(&bytes[4..]).into_owned(), source })
+    }
+}
+
+/// A file that is appended to, then read at places.
+struct Growing {
+    out: BufWriter<File>,
+    path: PathBuf,
+    at: u64,
+}
+
+impl Growing {
+    fn create(folder: &Path, kind: &str) -> Result<Self> {
+        let (file, path) = scratch_file(folder, kind)?;
+        Ok(Self { out: BufWriter::with_capacity(1 << 20, file), path, at: 0 })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.at += bytes.len() as u64;
+        self.out.write_all(bytes).map_err(|e| Error::io(&self.path, &e))
+    }
+
+    fn read(&self, at: u64, length: usize) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        read_exact_at(self.out.get_ref(), &mut bytes, at).map_err(|e| Error::io(&self.path, &e))?;
+        Ok(bytes)
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        let read = std::os::windows::fs::FileExt::seek_read(file, bytes, at)?;
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        bytes = &mut bytes[read..];
+        at += read as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! Is it Romanian? Told from function words and letters, paragraph by paragraph, against thirteen languages that stand
+//! beside it on the web. No model file: running text has a function word every two or three words, so their ratios
+//! ([`super::function_words`]) decide within a sentence (naive Bayes over the words of the lists; all others say nothing).
+//!
+//! Sums are whole numbers, so that a verdict does not depend on the order of additions.
+
+use std::sync::OnceLock;
+
+use rustc_hash::FxHashMap;
+
+pub use super::function_words::Language;
+use super::function_words::{LANGUAGES, WORDS};
+
+/// Logarithms in units of 1/256 of a nat, a column a language; the last of a whole vector counts stop words.
+type Row = [i32; 16];
+const STOP: usize = 15;
+
+/// FineWeb-2's stop words of `ron_Latn`, with and without diacritics.
+const STOP_WORDS: &[&str] =
+    &["de", "în", "in", "a", "și", "si", "din", "la", "o", "cu", "este", "un", "pe", "fost", "care", "al"];
+
+/// A word that is in some list, in a language in whose list it is not: this often in a thousand words.
+const FLOOR: f64 = 0.05;
+
+/// Letters that few of the languages have, with how many of a thousand words hold one.
+const LETTERS: &[(&str, &[(Language, f64)])] = &[
+    ("ă", &[(Language::Romanian, 250.0)]),
+    ("șț", &[(Language::Romanian, 90.0)]),
+    ("şţ", &[(Language::Romanian, 90.0), (Language::Turkish, 90.0)]),
+    (
+        "â",
+        &[
+            (Language::Romanian, 40.0),
+            (Language::French, 3.0),
+            (Language::Portuguese, 5.0),
+            (Language::Turkish, 2.0),
+        ],
+    ),
+    ("î", &[(Language::Romanian, 70.0), (Language::French, 3.0), (Language::Turkish, 0.5)]),
+    ("ñ", &[(Language::Spanish, 12.0)]),
+    ("ãõ", &[(Language::Portuguese, 25.0), (Language::Romanian, 0.5)]),
+    ("ß", &[(Language::German, 8.0)]),
+    ("őű", &[(Language::Hungarian, 40.0)]),
+    ("ğı", &[(Language::Turkish, 120.0)]),
+    ("łąęśżźń", &[(Language::Polish, 60.0)]),
+    ("čšžćđ", &[(Language::Croatian, 60.0)]),
+    ("ë", &[(Language::Albanian, 250.0), (Language::French, 1.0)]),
+    (
+        "ç",
+        &[
+            (Language::French, 8.0),
+            (Language::Portuguese, 20.0),
+            (Language::Catalan, 6.0),
+            (Language::Turkish, 50.0),
+            (Language::Albanian, 30.0),
+        ],
+    ),
+    ("èà", &[(Language::French, 30.0), (Language::Italian, 25.0), (Language::Catalan, 25.0)]),
+    ("ê", &[(Language::French, 12.0), (Language::Portuguese, 12.0)]),
+    ("ùò", &[(Language::French, 2.0), (Language::Italian, 12.0), (Language::Catalan, 10.0)]),
+    ("äöü", &[(Language::German, 60.0), (Language::Hungarian, 60.0), (Language::Turkish, 60.0)]),
+    (
+        "áíóú",
+        &[
+            (Language::Spanish, 60.0),
+            (Language::Portuguese, 40.0),
+            (Language::Hungarian, 120.0),
+            (Language::Catalan, 25.0),
+            (Language::Polish, 8.0),
+        ],
+    ),
+    (
+        "é",
+        &[
+            (Language::French, 120.0),
+            (Language::Spanish, 15.0),
+            (Language::Portuguese, 25.0),
+            (Language::Hungarian, 90.0),
+            (Language::Catalan, 25.0),
+            (Language::Italian, 8.0),
+        ],
+    ),
+];
+
+/// Words of the lists by their bytes, and letters.
+struct Tables {
+    words: FxHashMap<u128, Row>,
+    letters: FxHashMap<[u8; 2], Row>,
+}
+
+/// The bytes of a word as a key. Words of the lists have at most 15 bytes; a longer one gets a key that none has.
+fn key(word: &[u8]) -> u128 {
+    let mut bytes = [0u8; 16];
+    let fits = word.len() < 16;
+    if fits {
+        bytes[..word.len()].copy_from_slice(word);
+    }
+    // The length parts a word from one with zeros behind it, and long words from all.
+    bytes[15] = if fits { word.len() as u8 } else { u8::MAX };
+    u128::from_le_bytes(bytes)
+}
+
+fn row(frequencies: &[f64; LANGUAGES]) -> Row {
+    let mut row = [0; 16];
+    for (cell, frequency) in row.iter_mut().zip(frequencies) {
+        *cell = (frequency.max(FLOOR).ln() * 256.0).round() as i32;
+    }
+    row
+}
+
+fn tables() -> &'static Tables {
+    static TABLES: OnceLock<Tables> = OnceLock::new();
+    TABLES.get_or_init(|| {
+        let mut words: FxHashMap<u128, [f64; LANGUAGES]> = FxHashMap::default();
+        for (language, list) in WORDS {
+            let mut fields = list.split_ascii_whitespace();
+            while let (Some(word), Some(frequency)) = (fields.next(), fields.next()) {
+                let entry = words.entry(key(word.as_bytes())).or_insert([0.0; LANGUAGES]);
+                // A word that is listed twice counts once.
+                entry[language as usize] = entry[language as usize].max(frequency.parse().unwrap_or(0.0));
+            }
+        }
+        let mut letters = FxHashMap::default();
+        for (group, languages) in LETTERS {
+            let mut frequencies = [0.0; LANGUAGES];
+            for &(language, frequency) in *languages {
+                frequencies[language as usize] = frequency;
+            }
+            for letter in group.chars() {
+                let mut bytes = [0; 2];
+                letter.encode_utf8(&mut bytes);
+                letters.insert(bytes, row(&frequencies));
+            }
+        }
+        let mut words: FxHashMap<u128, Row> =
+            words.iter().map(|(&key, frequencies)| (key, row(frequencies))).collect();
+        for word in STOP_WORDS {
+            if let Some(row) = words.get_mut(&key(word.as_bytes())) {
+                row[STOP] = 1;
+            }
+        }
+        Tables { words, letters }
+    })
+}
+
+/// What a stretch of text has said so far.
+#[derive(Debug, Clone, Default)]
+struct Evidence {
+    sums: Row,
+    /// Words (runs of letters), and those of some list.
+    words: u32,
+    known: u32,
+    bytes: u64,
+}
+
+impl Evidence {
+    fn add(&mut self, row: &Row) {
+        for (sum, value) in self.sums.iter_mut().zip(row) {
+            *sum += value;
+        }
+    }
+
+    fn take_in(&mut self, other: &Self) {
+        self.add(&other.sums);
+        self.words += other.words;
+        self.known += other.known;
+        self.bytes += other.bytes;
+    }
+
+    /// The likeliest language, when there is enough to go by: a word of a list in every ten, and the two best at least
+    /// two nats apart (7 to 1).
+    fn verdict(&self) -> Option<Language> {
+        const APART: i32 = 2 * 256;
+        let best = (0..LANGUAGES).max_by_key(|&i| (self.sums[i], LANGUAGES - i))?;
+        let second = (0..LANGUAGES).filter(|&i| i != best).map(|i| self.sums[i]).max()?;
+        (self.known * 10 >= self.words && self.known > 0 && self.sums[best] - second >= APART)
+            .then_some(WORDS[best].0)
+    }
+}
+
+/// A paragraph is judged at its end, a long one (or a list of short lines) every so many words.
+const UNIT_WORDS: u32 = 30;
+
+/// Reads a document word by word, paragraph by paragraph.
+pub(super) struct Identifier {
+    tables: &'static Tables,
+    now: Evidence,
+    whole: Evidence,
+    romanian_bytes: u64,
+    judged_bytes: u64,
+}
+
+impl Identifier {
+    pub(super) fn new() -> Self {
+        let (now, whole) = (Evidence::default(), Evidence::default());
+        Self { tables: tables(), now, whole, romanian_bytes: 0, judged_bytes: 0 }
+    }
+
+    /// A run of letters, in lower case.
+    #[inline]
+    pub(super) fn word(&mut self, lower: &[u8]) {
+        self.now.words += 1;
+        self.now.bytes += lower.len() as u64;
+        if let Some(row) = self.tables.words.get(&key(lower)) {
+            self.now.known += 1;
+            self.now.add(row);
+        }
+    }
+
+    /// A letter of two bytes, in lower case.
+    #[inline]
+    pub(super) fn letter(&mut self, bytes: [u8; 2]) {
+        if let Some(row) = self.tables.letters.get(&bytes) {
+            self.now.add(row);
+        }
+    }
+
+    /// The end of a line.
+    pub(super) fn line(&mut self) {
+        if self.now.words >= UNIT_WORDS {
+            self.paragraph();
+        }
+    }
+
+    /// The end of a paragraph.
+    pub(super) fn paragraph(&mut self) {
+        if self.now.words == 0 {
+            return;
+        }
+        if let Some(language) = self.now.verdict() {
+            self.judged_bytes += self.now.bytes;
+            if language == Language::Romanian {
+                self.romanian_bytes += self.now.bytes;
+            }
+        }
+        self.whole.take_in(&self.now);
+        self.now = Evidence::default();
+    }
+
+    /// The language of the whole; the share of its judged text that is Romanian (by bytes of letters), nothing when no
+    /// paragraph could be judged; and how many stop words there were.
+    pub(super) fn finish(mut self) -> (Option<Language>, Option<f64>, u64) {
+        self.paragraph();
+        let share = (self.judged_bytes > 0).then(|| self.romanian_bytes as f64 / self.judged_bytes as f64);
+        (self.whole.verdict(), share, self.whole.sums[STOP] as u64)
+    }
+}

@@ -1,0 +1,313 @@
+//! One pass over a document that gathers what the rules ask.
+
+use memchr::memchr;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::language::{Identifier, Language};
+use super::repetition::{Repetition, Word};
+
+/// What was measured of a document. Shares are from 0 to 1.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Measures {
+    /// Words: what stands between white space and has a letter or a digit.
+    pub words: u64,
+    /// Lines that are not empty.
+    pub lines: u64,
+    /// Share of the judged text that is Romanian; nothing when there was too little to judge.
+    pub romanian: Option<f64>,
+    /// The likeliest language of the whole.
+    pub language: Option<Language>,
+    /// Share of letters that are ă â î ș ț; nothing under 200 letters.
+    pub diacritics: Option<f64>,
+    /// Romanian function words met (the list of FineWeb-2, with and without diacritics).
+    pub stop_words: u64,
+    /// Characters of a word, on average.
+    pub word_length: f64,
+    /// Share of words with a letter.
+    pub alpha_words: f64,
+    /// `#` for each word.
+    pub hashes: f64,
+    /// `...` and `…` for each word.
+    pub ellipses: f64,
+    /// Share of characters other than white space that are neither letters, digits nor common punctuation.
+    pub symbols: f64,
+    /// Share of characters other than white space that are digits.
+    pub digits: f64,
+    /// Share of lines that begin with a bullet (a dialogue dash is none).
+    pub bullet_lines: f64,
+    /// Share of lines that end in an ellipsis.
+    pub ellipsis_lines: f64,
+    /// Share of lines that end in a sign that closes a sentence, a clause or a quotation.
+    pub closed_lines: f64,
+    /// Line ends for each word.
+    pub lines_per_word: f64,
+    /// Share of lines longer than a heading, and of their bytes, that stood earlier in the document.
+    pub duplicate_lines: f64,
+    #[allow(missing_docs)]
+    pub duplicate_line_bytes: f64,
+    /// Share of the bytes that the most frequent run of 2, 3, 4 words takes.
+    pub top_runs: [f64; 3],
+    /// Share of the bytes in runs of 5 to 10 words that stood earlier.
+    pub repeated_runs: [f64; 6],
+    /// Share of words that no hand wrote: `cuvînt` read as `c11vî^t`.
+    pub garbled_words: f64,
+}
+
+const LETTER: u8 = 1;
+const DIGIT: u8 = 2;
+/// Signs of prose.
+const COMMON: u8 = 4;
+const SYMBOL: u8 = 8;
+const INSIDE: u8 = 16;
+const SPACE: u8 = 32;
+
+/// The class of each byte. Lead bytes count for their character: C3 and up are letters but for E2 (dashes, quotation
+/// marks, symbols), which is looked at by itself.
+static CLASS: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut table = [SYMBOL; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let b = byte as u8;
+        table[byte] = match b {
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0B | 0x0C => SPACE,
+            b'a'..=b'z' | b'A'..=b'Z' => LETTER,
+            b'0'..=b'9' => DIGIT,
+            b'.' | b',' | b';' | b':' | b'!' | b'?' | b'-' | b'\'' | b'"' | b'(' | b')' | b'/' => COMMON,
+            0x80..=0xBF => INSIDE,
+            0xC2 | 0xE2 => COMMON,
+            0xC3..=0xDF | 0xE0 | 0xE1 | 0xE3..=0xEE => LETTER,
+            _ => SYMBOL,
+        };
+        byte += 1;
+    }
+    table
+}
+
+/// Shorter lines (`CAPITOLUL II`, `Articolul 3`, `abrogat`) may stand in a document as often as they like.
+const HEADING: usize = 20;
+
+/// Lists and tables for one document after another: one a thread.
+#[derive(Default)]
+pub(super) struct Scratch {
+    words: Vec<Word>,
+    lines: Vec<Word>,
+    repetition: Repetition,
+    lower: Vec<u8>,
+}
+
+/// Counts of one pass; [`Measures`] are their ratios.
+#[derive(Default)]
+struct Counts {
+    lines: u64,
+    words: u64,
+    word_characters: u64,
+    alpha_words: u64,
+    garbled: u64,
+    characters: u64,
+    symbols: u64,
+    digits: u64,
+    letters: u64,
+    ours: u64,
+    hashes: u64,
+    ellipses: u64,
+    bullets: u64,
+    ellipsis_ends: u64,
+    closed: u64,
+    newlines: u64,
+}
+
+/// Judged by their share of diacritics are documents with this many letters.
+const JUDGED_LETTERS: u64 = 200;
+
+/// Measures `text`; the runs of words only where `repetition` asks for them (novels repeat themselves too little to pay).
+pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Measures {
+    let Scratch { words, lines, repetition: repeats, lower } = scratch;
+    words.clear();
+    lines.clear();
+    let mut counts = Counts::default();
+    let mut languages = Identifier::new();
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let end = memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |n| at + n);
+        counts.newlines += u64::from(end < bytes.len());
+        let line = bytes[at..end].trim_ascii();
+        at = end + 1;
+        if line.is_empty() {
+            languages.paragraph();
+            continue;
+        }
+        if line.len() >= HEADING {
+            lines.push(Word { hash: xxh3_64(line), bytes: line.len() as u32 });
+        }
+        counts.lines += 1;
+        shape(line, &mut counts);
+        for token in line.split(|&byte| CLASS[usize::from(byte)] == SPACE) {
+            if !token.is_empty() {
+                word(token, &mut counts, &mut languages, lower, words);
+            }
+        }
+        languages.line();
+    }
+    let (language, romanian, stop_words) = languages.finish();
+    let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
+    let count = counts.lines;
+    let (duplicate_lines, duplicate_line_bytes) = repeats.duplicates(lines);
+    let mut measures = Measures {
+        words: counts.words,
+        lines: count,
+        romanian,
+        language,
+        diacritics: (counts.letters >= JUDGED_LETTERS).then(|| share(counts.ours, counts.letters)),
+        stop_words,
+        word_length: share(counts.word_characters, counts.words),
+        alpha_words: share(counts.alpha_words, counts.words),
+        hashes: share(counts.hashes, counts.words),
+        ellipses: share(counts.ellipses, counts.words),
+        symbols: share(counts.symbols, counts.characters),
+        digits: share(counts.digits, counts.characters),
+        bullet_lines: share(counts.bullets, count),
+        ellipsis_lines: share(counts.ellipsis_ends, count),
+        closed_lines: share(counts.closed, count),
+        lines_per_word: share(counts.newlines, counts.words),
+        duplicate_lines,
+        duplicate_line_bytes,
+        garbled_words: share(counts.garbled, counts.words),
+        ..Measures::default()
+    };
+    if repetition {
+        let runs = repeats.runs(words);
+        (measures.top_runs, measures.repeated_runs) = (runs.top, runs.cover);
+    }
+    measures
+}
+
+/// Signs at which a line may end that is prose: of a sentence, a clause (lists of statutes end in `;`), a quotation.
+const CLOSING: &[&str] = &[".", "!", "?", "…", ";", ":", "”", "\"", "»", "’", "'", ")", "—"];
+
+fn shape(line: &[u8], counts: &mut Counts) {
+    let ends = |sign: &str| line.ends_with(sign.as_bytes());
+    let begins = |sign: &str| line.starts_with(sign.as_bytes());
+    counts.closed += u64::from(CLOSING.iter().any(|sign| ends(sign)));
+    // Dots that lead to a number or a blank (forms, tables of contents) are no ellipsis.
+    counts.ellipsis_ends += u64::from(ends("…") || ends("...") && !ends("...."));
+    counts.bullets += u64::from(["•", "●", "▪", "◦", "·", "*"].iter().any(|sign| begins(sign)));
+}
+
+/// One token: what stands between white space.
+fn word(
+    token: &[u8],
+    counts: &mut Counts,
+    languages: &mut Identifier,
+    lower: &mut Vec<u8>,
+    words: &mut Vec<Word>,
+) {
+    lower.clear();
+    let mut seen = 0u8;
+    // Letters that are runs of their own between signs: `s-a`, `într-o`, `d’ale`.
+    let mut run = 0;
+    let (mut characters, mut vowels, mut letters, mut switches, mut odd) = (0u32, 0u32, 0u32, 0u32, 0u32);
+    let mut before = 0u8;
+    let mut i = 0;
+    while i < token.len() {
+        let byte = token[i];
+        let class = CLASS[usize::from(byte)];
+        i += 1;
+        if class == INSIDE {
+            continue;
+        }
+        characters += 1;
+        seen |= class;
+        if class == LETTER {
+            letters += 1;
+            if byte < 0x80 {
+                lower.push(byte | 0x20);
+                vowels += u32::from(matches!(byte | 0x20, b'a' | b'e' | b'i' | b'o' | b'u' | b'y'));
+            } else {
+                let next = token.get(i).copied().unwrap_or(0);
+                let pair = lower_pair(byte, next);
+                lower.extend_from_slice(&pair);
+                i += 1;
+                vowels += u32::from(byte == 0xC3 || pair == [0xC4, 0x83]);
+                counts.ours += u64::from(is_ours(pair));
+                languages.letter(pair);
+                // The rest of a character of three or four bytes.
+                while i < token.len() && CLASS[usize::from(token[i])] == INSIDE {
+                    lower.push(token[i]);
+                    i += 1;
+                }
+            }
+        } else {
+            counts.digits += u64::from(class == DIGIT);
+            counts.symbols += u64::from(class == SYMBOL);
+            counts.hashes += u64::from(byte == b'#');
+            if byte == 0xE2 && token[i..].starts_with(&[0x80, 0xA6])
+                || byte == b'.' && token[i..].starts_with(b"..") && before != COMMON
+            {
+                counts.ellipses += 1;
+            }
+            if lower.len() > run {
+                languages.word(&lower[run..]);
+            }
+            run = lower.len();
+            // A digit or a sign of no prose right behind a letter, with a letter behind it again.
+            let next = token.get(i).map_or(SPACE, |&b| CLASS[usize::from(b)]);
+            odd += u32::from(
+                before == LETTER
+                    && next == LETTER
+                    && (class == DIGIT || matches!(byte, b'^' | b'|' | b'~' | b'\\' | b'*' | b'<' | b'>')),
+            );
+            odd += u32::from(byte == 0xEF && token[i..].starts_with(&[0xBF, 0xBD]));
+        }
+        switches += u32::from(
+            before == LETTER
+                && class == LETTER
+                && byte.is_ascii_uppercase()
+                && token[i.saturating_sub(2)].is_ascii_lowercase(),
+        );
+        before = class;
+    }
+    counts.characters += u64::from(characters);
+    counts.letters += u64::from(letters);
+    if lower.len() > run {
+        languages.word(&lower[run..]);
+    }
+    if seen & (LETTER | DIGIT) == 0 {
+        return;
+    }
+    counts.words += 1;
+    counts.word_characters += u64::from(characters);
+    counts.alpha_words += u64::from(seen & LETTER != 0);
+    // Words of letters alone, for a garble is measured against what could have been a word.
+    let plain = seen & SYMBOL == 0;
+    let lower_case = token.iter().any(u8::is_ascii_lowercase);
+    let unspeakable =
+        plain && letters >= 4 && vowels == 0 && lower_case && seen & DIGIT == 0 && letters == characters;
+    counts.garbled += u64::from(odd > 0 || unspeakable || plain && switches >= 2);
+    // Digits and signs are part of what is repeated or not; capitals are not.
+    let hash = if seen & DIGIT == 0 { xxh3_64(lower) } else { xxh3_64(token) };
+    words.push(Word { hash, bytes: token.len() as u32 });
+}
+
+/// A letter of two bytes in lower case, cedilla as comma below.
+#[inline]
+fn lower_pair(first: u8, second: u8) -> [u8; 2] {
+    match (first, second) {
+        (0xC3, 0x80..=0x9E) => [0xC3, second + 0x20],
+        (0xC4, 0xB0) => [0xC4, 0xB1],
+        (0xC4 | 0xC8, _) if second & 1 == 0 && second != 0xB8 => [first, second + 1],
+        (0xC5, 0x9E) => [0xC5, 0x9F],
+        (0xC5, 0xA2) => [0xC5, 0xA3],
+        (0xC5, 0x90 | 0xB0 | 0xA0) => [0xC5, second + 1],
+        (0xC5, 0xB9 | 0xBB | 0xBD | 0x81 | 0x83) => [0xC5, second + 1],
+        _ => [first, second],
+    }
+}
+
+/// ă â î ș ț, also with a cedilla, in lower case.
+#[inline]
+fn is_ours(pair: [u8; 2]) -> bool {
+    matches!(pair, [0xC4, 0x83] | [0xC3, 0xA2 | 0xAE] | [0xC8, 0x99 | 0x9B] | [0xC5, 0x9F | 0xA3])
+}

@@ -1,0 +1,232 @@
+//! How much of a document says again what it said before: lines, and runs of two to ten words.
+//!
+//! The measures of Rae et al. 2021 (*Gopher*, table A1), in bytes: the share of the most frequent run of 2, 3, 4 words,
+//! and the share of the words that lie in a run of 5 to 10 words that stood earlier.
+//!
+//! The thresholds were set on pages. A statute of 30,000 words repeats its formulas without being spam, so a long document
+//! is measured page by page, [`PAGE`] words at a time: what it repeats within a page counts. (Pages that repeat each other
+//! are seen by their lines.)
+//!
+//! A run of *n* words that comes twice begins with one of *n* - 1 words that comes twice. So only the beginnings of
+//! those are looked at for *n*, and after two or three lengths hardly any is left: all nine lengths cost about a look-up
+//! and a half for each word.
+
+use std::hash::BuildHasherDefault;
+
+use hashbrown::HashSet;
+use rustc_hash::FxHasher;
+
+/// Words of a page.
+const PAGE: usize = 1000;
+/// Lengths of runs of which the most frequent is sought, and of which the cover is.
+const TOP: std::ops::Range<usize> = 2..5;
+const COVER: std::ops::Range<usize> = 5..11;
+
+/// A word (or a line) as its hash and its length in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Word {
+    pub(super) hash: u64,
+    pub(super) bytes: u32,
+}
+
+/// What was found of the runs, as shares of the bytes of all words.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Runs {
+    pub(super) top: [f64; TOP.end - TOP.start],
+    pub(super) cover: [f64; COVER.end - COVER.start],
+}
+
+/// Slots of the table, at most half full.
+const SLOTS: usize = (2 * PAGE).next_power_of_two();
+
+/// How often a run came, while `round` is the current one.
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    hash: u64,
+    round: u32,
+    count: u32,
+}
+
+/// The place of a run, its hash and its slot.
+#[derive(Clone, Copy)]
+struct Run {
+    at: u32,
+    slot: u32,
+    hash: u64,
+}
+
+/// Tables, kept between documents for their memory.
+pub(super) struct Repetition {
+    seen: HashSet<u64, BuildHasherDefault<FxHasher>>,
+    slots: Box<[Slot]>,
+    /// Every length of every page is a round; an older slot is empty.
+    round: u32,
+    runs: Vec<Run>,
+    /// Bytes of the words of the page before each.
+    before: Vec<u32>,
+}
+
+impl Default for Repetition {
+    fn default() -> Self {
+        let slots = vec![Slot::default(); SLOTS].into();
+        Self { seen: HashSet::default(), slots, round: 0, runs: Vec::new(), before: Vec::new() }
+    }
+}
+
+fn bytes(words: &[Word]) -> u64 {
+    words.iter().map(|word| u64::from(word.bytes)).sum()
+}
+
+impl Repetition {
+    /// Share of items that stood earlier, by number and by bytes.
+    pub(super) fn duplicates(&mut self, items: &[Word]) -> (f64, f64) {
+        // A table for a statute is slow to empty for a thousand short pages after it.
+        if self.seen.capacity() > 64 * (items.len() + 16) {
+            self.seen = HashSet::default();
+        }
+        self.seen.clear();
+        let (mut number, mut size) = (0u64, 0u64);
+        for item in items {
+            if !self.seen.insert(item.hash) {
+                number += 1;
+                size += u64::from(item.bytes);
+            }
+        }
+        (number as f64 / items.len().max(1) as f64, size as f64 / bytes(items).max(1) as f64)
+    }
+
+    /// The most frequent runs and the cover of repeated ones.
+    pub(super) fn runs(&mut self, words: &[Word]) -> Runs {
+        let (mut top, mut cover) = ([0; TOP.end - TOP.start], [0; COVER.end - COVER.start]);
+        for page in words.chunks(PAGE) {
+            self.page(page, &mut top, &mut cover);
+        }
+        let share = |part: u64| part as f64 / bytes(words).max(1) as f64;
+        Runs { top: top.map(share), cover: cover.map(share) }
+    }
+
+    fn page(&mut self, page: &[Word], top: &mut [u64], cover: &mut [u64]) {
+        self.before.clear();
+        self.before.push(0);
+        let mut total = 0;
+        for word in page {
+            total += word.bytes;
+            self.before.push(total);
+        }
+        self.runs.clear();
+        self.runs.extend((0..).zip(page).map(|(at, word)| Run { at, slot: 0, hash: word.hash }));
+        for n in TOP.start..COVER.end {
+            self.extend(page, n);
+            if self.runs.is_empty() {
+                return;
+            }
+            let size = |run: &Run| u64::from(self.before[run.at as usize + n] - self.before[run.at as usize]);
+            if TOP.contains(&n) {
+                let most = self
+                    .runs
+                    .iter()
+                    .map(|run| size(run) * u64::from(self.slots[run.slot as usize].count))
+                    .max();
+                // Runs of one word over and over overlap themselves.
+                top[n - TOP.start] += most.unwrap_or(0).min(u64::from(total));
+            } else {
+                cover[n - COVER.start] += self.covered(n);
+            }
+        }
+    }
+
+    /// Makes the runs of `n` - 1 words longer by a word, and keeps those that come twice.
+    fn extend(&mut self, page: &[Word], n: usize) {
+        self.round = self.round.wrapping_add(1);
+        if self.round == 0 {
+            self.slots.fill(Slot::default());
+            self.round = 1;
+        }
+        let (slots, round) = (&mut self.slots, self.round);
+        self.runs.retain_mut(|run| {
+            let Some(word) = page.get(run.at as usize + n - 1) else { return false };
+            run.hash = (run.hash.rotate_left(23) ^ word.hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let mut at = (run.hash >> 32) as usize % SLOTS;
+            while slots[at].round == round && slots[at].hash != run.hash {
+                at = (at + 1) % SLOTS;
+            }
+            let count = if slots[at].round == round { slots[at].count } else { 0 };
+            slots[at] = Slot { hash: run.hash, round, count: count + 1 };
+            run.slot = at as u32;
+            true
+        });
+        self.runs.retain(|run| slots[run.slot as usize].count > 1);
+    }
+
+    /// Bytes of the words in runs of `n` words that stood earlier in the page.
+    fn covered(&mut self, n: usize) -> u64 {
+        let (mut size, mut until) = (0, 0);
+        for run in &self.runs {
+            let at = run.at as usize;
+            let slot = &mut self.slots[run.slot as usize];
+            // The count has done its work: a first coming is marked by it.
+            if std::mem::replace(&mut slot.count, 0) == 0 {
+                size += u64::from(self.before[at + n] - self.before[at.max(until)]);
+                until = at + n;
+            }
+        }
+        size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn words(text: &str) -> Vec<Word> {
+        text.split_whitespace()
+            .map(|word| Word { hash: xxhash_rust::xxh3::xxh3_64(word.as_bytes()), bytes: word.len() as u32 })
+            .collect()
+    }
+
+    /// The definitions, word for word: of a text of one page.
+    fn naive(text: &str) -> Runs {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let total = words.iter().map(|word| word.len()).sum::<usize>().max(1) as f64;
+        let places = |n: usize| 0..(words.len() + 1).saturating_sub(n);
+        let run = |n: usize, at: usize| &words[at..at + n];
+        let size = |words: &[&str]| words.iter().map(|word| word.len()).sum::<usize>();
+        let mut found = Runs::default();
+        for n in TOP {
+            let often = |at: usize| places(n).filter(|&other| run(n, other) == run(n, at)).count();
+            let repeated = places(n).filter(|&at| often(at) > 1).map(|at| often(at) * size(run(n, at)));
+            found.top[n - TOP.start] = (repeated.max().unwrap_or(0) as f64 / total).min(1.0);
+        }
+        for n in COVER {
+            let mut covered = vec![false; words.len()];
+            for at in places(n).filter(|&at| (0..at).any(|other| run(n, other) == run(n, at))) {
+                covered[at..at + n].fill(true);
+            }
+            let inside =
+                words.iter().zip(covered).filter(|(_, covered)| *covered).map(|(word, _)| word.len());
+            found.cover[n - COVER.start] = inside.sum::<usize>() as f64 / total;
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn equal_to_the_definitions(texts in prop::collection::vec("([a-c]{1,2} ){0,60}", 1..4)) {
+            // One after another, so that nothing of a document is left for the next.
+            let mut repetition = Repetition::default();
+            for text in texts {
+                prop_assert_eq!(repetition.runs(&words(&text)), naive(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_document_is_measured_page_by_page() {
+        let page: String = (0..PAGE).map(|n| format!("w{n} ")).collect();
+        assert_eq!(Repetition::default().runs(&words(&page.repeat(3))), Runs::default());
+        let (number, size) = Repetition::default().duplicates(&words("a b c a b d a b"));
+        assert_eq!((number, size), (0.5, 0.5));
+    }
+}

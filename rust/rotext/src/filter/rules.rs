@@ -1,0 +1,102 @@
+//! The rules by name: what each measures, on which side of its threshold a document goes, and the thresholds.
+//!
+//! The web profile is Gopher's (Rae et al. 2021) and FineWeb-2's `ron_Latn` (Penedo et al. 2025), adapted where they kill
+//! good Romanian; `docs/filter.md` says which and why. The books profile has no rule against dialogue, verse or length.
+
+use super::measure::Measures;
+
+/// Which thresholds hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// Pages of the web.
+    #[default]
+    Web,
+    /// Books.
+    Books,
+}
+
+/// A document goes when its value is on this side of the threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// Under it.
+    Below,
+    /// Over it.
+    Above,
+}
+
+/// One rule.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// The name that reports, the ledger and `--threshold` use.
+    pub id: &'static str,
+    /// What is measured, in a few words.
+    pub title: &'static str,
+    /// The side on which documents go.
+    pub side: Side,
+    /// Thresholds of the profiles; nothing where the rule is off.
+    pub web: Option<f64>,
+    #[allow(missing_docs)]
+    pub books: Option<f64>,
+    /// The value; nothing when the document is too small to be judged.
+    pub(super) value: fn(&Measures) -> Option<f64>,
+}
+
+/// Shares of lines say nothing about fewer lines than this.
+const JUDGED_LINES: u64 = 5;
+/// Shares of words say nothing about fewer words than this.
+const JUDGED_WORDS: u64 = 20;
+
+fn of_lines(m: &Measures, value: f64) -> Option<f64> {
+    (m.lines >= JUDGED_LINES).then_some(value)
+}
+
+/// Runs of words repeat by chance in fewer words than this: one pair that comes twice is a sixth of a sentence.
+const JUDGED_RUNS: u64 = 100;
+
+fn of_runs(m: &Measures, value: f64) -> Option<f64> {
+    (m.words >= JUDGED_RUNS).then_some(value)
+}
+
+fn of_words(m: &Measures, value: f64) -> Option<f64> {
+    (m.words >= JUDGED_WORDS).then_some(value)
+}
+
+macro_rules! rules {
+    ($($id:literal $side:ident $web:expr, $books:expr, $title:literal, $value:expr;)*) => {
+        /// All rules; a document goes by the first that it breaks.
+        pub const RULES: &[Rule] = &[$(Rule {
+            id: $id, title: $title, side: Side::$side, web: $web, books: $books, value: $value,
+        }),*];
+    };
+}
+
+rules! {
+    "words" Below Some(10.0), Some(200.0), "words", |m| Some(m.words as f64);
+    "language" Below Some(0.5), Some(0.5), "share of the text that is Romanian", |m| m.romanian;
+    "stop-words" Below Some(2.0), Some(2.0), "Romanian function words", |m| of_words(m, m.stop_words as f64);
+    "diacritics" Below None, None, "share of letters that are ă â î ș ț", |m| m.diacritics;
+    "garbled-words" Above Some(0.1), Some(0.1), "share of words that no hand wrote (OCR, broken fonts)", |m| of_words(m, m.garbled_words);
+    "alpha-words" Below Some(0.6), Some(0.6), "share of words with a letter", |m| of_words(m, m.alpha_words);
+    "word-length" Above Some(14.0), Some(14.0), "characters of a word, on average", |m| of_words(m, m.word_length);
+    "symbols" Above Some(0.2), Some(0.1), "share of characters that are no letters, digits or signs of prose", |m| of_words(m, m.symbols);
+    "digits" Above Some(0.3), Some(0.2), "share of characters that are digits", |m| of_words(m, m.digits);
+    "hashes" Above Some(0.1), Some(0.1), "# for each word", |m| of_words(m, m.hashes);
+    "ellipses" Above Some(0.1), None, "ellipses for each word", |m| of_words(m, m.ellipses);
+    "bullet-lines" Above Some(0.9), None, "share of lines that begin with a bullet", |m| of_lines(m, m.bullet_lines);
+    "ellipsis-lines" Above Some(0.3), None, "share of lines that end in an ellipsis", |m| of_lines(m, m.ellipsis_lines);
+    "closed-lines" Below Some(0.081), None, "share of lines that end as prose does", |m| of_lines(m, m.closed_lines);
+    "lines-per-word" Above Some(0.35), None, "line ends for each word", |m| of_lines(m, m.lines_per_word);
+    "duplicate-lines" Above Some(0.289), None, "share of lines that stood earlier", |m| of_lines(m, m.duplicate_lines);
+    "duplicate-line-bytes" Above Some(0.2), Some(0.2), "share of bytes in lines that stood earlier", |m| of_lines(m, m.duplicate_line_bytes);
+    "top-2-gram" Above Some(0.161), None, "share of the most frequent run of 2 words", |m| of_runs(m, m.top_runs[0]);
+    "top-3-gram" Above Some(0.146), None, "share of the most frequent run of 3 words", |m| of_runs(m, m.top_runs[1]);
+    "top-4-gram" Above Some(0.131), None, "share of the most frequent run of 4 words", |m| of_runs(m, m.top_runs[2]);
+    "repeated-5-grams" Above Some(0.16), None, "share of runs of 5 words that stood earlier", |m| of_runs(m, m.repeated_runs[0]);
+    "repeated-6-grams" Above Some(0.149), None, "share of runs of 6 words that stood earlier", |m| of_runs(m, m.repeated_runs[1]);
+    "repeated-7-grams" Above Some(0.138), None, "share of runs of 7 words that stood earlier", |m| of_runs(m, m.repeated_runs[2]);
+    "repeated-8-grams" Above Some(0.127), None, "share of runs of 8 words that stood earlier", |m| of_runs(m, m.repeated_runs[3]);
+    "repeated-9-grams" Above Some(0.117), None, "share of runs of 9 words that stood earlier", |m| of_runs(m, m.repeated_runs[4]);
+    "repeated-10-grams" Above Some(0.106), None, "share of runs of 10 words that stood earlier", |m| of_runs(m, m.repeated_runs[5]);
+}

@@ -1,0 +1,108 @@
+//! `rotools dedup`: files in, one JSONL file of the documents that stay out, record for record.
+//!
+//! Two passes over the input, with the decisions between them. Scratch files lie in a hidden folder beside the output,
+//! under a lock, and are gone with the process; a run that was killed starts anew and, being deterministic, ends in the
+//! same bytes.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::feed::{self, Account, LeftOut, Parcel, Removal};
+use super::files::{Rejects, beside, claim, lock_path};
+use super::normalize::{Sink, lines};
+use super::plan::{self, Group};
+use crate::dedup::{Kind, Report};
+use crate::error::{Error, Result};
+use crate::ledger;
+use crate::progress::Progress;
+use crate::reader::{self, Source};
+
+/// What came out.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// What was read, what stayed and what did not.
+    pub read: Account,
+    /// What was found.
+    pub dedup: Report,
+    /// The file of decisions.
+    pub ledger: PathBuf,
+}
+
+/// Removes duplicates and near-duplicates of `sources`, which hold `kind`. Writes `out` (`.jsonl`, also `.zst` or
+/// `.gz`), `OUT.ledger.parquet` with every decision, and `OUT.rejects.jsonl` when anything was left out. Records stay as
+/// they stand; keys are blind to what the normalizer would repair in letters and spaces.
+///
+/// # Errors
+/// Unreadable sources, a source that would lose too much, another run on the same output, a full disk.
+pub fn dedup(
+    sources: &[Source],
+    kind: Kind,
+    feed: &feed::Options,
+    options: &plan::Options,
+    out: &Path,
+    progress: &Progress,
+) -> Result<Outcome> {
+    let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !parent.is_dir() {
+        return Err(Error::io(out, &std::io::ErrorKind::NotFound.into()));
+    }
+    if out.is_dir() {
+        return Err(Error::io(out, &std::io::ErrorKind::IsADirectory.into()));
+    }
+    options.memory()?;
+    let scratch = beside(out, "partial");
+    let _lock = claim(&scratch)?;
+    let result = run(sources, kind, feed, options, out, &scratch, progress);
+    let _ = std::fs::remove_dir_all(&scratch);
+    let _ = std::fs::remove_file(lock_path(&scratch));
+    result
+}
+
+fn run(
+    sources: &[Source],
+    kind: Kind,
+    feed: &feed::Options,
+    options: &plan::Options,
+    out: &Path,
+    scratch: &Path,
+    progress: &Progress,
+) -> Result<Outcome> {
+    let mut sources = sources.to_vec();
+    if sources.iter().filter(|source| source.is_stdin()).count() > 1 {
+        return Err(Error::usage("standard input is named twice").hint("it can be read once only"));
+    }
+    for source in sources.iter_mut().filter(|source| source.is_stdin()) {
+        *source = reader::spool(&scratch.join("stdin"), progress)?;
+    }
+    let group = Group { name: "input", kind, sources: &sources };
+    let mut plan = plan::plan(&[group], feed, options, scratch, |_| Ok(|_, _| false), progress)?;
+    let dedup = plan.report().clone();
+    let mut judge = plan.explain()?;
+
+    progress.begin("write", sources.iter().map(|source| source.size).sum());
+    let mut feed = feed::Options { keys: false, ..feed.clone() };
+    feed.fields.keep_record = true;
+    let mut ledger_name = out.as_os_str().to_owned();
+    ledger_name.push(".ledger.parquet");
+    let (ledger_path, ledger_part) = (PathBuf::from(ledger_name), scratch.join("ledger.parquet"));
+    let mut ledger = ledger::Writer::create(&ledger_part)?;
+    let mut rejects = Rejects::of(out);
+    let mut sink = Sink::create(out)?;
+    let read = feed::run(
+        &sources,
+        &feed,
+        Removal::Planned(&mut judge),
+        LeftOut { rejects: Some(&mut rejects), ledger: Some(&mut ledger) },
+        progress,
+        || (),
+        |(), parcel: Parcel| Ok(lines(&parcel, &sources[parcel.source])),
+        |lines: Vec<u8>| sink.write_all(&lines).map_err(|e| Error::io(out, &e)),
+    )?;
+    judge.finish()?;
+    ledger.finish()?;
+    rejects.finish()?;
+    std::fs::rename(&ledger_part, &ledger_path).map_err(|e| Error::io(&ledger_path, &e))?;
+    sink.finish(out)?;
+    Ok(Outcome { read, dedup, ledger: ledger_path })
+}
