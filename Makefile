@@ -58,6 +58,7 @@ bench-compare: setup
 	$(BIN)/python benches/compare/train.py target/compare.jsonl --peers $(PEERS)/bin/python
 	$(BIN)/python benches/compare/pack.py target/compare.jsonl --tokenizer target/compare-tokenizer.json --times 1 2
 	$(BIN)/python benches/compare/train_step.py
+	$(BIN)/python benches/compare/mixers.py
 
 docs: setup
 	$(BIN)/python docs/check_links.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -13,7 +14,6 @@ from test_models import fresh, tokens
 from torch import Tensor
 
 from rotrain.errors import UsageError
-from rotrain.models import attention_kernels
 from rotrain.models.attention_kernels import (
     attention_reference,
     attention_sdpa,
@@ -70,7 +70,7 @@ WINDOWED: list[Callable[[Tensor, Tensor, Tensor, int], Tensor]] = [
     keys=st.integers(1, 70),
     window=st.integers(1, 80),
     decoding=st.integers(0, 3),
-    block=st.sampled_from([16, 256]),
+    block=st.sampled_from([1, 7, 16, 64]),
 )
 def test_a_window_is_w_keys_with_the_token_s_own(
     heads: tuple[int, int], keys: int, window: int, decoding: int, block: int
@@ -78,13 +78,8 @@ def test_a_window_is_w_keys_with_the_token_s_own(
     queries = keys if decoding == 0 else min(decoding, keys)
     q, k, v = draw(2, *heads, queries, keys)
     truth = plain(q, k, v, window, None)
-    before = attention_kernels.MAX_BLOCK
-    attention_kernels.MAX_BLOCK = block
-    try:
-        for kernel in WINDOWED:
-            torch.testing.assert_close(kernel(q, k, v, window).double(), truth, rtol=0, atol=1e-5)
-    finally:
-        attention_kernels.MAX_BLOCK = before
+    for kernel in (*WINDOWED, partial(window_attention_banded, block=block)):
+        torch.testing.assert_close(kernel(q, k, v, window).double(), truth, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("kernel", WINDOWED)

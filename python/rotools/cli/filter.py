@@ -30,7 +30,8 @@ def filter(
     profile: Annotated[Profile, typer.Option(help="What the inputs hold.")] = Profile.web,
     threshold: Thresholds = None,
     annotate: Annotated[
-        bool, typer.Option("--annotate", help="Drop nothing: write what was measured into the field `filter`.")
+        bool,
+        typer.Option("--annotate", help="Drop nothing: write what was measured into the field `filter`."),
     ] = False,
     redact: Redact = True,
     diacritics: Undiacritized = Diacritics.flag,

@@ -85,5 +85,6 @@ Redact = Annotated[
     bool, typer.Option(help="Replace CNP, IBAN, card numbers, e-mail addresses and telephone numbers.")
 ]
 Undiacritized = Annotated[
-    Diacritics, typer.Option("--diacritics", help="Text without diacritics: flag in the ledger, drop, or keep.")
+    Diacritics,
+    typer.Option("--diacritics", help="Text without diacritics: flag in the ledger, drop, or keep."),
 ]

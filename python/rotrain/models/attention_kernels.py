@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from rotrain.models.precision import wide
 
-MAX_BLOCK = 256  # queries of a block of the band: 128 to 256 was fastest at W = 512 (docs/log.md, models)
+MAX_BLOCK = 256  # queries of a block of the band; half a window was fastest up to here (docs/log.md, models)
 
 
 def attention_reference(
@@ -39,12 +39,12 @@ def attention_sdpa(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return _sdpa(q, k, v, mask)
 
 
-def window_attention_banded(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
+def window_attention_banded(q: Tensor, k: Tensor, v: Tensor, window: int, block: int | None = None) -> Tensor:
     """Attention in a window at a cost of O(T W): blocks of queries against the keys they can see.
 
     Queries are cut into blocks that become sequences of their own, each beside the W - 1 keys
     before its first query and its own (rounded up to whole blocks), under a mask of
-    block x (W + block). Nothing of size T x T exists.
+    block x (W + block). Nothing of size T x T exists. `block` changes speed, not the result.
     """
     length, keys = q.shape[2], k.shape[2]
     if window >= keys:
@@ -52,7 +52,7 @@ def window_attention_banded(q: Tensor, k: Tensor, v: Tensor, window: int) -> Ten
     if length != keys:  # decoding
         mask = None if length == 1 and keys <= window else visible(length, keys, window, None, q.device)
         return _sdpa(q, k, v, mask)
-    block = min(MAX_BLOCK, max(16, window // 2))
+    block = block or min(MAX_BLOCK, max(16, window // 2))
     padded = -(-length // block) * block
     if padded != length:
         q, k, v = (F.pad(x, (0, 0, 0, padded - length)) for x in (q, k, v))
