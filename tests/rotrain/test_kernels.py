@@ -69,10 +69,12 @@ def documents() -> Tensor:
     return torch.tensor([[0] * 7 + [1] * 33, [0] * 39 + [1]])
 
 
-def documented_flash(q: Tensor, k: Tensor, v: Tensor, causal: bool, window_size: tuple[int, int]) -> Tensor:
+def documented_flash(
+    q: Tensor, k: Tensor, v: Tensor, *, causal: bool, window_size: tuple[int, int], deterministic: bool
+) -> Tensor:
     """flash_attn_func as its documentation has it: (B, T, heads, d), keys in [i - left, i + right]."""
     left, right = window_size
-    assert causal and right == 0
+    assert causal and right == 0 and not deterministic
     out = attention_reference(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), left + 1)
     return out.transpose(1, 2)
 

@@ -25,9 +25,14 @@ def window_attention_flash(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tens
         return window_attention_banded(q, k, v, window)
     from flash_attn import flash_attn_func
 
-    # (B, T, heads, d) there.
+    # (B, T, heads, d) there. Its backward pass adds atomically unless it is told not to.
     out: Tensor = flash_attn_func(
-        q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), causal=True, window_size=(window - 1, 0)
+        q.transpose(1, 2),
+        k.transpose(1, 2),
+        v.transpose(1, 2),
+        causal=True,
+        window_size=(window - 1, 0),
+        deterministic=torch.are_deterministic_algorithms_enabled(),
     )
     return out.transpose(1, 2)
 
