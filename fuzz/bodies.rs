@@ -5,6 +5,8 @@
 use std::path::Path;
 
 use rotext::bpe::{self, Counts, Encoder, Pattern, Tokenizer, TrainOptions, WordCounter};
+use rotext::dedup::{Merge, Run};
+use rotext::ledger;
 use rotext::normalize::{self, Normalizer, Report};
 use rotext::pack;
 use rotext::progress::Progress;
@@ -66,6 +68,34 @@ pub(crate) fn manifest(data: &[u8]) {
     if pack::Manifest::read(directory.path()).is_ok() {
         let _ = pack::verify(directory.path(), &Progress::default());
         let _ = pack::read_block(Path::new(directory.path()), "web", "train", 0);
+    }
+}
+
+/// Any bytes are a run of as many records as its header says, or refused.
+pub(crate) fn sorted_run(data: &[u8]) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), data).unwrap();
+    let open = || std::fs::File::open(file.path()).unwrap();
+    let Ok(run) = Run::<12>::open(open(), file.path()) else { return };
+    let expected = run.records();
+    let Ok(mut merge) = Merge::new(vec![run], Vec::new()) else { return };
+    let mut records = 0;
+    loop {
+        match merge.next() {
+            Ok(Some(_)) => records += 1,
+            Ok(None) => break,
+            Err(_) => return,
+        }
+    }
+    assert_eq!(records, expected);
+}
+
+/// Any bytes are a ledger or refused, never a panic.
+pub(crate) fn ledger(data: &[u8]) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), data).unwrap();
+    if let Ok(found) = ledger::find(file.path(), "d1") {
+        assert!(found.examples.len() as u64 <= found.stands_for);
     }
 }
 

@@ -1,8 +1,8 @@
-//! The diacritic-blind key of a document, one thread, and the table of keys.
+//! Keys, words, signatures and verification of documents, one thread, and the table of keys.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use rotext::dedup::{Key, Seen};
+use rotext::dedup::{Grams, Key, Preset, Seen, Signer, Words};
 
 fn dedup(c: &mut Criterion) {
     let documents = benches::documents();
@@ -12,6 +12,37 @@ fn dedup(c: &mut Criterion) {
     group.bench_function("key", |b| {
         let mut key = Key::default();
         b.iter(|| documents.iter().fold(0, |all, text| all ^ key.of(text)));
+    });
+    group.bench_function("words", |b| {
+        let mut words = Words::default();
+        b.iter(|| {
+            documents.iter().fold(0, |all, text| {
+                words.read(text);
+                all + words.exact.len()
+            })
+        });
+    });
+    for preset in [Preset::Default, Preset::Strict] {
+        group.bench_function(format!("words and signature, {}", preset.name()), |b| {
+            let (mut words, mut signer, mut bands) = (Words::default(), Signer::new(preset), Vec::new());
+            b.iter(|| {
+                bands.clear();
+                for text in &documents {
+                    words.read(text);
+                    signer.sign(&words.folded, &mut bands);
+                }
+                bands.len()
+            });
+        });
+    }
+    group.bench_function("verify", |b| {
+        // Each document against its neighbour: two sets made, then compared.
+        b.iter(|| {
+            documents
+                .windows(2)
+                .map(|two| Grams::of_text(&two[0]).likeness(&Grams::of_text(&two[1])).jaccard)
+                .sum::<f64>()
+        });
     });
     let mut key = Key::default();
     // A million keys, spread as hashes are.

@@ -64,6 +64,8 @@ def dedup(
     preset: str,
     max_ram: int,
     accept_loss: bool,
+    repeated_lines: int | None,
+    decontaminate: list[str],
     text_field: str,
     id_field: str | None,
     strict: bool,
@@ -85,7 +87,9 @@ def filter(
     threads: int,
     progress: Progress,
 ) -> dict[str, Any]: ...
-def judge(text: str, profile: str = "web") -> dict[str, Any]: ...
+def judge(
+    text: str, profile: str = "web", thresholds: Sequence[tuple[str, float | None]] = ...
+) -> dict[str, Any]: ...
 def redact(text: str) -> tuple[str, list[tuple[str, int]]]: ...
 def filter_rules() -> list[tuple[str, str, str, float | None, float | None]]: ...
 def likeness(first: str, second: str) -> tuple[float, float]: ...
@@ -148,6 +152,8 @@ def pack(
     dedup: str | None,
     max_ram: int,
     accept_loss: bool,
+    repeated_lines: int | None,
+    decontaminate: list[str],
     strict: bool,
     force: bool,
     threads: int,

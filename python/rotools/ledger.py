@@ -40,6 +40,8 @@ _RULES = {
     "Jaccard similarity {score:.2f}",
     "near-jaccard": "its word 3-grams and those of {partner} have a Jaccard similarity of {value:.2f} "
     "(from {threshold:.2f} on it goes)",
+    "contaminated": "it shares {value:.0f} runs of 13 words with an evaluation text",
+    "repeated-lines": "{value:.0f} lines ({score:.0f} bytes) stand in more than {threshold:.0f} documents and were cut",
 }
 
 

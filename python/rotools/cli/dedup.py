@@ -9,6 +9,7 @@ from rotools import _rotext
 from rotools.cli import console
 from rotools.cli.options import (
     AcceptLoss,
+    Decontaminate,
     Duplicates,
     IdField,
     Inputs,
@@ -17,6 +18,7 @@ from rotools.cli.options import (
     Preset,
     Profile,
     Quiet,
+    RepeatedLines,
     Strict,
     TextField,
     Threads,
@@ -30,6 +32,8 @@ def dedup(
     profile: Annotated[Profile, typer.Option(help="What the inputs hold.")] = Profile.web,
     preset: Duplicates = Preset.default,
     accept_loss: AcceptLoss = False,
+    repeated_lines: RepeatedLines = None,
+    decontaminate: Decontaminate = None,
     max_ram: MaxRam = "1G",
     text_field: TextField = "text",
     id_field: IdField = None,
@@ -48,6 +52,7 @@ def dedup(
     Examples:
       rotools dedup web.jsonl.zst --out clean.jsonl.zst
       rotools dedup crawl/*.jsonl --out clean.jsonl --max-ram 4G --preset strict
+      rotools dedup web.jsonl --out clean.jsonl --repeated-lines 20 --decontaminate exams.jsonl
       rotools why d17 --ledger clean.jsonl.zst.ledger.parquet
     """
     memory = size(max_ram)
@@ -59,6 +64,8 @@ def dedup(
             preset=preset.value,
             max_ram=memory,
             accept_loss=accept_loss,
+            repeated_lines=repeated_lines,
+            decontaminate=decontaminate or [],
             text_field=text_field,
             id_field=id_field,
             strict=strict,
@@ -81,5 +88,11 @@ def dedup(
         f"  {found['compared']:,} pairs compared; why each went: {outcome['ledger']}",
         quiet=quiet,
     )
+    cut = read["cut"]
+    if cut["lines"]:
+        console.say(
+            f"  {cut['lines']:,} lines cut ({cut['bytes'] / 1e6:.1f} MB), {found['repeated_lines']:,} different ones",
+            quiet=quiet,
+        )
     if found["capped"]:
         console.say(f"  {found['capped']:,} had more candidates than are compared", quiet=quiet)

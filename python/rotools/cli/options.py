@@ -77,6 +77,14 @@ Duplicates = Annotated[
 AcceptLoss = Annotated[
     bool, typer.Option("--accept-loss", help="Let near-duplicates take more than half of a source.")
 ]
+RepeatedLines = Annotated[
+    int | None,
+    typer.Option(min=1, help="Cut lines of web text that stand in more documents than this (no dialogue)."),
+]
+Decontaminate = Annotated[
+    list[str] | None,
+    typer.Option(help="An evaluation file: what shares 13 words in a row with it goes. May be repeated."),
+]
 Thresholds = Annotated[
     list[str] | None,
     typer.Option("--threshold", help="RULE=NUMBER in place of the profile's, RULE=off for none; repeatable."),

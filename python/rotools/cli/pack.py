@@ -9,6 +9,7 @@ from rotools import _rotext
 from rotools.cli import console
 from rotools.cli.options import (
     AcceptLoss,
+    Decontaminate,
     Diacritics,
     Duplicates,
     IdField,
@@ -17,6 +18,7 @@ from rotools.cli.options import (
     Preset,
     Quiet,
     Redact,
+    RepeatedLines,
     Strict,
     TextField,
     Threads,
@@ -55,6 +57,8 @@ def pack(
     ] = True,
     preset: Duplicates = Preset.default,
     accept_loss: AcceptLoss = False,
+    repeated_lines: RepeatedLines = None,
+    decontaminate: Decontaminate = None,
     max_ram: MaxRam = "1G",
     text_field: TextField = "text",
     id_field: IdField = None,
@@ -80,6 +84,8 @@ def pack(
 
     curriculum = phases(inputs or [], phase or [], config)
     memory = size(max_ram)
+    if not dedup and (repeated_lines or decontaminate):
+        raise typer.BadParameter("--repeated-lines and --decontaminate are part of --dedup")
     report = console.watch(
         lambda progress: _rotext.pack(
             curriculum,
@@ -97,6 +103,8 @@ def pack(
             dedup=preset.value if dedup else None,
             max_ram=memory,
             accept_loss=accept_loss,
+            repeated_lines=repeated_lines,
+            decontaminate=decontaminate or [],
             strict=strict,
             force=force,
             threads=threads,

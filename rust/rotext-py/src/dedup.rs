@@ -18,17 +18,24 @@ pub(crate) fn kind(name: &str) -> PyResult<Kind> {
 }
 
 /// Options of removal by their names.
-pub(crate) fn options(preset: &str, max_ram: u64, accept_loss: bool) -> PyResult<plan::Options> {
+pub(crate) fn options(
+    preset: &str,
+    max_ram: u64,
+    accept_loss: bool,
+    repeated_lines: Option<u32>,
+    decontaminate: &[String],
+) -> PyResult<plan::Options> {
     let preset = Preset::from_name(preset).ok_or_else(|| {
         raise(&Error::usage(format!("there is no preset {preset:?}")).hint("take one of: default, strict"))
     })?;
-    Ok(plan::Options { preset, max_ram, accept_loss })
+    let evaluation = files::sources(decontaminate)?;
+    Ok(plan::Options { preset, max_ram, accept_loss, repeated_lines, evaluation })
 }
 
 /// Files in, one JSONL file without duplicates and near-duplicates out.
 #[pyfunction]
-#[pyo3(signature = (inputs, out, *, profile, preset, max_ram, accept_loss, text_field, id_field, strict, threads,
-                    progress))]
+#[pyo3(signature = (inputs, out, *, profile, preset, max_ram, accept_loss, repeated_lines, decontaminate,
+                    text_field, id_field, strict, threads, progress))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn dedup<'py>(
     py: Python<'py>,
@@ -38,13 +45,16 @@ pub(crate) fn dedup<'py>(
     preset: &str,
     max_ram: u64,
     accept_loss: bool,
+    repeated_lines: Option<u32>,
+    decontaminate: Vec<String>,
     text_field: String,
     id_field: Option<String>,
     strict: bool,
     threads: usize,
     progress: &Progress,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (kind, options) = (kind(profile)?, options(preset, max_ram, accept_loss)?);
+    let kind = kind(profile)?;
+    let options = options(preset, max_ram, accept_loss, repeated_lines, &decontaminate)?;
     let sources = files::sources(&inputs)?;
     let feed = files::feed(text_field, id_field, strict, false, threads);
     let run = || rotext::pipeline::dedup::dedup(&sources, kind, &feed, &options, &out, &progress.inner);

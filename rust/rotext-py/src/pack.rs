@@ -12,7 +12,8 @@ use crate::{dedup, files, filter, progress::Progress};
 /// Packs phases of (name, inputs, epochs, kind); returns the report.
 #[pyfunction]
 #[pyo3(signature = (phases, out, *, tokenizer, vocab_size, valid_share, text_field, id_field, normalize, filter,
-                    thresholds, redact, diacritics, dedup, max_ram, accept_loss, strict, force, threads, progress))]
+                    thresholds, redact, diacritics, dedup, max_ram, accept_loss, repeated_lines, decontaminate, strict,
+                    force, threads, progress))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn pack<'py>(
     py: Python<'py>,
@@ -31,6 +32,8 @@ pub(crate) fn pack<'py>(
     dedup: Option<String>,
     max_ram: u64,
     accept_loss: bool,
+    repeated_lines: Option<u32>,
+    decontaminate: Vec<String>,
     strict: bool,
     force: bool,
     threads: usize,
@@ -46,7 +49,8 @@ pub(crate) fn pack<'py>(
     if filter {
         feed.filter = Some(filter::filtering(&thresholds, redact, false, diacritics)?);
     }
-    let dedup = dedup.map(|preset| dedup::options(&preset, max_ram, accept_loss)).transpose()?;
+    let near = |preset: String| dedup::options(&preset, max_ram, accept_loss, repeated_lines, &decontaminate);
+    let dedup = dedup.map(near).transpose()?;
     let options = Options { phases, feed, dedup, tokenizer, vocab_size, valid_share, out, force };
     let report = py.detach(|| rotext::pipeline::pack::pack(&options, &progress.inner));
     files::python(py, &report.map_err(|e| raise(&e))?)

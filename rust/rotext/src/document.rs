@@ -48,6 +48,8 @@ pub enum Reason {
     Duplicate,
     /// Nearly the same words as another document.
     NearDuplicate,
+    /// Words of an evaluation text.
+    Contaminated,
 }
 
 impl Reason {
@@ -65,6 +67,7 @@ impl Reason {
             Self::Filtered => "filtered",
             Self::Duplicate => "duplicate",
             Self::NearDuplicate => "near-duplicate",
+            Self::Contaminated => "contaminated",
         }
     }
 }

@@ -19,7 +19,13 @@ struct Doc {
 }
 
 fn options(folder: &std::path::Path, memory: usize) -> Options {
-    Options { preset: Preset::Default, memory, folder: folder.to_owned(), most_lost: 1.0 }
+    Options {
+        preset: Preset::Default,
+        memory,
+        folder: folder.to_owned(),
+        most_lost: 1.0,
+        repeated_lines: None,
+    }
 }
 
 fn sources() -> Vec<SourceInfo> {
@@ -48,6 +54,8 @@ fn plan(docs: &[Doc], options: Options) -> rotext::error::Result<Plan> {
             source: u32::from(doc.books),
             words: &words.exact,
             bands: &bands,
+            lines: &[],
+            contaminated: 0,
         })?;
     }
     planner.finish(|key, _| held_out.contains(&key), &Progress::default())
@@ -60,7 +68,7 @@ fn removed(docs: &[Doc], options: Options) -> BTreeMap<String, String> {
     let mut removed = BTreeMap::new();
     for doc in docs {
         if let Fate::Drop(Some(verdict)) = judge.next().unwrap() {
-            removed.insert(doc.id.clone(), verdict.partner);
+            removed.insert(doc.id.clone(), verdict.partner.unwrap().1);
         }
     }
     judge.finish().unwrap();
@@ -103,7 +111,7 @@ fn naive(docs: &[Doc]) -> BTreeSet<String> {
             (class, std::cmp::Reverse(doc.text.len()), k, doc)
         })
         .collect();
-    ranked.sort_by(|a, b| (a.0, a.1, a.2, &a.3.id).cmp(&(b.0, b.1, b.2, &b.3.id)));
+    ranked.sort_by_key(|r| (r.0, r.1, r.2, r.3.id.len(), r.3.id.clone()));
     let (mut kept, mut gone): (Vec<&Doc>, BTreeSet<String>) = (Vec::new(), BTreeSet::new());
     for (_, _, k, doc) in ranked {
         let mine = bands(&doc.text);
@@ -148,7 +156,7 @@ fn corpus() -> impl Strategy<Value = Vec<Doc>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn equal_to_all_pairs_and_blind_to_the_order(docs in corpus(), turn in any::<prop::sample::Index>()) {
         let folder = tempfile::tempdir().unwrap();
@@ -164,18 +172,18 @@ proptest! {
         }
         // No text that is trained on is like one that is held out and stays, as far as a band proposes the pair.
         let held: HashSet<u128> = docs.iter().filter(|d| d.held_out).map(|d| key.of(&d.text)).collect();
-        let stays = |doc: &&Doc| !gone.contains_key(&doc.id);
-        for out in docs.iter().filter(stays).filter(|d| held.contains(&key.of(&d.text))) {
-            for train in docs.iter().filter(stays).filter(|d| !held.contains(&key.of(&d.text))) {
-                let proposed = bands(&out.text).iter().any(|band| bands(&train.text).contains(band));
-                prop_assert!(!(proposed && !train.books && alike(&train.text, &out.text)));
-            }
+        let mut is_held = |doc: &&Doc| held.contains(&key.of(&doc.text));
+        let (out, train): (Vec<&Doc>, Vec<&Doc>) =
+            docs.iter().filter(|doc| !gone.contains_key(&doc.id)).partition(&mut is_held);
+        for (out, train) in out.iter().flat_map(|out| train.iter().map(move |train| (out, train))) {
+            let proposed = bands(&out.text).iter().any(|band| bands(&train.text).contains(band));
+            prop_assert!(!(proposed && !train.books && alike(&train.text, &out.text)));
         }
         let mut turned = docs.clone();
         turned.rotate_left(turn.index(docs.len()));
         turned.reverse();
         // With next to no memory, so that runs are written and merged.
-        prop_assert_eq!(removed(&turned, options(folder.path(), 1 << 13)), gone);
+        prop_assert_eq!(removed(&turned, options(folder.path(), 1 << 14)), gone);
         prop_assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "scratch files were left");
     }
 }

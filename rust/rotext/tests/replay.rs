@@ -39,3 +39,13 @@ fn bpe_encode() {
 fn tokenizer_json() {
     replay("tokenizer_json", bodies::tokenizer_json);
 }
+
+#[test]
+fn sorted_run() {
+    replay("sorted_run", bodies::sorted_run);
+}
+
+#[test]
+fn ledger() {
+    replay("ledger", bodies::ledger);
+}

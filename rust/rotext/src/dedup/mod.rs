@@ -17,8 +17,10 @@
 //! be had in one go. The order is that of the texts, so the result does not depend on the order of files or threads.
 
 mod candidates;
+mod contamination;
 mod key;
 mod letters;
+mod lines;
 mod plain;
 mod plan;
 mod planner;
@@ -29,7 +31,9 @@ mod store;
 mod verify;
 mod words;
 
+pub use contamination::Evaluation;
 pub use key::{Key, Seen};
+pub use lines::{Cut, Repeated, line_hashes};
 pub use plan::{Fate, Judge, Plan, Rule, Verdict};
 pub use planner::{Entry, Kind, Options, Planner, Report, SourceInfo};
 pub use runs::{Merge, Run, Sorter};

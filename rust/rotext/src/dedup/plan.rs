@@ -1,5 +1,6 @@
 //! What was decided, read document by document in the order of the input.
 
+use super::lines::Repeated;
 use super::planner::Report;
 use super::runs::Merge;
 use super::store::Store;
@@ -15,6 +16,8 @@ pub enum Rule {
     NearContainment,
     /// It and the partner have the same 3-grams.
     NearJaccard,
+    /// It has a run of words of an evaluation text.
+    Contaminated,
 }
 
 impl Rule {
@@ -25,6 +28,7 @@ impl Rule {
             Self::Exact => "exact",
             Self::NearContainment => "near-containment",
             Self::NearJaccard => "near-jaccard",
+            Self::Contaminated => "contaminated",
         }
     }
 
@@ -32,7 +36,7 @@ impl Rule {
     #[must_use]
     pub fn threshold(self) -> f64 {
         match self {
-            Self::Exact => 1.0,
+            Self::Exact | Self::Contaminated => 1.0,
             Self::NearContainment => CONTAINMENT,
             Self::NearJaccard => JACCARD,
         }
@@ -59,19 +63,25 @@ pub(super) fn removed(
     out
 }
 
+/// The document that goes and its partner.
+pub(super) fn parties(record: &[u8; REMOVED]) -> (u32, u32) {
+    let number = |at: usize| u32::from_be_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]);
+    (number(0), number(4))
+}
+
+pub(super) fn rule_is(record: &[u8; REMOVED], rule: Rule) -> bool {
+    record[8] == rule as u8
+}
+
 /// Why a document goes, in full.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// The rule.
     pub rule: Rule,
-    /// What the rule measured: the containment or the Jaccard similarity, 1 for equal texts.
+    /// What the rule measured: the containment or the Jaccard similarity, 1 for equal texts; the shared runs of words.
     pub value: f64,
-    /// The Jaccard similarity of the word 3-grams.
-    pub jaccard: f64,
-    /// Id of the document that stays for it.
-    pub partner: String,
-    /// Its source.
-    pub partner_source: u32,
+    /// Of duplicates: the Jaccard similarity of the word 3-grams, and the id of the document that stays for this one.
+    pub partner: Option<(f64, String)>,
 }
 
 /// The decisions about all documents of a pass.
@@ -79,6 +89,7 @@ pub struct Plan {
     pub(super) removed: Bits,
     pub(super) details: Option<Merge<REMOVED>>,
     pub(super) store: Store,
+    pub(super) repeated: Repeated,
     pub(super) documents: u32,
     pub(super) report: Report,
 }
@@ -130,7 +141,13 @@ fn changed() -> Error {
         .hint("run the same command again when nobody writes to it")
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    /// The lines that are cut from web text.
+    #[must_use]
+    pub fn repeated(&self) -> &'a Repeated {
+        &self.plan.repeated
+    }
+
     /// The decision about the next document.
     ///
     /// # Errors
@@ -154,17 +171,15 @@ impl Judge<'_> {
         let (rule, value) = match record[8] {
             0 => (Rule::Exact, 1.0),
             1 => (Rule::NearContainment, float(9)),
-            _ => (Rule::NearJaccard, float(17)),
+            2 => (Rule::NearJaccard, float(17)),
+            _ => (Rule::Contaminated, float(9)),
         };
-        let partner = u32::from_be_bytes(record[4..8].try_into().unwrap_or_default());
-        let name = self.plan.store.name(partner)?;
-        Ok(Fate::Drop(Some(Verdict {
-            rule,
-            value,
-            jaccard: float(17),
-            partner: name.id,
-            partner_source: name.source,
-        })))
+        let (_, partner) = parties(&record);
+        let partner = match rule {
+            Rule::Contaminated => None,
+            _ => Some((float(17), self.plan.store.name(partner)?.id)),
+        };
+        Ok(Fate::Drop(Some(Verdict { rule, value, partner })))
     }
 
     /// To be called at the end of a pass.

@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use xxhash_rust::xxh3::xxh3_64;
+use rustc_hash::FxHashMap;
 
 use super::candidates::{self, BANDED, ENTRY};
-use super::plan::{Bits, Plan, REMOVED, Rule, removed};
+use super::lines::{LINED, Repeated};
+use super::plan::{Bits, Plan, REMOVED, Rule, parties, removed, rule_is};
 use super::rank::{self, Document, KEYED, RANKED};
 use super::runs::Sorter;
 use super::sign::Preset;
 use super::store::Filling;
+use super::verify::Likeness;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -65,6 +67,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// The share of its distinct documents that a source may lose to near-duplicates.
     pub most_lost: f64,
+    /// Documents that a line may stand in before it is cut; `None` cuts none.
+    pub repeated_lines: Option<u32>,
 }
 
 /// A document as the first pass saw it.
@@ -84,6 +88,10 @@ pub struct Entry<'a> {
     pub words: &'a [u32],
     /// Of [`super::Signer`], none for a short text.
     pub bands: &'a [u64],
+    /// Of [`super::line_hashes`], where lines are to be cut.
+    pub lines: &'a [u64],
+    /// Of [`super::Evaluation::shared`]; any makes the document go.
+    pub contaminated: u32,
 }
 
 /// What was found.
@@ -95,6 +103,10 @@ pub struct Report {
     pub exact: u64,
     /// Removed as nearly equal to another, verified.
     pub near: u64,
+    /// Removed for a run of words of an evaluation text.
+    pub contaminated: u64,
+    /// Different lines that are cut from web text.
+    pub repeated_lines: u64,
     /// Too short for a shingle: only equal ones could be found.
     pub short: u64,
     /// Documents that share a band with another.
@@ -110,12 +122,17 @@ pub struct Report {
 /// A source or phase with fewer distinct documents may lose any share: a third of three says nothing.
 const LOSS_COUNTS_FROM: u64 = 100;
 
+/// Sorting gets tenths of the memory, of which five are in use at a time (bands have two); the other half is for tables.
+const SHARES: usize = 10;
+
 /// Collects documents, then decides.
 pub struct Planner {
     options: Options,
     sources: Vec<SourceInfo>,
     keyed: Sorter<KEYED>,
     bands: Sorter<BANDED>,
+    lines: Sorter<LINED>,
+    contaminated: Vec<(u32, u32)>,
     filling: Filling,
     short: u64,
 }
@@ -128,8 +145,10 @@ impl Planner {
     pub fn new(options: Options, sources: Vec<SourceInfo>) -> Result<Self> {
         let folder: &Path = &options.folder;
         Ok(Self {
-            keyed: Sorter::new(folder, "keys", options.memory / 4),
-            bands: Sorter::new(folder, "bands", options.memory / 2),
+            keyed: Sorter::new(folder, "keys", options.memory / SHARES),
+            bands: Sorter::new(folder, "bands", 2 * options.memory / SHARES),
+            lines: Sorter::new(folder, "lines", options.memory / SHARES),
+            contaminated: Vec::new(),
             filling: Filling::create(folder)?,
             short: 0,
             sources,
@@ -142,17 +161,20 @@ impl Planner {
     /// # Errors
     /// The disk is full; more than 2^32 documents.
     pub fn push(&mut self, entry: Entry<'_>) -> Result<()> {
-        let Entry { key, text, bytes, id, source, words, bands } = entry;
+        let Entry { key, text, bytes, id, source, words, bands, lines, contaminated } = entry;
         let number = self.filling.push(words, id, source)?;
+        if contaminated > 0 {
+            self.contaminated.push((number, contaminated));
+            return Ok(());
+        }
         let kind = self.sources[source as usize].kind;
-        let id = xxh3_64(id.as_bytes());
-        self.keyed.push(Document { key, kind, bytes, text, id, number, source }.keyed())?;
+        for line in lines {
+            self.lines.push(hashed(*line, number))?;
+        }
+        self.keyed.push(Document { key, kind, bytes, text, number, source }.keyed())?;
         self.short += u64::from(bands.is_empty());
         for band in bands {
-            let mut record = [0; BANDED];
-            record[..8].copy_from_slice(&band.to_be_bytes());
-            record[8..].copy_from_slice(&number.to_be_bytes());
-            self.bands.push(record)?;
+            self.bands.push(hashed(*band, number))?;
         }
         Ok(())
     }
@@ -163,23 +185,31 @@ impl Planner {
     /// # Errors
     /// A source would lose too much, the tables do not fit into the memory, the scratch disk is full or fails.
     pub fn finish(self, held_out: impl FnMut(u128, u32) -> bool, progress: &Progress) -> Result<Plan> {
-        let Self { options, sources, keyed, bands, filling, short } = self;
+        let Self { options, sources, keyed, bands, lines, contaminated, filling, short } = self;
         let documents = filling.documents();
         let store = filling.finish()?;
         let mut report = Report { documents: documents.into(), short, ..Report::default() };
         let mut bits = Bits::new(documents);
-        let mut details: Sorter<REMOVED> = Sorter::new(&options.folder, "removed", options.memory / 8);
+        // Documents of which equal ones went, and of those the ones that went themselves, with what they went for.
+        let mut copied = Bits::new(documents);
+        let mut heirs: FxHashMap<u32, (u32, Rule, Likeness)> = FxHashMap::default();
+        let mut details: Sorter<REMOVED> = Sorter::new(&options.folder, "removed", options.memory / SHARES);
         needs(8 * u64::from(documents), options.memory)?;
+        for (document, shared) in contaminated {
+            bits.set(document);
+            details.push(removed(document, document, Rule::Contaminated, shared.into(), 0.0))?;
+        }
 
         progress.begin("order", 0);
-        let mut ranked: Sorter<RANKED> = Sorter::new(&options.folder, "ranks", options.memory / 4);
+        let mut ranked: Sorter<RANKED> = Sorter::new(&options.folder, "ranks", options.memory / SHARES);
         rank::distinct(
             keyed.finish()?,
             &sources,
+            &store,
             held_out,
-            |document, best, _| {
+            |document, best| {
                 bits.set(document);
-                report.exact += 1;
+                copied.set(best);
                 details.push(removed(document, best, Rule::Exact, 1.0, 1.0))
             },
             &mut ranked,
@@ -188,7 +218,7 @@ impl Planner {
         let order = rank::order(ranked.finish()?, documents, &mut unique)?;
 
         progress.begin("find pairs", u64::from(documents).saturating_mul(options.preset.shape().0 as u64));
-        let mut entries: Sorter<ENTRY> = Sorter::new(&options.folder, "entries", options.memory / 4);
+        let mut entries: Sorter<ENTRY> = Sorter::new(&options.folder, "entries", options.memory / SHARES);
         let buckets = candidates::buckets(bands.finish()?, &order, &mut entries, progress)?;
         needs(8 * u64::from(documents) + 4 * u64::from(buckets), options.memory)?;
 
@@ -202,7 +232,9 @@ impl Planner {
             &store,
             |document, partner, rule, likeness| {
                 bits.set(document);
-                report.near += 1;
+                if copied.get(document) {
+                    heirs.insert(document, (partner, rule, likeness));
+                }
                 let source = store.name(document)?.source as usize;
                 lost[source] += 1;
                 example[source].get_or_insert((document, partner));
@@ -225,21 +257,56 @@ impl Planner {
             return Err(Error::data(format!("{what}{pair}"))
                 .hint("if these are copies, run again with --accept-loss; the ledger then names each pair"));
         }
-        Ok(Plan { removed: bits, details: Some(details.finish()?), store, documents, report })
+        // Who went for an equal document that went itself goes for what that one went for: its words are the same, so
+        // the comparison holds for both, and every partner stays.
+        let mut decided = details.finish()?;
+        let mut details: Sorter<REMOVED> = Sorter::new(&options.folder, "decided", options.memory / SHARES);
+        while let Some(record) = decided.next()? {
+            let (document, partner) = parties(&record);
+            let heir = if rule_is(&record, Rule::Exact) { heirs.get(&partner) } else { None };
+            let record = match heir {
+                Some((heir, rule, like)) => removed(document, *heir, *rule, like.containment, like.jaccard),
+                None => record,
+            };
+            if rule_is(&record, Rule::Contaminated) {
+                report.contaminated += 1;
+            } else if rule_is(&record, Rule::Exact) {
+                report.exact += 1;
+            } else {
+                report.near += 1;
+            }
+            details.push(record)?;
+        }
+        let repeated = match options.repeated_lines {
+            Some(limit) => Repeated::count(lines.finish()?, limit, &bits, options.memory)?,
+            None => Repeated::default(),
+        };
+        report.repeated_lines = repeated.len() as u64;
+        Ok(Plan { removed: bits, details: Some(details.finish()?), store, repeated, documents, report })
     }
 }
 
-fn needs(tables: u64, memory: usize) -> Result<()> {
-    if tables <= memory as u64 {
+/// A hash and a document, to be sorted by the hash.
+fn hashed(hash: u64, document: u32) -> [u8; BANDED] {
+    let mut record = [0; BANDED];
+    record[..8].copy_from_slice(&hash.to_be_bytes());
+    record[8..].copy_from_slice(&document.to_be_bytes());
+    record
+}
+
+/// Err where tables of so many bytes do not fit into their half of the memory.
+pub(super) fn needs(tables: u64, memory: usize) -> Result<()> {
+    let half = memory as u64 / 2;
+    if tables <= half {
         return Ok(());
     }
     let mb = |bytes: u64| bytes.div_ceil(1 << 20);
     Err(Error::data(format!(
         "the tables of this many documents take {} MB, the limit leaves {} MB",
         mb(tables),
-        mb(memory as u64)
+        mb(half)
     ))
-    .hint(format!("raise --max-ram by {} MB", mb(tables - memory as u64))))
+    .hint(format!("raise --max-ram by {} MB", mb(2 * (tables - half)))))
 }
 
 /// The first source, or else phase, that loses more than the share; what to say and a source of it.

@@ -7,10 +7,13 @@
 
 use super::planner::{Kind, SourceInfo};
 use super::runs::{Merge, Sorter};
+use super::store::Store;
 use crate::error::Result;
 
-/// Key, kind, length (inverted), hash of the text, hash of the id, document, source.
-pub(super) const KEYED: usize = 16 + 1 + 8 + 8 + 8 + 4 + 4;
+/// Key, kind, length (inverted), hash of the text, document, source.
+pub(super) const KEYED: usize = SAME + 4 + 4;
+/// What is equal for copies of which only the id can tell which stays.
+const SAME: usize = 16 + 1 + 8 + 8;
 /// Class, length (inverted), key, document, source.
 pub(super) const RANKED: usize = 1 + 8 + 16 + 4 + 4;
 
@@ -19,7 +22,6 @@ pub(super) struct Document {
     pub(super) kind: Kind,
     pub(super) bytes: u64,
     pub(super) text: u64,
-    pub(super) id: u64,
     pub(super) number: u32,
     pub(super) source: u32,
 }
@@ -31,9 +33,8 @@ impl Document {
         out[16] = self.kind as u8;
         out[17..25].copy_from_slice(&(!self.bytes).to_be_bytes());
         out[25..33].copy_from_slice(&self.text.to_be_bytes());
-        out[33..41].copy_from_slice(&self.id.to_be_bytes());
-        out[41..45].copy_from_slice(&self.number.to_be_bytes());
-        out[45..].copy_from_slice(&self.source.to_be_bytes());
+        out[SAME..SAME + 4].copy_from_slice(&self.number.to_be_bytes());
+        out[SAME + 4..].copy_from_slice(&self.source.to_be_bytes());
         out
     }
 }
@@ -47,21 +48,35 @@ fn number(bytes: &[u8]) -> u32 {
 pub(super) fn distinct(
     mut keyed: Merge<KEYED>,
     sources: &[SourceInfo],
+    store: &Store,
     mut held_out: impl FnMut(u128, u32) -> bool,
-    mut equal: impl FnMut(u32, u32, u32) -> Result<()>,
+    mut equal: impl FnMut(u32, u32) -> Result<()>,
     ranked: &mut Sorter<RANKED>,
 ) -> Result<()> {
-    let mut best: Option<(u128, u32)> = None;
-    while let Some(record) = keyed.next()? {
-        let key = u128::from_be_bytes(record[..16].try_into().unwrap_or_default());
-        let (document, source) = (number(&record[41..45]), number(&record[45..]));
-        if let Some((same, best)) = best
-            && same == key
+    let mut next = keyed.next()?;
+    // Document and source of those that are equal to the last byte.
+    let mut copies: Vec<(u32, u32)> = Vec::new();
+    while let Some(first) = next {
+        copies.clear();
+        while let Some(record) = next
+            && record[..SAME] == first[..SAME]
         {
-            equal(document, best, source)?;
-            continue;
+            copies.push((number(&record[SAME..SAME + 4]), number(&record[SAME + 4..])));
+            next = keyed.next()?;
         }
-        best = Some((key, document));
+        let (best, source) = shortest_id(&copies, store)?;
+        for (document, _) in &copies {
+            if *document != best {
+                equal(*document, best)?;
+            }
+        }
+        while let Some(record) = next
+            && record[..16] == first[..16]
+        {
+            equal(number(&record[SAME..SAME + 4]), best)?;
+            next = keyed.next()?;
+        }
+        let key = u128::from_be_bytes(first[..16].try_into().unwrap_or_default());
         let books = sources[source as usize].kind == Kind::Books;
         let class = match (books, held_out(key, source)) {
             (true, true) => 0,
@@ -71,13 +86,29 @@ pub(super) fn distinct(
         };
         let mut out = [0; RANKED];
         out[0] = class;
-        out[1..9].copy_from_slice(&record[17..25]);
-        out[9..25].copy_from_slice(&record[..16]);
-        out[25..29].copy_from_slice(&record[41..45]);
-        out[29..].copy_from_slice(&record[45..]);
+        out[1..9].copy_from_slice(&first[17..25]);
+        out[9..25].copy_from_slice(&first[..16]);
+        out[25..29].copy_from_slice(&best.to_be_bytes());
+        out[29..].copy_from_slice(&source.to_be_bytes());
         ranked.push(out)?;
     }
     Ok(())
+}
+
+/// The copy with the shortest id and of those the first by its bytes, so that `d5` stays for `d400`; among equal ids
+/// (then nothing tells them apart) the first in the input.
+fn shortest_id(copies: &[(u32, u32)], store: &Store) -> Result<(u32, u32)> {
+    let mut best = copies[0];
+    if copies.len() > 1 {
+        let mut id = store.name(best.0)?.id;
+        for copy in &copies[1..] {
+            let other = store.name(copy.0)?.id;
+            if (other.len(), &other) < (id.len(), &id) {
+                (best, id) = (*copy, other);
+            }
+        }
+    }
+    Ok(best)
 }
 
 /// No position: the document is not among the ranked.

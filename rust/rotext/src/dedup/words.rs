@@ -78,7 +78,10 @@ impl Words {
             } else {
                 let second = bytes.get(at + 1).copied().unwrap_or(0);
                 let plain = if let 0xc3..=0xc9 = byte { self.letters[two_bytes(byte, second)] } else { 0 };
-                if plain == 0 {
+                if let [0xe2, 0x80, 0x90..=0xbf, ..] | [0xe2, 0x94..=0x96, _, ..] = bytes[at..] {
+                    // Dashes, quotes and the frames of tables: most of what no table has, and no letters.
+                    at += 3;
+                } else if plain == 0 {
                     // Any other character; `at` stands at its border.
                     let c = text[at..].chars().next().unwrap_or('\0');
                     at += c.len_utf8();

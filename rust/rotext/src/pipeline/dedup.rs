@@ -31,7 +31,7 @@ pub struct Outcome {
 
 /// Removes duplicates and near-duplicates of `sources`, which hold `kind`. Writes `out` (`.jsonl`, also `.zst` or
 /// `.gz`), `OUT.ledger.parquet` with every decision, and `OUT.rejects.jsonl` when anything was left out. Records stay as
-/// they stand; keys are blind to what the normalizer would repair in letters and spaces.
+/// they stand, but for repeated lines where those are cut; keys are blind to what the normalizer would repair in letters and spaces.
 ///
 /// # Errors
 /// Unreadable sources, a source that would lose too much, another run on the same output, a full disk.
@@ -81,7 +81,7 @@ fn run(
     let mut judge = plan.explain()?;
 
     progress.begin("write", sources.iter().map(|source| source.size).sum());
-    let mut feed = feed::Options { keys: false, ..feed.clone() };
+    let mut feed = feed::Options { keys: false, kind, ..feed.clone() };
     feed.fields.keep_record = true;
     let mut ledger_name = out.as_os_str().to_owned();
     ledger_name.push(".ledger.parquet");

@@ -29,7 +29,8 @@ pub struct Options {
     pub normalize: Option<normalize::Options>,
     /// Drop what is not worth training on, and redact personal data.
     pub filter: Option<Filtering>,
-    /// What the sources hold: the profile of the filter.
+    /// What the sources hold: the profile of the filter; lines that a plan found in many documents are cut from web text
+    /// only (a refrain or a stage direction is no boilerplate).
     pub kind: dedup::Kind,
     /// Worker threads.
     pub threads: usize,
@@ -43,6 +44,8 @@ pub struct Passed {
     pub key: u128,
     /// The text was changed.
     pub changed: bool,
+    /// What was cut from it.
+    pub cut: dedup::Cut,
     /// What the filter measured, when all that was asked is to say so.
     pub verdict: Option<Box<crate::filter::Verdict>>,
 }
@@ -66,6 +69,8 @@ pub struct Account {
     pub bytes: u64,
     /// Records left out, by reason.
     pub rejected: BTreeMap<&'static str, u64>,
+    /// Repeated lines cut from documents that passed, and their bytes.
+    pub cut: dedup::Cut,
     /// What the normalizer did.
     pub normalize: normalize::Report,
     /// What the filter did.
@@ -111,6 +116,11 @@ pub fn run<D: Send, L>(
     sink: impl FnMut(D) -> Result<()> + Send,
 ) -> Result<Account> {
     let mut account = Account { sources: vec![(0, 0, 0); sources.len()], ..Account::default() };
+    let repeated = match &removal {
+        Removal::Planned(judge) if options.kind == dedup::Kind::Web => Some(judge.repeated()),
+        _ => None,
+    };
+    let limit = repeated.map_or(0, dedup::Repeated::limit);
     let mut files = sources.iter().enumerate();
     let mut reading: Option<(usize, Reader)> = None;
     ordered::run(
@@ -128,8 +138,8 @@ pub fn run<D: Send, L>(
             }
         },
         || (Tools::new(options), local()),
-        |(tools, _), (index, chunk)| Ok(open(index, chunk, &sources[index], options, tools)),
-        |opened| gate(opened, sources, options, &mut removal, &mut left_out, &mut account, progress),
+        |(tools, _), (index, chunk)| Ok(open(index, chunk, &sources[index], options, repeated, tools)),
+        |opened| gate(opened, sources, options, &mut removal, &mut left_out, &mut account, limit, progress),
         |(_, own), parcel| close(own, parcel),
         sink,
     )?;
@@ -162,7 +172,14 @@ struct Opened {
     bytes: u64,
 }
 
-fn open(index: usize, chunk: Chunk, source: &Source, options: &Options, tools: &mut Tools) -> Opened {
+fn open(
+    index: usize,
+    chunk: Chunk,
+    source: &Source,
+    options: &Options,
+    repeated: Option<&dedup::Repeated>,
+    tools: &mut Tools,
+) -> Opened {
     let (first, moved, bytes) = (chunk.first, chunk.moved, chunk.bytes as u64);
     let batch = chunk.parse(source, &options.fields);
     let mut report = normalize::Report::default();
@@ -200,8 +217,13 @@ fn open(index: usize, chunk: Chunk, source: &Source, options: &Options, tools: &
             }
             verdict = judged.verdict;
         }
+        // Of the text as it was decided about.
         let key = if options.keys { tools.key.of(&document.text) } else { 0 };
-        documents.push(Passed { document, key, changed, verdict });
+        let mut cut = dedup::Cut::default();
+        if let Some((text, lines)) = repeated.and_then(|repeated| repeated.cut(&document.text)) {
+            (document.text, cut, changed) = (text, lines, true);
+        }
+        documents.push(Passed { document, key, changed, cut, verdict });
     }
     Opened { parcel: Parcel { source: index, documents }, rejects, rows, report, filter, first, moved, bytes }
 }
@@ -214,6 +236,7 @@ fn gate(
     removal: &mut Removal<'_, '_>,
     left_out: &mut LeftOut<'_>,
     account: &mut Account,
+    limit: u32,
     progress: &Progress,
 ) -> Result<Parcel> {
     let Opened { mut parcel, rejects: mut bad, rows: decisions, report, filter, first, moved, bytes } =
@@ -245,10 +268,23 @@ fn gate(
     let mut documents = Vec::with_capacity(parcel.documents.len());
     for passed in parcel.documents {
         match judge(removal, &passed, source)? {
-            None => documents.push(passed),
             Some((reject, row)) => {
                 bad.push(reject);
                 rows.extend(row);
+            }
+            None => {
+                if passed.cut.lines > 0 {
+                    account.cut.lines += passed.cut.lines;
+                    account.cut.bytes += passed.cut.bytes;
+                    rows.push(cut(&passed, source, limit));
+                }
+                if passed.document.text.trim().is_empty() {
+                    let what = format!("{} has nothing but repeated lines", passed.document.id);
+                    let (line, raw) = (passed.document.line, Vec::new());
+                    bad.push(Reject { line, byte: None, reason: Reason::Empty, what, raw });
+                } else {
+                    documents.push(passed);
+                }
             }
         }
     }
@@ -261,6 +297,7 @@ fn gate(
         }
     }
     if let Some(ledger) = left_out.ledger.as_mut() {
+        // Stable: rows of one document stay in the order of the stages.
         rows.sort_by_key(|row| row.line);
         rows.into_iter().try_for_each(|row| ledger.push(row))?;
     }
@@ -296,28 +333,28 @@ fn judge(
             dedup::Fate::Keep => None,
             dedup::Fate::Drop(None) => Some((reject(Reason::Duplicate, String::new()), None)),
             dedup::Fate::Drop(Some(verdict)) => {
-                let dedup::Verdict { rule, value, jaccard, partner, .. } = verdict;
+                let dedup::Verdict { rule, value, partner } = verdict;
+                let (jaccard, partner) = partner.unzip();
+                let other = partner.as_deref().unwrap_or_default();
                 let reject = match rule {
                     dedup::Rule::Exact => {
-                        reject(Reason::Duplicate, format!("{id} has the same text as {partner}"))
+                        reject(Reason::Duplicate, format!("{id} has the same text as {other}"))
+                    }
+                    dedup::Rule::Contaminated => {
+                        let runs = format!("{id} shares {value} runs of 13 words with an evaluation text");
+                        reject(Reason::Contaminated, runs)
                     }
                     _ => {
-                        let like = format!("{id} is {:.1} % like {partner}", 100.0 * value);
+                        let like = format!("{id} is {:.1} % like {other}", 100.0 * value);
                         reject(Reason::NearDuplicate, like)
                     }
                 };
                 let row = Row {
-                    stage: "dedup".into(),
-                    document: id.clone(),
-                    source: source.name.clone(),
-                    line: *line,
-                    action: Action::Drop,
-                    rule: rule.name().into(),
                     value: Some(value),
                     threshold: Some(rule.threshold()),
-                    partner: Some(partner),
-                    score: Some(jaccard),
-                    byte: None,
+                    partner,
+                    score: jaccard,
+                    ..row("dedup", rule.name(), Action::Drop, id.clone(), *line, source)
                 };
                 Some((reject, Some(row)))
             }
@@ -325,20 +362,47 @@ fn judge(
     })
 }
 
-/// The ledger's row about a record that could not become a document: it has no id but its place.
-fn unread(reject: &Reject, source: &Source) -> Row {
+/// A row without figures.
+fn row(
+    stage: &'static str,
+    rule: &'static str,
+    action: Action,
+    document: String,
+    line: u64,
+    source: &Source,
+) -> Row {
     Row {
-        stage: "read".into(),
-        document: format!("{}:{}", source.name, reject.line),
+        stage: stage.into(),
+        document,
         source: source.name.clone(),
-        line: reject.line,
-        action: Action::Drop,
-        rule: reject.reason.name().into(),
+        line,
+        action,
+        rule: rule.into(),
         value: None,
         threshold: None,
         partner: None,
         score: None,
+        byte: None,
+    }
+}
+
+/// The ledger's row about a document that lines were cut from.
+fn cut(passed: &Passed, source: &Source, limit: u32) -> Row {
+    let Document { id, line, .. } = &passed.document;
+    Row {
+        value: Some(passed.cut.lines as f64),
+        threshold: Some(limit.into()),
+        score: Some(passed.cut.bytes as f64),
+        ..row("dedup", "repeated-lines", Action::Edit, id.clone(), *line, source)
+    }
+}
+
+/// The ledger's row about a record that could not become a document: it has no id but its place.
+fn unread(reject: &Reject, source: &Source) -> Row {
+    let document = format!("{}:{}", source.name, reject.line);
+    Row {
         byte: reject.byte,
+        ..row("read", reject.reason.name(), Action::Drop, document, reject.line, source)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The only module that composes the stages.
 
 pub mod dedup;
+mod evaluation;
 pub mod feed;
 mod files;
 pub mod filter;

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::evaluation;
 use super::feed::{self, Account, LeftOut, Parcel, Removal};
-use crate::dedup::{self, Kind, Plan, Planner, Preset, Signer, SourceInfo, Words};
+use crate::dedup::{self, Evaluation, Kind, Plan, Planner, Preset, Signer, SourceInfo, Words, line_hashes};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::reader::Source;
@@ -19,6 +20,10 @@ pub struct Options {
     pub max_ram: u64,
     /// Let a source lose any share of its documents.
     pub accept_loss: bool,
+    /// Documents of web text that a line may stand in before it is cut; `None` cuts none.
+    pub repeated_lines: Option<u32>,
+    /// Evaluation files: documents that share 13 words in a row with one go.
+    pub evaluation: Vec<Source>,
 }
 
 /// What the process needs beside the tables and buffers of deduplication: chunks in flight, their texts and words,
@@ -79,8 +84,11 @@ pub(super) fn plan<H: FnMut(u128, usize) -> bool>(
         memory: options.memory()?,
         folder: folder.to_owned(),
         most_lost: if options.accept_loss { 1.0 } else { MOST_LOST },
+        repeated_lines: options.repeated_lines,
     };
+    let evaluation = evaluation::read(&options.evaluation, &feed.fields, progress)?;
     let mut planner = Planner::new(near, infos.collect())?;
+    let lines = options.repeated_lines.is_some();
     let mut accounts = Vec::new();
     // For each source its group.
     let mut group_of = Vec::new();
@@ -95,13 +103,17 @@ pub(super) fn plan<H: FnMut(u128, usize) -> bool>(
             LeftOut::default(),
             progress,
             || (Words::default(), Signer::new(options.preset)),
-            |(words, signer), parcel| Ok(sign(words, signer, parcel)),
+            |(words, signer), parcel| {
+                Ok(sign(words, signer, lines && group.kind == Kind::Web, &evaluation, parcel))
+            },
             |signed: Signed| {
                 let (mut words, mut bands) = (signed.words.as_slice(), signed.bands.as_slice());
+                let mut lines = signed.lines.as_slice();
                 for document in &signed.documents {
                     let (mine, more) = words.split_at(document.words);
                     let (hashes, others) = bands.split_at(document.bands);
-                    (words, bands) = (more, others);
+                    let (cut, rest) = lines.split_at(document.lines);
+                    (words, bands, lines) = (more, others, rest);
                     planner.push(dedup::Entry {
                         key: document.key,
                         text: document.text,
@@ -110,6 +122,8 @@ pub(super) fn plan<H: FnMut(u128, usize) -> bool>(
                         source: (first + signed.source) as u32,
                         words: mine,
                         bands: hashes,
+                        lines: cut,
+                        contaminated: document.contaminated,
                     })?;
                 }
                 Ok(())
@@ -127,6 +141,7 @@ struct Signed {
     documents: Vec<SignedDocument>,
     words: Vec<u32>,
     bands: Vec<u64>,
+    lines: Vec<u64>,
 }
 
 struct SignedDocument {
@@ -136,19 +151,31 @@ struct SignedDocument {
     bytes: u64,
     words: usize,
     bands: usize,
+    lines: usize,
+    contaminated: u32,
 }
 
-fn sign(words: &mut Words, signer: &mut Signer, parcel: Parcel) -> Signed {
+fn sign(
+    words: &mut Words,
+    signer: &mut Signer,
+    lines: bool,
+    evaluation: &Evaluation,
+    parcel: Parcel,
+) -> Signed {
     let mut signed = Signed {
         source: parcel.source,
         documents: Vec::with_capacity(parcel.documents.len()),
         words: Vec::new(),
         bands: Vec::new(),
+        lines: Vec::new(),
     };
     for passed in parcel.documents {
         let text = &passed.document.text;
         words.read(text);
-        let before = signed.bands.len();
+        let (before, lines_before) = (signed.bands.len(), signed.lines.len());
+        if lines {
+            line_hashes(text, &mut signed.lines);
+        }
         signer.sign(&words.folded, &mut signed.bands);
         signed.words.extend_from_slice(&words.exact);
         signed.documents.push(SignedDocument {
@@ -157,6 +184,8 @@ fn sign(words: &mut Words, signer: &mut Signer, parcel: Parcel) -> Signed {
             bytes: text.len() as u64,
             words: words.exact.len(),
             bands: signed.bands.len() - before,
+            lines: signed.lines.len() - lines_before,
+            contaminated: evaluation.shared(&words.folded),
             id: passed.document.id,
         });
     }
