@@ -92,8 +92,8 @@ class ModelConfig(_Strict):
             raise ValueError(f"ffn is {self.ffn}, and the feed-forward is {self.mlp!r}")
         if ("mamba2" in self.pattern) != (self.ssm is not None):
             raise ValueError("ssm is the shape of mamba2 mixers: both or neither")
-        if self.parallel and (self.pattern != ("attention",) or self.mlp != "gelu"):
-            raise ValueError("a parallel block has attention and a gelu feed-forward")
+        if self.parallel != (self.mlp == "gelu") or (self.parallel and self.pattern != ("attention",)):
+            raise ValueError("a parallel block is attention and a gelu feed-forward, and gelu is only there")
         if "attention" not in self.pattern:
             if self.heads or self.kv_heads or self.window:
                 raise ValueError("no layer has attention, so heads, kv_heads and window must be left out")
