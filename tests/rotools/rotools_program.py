@@ -27,10 +27,10 @@ def rotools(
 
 
 def texts(count: int, seed: int) -> list[str]:
-    """Romanian-looking documents of different lengths."""
+    """Romanian-looking documents of different lengths, none too short for the filter."""
     rng = random.Random(seed)
     return [
-        f"{number}. " + " ".join(rng.choices(TEXT.split(), k=rng.randint(5, 400))) for number in range(count)
+        f"{number}. " + " ".join(rng.choices(TEXT.split(), k=rng.randint(20, 400))) for number in range(count)
     ]
 
 

@@ -157,7 +157,7 @@ def test_a_corpus_file_names_phases_relative_to_itself(corpus: Path, tmp_path: P
         '[[phase]]\nname = "books"\ninputs = ["*.txt"]\nepochs = 2\n',
         encoding="utf-8",
     )
-    (tmp_path / "a.txt").write_text("O carte. " * 500, encoding="utf-8")
+    (tmp_path / "a.txt").write_text("\n".join(texts(3, 9)), encoding="utf-8")
     rotools("pack", "--config", config, "--out", tmp_path / "pack", "--vocab-size", 500)
     manifest = json.loads(rotools("inspect", tmp_path / "pack", "--json").stdout)
     assert [(p["name"], p["epochs"]) for p in manifest["phases"]] == [("web", 1), ("books", 2)]

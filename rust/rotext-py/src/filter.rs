@@ -60,13 +60,20 @@ pub(crate) fn filter<'py>(
 
 /// What the filter measures of a text, and the rule that it breaks: `{"dropped": ..., "measures": {...}}`.
 #[pyfunction]
-#[pyo3(signature = (text, profile = "web"))]
-pub(crate) fn judge<'py>(py: Python<'py>, text: &str, profile: &str) -> PyResult<Bound<'py, PyAny>> {
+#[pyo3(signature = (text, profile = "web", thresholds = Vec::new()))]
+pub(crate) fn judge<'py>(
+    py: Python<'py>,
+    text: &str,
+    profile: &str,
+    thresholds: Vec<(String, Option<f64>)>,
+) -> PyResult<Bound<'py, PyAny>> {
     let profile = match dedup::kind(profile)? {
         rotext::dedup::Kind::Web => Profile::Web,
         rotext::dedup::Kind::Books => Profile::Books,
     };
-    let verdict = py.detach(|| Filter::new(profile).judge(text, &mut Scratch::default()));
+    let change = |filter: Filter, (rule, threshold): (String, Option<f64>)| filter.with(&rule, threshold);
+    let filter = thresholds.into_iter().try_fold(Filter::new(profile), change).map_err(|e| raise(&e))?;
+    let verdict = py.detach(|| filter.judge(text, &mut Scratch::default()));
     files::python(py, &verdict)
 }
 

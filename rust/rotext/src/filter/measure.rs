@@ -191,8 +191,11 @@ fn shape(line: &[u8], counts: &mut Counts) {
     let ends = |sign: &str| line.ends_with(sign.as_bytes());
     let begins = |sign: &str| line.starts_with(sign.as_bytes());
     counts.closed += u64::from(CLOSING.iter().any(|sign| ends(sign)));
-    // Dots that lead to a number or a blank (forms, tables of contents) are no ellipsis.
-    counts.ellipsis_ends += u64::from(ends("…") || ends("...") && !ends("...."));
+    // A sentence that is left open. Dots after a sign (statutes: `; ...`) and dots that lead to a blank are something else.
+    let open =
+        line.strip_suffix("…".as_bytes()).or_else(|| line.strip_suffix(b"...")).map(<[u8]>::trim_ascii_end);
+    let letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 0x80;
+    counts.ellipsis_ends += u64::from(open.is_some_and(|rest| rest.last().is_some_and(letter)));
     counts.bullets += u64::from(["•", "●", "▪", "◦", "·", "*"].iter().any(|sign| begins(sign)));
 }
 
@@ -213,10 +216,14 @@ fn word(
     let mut i = 0;
     while i < token.len() {
         let byte = token[i];
-        let class = CLASS[usize::from(byte)];
+        let mut class = CLASS[usize::from(byte)];
         i += 1;
         if class == INSIDE {
             continue;
+        }
+        // Of what begins with E2 only the block of dashes and quotation marks belongs to prose.
+        if byte == 0xE2 && token.get(i) != Some(&0x80) {
+            class = SYMBOL;
         }
         characters += 1;
         seen |= class;

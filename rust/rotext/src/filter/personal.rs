@@ -194,21 +194,18 @@ fn numbers(bytes: &[u8], places: &mut Vec<(Range<usize>, Kind)>) {
             if bytes.get(end).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_') {
                 continue;
             }
-            let start = if kind == Kind::Telephone { plus(bytes, start) } else { start };
+            let start = if kind == Kind::Telephone { plus(bytes, start, end) } else { start };
             places.push((start..end, kind));
             at = end;
         }
     }
 }
 
-/// The place of the `+` or bracket that opens a telephone number.
-fn plus(bytes: &[u8], start: usize) -> usize {
-    let opens = |at: usize| at > 0 && matches!(bytes[at - 1], b'+' | b'(');
-    let mut first = start;
-    while opens(first) && start - first < 2 {
-        first -= 1;
-    }
-    first
+/// The place of the `+` that opens the telephone number, and of a bracket before it that the number closes.
+fn plus(bytes: &[u8], start: usize, end: usize) -> usize {
+    let before = |at: usize, byte: u8| at > 0 && bytes[at - 1] == byte;
+    let first = if before(start, b'+') { start - 1 } else { start };
+    if before(first, b'(') && bytes[start..end].contains(&b')') { first - 1 } else { first }
 }
 
 /// Reads digits from `start` on, over single separators (and pairs such as `) ` and `) -`).

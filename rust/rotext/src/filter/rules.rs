@@ -93,10 +93,10 @@ rules! {
     "top-2-gram" Above Some(0.161), None, "share of the most frequent run of 2 words", |m| of_runs(m, m.top_runs[0]);
     "top-3-gram" Above Some(0.146), None, "share of the most frequent run of 3 words", |m| of_runs(m, m.top_runs[1]);
     "top-4-gram" Above Some(0.131), None, "share of the most frequent run of 4 words", |m| of_runs(m, m.top_runs[2]);
-    "repeated-5-grams" Above Some(0.16), None, "share of runs of 5 words that stood earlier", |m| of_runs(m, m.repeated_runs[0]);
-    "repeated-6-grams" Above Some(0.149), None, "share of runs of 6 words that stood earlier", |m| of_runs(m, m.repeated_runs[1]);
-    "repeated-7-grams" Above Some(0.138), None, "share of runs of 7 words that stood earlier", |m| of_runs(m, m.repeated_runs[2]);
-    "repeated-8-grams" Above Some(0.127), None, "share of runs of 8 words that stood earlier", |m| of_runs(m, m.repeated_runs[3]);
-    "repeated-9-grams" Above Some(0.117), None, "share of runs of 9 words that stood earlier", |m| of_runs(m, m.repeated_runs[4]);
-    "repeated-10-grams" Above Some(0.106), None, "share of runs of 10 words that stood earlier", |m| of_runs(m, m.repeated_runs[5]);
+    "repeated-5-grams" Above Some(0.35), None, "share of runs of 5 words that stood earlier", |m| of_runs(m, m.repeated_runs[0]);
+    "repeated-6-grams" Above Some(0.33), None, "share of runs of 6 words that stood earlier", |m| of_runs(m, m.repeated_runs[1]);
+    "repeated-7-grams" Above Some(0.3), None, "share of runs of 7 words that stood earlier", |m| of_runs(m, m.repeated_runs[2]);
+    "repeated-8-grams" Above Some(0.28), None, "share of runs of 8 words that stood earlier", |m| of_runs(m, m.repeated_runs[3]);
+    "repeated-9-grams" Above Some(0.26), None, "share of runs of 9 words that stood earlier", |m| of_runs(m, m.repeated_runs[4]);
+    "repeated-10-grams" Above Some(0.23), None, "share of runs of 10 words that stood earlier", |m| of_runs(m, m.repeated_runs[5]);
 }

@@ -37,8 +37,8 @@ impl HoldOut {
 
 /// The error of a phase that has nothing in it.
 pub(super) fn no_document(phase: &str) -> Error {
-    Error::data(format!("the phase `{phase}` has no document"))
-        .hint("see the input with `rotools inspect FILE`")
+    Error::data(format!("the phase `{phase}` has no document that passes the filter"))
+        .hint("see why with `rotools filter FILE --out scores.jsonl --annotate`, or pack with --no-filter")
 }
 
 /// Looks whether the share takes any document of the phase, where no other pass has read it. Stops at the first hit, so
