@@ -56,7 +56,7 @@ def datatrove(source: str, out: str) -> None:
             (parts / f"{number}.jsonl").write_bytes(b"".join(lines[number::2]))
 
         def run(tasks: int, *steps: object) -> None:
-            LocalPipelineExecutor(list(steps), tasks=tasks, workers=1, logging_dir=None).run()
+            LocalPipelineExecutor(list(steps), tasks=tasks, workers=1, logging_dir=f"{folder}/logs").run()
 
         reader = JsonlReader(str(parts))
         run(2, reader, MinhashDedupSignature(f"{folder}/signatures", config, language="ron"))
