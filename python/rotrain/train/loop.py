@@ -64,7 +64,7 @@ def fit(
                 check_trackers(track)
                 if must_exist:
                     check_begun(run)
-                if run.record() is None and config.begin_from is None:
+                if not run.path.exists() and config.begin_from is None:
                     make_plan(config)  # what cannot be planned leaves not even a folder
                 stack.enter_context(locked(run))
                 summary, machine = prepare(config, run, screen, team, force=force)
