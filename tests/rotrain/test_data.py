@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packs import SENTENCES, train_tokenizer, write_pack
 
+from rotrain.data.curriculum import plan_curriculum, share_steps
 from rotrain.data.pack import open_pack
-from rotrain.data.sampler import Sampler, plan_phases, share_steps
+from rotrain.data.sampler import Sampler
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError, UsageError
 
@@ -41,49 +42,54 @@ def test_reading_across_shards_is_the_concatenation(pack: Path) -> None:
 @pytest.mark.parametrize("context", [32, 128])
 def test_an_epoch_has_every_label_of_the_whole_blocks_once(pack: Path, context: int) -> None:
     opened = open_pack(pack)
-    plans = plan_phases(opened, context=context, batch=3, steps=2000, fractions=None)
-    sampler = Sampler(plans, context=context, batch=3, seed=4)
-    plan = plans[0]
+    curriculum = plan_curriculum(opened, context=context, batch=3, steps=2000)
+    sampler = Sampler(curriculum, context=context, seed=4)
+    sequences = curriculum.sequences[0]
     truth = stream_of(pack, "train", "web")
     blocks = (len(truth) - 1) // opened.block_tokens
-    assert plan.sequences * context == blocks * opened.block_tokens
+    assert sequences * context == blocks * opened.block_tokens
     rows: Counter[bytes] = Counter()
     out = np.empty((3, context + 1), dtype=np.int64)
-    steps = plan.sequences // 3
-    assert steps < plan.steps
+    steps = sequences // 3
+    assert steps < curriculum.stages[0].steps
     drawn = 0
     for step in range(steps + 1):
         sampler.read(step, out)
         for row in out:
-            if drawn < plan.sequences:
+            if drawn < sequences:
                 rows[row.tobytes()] += 1
             drawn += 1
-    expected = Counter(truth[i * context : (i + 1) * context + 1].tobytes() for i in range(plan.sequences))
+    expected = Counter(truth[i * context : (i + 1) * context + 1].tobytes() for i in range(sequences))
     assert rows == expected
 
 
 def test_a_batch_is_a_function_of_its_step(pack: Path) -> None:
-    plans = plan_phases(open_pack(pack), context=32, batch=5, steps=30, fractions=None)
-    a, b = (Sampler(plans, context=32, batch=5, seed=1) for _ in range(2))
+    curriculum = plan_curriculum(open_pack(pack), context=32, batch=5, steps=30, replay=0.1, ramp=0.2)
+    a, b = (Sampler(curriculum, context=32, seed=1) for _ in range(2))
     one, other = np.empty((5, 33), dtype=np.int64), np.empty((5, 33), dtype=np.int64)
     for step in range(30):
         a.read(step, one)
     b.read(29, other)
     assert np.array_equal(one, other)
     assert b.position(29)[0] == "books" and b.position(0) == ("web", 0)
+    # The processes of a run read its rows in parts.
+    parts = np.empty_like(one)
+    b.read(29, parts[:2], first=0)
+    b.read(29, parts[2:], first=2)
+    assert np.array_equal(one, parts)
 
 
 def test_phases_share_the_steps_in_proportion(pack: Path) -> None:
     opened = open_pack(pack)
-    whole = plan_phases(opened, context=32, batch=4, steps=None, fractions=None)
-    assert [plan.steps for plan in whole] == [plan.sequences // 4 for plan in whole]
-    plans = plan_phases(opened, context=32, batch=4, steps=100, fractions=None)
-    assert sum(plan.steps for plan in plans) == 100 and plans[1].first == plans[0].steps
-    assert plans[0].steps / 100 == pytest.approx(
-        plans[0].sequences / sum(p.sequences for p in plans), abs=0.02
-    )
-    given_ = plan_phases(opened, context=32, batch=4, steps=100, fractions={"web": 0.9, "books": 0.1})
-    assert [plan.steps for plan in given_] == [90, 10]
+    whole = plan_curriculum(opened, context=32, batch=4, steps=None)
+    assert [s.steps for s in whole.stages] == [count // 4 for count in whole.sequences]
+    stages = plan_curriculum(opened, context=32, batch=4, steps=100).stages
+    assert sum(s.steps for s in stages) == 100 and stages[1].first == stages[0].steps
+    assert stages[0].steps / 100 == pytest.approx(whole.sequences[0] / sum(whole.sequences), abs=0.02)
+    given_ = plan_curriculum(
+        opened, context=32, batch=4, steps=100, fractions={"web": 0.9, "books": 0.1}
+    ).stages
+    assert [s.steps for s in given_] == [90, 10]
 
 
 @given(st.lists(st.floats(1e-3, 1e6), min_size=1, max_size=6), st.integers(0, 500))
@@ -95,7 +101,7 @@ def test_shares_add_up(weights: list[float], spare: int) -> None:
 
 def test_a_context_that_does_not_divide_the_block_is_refused(pack: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        plan_phases(open_pack(pack), context=48, batch=4, steps=10, fractions=None)
+        plan_curriculum(open_pack(pack), context=48, batch=4, steps=10)
     assert "does not divide" in str(caught.value) and "context=" in str(caught.value.hint)
 
 
@@ -192,7 +198,7 @@ def test_a_token_outside_the_vocabulary_is_found_where_it_is(pack: Path, tmp_pat
 def test_too_little_text_is_said(tmp_path: Path) -> None:
     small = open_pack(write_pack(tmp_path / "pack", train={"web": 1}, shards=1, block_tokens=4096))
     with pytest.raises(RotrainError, match="fewer than one block"):
-        plan_phases(small, context=32, batch=4, steps=5, fractions=None)
+        plan_curriculum(small, context=32, batch=4, steps=5)
 
 
 def test_a_foreign_tokenizer_is_refused(tmp_path: Path) -> None:

@@ -95,6 +95,8 @@ def test_deterministic_mode_is_set_for_cuda_only(monkeypatch: pytest.MonkeyPatch
     try:
         runtime.choose_machine(Runtime(device="cpu"))
         assert not torch.are_deterministic_algorithms_enabled()
+        runtime.choose_machine(Runtime(deterministic=False))
+        assert not torch.are_deterministic_algorithms_enabled()
         runtime.choose_machine(Runtime())
         assert torch.are_deterministic_algorithms_enabled()
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"

@@ -15,14 +15,14 @@ def rate(steps: int = 100, last: int = 50, **config: object) -> LearningRate:
 
 
 def test_wsd_warms_up_holds_and_decays() -> None:
-    r = rate(warmup_fraction=0.1, decay_fraction=0.2, decay="linear", final_ratio=0.1)
+    r = rate(warmup_fraction=0.1, decay_fraction=0.2, decay="linear", decay_to=0.1)
     assert (r.warmup, r.decay) == (10, 20)
     assert [r.at(step) for step in (1, 5, 10, 50, 80)] == pytest.approx([0.1, 0.5, 1, 1, 1])
     assert [r.at(step) for step in (81, 90, 100)] == pytest.approx([0.955, 0.55, 0.1])
 
 
 def test_one_minus_root() -> None:
-    r = rate(decay_fraction=0.16, final_ratio=0.0)
+    r = rate(decay_fraction=0.16, decay_to=0.0)
     assert r.at(84) == 1.0
     assert r.at(88) == pytest.approx(1 - math.sqrt(4 / 16))
     assert r.at(100) == pytest.approx(0.0, abs=1e-12)
@@ -33,7 +33,7 @@ def test_the_decay_stays_in_the_last_phase() -> None:
 
 
 def test_cosine_and_constant() -> None:
-    cosine = rate(shape="cosine", warmup_fraction=0.2, final_ratio=0.1)
+    cosine = rate(shape="cosine", warmup_fraction=0.2, decay_to=0.1)
     assert cosine.at(20) == 1.0
     assert cosine.at(60) == pytest.approx(0.55)
     assert cosine.at(100) == pytest.approx(0.1)

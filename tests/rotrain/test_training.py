@@ -13,6 +13,7 @@ import torch
 from conftest import fit_config
 from runs import content, metrics_without_time
 
+from rotrain.config import Checkpoint
 from rotrain.data.pack import open_pack
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError
@@ -101,7 +102,7 @@ def test_one_step_is_adamw_written_out(pack: Path, tmp_path: Path) -> None:
 def test_decay_is_for_the_matrices_of_the_blocks_alone(pack: Path, tmp_path: Path) -> None:
     model = Decoder(make_plan(fit_config(pack, tmp_path / "run")).model)
     optimizer = Optimizer(model, fit_config(pack, tmp_path / "run").optim)
-    decayed, free = optimizer.adamw.param_groups
+    decayed, free = optimizer.parts[0][0].param_groups
     assert decayed["weight_decay"] == 0.1 and free["weight_decay"] == 0.0
     count = len(decayed["params"])
     assert all(name.startswith("blocks.") and "norm" not in name for name in optimizer.names[:count])
@@ -226,11 +227,13 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_serves(pack: Path, tmp_
     data[-1] ^= 1
     model.write_bytes(data)
     with pytest.raises(RotrainError, match="damaged"):
-        checkpoint._open(model.parent)
+        checkpoint.open_checkpoint(model.parent)
     ears = Ears()
     fit(fit_config(pack, tmp_path / "run"), ears)
     assert any("step-000008" in text and "damaged" in text for text in ears.heard)
     assert any("resuming" in text and "step 6" in text for text in ears.heard)
+    # Arrived at its step again, the run has put a whole one in the place of the damaged one.
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
 
 
 def test_checkpoints_are_whole_and_the_newest_stay(tmp_path: Path) -> None:
@@ -238,7 +241,8 @@ def test_checkpoints_are_whole_and_the_newest_stay(tmp_path: Path) -> None:
 
     tensors: dict[str, Any] = {"x": torch.arange(4.0)}
     for step in (5, 20, 100, 1_000_000):
-        checkpoint.save(tmp_path, step, shape("llama-mha"), tensors, tensors, keep=2)
+        checkpoint.save(tmp_path, step, shape("llama-mha"), tensors, tensors)
+        checkpoint.retain(tmp_path, Checkpoint(every=5, keep=2))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000100", "step-1000000"]
     saved, damaged = checkpoint.newest(tmp_path)
     assert saved is not None and saved.step == 1_000_000 and damaged == []

@@ -20,6 +20,25 @@ StepsOption = Annotated[
     int | None, typer.Option("--steps", help="Optimizer steps. [default: every phase for its epochs]")
 ]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of weights and order. [default: 0]")]
+CurriculumOption = Annotated[
+    str | None,
+    typer.Option(
+        "--curriculum",
+        help="anneal: the learning rate decays inside the last phase; sequential: phases in order under "
+        "a cosine; mixed: all phases throughout. [default: anneal]",
+    ),
+]
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="RUN[@STEP]",
+        help="Begin a new run at a checkpoint of another, with its configuration.",
+    ),
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Take a plan that trains its last phase at a near-zero rate.")
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -39,7 +58,8 @@ def configure(
     size, said = flags["size"], None
     if size is None and config is not None:
         size = load_toml(config).get("size")
-    if size in (None, "auto"):
+    # A branch has the size of its trunk.
+    if size == "auto" or (size is None and not flags.get("begin_from")):
         from rotrain.train.size import automatic_size
 
         size, said = automatic_size()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +10,10 @@ import typer
 from rotrain.cli.configure import (
     ArchOption,
     ConfigOption,
+    CurriculumOption,
     DataOption,
+    ForceOption,
+    FromOption,
     SeedOption,
     SetOption,
     SizeOption,
@@ -26,9 +30,20 @@ def run(
     out: Annotated[str | None, typer.Option(help="Run directory. [default: runs/<arch>-<size>]")] = None,
     steps: StepsOption = None,
     seed: SeedOption = None,
+    curriculum: CurriculumOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out; an error if there is none.")
     ] = False,
+    begin_from: FromOption = None,
+    sweep_lr: Annotated[
+        str | None,
+        typer.Option(metavar="RATES", help="Train at each of these rates, and tell the best: 1e-3,2e-3."),
+    ] = None,
+    track: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Log to tensorboard, trackio or wandb as well; commas between."),
+    ] = None,
+    force: ForceOption = False,
     config: ConfigOption = None,
     assignments: SetOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON for programs.")] = False,
@@ -40,6 +55,9 @@ def run(
     Example:
       rotrain fit --arch llama-mha --size nano --data pack --steps 200
       rotrain fit --config configs/train/llama-mha-300m.toml --set optim.lr=0.0005
+      rotrain fit --arch llama-mha --size nano --steps 100 --sweep-lr 1e-3,3e-3,9e-3
+      rotrain fit --from runs/llama-mha-nano@150 --steps 50 --set schedule.decay_fraction=1
+      torchrun --nproc-per-node 2 -m rotrain fit --arch llama-mha --size nano --steps 200
     """
     with app_errors():
         flags: dict[str, Any] = {
@@ -49,27 +67,56 @@ def run(
             "out": out,
             "steps": steps,
             "seed": seed,
+            "curriculum": curriculum,
+            "begin_from": begin_from,
         }
         resolved, said = configure(flags, config, assignments)
         from rotrain.train.loop import fit
         from rotrain.train.screen import choose_screen
 
         screen = choose_screen(quiet=quiet)
-        if said:
+        lead = os.environ.get("RANK", "0") == "0"  # of the processes of torchrun, one speaks
+        if said and lead:
             screen.say(said)
-        summary = fit(resolved, screen, must_exist=resume)
-        if json:
-            print_json(summary)
-        else:
-            _show(summary)
+        trackers = tuple(name.strip() for name in track.split(",")) if track else ()
+        if sweep_lr is not None:
+            from rotrain.train.sweep import parse_rates, sweep
+
+            # A live bar ends with its run: every rate has its own.
+            result = sweep(
+                resolved,
+                parse_rates(sweep_lr),
+                lambda one: fit(one, choose_screen(quiet=quiet), force=force, track=trackers),
+            )
+            if lead:
+                print_json(result) if json else _show_sweep(result)
+            return
+        summary = fit(resolved, screen, must_exist=resume, force=force, track=trackers)
+        if lead:
+            print_json(summary) if json else _show(summary)
 
 
 def _show(summary: dict[str, Any]) -> None:
+    skipped = f", {summary['spikes']} spikes" if summary.get("spikes") else ""
     print(
         f"{summary['run']}: {summary['steps']:,} steps, {summary['tokens']:,} tokens, "
-        f"loss {summary['first_loss']:.3f} -> {summary['loss']:.3f}"
+        f"loss {summary['first_loss']:.3f} -> {summary['loss']:.3f}{skipped}"
     )
     for domain, score in summary["eval"].items():
         print(f"  {domain}: {score['bpb']:.4f} bits per byte on {score['bytes']:,} held-out bytes")
+    for domain, score in summary.get("average", {}).get("eval", {}).items():
+        print(f"  {domain}: {score['bpb']:.4f} bits per byte, average of the last checkpoints")
     for sample in summary["samples"]:
         print(f"  [temperature {sample['temperature']}] {sample['prompt']}{sample['text']}")
+
+
+def _show_sweep(result: dict[str, Any]) -> None:
+    for row in result["rows"]:
+        if row["bpb"] is None:
+            print(f"  lr {row['lr']:<8g} {row['failed']}")
+            continue
+        scores = "  ".join(f"{name} {bpb:.4f}" for name, bpb in row["eval"].items())
+        mark = "  <- best" if row["lr"] == result["best_lr"] else ""
+        print(f"  lr {row['lr']:<8g} {row['bpb']:.4f} bits per byte ({scores}), {row['spikes']} spikes{mark}")
+    edge = "; it is at the edge of the range, so try rates beyond it" if result["at_edge"] else ""
+    print(f"{result['out']}: best rate {result['best_lr']:g}{edge}")

@@ -1,10 +1,11 @@
 """Checkpoints that are whole or absent.
 
 A checkpoint is a directory `checkpoints/step-000200/` of model.safetensors (fp32 weights),
-optimizer.safetensors (AdamW's state) and state.json (step, shape, size and SHA-256 of the other
-two). It is written under a hidden name, forced to the disk, and takes its name in one rename,
-so a kill at any moment leaves the checkpoints before it. It holds no time and no path: the same
-run gives the same bytes.
+optimizer.safetensors (the state of AdamW or Muon) and state.json (step, shape, history of the spike
+guard, size and SHA-256 of the other two). It is written under a hidden name, forced to the disk, and
+takes its name in one rename, so a kill at any moment leaves the checkpoints before it. It holds no
+time and no path: the same run gives the same bytes. Tensors are whole, however many processes
+trained them, so any number of processes can go on.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from rotrain.config import ModelConfig
+from rotrain.config import Checkpoint, ModelConfig
 from rotrain.errors import RotrainError
 from rotrain.files import sha256_file, sync_directory, sync_file, write_json
 
@@ -36,6 +39,8 @@ class Saved:
     path: Path
     step: int
     model: ModelConfig
+    sha256: dict[str, str]
+    spikes: dict[str, Any] = field(default_factory=dict)
 
     def weights(self) -> dict[str, Tensor]:
         """The model's parameters by name, on the CPU."""
@@ -51,26 +56,49 @@ def save(
     step: int,
     model: ModelConfig,
     weights: Mapping[str, Tensor],
-    optimizer: Mapping[str, Tensor],
-    keep: int,
+    optimizer: Mapping[str, Tensor] | None,
+    spikes: dict[str, Any] | None = None,
 ) -> Path:
-    """Write the checkpoint of `step` into `folder`, and remove all but the newest `keep`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the checkpoint of `step` into `folder`. One without an optimizer's state cannot be resumed.
+
+    When it cannot be written (a full disk), nothing of it stays.
+    """
     final, temporary = folder / f"step-{step:06d}", folder / f".step-{step:06d}.tmp"
-    if final.exists():  # this very step, saved before the stop this run resumed from
-        return final
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    files = {}
-    for name, tensors in ((MODEL, weights), (OPTIMIZER, optimizer)):
-        file = temporary / name
-        write_tensors(file, tensors)
-        files[name] = {"bytes": file.stat().st_size, "sha256": sha256_file(file)}
-    state = {"format": FORMAT, "version": VERSION, "step": step, "model": model.model_dump(), "files": files}
-    write_json(temporary / STATE, state)
-    os.rename(temporary, final)
-    sync_directory(folder)
-    retain(folder, keep)
+    try:
+        if final.exists():
+            try:
+                open_checkpoint(final)
+                return final
+            except RotrainError:  # damaged, so the run went on from the one before and is here again
+                shutil.rmtree(final)
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        files = {}
+        for name, tensors in ((MODEL, weights), (OPTIMIZER, optimizer)):
+            if tensors is not None:
+                file = temporary / name
+                write_tensors(file, tensors)
+                files[name] = {"bytes": file.stat().st_size, "sha256": sha256_file(file)}
+        state = {
+            "format": FORMAT,
+            "version": VERSION,
+            "step": step,
+            "model": model.model_dump(),
+            "spikes": spikes or {},
+            "files": files,
+        }
+        write_json(temporary / STATE, state)
+        os.rename(temporary, final)
+        sync_directory(folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        why = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise RotrainError(
+            f"the checkpoint of step {step:,} could not be written: {why}",
+            place=folder,
+            hint="make room (the checkpoints before it are whole); the same command goes on from them",
+        ) from None
     return final
 
 
@@ -86,10 +114,16 @@ def write_tensors(file: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
     sync_file(file)
 
 
-def retain(folder: Path, keep: int) -> None:
-    """Remove all but the newest `keep`. Also for a resume: a kill may have come between the two."""
-    for old in _names(folder)[keep:]:
-        shutil.rmtree(folder / old, ignore_errors=True)
+def retain(folder: Path, config: Checkpoint) -> None:
+    """Remove what need not stay: all but the newest `kept`, the newest scheduled one (a `rewind` goes
+    back to it), and those of the steps that `keep_every` divides. Also for a resume: a kill may have
+    come between saving and removing."""
+    names = _names(folder)
+    scheduled = next((name for name in names if _step(name) % config.every == 0), None)
+    for old in names[config.kept :]:
+        lasting = config.keep_every is not None and _step(old) % config.keep_every == 0
+        if old != scheduled and not lasting:
+            shutil.rmtree(folder / old, ignore_errors=True)
 
 
 def clean(folder: Path) -> None:
@@ -98,25 +132,49 @@ def clean(folder: Path) -> None:
         shutil.rmtree(half, ignore_errors=True)
 
 
-def newest(folder: Path) -> tuple[Saved | None, list[str]]:
-    """The newest checkpoint that is whole, and a sentence about each newer one that is not."""
+def newest(folder: Path, *, every: int = 1) -> tuple[Saved | None, list[str]]:
+    """The newest checkpoint that is whole, and a sentence about each newer one that is not.
+
+    With `every`, only those of its multiples count.
+    """
     damaged: list[str] = []
     for name in _names(folder):
+        if _step(name) % every:
+            continue
         try:
-            return _open(folder / name), damaged
+            return open_checkpoint(folder / name), damaged
         except RotrainError as error:
             damaged.append(str(error))
     return None, damaged
+
+
+def steps(folder: Path) -> list[int]:
+    """The steps that have a checkpoint, newest first."""
+    return [_step(name) for name in _names(folder)]
+
+
+def at_step(folder: Path, step: int) -> Saved:
+    """The checkpoint of a step, checked."""
+    path = folder / f"step-{step:06d}"
+    if not path.is_dir():
+        there = ", ".join(str(step) for step in steps(folder)) or "none"
+        raise RotrainError(f"there is no checkpoint of step {step}", place=folder, hint=f"there are: {there}")
+    return open_checkpoint(path)
+
+
+def _step(name: str) -> int:
+    return int(name[5:])
 
 
 def _names(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     names = [entry.name for entry in folder.iterdir() if _NAME.fullmatch(entry.name)]
-    return sorted(names, key=lambda name: int(name[5:]), reverse=True)
+    return sorted(names, key=_step, reverse=True)
 
 
-def _open(path: Path) -> Saved:
+def open_checkpoint(path: Path) -> Saved:
+    """A checkpoint, its files checked against their hashes; a damaged one is a `RotrainError`."""
     hint = "remove it to go on from the one before"
     try:
         state = json.loads((path / STATE).read_bytes())
@@ -130,7 +188,13 @@ def _open(path: Path) -> Saved:
                 raise RotrainError(
                     "the checkpoint is damaged (its hash differs)", place=path / name, hint=hint
                 )
-        return Saved(path, int(state["step"]), ModelConfig.model_validate(state["model"]))
+        return Saved(
+            path,
+            int(state["step"]),
+            ModelConfig.model_validate(state["model"]),
+            {name: entry["sha256"] for name, entry in state["files"].items()},
+            dict(state.get("spikes", {})),
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RotrainError(
             f"the checkpoint is damaged ({type(error).__name__}: {error})", place=path, hint=hint

@@ -12,19 +12,27 @@ of the same model gives.
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from rotrain.data.pack import TokenStream
-from rotrain.models.decoder import Decoder
+from rotrain.train.plan import Plan
 from rotrain.train.runtime import Machine
+
+
+class HasLoss(Protocol):
+    """A model, or what trains one."""
+
+    def loss(self, tokens: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Sum of -ln p(label) in nats over (B, T) tokens."""
 
 
 @torch.inference_mode()
 def evaluate_stream(
-    model: Decoder,
+    model: HasLoss,
     stream: TokenStream,
     byte_lengths: NDArray[np.int64],
     machine: Machine,
@@ -67,7 +75,29 @@ def evaluate_stream(
     }
 
 
-def _loss(model: Decoder, inputs: torch.Tensor, labels: torch.Tensor, machine: Machine) -> float:
+def evaluate_phases(
+    model: HasLoss, plan: Plan, byte_lengths: NDArray[np.int64], machine: Machine
+) -> dict[str, dict[str, float | int]]:
+    """The scores of every phase's held-out text, as the configuration says."""
+    # A tokenizer may have fewer entries than the rounded vocabulary of its pack.
+    lengths = np.pad(byte_lengths, (0, plan.pack.vocab_size - len(byte_lengths)))
+    scores = {}
+    for phase in plan.pack.phases:
+        score = evaluate_stream(
+            model,
+            phase.valid,
+            lengths,
+            machine,
+            context=plan.config.context,
+            batch=plan.config.batch.micro,
+            max_tokens=plan.config.evaluation.max_tokens,
+        )
+        if score is not None:
+            scores[phase.name] = score
+    return scores
+
+
+def _loss(model: HasLoss, inputs: torch.Tensor, labels: torch.Tensor, machine: Machine) -> float:
     with machine.autocast():
         loss = model.loss(inputs.to(machine.device), labels.to(machine.device))
     return float(loss)

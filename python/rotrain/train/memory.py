@@ -6,6 +6,9 @@ that autograd keeps for the backward pass is counted once.
 
 from __future__ import annotations
 
+import resource
+import sys
+
 import torch
 from torch import Tensor
 
@@ -13,6 +16,15 @@ from rotrain.config import ModelConfig
 from rotrain.models import count, kernels
 from rotrain.models.decoder import Decoder
 from rotrain.models.loss import CHUNK_TOKENS
+
+
+def peak_bytes(device: str) -> int:
+    """The most memory this process has held: of the GPU with CUDA, else of the host."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    # In KiB on Linux, in bytes on macOS.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def training_bytes(config: ModelConfig, sequences: int) -> dict[str, int]:

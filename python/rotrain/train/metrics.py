@@ -1,8 +1,9 @@
 """metrics.jsonl: one JSON object a log line, and what remains of it when a run resumes.
 
-A training line has step, tokens, phase, epoch, loss, lr, grad_norm, flops, seconds,
-tokens_per_s and mfu; an evaluation line has step, tokens, eval and seconds. The fields of
-`TIME_FIELDS` depend on the clock; all others are the same whenever the same run is done again.
+A training line has step, tokens, phase, epoch, mix, loss, lr, grad_norm, flops, seconds,
+tokens_per_s, mfu, memory_bytes and joules; an evaluation line has step, tokens, eval and seconds; a
+spike line step, tokens, spike and seconds. The fields of `TIME_FIELDS` depend on the clock and the
+machine; all others are the same whenever the same run is done again.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from rotrain.errors import RotrainError
 from rotrain.files import write_atomic
 
-TIME_FIELDS = ("seconds", "tokens_per_s", "mfu")
+TIME_FIELDS = ("seconds", "tokens_per_s", "mfu", "memory_bytes", "joules")
 
 
 class MetricsLog:
@@ -25,11 +27,22 @@ class MetricsLog:
         kept = _lines_upto(path, upto)
         write_atomic(path, b"".join(kept))
         self._file = open(path, "ab", buffering=0)
+        self.path = path
         self.seconds = json.loads(kept[-1])["seconds"] if kept else 0.0
+        # Energy up to here, over all parts of the run; None where a part had no counter.
+        used = [json.loads(line) for line in reversed(kept) if b'"joules"' in line][:1]
+        self.joules: float | None = used[0]["joules"] if used else 0.0
 
     def write(self, line: dict[str, Any]) -> None:
         """Append one line."""
-        self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        try:
+            self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        except OSError as error:
+            raise RotrainError(
+                f"the log could not be written: {error.strerror}",
+                place=self.path,
+                hint="make room; the same command goes on from the newest checkpoint",
+            ) from None
 
     def sync(self) -> None:
         """Force the lines to the disk."""

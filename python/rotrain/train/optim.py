@@ -1,62 +1,120 @@
-"""AdamW over a decoder's parameters."""
+"""AdamW over a decoder's parameters, or Muon over the matrices of its blocks and AdamW over the rest."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from rotrain.config import Optim
+from rotrain.errors import RotrainError
+from rotrain.models.decoder import Decoder
 
-STATE = ("step", "exp_avg", "exp_avg_sq")
+ADAMW, MUON = ("step", "exp_avg", "exp_avg_sq"), ("momentum_buffer",)
 
 
 class Optimizer:
-    """AdamW in one fused kernel, with its state by parameter name.
+    """The update of a model, with its state by parameter name.
 
-    Weight decay pulls on the matrices of the blocks. Gains are left alone, and so is the tied
-    embedding: a row of it is read rarely, and decay between reads would shrink rare tokens
-    (OLMo 2, section 3.4.1, takes embeddings out for stability).
+    Weight decay pulls on what the model names in `Decoder.decayed`, and so does Muon.
+
+    Muon (Jordan et al. 2024) orthogonalizes the momentum of a matrix, so all its directions move
+    alike. Its rate is multiplied by 0.2 sqrt(max(rows, columns)), which gives its update the RMS of
+    AdamW's (Liu et al. 2025, "Muon is scalable", section 2.2): `optim.lr`, schedule and weight decay
+    keep their meaning. Fused matrices (queries, keys and values; gate and up) are orthogonalized
+    as they lie. It keeps one moment where AdamW keeps two.
     """
 
-    def __init__(self, model: nn.Module, config: Optim) -> None:
-        named = list(model.named_parameters())
-        decayed = [(n, p) for n, p in named if p.ndim == 2 and not n.startswith("embed.")]
-        others = [(n, p) for n, p in named if p.ndim != 2 or n.startswith("embed.")]
-        self.names = [name for name, _ in decayed + others]
-        self.parameters = [parameter for _, parameter in decayed + others]
+    def __init__(self, model: Decoder, config: Optim) -> None:
+        named, decayed = list(model.named_parameters()), set(model.decayed())
+        matrices = [(n, p) for n, p in named if n in decayed]
+        others = [(n, p) for n, p in named if n not in decayed]
+        self.names = [name for name, _ in matrices + others]
+        self.parameters = [parameter for _, parameter in matrices + others]
         self.clip_norm = config.clip_norm
-        self.adamw = torch.optim.AdamW(
-            [
-                {"params": [p for _, p in decayed], "weight_decay": config.weight_decay},
-                {"params": [p for _, p in others], "weight_decay": 0.0},
-            ],
-            lr=config.lr,
-            betas=(config.beta1, config.beta2),
-            eps=config.eps,
-            fused=True,
-        )
+        free: dict[str, Any] = {"params": [p for _, p in others], "weight_decay": 0.0}
+        pulled: dict[str, Any] = {
+            "params": [p for _, p in matrices],
+            "weight_decay": config.weight_decay,
+        }
+        adamw: dict[str, Any] = {
+            "lr": config.lr,
+            "betas": (config.beta1, config.beta2),
+            "eps": config.eps,
+            "fused": True,
+        }
+        self.parts: list[tuple[torch.optim.Optimizer, tuple[str, ...]]]
+        if config.name == "adamw":
+            self.parts = [(torch.optim.AdamW([pulled, free], **adamw), ADAMW)]
+        else:
+            muon = torch.optim.Muon(
+                pulled["params"],
+                lr=config.lr,
+                weight_decay=config.weight_decay,
+                momentum=config.momentum,
+                adjust_lr_fn="match_rms_adamw",
+            )
+            self.parts = [(muon, MUON), (torch.optim.AdamW([free], **adamw), ADAMW)]
 
-    def step(self, lr: float) -> Tensor:
-        """Clip, update, forget the gradients; returns the norm of the gradient before clipping."""
-        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip_norm, foreach=True)
-        for group in self.adamw.param_groups:
-            group["lr"] = lr
-        self.adamw.step()
-        self.adamw.zero_grad(set_to_none=True)
-        return norm
+    def clip(self) -> Tensor:
+        """Clip the gradients; returns their norm before clipping."""
+        return whole(nn.utils.clip_grad_norm_(self.parameters, self.clip_norm, foreach=True))
+
+    def update(self, lr: float) -> None:
+        """Change the weights by the gradients, and forget these."""
+        for part, _ in self.parts:
+            for group in part.param_groups:
+                group["lr"] = lr
+            part.step()
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the gradients."""
+        for part, _ in self.parts:
+            part.zero_grad(set_to_none=True)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The state as named tensors, for a checkpoint."""
-        out = {}
-        for name, parameter in zip(self.names, self.parameters, strict=True):
-            for key in STATE:
-                out[f"{name}.{key}"] = self.adamw.state[parameter][key]
-        return out
+        """The state as named tensors, for a checkpoint; shards stay shards."""
+        names = dict(zip(map(id, self.parameters), self.names, strict=True))
+        return {
+            f"{names[id(parameter)]}.{key}": part.state[parameter][key]
+            for part, keys in self.parts
+            for group in part.param_groups
+            for parameter in group["params"]
+            for key in keys
+        }
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Take over the state that `tensors` gave."""
-        state = {
-            index: {key: tensors[f"{name}.{key}"] for key in STATE} for index, name in enumerate(self.names)
-        }
-        groups = self.adamw.state_dict()["param_groups"]
-        self.adamw.load_state_dict({"state": state, "param_groups": groups})
+        """Take over the state that `tensors` gave, whole or sharded as the parameters are."""
+        names = dict(zip(map(id, self.parameters), self.names, strict=True))
+        for part, keys in self.parts:
+            ordered = [parameter for group in part.param_groups for parameter in group["params"]]
+            try:
+                state = {
+                    index: {key: sharded_like(tensors[f"{names[id(p)]}.{key}"], p) for key in keys}
+                    for index, p in enumerate(ordered)
+                }
+            except KeyError as error:
+                raise RotrainError(
+                    f"the checkpoint has no state {error} of the optimizer",
+                    hint="it was trained with another optim.name: give that one",
+                ) from None
+            part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor with all its shards (every process must ask); one that has none as it is."""
+    # By its method, for importing DTensor costs as much as PyTorch itself and one process needs none of it.
+    gather = getattr(tensor, "full_tensor", None)
+    return tensor if gather is None else gather()
+
+
+def sharded_like(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """A whole tensor, sharded as `parameter` is; scalars are every process's own."""
+    if tensor.ndim == 0 or not hasattr(parameter, "full_tensor"):
+        return tensor
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    assert isinstance(parameter, DTensor)
+    return distribute_tensor(tensor.to(parameter.device), parameter.device_mesh, parameter.placements)

@@ -27,7 +27,15 @@ FORMAT, VERSION = "rotrain-run", 1
 
 # Keys that may change between the parts of a run: they move files or describe, and change
 # neither weights nor metrics (the clock's fields aside).
-FREE_KEYS = {"data", "out", "checkpoint.every", "checkpoint.keep", "runtime.peak_tflops"}
+FREE_KEYS = {
+    "data",
+    "out",
+    "checkpoint.every",
+    "checkpoint.keep",
+    "checkpoint.keep_every",
+    "runtime.peak_tflops",
+    "runtime.parallel",
+}
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,7 @@ class RunDir:
             record: dict[str, Any] = json.loads(self.config.read_bytes())
             if record["format"] != FORMAT or record["version"] != VERSION:
                 raise ValueError(f"format {record['format']} {record['version']}")
+            record.setdefault("from", None)  # runs of before there were branches
             return record
         except FileNotFoundError:
             return None
@@ -90,15 +99,32 @@ class RunDir:
         except (OSError, ValueError) as error:
             raise RotrainError(f"cannot read the summary: {error}", place=self.summary) from None
 
-    def begin(self, config: FitConfig, model: dict[str, Any], pack: Pack, machine: dict[str, Any]) -> None:
-        """Record a new run. config.json comes last: with it, the run has begun."""
+    def check_free(self) -> None:
+        """Refuse a directory with anything in it but what a kill right before a run's beginning leaves."""
         foreign = [item.name for item in self.path.iterdir() if item.name not in _MAY_PRECEDE]
+        if "checkpoints" in foreign and self.checkpoints.is_dir():
+            inside = [item.name for item in self.checkpoints.iterdir()]
+            foreign.remove("checkpoints")
+            foreign += [f"checkpoints/{name}" for name in inside if name not in _BRANCH_MAY_LEAVE]
         if foreign:
             raise RotrainError(
                 f"the directory is not empty and holds no run (there is {sorted(foreign)[0]})",
                 place=self.path,
                 hint="take another --out",
             )
+
+    def begin(
+        self,
+        config: FitConfig,
+        model: dict[str, Any],
+        pack: Pack,
+        machine: dict[str, Any],
+        origin: dict[str, Any] | None = None,
+    ) -> None:
+        """Record a new run. config.json comes last: with it, the run has begun.
+
+        `origin` is where a branch began; its checkpoint of step 0 is there already.
+        """
         write_atomic(self.tokenizer, pack.tokenizer_file.read_bytes())
         write_json(
             self.config,
@@ -113,15 +139,25 @@ class RunDir:
                     "eos_id": pack.eos_id,
                 },
                 "machine": machine,
+                "from": origin,
             },
         )
 
+    def end(self, summary: dict[str, Any]) -> None:
+        """Record the result: the run is finished."""
+        write_json(self.summary, summary)
+
     def check_same(self, record: dict[str, Any], config: FitConfig, pack: Pack) -> None:
         """Refuse to go on with another configuration or other data, naming what differs."""
-        there, here = flatten(record["config"]), flatten(config.model_dump(mode="json"))
+        # Read as a configuration: a key that did not exist when the run began has its default.
+        begun = FitConfig.model_validate(record["config"])
+        there, here = (flatten(config.model_dump(mode="json")) for config in (begun, config))
+        free = FREE_KEYS
+        if config.spikes.policy == "rewind":  # it goes back to a scheduled checkpoint
+            free = free - {"checkpoint.every"}
         differing = [
             f"{key} is {there.get(key)!r} there and {here.get(key)!r} here"
-            for key in sorted({*there, *here} - FREE_KEYS)
+            for key in sorted({*there, *here} - free)
             if there.get(key) != here.get(key)
         ]
         if differing:
@@ -138,6 +174,8 @@ class RunDir:
             )
 
 
+# A branch copies its beginning before it is one (branch.py).
+_BRANCH_MAY_LEAVE = {"step-000000", ".step-000000.tmp"}
 _MAY_PRECEDE = {".lock", ".tokenizer.json.tmp", "tokenizer.json", ".config.json.tmp"}
 
 

@@ -27,6 +27,10 @@ PEAK_TFLOPS = {
     "RTX 3090": 71.0,
 }
 
+# What a well-run 300m model reaches of that peak elsewhere (docs/training.md): assumptions for `rotrain
+# plan`, measured by nobody with this program.
+ASSUMED_MFU = {"RTX 4090": 0.55, "A100": 0.55, "H100": 0.45}
+
 # A compiled step is 10-30 % faster on a CPU but compiles for half a minute (docs/log.md):
 # it pays from about ten minutes of training, taken at 10^11 operations a second.
 COMPILE_CPU_FLOPS = 6e13
@@ -89,7 +93,7 @@ def choose_machine(config: Runtime, *, run_flops: float = 0.0) -> Machine:
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     machine = resolve_machine(config, find_hardware(), run_flops, torch.get_num_threads())
-    if machine.device.type == "cuda":
+    if machine.device.type == "cuda" and config.deterministic:
         make_deterministic()
     return machine
 

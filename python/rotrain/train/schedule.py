@@ -7,6 +7,7 @@ Haegele et al. 2024 (1-sqrt). The decay lies in the last phase, where the best t
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rotrain.config import Schedule
@@ -14,12 +15,16 @@ from rotrain.config import Schedule
 
 @dataclass(frozen=True)
 class LearningRate:
-    """The rate over a run of `steps`, the last `last_phase` of which are its last phase."""
+    """The rate over a run of `steps`, the last `last_phase` of which are wholly its last phase.
+
+    `factor` gives what the text of a step (counted from 0) multiplies the rate with.
+    """
 
     config: Schedule
     peak: float
     steps: int
     last_phase: int
+    factor: Callable[[int], float] | None = None
 
     @property
     def warmup(self) -> int:
@@ -39,6 +44,9 @@ class LearningRate:
 
     def at(self, step: int) -> float:
         """The rate of step 1 ... `steps`; the peak at the end of warmup, the final one at the end."""
+        return self._shape(step) * (1.0 if self.factor is None else self.factor(step - 1))
+
+    def _shape(self, step: int) -> float:
         if step < self.warmup:
             return self.peak * step / self.warmup
         into = step - (self.steps - self.decay)
@@ -51,5 +59,5 @@ class LearningRate:
             left = 1 - done
         else:
             left = 1 - math.sqrt(done)
-        final = self.config.final_ratio
+        final = self.config.decay_to
         return self.peak * (final + (1 - final) * left)

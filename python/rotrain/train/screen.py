@@ -123,8 +123,9 @@ def clock(seconds: float) -> str:
 
 def _figures(line: dict[str, Any], seconds_left: float) -> str:
     mfu = "" if line["mfu"] is None else f"  MFU {line['mfu']:.1%}"
+    loss = "not finite" if line["loss"] is None else f"{line['loss']:.3f}"
     return (
-        f"{line['phase']}  loss {line['loss']:.3f}  lr {line['lr']:.2e}  "
+        f"{line['phase']}  loss {loss}  lr {line['lr']:.2e}  "
         f"{line['tokens_per_s']:,.0f} tok/s{mfu}  left {clock(seconds_left)}"
     )
 

@@ -1,0 +1,37 @@
+"""`rotrain average`: the mean of a run's last checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rotrain.cli.console import app_errors, print_json
+
+
+def run(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    last: Annotated[int, typer.Option(min=2, help="How many of the newest checkpoints.")] = 5,
+    out: Annotated[Path | None, typer.Option(help="Where to. [default: RUN/average]")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON for programs.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Average the weights of the last checkpoints into a run directory of its own, and evaluate it.
+
+    \b
+    Example:
+      rotrain average runs/llama-mha-nano --last 2
+      rotrain generate runs/llama-mha-nano/average --prompt "A fost odată"
+    """
+    with app_errors():
+        from rotrain.train.average import average_run
+
+        summary = average_run(run, last, out=out)
+        if json:
+            print_json(summary)
+        elif not quiet:
+            steps = ", ".join(f"{step:,}" for step in summary["averaged"])
+            print(f"{summary['run']}: the mean of steps {steps}")
+            for domain, score in summary["eval"].items():
+                print(f"  {domain}: {score['bpb']:.4f} bits per byte on {score['bytes']:,} held-out bytes")

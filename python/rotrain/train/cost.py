@@ -1,0 +1,38 @@
+"""What a run costs, before it runs: memory, disk, and hours on known GPUs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rotrain.config import ModelConfig
+from rotrain.models import count
+from rotrain.train.memory import training_bytes
+from rotrain.train.plan import Plan
+from rotrain.train.runtime import ASSUMED_MFU, PEAK_TFLOPS
+
+
+def checkpoint_bytes(model: ModelConfig) -> int:
+    """Bytes of a checkpoint: fp32 weights and AdamW's two moments (Muon keeps one for its matrices)."""
+    return 12 * count.param_count(model)
+
+
+def run_cost(plan: Plan) -> dict[str, Any]:
+    """Bytes in memory by part, bytes on the disk at most, and estimated hours by GPU.
+
+    The hours are work over `ASSUMED_MFU` of the data sheet's peak: estimates, not measurements.
+    The disk holds the kept checkpoints and the one being written.
+    """
+    one = checkpoint_bytes(plan.model)
+    return {
+        "memory_bytes": training_bytes(plan.model, plan.config.batch.micro) | {"checkpoint copy": one},
+        "checkpoint_bytes": one,
+        "disk_bytes": one * (plan.config.checkpoint.keep + 1),
+        "gpu_hours": {
+            gpu: {
+                "hours": plan.run_flops / (PEAK_TFLOPS[gpu] * 1e12 * mfu) / 3600,
+                "assumed_mfu": mfu,
+                "peak_tflops": PEAK_TFLOPS[gpu],
+            }
+            for gpu, mfu in ASSUMED_MFU.items()
+        },
+    }

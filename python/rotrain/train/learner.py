@@ -1,0 +1,133 @@
+"""What learns: a model and its optimizer, in one process or in several.
+
+A step is two calls, so that a spike can be seen before it does harm: `gradients` runs the model
+forward and backward, `apply` changes the weights, `forget` drops the gradients instead.
+
+Several processes: with DDP each holds the whole model and gradients are averaged while the backward
+pass still runs (Li et al. 2020); with FSDP2 (`fully_shard`) each holds its shard of weights,
+gradients and moments and gathers a block when it is its turn (Zhao et al. 2023). Both take the mean
+over processes, so a loss is multiplied by their number: the sum over the batch is what one process
+would have.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rotrain.config import Optim
+from rotrain.models.decoder import Decoder
+from rotrain.train.checkpoint import Saved
+from rotrain.train.optim import Optimizer, sharded_like, whole
+from rotrain.train.runtime import Machine
+from rotrain.train.team import Team
+
+
+class _Loss(nn.Module):
+    """The loss of a decoder as a module's forward pass, which DDP and FSDP hook into."""
+
+    def __init__(self, model: Decoder, compute: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.model, self.compute = model, compute
+
+    def forward(self, tokens: Tensor, labels: Tensor) -> Tensor:
+        return self.compute(tokens, labels)
+
+
+class Learner:
+    """A model in training. `kind` is `none`, `ddp` or `fsdp`."""
+
+    def __init__(self, model: Decoder, optim: Optim, machine: Machine, team: Team, kind: str) -> None:
+        self.model, self.machine, self.team, self.kind = model.to(machine.device), machine, team, kind
+        compute: Callable[[Tensor, Tensor], Tensor] = model.loss
+        if machine.compiled and kind != "fsdp":
+            compute = model.compiled_loss()
+        self.compute: Callable[[Tensor, Tensor], Tensor] = compute
+        self._whole_loss: Callable[[Tensor, Tensor], Tensor] = model.loss
+        self._module: Any = None
+        if kind == "ddp":
+            self._module = nn.parallel.DistributedDataParallel(_Loss(model, compute))
+            self.compute = self._module
+        elif kind == "fsdp":
+            self._module = _shard(model, compiled=machine.compiled)
+            self.compute = self._whole_loss = self._module
+        self.optimizer = Optimizer(model, optim)
+
+    def gradients(self, batch: Tensor, *, micro: int, tokens: int) -> Tensor:
+        """Gradients of this process's rows (n, context + 1); returns the sum of their losses / `tokens`."""
+        total = torch.zeros((), device=self.machine.device)
+        parts = batch.split(micro)
+        for index, part in enumerate(parts):
+            with self._exchanging(index == len(parts) - 1):
+                with self.machine.autocast():
+                    loss = self.compute(part[:, :-1], part[:, 1:]) / tokens
+                (loss * self.team.size if self.team.size > 1 else loss).backward()
+            total += loss.detach()
+        return total
+
+    def clip(self) -> float:
+        """Clip the gradients; their norm before clipping."""
+        return float(self.optimizer.clip())
+
+    def apply(self, lr: float) -> None:
+        """Change the weights, and forget the gradients."""
+        self.optimizer.update(lr)
+
+    def forget(self) -> None:
+        """Drop the gradients."""
+        self.optimizer.forget()
+
+    def loss(self, tokens: Tensor, labels: Tensor) -> Tensor:
+        """The sum of the losses of (B, T) tokens, for an evaluation. With FSDP all processes must ask."""
+        return self._whole_loss(tokens, labels)
+
+    def weights(self) -> dict[str, Tensor]:
+        """The whole parameters by name. With FSDP all processes must ask."""
+        return {name: whole(parameter.detach()) for name, parameter in self.model.named_parameters()}
+
+    def moments(self) -> dict[str, Tensor]:
+        """The optimizer's whole state by name. With FSDP all processes must ask."""
+        return {name: whole(tensor) for name, tensor in self.optimizer.tensors().items()}
+
+    def restore(self, saved: Saved) -> None:
+        """Take over weights and optimizer of a checkpoint."""
+        weights = saved.weights()
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                parameter.copy_(sharded_like(weights[name], parameter))
+        self.optimizer.load(saved.optimizer())
+
+    def plain(self) -> Decoder:
+        """The model by itself. With FSDP all processes must ask, and get a copy."""
+        if self.kind != "fsdp":
+            return self.model
+        weights = self.weights()
+        copy = Decoder(self.model.config, self.model.ops).to(self.machine.device)
+        copy.load_state_dict(weights)
+        return copy
+
+    def _exchanging(self, last: bool) -> contextlib.AbstractContextManager[None]:
+        """Gradients travel with the last part of a batch only."""
+        if self.kind == "ddp" and not last:
+            context: contextlib.AbstractContextManager[None] = self._module.no_sync()
+            return context
+        if self.kind == "fsdp":
+            self._module.set_requires_gradient_sync(last)
+        return contextlib.nullcontext()
+
+
+def _shard(model: Decoder, *, compiled: bool) -> nn.Module:
+    """The loss of a model whose blocks, and the rest, are sharded over all processes."""
+    from torch.distributed.fsdp import fully_shard
+
+    for block in model.blocks:
+        if compiled:
+            block.compile()  # by block: the gathering between them stays as it is
+        fully_shard(block)
+    module = _Loss(model, model.loss)
+    fully_shard(module)
+    return module

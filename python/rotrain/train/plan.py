@@ -1,0 +1,134 @@
+"""A run before it starts: its model, its batches, its learning rate, and whether that makes sense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rotrain.config import FitConfig, ModelConfig
+from rotrain.data.curriculum import Curriculum, plan_curriculum
+from rotrain.data.pack import Pack, open_pack
+from rotrain.data.sampler import Sampler
+from rotrain.errors import RotrainError, UsageError
+from rotrain.models import count
+from rotrain.models.presets import model_config
+from rotrain.train.schedule import LearningRate
+
+# The best text learnt at less than this part of the peak rate is wasted: "How Learning Rate Decay Wastes
+# Your Best Data" (arXiv 2511.18903) finds the gain of an ascending order gone under a full decay.
+LEAST_BEST_RATE = 0.1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a run is made of, before a byte of it is written."""
+
+    config: FitConfig
+    model: ModelConfig
+    pack: Pack
+    sampler: Sampler
+    rate: LearningRate
+
+    @property
+    def curriculum(self) -> Curriculum:
+        """What each step reads."""
+        return self.sampler.curriculum
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the run."""
+        return self.rate.steps
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Training tokens of a step."""
+        return self.config.batch.sequences * self.config.context
+
+    @property
+    def run_flops(self) -> float:
+        """Operations of the whole run."""
+        return count.flops_per_token(self.model) * self.tokens_per_step * self.steps
+
+
+def make_plan(config: FitConfig, origin: dict[str, Any] | None = None) -> Plan:
+    """Open the pack and lay out the run. Nothing is written.
+
+    `origin` is where a branch began (`branch.find_trunk`): what was read before it is not read again.
+    """
+    pack = open_pack(Path(config.data))
+    drawn = None
+    if origin is not None and origin["drawn"] is not None:
+        # Sequences of another length: the same tokens, the last part of one read twice at most.
+        drawn = tuple(count * origin["context"] // config.context for count in origin["drawn"])
+    model = model_config(
+        config.arch,
+        config.size,
+        vocab_size=pack.vocab_size,
+        context=config.context,
+        window=config.window,
+        document_end=pack.eos_id if config.document_mask else None,
+    )
+    curriculum = plan_curriculum(
+        pack,
+        context=config.context,
+        batch=config.batch.sequences,
+        steps=config.steps,
+        fractions=config.phase_fractions,
+        mixed=config.curriculum == "mixed",
+        replay=config.mix.replay,
+        ramp=config.mix.ramp,
+        drawn=drawn,
+    )
+    return Plan(
+        config,
+        model,
+        pack,
+        Sampler(curriculum, config.context, config.seed),
+        learning_rate(config, curriculum),
+    )
+
+
+def learning_rate(config: FitConfig, curriculum: Curriculum) -> LearningRate:
+    """The rate of a curriculum: the decay lies behind the last ramp, and the factors follow the mix."""
+    factors = config.schedule.phase_lr or {}
+    names = [phase.name for phase in curriculum.phases]
+    for name in factors:
+        if name not in names:
+            raise UsageError(
+                f"schedule.phase_lr names {name!r}, which is no phase of the pack",
+                hint=f"its phases are: {', '.join(names)}",
+            )
+
+    def factor(step: int) -> float:
+        return sum(part * factors.get(stage.name, 1.0) for stage, part in curriculum.blend(step))
+
+    return LearningRate(
+        config.schedule,
+        config.optim.lr,
+        curriculum.steps,
+        last_phase=curriculum.stages[-1].steps - curriculum.ramps[-1],
+        factor=factor if factors else None,
+    )
+
+
+def best_rate_of_last_stage(plan: Plan) -> float:
+    """The highest rate of the last stage, over the peak of the run."""
+    stage = plan.curriculum.stages[-1]
+    # Rates change slowly: a thousand of a long stage tell its highest.
+    stride = max(1, stage.steps // 1000)
+    steps = range(stage.first + 1, plan.steps + 1, stride)
+    return max(plan.rate.at(step) for step in steps) / plan.rate.peak
+
+
+def check_rates(plan: Plan) -> None:
+    """Refuse a run that reads its last, best text wholly at a rate that hardly teaches it."""
+    ratio = best_rate_of_last_stage(plan)
+    if ratio < LEAST_BEST_RATE - 1e-9:
+        stage = plan.curriculum.stages[-1]
+        raise RotrainError(
+            f"the last phase, {stage.name!r}, would be trained wholly at {ratio:.1%} of the peak rate or less: "
+            "the best text would hardly be learnt",
+            hint="take --curriculum anneal (the decay lies inside the last phase), a higher "
+            "--set schedule.decay_to, or --force",
+        )

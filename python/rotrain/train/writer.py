@@ -1,0 +1,88 @@
+"""Checkpoints beside the training: the step waits for a copy in memory, the disk gets it later.
+
+The copy goes into buffers that live as long as the run (one more set of weights and moments in main
+memory: 12 bytes a parameter with AdamW). One checkpoint is written at a time; the next one waits for
+it. An error of the disk is kept and raised in the training's own thread at its next look.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rotrain.config import Checkpoint, ModelConfig
+from rotrain.train import checkpoint
+
+
+class CheckpointWriter:
+    """Writes the checkpoints of a run into `folder`; `before` runs ahead of each, in its thread."""
+
+    def __init__(
+        self, folder: Path, model: ModelConfig, config: Checkpoint, before: Callable[[], None]
+    ) -> None:
+        self.folder, self.model, self.config, self.before = folder, model, config, before
+        self._copies: dict[str, Tensor] = {}
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+
+    def save(
+        self,
+        step: int,
+        weights: Mapping[str, Tensor],
+        optimizer: Mapping[str, Tensor],
+        spikes: dict[str, Any],
+    ) -> None:
+        """Copy the state of `step` and begin to write it. Waits for the checkpoint before it."""
+        self.wait()
+        copies = self._copy("w/", weights), self._copy("o/", optimizer)
+        if any(tensor.is_cuda for tensor in weights.values()):
+            torch.cuda.synchronize()
+        self._thread = threading.Thread(target=self._write, args=(step, *copies, spikes), name="checkpoint")
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise the error of a checkpoint that could not be written, without waiting."""
+        if self._error is not None:
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait until everything is on the disk; raises what went wrong there."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def abandon(self) -> None:
+        """Wait until nothing is being written; another error is on its way, so one of the disk goes."""
+        if self._thread is not None:
+            self._thread.join()
+        self._thread = self._error = None
+
+    def _copy(self, prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        copies = {}
+        for name, tensor in tensors.items():
+            source = tensor.detach()
+            kept = self._copies.get(prefix + name)
+            if kept is None:
+                kept = torch.empty_like(source, device="cpu", pin_memory=source.is_cuda)
+                self._copies[prefix + name] = kept
+            kept.copy_(source, non_blocking=source.is_cuda)
+            copies[name] = kept
+        return copies
+
+    def _write(
+        self, step: int, weights: dict[str, Tensor], optimizer: dict[str, Tensor], spikes: dict[str, Any]
+    ) -> None:
+        try:
+            self.before()
+            checkpoint.save(self.folder, step, self.model, weights, optimizer, spikes)
+            checkpoint.retain(self.folder, self.config)
+        except BaseException as error:  # raised again in the training's own thread
+            self._error = error
