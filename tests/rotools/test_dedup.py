@@ -206,15 +206,9 @@ def test_a_source_of_copies_stops_the_run_until_it_is_accepted(tmp_path: Path) -
     assert not (tmp_path / "o.jsonl").exists()
     rotools("dedup", path, "--out", tmp_path / "o.jsonl", "--accept-loss")
     assert len(records(tmp_path / "o.jsonl")) == 1
-<<<<<<< HEAD
     # A text three times over is no prose to the filter.
     words = ["pack", path, "--out", tmp_path / "p", "--vocab-size", 400, "--no-filter"]
     stopped = rotools(*words, code=1).stderr
-=======
-    stopped = rotools(
-        "pack", path, "--out", tmp_path / "p", "--vocab-size", 400, "--no-filter", code=1
-    ).stderr
->>>>>>> neardup
     assert "--accept-loss" in stopped and not (tmp_path / "p").exists()
 
 

@@ -32,9 +32,9 @@ const MOST_COMPARED: usize = 64;
 /// Documents that stay and that one bucket offers for comparison: the best.
 const BUCKET_KEEPS: usize = 256;
 
-/// Memory of the 3-gram sets that are kept for the next comparison.
+/// 3-gram sets that are kept for the next comparison, and how many grams they may have together (64 MB).
 const CACHE_SLOTS: usize = 1024;
-const CACHED_GRAMS: usize = 1 << 14;
+const CACHED_GRAMS: usize = 1 << 24;
 
 /// Turns sorted bands into entries; returns the number of buckets with at least two documents.
 pub(super) fn buckets(
@@ -105,7 +105,7 @@ pub(super) fn compare(
 ) -> Result<Compared> {
     let mut compared = Compared::default();
     let mut kept = Kept { first: vec![NONE; buckets as usize], more: FxHashMap::default() };
-    let mut cache = Cache { slots: vec![None; CACHE_SLOTS] };
+    let mut cache = Cache { slots: vec![None; CACHE_SLOTS], grams: 0 };
     let mut candidates: Vec<u32> = Vec::new();
     let mut mine: Vec<u32> = Vec::new();
     let mut next = entries.next()?;
@@ -192,6 +192,7 @@ impl Kept {
 /// 3-gram sets of documents that stay: the next copy in order is nearly always of the same ones.
 struct Cache {
     slots: Vec<Option<(u32, Grams)>>,
+    grams: usize,
 }
 
 impl Cache {
@@ -202,16 +203,23 @@ impl Cache {
         store: &Store,
         f: impl FnOnce(&Grams) -> T,
     ) -> Result<T> {
-        let slot = &mut self.slots[position as usize % CACHE_SLOTS];
-        if let Some((at, grams)) = slot
+        let slot = position as usize % CACHE_SLOTS;
+        if let Some((at, grams)) = &self.slots[slot]
             && *at == position
         {
             return Ok(f(grams));
         }
         let grams = Grams::of(&store.words(order.documents[position as usize])?);
         let result = f(&grams);
+        if self.grams + grams.len() > CACHED_GRAMS {
+            self.slots.fill(None);
+            self.grams = 0;
+        }
         if grams.len() <= CACHED_GRAMS {
-            *slot = Some((position, grams));
+            self.grams += grams.len();
+            if let Some((_, old)) = self.slots[slot].replace((position, grams)) {
+                self.grams -= old.len();
+            }
         }
         Ok(result)
     }

@@ -1,5 +1,6 @@
 //! Collects what a pass over the documents finds, then decides.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
@@ -321,13 +322,18 @@ fn too_much(sources: &[SourceInfo], unique: &[u64], lost: &[u64], most: f64) -> 
             return Some((what(&source.name, unique[index], lost[index]), index));
         }
     }
+    // Distinct documents, lost ones, and a source that lost any, by phase.
+    let mut phases: BTreeMap<&str, (u64, u64, usize)> = BTreeMap::new();
     for (index, source) in sources.iter().enumerate() {
-        let of_phase = |counts: &[u64]| -> u64 {
-            sources.iter().zip(counts).filter(|(s, _)| s.phase == source.phase).map(|(_, count)| count).sum()
-        };
-        let (unique, phase_lost) = (of_phase(unique), of_phase(lost));
-        if lost[index] > 0 && over(unique, phase_lost) {
-            return Some((what(&format!("the phase {}", source.phase), unique, phase_lost), index));
+        let sums = phases.entry(&source.phase).or_default();
+        (sums.0, sums.1) = (sums.0 + unique[index], sums.1 + lost[index]);
+        if lost[index] > 0 {
+            sums.2 = index;
+        }
+    }
+    for (phase, (unique, lost, index)) in phases {
+        if over(unique, lost) {
+            return Some((what(&format!("the phase {phase}"), unique, lost), index));
         }
     }
     None
