@@ -23,9 +23,15 @@ test: setup
 	cargo test -p rotext
 	$(BIN)/python -m pytest
 
-# Tests that need programs from outside. Nothing needs one yet; the target says so instead of failing.
-test-system: setup
-	@echo "no test needs an outside program yet"
+# Tests that need programs from outside: mamba-ssm's Triton kernels, which Triton's interpreter runs on a CPU.
+# Only its Python files are taken (20 s), and not into the environment: its dependencies are for GPUs.
+MAMBA := target/mamba-ssm
+$(MAMBA)/mamba_ssm: .venv/ready
+	MAMBA_SKIP_CUDA_BUILD=TRUE MAMBA_FORCE_BUILD=TRUE $(BIN)/uv pip install -q --python $(BIN)/python \
+		--target $(MAMBA) --no-deps --no-build-isolation "mamba-ssm==2.3.2.post1" einops packaging
+
+test-system: setup $(MAMBA)/mamba_ssm
+	$(BIN)/python -m pytest -rs tests/rotrain/test_mamba_ssm.py
 
 check: setup
 	cargo fmt --all --check
@@ -54,6 +60,7 @@ bench-compare: setup
 	$(BIN)/python benches/compare/pack.py target/compare.jsonl --tokenizer target/compare-tokenizer.json --times 1 2
 	$(BIN)/python benches/compare/dedup.py target/compare.jsonl --peers $(PEERS)/bin/python
 	$(BIN)/python benches/compare/train_step.py
+	$(BIN)/python benches/compare/mixers.py
 
 docs: setup
 	$(BIN)/python docs/check_links.py

@@ -31,8 +31,8 @@ import torch
 import transformers
 
 from rotrain.config import Optim, Runtime
-from rotrain.export.hf import hf_config, to_hf
 from rotrain.models.decoder import Decoder
+from rotrain.models.hf import hf_config, to_hf
 from rotrain.models.presets import model_config
 from rotrain.train.optim import Optimizer
 from rotrain.train.runtime import Machine, choose_machine, keep_freed_memory
@@ -62,7 +62,7 @@ def our_step(
 def their_step(
     model: Any, machine: Machine, inputs: torch.Tensor, labels: torch.Tensor, compiled: bool
 ) -> Step:
-    """The step of a usual loop around `LlamaForCausalLM`: its own loss, clipping, fused AdamW."""
+    """The step of a usual loop around the stock class: its own loss, clipping, fused AdamW."""
     model.train()
     parameters = list(model.parameters())
     adamw = torch.optim.AdamW(parameters, lr=1e-4, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
@@ -96,7 +96,11 @@ def work(side: str, words: argparse.Namespace, precision: str, compiled: bool, p
     if side == "rotrain":
         step = our_step(ours, machine, inputs, labels, compiled)
     else:
-        theirs = transformers.LlamaForCausalLM(transformers.LlamaConfig(**hf_config(config, 0)))
+        fields = hf_config(config, 0)
+        kind = fields.pop("model_type")
+        theirs = transformers.AutoModelForCausalLM.from_config(
+            transformers.AutoConfig.for_model(kind, **fields)
+        )
         theirs.load_state_dict(to_hf(config, dict(ours.named_parameters())), strict=False)
         theirs.tie_weights()
         del ours

@@ -19,33 +19,96 @@ from rotrain.errors import RotrainError, UsageError
 
 Size = Literal["nano", "mini", "300m"]
 CurriculumName = Literal["anneal", "sequential", "mixed"]
+MixerName = Literal["attention", "mamba2"]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Ssm(_Strict):
+    """The shape of a Mamba-2 mixer: `groups` pairs of B and C of `state` elements serve all heads."""
+
+    heads: int = Field(ge=1)
+    head_dim: int = Field(default=64, ge=1)
+    state: int = Field(default=128, ge=1)
+    groups: int = Field(default=1, ge=1)
+    conv: int = Field(default=4, ge=2)
+    chunk: int = Field(default=128, ge=1)  # positions the scan takes at once: speed, not the result
+
+    @property
+    def inner(self) -> int:
+        """Width of all heads."""
+        return self.heads * self.head_dim
+
+    @property
+    def channels(self) -> int:
+        """Channels of the convolution: x, B and C."""
+        return self.inner + 2 * self.groups * self.state
+
+    @model_validator(mode="after")
+    def _groups_fit(self) -> Ssm:
+        if self.heads % self.groups:
+            raise ValueError(f"heads ({self.heads}) must be a multiple of groups ({self.groups})")
+        return self
+
+
 class ModelConfig(_Strict):
-    """The shape of a decoder. Widths are in elements; `context` is in tokens."""
+    """The shape of a decoder. Widths are in elements; `context` is in tokens.
+
+    Layer i mixes with `pattern[i % len(pattern)]`. `window` is what a token of attention sees, itself
+    included. `parallel` reads mixer and feed-forward from one norm and adds both. With
+    `document_end`, the id of the token after each document, nothing is seen across it.
+    """
 
     arch: str
     layers: int = Field(ge=1)
     hidden: int = Field(ge=1)
-    heads: int = Field(ge=1)
-    kv_heads: int = Field(ge=1)
+    pattern: tuple[MixerName, ...] = Field(default=("attention",), min_length=1)
+    heads: int = Field(ge=0)
+    kv_heads: int = Field(ge=0)
     head_dim: int = Field(ge=2)
-    ffn: int = Field(ge=1)
+    window: int | None = Field(default=None, ge=1)
+    ssm: Ssm | None = None
+    mlp: Literal["swiglu", "gelu", "none"] = "swiglu"
+    ffn: int = Field(ge=0)
+    norm: Literal["rms", "layer"] = "rms"
+    parallel: bool = False
     vocab_size: int = Field(ge=2, le=65536)
     context: int = Field(ge=1)
+    document_end: int | None = Field(default=None, ge=0)
     rope_theta: float = Field(default=10_000.0, gt=0)
     norm_eps: float = Field(default=1e-5, gt=0)
 
+    def mixer(self, layer: int) -> MixerName:
+        """The kind of mixer of a layer."""
+        return self.pattern[layer % len(self.pattern)]
+
+    def mixers(self, kind: MixerName) -> int:
+        """How many layers mix in this way."""
+        return sum(self.mixer(layer) == kind for layer in range(self.layers))
+
     @model_validator(mode="after")
-    def _heads_fit(self) -> ModelConfig:
-        if self.heads % self.kv_heads:
+    def _parts_fit(self) -> ModelConfig:
+        if (self.mlp == "none") != (self.ffn == 0):
+            raise ValueError(f"ffn is {self.ffn}, and the feed-forward is {self.mlp!r}")
+        if ("mamba2" in self.pattern) != (self.ssm is not None):
+            raise ValueError("ssm is the shape of mamba2 mixers: both or neither")
+        if self.parallel != (self.mlp == "gelu") or (self.parallel and self.pattern != ("attention",)):
+            raise ValueError("a parallel block is attention and a gelu feed-forward, and gelu is only there")
+        if "attention" not in self.pattern:
+            if self.heads or self.kv_heads or self.window:
+                raise ValueError("no layer has attention, so heads, kv_heads and window must be left out")
+            return self
+        if not self.heads or not self.kv_heads or self.heads % self.kv_heads:
             raise ValueError(f"heads ({self.heads}) must be a multiple of kv_heads ({self.kv_heads})")
         if self.head_dim % 2:
             raise ValueError(f"head_dim ({self.head_dim}) must be even: RoPE turns pairs")
+        if self.window is not None and self.window >= self.context:
+            raise ValueError(
+                f"a window of {self.window} masks nothing in a context of {self.context}: "
+                "it must be smaller, or the model is one of full attention"
+            )
         return self
 
 
@@ -169,6 +232,8 @@ class FitConfig(_Strict):
     begin_from: str | None = None
     seed: int = Field(default=0, ge=0, lt=2**63)
     context: int = Field(ge=1)
+    window: int | None = Field(default=None, ge=1)
+    document_mask: bool = False
     log_every: int = Field(default=1, ge=1)
     curriculum: CurriculumName = "anneal"
     phase_fractions: dict[str, Annotated[float, Field(ge=0)]] | None = None

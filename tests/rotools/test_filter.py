@@ -79,7 +79,12 @@ BROKEN = {
     "ellipses": "… ".join(re.findall(r"\S+ \S+", PROSE)),
     "bullet-lines": lines(*(f"• {sentence}." for sentence in SENTENCES * 2)),
     "ellipsis-lines": lines(*(f"{sentence}..." for sentence in SENTENCES), *SENTENCES),
-    "closed-lines": lines(*(sentence.rstrip(".") for sentence in SENTENCES), "și apoi au plecat", "spre casă cu toții", "fără să mai spună"),
+    "closed-lines": lines(
+        *(sentence.rstrip(".") for sentence in SENTENCES),
+        "și apoi au plecat",
+        "spre casă cu toții",
+        "fără să mai spună",
+    ),
     "lines-per-word": lines(*re.findall(r"\S+ \S+", PROSE)).replace("și", "și."),
     "duplicate-lines": lines(
         *(f"{sentence}." for sentence in SENTENCES), *["A venit iar seara cea mare."] * 6

@@ -28,19 +28,28 @@ def tiny_nano() -> Iterator[None]:
 
 
 def shape(arch: str, **changes: Any) -> ModelConfig:
-    """A tiny model of an architecture: 8 query heads of 16, and its own number of key heads."""
-    heads = 8
-    values = {
-        "arch": arch,
+    """A tiny model of an architecture: 8 query heads of 16 and all else it has of its own.
+
+    A hybrid shows both mixers in its two layers, a window is 12 of the 48 positions.
+    """
+    whole = presets.model_config(arch, "nano").model_dump()
+    heads = 8 if whole["heads"] else 0
+    values = whole | {
         "layers": 2,
         "hidden": 64,
+        "pattern": tuple(dict.fromkeys(whole["pattern"])),
         "heads": heads,
-        "kv_heads": heads // presets.ARCHS[arch].queries_per_kv,
-        "head_dim": 16,
-        "ffn": 96,
+        "kv_heads": heads // (presets.ARCHS[arch].queries_per_kv or 8),
+        # Where transformers cannot say the width of a head, it is hidden / heads.
+        "head_dim": 8 if whole["parallel"] or (heads and whole["ssm"]) else 16,
+        "ffn": 96 if whole["ffn"] else 0,
         "vocab_size": 300,
         "context": 48,
     }
+    if whole["window"]:
+        values["window"] = 12
+    if whole["ssm"]:
+        values["ssm"] = {"heads": 8, "head_dim": 16, "state": 24, "chunk": 16}
     return ModelConfig.model_validate(values | changes)
 
 

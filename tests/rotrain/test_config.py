@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from conftest import shape
+from pydantic import ValidationError
 
 from rotrain.config import known_keys, resolve
 from rotrain.errors import UsageError
@@ -81,3 +84,21 @@ def test_the_shipped_files_are_the_defaults(arch: str, size: str) -> None:
 def test_the_documentation_names_every_key() -> None:
     text = (CONFIGS.parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
     assert [key for key in known_keys() if f"`{key}`" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("arch", "changes", "sentence"),
+    [
+        ("llama-gqa", {"mlp": "gelu"}, "gelu is only there"),
+        ("falcon-mqa", {"mlp": "swiglu"}, "a parallel block is attention"),
+        ("llama-gqa", {"pattern": ("mamba2", "attention")}, "both or neither"),
+        ("mamba2", {"heads": 4}, "no layer has attention"),
+        ("mamba2", {"ffn": 64}, "the feed-forward is 'none'"),
+        ("llama-gqa", {"kv_heads": 3}, "multiple of kv_heads"),
+        ("mistral-swa", {"window": 48}, "masks nothing in a context of 48"),
+        ("mamba2", {"ssm": {"heads": 4, "groups": 3}}, "multiple of groups"),
+    ],
+)
+def test_parts_of_a_shape_that_do_not_fit(arch: str, changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        shape(arch, **changes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,23 +12,31 @@ import torch
 from conftest import shape
 
 from rotrain.config import ModelConfig
-from rotrain.export.hf import from_hf, hf_config, largest_difference, to_hf
 from rotrain.models import count, kernels
 from rotrain.models.decoder import Decoder
 from rotrain.models.presets import ARCHS, model_config
 
 ARCH_NAMES = sorted(ARCHS)
 
+# parameters, GFLOP a token and MiB of cache at 300m
+TABLE = {
+    "llama-mha": (310_750_208, 2.129, 168),
+    "llama-gqa": (300_268_544, 2.091, 46),
+    "mistral-swa": (300_268_544, 1.928, 11.5),
+    "falcon-mqa": (306_434_048, 2.153, 12.5),
+    "mamba2": (305_003_264, 2.021, 40 + 0.52734375),
+}
+
 
 def fresh(config: ModelConfig, ops: kernels.Kernels | None = None, seed: int = 0) -> Decoder:
     model = Decoder(config, ops)
     model.init_weights(seed)
-    # Gains of one would hide a norm that is left out or taken twice.
+    # Gains of one and biases of zero would hide a norm that is left out or taken twice.
     generator = torch.Generator().manual_seed(seed + 1)
     with torch.no_grad():
         for parameter in model.parameters():
-            if parameter.ndim == 1:
-                parameter.uniform_(0.5, 1.5, generator=generator)
+            if parameter.ndim == 1 and (parameter == parameter[0]).all():
+                parameter.add_(torch.rand(parameter.shape, generator=generator) - 0.5)
     return model.eval()
 
 
@@ -35,47 +44,48 @@ def tokens(config: ModelConfig, batch: int, length: int) -> torch.Tensor:
     return torch.randint(config.vocab_size, (batch, length), generator=torch.Generator().manual_seed(5))
 
 
-@pytest.mark.parametrize(("arch", "expected"), [("llama-mha", 310_750_208), ("llama-gqa", 300_268_544)])
-def test_parameters_of_300m_are_the_table_s(arch: str, expected: int) -> None:
+@pytest.mark.parametrize("arch", TABLE)
+def test_size_work_and_cache_of_300m_are_the_table_s(arch: str) -> None:
     config = model_config(arch, "300m")
-    assert count.param_count(config) == expected
-    with torch.device("meta"):
-        assert Decoder(config).param_count() == expected
+    parameters, gflops, cache = TABLE[arch]
+    assert count.param_count(config) == parameters
+    assert count.flops_per_token(config) == pytest.approx(gflops * 1e9, rel=5e-4)
+    assert count.cache_bytes(config) == cache * 2**20
 
 
 @pytest.mark.parametrize("arch", ARCH_NAMES)
 @pytest.mark.parametrize("size", ["nano", "mini", "300m"])
-def test_parameters_equal_those_of_transformers(arch: str, size: Any) -> None:
-    transformers = pytest.importorskip("transformers")
-    config = model_config(arch, size, vocab_size=5000)
+def test_the_formula_counts_the_parameters(arch: str, size: Any) -> None:
+    config = model_config(arch, size)
     with torch.device("meta"):
-        theirs = transformers.LlamaForCausalLM(transformers.LlamaConfig(**hf_config(config, 0)))
-        ours = Decoder(config)
-    assert ours.param_count() == theirs.num_parameters() == count.param_count(config)
-
-
-def test_work_and_cache_equal_the_table_s() -> None:
-    mha, gqa = model_config("llama-mha", "300m"), model_config("llama-gqa", "300m")
-    assert count.flops_per_token(mha) == pytest.approx(2.129e9, rel=5e-4)
-    assert count.flops_per_token(gqa) == pytest.approx(2.091e9, rel=5e-4)
-    assert count.cache_bytes(mha) == 168 * 2**20
-    assert count.cache_bytes(gqa) == 46 * 2**20
+        assert Decoder(config).param_count() == count.param_count(config)
+    # Widths of k-quants, and sizes near each other.
+    assert config.hidden % 256 == config.ffn % 256 == 0
+    assert count.param_count(config) == pytest.approx(
+        count.param_count(model_config("llama-mha", size)), rel=0.04
+    )
 
 
 @pytest.mark.parametrize("arch", ARCH_NAMES)
-def test_forward_work_is_what_the_profiler_counts(arch: str) -> None:
+def test_work_is_what_the_profiler_counts(arch: str) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
     config = shape(arch)
-    model = Decoder(config, kernels.REFERENCE)
+    # The written-out attention is made of products that the profiler knows; it multiplies the
+    # whole square of scores, of which the formula counts the visible part. It counts no gradient of a
+    # grouped convolution rightly, so that one is left out on both sides.
+    fast, slow = kernels.choose(config.vocab_size), kernels.REFERENCE
+    ops = replace(fast, attention=slow.attention, window_attention=slow.window_attention, conv=slow.conv)
+    model = Decoder(config, ops)
+    model.init_weights(0)
     inputs = tokens(config, 1, config.context)
     with FlopCounterMode(display=False) as counter:
         model.loss(inputs, inputs).backward()
-    # The reference multiplies the whole square of scores, the formula counts its visible half.
-    width, layers, context = config.heads * config.head_dim, config.layers, config.context
-    hidden_half = 3 * 4 * ((context - 1) / 2) * width * layers
-    assert counter.get_total_flops() / context == pytest.approx(
-        model.flops_per_token() + hidden_half, rel=1e-9
+    unseen = config.context - count.visible_keys(config, config.context)
+    unseen_work = 3 * 4 * unseen * config.heads * config.head_dim * config.mixers("attention")
+    conv = config.mixers("mamba2") * 6 * config.ssm.conv * config.ssm.channels if config.ssm else 0
+    assert counter.get_total_flops() / config.context == pytest.approx(
+        model.flops_per_token() + unseen_work - conv, rel=1e-9
     )
 
 
@@ -83,6 +93,7 @@ def test_forward_work_is_what_the_profiler_counts(arch: str) -> None:
 def test_cache_holds_the_bytes_it_says(arch: str) -> None:
     model = Decoder(shape(arch))
     assert model.new_cache().bytes() == model.cache_bytes(bytes_per_value=4)
+    assert model.new_cache(context=10).bytes() == model.cache_bytes(10, bytes_per_value=4)
 
 
 @pytest.mark.parametrize("arch", ARCH_NAMES)
@@ -94,15 +105,16 @@ def test_fast_kernels_equal_the_reference(arch: str) -> None:
     losses = [model.loss(inputs, labels) for model in (fast, slow)]
     for loss in losses:
         loss.backward()
-    assert losses[0].item() == pytest.approx(losses[1].item(), rel=1e-6)
+    assert losses[0].item() == pytest.approx(losses[1].item(), rel=2e-6)
     for (name, a), b in zip(fast.named_parameters(), slow.parameters(), strict=True):
         assert a.grad is not None and b.grad is not None
         torch.testing.assert_close(a.grad, b.grad, rtol=1e-4, atol=1e-5 * b.grad.abs().max().item(), msg=name)
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
-def test_the_compiled_loss_equals_the_eager_one() -> None:
-    config = shape("llama-gqa", layers=1, vocab_size=3000)
+@pytest.mark.parametrize("arch", ["mistral-swa", "mamba2"])
+def test_the_compiled_loss_equals_the_eager_one(arch: str) -> None:
+    config = shape(arch, layers=1, vocab_size=3000)
     inputs, labels = tokens(config, 2, 24), tokens(config, 2, 25)[:, 1:]
     eager, compiled = fresh(config), fresh(config)
     losses = [eager.loss(inputs, labels), compiled.compiled_loss()(inputs, labels)]
@@ -150,24 +162,6 @@ def test_positions_beyond_the_context_are_refused() -> None:
         Decoder(config)(torch.zeros(1, 49, dtype=torch.long))
 
 
-@pytest.mark.parametrize("arch", ARCH_NAMES)
-def test_logits_equal_those_of_transformers_both_ways(arch: str) -> None:
-    transformers = pytest.importorskip("transformers")
-    config = shape(arch)
-    theirs_config = transformers.LlamaConfig(**hf_config(config, 0))
-    inputs = tokens(config, 2, 48)
-    ours = fresh(config)
-    theirs = transformers.LlamaForCausalLM(theirs_config).eval()
-    missing = theirs.load_state_dict(to_hf(config, dict(ours.named_parameters())), strict=False)
-    assert set(missing.missing_keys) <= {"lm_head.weight"} and not missing.unexpected_keys
-    theirs.tie_weights()
-    assert largest_difference(ours, theirs, inputs) < 1e-5
-    torch.manual_seed(3)
-    theirs = transformers.LlamaForCausalLM(theirs_config).eval()
-    ours.load_state_dict(from_hf(config, theirs.state_dict()))
-    assert largest_difference(ours, theirs, inputs) < 1e-5
-
-
 @pytest.mark.parametrize("hidden", [64, 256])
 def test_a_fresh_model_s_loss_is_ln_v_plus_a_fifth(hidden: int) -> None:
     config = shape("llama-mha", hidden=hidden, vocab_size=4000)
@@ -184,3 +178,42 @@ def test_the_seed_makes_the_weights() -> None:
     a, b, c = (fresh(config, seed=seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert not torch.equal(a["embed.weight"], c["embed.weight"])
+
+
+def test_weight_decay_pulls_on_the_matrices_of_the_blocks_only() -> None:
+    for arch in ARCH_NAMES:
+        model = Decoder(shape(arch))
+        decayed = set(model.decayed())
+        for name, parameter in model.named_parameters():
+            assert (name in decayed) == (name.startswith("blocks.") and name.endswith(DECAYED)), name
+            assert parameter.ndim == 2 or name not in decayed
+
+
+DECAYED = ("qkv.weight", "into.weight", "out.weight", "gate_up.weight", "down.weight")
+
+
+@pytest.mark.parametrize("arch", ["llama-gqa", "mistral-swa", "mamba2", "mamba2-hybrid", "falcon-mqa"])
+@pytest.mark.parametrize("ops", [None, kernels.REFERENCE], ids=["fast", "reference"])
+def test_documents_do_not_see_each_other(arch: str, ops: kernels.Kernels | None) -> None:
+    end = 7
+    config = shape(arch, document_end=end)
+    model, inputs = fresh(config, ops), tokens(config, 2, 40)
+    inputs[inputs == end] = end + 1
+    inputs[0, 12], inputs[0, 13], inputs[1, 30] = end, end, end
+    with torch.inference_mode():
+        whole = model(inputs)
+        for row, first, last in [(0, 0, 13), (0, 13, 14), (0, 14, 40), (1, 0, 31), (1, 31, 40)]:
+            alone = model(inputs[row : row + 1, first:last])
+            torch.testing.assert_close(whole[row : row + 1, first:last], alone, rtol=0, atol=2e-5)
+        cache = model.new_cache(batch=2)
+        pieces = [
+            inputs[:, :9],
+            *inputs[:, 9:16].split(1, dim=1),
+            inputs[:, 16:33],
+            *inputs[:, 33:].split(1, 1),
+        ]
+        cached = torch.cat([model(piece, cache) for piece in pieces], 1)
+        torch.testing.assert_close(cached, whole, rtol=0, atol=2e-5)
+        apart = Decoder(shape(arch), model.ops)
+        apart.load_state_dict(model.state_dict())
+        assert (apart.eval()(inputs) - whole)[0, 14:].abs().max() > 1e-3

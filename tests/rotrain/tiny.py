@@ -11,11 +11,13 @@ HIDDEN, FFN, CONTEXT, LAYERS, HEAD_DIM = 64, 96, 32, 2, 16
 
 
 def shrink() -> None:
-    """Make the `nano` of this process tiny: 4 heads of 16, two layers."""
+    """Make the `nano` of this process tiny: 4 heads of 16, two layers, or those that show every mixer."""
     presets.HEAD_DIM = HEAD_DIM
     presets.WIDTHS["nano"] = presets.Width(HIDDEN, FFN, CONTEXT)
     for arch in presets.ARCHS.values():
-        arch.layers["nano"] = LAYERS
+        # At least one layer of each kind of mixer.
+        kinds = [arch.pattern.index(kind) + 1 for kind in set(arch.pattern)]
+        arch.layers["nano"] = max(LAYERS, *kinds)
 
 
 @contextmanager

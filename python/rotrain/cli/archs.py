@@ -41,6 +41,8 @@ def run(
                         "hidden": shape.hidden,
                         "heads": shape.heads,
                         "kv_heads": shape.kv_heads,
+                        "window": shape.window,
+                        "ssm_heads": shape.ssm.heads if shape.ssm else 0,
                         "ffn": shape.ffn,
                         "context": shape.context,
                         "vocab_size": vocab_size,
@@ -53,15 +55,15 @@ def run(
             print_json(rows)
             return
         print(
-            f"{'arch':<11}{'size':<6}{'parameters':>12}{'layers':>8}{'width':>7}{'heads':>7}{'context':>9}{'GFLOP/token':>13}{'cache':>11}"
+            f"{'arch':<14}{'size':<6}{'parameters':>12}{'layers':>8}{'width':>7}{'heads':>7}{'context':>9}{'GFLOP/token':>13}{'cache':>11}"
         )
         for row in rows:
-            heads = f"{row['heads']}/{row['kv_heads']}"
+            heads = f"{row['heads']}/{row['kv_heads']}" if row["heads"] else "-"
             print(
-                f"{row['arch']:<11}{row['size']:<6}{row['parameters']:>12,}{row['layers']:>8}{row['hidden']:>7}{heads:>7}"
+                f"{row['arch']:<14}{row['size']:<6}{row['parameters']:>12,}{row['layers']:>8}{row['hidden']:>7}{heads:>7}"
                 f"{row['context']:>9,}{row['flops_per_token'] / 1e9:>13.3f}{row['cache_bytes'] / 2**20:>7.1f} MiB"
             )
         print(
             f"\nvocabulary {vocab_size:,}, tied. heads: queries/keys. GFLOP/token: training, at the context.\n"
-            "cache: one sequence of the context in 16-bit values."
+            "cache: one sequence of the context in 16-bit values, the state of Mamba-2 in 32."
         )

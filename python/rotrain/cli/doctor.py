@@ -28,10 +28,11 @@ def run(
         from rotrain.train.runtime import choose_machine
 
         machine = choose_machine(Runtime())
-        errors = kernel_errors(vocab_size, machine.device)
+        platform = kernels.find_platform(machine.device, half=machine.precision == "bf16")
+        errors = kernel_errors(vocab_size, machine.device, platform)
         rows = [
             {"operation": operation, "kernel": name, "reason": reason, "parity_error": errors[operation]}
-            for operation, (name, reason) in kernels.reasons(vocab_size).items()
+            for operation, (name, reason) in kernels.reasons(vocab_size, platform).items()
         ]
         if json:
             print_json(
@@ -47,9 +48,11 @@ def run(
         print(machine.said)
         for row in rows:
             print(
-                f"  {row['operation']:<10}{row['kernel']:<17}error {row['parity_error']:.1e}   {row['reason']}"
+                f"  {row['operation']:<20}{row['kernel']:<18}error {row['parity_error']:.1e}   {row['reason']}"
             )
         print(
             "error: the largest difference, of output and gradients, from the written-out reference on the CPU,"
         )
-        print("relative to the reference's largest value; fp32 on this device.")
+        print(
+            "relative to the reference's largest value; fp32, or bf16 for a kernel of 16 bits, on this device."
+        )

@@ -1,72 +1,74 @@
-"""The attention mixer: multi-head and grouped-query attention, causal, with rotary positions.
+"""The attention mixer: causal, with rotary positions, over all positions or a window.
 
-Grouped-query attention (Ainslie et al. 2023) is the same with fewer key/value heads; multi-head
-is the case of as many.
+Grouped-query attention (Ainslie et al. 2023) has fewer key/value heads than query heads;
+multi-head attention has as many, multi-query attention (Shazeer 2019) has one.
 """
 
 from __future__ import annotations
+
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from rotrain.config import ModelConfig
+from rotrain.models.cache import AttentionCache, KeyValueCache, RingCache
 from rotrain.models.kernels import Kernels
-from rotrain.models.mixer import Cache
+from rotrain.models.mixer import Cache, Place
 
 
-class KeyValueCache:
-    """Keys (after RoPE) and values of the positions so far, in memory taken once."""
+class SelfAttention:
+    """Attention between its matrices: (B, T, queries | keys | values) to (B, T, queries)."""
 
-    def __init__(
-        self, batch: int, heads: int, context: int, head_dim: int, dtype: torch.dtype, device: torch.device
-    ) -> None:
-        shape = (2, batch, heads, context, head_dim)
-        self.store = torch.zeros(shape, dtype=dtype, device=device)
+    def __init__(self, config: ModelConfig, ops: Kernels) -> None:
+        self.heads, self.kv_heads, self.head_dim = config.heads, config.kv_heads, config.head_dim
+        self.window, self.ops = config.window, ops
+        self.queries = self.heads * self.head_dim
+        self.width = self.queries + 2 * self.kv_heads * self.head_dim
 
-    def extend(self, start: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Write (B, heads, T, d) at `start` and return everything up to there, without a copy."""
-        end = start + keys.shape[2]
-        self.store[0, :, :, start:end] = keys
-        self.store[1, :, :, start:end] = values
-        return self.store[0, :, :, :end], self.store[1, :, :, :end]
+    def __call__(self, qkv: Tensor, place: Place, cache: Cache | None) -> Tensor:
+        assert place.cos is not None and place.sin is not None
+        turned = self.heads + self.kv_heads
+        heads = qkv.unflatten(-1, (-1, self.head_dim))
+        # One rotation for queries and keys together, before they part.
+        rotated = self.ops.rope(heads[:, :, :turned], place.cos, place.sin).transpose(1, 2)
+        q, k = rotated[:, : self.heads], rotated[:, self.heads :]
+        v = heads[:, :, turned:].transpose(1, 2)
+        documents = place.documents
+        if cache is not None:
+            held = cast(AttentionCache, cache)
+            k, v = held.extend(place.start, k, v, ordered=documents is not None)
+        if documents is not None:
+            mixed = self.ops.document_attention(q, k, v, documents[:, -k.shape[2] :], self.window)
+        elif self.window is not None:
+            mixed = self.ops.window_attention(q, k, v, self.window)
+        else:
+            mixed = self.ops.attention(q, k, v)
+        return mixed.transpose(1, 2).flatten(2)
 
-    def bytes(self) -> int:
-        """Bytes held, full or not."""
-        return self.store.numel() * self.store.element_size()
-
-    def reset(self) -> None:
-        """Nothing to erase: a position is written before it is read."""
+    def new_cache(self, batch: int, context: int, dtype: torch.dtype, device: torch.device) -> KeyValueCache:
+        """See `Mixer.new_cache`. A context inside the window needs no ring."""
+        if self.window is None or context <= self.window:
+            return KeyValueCache(batch, self.kv_heads, context, self.head_dim, dtype, device)
+        return RingCache(batch, self.kv_heads, self.window, self.head_dim, dtype, device)
 
 
 class Attention(nn.Module):
     """Query, key and value come from one matrix (in this order), so one product makes them."""
 
-    def __init__(self, config: ModelConfig, kernels: Kernels) -> None:
+    def __init__(self, config: ModelConfig, ops: Kernels) -> None:
         super().__init__()
-        self.heads, self.kv_heads, self.head_dim = config.heads, config.kv_heads, config.head_dim
-        self.kernels = kernels
-        width = self.heads * self.head_dim
-        self.qkv = nn.Linear(config.hidden, width + 2 * self.kv_heads * self.head_dim, bias=False)
-        self.out = nn.Linear(width, config.hidden, bias=False)
+        self.attend = SelfAttention(config, ops)
+        self.qkv = nn.Linear(config.hidden, self.attend.width, bias=False)
+        self.out = nn.Linear(self.attend.queries, config.hidden, bias=False)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, start: int, cache: Cache | None) -> Tensor:
-        batch, length, _ = x.shape
-        turned = self.heads + self.kv_heads
-        heads = self.qkv(x).view(batch, length, -1, self.head_dim)
-        # One rotation for queries and keys together, before they part.
-        rotated = self.kernels.rope(heads[:, :, :turned], cos, sin).transpose(1, 2)
-        q, k = rotated[:, : self.heads], rotated[:, self.heads :]
-        v = heads[:, :, turned:].transpose(1, 2)
-        if isinstance(cache, KeyValueCache):
-            k, v = cache.extend(start, k, v)
-        mixed = self.kernels.attention(q, k, v, start)
-        out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, -1))
+    def forward(self, x: Tensor, place: Place, cache: Cache | None) -> Tensor:
+        out: Tensor = self.out(self.attend(self.qkv(x), place, cache))
         return out
 
     def new_cache(self, batch: int, context: int, dtype: torch.dtype) -> KeyValueCache:
         """See `Mixer.new_cache`."""
-        device = self.qkv.weight.device
-        return KeyValueCache(batch, self.kv_heads, context, self.head_dim, dtype, device)
+        return self.attend.new_cache(batch, context, dtype, self.qkv.weight.device)
 
     def init_weights(self, std: float, out_std: float, generator: torch.Generator) -> None:
         """See `Mixer.init_weights`."""

@@ -1,97 +1,227 @@
 """Which implementation computes each operation, and why.
 
-Every operation has a readable reference and a fast one. A model takes a `Kernels`; the tests
-and `rotrain doctor` run both on the same input and report the difference.
+Every operation has a readable reference and one or more fast ones, best first. A model takes a
+`Kernels`; the tests and `rotrain doctor` run both on the same input and report the difference.
+What is chosen is a function of a `Platform`, so every choice can be tested on any machine.
 """
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from rotrain.models.attention_kernels import (
+    attention_reference,
+    attention_sdpa,
+    document_attention_masked,
+    window_attention_banded,
+)
+from rotrain.models.conv import conv_reference, conv_torch
+from rotrain.models.cuda_kernels import (
+    document_attention_varlen,
+    scan_mamba_ssm,
+    window_attention_flash,
+    window_attention_flex,
+    window_attention_varlen,
+)
 from rotrain.models.loss import token_loss_chunked, token_loss_reference
-from rotrain.models.norm import rms_norm_fused, rms_norm_reference
+from rotrain.models.norm import layer_norm_fused, layer_norm_reference, rms_norm_fused, rms_norm_reference
 from rotrain.models.rope import apply_rope, apply_rope_reference
+from rotrain.models.ssd import scan_chunked, scan_reference
 
 # From this vocabulary on the chunked loss is faster than the plain one, and its memory does not
 # grow with the batch (docs/log.md, train).
 CHUNKED_LOSS_VOCAB = 2_048
 
-
-def attention_reference(q: Tensor, k: Tensor, v: Tensor, start: int) -> Tensor:
-    """Softmax attention written out. `q`: (B, heads, T, d), `k`, `v`: (B, kv_heads, S, d).
-
-    Query `t` stands at position `start + t` and sees keys `0 ... start + t`. Scores and
-    softmax are fp32.
-    """
-    repeat = q.shape[1] // k.shape[1]
-    k, v = k.repeat_interleave(repeat, 1), v.repeat_interleave(repeat, 1)
-    scores = (q.float() @ k.float().mT) * q.shape[-1] ** -0.5
-    hidden = ~_visible(q.shape[2], k.shape[2], start, q.device)
-    weights: Tensor = scores.masked_fill(hidden, float("-inf")).softmax(-1)
-    return (weights @ v.float()).to(q.dtype)
-
-
-def attention_sdpa(q: Tensor, k: Tensor, v: Tensor, start: int) -> Tensor:
-    """The same by PyTorch's scaled dot product: flash kernels on CPU and CUDA."""
-    grouped = q.shape[1] != k.shape[1]
-    if start == 0:
-        causal: Tensor = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=grouped)
-        return causal
-    # A later chunk: `is_causal` would align the mask to the first key, so it is given, except
-    # for a single query, which sees everything.
-    mask = None if q.shape[2] == 1 else _visible(q.shape[2], k.shape[2], start, q.device)
-    masked: Tensor = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=grouped)
-    return masked
-
-
-def _visible(queries: int, keys: int, start: int, device: torch.device) -> Tensor:
-    return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(start)
+Scan = Callable[
+    [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor | None, Tensor | None, int], tuple[Tensor, Tensor]
+]
 
 
 @dataclass(frozen=True)
 class Kernels:
     """One implementation of each operation a decoder is made of."""
 
-    attention: Callable[[Tensor, Tensor, Tensor, int], Tensor]
-    rms_norm: Callable[[Tensor, Tensor, float], Tensor]
+    attention: Callable[[Tensor, Tensor, Tensor], Tensor]
+    window_attention: Callable[[Tensor, Tensor, Tensor, int], Tensor]
+    document_attention: Callable[[Tensor, Tensor, Tensor, Tensor, int | None], Tensor]
+    scan: Scan
+    conv: Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
+    rms_norm: Callable[[Tensor, Tensor | None, float], Tensor]
+    layer_norm: Callable[[Tensor, Tensor, Tensor, float], Tensor]
     rope: Callable[[Tensor, Tensor, Tensor], Tensor]
     loss: Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 REFERENCE = Kernels(
     attention=attention_reference,
+    window_attention=attention_reference,
+    document_attention=lambda q, k, v, documents, window: attention_reference(q, k, v, window, documents),
+    scan=scan_reference,
+    conv=conv_reference,
     rms_norm=rms_norm_reference,
+    layer_norm=layer_norm_reference,
     rope=apply_rope_reference,
     loss=token_loss_reference,
 )
 
-
-def choose(vocab_size: int) -> Kernels:
-    """The fast implementations for a vocabulary."""
-    large = vocab_size >= CHUNKED_LOSS_VOCAB
-    return Kernels(
-        attention=attention_sdpa,
-        rms_norm=rms_norm_fused,
-        rope=apply_rope,
-        loss=token_loss_chunked if large else token_loss_reference,
-    )
+PACKAGES = ("flash_attn", "mamba_ssm", "torch.nn.attention.varlen", "torch.nn.attention.flex_attention")
 
 
-def reasons(vocab_size: int) -> dict[str, tuple[str, str]]:
-    """For each operation of `choose`: the name of the implementation and why it is used."""
-    chosen = choose(vocab_size)
-    side = "at least" if chosen.loss is token_loss_chunked else "under"
-    return {
-        "attention": ("sdpa", "flash kernels of PyTorch on CPU and CUDA, no T x T scores"),
-        "rms_norm": ("torch rms_norm", "one call, the mean in fp32"),
-        "rope": ("real pairs", "no complex numbers, stays in the type of the activations"),
-        "loss": (
-            chosen.loss.__name__.removeprefix("token_loss_").replace("reference", "plain"),
-            f"vocabulary of {vocab_size:,} is {side} {CHUNKED_LOSS_VOCAB:,}",
+@dataclass(frozen=True)
+class Platform:
+    """What a choice depends on: the device, whether products are 16-bit there, and what is installed."""
+
+    device: str = "cpu"
+    capability: tuple[int, int] = (0, 0)  # of a CUDA device
+    half: bool = False
+    packages: frozenset[str] = frozenset()
+
+
+def find_platform(device: torch.device, *, half: bool) -> Platform:
+    """Ask PyTorch and the import system; imports none of the packages."""
+    cuda = device.type == "cuda"
+    capability = torch.cuda.get_device_capability(device) if cuda else (0, 0)
+    return Platform(device.type, capability, half, frozenset(name for name in PACKAGES if _installed(name)))
+
+
+def _installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ImportError:
+        return False
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An implementation, why it is worth having, and what a platform lacks for it ("": nothing)."""
+
+    name: str
+    function: Callable[..., Any]
+    why: str
+    lacks: Callable[[Platform], str] = lambda platform: ""
+
+
+def _cuda(package: str, capability: int, half: bool) -> Callable[[Platform], str]:
+    """What a CUDA kernel of a package lacks on a platform."""
+
+    def lacks(platform: Platform) -> str:
+        if platform.device != "cuda":
+            return "no CUDA device"
+        if platform.capability < (capability, 0):
+            return f"the GPU's compute capability is under {capability}.0"
+        if half and not platform.half:
+            return "it computes in 16 bits only, and this run is fp32"
+        return "" if package in platform.packages else f"{package} is not installed"
+
+    return lacks
+
+
+REGISTRY: dict[str, tuple[Candidate, ...]] = {
+    "attention": (
+        Candidate("sdpa", attention_sdpa, "flash kernels of PyTorch on CPU and CUDA, no T x T scores"),
+    ),
+    "window_attention": (
+        Candidate(
+            "flash-attn",
+            window_attention_flash,
+            "skips what lies outside the window",
+            _cuda("flash_attn", 8, True),
         ),
+        Candidate(
+            "torch varlen",
+            window_attention_varlen,
+            "flash attention with a window, in PyTorch itself",
+            _cuda("torch.nn.attention.varlen", 8, True),
+        ),
+        Candidate(
+            "flex",
+            window_attention_flex,
+            "compiled, skips whole blocks outside the window, in any type",
+            _cuda("torch.nn.attention.flex_attention", 8, False),
+        ),
+        Candidate(
+            "banded sdpa",
+            window_attention_banded,
+            "blocks of queries beside the keys they see: O(T W), on any device",
+        ),
+    ),
+    "document_attention": (
+        Candidate(
+            "torch varlen",
+            document_attention_varlen,
+            "a sequence a document: no mask, no work across documents",
+            _cuda("torch.nn.attention.varlen", 8, True),
+        ),
+        Candidate("masked sdpa", document_attention_masked, "a mask of documents, on any device"),
+    ),
+    "scan": (
+        Candidate(
+            "mamba-ssm",
+            scan_mamba_ssm,
+            "its Triton kernels, proven equal to ours",
+            _cuda("mamba_ssm", 8, False),
+        ),
+        Candidate(
+            "grouped chunks", scan_chunked, "matrix products over chunks, C B' once a group, states in fp32"
+        ),
+    ),
+    "conv": (Candidate("torch conv1d", conv_torch, "depthwise, on any device"),),
+    "rms_norm": (Candidate("torch rms_norm", rms_norm_fused, "one call, the mean in fp32"),),
+    "layer_norm": (Candidate("torch layer_norm", layer_norm_fused, "one call, mean and variance in fp32"),),
+    "rope": (
+        Candidate("real pairs", apply_rope, "no complex numbers, stays in the type of the activations"),
+    ),
+}
+
+
+def candidates(vocab_size: int) -> dict[str, tuple[Candidate, ...]]:
+    """Every operation with its implementations, best first; the last of each runs anywhere."""
+    large = vocab_size >= CHUNKED_LOSS_VOCAB
+    why = f"vocabulary of {vocab_size:,} is {'at least' if large else 'under'} {CHUNKED_LOSS_VOCAB:,}"
+    loss = (
+        Candidate("chunked", token_loss_chunked, why)
+        if large
+        else Candidate("plain", token_loss_reference, why)
+    )
+    return {**REGISTRY, "loss": (loss,)}
+
+
+def chosen(vocab_size: int, platform: Platform) -> dict[str, Candidate]:
+    """The first implementation of each operation that a platform lacks nothing for."""
+    return {
+        operation: next(candidate for candidate in row if not candidate.lacks(platform))
+        for operation, row in candidates(vocab_size).items()
     }
+
+
+def choose(vocab_size: int, platform: Platform | None = None) -> Kernels:
+    """The fast implementations for a vocabulary; without a platform those that run anywhere."""
+    picked = chosen(vocab_size, platform or Platform())
+    return Kernels(**{operation: candidate.function for operation, candidate in picked.items()})
+
+
+def reasons(vocab_size: int, platform: Platform | None = None) -> dict[str, tuple[str, str]]:
+    """For each operation of `choose`: the name of the implementation and why it is used.
+
+    Implementations that would have come before it are named with what is missing.
+    """
+    platform = platform or Platform()
+    rows = {}
+    for operation, row in candidates(vocab_size).items():
+        passed = []
+        for candidate in row:
+            lacks = candidate.lacks(platform)
+            if not lacks:
+                break
+            passed.append((candidate.name, lacks))
+        # Implementations that lack the same share a sentence.
+        lacking = dict.fromkeys(lacks for _, lacks in passed)
+        parts = [f"{', '.join(n for n, w in passed if w == lacks)}: {lacks}" for lacks in lacking]
+        rows[operation] = (candidate.name, "; ".join([candidate.why, *parts]))
+    return rows

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rotrain.models.precision import product_dtype
+from rotrain.models.precision import product_dtype, wide
 
 CHUNK_TOKENS = 512
 TILE_ROWS = 32  # of 40,000 fp32 logits: 5 MB
@@ -34,7 +34,7 @@ TILE_ROWS = 32  # of 40,000 fp32 logits: 5 MB
 
 def token_loss_reference(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
     """Sum of the losses of (N,) labels, from (N, h) states and the (V, h) output matrix."""
-    logits = F.linear(hidden, weight).float()
+    logits = wide(F.linear(hidden, weight))
     return F.cross_entropy(logits, labels, reduction="sum")
 
 

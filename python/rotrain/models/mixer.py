@@ -6,14 +6,32 @@ cache with these methods, and its line in `decoder.MIXERS`.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 
+class Place(NamedTuple):
+    """Where the tokens of a forward pass stand.
+
+    `start`: position of the first. `cos`, `sin`: rows of the rotary table for these positions
+    (None in a model without attention). `documents`: (B, start + T) number of the document of
+    every position up to the last, where nothing may be seen across documents, else None.
+    """
+
+    start: int
+    cos: Tensor | None
+    sin: Tensor | None
+    documents: Tensor | None
+
+
 class Cache(Protocol):
-    """What one mixer remembers of the positions it has seen."""
+    """What one mixer remembers of the positions it has seen.
+
+    Three kinds: all keys and values (`cache.KeyValueCache`), those of a window
+    (`cache.RingCache`), and a state of fixed size (`mamba2.RecurrentCache`).
+    """
 
     def bytes(self) -> int:
         """Bytes held."""
@@ -25,11 +43,8 @@ class Cache(Protocol):
 class Mixer(Protocol):
     """(B, T, h) to (B, T, h), causally."""
 
-    def __call__(self, x: Tensor, cos: Tensor, sin: Tensor, start: int, cache: Cache | None) -> Tensor:
-        """Mix positions `start ... start + T - 1`; with a cache, see and extend what it holds.
-
-        `cos` and `sin` are the rows of the rotary table for these positions.
-        """
+    def __call__(self, x: Tensor, place: Place, cache: Cache | None) -> Tensor:
+        """Mix T positions from `place.start`; with a cache, see and extend what it holds."""
 
     def new_cache(self, batch: int, context: int, dtype: torch.dtype) -> Cache:
         """An empty cache for `batch` sequences of at most `context` tokens."""

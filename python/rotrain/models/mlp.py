@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,3 +21,8 @@ class SwiGLU(nn.Module):
         gate, up = self.gate_up(x).chunk(2, -1)
         out: Tensor = self.down(F.silu(gate) * up)
         return out
+
+    def init_weights(self, std: float, out_std: float, generator: torch.Generator) -> None:
+        """Draw the weights: `out_std` for the matrix that writes into the residual stream."""
+        nn.init.normal_(self.gate_up.weight, std=std, generator=generator)
+        nn.init.normal_(self.down.weight, std=out_std, generator=generator)

@@ -1,18 +1,32 @@
-"""RMSNorm (Zhang and Sennrich, 2019)."""
+"""RMSNorm (Zhang and Sennrich, 2019) and LayerNorm (Ba et al., 2016)."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from rotrain.models.precision import wide
 
-def rms_norm_reference(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+
+def rms_norm_reference(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
     """`x / sqrt(mean(x^2) + eps) * weight`, the mean in fp32 whatever the type of `x`."""
-    wide = x.float()
-    scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
-    return (wide * scale).to(x.dtype) * weight
+    scale = torch.rsqrt(wide(x).square().mean(-1, keepdim=True) + eps)
+    normed = (wide(x) * scale).to(x.dtype)
+    return normed if weight is None else normed * weight
 
 
-def rms_norm_fused(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+def rms_norm_fused(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
     """The same in one call."""
-    return nn.functional.rms_norm(x, weight.shape, weight, eps)
+    return nn.functional.rms_norm(x, x.shape[-1:], weight, eps)
+
+
+def layer_norm_reference(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """`(x - mean) / sqrt(variance + eps) * weight + bias`, mean and variance in fp32."""
+    centred = wide(x) - wide(x).mean(-1, keepdim=True)
+    scale = torch.rsqrt(centred.square().mean(-1, keepdim=True) + eps)
+    return (centred * scale).to(x.dtype) * weight + bias
+
+
+def layer_norm_fused(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """The same in one call."""
+    return nn.functional.layer_norm(x, weight.shape, weight, bias, eps)

@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rotrain.models import kernels
+from rotrain.models.cuda_kernels import (
+    document_attention_varlen,
+    window_attention_flash,
+    window_attention_varlen,
+)
 from rotrain.models.rope import rope_table
 
+# They hand fp32 to the portable kernels, so an error in fp32 would not be theirs.
+HALF_ONLY = (window_attention_flash, window_attention_varlen, document_attention_varlen)
 
-def kernel_errors(vocab_size: int, device: torch.device) -> dict[str, float]:
-    """For each operation: the largest error of the fast fp32 kernel's output and gradients.
 
-    The truth is the written-out reference in fp32 on the CPU. Errors are relative to
-    its largest value.
+def kernel_errors(
+    vocab_size: int, device: torch.device, platform: kernels.Platform | None = None
+) -> dict[str, float]:
+    """For each operation: the largest error of the fast kernel's output and gradients.
+
+    The truth is the written-out reference in fp32 on the CPU. Errors are relative to its largest
+    value. Inputs are fp32, but bf16 for a kernel that computes in 16 bits only.
     """
-    fast, slow = kernels.choose(vocab_size), kernels.REFERENCE
+    fast, slow = kernels.choose(vocab_size, platform), kernels.REFERENCE
     generator = torch.Generator().manual_seed(0)
 
     def draw(*shape: int) -> Tensor:
@@ -26,11 +36,41 @@ def kernel_errors(vocab_size: int, device: torch.device) -> dict[str, float]:
     cos, sin = rope_table(96, 64, 10_000.0)
     labels = torch.randint(vocab_size, (700,), generator=generator)
     q, k, v = draw(2, 4, 96, 64), draw(2, 2, 96, 64), draw(2, 2, 96, 64)
+    documents = (torch.arange(96) // 40).expand(2, -1)
+    dt = nn.functional.softplus(draw(2, 96, 4) - 3)
+    rates = -torch.linspace(1, 16, 4)
+    keys = draw(2, 96, 1, 128) * 128**-0.5
+
+    def scan(ops: kernels.Kernels) -> Callable[..., Tensor]:
+        return lambda x, dt, b, c: ops.scan(x, dt, rates.to(x.device), b, c, None, None, 32)[0]
+
     return {
-        "attention": _error(
-            lambda a, b, c: fast.attention(a, b, c, 0),
-            lambda a, b, c: slow.attention(a, b, c, 0),
+        "attention": _error(fast.attention, slow.attention, (q, k, v), device),
+        "window_attention": _error(
+            lambda a, b, c: fast.window_attention(a, b, c, 33),
+            lambda a, b, c: slow.window_attention(a, b, c, 33),
             (q, k, v),
+            device,
+            torch.bfloat16 if fast.window_attention in HALF_ONLY else torch.float32,
+        ),
+        "document_attention": _error(
+            lambda a, b, c: fast.document_attention(a, b, c, documents.to(a.device), None),
+            lambda a, b, c: slow.document_attention(a, b, c, documents, None),
+            (q, k, v),
+            device,
+            torch.bfloat16 if fast.document_attention in HALF_ONLY else torch.float32,
+        ),
+        "scan": _error(scan(fast), scan(slow), (draw(2, 96, 4, 64), dt, keys, keys.flip(1)), device),
+        "conv": _error(
+            lambda x, w, b: fast.conv(x, w, b, None),
+            lambda x, w, b: slow.conv(x, w, b, None),
+            (draw(2, 99, 64), draw(64, 1, 4), draw(64)),
+            device,
+        ),
+        "layer_norm": _error(
+            lambda x, w, b: fast.layer_norm(x, w, b, 1e-5),
+            lambda x, w, b: slow.layer_norm(x, w, b, 1e-5),
+            (draw(96, 256), draw(256), draw(256)),
             device,
         ),
         "rms_norm": _error(
@@ -55,11 +95,17 @@ def kernel_errors(vocab_size: int, device: torch.device) -> dict[str, float]:
 
 
 def _error(
-    fast: Callable[..., Tensor], slow: Callable[..., Tensor], inputs: tuple[Tensor, ...], device: torch.device
+    fast: Callable[..., Tensor],
+    slow: Callable[..., Tensor],
+    inputs: tuple[Tensor, ...],
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
 ) -> float:
-    found = _run(fast, tuple(x.to(device) for x in inputs))
+    found = _run(fast, tuple(x.to(device, dtype) for x in inputs))
     truth = _run(slow, inputs)
-    return max(float((a.cpu() - b).abs().max() / b.abs().max()) for a, b in zip(found, truth, strict=True))
+    return max(
+        float((a.cpu().float() - b).abs().max() / b.abs().max()) for a, b in zip(found, truth, strict=True)
+    )
 
 
 def _run(function: Callable[..., Tensor], inputs: tuple[Tensor, ...]) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""The type that products are computed in."""
+"""The type that products are computed in, and the type that sums need."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ def product_dtype(x: Tensor) -> torch.dtype:
     if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
         return torch.get_autocast_dtype(device)
     return x.dtype
+
+
+def wide(x: Tensor) -> Tensor:
+    """`x` in fp32, or as it is where it is fp64 (the references run in fp64 too)."""
+    return x if x.dtype == torch.float64 else x.float()

@@ -1,16 +1,20 @@
 """The architectures by name, at three sizes.
 
-All share hidden width, feed-forward width, head dimension and tied embeddings at a size, so
-that they differ in the mixer alone; the layer counts make up for the parameters a mixer
-saves. Widths are multiples of 256, the block of llama.cpp's k-quants.
+All share hidden width, head dimension, context and tied embeddings at a size; the layer counts
+make up for the parameters a mixer or a feed-forward saves. Widths are multiples of 256, the
+block of llama.cpp's k-quants.
 """
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
-from rotrain.config import ModelConfig, Size
+from pydantic import ValidationError
+
+from rotrain.config import MixerName, ModelConfig, Size, Ssm
 from rotrain.errors import UsageError
 
 DEFAULT_VOCAB = 40_000
@@ -35,12 +39,23 @@ WIDTHS: dict[Size, Width] = {
 
 @dataclass(frozen=True)
 class Arch:
-    """An architecture: its layers by size, and how many query heads share a key/value head."""
+    """An architecture: its layers by size, and where it differs from Llama.
+
+    `queries_per_kv`: how many query heads share a key/value head (None: all share one).
+    `ffn`: its feed-forward width from the width of the size. `windowed`: attention sees a
+    quarter of the context, unless the run says `window`.
+    """
 
     name: str
     summary: str
     layers: dict[Size, int]
-    queries_per_kv: int
+    queries_per_kv: int | None = 4
+    pattern: tuple[MixerName, ...] = ("attention",)
+    windowed: bool = False
+    mlp: Literal["swiglu", "gelu", "none"] = "swiglu"
+    ffn: Callable[[Width], int] = lambda width: width.ffn
+    norm: Literal["rms", "layer"] = "rms"
+    parallel: bool = False
 
 
 ARCHS: dict[str, Arch] = {
@@ -56,7 +71,37 @@ ARCHS: dict[str, Arch] = {
             "llama-gqa",
             "grouped-query attention (4 queries a key/value head), RoPE, SwiGLU, RMSNorm",
             {"nano": 4, "mini": 9, "300m": 23},
-            queries_per_kv=4,
+        ),
+        Arch(
+            "mistral-swa",
+            "llama-gqa whose tokens see a window of a quarter of the context",
+            {"nano": 4, "mini": 9, "300m": 23},
+            windowed=True,
+        ),
+        Arch(
+            "falcon-mqa",
+            "multi-query attention (one key/value head) beside a GELU feed-forward on one LayerNorm, RoPE",
+            {"nano": 5, "mini": 10, "300m": 25},
+            queries_per_kv=None,
+            mlp="gelu",
+            ffn=lambda width: 4 * width.hidden,
+            norm="layer",
+            parallel=True,
+        ),
+        Arch(
+            "mamba2",
+            "state-space layers with a state of fixed size; no attention, no feed-forward, RMSNorm",
+            {"nano": 7, "mini": 16, "300m": 40},
+            pattern=("mamba2",),
+            mlp="none",
+            ffn=lambda width: 0,
+        ),
+        Arch(
+            "mamba2-hybrid",
+            "Mamba-2 with grouped-query attention in every fifth layer, SwiGLU, RMSNorm",
+            {"nano": 4, "mini": 9, "300m": 22},
+            pattern=("mamba2", "mamba2", "mamba2", "attention", "mamba2"),
+            ffn=lambda width: 2 * width.hidden,
         ),
     )
 }
@@ -72,19 +117,44 @@ def find_arch(name: str) -> Arch:
 
 
 def model_config(
-    arch: str, size: Size, *, vocab_size: int = DEFAULT_VOCAB, context: int | None = None
+    arch: str,
+    size: Size,
+    *,
+    vocab_size: int = DEFAULT_VOCAB,
+    context: int | None = None,
+    window: int | None = None,
+    document_end: int | None = None,
 ) -> ModelConfig:
-    """The shape of `arch` at `size`, for a vocabulary and a context in tokens."""
+    """The shape of `arch` at `size`, for a vocabulary, a context and a window in tokens.
+
+    Raises `UsageError` for a window that masks nothing or that the architecture has no use for.
+    """
     preset, width = find_arch(arch), WIDTHS[size]
-    heads = width.hidden // HEAD_DIM
-    return ModelConfig(
-        arch=arch,
-        layers=preset.layers[size],
-        hidden=width.hidden,
-        heads=heads,
-        kv_heads=heads // preset.queries_per_kv,
-        head_dim=HEAD_DIM,
-        ffn=width.ffn,
-        vocab_size=vocab_size,
-        context=context or width.context,
-    )
+    context = context or width.context
+    if window is not None and not preset.windowed:
+        windowed = ", ".join(name for name, other in ARCHS.items() if other.windowed)
+        raise UsageError(f"{arch} has no window", hint=f"leave window out, or take --arch {windowed}")
+    attends, scans = "attention" in preset.pattern, "mamba2" in preset.pattern
+    heads = width.hidden // HEAD_DIM if attends else 0
+    try:
+        return ModelConfig(
+            arch=arch,
+            layers=preset.layers[size],
+            hidden=width.hidden,
+            pattern=preset.pattern,
+            heads=heads,
+            kv_heads=heads // (preset.queries_per_kv or heads) if attends else 0,
+            head_dim=HEAD_DIM,
+            window=(window or context // 4) if preset.windowed else None,
+            ssm=Ssm(heads=2 * width.hidden // HEAD_DIM, head_dim=HEAD_DIM) if scans else None,
+            mlp=preset.mlp,
+            ffn=preset.ffn(width),
+            norm=preset.norm,
+            parallel=preset.parallel,
+            vocab_size=vocab_size,
+            context=context,
+            document_end=document_end,
+        )
+    except ValidationError as error:
+        sentence = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(sentence, hint="see `rotrain archs` and docs/architectures.md") from None

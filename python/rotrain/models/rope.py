@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from rotrain.models.precision import wide
+
 
 def rope_table(length: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
     """Cosines and sines, each (length, head_dim): fp32, computed in fp64.
@@ -23,9 +25,9 @@ def rope_table(length: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor
 
 def apply_rope_reference(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn the pairs as complex numbers, in fp32. `x`: (..., length, heads, head_dim)."""
-    first, second = x.float().chunk(2, -1)
+    first, second = wide(x).chunk(2, -1)
     half = cos.shape[-1] // 2
-    turn = torch.complex(cos[:, None, :half].float(), sin[:, None, half:].float())
+    turn = torch.complex(cos[:, None, :half].to(first.dtype), sin[:, None, half:].to(first.dtype))
     turned = torch.complex(first, second) * turn
     return torch.cat((turned.real, turned.imag), -1).to(x.dtype)
 

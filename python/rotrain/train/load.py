@@ -1,20 +1,30 @@
-"""A trained model back from its run directory."""
+"""A trained model back from its run directory, or from a Hugging Face folder."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
 
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError
 from rotrain.models.decoder import Decoder
+from rotrain.models.hf import from_hf
 from rotrain.train import checkpoint
 from rotrain.train.rundir import RunDir
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The newest whole checkpoint of a run, ready to compute in fp32."""
+    """The newest whole checkpoint of a run, ready to compute in fp32.
+
+    Of a Hugging Face folder, `run` knows the tokenizer alone and `step` is 0.
+    """
 
     run: RunDir
     step: int
@@ -25,8 +35,14 @@ class Trained:
 
 
 def load_run(path: Path) -> Trained:
-    """Load a run's newest checkpoint on the CPU; `notes` tells of damaged newer ones."""
+    """Load a run's newest checkpoint on the CPU; `notes` tells of damaged newer ones.
+
+    A Hugging Face folder of one of our architectures is read too, whoever trained it.
+    """
     run = RunDir(path)
+    config = _hf_config(path)
+    if config is not None:
+        return _load_hf(run, config)
     record = run.record()
     if record is None:
         raise RotrainError("there is no run here", place=path, hint="train one with `rotrain fit`")
@@ -39,3 +55,34 @@ def load_run(path: Path) -> Trained:
     return Trained(
         run, saved.step, model.eval(), Tokenizer(run.tokenizer), int(record["data"]["eos_id"]), damaged
     )
+
+
+def _hf_config(path: Path) -> dict[str, Any] | None:
+    try:
+        config = json.loads((path / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return None  # what is wrong with it is for the run directory to say
+    return config if isinstance(config, dict) and "model_type" in config else None
+
+
+def _load_hf(run: RunDir, config: dict[str, Any]) -> Trained:
+    weights: dict[str, Tensor] = {}
+    files = sorted(run.path.glob("*.safetensors"))
+    try:
+        for file in files:
+            weights |= load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise RotrainError(f"cannot read the weights: {error}", place=file) from None
+    if not weights:
+        raise RotrainError("there is no .safetensors file here", place=run.path)
+    try:
+        shape, ours = from_hf(config, weights)
+    except RotrainError as error:
+        raise RotrainError(str(error), place=run.path, hint=error.hint) from None
+    eos = config.get("eos_token_id")
+    if not isinstance(eos, int):
+        raise RotrainError(f"eos_token_id is {eos!r}, not one number", place=run.path / "config.json")
+    model = Decoder(shape)
+    model.load_state_dict(ours)
+    note = f"{run.path} is a Hugging Face folder ({shape.arch}): no step is known"
+    return Trained(run, 0, model.eval(), Tokenizer(run.tokenizer), eos, [note])

@@ -18,6 +18,7 @@ import torch
 from rotrain.config import FitConfig
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError, Stopped
+from rotrain.models import kernels
 from rotrain.models.decoder import Decoder
 from rotrain.train import checkpoint
 from rotrain.train.average import average_run
@@ -63,6 +64,8 @@ def fit(
                 check_trackers(track)
                 if must_exist:
                     check_begun(run)
+                if run.record() is None and config.begin_from is None:
+                    make_plan(config)  # what cannot be planned leaves not even a folder
                 stack.enter_context(locked(run))
                 summary, machine = prepare(config, run, screen, team, force=force)
             except RotrainError as error:
@@ -128,7 +131,8 @@ class _Training:
             if saved is not None and not damaged:
                 checkpoint.retain(folder, self.config.checkpoint)
         saved = self.team.share(saved)
-        model = Decoder(self.plan.model)
+        platform = kernels.find_platform(self.machine.device, half=self.machine.precision == "bf16")
+        model = Decoder(self.plan.model, kernels.choose(self.plan.model.vocab_size, platform))
         if saved is None:
             model.init_weights(self.config.seed)
         learner = Learner(model, self.config.optim, self.machine, self.team, kind)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rotrain.config import Optim
 from rotrain.errors import RotrainError
+from rotrain.models.decoder import Decoder
 
 ADAMW, MUON = ("step", "exp_avg", "exp_avg_sq"), ("momentum_buffer",)
 
@@ -16,9 +17,7 @@ ADAMW, MUON = ("step", "exp_avg", "exp_avg_sq"), ("momentum_buffer",)
 class Optimizer:
     """The update of a model, with its state by parameter name.
 
-    Weight decay pulls on the matrices of the blocks. Gains are left alone, and so is the tied
-    embedding: a row of it is read rarely, and decay between reads would shrink rare tokens
-    (OLMo 2, section 3.4.1, takes embeddings out for stability).
+    Weight decay pulls on what the model names in `Decoder.decayed`, and so does Muon.
 
     Muon (Jordan et al. 2024) orthogonalizes the momentum of a matrix, so all its directions move
     alike. Its rate is multiplied by 0.2 sqrt(max(rows, columns)), which gives its update the RMS of
@@ -27,10 +26,10 @@ class Optimizer:
     as they lie. It keeps one moment where AdamW keeps two.
     """
 
-    def __init__(self, model: nn.Module, config: Optim) -> None:
-        named = list(model.named_parameters())
-        matrices = [(n, p) for n, p in named if p.ndim == 2 and not n.startswith("embed.")]
-        others = [(n, p) for n, p in named if p.ndim != 2 or n.startswith("embed.")]
+    def __init__(self, model: Decoder, config: Optim) -> None:
+        named, decayed = list(model.named_parameters()), set(model.decayed())
+        matrices = [(n, p) for n, p in named if n in decayed]
+        others = [(n, p) for n, p in named if n not in decayed]
         self.names = [name for name, _ in matrices + others]
         self.parameters = [parameter for _, parameter in matrices + others]
         self.clip_norm = config.clip_norm

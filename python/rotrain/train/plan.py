@@ -61,7 +61,14 @@ def make_plan(config: FitConfig, origin: dict[str, Any] | None = None) -> Plan:
     if origin is not None and origin["drawn"] is not None:
         # Sequences of another length: the same tokens, the last part of one read twice at most.
         drawn = tuple(count * origin["context"] // config.context for count in origin["drawn"])
-    model = model_config(config.arch, config.size, vocab_size=pack.vocab_size, context=config.context)
+    model = model_config(
+        config.arch,
+        config.size,
+        vocab_size=pack.vocab_size,
+        context=config.context,
+        window=config.window,
+        document_end=pack.eos_id if config.document_mask else None,
+    )
     curriculum = plan_curriculum(
         pack,
         context=config.context,

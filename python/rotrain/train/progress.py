@@ -47,6 +47,8 @@ class Progress:
         self.screen.say(
             f"model: {model.arch} {plan.config.size}, {count.param_count(model):,} parameters, "
             f"{model.layers} layers, width {model.hidden}, context {model.context}, "
+            f"{f'window {model.window}, ' if model.window else ''}"
+            f"{'' if model.document_end is None else 'documents apart, '}"
             f"vocabulary {model.vocab_size:,}"
         )
         self.screen.say(f"plan: {plan.steps:,} steps of {plan.tokens_per_step:,} tokens: {phases}")

@@ -1,0 +1,121 @@
+"""Softmax attention: the readable reference, PyTorch's SDPA, and the band of a window.
+
+One meaning everywhere: `q` is (B, heads, T, d), `k` and `v` are (B, kv_heads, S, d), and the T
+queries are the last T of the S positions. Query t of position p = S - T + t sees the keys
+0 ... p; with a window W it sees p - W + 1 ... p, which is W keys with its own (flash-attn
+writes this as `window_size=(W - 1, 0)`); with `documents`, (B, S) numbers, only its own document.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rotrain.models.precision import wide
+
+MAX_BLOCK = 256  # queries of a block of the band; half a window was fastest up to here (docs/log.md, models)
+
+
+def attention_reference(
+    q: Tensor, k: Tensor, v: Tensor, window: int | None = None, documents: Tensor | None = None
+) -> Tensor:
+    """Softmax attention written out; scores and softmax are fp32 (fp64 for fp64 inputs)."""
+    repeat = q.shape[1] // k.shape[1]
+    k, v = k.repeat_interleave(repeat, 1), v.repeat_interleave(repeat, 1)
+    scores = (wide(q) @ wide(k).mT) * q.shape[-1] ** -0.5
+    hidden = ~visible(q.shape[2], k.shape[2], window, documents, q.device)
+    weights: Tensor = scores.masked_fill(hidden, float("-inf")).softmax(-1)
+    return (weights @ wide(v)).to(q.dtype)
+
+
+def attention_sdpa(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Causal attention by PyTorch's scaled dot product: flash kernels on CPU and CUDA."""
+    if q.shape[2] == k.shape[2]:
+        return _sdpa(q, k, v, causal=True)
+    # A later chunk: `is_causal` would align the mask to the first key, so it is given, except
+    # for a single query, which sees everything.
+    mask = None if q.shape[2] == 1 else visible(q.shape[2], k.shape[2], None, None, q.device)
+    return _sdpa(q, k, v, mask)
+
+
+def window_attention_banded(q: Tensor, k: Tensor, v: Tensor, window: int, block: int | None = None) -> Tensor:
+    """Attention in a window at a cost of O(T W): blocks of queries against the keys they can see.
+
+    Queries are cut into blocks that become sequences of their own, each beside the W - 1 keys
+    before its first query and its own (rounded up to whole blocks), under a mask of
+    block x (W + block). Nothing of size T x T exists. `block` changes speed, not the result.
+    """
+    length, keys = q.shape[2], k.shape[2]
+    if window >= keys:
+        return attention_sdpa(q, k, v)
+    if length != keys:  # decoding
+        mask = None if length == 1 and keys <= window else visible(length, keys, window, None, q.device)
+        return _sdpa(q, k, v, mask)
+    block = block or min(MAX_BLOCK, max(16, window // 2))
+    padded = -(-length // block) * block
+    if padded != length:
+        q, k, v = (F.pad(x, (0, 0, 0, padded - length)) for x in (q, k, v))
+    back = -(-(window - 1) // block)  # blocks of keys before its own that a block of queries can see
+    q_blocks = _blocks(q, block).flatten(0, 1)
+    k_blocks, v_blocks = (_with_previous(_blocks(x, block), back).flatten(0, 1) for x in (k, v))
+    mask = _band(padded // block, block, back, window, q.device).repeat(q.shape[0], 1, 1, 1)
+    mixed = _sdpa(q_blocks.transpose(1, 2), k_blocks.transpose(1, 2), v_blocks.transpose(1, 2), mask)
+    return mixed.transpose(1, 2).reshape(q.shape[0], padded, q.shape[1], -1)[:, :length].transpose(1, 2)
+
+
+def document_attention_masked(
+    q: Tensor, k: Tensor, v: Tensor, documents: Tensor, window: int | None
+) -> Tensor:
+    """Attention inside documents (and a window) by a mask of B x T x S."""
+    return _sdpa(q, k, v, visible(q.shape[2], k.shape[2], window, documents, q.device))
+
+
+def visible(
+    queries: int, keys: int, window: int | None, documents: Tensor | None, device: torch.device
+) -> Tensor:
+    """Which keys each query sees: (queries, keys), or (B, 1, queries, keys) with documents."""
+    first = keys - queries
+    seen = torch.ones(queries, keys, dtype=torch.bool, device=device).tril(first)
+    if window is not None:
+        seen = seen.triu(first - window + 1)
+    if documents is None:
+        return seen
+    return seen & (documents[:, None, first:, None] == documents[:, None, None, :])
+
+
+def _sdpa(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
+    if q.device.type == "cpu" and k.shape[1] == 1 and q.shape[1] > 1:
+        # The CPU's backward pass goes in parallel over key heads: with one of them it took 2.2x
+        # the time. Expanding it copies nothing.
+        shape = (q.shape[0], q.shape[1], k.shape[2], k.shape[3])
+        k, v = k.expand(shape), v.expand(shape)
+    grouped = q.shape[1] != k.shape[1]
+    out: Tensor = F.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped
+    )
+    return out
+
+
+def _blocks(x: Tensor, block: int) -> Tensor:
+    """(B, heads, T, d) as (B, T / block, block, heads, d); a view where heads are innermost but one."""
+    blocks: Tensor = x.transpose(1, 2).unflatten(1, (-1, block))
+    return blocks
+
+
+def _with_previous(blocks: Tensor, back: int) -> Tensor:
+    """Each block behind the `back` blocks before it: (B, n, block, ...) to (B, n, (back + 1) block, ...)."""
+    count = blocks.shape[1]
+    empty = blocks.new_zeros(blocks.shape[0], back, *blocks.shape[2:])
+    row = torch.cat((empty, blocks), 1)
+    return torch.cat([row[:, i : i + count] for i in range(back + 1)], 2)
+
+
+def _band(count: int, block: int, back: int, window: int, device: torch.device) -> Tensor:
+    """The mask of every block: (count, 1, block, (back + 1) block)."""
+    query = torch.arange(block, device=device)[:, None] + back * block
+    key = torch.arange((back + 1) * block, device=device)
+    seen = (key <= query) & (key > query - window)
+    # The first blocks have nothing before position 0.
+    position = (torch.arange(count, device=device)[:, None] - back) * block + key
+    return (seen & (position >= 0)[:, None, :])[:, None]

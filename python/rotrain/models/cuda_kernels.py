@@ -1,0 +1,138 @@
+"""Kernels of CUDA devices, behind the meaning of `attention_kernels` and `ssd`.
+
+Each takes what it can, which is the whole sequences of training, in 16-bit where the kernel asks
+for it, and hands everything else (decoding, fp32) to the portable implementation. Their packages
+are imported when they are called, so this file imports everywhere.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rotrain.models.attention_kernels import document_attention_masked, window_attention_banded
+from rotrain.models.ssd import scan_chunked
+
+HALF = (torch.bfloat16, torch.float16)
+
+
+def window_attention_flash(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
+    """flash-attn, whose window counts the keys to the left of a token's own: W - 1."""
+    if q.dtype not in HALF or q.shape[2] != k.shape[2]:
+        return window_attention_banded(q, k, v, window)
+    from flash_attn import flash_attn_func
+
+    # (B, T, heads, d) there. Its backward pass adds atomically unless it is told not to.
+    out: Tensor = flash_attn_func(
+        q.transpose(1, 2),
+        k.transpose(1, 2),
+        v.transpose(1, 2),
+        causal=True,
+        window_size=(window - 1, 0),
+        deterministic=torch.are_deterministic_algorithms_enabled(),
+    )
+    return out.transpose(1, 2)
+
+
+def window_attention_varlen(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
+    """PyTorch's own flash attention over packed sequences, the batch as so many sequences."""
+    if q.dtype not in HALF or q.shape[2] != k.shape[2]:
+        return window_attention_banded(q, k, v, window)
+    batch, length = q.shape[0], q.shape[2]
+    ends = torch.arange(0, (batch + 1) * length, length, dtype=torch.int32, device=q.device)
+    return _varlen(q, k, v, ends, length, window)
+
+
+def document_attention_varlen(
+    q: Tensor, k: Tensor, v: Tensor, documents: Tensor, window: int | None
+) -> Tensor:
+    """The same with a sequence a document: nothing of a mask, and no work across documents."""
+    if q.dtype not in HALF or q.shape[2] != k.shape[2]:
+        return document_attention_masked(q, k, v, documents, window)
+    return _varlen(q, k, v, document_starts(documents), q.shape[2], window)
+
+
+def document_starts(documents: Tensor) -> Tensor:
+    """Where the documents of (B, T) numbers begin in the flattened batch, and its end; int32."""
+    first = torch.ones_like(documents, dtype=torch.bool)
+    first[:, 1:] = documents[:, 1:] != documents[:, :-1]
+    starts = first.flatten().nonzero().flatten()
+    return torch.cat((starts, starts.new_tensor([first.numel()]))).to(torch.int32)
+
+
+def _varlen(q: Tensor, k: Tensor, v: Tensor, ends: Tensor, longest: int, window: int | None) -> Tensor:
+    from torch.nn.attention.varlen import varlen_attn
+
+    packed_q, packed_k, packed_v = (x.transpose(1, 2).flatten(0, 1) for x in (q, k, v))  # (B T, heads, d)
+    out = varlen_attn(
+        packed_q,
+        packed_k,
+        packed_v,
+        ends,
+        ends,
+        longest,
+        longest,
+        window_size=(-1 if window is None else window - 1, 0),
+        enable_gqa=q.shape[1] != k.shape[1],
+    )
+    assert isinstance(out, Tensor)  # it returns more only where more is asked for
+    whole: Tensor = out.unflatten(0, (q.shape[0], -1))
+    return whole.transpose(1, 2)
+
+
+def window_attention_flex(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
+    """Compiled flex_attention with the band as block mask; any type. Never uncompiled: 10-30x slower."""
+    if q.shape[2] != k.shape[2]:
+        return window_attention_banded(q, k, v, window)
+    out: Tensor = _flex()(
+        q, k, v, block_mask=_band_mask(q.shape[2], window, q.device), enable_gqa=q.shape[1] != k.shape[1]
+    )
+    return out
+
+
+@lru_cache(maxsize=1)
+def _flex() -> Any:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    return torch.compile(flex_attention)
+
+
+@lru_cache(maxsize=8)
+def _band_mask(length: int, window: int, device: torch.device) -> Any:
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    def seen(b: Tensor, h: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return (key <= query) & (key > query - window)
+
+    return create_block_mask(seen, None, None, length, length, device=device)
+
+
+def scan_mamba_ssm(
+    x: Tensor,
+    dt: Tensor,
+    a: Tensor,
+    b: Tensor,
+    c: Tensor,
+    state: Tensor | None,
+    documents: Tensor | None = None,
+    chunk: int = 128,
+) -> tuple[Tensor, Tensor]:
+    """mamba-ssm's Triton kernels, whose state is (B, H, P, N) and whose documents are `seq_idx`."""
+    if x.shape[1] == 1 or state is not None or x.dtype == torch.float64:
+        return scan_chunked(x, dt, a, b, c, state, documents, chunk)
+    from mamba_ssm.ops.triton.ssd_combined import mamba_chunk_scan_combined
+
+    y, last = mamba_chunk_scan_combined(
+        x.contiguous(),
+        dt.contiguous(),
+        a,
+        b.to(x.dtype).contiguous(),
+        c.to(x.dtype).contiguous(),
+        chunk,
+        seq_idx=None if documents is None else documents[:, 1:].to(torch.int32).contiguous(),
+        return_final_states=True,
+    )
+    return y, last.mT

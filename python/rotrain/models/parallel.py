@@ -1,0 +1,44 @@
+"""Falcon's block (Almazrouei et al. 2023, 7B): attention and feed-forward side by side on one norm.
+
+x + attention(norm(x)) + down(gelu(up(norm(x))))
+
+The two read the same input and add to the same stream, so their four matrices are two here:
+[query key value | up] and [out | down].
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rotrain.config import ModelConfig
+from rotrain.models.attention import SelfAttention
+from rotrain.models.cache import KeyValueCache
+from rotrain.models.kernels import Kernels
+from rotrain.models.mixer import Cache, Place
+
+
+class ParallelMixer(nn.Module):
+    """Attention and the GELU (exact) feed-forward of one block as one mixer."""
+
+    def __init__(self, config: ModelConfig, ops: Kernels) -> None:
+        super().__init__()
+        self.attend = SelfAttention(config, ops)
+        self.ffn = config.ffn
+        self.into = nn.Linear(config.hidden, self.attend.width + config.ffn, bias=False)
+        self.out = nn.Linear(self.attend.queries + config.ffn, config.hidden, bias=False)
+
+    def forward(self, x: Tensor, place: Place, cache: Cache | None) -> Tensor:
+        qkv, up = self.into(x).split((self.attend.width, self.ffn), -1)
+        out: Tensor = self.out(torch.cat((self.attend(qkv, place, cache), F.gelu(up)), -1))
+        return out
+
+    def new_cache(self, batch: int, context: int, dtype: torch.dtype) -> KeyValueCache:
+        """See `Mixer.new_cache`."""
+        return self.attend.new_cache(batch, context, dtype, self.into.weight.device)
+
+    def init_weights(self, std: float, out_std: float, generator: torch.Generator) -> None:
+        """See `Mixer.init_weights`."""
+        nn.init.normal_(self.into.weight, std=std, generator=generator)
+        nn.init.normal_(self.out.weight, std=out_std, generator=generator)

@@ -1,0 +1,130 @@
+"""The state-space recurrence of Mamba-2 (Dao and Gu, "Transformers are SSMs", 2024), two ways.
+
+Every head h holds a state of N x P that fades and takes in the outer product of B and x:
+
+    state_t = exp(dt_t a) state_{t-1} + dt_t B_t x_t'        y_t = state_t' C_t
+
+x: (B, T, H, P); dt: (B, T, H), positive; a: (H,), negative; b, c: (B, T, G, N), shared by the
+H / G heads of a group; state: (B, H, N, P). Fading and state are fp32 (fp64 for fp64 inputs), for
+an error in either is carried through all later positions. With `documents`, (B, T + 1) numbers
+of the position before and of each position, the state is emptied where the number changes.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rotrain.models.precision import wide
+
+
+def scan_reference(
+    x: Tensor,
+    dt: Tensor,
+    a: Tensor,
+    b: Tensor,
+    c: Tensor,
+    state: Tensor | None,
+    documents: Tensor | None = None,
+    chunk: int = 0,
+) -> tuple[Tensor, Tensor]:
+    """The definition, a position at a time: y (B, T, H, P) and the last state. Ignores `chunk`."""
+    share = x.shape[2] // b.shape[2]
+    x, dt, a = wide(x), wide(dt), wide(a)
+    b, c = wide(b).repeat_interleave(share, 2), wide(c).repeat_interleave(share, 2)
+    if state is None:
+        state = empty_state(x, b)
+    outputs = []
+    for t in range(x.shape[1]):
+        keep = torch.exp(dt[:, t] * a)
+        if documents is not None:
+            keep = keep * (documents[:, t + 1] == documents[:, t])[:, None]
+        taken = (dt[:, t, :, None] * b[:, t])[..., None] * x[:, t, :, None, :]
+        state = keep[..., None, None] * state + taken
+        outputs.append((c[:, t, :, None, :] @ state).squeeze(2))
+    return torch.stack(outputs, 1), state
+
+
+def scan_chunked(
+    x: Tensor,
+    dt: Tensor,
+    a: Tensor,
+    b: Tensor,
+    c: Tensor,
+    state: Tensor | None,
+    documents: Tensor | None = None,
+    chunk: int = 128,
+) -> tuple[Tensor, Tensor]:
+    """The same by matrix products over chunks of Q positions (section 6 of the paper).
+
+    1. Inside a chunk the recurrence is attention without a softmax: position i takes from j <= i
+       the weight (C_i . B_j) times the fading between them, times dt_j. C B' is one product a
+       group, not one a head.
+    2. What a chunk adds to the state is one product a group for all its heads at once.
+    3. The states pass from chunk to chunk in a short loop.
+    4. What a chunk sees of the state before it is again one product a group.
+
+    Products run in the type of autocast; fading and states stay fp32. Costs T Q H values of
+    memory for the fading between positions.
+    """
+    length, heads, width = x.shape[1:]
+    groups = b.shape[2]
+    if length == 1:
+        return scan_reference(x, dt, a, b, c, state, documents)
+    chunk = min(chunk, length)
+    if length % chunk:
+        # A position with dt = 0 neither fades the state nor adds to it.
+        extra = chunk - length % chunk
+        x, b, c = (F.pad(v, (0, 0, 0, 0, 0, extra)) for v in (x, b, c))
+        dt = F.pad(dt, (0, 0, 0, extra))
+        if documents is not None:
+            documents = torch.cat((documents, documents[:, -1:].expand(-1, extra)), 1)
+    batch, count, share = x.shape[0], x.shape[1] // chunk, heads // groups
+
+    faded = (wide(dt) * wide(a)).unflatten(1, (count, chunk)).cumsum(2)  # log of fading since the chunk began
+    since = faded.exp()
+    until = (faded[:, :, -1:] - faded).exp()
+    whole = since[:, :, -1]
+    per_head = faded.permute(0, 1, 3, 2)
+    hidden = ~torch.ones(chunk, chunk, dtype=torch.bool, device=x.device).tril()
+    if documents is not None:
+        inside = documents[:, 1:].unflatten(1, (count, chunk))
+        before = documents[:, :-1].unflatten(1, (count, chunk))[:, :, 0]
+        hidden = hidden | (inside[:, :, None, :, None] != inside[:, :, None, None, :])
+        since = since * (inside == before[..., None])[..., None]
+        until = until * (inside == inside[:, :, -1:])[..., None]
+        whole = since[:, :, -1]
+    between = (per_head[..., :, None] - per_head[..., None, :]).masked_fill(hidden, float("-inf")).exp()
+
+    x_dt = (x * dt[..., None]).unflatten(1, (count, chunk))  # (B, n, Q, H, P)
+    b_group = b.unflatten(1, (count, chunk)).transpose(2, 3)  # (B, n, G, Q, N)
+    c_group = c.unflatten(1, (count, chunk)).transpose(2, 3)
+    scores = c_group @ b_group.mT  # (B, n, G, Q, Q)
+    weights = (scores[:, :, :, None] * between.unflatten(2, (groups, share))).flatten(2, 3)
+    y = (weights @ x_dt.transpose(2, 3).to(weights.dtype)).transpose(2, 3)
+
+    def by_group(v: Tensor) -> Tensor:  # (B, n, Q, H, P) to (B, n, G, Q, H / G * P)
+        grouped: Tensor = v.unflatten(3, (groups, share)).flatten(4).transpose(2, 3)
+        return grouped
+
+    taken = b_group.mT @ by_group(x_dt * until[..., None]).to(b_group.dtype)  # (B, n, G, N, H / G * P)
+    if state is None:
+        state = empty_state(x, b)
+    now = state.unflatten(1, (groups, share)).transpose(2, 3)  # (B, G, N, H / G, P)
+    states = []
+    for index in range(count):
+        states.append(now.flatten(3))
+        fade = whole[:, index].unflatten(1, (groups, 1, share))[..., None]
+        now = now * fade + wide(taken[:, index]).unflatten(3, (share, width))
+    before_chunk = torch.stack(states, 1)
+    seen = (c_group @ before_chunk.to(c_group.dtype)).transpose(2, 3)  # (B, n, Q, G, H / G * P)
+    seen = seen.reshape(batch, count, chunk, heads, width) * since[..., None]
+    y = (wide(y) + seen).flatten(1, 2)[:, :length]
+    return y, now.transpose(2, 3).flatten(1, 2)
+
+
+def empty_state(x: Tensor, b: Tensor) -> Tensor:
+    """Zeros (B, H, N, P) in the type of the state."""
+    dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+    return torch.zeros(x.shape[0], x.shape[2], b.shape[3], x.shape[3], dtype=dtype, device=x.device)

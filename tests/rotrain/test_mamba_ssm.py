@@ -1,0 +1,45 @@
+"""Our scan against mamba-ssm's Triton kernels, forward and backward, without a GPU.
+
+`make test-system` puts the package into target/mamba-ssm, where this looks for it; an installed
+one serves too.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def package() -> Path | None:
+    """The folder that holds the package."""
+    spec = importlib.util.find_spec("mamba_ssm")
+    if spec is not None and spec.origin is not None:
+        return Path(spec.origin).parents[1]
+    built = HERE.parents[1] / "target" / "mamba-ssm"
+    return built if (built / "mamba_ssm").is_dir() else None
+
+
+@pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="triton has no build for this system")
+def test_the_kernels_of_mamba_ssm_agree_with_ours() -> None:
+    folder = package()
+    if folder is None:
+        pytest.skip("mamba-ssm is not here: `make test-system` fetches it")
+    done = subprocess.run(
+        [sys.executable, str(HERE / "interpreted.py"), str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert found["calls"] == 2
+    for case, distances in found["distances"].items():
+        # fp32 with differences of cumulative sums on both sides.
+        assert max(distances.values()) < 2e-5, (case, distances)
