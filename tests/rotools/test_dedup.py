@@ -242,9 +242,11 @@ def test_pack_removes_across_phases_but_web_never_removes_a_book(tmp_path: Path)
     gone = {row["document"]: row["partner"] for row in ledger}
     assert kept_books | {d for d in gone if d.startswith("book")} == {f"book{n}" for n in range(70)}
     assert all(partner.startswith("book") for d, partner in gone.items() if d.startswith("book"))
-    # Every web page that is a book and a few words more went, though it is longer.
+    # Every web page that is a book that stays and a few words more went, though it is longer. Where the book itself went
+    # for its edited copy, the page may be too unlike that one.
     web_ids = [f"d{n}" for n in range(len(base) - 50, len(base))]
-    assert {d for d in gone if not d.startswith("book")} == set(web_ids)
+    assert {d for d in gone if not d.startswith("book")} <= set(web_ids)
+    assert all(web_ids[n] in gone for n in range(50) if f"book{n}" in kept_books)
     assert report["dedup"]["near"] + report["dedup"]["exact"] == len(gone)
     answer = rotools("why", web_ids[0], "--pack", out).stdout
     assert gone[web_ids[0]] in answer and "3-grams" in answer
