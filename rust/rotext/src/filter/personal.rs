@@ -175,8 +175,7 @@ fn numbers(bytes: &[u8], places: &mut Vec<(Range<usize>, Kind)>) {
             places.push((range, Kind::Iban));
             continue;
         }
-        let before = start.checked_sub(1).map_or(b' ', |i| bytes[i]);
-        if before.is_ascii_alphanumeric() || before >= 0x80 && group < 10 || b"_".contains(&before) {
+        if inside_word(bytes, start) {
             continue;
         }
         phrase(bytes, start, &mut digits);
@@ -199,6 +198,12 @@ fn numbers(bytes: &[u8], places: &mut Vec<(Range<usize>, Kind)>) {
             at = end;
         }
     }
+}
+
+/// Does a letter, a digit or `_` stand right before `at`? Of what is not ASCII, letters begin with C3 to DF.
+fn inside_word(bytes: &[u8], at: usize) -> bool {
+    let before = bytes[..at].iter().rev().find(|&&byte| !(0x80..0xC0).contains(&byte));
+    before.is_some_and(|&lead| lead.is_ascii_alphanumeric() || lead == b'_' || (0xC3..0xE0).contains(&lead))
 }
 
 /// The place of the `+` that opens the telephone number, and of a bracket before it that the number closes.
@@ -290,7 +295,6 @@ fn telephone(bytes: &[u8], digits: &Digits) -> Option<usize> {
     // In groups as people write them, never in pairs from the start on (that is a list, or a time).
     let written = groups.len() <= 6
         && (groups.len() == 1 || groups[0] >= 3 || prefix > 1)
-        && groups.iter().all(|&g| g <= 10)
         && groups[1..].iter().all(|&g| g >= 2 || prefix == 3 && g == 1);
     let same = number.iter().all(|&digit| digit == number[0]);
     (area && written && !same && digits.parted(n)).then_some(n)
