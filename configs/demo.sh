@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job on real Romanian text, small enough for two cores: text -> blocks -> a trained model -> a sample.
+# The main job on real Romanian text, small enough for two cores: text -> blocks -> two trained models -> samples.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=.venv/bin
@@ -8,5 +8,7 @@ mkdir demo
 $bin/rotools sample --out demo/corpus.jsonl
 $bin/rotools pack demo/corpus.jsonl --vocab-size 8000 --out demo/pack
 $bin/rotools verify demo/pack
-$bin/rotrain fit --arch llama-mha --size nano --data demo/pack --out demo/run --steps 150
-$bin/rotrain generate demo/run --prompt "Persoană care" --max-tokens 40
+for arch in llama-mha mamba2; do
+  $bin/rotrain fit --arch $arch --size nano --data demo/pack --out demo/$arch --steps 150
+  $bin/rotrain generate demo/$arch --prompt "Persoană care" --max-tokens 40
+done

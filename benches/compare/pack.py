@@ -16,7 +16,7 @@ from measure import Contender, measure
 
 
 def main() -> None:
-    """Measures `pack` on the file 1, 2, 4 ... times over; copies are no duplicates thanks to --no-dedup."""
+    """Measures `pack` by default, and without filter and duplicates on the file 1, 2, 4 ... times over."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("text", type=Path, help="a JSONL file, best of 1 GB")
     parser.add_argument("--tokenizer", type=Path, required=True)
@@ -30,10 +30,10 @@ def main() -> None:
         shared = [arguments.rotools, "pack", "--quiet", "--force", "--tokenizer", str(arguments.tokenizer)]
         shared += ["--out", f"{folder}/pack"]
         # The first is the whole of the default road. Inflated text is made of near copies, so their loss is accepted.
-        contenders = [Contender("1x, dedup", [*shared, "--accept-loss", str(arguments.text)], megabytes)]
+        contenders = [Contender("1x, default", [*shared, "--accept-loss", str(arguments.text)], megabytes)]
         for times in arguments.times:
             inputs = [str(arguments.text)] * times
-            contenders.append(Contender(f"{times}x", [*shared, "--no-dedup", *inputs], megabytes * times))
+            contenders.append(Contender(f"{times}x", [*shared, "--no-filter", "--no-dedup", *inputs], megabytes * times))
         measure(contenders, arguments.runs)
         shutil.rmtree(f"{folder}/pack", ignore_errors=True)
 
