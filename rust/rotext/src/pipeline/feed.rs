@@ -1,6 +1,6 @@
 //! From files to clean, distinct documents: the part that every verb shares.
 //!
-//! read -> parse, normalize, key (parallel) -> deduplicate, account (in order)
+//! read -> parse, normalize, filter, key (parallel) -> deduplicate, account (in order)
 
 use std::collections::BTreeMap;
 use std::io::Write;
