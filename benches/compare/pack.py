@@ -33,7 +33,9 @@ def main() -> None:
         contenders = [Contender("1x, default", [*shared, "--accept-loss", str(arguments.text)], megabytes)]
         for times in arguments.times:
             inputs = [str(arguments.text)] * times
-            contenders.append(Contender(f"{times}x", [*shared, "--no-filter", "--no-dedup", *inputs], megabytes * times))
+            contenders.append(
+                Contender(f"{times}x", [*shared, "--no-filter", "--no-dedup", *inputs], megabytes * times)
+            )
         measure(contenders, arguments.runs)
         shutil.rmtree(f"{folder}/pack", ignore_errors=True)
 

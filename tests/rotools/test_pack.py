@@ -27,7 +27,9 @@ def corpus(tmp_path: Path) -> Path:
 
 def test_pack_holds_every_document_once(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "pack"
-    report = json.loads(rotools("pack", corpus, "--out", out, "--vocab-size", 600, "--no-filter", "--json").stdout)
+    report = json.loads(
+        rotools("pack", corpus, "--out", out, "--vocab-size", 600, "--no-filter", "--json").stdout
+    )
     assert report["phases"][0]["read"]["rejected"] == {"duplicate": 10}
     rotools("verify", out)
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
@@ -166,7 +168,9 @@ def test_a_corpus_file_names_phases_relative_to_itself(corpus: Path, tmp_path: P
 
 
 def test_the_held_out_share_is_about_what_was_asked_and_disjoint(corpus: Path, tmp_path: Path) -> None:
-    rotools("pack", corpus, "--out", tmp_path / "pack", "--vocab-size", 500, "--valid-share", 0.2, "--no-filter")
+    rotools(
+        "pack", corpus, "--out", tmp_path / "pack", "--vocab-size", 500, "--valid-share", 0.2, "--no-filter"
+    )
     manifest = json.loads((tmp_path / "pack" / "manifest.json").read_text(encoding="utf-8"))
     phase = manifest["phases"][0]
     assert phase["train"]["documents"] + phase["valid"]["documents"] == 400
