@@ -221,8 +221,8 @@ fn word(
         if class == INSIDE {
             continue;
         }
-        // Of what begins with E2 only the block of dashes and quotation marks belongs to prose.
-        if byte == 0xE2 && token.get(i) != Some(&0x80) {
+        // Of what begins with E2 only dashes and quotation marks belong to prose; frames of tables stand around it.
+        if byte == 0xE2 && !matches!(token.get(i), Some(0x80 | 0x94 | 0x95)) {
             class = SYMBOL;
         }
         characters += 1;
