@@ -20,6 +20,7 @@ from rotrain.export.gguf.tokenizer import tokenizer_fields
 from rotrain.export.gguf.write import Stored, float_rows, write_gguf
 from rotrain.llamacpp import LlamaCpp, find_library
 from rotrain.models.decoder import Decoder
+from rotrain.models.quantized import check_floats
 from rotrain.train.load import Trained
 
 # `general.file_type` (llama.h, llama_ftype) of files whose matrices are floats.
@@ -42,6 +43,7 @@ def export_gguf(trained: Trained, out: Path, kind: str = "f32") -> dict[str, Any
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
     c = trained.model.config
     check_known(c)
+    check_floats(trained.model, trained.run.path)
     fields = all_fields(trained, FILE_TYPES[kind])
     weights = dict(trained.model.named_parameters())
     write_gguf(out, architecture(c), fields, [store(piece, weights, c, kind) for piece in pieces(c)])

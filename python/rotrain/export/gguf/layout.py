@@ -40,6 +40,13 @@ class Piece:
         part = whole.narrow(self.dim, self.start, self.size) if self.size else whole
         return (part if self.turn is None else self.turn(part, c)).contiguous()
 
+    def put(self, weights: Mapping[str, Tensor], values: Tensor, c: ModelConfig) -> None:
+        """The way back for a matrix: write the tensor of the file into ours, in place."""
+        whole = weights[self.ours]
+        part = whole.narrow(self.dim, self.start, self.size) if self.size else whole
+        with torch.no_grad():
+            part.copy_(values if self.turn is None else pair_halves(values, c))
+
 
 def pieces(c: ModelConfig) -> list[Piece]:
     """Every tensor of the file, in its order."""
@@ -105,6 +112,12 @@ def _mamba2() -> Iterator[Piece]:
 def interleave(rows: Tensor, c: ModelConfig) -> Tensor:
     """Rows of query or key heads from our pairs (i, i + d/2) to llama.cpp's (2i, 2i + 1)."""
     turned: Tensor = rows.unflatten(0, (-1, 2, c.head_dim // 2)).transpose(1, 2).flatten(0, 2)
+    return turned
+
+
+def pair_halves(rows: Tensor, c: ModelConfig) -> Tensor:
+    """The inverse of `interleave`."""
+    turned: Tensor = rows.unflatten(0, (-1, c.head_dim // 2, 2)).transpose(1, 2).flatten(0, 2)
     return turned
 
 

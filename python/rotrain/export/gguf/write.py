@@ -45,6 +45,13 @@ class Stored:
         return int(self.data.nbytes)
 
 
+@dataclass(frozen=True)
+class Copied:
+    """A field as another file has it, types and all (`gguf.ReaderField`)."""
+
+    field: Any
+
+
 def write_gguf(path: Path, architecture: str, fields: dict[str, Any], tensors: Iterable[Stored]) -> None:
     """Write `path`. Keys of `fields` that begin with a dot are of the architecture.
 
@@ -77,7 +84,10 @@ def write_gguf(path: Path, architecture: str, fields: dict[str, Any], tensors: I
 
 
 def _add(gguf: Any, writer: Any, key: str, value: Any) -> None:
-    if isinstance(value, bool):
+    if isinstance(value, Copied):
+        kinds = value.field.types
+        writer.add_key_value(key, value.field.contents(), kinds[0], kinds[-1] if len(kinds) > 1 else None)
+    elif isinstance(value, bool):
         writer.add_bool(key, value)
     elif isinstance(value, int):
         writer.add_uint32(key, value)
