@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError
+from rotrain.files import sha256_file
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import from_hf
 from rotrain.train import checkpoint
@@ -23,7 +24,8 @@ from rotrain.train.rundir import RunDir
 class Trained:
     """The newest whole checkpoint of a run, ready to compute in fp32.
 
-    Of a Hugging Face folder, `run` knows the tokenizer alone and `step` is 0.
+    Of a Hugging Face folder, `run` knows the tokenizer alone and `step` is 0. `sha256` is of the
+    file of the weights, the first one where there are several.
     """
 
     run: RunDir
@@ -32,6 +34,7 @@ class Trained:
     tokenizer: Tokenizer
     eos_id: int
     notes: list[str]
+    sha256: str
 
 
 def load_run(path: Path) -> Trained:
@@ -53,7 +56,13 @@ def load_run(path: Path) -> Trained:
     model = Decoder(saved.model)
     model.load_state_dict(saved.weights())
     return Trained(
-        run, saved.step, model.eval(), Tokenizer(run.tokenizer), int(record["data"]["eos_id"]), damaged
+        run,
+        saved.step,
+        model.eval(),
+        Tokenizer(run.tokenizer),
+        int(record["data"]["eos_id"]),
+        damaged,
+        saved.sha256[checkpoint.MODEL],
     )
 
 
@@ -85,4 +94,4 @@ def _load_hf(run: RunDir, config: dict[str, Any]) -> Trained:
     model = Decoder(shape)
     model.load_state_dict(ours)
     note = f"{run.path} is a Hugging Face folder ({shape.arch}): no step is known"
-    return Trained(run, 0, model.eval(), Tokenizer(run.tokenizer), eos, [note])
+    return Trained(run, 0, model.eval(), Tokenizer(run.tokenizer), eos, [note], sha256_file(files[0]))
