@@ -23,7 +23,7 @@ test: setup
 	cargo test -p rotext
 	$(BIN)/python -m pytest
 
-# Tests that need programs from outside: the lm-evaluation-harness, and mamba-ssm's Triton kernels, which
+# Tests that need programs from outside: a browser, the lm-evaluation-harness, and mamba-ssm's Triton kernels, which
 # Triton's interpreter runs on a CPU. Of mamba-ssm only its Python files are taken (20 s), and not into the
 # environment: its dependencies are for GPUs.
 MAMBA := target/mamba-ssm
@@ -33,7 +33,8 @@ $(MAMBA)/mamba_ssm: .venv/ready
 
 test-system: setup $(MAMBA)/mamba_ssm
 	$(BIN)/uv pip install -q --python $(BIN)/python "lm-eval>=0.4.9"
-	$(BIN)/python -m pytest -rs tests/rotrain/test_mamba_ssm.py tests/rotrain/test_harness.py
+	$(BIN)/python -m pytest -rs tests/rotrain/test_mamba_ssm.py tests/rotrain/test_harness.py \
+		tests/rotrain/test_report_browser.py
 
 check: setup
 	cargo fmt --all --check
