@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from rotrain.cli import archs, average, doctor, evaluate, export, fit, generate, plan, report
+from rotrain.cli import archs, average, compare, doctor, evaluate, export, fit, generate, plan, report
 
 app = typer.Typer(
     name="rotrain",
@@ -14,7 +14,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for verb in (archs, plan, fit, average, generate, evaluate, export, report, doctor):
+for verb in (archs, plan, fit, average, generate, evaluate, export, compare, report, doctor):
     app.command(name=verb.__name__.rsplit(".", 1)[-1])(verb.run)
 
 

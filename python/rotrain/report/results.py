@@ -100,7 +100,8 @@ def _run(path: Path, name: str) -> Run:
 
 def _cell(run: str, variant: str, folder: Path) -> Cell:
     found: dict[str, list[Json]] = {kind: [] for kind in KNOWN}
-    for file in sorted(folder.glob("*.json")):
+    # A variant in our own format is a folder, `weights/`.
+    for file in [*sorted(folder.glob("*.json")), *sorted(folder.glob("weights/*.json"))]:
         value = _read(file)
         if value is not None:
             found[value["format"]].append(value)
