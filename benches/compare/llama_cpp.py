@@ -37,7 +37,7 @@ def main() -> None:
         tokenizer = Tokenizer(folder / "tokenizer.json")
         model = Decoder(model_config("llama-mha", "nano", vocab_size=tokenizer.vocab_size))
         model.init_weights(0)
-        export_gguf(Trained(RunDir(folder), 0, model.eval(), tokenizer, 0, []), folder / "model.gguf")
+        export_gguf(Trained(RunDir(folder), 0, model.eval(), tokenizer, 0, [], ""), folder / "model.gguf")
         oracle = text_encoder(folder / "tokenizer.json")
         documents = differ = ids = size = 0
         raw = arguments.text.open("rb")

@@ -25,7 +25,14 @@ from rotrain.models.presets import ARCHS, model_config
 from rotrain.quantize.allocate import Choice, allocate
 from rotrain.quantize.calibration import matrices, mean_squares, second_moments
 from rotrain.quantize.encode import decode, encode
-from rotrain.quantize.gguf import quantize_gguf, restore, source_of_gguf, source_of_run, target_types
+from rotrain.quantize.gguf import (
+    load_gguf,
+    quantize_gguf,
+    restore,
+    source_of_gguf,
+    source_of_run,
+    target_types,
+)
 from rotrain.quantize.imatrix import importance_of, read_imatrix, write_imatrix
 from rotrain.quantize.recipes import BLOCKS, METHODS, choose_types, row_bytes
 
@@ -213,6 +220,13 @@ def test_the_verb(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
     assert ended.returncode == 0, ended.stderr
     result = json.loads(ended.stdout)
     assert result["calibration"]["tokens"] == 1024 and len(result["calibration"]["tokens_sha256"]) == 64
+    scores = ["--data", pack, "--max-bytes", 2000, "--probes", "none", "--against", run, "--json"]
+    ended = rotrain("evaluate", out, *scores)
+    assert ended.returncode == 0, ended.stderr
+    assert 0 < json.loads(ended.stdout)["against"]["mean_kl"] < 0.05
+    Path(f"{out}.json").unlink()
+    with pytest.raises(RotrainError, match="no record of the run"):
+        load_gguf(out)
     for wrong, sentence in (
         (["--method", "q9"], "no method 'q9'"),
         ([], "no method given"),

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from rotrain.cli import archs, average, bench, doctor, export, fit, generate, plan, quantize
+from rotrain.cli import (
+    archs,
+    average,
+    bench,
+    compare,
+    doctor,
+    evaluate,
+    export,
+    fit,
+    generate,
+    plan,
+    quantize,
+    report,
+)
 
 app = typer.Typer(
     name="rotrain",
@@ -14,7 +27,21 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for verb in (archs, plan, fit, average, generate, export, quantize, bench, doctor):
+VERBS = (
+    archs,
+    plan,
+    fit,
+    average,
+    generate,
+    export,
+    quantize,
+    evaluate,
+    bench,
+    compare,
+    report,
+    doctor,
+)
+for verb in VERBS:
     app.command(name=verb.__name__.rsplit(".", 1)[-1])(verb.run)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from rotrain.quantize.artifact import artifact, class_of
 from rotrain.quantize.encode import decode, decode_rows, encode
 from rotrain.quantize.imatrix import Importance, check_importance
 from rotrain.quantize.recipes import choose_types, fitting, method, row_bytes
-from rotrain.train.load import Trained
+from rotrain.train.load import Trained, load_run
 
 # What --target-bpw chooses from, and what it probes with.
 CANDIDATES = ("Q2_K", "Q3_K", "IQ4_XS", "Q4_K", "Q5_K", "Q6_K", "Q8_0")
@@ -244,6 +245,30 @@ def restore(trained: Trained, path: Path) -> None:
             )
         values = decode_rows(tensor.data, tensor.tensor_type.name, shape[-1])
         piece.put(weights, torch.from_numpy(np.array(values)), c)
+
+
+def load_gguf(path: Path) -> Trained:
+    """A GGUF of `rotrain quantize` as a model of ours: shape and tokenizer of the run its record names, weights of its own.
+
+    Raises `RotrainError` for a file without a record, or whose run is gone or has another shape.
+    """
+    record_file = path.with_name(f"{path.name}.json")
+    try:
+        record = json.loads(record_file.read_bytes())
+        run, sha256 = Path(record["source"]["run"]), str(record["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise RotrainError(
+            "there is no record of the run this file was made from",
+            place=record_file,
+            hint="make the file with `rotrain quantize RUN`, which writes its record beside it",
+        ) from None
+    if path.is_file() and sha256_file(path) != sha256:
+        raise RotrainError(
+            "this is not the file its record describes", place=path, hint="quantize the run again"
+        )
+    trained = load_run(run)
+    restore(trained, path)
+    return replace(trained, sha256=sha256)
 
 
 def _text(reader: Any, key: str) -> str:

@@ -29,7 +29,8 @@ QUANTIZATION = "quantization.json"
 class Trained:
     """The newest whole checkpoint of a run, ready to compute in fp32.
 
-    Of a Hugging Face folder, `run` knows the tokenizer alone and `step` is 0.
+    Of a Hugging Face folder, `run` knows the tokenizer alone and `step` is 0. `sha256` is of the
+    file of the weights, the first one where there are several.
     """
 
     run: RunDir
@@ -38,6 +39,7 @@ class Trained:
     tokenizer: Tokenizer
     eos_id: int
     notes: list[str]
+    sha256: str
 
 
 def load_run(path: Path) -> Trained:
@@ -62,7 +64,13 @@ def load_run(path: Path) -> Trained:
     model = Decoder(saved.model)
     model.load_state_dict(saved.weights())
     return Trained(
-        run, saved.step, model.eval(), Tokenizer(run.tokenizer), int(record["data"]["eos_id"]), damaged
+        run,
+        saved.step,
+        model.eval(),
+        Tokenizer(run.tokenizer),
+        int(record["data"]["eos_id"]),
+        damaged,
+        saved.sha256[checkpoint.MODEL],
     )
 
 
@@ -89,7 +97,7 @@ def _load_quantized(run: RunDir) -> Trained:
         model = from_tensors(shape, bits, load_file(file))
     except (OSError, SafetensorError) as error:
         raise RotrainError(f"cannot read the weights: {error}", place=file, hint=again) from None
-    return Trained(run, step, model.eval(), Tokenizer(run.tokenizer), eos_id, [])
+    return Trained(run, step, model.eval(), Tokenizer(run.tokenizer), eos_id, [], sha256)
 
 
 def _hf_config(path: Path) -> dict[str, Any] | None:
@@ -120,4 +128,4 @@ def _load_hf(run: RunDir, config: dict[str, Any]) -> Trained:
     model = Decoder(shape)
     model.load_state_dict(ours)
     note = f"{run.path} is a Hugging Face folder ({shape.arch}): no step is known"
-    return Trained(run, 0, model.eval(), Tokenizer(run.tokenizer), eos, [note])
+    return Trained(run, 0, model.eval(), Tokenizer(run.tokenizer), eos, [note], sha256_file(files[0]))
