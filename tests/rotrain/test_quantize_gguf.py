@@ -223,7 +223,7 @@ def test_the_verb(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
     scores = ["--data", pack, "--max-bytes", 2000, "--probes", "none", "--against", run, "--json"]
     ended = rotrain("evaluate", out, *scores)
     assert ended.returncode == 0, ended.stderr
-    assert 0 < json.loads(ended.stdout)["against"]["mean_kl"] < 0.05
+    assert 0 < json.loads(ended.stdout)["against"]["mean_kl"]["value"] < 0.05
     Path(f"{out}.json").unlink()
     with pytest.raises(RotrainError, match="no record of the run"):
         load_gguf(out)
