@@ -224,7 +224,11 @@ def test_the_verb(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
     ended = rotrain("evaluate", out, *scores)
     assert ended.returncode == 0, ended.stderr
     assert 0 < json.loads(ended.stdout)["against"]["mean_kl"]["value"] < 0.05
-    Path(f"{out}.json").unlink()
+    record = Path(f"{out}.json")
+    record.write_text(json.dumps(result | {"source": result["source"] | {"step": 1}}))
+    with pytest.raises(RotrainError, match="step 2 now, and this file is of step 1"):
+        load_gguf(out)
+    record.unlink()
     with pytest.raises(RotrainError, match="no record of the run"):
         load_gguf(out)
     for wrong, sentence in (

@@ -267,6 +267,12 @@ def load_gguf(path: Path) -> Trained:
             "this is not the file its record describes", place=path, hint="quantize the run again"
         )
     trained = load_run(run)
+    if trained.step != record["source"].get("step"):
+        raise RotrainError(
+            f"the run is at step {trained.step:,} now, and this file is of step {record['source'].get('step')}",
+            place=path,
+            hint="quantize the run again",
+        )
     restore(trained, path)
     return replace(trained, sha256=sha256)
 
