@@ -7,6 +7,7 @@ from rotools.cli.filter import filter
 from rotools.cli.inspect import inspect
 from rotools.cli.normalize import normalize
 from rotools.cli.pack import pack
+from rotools.cli.report import report
 from rotools.cli.sample import sample
 from rotools.cli.tokenizer import app as tokenizer
 from rotools.cli.verify import verify
@@ -30,4 +31,5 @@ app.add_typer(tokenizer, name="tokenizer")
 app.command()(inspect)
 app.command()(verify)
 app.command()(why)
+app.command()(report)
 app.command()(sample)

@@ -31,6 +31,8 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(dedup::dedup, module)?)?;
     module.add_function(wrap_pyfunction!(dedup::likeness, module)?)?;
     module.add_function(wrap_pyfunction!(ledger::why, module)?)?;
+    module.add_function(wrap_pyfunction!(ledger::ledger_summary, module)?)?;
+    module.add_function(wrap_pyfunction!(ledger::pick, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::inspect, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::tokenizer_info, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::train, module)?)?;

@@ -10,6 +10,7 @@ pub mod inspect;
 pub mod normalize;
 mod ordered;
 pub mod pack;
+pub mod pick;
 pub mod plan;
 pub mod report;
 pub mod tokenizer;
