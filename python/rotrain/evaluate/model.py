@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rotrain.errors import RotrainError
+from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.train.load import Trained, load_run
 
@@ -50,8 +50,11 @@ class LanguageModel(Protocol):
     name: str
     context: int
     eos_id: int
-    tokenizer: Reader
     notes: list[str]
+
+    @property
+    def tokenizer(self) -> Reader:
+        """What turns text into its ids."""
 
     def describe(self) -> dict[str, Any]:
         """What it is: name, arch, parameters, and what identifies its weights."""
@@ -73,7 +76,7 @@ class TorchModel:
         self.name = name
         self.step = trained.step
         self.notes = trained.notes
-        self.tokenizer: Reader = trained.tokenizer
+        self.tokenizer = trained.tokenizer
         self.eos_id = trained.eos_id
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.decoder: Decoder = trained.model.to(self.device)
@@ -86,7 +89,7 @@ class TorchModel:
         return {
             "name": self.name,
             "arch": self.decoder.config.arch,
-            "parameters": self.decoder.param_count(),
+            "parameters": count.param_count(self.decoder.config),
             "step": self.step,
             "sha256": self.sha256,
             "precision": "fp32",
@@ -132,9 +135,11 @@ def _batches(sequences: Sequence[Ids]) -> list[list[int]]:
 
 
 def open_model(path: Path) -> LanguageModel:
-    """A run directory or a Hugging Face folder of one of our architectures."""
+    """A run directory, a Hugging Face folder of one of our architectures, a quantized folder, or a GGUF file."""
     if path.suffix == ".gguf":
-        raise RotrainError("a GGUF file is not read here", place=path)
+        from rotrain.evaluate.gguf import GgufModel
+
+        return GgufModel(path)
     return TorchModel(load_run(path), str(path))
 
 

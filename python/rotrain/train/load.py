@@ -11,13 +11,18 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from rotrain.config import ModelConfig
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError
 from rotrain.files import sha256_file
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import from_hf
+from rotrain.models.quantized import from_tensors
 from rotrain.train import checkpoint
 from rotrain.train.rundir import RunDir
+
+# The record in a folder of `rotrain quantize --method rtn | hqq | gptq`.
+QUANTIZATION = "quantization.json"
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,12 @@ class Trained:
 def load_run(path: Path) -> Trained:
     """Load a run's newest checkpoint on the CPU; `notes` tells of damaged newer ones.
 
-    A Hugging Face folder of one of our architectures is read too, whoever trained it.
+    A Hugging Face folder of one of our architectures is read too, whoever trained it, and a folder
+    of `rotrain quantize`, whose matrices stay in their few bits.
     """
     run = RunDir(path)
+    if (path / QUANTIZATION).is_file():
+        return _load_quantized(run)
     config = _hf_config(path)
     if config is not None:
         return _load_hf(run, config)
@@ -64,6 +72,32 @@ def load_run(path: Path) -> Trained:
         damaged,
         saved.sha256[checkpoint.MODEL],
     )
+
+
+def _load_quantized(run: RunDir) -> Trained:
+    """A folder of codes and scales. What does not fit its record is a `RotrainError`."""
+    again = "quantize the run again"
+    file = run.path / "model.safetensors"
+    try:
+        record = json.loads((run.path / QUANTIZATION).read_bytes())
+        if record["format"] != "rotrain-quantized" or record["version"] != 1:
+            raise ValueError(f"format {record['format']} {record['version']}")
+        shape = ModelConfig.model_validate(record["model"])
+        bits = {tensor["name"]: tensor["bits"] for tensor in record["tensors"] if "bits" in tensor}
+        step, eos_id, sha256 = int(record["step"]), int(record["eos_id"]), record["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RotrainError(
+            f"this is no record of a quantized model: {error}", place=run.path / QUANTIZATION, hint=again
+        ) from None
+    try:
+        if sha256_file(file) != sha256:
+            raise RotrainError(
+                "its hash is not the record's: it is cut off or foreign", place=file, hint=again
+            )
+        model = from_tensors(shape, bits, load_file(file))
+    except (OSError, SafetensorError) as error:
+        raise RotrainError(f"cannot read the weights: {error}", place=file, hint=again) from None
+    return Trained(run, step, model.eval(), Tokenizer(run.tokenizer), eos_id, [], sha256)
 
 
 def _hf_config(path: Path) -> dict[str, Any] | None:
