@@ -83,6 +83,7 @@ def filter(
     profile: str,
     thresholds: list[tuple[str, float | None]],
     redact: bool,
+    boilerplate: bool,
     annotate: bool,
     diacritics: str,
     text_field: str,
@@ -108,6 +109,15 @@ def inspect(
     text_field: str,
     id_field: str | None,
     threads: int,
+    progress: Progress,
+) -> dict[str, Any]: ...
+def head(
+    inputs: list[str],
+    out: str | PathLike[str],
+    *,
+    size: int,
+    text_field: str,
+    id_field: str | None,
     progress: Progress,
 ) -> dict[str, Any]: ...
 def tokenizer_info(path: str | PathLike[str]) -> tuple[int, str, str | None, list[str]]: ...
@@ -156,6 +166,7 @@ def pack(
     filter: bool,
     thresholds: list[tuple[str, float | None]],
     redact: bool,
+    boilerplate: bool,
     diacritics: str,
     dedup: str | None,
     max_ram: int,

@@ -7,6 +7,7 @@ from rotools.cli.filter import filter
 from rotools.cli.inspect import inspect
 from rotools.cli.normalize import normalize
 from rotools.cli.pack import pack
+from rotools.cli.plan import plan
 from rotools.cli.report import report
 from rotools.cli.sample import sample
 from rotools.cli.tokenizer import app as tokenizer
@@ -29,6 +30,7 @@ app.command()(filter)
 app.command()(dedup)
 app.add_typer(tokenizer, name="tokenizer")
 app.command()(inspect)
+app.command()(plan)
 app.command()(verify)
 app.command()(why)
 app.command()(report)

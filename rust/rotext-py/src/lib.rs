@@ -34,6 +34,7 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(ledger::ledger_summary, module)?)?;
     module.add_function(wrap_pyfunction!(ledger::pick, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::inspect, module)?)?;
+    module.add_function(wrap_pyfunction!(inspect::head, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::tokenizer_info, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::train, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::encode, module)?)?;
