@@ -2,6 +2,7 @@
 
 import typer
 
+from rotools.cli.books import books
 from rotools.cli.dedup import dedup
 from rotools.cli.filter import filter
 from rotools.cli.inspect import inspect
@@ -28,6 +29,7 @@ app.command()(pack)
 app.command()(normalize)
 app.command()(filter)
 app.command()(dedup)
+app.command()(books)
 app.add_typer(tokenizer, name="tokenizer")
 app.command()(inspect)
 app.command()(plan)

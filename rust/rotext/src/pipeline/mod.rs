@@ -1,5 +1,6 @@
 //! The only module that composes the stages.
 
+pub mod books;
 pub mod dedup;
 mod evaluation;
 pub mod feed;
