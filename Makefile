@@ -14,7 +14,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= never
 
 # The extension is built in place; cargo decides what has to be compiled again.
 setup: .venv/ready
-	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --uv --release --quiet --extras dev,gguf,hf,sample
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --uv --release --quiet --extras dev,books,gguf,hf,sample
 
 demo: setup
 	bash configs/demo.sh

@@ -143,6 +143,8 @@ def left_out(account: dict[str, Any], *, quiet: bool = False) -> None:
         say(f"  left out, {reason}: {count:,}" + (f" ({rules})" if reason == "filtered" else ""), quiet=quiet)
     if "filtered" not in account["rejected"] and dropped:
         say(f"  would be dropped: {sum(dropped.values()):,}", quiet=quiet)
+    if account["filter"]["boilerplate_lines"]:
+        say(f"  lines of the page cut: {account['filter']['boilerplate_lines']:,}", quiet=quiet)
     redacted = account["filter"]["redacted"]
     if redacted:
         kinds = ", ".join(f"{kind.removeprefix('personal-')} {n:,}" for kind, n in redacted.items())

@@ -8,6 +8,7 @@ import typer
 from rotools import _rotext
 from rotools.cli import console
 from rotools.cli.options import (
+    Boilerplate,
     Diacritics,
     IdField,
     Inputs,
@@ -34,6 +35,7 @@ def filter(
         typer.Option("--annotate", help="Drop nothing: write what was measured into the field `filter`."),
     ] = False,
     redact: Redact = True,
+    boilerplate: Boilerplate = True,
     diacritics: Undiacritized = Diacritics.flag,
     text_field: TextField = "text",
     id_field: IdField = None,
@@ -60,6 +62,7 @@ def filter(
             profile=profile.value,
             thresholds=thresholds(threshold or []),
             redact=redact,
+            boilerplate=boilerplate,
             annotate=annotate,
             diacritics=diacritics.value,
             text_field=text_field,

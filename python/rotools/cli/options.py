@@ -92,6 +92,9 @@ Thresholds = Annotated[
 Redact = Annotated[
     bool, typer.Option(help="Replace CNP, IBAN, card numbers, e-mail addresses and telephone numbers.")
 ]
+Boilerplate = Annotated[
+    bool, typer.Option(help="Cut cookie notices, buttons and links to other articles out of web text.")
+]
 Undiacritized = Annotated[
     Diacritics,
     typer.Option("--diacritics", help="Text without diacritics: flag in the ledger, drop, or keep."),

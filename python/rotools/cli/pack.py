@@ -9,6 +9,7 @@ from rotools import _rotext
 from rotools.cli import console
 from rotools.cli.options import (
     AcceptLoss,
+    Boilerplate,
     Decontaminate,
     Diacritics,
     Duplicates,
@@ -51,6 +52,7 @@ def pack(
     ] = True,
     threshold: Thresholds = None,
     redact: Redact = True,
+    boilerplate: Boilerplate = True,
     diacritics: Undiacritized = Diacritics.flag,
     dedup: Annotated[
         bool, typer.Option(help="Remove duplicates and near-duplicates, across all phases.")
@@ -99,6 +101,7 @@ def pack(
             filter=filter,
             thresholds=thresholds(threshold or []),
             redact=redact,
+            boilerplate=boilerplate,
             diacritics=diacritics.value,
             dedup=preset.value if dedup else None,
             max_ram=memory,

@@ -27,21 +27,20 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-VERBS = (
+for verb in (
     archs,
     plan,
     fit,
     average,
     generate,
+    evaluate,
     export,
     quantize,
-    evaluate,
     bench,
     compare,
     report,
     doctor,
-)
-for verb in VERBS:
+):
     app.command(name=verb.__name__.rsplit(".", 1)[-1])(verb.run)
 
 

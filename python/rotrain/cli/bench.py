@@ -164,15 +164,15 @@ def _show(result: dict[str, Any]) -> None:
     for name, row in zip(names, result["rows"], strict=True):
         rates = ""
         for depth in depths:
-            found = row["decode"][depth]
+            found = row["decode"][depth]["tokens_per_s"]
             half = (found["ci"][1] - found["ci"][0]) / 2
             rate = f"{found['median']:.1f} ± {half:.1f}"
             rates += f"{rate:>20}"
         memory = row["memory"]
         print(
             f"{name:<{width}}  {row['engine']:<9}{row['file_bytes'] / 2**20:>7.1f}{row['bits_per_weight']:>7.2f}{rates}"
-            f"{row['ttft_cold']['median']:>11.2f} s{1000 * row['ttft_warm']['median']:>9.1f}"
-            f"{row['peak_bytes'] / 2**20:>11.0f} ({memory['anonymous_bytes'] / 2**20:.0f})"
+            f"{row['ttft_cold_s']['median']:>11.2f} s{1000 * row['ttft_warm_s']['median']:>9.1f}"
+            f"{memory['peak_bytes'] / 2**20:>11.0f} ({memory['anonymous_bytes'] / 2**20:.0f})"
         )
     for name, row in zip(names, result["rows"], strict=True):
         if row["contended"]:

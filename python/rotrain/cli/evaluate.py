@@ -13,7 +13,9 @@ from rotrain.cli.console import app_errors, print_json, tell_notes
 
 
 def run(
-    runs: Annotated[list[Path], typer.Argument(help="Run directories or Hugging Face folders.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run directories, quantized or Hugging Face folders, GGUF files.")
+    ],
     data: Annotated[
         Path | None, typer.Option(help="Pack whose held-out text is scored; default: the run's own.")
     ] = None,
@@ -53,7 +55,7 @@ def run(
     Examples:
       rotrain evaluate runs/llama-mha-nano
       rotrain evaluate runs/llama-mha-nano runs/mamba2-nano --text novel.txt
-      rotrain evaluate runs/mamba2-nano --probes none --against runs/llama-mha-nano
+      rotrain evaluate llama-mha-q4.gguf --data pack --against runs/llama-mha-nano --probes none
       rotrain evaluate runs/llama-mha-nano --tasks my-task.jsonl,multiblimp_ron
     """
     with app_errors():
@@ -71,6 +73,9 @@ def run(
         for path in runs:
             model = open_model(path)
             tell_notes(model.notes, quiet=quiet)
+            if reference is not None:
+                # The same windows for both, or their scores could not be compared in pairs.
+                model.context = min(model.context, reference.context)
             texts, training = domains.texts_of(model, data, text or [], max_bytes, text_field=text_field)
             questions = Questions(
                 domains=texts,

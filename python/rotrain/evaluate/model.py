@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rotrain.models import count
 from rotrain.models.decoder import Decoder
-from rotrain.quantize.gguf import load_gguf
 from rotrain.train.load import Trained, load_run
 
 R = TypeVar("R")
@@ -50,8 +50,11 @@ class LanguageModel(Protocol):
     name: str
     context: int
     eos_id: int
-    tokenizer: Reader
     notes: list[str]
+
+    @property
+    def tokenizer(self) -> Reader:
+        """What turns text into its ids."""
 
     def describe(self) -> dict[str, Any]:
         """What it is: name, arch, parameters, and what identifies its weights."""
@@ -73,7 +76,7 @@ class TorchModel:
         self.name = name
         self.step = trained.step
         self.notes = trained.notes
-        self.tokenizer: Reader = trained.tokenizer
+        self.tokenizer = trained.tokenizer
         self.eos_id = trained.eos_id
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.decoder: Decoder = trained.model.to(self.device)
@@ -86,7 +89,7 @@ class TorchModel:
         return {
             "name": self.name,
             "arch": self.decoder.config.arch,
-            "parameters": self.decoder.param_count(),
+            "parameters": count.param_count(self.decoder.config),
             "step": self.step,
             "sha256": self.sha256,
             "precision": "fp32",
@@ -132,12 +135,11 @@ def _batches(sequences: Sequence[Ids]) -> list[list[int]]:
 
 
 def open_model(path: Path) -> LanguageModel:
-    """A run directory, a folder of ours or of Hugging Face, or a GGUF that `rotrain quantize` made of a run.
-
-    Of a GGUF the weights are taken as its blocks stand for them, and computed here in fp32.
-    """
+    """A run directory, a Hugging Face folder of one of our architectures, a quantized folder, or a GGUF file."""
     if path.suffix == ".gguf":
-        return TorchModel(load_gguf(path), str(path))
+        from rotrain.evaluate.gguf import GgufModel
+
+        return GgufModel(path)
     return TorchModel(load_run(path), str(path))
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from rotrain.quantize.artifact import artifact, class_of
 from rotrain.quantize.encode import decode, decode_rows, encode
 from rotrain.quantize.imatrix import Importance, check_importance
 from rotrain.quantize.recipes import choose_types, fitting, method, row_bytes
-from rotrain.train.load import Trained, load_run
+from rotrain.train.load import Trained
 
 # What --target-bpw chooses from, and what it probes with.
 CANDIDATES = ("Q2_K", "Q3_K", "IQ4_XS", "Q4_K", "Q5_K", "Q6_K", "Q8_0")
@@ -223,58 +222,6 @@ def _replace(model: Decoder, c: ModelConfig, name: str, values: NDArray[np.float
     before = piece.take(weights, c).clone()
     piece.put(weights, torch.from_numpy(values), c)
     return lambda: piece.put(weights, before, c)
-
-
-def restore(trained: Trained, path: Path) -> None:
-    """Give a run's model, in place, the weights a GGUF of it stands for: what llama.cpp computes, without its
-    rounding of activations. Raises `RotrainError` for a GGUF of another model or vocabulary."""
-    c, weights = trained.model.config, dict(trained.model.named_parameters())
-    reader = read_gguf(path)
-    if _text(reader, "general.architecture") != architecture(c):
-        raise RotrainError(f"this is no {architecture(c)}, as {c.arch} is", place=path)
-    tensors = {tensor.name: tensor for tensor in reader.tensors}
-    for piece in pieces(c):
-        if not piece.matrix:
-            continue
-        tensor, shape = tensors.get(piece.name), list(piece.take(weights, c).shape)
-        if tensor is None or [int(size) for size in reversed(tensor.shape)] != shape:
-            raise RotrainError(
-                f"{piece.name} is not {shape} here",
-                place=path,
-                hint="this is the GGUF of another model, or of another vocabulary",
-            )
-        values = decode_rows(tensor.data, tensor.tensor_type.name, shape[-1])
-        piece.put(weights, torch.from_numpy(np.array(values)), c)
-
-
-def load_gguf(path: Path) -> Trained:
-    """A GGUF of `rotrain quantize` as a model of ours: shape and tokenizer of the run its record names, weights of its own.
-
-    Raises `RotrainError` for a file without a record, or whose run is gone or has another shape.
-    """
-    record_file = path.with_name(f"{path.name}.json")
-    try:
-        record = json.loads(record_file.read_bytes())
-        run, sha256 = Path(record["source"]["run"]), str(record["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise RotrainError(
-            "there is no record of the run this file was made from",
-            place=record_file,
-            hint="make the file with `rotrain quantize RUN`, which writes its record beside it",
-        ) from None
-    if path.is_file() and sha256_file(path) != sha256:
-        raise RotrainError(
-            "this is not the file its record describes", place=path, hint="quantize the run again"
-        )
-    trained = load_run(run)
-    if trained.step != record["source"].get("step"):
-        raise RotrainError(
-            f"the run is at step {trained.step:,} now, and this file is of step {record['source'].get('step')}",
-            place=path,
-            hint="quantize the run again",
-        )
-    restore(trained, path)
-    return replace(trained, sha256=sha256)
 
 
 def _text(reader: Any, key: str) -> str:

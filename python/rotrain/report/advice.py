@@ -31,14 +31,12 @@ def advice(rows: Sequence[Row], domain: str) -> list[str]:
     if within:
         least = min(within, key=lambda row: row.file_bytes or 0)
         said.append(f"Within 2 % of the best, the smallest is {least.cell.name}, {_mib(least)}.")
-    quick = [
-        row for row in scored if row.bench("decode", "0") is not None and _relative(row, best, domain) <= 0.02
-    ]
+    quick = [row for row in scored if row.speed is not None and _relative(row, best, domain) <= 0.02]
     if quick:
-        fastest = max(quick, key=lambda row: row.bench("decode", "0") or 0)
+        fastest = max(quick, key=lambda row: row.speed or 0)
         said.append(
             f"Within 2 % of the best, the fastest measured here is {fastest.cell.name}, "
-            f"{fastest.bench('decode', '0'):.0f} tokens a second."
+            f"{fastest.speed:.0f} tokens a second."
         )
     return said
 

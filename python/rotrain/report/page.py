@@ -41,6 +41,7 @@ def page(runs: Sequence[Run], title: str) -> str:
         ("All variants", _table(heads, rows)),
         ("Quality against cost", _quality(runs, rows)),
         ("Learning", _learning(runs)),
+        ("Speed over the context", _speed(rows)),
         ("Memory over the context", _cache(runs)),
         ("Grammar", _grammar(rows)),
         ("Samples", _samples(runs)),
@@ -76,8 +77,8 @@ def _quality(runs: Sequence[Run], rows: Sequence[Row]) -> str:
     names, shapes = dict(enumerate(archs)), dict(enumerate(variants))
     axes: tuple[tuple[str, Callable[[Row], float | None], float], ...] = (
         ("file, MiB", lambda row: row.file_bytes, MIB),
-        ("decode, tokens/s", lambda row: row.bench("decode", "0"), 1),
-        ("peak memory, MiB", lambda row: row.bench("peak_bytes"), MIB),
+        ("decode, tokens/s", lambda row: row.speed, 1),
+        ("peak memory, MiB", lambda row: row.peak_bytes, MIB),
     )
     charts = []
     for domain in domains(runs):
@@ -128,6 +129,18 @@ def _learning(runs: Sequence[Run]) -> str:
                 )
             )
     return _grid(charts)
+
+
+def _speed(rows: Sequence[Row]) -> str:
+    lines = [
+        Line(row.cell.name, sorted(row.speeds), [row.speeds[depth] for depth in sorted(row.speeds)], colour)
+        for colour, row in enumerate(rows)
+        if len(row.speeds) > 1
+    ]
+    drawn = line_chart(lines, "tokens in the context", "decode, tokens/s")
+    disturbed = [row.cell.name for row in rows if any(bench["contended"] for bench in row.cell.bench)]
+    note = f"; left out, for the machine was not quiet: {', '.join(disturbed)}" if disturbed else ""
+    return _grid([_figure(drawn, f"measured{note}")]) or (f"<p>Nothing to show{note}.</p>" if note else "")
 
 
 def _cache(runs: Sequence[Run]) -> str:

@@ -26,7 +26,7 @@ TRAINED = "fp32"  # the variant that is the run's own weights
 
 @dataclass(frozen=True)
 class Cell:
-    """One row: a variant of a run, and what is known of it."""
+    """One row: a variant of a run, and what is known of it. `bench`: its rows of `rotrain bench`."""
 
     run: str
     variant: str
@@ -89,30 +89,31 @@ def _run(path: Path, name: str) -> Run:
         samples=list(_lines(files.samples)),
         summary=files.finished(),
     )
-    run.cells.append(_cell(name, TRAINED, path))
+    timed = _timed(path)
+    run.cells.append(_cell(name, TRAINED, path, [row for row in timed if _is_trained(row, path)]))
     variants = path / "variants"
     if variants.is_dir():
-        run.cells.extend(
-            _cell(name, folder.name, folder) for folder in sorted(variants.iterdir()) if folder.is_dir()
-        )
+        for folder in sorted(folder for folder in variants.iterdir() if folder.is_dir()):
+            inside = [row for row in timed if folder.resolve() in Path(row["model"]).resolve().parents]
+            run.cells.append(_cell(name, folder.name, folder, inside))
     return run
 
 
-def _cell(run: str, variant: str, folder: Path) -> Cell:
-    found: dict[str, list[Json]] = {kind: [] for kind in KNOWN}
+def _cell(run: str, variant: str, folder: Path, timed: Sequence[Json]) -> Cell:
     # A variant in our own format is a folder, `weights/`.
-    for file in [*sorted(folder.glob("*.json")), *sorted(folder.glob("weights/*.json"))]:
-        value = _read(file)
-        if value is not None:
-            found[value["format"]].append(value)
-    evaluations, artifacts = found["rotrain-evaluation"], found["rotrain-quantized"]
-    return Cell(
-        run,
-        variant,
-        evaluations[0] if evaluations else None,
-        artifacts[0] if artifacts else None,
-        found["rotrain-bench"],
-    )
+    files = [*sorted(folder.glob("*.json")), *sorted(folder.glob("weights/*.json"))]
+    found = {value["format"]: value for value in map(_read, files) if value is not None}
+    return Cell(run, variant, found.get("rotrain-evaluation"), found.get("rotrain-quantized"), timed)
+
+
+def _timed(path: Path) -> list[Json]:
+    """The rows of every `rotrain bench` in a run directory; it times a run and its variants side by side."""
+    found = [value for value in map(_read, sorted(path.glob("*.json"))) if value is not None]
+    return [row for value in found if value["format"] == "rotrain-bench" for row in value["rows"]]
+
+
+def _is_trained(row: Json, path: Path) -> bool:
+    return bool(Path(row["model"]).resolve() == path.resolve() and row["variant"] == TRAINED)
 
 
 def _read(file: Path) -> Json | None:

@@ -54,18 +54,27 @@ class Row:
             return float(self.cell.artifact["bits_per_weight"])
         return 32.0 if self.cell.variant == TRAINED else None
 
-    def bench(self, *path: str) -> float | None:
-        """The median of a measured figure of the first bench row that has it."""
-        for one in self.cell.bench:
-            for row in one["rows"]:
-                value = row
-                for key in path:
-                    value = value.get(key) if isinstance(value, dict) else None
-                if isinstance(value, dict):
-                    value = value.get("median", value.get("value"))
-                if isinstance(value, (int, float)):
-                    return float(value)
-        return None
+    @property
+    def speeds(self) -> dict[int, float]:
+        """Median tokens decoded a second by depth; empty where nothing was timed, or the machine was not quiet."""
+        rows = [row for row in self.cell.bench if not row["contended"]]
+        return {int(k): v["tokens_per_s"]["median"] for k, v in rows[0]["decode"].items()} if rows else {}
+
+    @property
+    def speed(self) -> float | None:
+        """The same with an empty context."""
+        return self.speeds.get(0)
+
+    @property
+    def first_token(self) -> float | None:
+        """Median seconds to the first token of a loaded model."""
+        rows = [row for row in self.cell.bench if not row["contended"]]
+        return float(rows[0]["ttft_warm_s"]["median"]) if rows else None
+
+    @property
+    def peak_bytes(self) -> float | None:
+        """Peak memory of the process."""
+        return float(self.cell.bench[0]["memory"]["peak_bytes"]) if self.cell.bench else None
 
 
 def rows_of(runs: Sequence[Run]) -> list[Row]:
@@ -109,9 +118,9 @@ def columns(runs: Sequence[Run]) -> list[Column]:
         Column("KL", "mean nats from the trained model", _divergence("mean_kl", 4)),
         Column("same top", "tokens with its first choice", _divergence("same_top", 3)),
         Column("grammar", "share of minimal pairs right", _grammar),
-        Column("decode tok/s", "median, empty context", lambda row: _number(row.bench("decode", "0"), 1)),
-        Column("first token ms", "median, warm", lambda row: _number(row.bench("ttft_warm"), 1, 1e-3)),
-        Column("peak MiB", "anonymous and file-backed", lambda row: _number(row.bench("peak_bytes"), 0, MIB)),
+        Column("decode tok/s", "median, empty context", lambda row: _number(row.speed, 1)),
+        Column("first token ms", "median, warm", lambda row: _number(row.first_token, 1, 1e-3)),
+        Column("peak MiB", "anonymous and file-backed", lambda row: _number(row.peak_bytes, 0, MIB)),
     ]
     rows = rows_of(runs)
     return [column for column in every if any(column.text(row) for row in rows)]

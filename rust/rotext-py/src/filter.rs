@@ -14,6 +14,7 @@ use crate::{dedup, files, progress::Progress};
 pub(crate) fn filtering(
     thresholds: &[(String, Option<f64>)],
     redact: bool,
+    boilerplate: bool,
     annotate: bool,
     diacritics: &str,
 ) -> PyResult<Filtering> {
@@ -26,13 +27,13 @@ pub(crate) fn filtering(
             return Err(raise(&Error::usage(what).hint("take one of: flag, drop, keep")));
         }
     };
-    Filtering::new(thresholds, redact, annotate, diacritics).map_err(|e| raise(&e))
+    Filtering::new(thresholds, redact, boilerplate, annotate, diacritics).map_err(|e| raise(&e))
 }
 
 /// Files in, one JSONL file of what is worth training on out.
 #[pyfunction]
-#[pyo3(signature = (inputs, out, *, profile, thresholds, redact, annotate, diacritics, text_field, id_field, strict,
-                    threads, progress))]
+#[pyo3(signature = (inputs, out, *, profile, thresholds, redact, boilerplate, annotate, diacritics, text_field,
+                    id_field, strict, threads, progress))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn filter<'py>(
     py: Python<'py>,
@@ -41,6 +42,7 @@ pub(crate) fn filter<'py>(
     profile: &str,
     thresholds: Vec<(String, Option<f64>)>,
     redact: bool,
+    boilerplate: bool,
     annotate: bool,
     diacritics: &str,
     text_field: String,
@@ -51,7 +53,7 @@ pub(crate) fn filter<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let mut options = files::feed(text_field, id_field, strict, false, threads);
     options.kind = dedup::kind(profile)?;
-    options.filter = Some(filtering(&thresholds, redact, annotate, diacritics)?);
+    options.filter = Some(filtering(&thresholds, redact, boilerplate, annotate, diacritics)?);
     let sources = files::sources(&inputs)?;
     let run = || rotext::pipeline::filter::filter(&sources, &options, &out, &progress.inner);
     let outcome = py.detach(run).map_err(|e| raise(&e))?;

@@ -23,6 +23,25 @@ pub(crate) fn inspect<'py>(
     files::python(py, &overview)
 }
 
+/// Writes the beginning of files to `out` as JSONL, about `size` bytes of text; says what it stands for.
+#[pyfunction]
+#[pyo3(signature = (inputs, out, *, size, text_field, id_field, progress))]
+pub(crate) fn head<'py>(
+    py: Python<'py>,
+    inputs: Vec<String>,
+    out: std::path::PathBuf,
+    size: u64,
+    text_field: String,
+    id_field: Option<String>,
+    progress: &Progress,
+) -> PyResult<Bound<'py, PyAny>> {
+    let sources = files::sources(&inputs)?;
+    let fields = files::feed(text_field, id_field, false, false, 1).fields;
+    let take = || rotext::pipeline::head::head(&sources, &fields, size, &out, &progress.inner);
+    let head = py.detach(take).map_err(|e| raise(&e))?;
+    files::python(py, &head)
+}
+
 /// What a tokenizer.json holds: (vocabulary, pattern by its name in llama.cpp, end of text, special tokens).
 #[pyfunction]
 pub(crate) fn tokenizer_info(

@@ -12,8 +12,8 @@ use crate::{dedup, files, filter, progress::Progress};
 /// Packs phases of (name, inputs, epochs, kind); returns the report.
 #[pyfunction]
 #[pyo3(signature = (phases, out, *, tokenizer, vocab_size, valid_share, text_field, id_field, normalize, filter,
-                    thresholds, redact, diacritics, dedup, max_ram, accept_loss, repeated_lines, decontaminate, strict,
-                    force, threads, progress))]
+                    thresholds, redact, boilerplate, diacritics, dedup, max_ram, accept_loss, repeated_lines,
+                    decontaminate, strict, force, threads, progress))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn pack<'py>(
     py: Python<'py>,
@@ -28,6 +28,7 @@ pub(crate) fn pack<'py>(
     filter: bool,
     thresholds: Vec<(String, Option<f64>)>,
     redact: bool,
+    boilerplate: bool,
     diacritics: &str,
     dedup: Option<String>,
     max_ram: u64,
@@ -47,7 +48,7 @@ pub(crate) fn pack<'py>(
         .collect::<PyResult<Vec<_>>>()?;
     let mut feed = files::feed(text_field, id_field, strict, normalize, threads);
     if filter {
-        feed.filter = Some(filter::filtering(&thresholds, redact, false, diacritics)?);
+        feed.filter = Some(filter::filtering(&thresholds, redact, boilerplate, false, diacritics)?);
     }
     let near = |preset: String| dedup::options(&preset, max_ram, accept_loss, repeated_lines, &decontaminate);
     let dedup = dedup.map(near).transpose()?;

@@ -75,6 +75,12 @@ impl Error {
         Self::new(Kind::Data, what)
     }
 
+    /// A later pass met other records than the first.
+    pub fn changed() -> Self {
+        Self::data("the input changed while it was read")
+            .hint("run the same command again when nobody writes to it")
+    }
+
     /// The run was stopped by the user.
     pub fn cancelled() -> Self {
         Self::new(Kind::Cancelled, "stopped by the user")

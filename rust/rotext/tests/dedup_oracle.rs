@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use proptest::prelude::*;
 use rotext::dedup::{
-    CONTAINMENT, Entry, Fate, Grams, JACCARD, Key, Kind, Options, Plan, Planner, Preset, Signer, SourceInfo,
-    Words,
+    CONTAINMENT, Entry, Fate, Grams, Hashes, JACCARD, Key, Kind, Options, Plan, Planner, Preset, Signer,
+    SourceInfo, Words,
 };
 use rotext::progress::Progress;
 
@@ -23,6 +23,7 @@ fn options(folder: &std::path::Path, memory: usize) -> Options {
         preset: Preset::Default,
         memory,
         folder: folder.to_owned(),
+        words: None,
         most_lost: 1.0,
         repeated_lines: None,
     }
@@ -52,7 +53,7 @@ fn plan(docs: &[Doc], options: Options) -> rotext::error::Result<Plan> {
             bytes: doc.text.len() as u64,
             id: &doc.id,
             source: u32::from(doc.books),
-            words: &words.exact,
+            words: Hashes::New(&words.exact),
             bands: &bands,
             lines: &[],
             contaminated: 0,

@@ -48,6 +48,12 @@ impl Evaluation {
         self.grams.len()
     }
 
+    /// A number that is another one for other runs.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.grams.iter().fold(self.grams.len() as u64, |sum, gram| sum.wrapping_add(*gram))
+    }
+
     /// True when there is nothing to look for.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -136,16 +136,17 @@ pub enum Fate {
     Drop(Option<Verdict>),
 }
 
-fn changed() -> Error {
-    Error::data("the input changed while it was read")
-        .hint("run the same command again when nobody writes to it")
-}
-
 impl<'a> Judge<'a> {
     /// The lines that are cut from web text.
     #[must_use]
     pub fn repeated(&self) -> &'a Repeated {
         &self.plan.repeated
+    }
+
+    /// Who goes, for workers that need not wait for their turn.
+    #[must_use]
+    pub fn removed(&self) -> Removed<'a> {
+        Removed(&self.plan.removed)
     }
 
     /// The decision about the next document.
@@ -156,7 +157,7 @@ impl<'a> Judge<'a> {
     pub fn next(&mut self) -> Result<Fate> {
         let document = self.next;
         if document >= self.plan.documents {
-            return Err(changed());
+            return Err(Error::changed());
         }
         self.next += 1;
         if !self.plan.removed.get(document) {
@@ -187,7 +188,19 @@ impl<'a> Judge<'a> {
     /// # Errors
     /// There were more documents in the first pass.
     pub fn finish(self) -> Result<()> {
-        if self.next == self.plan.documents { Ok(()) } else { Err(changed()) }
+        if self.next == self.plan.documents { Ok(()) } else { Err(Error::changed()) }
+    }
+}
+
+/// The documents that go, by number in the order of the first pass.
+#[derive(Clone, Copy)]
+pub struct Removed<'a>(&'a Bits);
+
+impl Removed<'_> {
+    /// Whether that document goes. One that the first pass did not have stays.
+    #[must_use]
+    pub fn contains(self, document: u32) -> bool {
+        self.0.0.get(document as usize / 64).is_some_and(|bits| bits >> (document % 64) & 1 == 1)
     }
 }
 

@@ -11,7 +11,7 @@ use super::plan::{Bits, Plan, REMOVED, Rule, parties, removed, rule_is};
 use super::rank::{self, Document, KEYED, RANKED};
 use super::runs::Sorter;
 use super::sign::Preset;
-use super::store::Filling;
+use super::store::{Filling, Hashes};
 use super::verify::Likeness;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -66,6 +66,8 @@ pub struct Options {
     pub memory: usize,
     /// Where scratch files go.
     pub folder: PathBuf,
+    /// A file that keeps the hashes of words beyond the process; else they are scratch.
+    pub words: Option<PathBuf>,
     /// The share of its distinct documents that a source may lose to near-duplicates.
     pub most_lost: f64,
     /// Documents that a line may stand in before it is cut; `None` cuts none.
@@ -86,7 +88,7 @@ pub struct Entry<'a> {
     /// Index of its source.
     pub source: u32,
     /// Of [`super::Words`], the exact hashes.
-    pub words: &'a [u32],
+    pub words: Hashes<'a>,
     /// Of [`super::Signer`], none for a short text.
     pub bands: &'a [u64],
     /// Of [`super::line_hashes`], where lines are to be cut.
@@ -150,7 +152,7 @@ impl Planner {
             bands: Sorter::new(folder, "bands", 2 * options.memory / SHARES),
             lines: Sorter::new(folder, "lines", options.memory / SHARES),
             contaminated: Vec::new(),
-            filling: Filling::create(folder)?,
+            filling: Filling::create(folder, options.words.as_deref())?,
             short: 0,
             sources,
             options,
@@ -178,6 +180,14 @@ impl Planner {
             self.bands.push(hashed(*band, number))?;
         }
         Ok(())
+    }
+
+    /// Hands the words so far to the system, and with `sync` to the disk, so that what is written down of them holds.
+    ///
+    /// # Errors
+    /// The disk is full or fails.
+    pub fn flush(&mut self, sync: bool) -> Result<()> {
+        self.filling.flush(sync)
     }
 
     /// Decides about all documents. `held_out` says of a document by key and source whether it is held out of

@@ -1,10 +1,11 @@
 //! What has to be known of single documents later: their words (to verify) and their names (to explain).
 //!
 //! Two scratch files that only grow, and a table of places, 24 bytes a document, in a third: read at one place when a
-//! document is looked at again, which only those with a partner are.
+//! document is looked at again, which only those with a partner are. The words, which are most of it, may stand in a file
+//! with a name, so that a run that was killed need not make them again.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::runs::scratch_file;
@@ -16,6 +17,34 @@ pub(super) struct Filling {
     names: Growing,
     places: Growing,
     documents: u32,
+}
+
+/// The hashes of a document's words.
+#[derive(Debug, Clone, Copy)]
+pub enum Hashes<'a> {
+    /// To be written.
+    New(&'a [u32]),
+    /// So many, which stand next in the file that an earlier run kept.
+    Kept(u32),
+}
+
+impl Hashes<'_> {
+    fn len(&self) -> u32 {
+        match self {
+            Self::New(words) => words.len() as u32,
+            Self::Kept(count) => *count,
+        }
+    }
+}
+
+/// Hashes as the file has them.
+#[must_use]
+pub fn bytes(words: &[u32]) -> Vec<u8> {
+    let mut bytes = vec![0; words.len() * 4];
+    for (four, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+        *four = word.to_le_bytes();
+    }
+    bytes
 }
 
 /// Being read.
@@ -35,10 +64,11 @@ pub(super) struct Name {
 const PLACE: usize = 24;
 
 impl Filling {
-    pub(super) fn create(folder: &Path) -> Result<Self> {
+    /// Scratch files in `folder`; the words in the file `kept`, if there is one, which is not emptied.
+    pub(super) fn create(folder: &Path, kept: Option<&Path>) -> Result<Self> {
         let growing = |kind| Growing::create(folder, kind);
         Ok(Self {
-            words: growing("words")?,
+            words: kept.map_or_else(|| growing("words"), Growing::open)?,
             names: growing("names")?,
             places: growing("places")?,
             documents: 0,
@@ -46,7 +76,7 @@ impl Filling {
     }
 
     /// Adds a document; its number, counted from 0.
-    pub(super) fn push(&mut self, words: &[u32], id: &str, source: u32) -> Result<u32> {
+    pub(super) fn push(&mut self, words: Hashes<'_>, id: &str, source: u32) -> Result<u32> {
         let number = self.documents;
         self.documents = number.checked_add(1).ok_or_else(|| {
             Error::data("more than 4,294,967,295 documents")
@@ -55,17 +85,24 @@ impl Filling {
         let mut place = [0; PLACE];
         place[..8].copy_from_slice(&self.words.at.to_le_bytes());
         place[8..16].copy_from_slice(&self.names.at.to_le_bytes());
-        place[16..20].copy_from_slice(&(words.len() as u32).to_le_bytes());
+        place[16..20].copy_from_slice(&words.len().to_le_bytes());
         place[20..].copy_from_slice(&(id.len() as u32).to_le_bytes());
-        let mut bytes = vec![0; words.len() * 4];
-        for (four, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(words) {
-            *four = word.to_le_bytes();
+        match words {
+            Hashes::New(words) => self.words.write(&bytes(words))?,
+            Hashes::Kept(count) => self.words.at += u64::from(count) * 4,
         }
-        self.words.write(&bytes)?;
         self.names.write(&source.to_le_bytes())?;
         self.names.write(id.as_bytes())?;
         self.places.write(&place)?;
         Ok(number)
+    }
+
+    /// Hands what is buffered of the words to the system, and with `sync` to the disk.
+    pub(super) fn flush(&mut self, sync: bool) -> Result<()> {
+        let words = &mut self.words;
+        let flushed =
+            words.out.flush().and_then(|()| if sync { words.out.get_ref().sync_data() } else { Ok(()) });
+        flushed.map_err(|e| Error::io(&words.path, &e))
     }
 
     pub(super) fn documents(&self) -> u32 {
@@ -109,17 +146,31 @@ struct Growing {
     out: BufWriter<File>,
     path: PathBuf,
     at: u64,
+    /// The end of the file is at `at`; not so where an earlier run left more.
+    ends: bool,
 }
 
 impl Growing {
     fn create(folder: &Path, kind: &str) -> Result<Self> {
         let (file, path) = scratch_file(folder, kind)?;
-        Ok(Self { out: BufWriter::with_capacity(1 << 20, file), path, at: 0 })
+        Ok(Self { out: BufWriter::with_capacity(1 << 20, file), path, at: 0, ends: true })
+    }
+
+    fn open(path: &Path) -> Result<Self> {
+        let open = File::options().read(true).write(true).create(true).truncate(false).open(path);
+        let file = open.map_err(|e| Error::io(path, &e))?;
+        Ok(Self { out: BufWriter::with_capacity(1 << 20, file), path: path.to_owned(), at: 0, ends: false })
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let fail = |e: std::io::Error| Error::io(&self.path, &e);
+        if !self.ends {
+            self.out.get_ref().set_len(self.at).map_err(fail)?;
+            self.out.seek(SeekFrom::Start(self.at)).map_err(fail)?;
+            self.ends = true;
+        }
         self.at += bytes.len() as u64;
-        self.out.write_all(bytes).map_err(|e| Error::io(&self.path, &e))
+        self.out.write_all(bytes).map_err(fail)
     }
 
     fn read(&self, at: u64, length: usize) -> Result<Vec<u8>> {

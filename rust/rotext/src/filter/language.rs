@@ -85,19 +85,37 @@ const LETTERS: &[(&str, &[(Language, f64)])] = &[
 /// Words of the lists by their bytes, and letters.
 struct Tables {
     words: FxHashMap<u128, Row>,
-    letters: FxHashMap<[u8; 2], Row>,
+    /// For each letter of two bytes, from C3 80 to C8 BF, the number of its row and one; 0 has none.
+    letter: [u8; LETTERS_TABLE],
+    rows: Vec<Row>,
+}
+
+const LETTERS_TABLE: usize = 6 * 64;
+
+/// Place of a letter of two bytes, C3 80 to C8 BF; others lie outside of the table.
+#[inline]
+fn place(letter: [u8; 2]) -> usize {
+    usize::from(letter[0].wrapping_sub(0xC3)) << 6 | usize::from(letter[1] & 0x3F)
 }
 
 /// The bytes of a word as a key. Words of the lists have at most 15 bytes; a longer one gets a key that none has.
+///
+/// Two loads that may overlap take the place of a copy of unknown length, which is a call.
+#[inline]
 fn key(word: &[u8]) -> u128 {
-    let mut bytes = [0u8; 16];
-    let fits = word.len() < 16;
-    if fits {
-        bytes[..word.len()].copy_from_slice(word);
-    }
-    // The length parts a word from one with zeros behind it, and long words from all.
-    bytes[15] = if fits { word.len() as u8 } else { u8::MAX };
-    u128::from_le_bytes(bytes)
+    let length = word.len();
+    let bytes = if let (Some(first), Some(last)) = (word.first_chunk::<8>(), word.last_chunk::<8>()) {
+        if length > 15 {
+            return u128::MAX;
+        }
+        u128::from(u64::from_le_bytes(*first)) | u128::from(u64::from_le_bytes(*last)) << (8 * (length - 8))
+    } else if let (Some(first), Some(last)) = (word.first_chunk::<4>(), word.last_chunk::<4>()) {
+        u128::from(u32::from_le_bytes(*first)) | u128::from(u32::from_le_bytes(*last)) << (8 * (length - 4))
+    } else {
+        word.iter().rev().fold(0, |bytes, byte| bytes << 8 | u128::from(*byte))
+    };
+    // The length parts a word from one with zeros behind it.
+    bytes | (length as u128) << 120
 }
 
 fn row(frequencies: &[f64; LANGUAGES]) -> Row {
@@ -120,16 +138,17 @@ fn tables() -> &'static Tables {
                 entry[language as usize] = entry[language as usize].max(frequency.parse().unwrap_or(0.0));
             }
         }
-        let mut letters = FxHashMap::default();
+        let (mut letter_table, mut rows) = ([0; LETTERS_TABLE], Vec::new());
         for (group, languages) in LETTERS {
             let mut frequencies = [0.0; LANGUAGES];
             for &(language, frequency) in *languages {
                 frequencies[language as usize] = frequency;
             }
+            rows.push(row(&frequencies));
             for letter in group.chars() {
                 let mut bytes = [0; 2];
                 letter.encode_utf8(&mut bytes);
-                letters.insert(bytes, row(&frequencies));
+                letter_table[place(bytes)] = rows.len() as u8;
             }
         }
         let mut words: FxHashMap<u128, Row> =
@@ -139,7 +158,7 @@ fn tables() -> &'static Tables {
                 row[STOP] = 1;
             }
         }
-        Tables { words, letters }
+        Tables { words, letter: letter_table, rows }
     })
 }
 
@@ -210,8 +229,9 @@ impl Identifier {
     /// A letter of two bytes, in lower case.
     #[inline]
     pub(super) fn letter(&mut self, bytes: [u8; 2]) {
-        if let Some(row) = self.tables.letters.get(&bytes) {
-            self.now.add(row);
+        let row = self.tables.letter.get(place(bytes)).map_or(0, |&row| usize::from(row));
+        if row > 0 {
+            self.now.add(&self.tables.rows[row - 1]);
         }
     }
 

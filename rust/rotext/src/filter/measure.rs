@@ -211,11 +211,23 @@ fn word(
     let mut seen = 0u8;
     // Letters that are runs of their own between signs: `s-a`, `într-o`, `d’ale`.
     let mut run = 0;
-    let (mut characters, mut vowels, mut letters, mut switches, mut odd) = (0u32, 0u32, 0u32, 0u32, 0u32);
+    let (mut characters, mut letters, mut switches, mut odd) = (0u32, 0u32, 0u32, 0u32);
     let mut before = 0u8;
     let mut i = 0;
     while i < token.len() {
         let byte = token[i];
+        // Most of all text are small letters without marks: a run of them changes nothing but counts.
+        if byte.is_ascii_lowercase() {
+            let rest = &token[i..];
+            let length = rest.iter().position(|byte| !byte.is_ascii_lowercase()).unwrap_or(rest.len());
+            lower.extend_from_slice(&rest[..length]);
+            characters += length as u32;
+            letters += length as u32;
+            seen |= LETTER;
+            before = LETTER;
+            i += length;
+            continue;
+        }
         let mut class = CLASS[usize::from(byte)];
         i += 1;
         if class == INSIDE {
@@ -231,13 +243,11 @@ fn word(
             letters += 1;
             if byte < 0x80 {
                 lower.push(byte | 0x20);
-                vowels += u32::from(matches!(byte | 0x20, b'a' | b'e' | b'i' | b'o' | b'u' | b'y'));
             } else {
                 let next = token.get(i).copied().unwrap_or(0);
                 let pair = lower_pair(byte, next);
                 lower.extend_from_slice(&pair);
                 i += 1;
-                vowels += u32::from(byte == 0xC3 || pair == [0xC4, 0x83]);
                 counts.ours += u64::from(is_ours(pair));
                 languages.letter(pair);
                 // The rest of a character of three or four bytes.
@@ -290,12 +300,23 @@ fn word(
     // Words of letters alone, for a garble is measured against what could have been a word.
     let plain = seen & SYMBOL == 0;
     let lower_case = token.iter().any(u8::is_ascii_lowercase);
-    let unspeakable =
-        plain && letters >= 4 && vowels == 0 && lower_case && seen & DIGIT == 0 && letters == characters;
+    let unspeakable = plain
+        && letters >= 4
+        && lower_case
+        && seen & DIGIT == 0
+        && letters == characters
+        && !has_vowel(lower);
     counts.garbled += u64::from(odd > 0 || unspeakable || plain && switches >= 2);
     // Digits and signs are part of what is repeated or not; capitals are not.
     let hash = if seen & DIGIT == 0 { xxh3_64(lower) } else { xxh3_64(token) };
     words.push(Word { hash, bytes: token.len() as u32 });
+}
+
+/// Whether a word in lower case has a vowel: of ASCII, of Latin-1 (by its lead byte), or ă.
+#[inline]
+fn has_vowel(lower: &[u8]) -> bool {
+    lower.iter().any(|byte| matches!(byte, b'a' | b'e' | b'i' | b'o' | b'u' | b'y' | 0xC3))
+        || lower.windows(2).any(|pair| pair == [0xC4, 0x83])
 }
 
 /// A letter of two bytes in lower case, cedilla as comma below.

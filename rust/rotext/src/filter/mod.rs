@@ -5,12 +5,13 @@
 //!
 //! let filter = Filter::new(Profile::Web);
 //! let verdict = filter.judge("This page is in English, and so it has no place in the corpus of ours.", &mut Scratch::default());
-//! assert_eq!(verdict.dropped.map(|drop| drop.rule), Some("language"));
+//! assert_eq!(verdict.dropped.map(|broken| broken.rule), Some("language"));
 //! ```
 //!
 //! A document is measured in one pass ([`measure`]), then held against the thresholds. Filters see repaired text: mojibake
 //! must not count against a document that can be repaired (FineWeb-2 repairs last).
 
+mod boilerplate;
 mod function_words;
 mod language;
 mod measure;
@@ -18,6 +19,7 @@ mod personal;
 mod repetition;
 mod rules;
 
+pub use boilerplate::Boilerplate;
 pub use language::Language;
 pub use measure::Measures;
 pub use personal::{Kind, find as find_personal, redact};
@@ -37,9 +39,9 @@ pub struct Filter {
     repetition: bool,
 }
 
-/// Why a document goes.
+/// The rule for which a document goes.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
-pub struct Drop {
+pub struct Broken {
     /// Id of the rule.
     pub rule: &'static str,
     /// What was measured.
@@ -50,7 +52,7 @@ pub struct Drop {
     pub side: Side,
 }
 
-impl std::fmt::Display for Drop {
+impl std::fmt::Display for Broken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let side = if self.side == Side::Below { "<" } else { ">" };
         write!(f, "{} {} {side} {}", self.rule, (self.value * 1e4).round() / 1e4, self.threshold)
@@ -61,7 +63,7 @@ impl std::fmt::Display for Drop {
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Verdict {
     /// The first rule that it breaks, if any.
-    pub dropped: Option<Drop>,
+    pub dropped: Option<Broken>,
     /// Everything that was measured.
     pub measures: Measures,
 }
@@ -92,9 +94,8 @@ impl Filter {
     }
 
     fn prepared(mut self) -> Self {
-        let runs = |rule: &Rule| rule.id.ends_with("-gram") || rule.id.ends_with("-grams");
         self.repetition =
-            RULES.iter().zip(&self.thresholds).any(|(rule, threshold)| runs(rule) && threshold.is_some());
+            RULES.iter().zip(&self.thresholds).any(|(rule, threshold)| rule.runs && threshold.is_some());
         self
     }
 
@@ -112,7 +113,7 @@ impl Filter {
                 Side::Below => value < threshold,
                 Side::Above => value > threshold,
             };
-            goes.then_some(Drop { rule: rule.id, value, threshold, side: rule.side })
+            goes.then_some(Broken { rule: rule.id, value, threshold, side: rule.side })
         };
         let dropped = RULES.iter().zip(&self.thresholds).find_map(broken);
         Verdict { dropped, measures }

@@ -39,6 +39,8 @@ pub struct Rule {
     pub web: Option<f64>,
     #[allow(missing_docs)]
     pub books: Option<f64>,
+    /// Whether it asks for runs of words, which cost the most to measure.
+    pub(super) runs: bool,
     /// The value; nothing when the document is too small to be judged.
     pub(super) value: fn(&Measures) -> Option<f64>,
 }
@@ -64,10 +66,13 @@ fn of_words(m: &Measures, value: f64) -> Option<f64> {
 }
 
 macro_rules! rules {
-    ($($id:literal $side:ident $web:expr, $books:expr, $title:literal, $value:expr;)*) => {
+    (@) => { false };
+    (@runs) => { true };
+    ($($id:literal $side:ident $web:expr, $books:expr, $title:literal, $value:expr $(, $runs:ident)?;)*) => {
         /// All rules; a document goes by the first that it breaks.
         pub const RULES: &[Rule] = &[$(Rule {
             id: $id, title: $title, side: Side::$side, web: $web, books: $books, value: $value,
+            runs: rules!(@$($runs)?),
         }),*];
     };
 }
@@ -90,13 +95,13 @@ rules! {
     "lines-per-word" Above Some(0.35), None, "line ends for each word", |m| of_lines(m, m.lines_per_word);
     "duplicate-lines" Above Some(0.289), None, "share of lines that stood earlier", |m| of_lines(m, m.duplicate_lines);
     "duplicate-line-bytes" Above Some(0.2), Some(0.2), "share of bytes in lines that stood earlier", |m| of_lines(m, m.duplicate_line_bytes);
-    "top-2-gram" Above Some(0.161), None, "share of the most frequent run of 2 words", |m| of_runs(m, m.top_runs[0]);
-    "top-3-gram" Above Some(0.146), None, "share of the most frequent run of 3 words", |m| of_runs(m, m.top_runs[1]);
-    "top-4-gram" Above Some(0.131), None, "share of the most frequent run of 4 words", |m| of_runs(m, m.top_runs[2]);
-    "repeated-5-grams" Above Some(0.35), None, "share of runs of 5 words that stood earlier", |m| of_runs(m, m.repeated_runs[0]);
-    "repeated-6-grams" Above Some(0.33), None, "share of runs of 6 words that stood earlier", |m| of_runs(m, m.repeated_runs[1]);
-    "repeated-7-grams" Above Some(0.3), None, "share of runs of 7 words that stood earlier", |m| of_runs(m, m.repeated_runs[2]);
-    "repeated-8-grams" Above Some(0.28), None, "share of runs of 8 words that stood earlier", |m| of_runs(m, m.repeated_runs[3]);
-    "repeated-9-grams" Above Some(0.26), None, "share of runs of 9 words that stood earlier", |m| of_runs(m, m.repeated_runs[4]);
-    "repeated-10-grams" Above Some(0.23), None, "share of runs of 10 words that stood earlier", |m| of_runs(m, m.repeated_runs[5]);
+    "top-2-gram" Above Some(0.161), None, "share of the most frequent run of 2 words", |m| of_runs(m, m.top_runs[0]), runs;
+    "top-3-gram" Above Some(0.146), None, "share of the most frequent run of 3 words", |m| of_runs(m, m.top_runs[1]), runs;
+    "top-4-gram" Above Some(0.131), None, "share of the most frequent run of 4 words", |m| of_runs(m, m.top_runs[2]), runs;
+    "repeated-5-grams" Above Some(0.35), None, "share of runs of 5 words that stood earlier", |m| of_runs(m, m.repeated_runs[0]), runs;
+    "repeated-6-grams" Above Some(0.33), None, "share of runs of 6 words that stood earlier", |m| of_runs(m, m.repeated_runs[1]), runs;
+    "repeated-7-grams" Above Some(0.3), None, "share of runs of 7 words that stood earlier", |m| of_runs(m, m.repeated_runs[2]), runs;
+    "repeated-8-grams" Above Some(0.28), None, "share of runs of 8 words that stood earlier", |m| of_runs(m, m.repeated_runs[3]), runs;
+    "repeated-9-grams" Above Some(0.26), None, "share of runs of 9 words that stood earlier", |m| of_runs(m, m.repeated_runs[4]), runs;
+    "repeated-10-grams" Above Some(0.23), None, "share of runs of 10 words that stood earlier", |m| of_runs(m, m.repeated_runs[5]), runs;
 }

@@ -47,6 +47,31 @@ impl Report {
         }
     }
 
+    /// The counts as plain numbers, for a file.
+    #[must_use]
+    pub fn numbers(&self) -> [u64; NUMBERS] {
+        let mut out = [0; NUMBERS];
+        out[..6].copy_from_slice(&[
+            self.documents,
+            self.changed_documents,
+            self.bytes_in,
+            self.bytes_out,
+            self.no_diacritics,
+            self.partial_diacritics,
+        ]);
+        out[6..].copy_from_slice(&self.counts);
+        out
+    }
+
+    /// The report of such numbers.
+    #[must_use]
+    pub fn of_numbers(numbers: &[u64; NUMBERS]) -> Self {
+        let [documents, changed_documents, bytes_in, bytes_out, no_diacritics, partial_diacritics, ..] =
+            *numbers;
+        let counts = std::array::from_fn(|rule| numbers[6 + rule]);
+        Self { documents, changed_documents, bytes_in, bytes_out, no_diacritics, partial_diacritics, counts }
+    }
+
     /// Adds one document.
     pub(super) fn add(&mut self, bytes_in: usize, out: &str, counts: &[u64; COUNT]) {
         self.documents += 1;
@@ -66,6 +91,9 @@ impl Report {
         }
     }
 }
+
+/// Counts in a report.
+pub const NUMBERS: usize = 6 + COUNT;
 
 struct Counts<'a>(&'a Report);
 

@@ -1,17 +1,18 @@
 //! `rotools dedup`: files in, one JSONL file of the documents that stay out, record for record.
 //!
 //! Two passes over the input, with the decisions between them. Scratch files lie in a hidden folder beside the output,
-//! under a lock, and are gone with the process; a run that was killed starts anew and, being deterministic, ends in the
-//! same bytes.
+//! under a lock, and are gone with the process but for the [journal](super::journal): a run that was killed goes on in the
+//! first pass where it stopped and, being deterministic, ends in the same bytes.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::feed::{self, Account, LeftOut, Parcel, Removal};
-use super::files::{Rejects, beside, claim, lock_path};
-use super::normalize::{Sink, lines};
+use super::files::{Rejects, beside, claim, give_up};
+use super::journal::Journal;
 use super::plan::{self, Group};
+use super::records::{Sink, lines};
 use crate::dedup::{Kind, Report};
 use crate::error::{Error, Result};
 use crate::ledger;
@@ -52,10 +53,9 @@ pub fn dedup(
     }
     options.memory()?;
     let scratch = beside(out, "partial");
-    let _lock = claim(&scratch)?;
+    let _lock = claim(&scratch, Journal::FOLDER)?;
     let result = run(sources, kind, feed, options, out, &scratch, progress);
-    let _ = std::fs::remove_dir_all(&scratch);
-    let _ = std::fs::remove_file(lock_path(&scratch));
+    give_up(&scratch, Journal::FOLDER, Journal::WORTH_KEEPING, result.is_err());
     result
 }
 
@@ -76,9 +76,9 @@ fn run(
         *source = reader::spool(&scratch.join("stdin"), progress)?;
     }
     let group = Group { name: "input", kind, sources: &sources };
-    let mut plan = plan::plan(&[group], feed, options, scratch, |_| Ok(|_, _| false), progress)?;
-    let dedup = plan.report().clone();
-    let mut judge = plan.explain()?;
+    let mut planned = plan::plan(&[group], feed, options, scratch, |_| Ok(|_, _| false), progress)?;
+    let dedup = planned.plan.report().clone();
+    let mut decided = planned.explained()?;
 
     progress.begin("write", sources.iter().map(|source| source.size).sum());
     let mut feed = feed::Options { keys: false, kind, ..feed.clone() };
@@ -92,14 +92,14 @@ fn run(
     let read = feed::run(
         &sources,
         &feed,
-        Removal::Planned(&mut judge),
+        Removal::Planned(&mut decided),
         LeftOut { rejects: Some(&mut rejects), ledger: Some(&mut ledger) },
         progress,
         || (),
         |(), parcel: Parcel| Ok(lines(&parcel, &sources[parcel.source])),
         |lines: Vec<u8>| sink.write_all(&lines).map_err(|e| Error::io(out, &e)),
     )?;
-    judge.finish()?;
+    decided.finish()?;
     ledger.finish()?;
     rejects.finish()?;
     std::fs::rename(&ledger_part, &ledger_path).map_err(|e| Error::io(&ledger_path, &e))?;

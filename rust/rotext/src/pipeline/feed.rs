@@ -2,11 +2,13 @@
 //!
 //! read -> parse, normalize, filter, key (parallel) -> deduplicate, account (in order)
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
 use super::filter::{self, Filtering};
+use super::journal::{Fate, Frame, Frames, Left, Recall, Stamp};
 use super::ordered;
 use crate::dedup;
 use crate::document::{Document, Reason, Reject};
@@ -37,7 +39,7 @@ pub struct Options {
 }
 
 /// A document that passed, and the key of its text.
-pub struct Passed {
+pub(super) struct Passed {
     /// The document, its text repaired.
     pub document: Document,
     /// Its 128-bit key; 0 when none was asked for.
@@ -51,11 +53,26 @@ pub struct Passed {
 }
 
 /// The documents of one chunk that passed, in order.
-pub struct Parcel {
+#[derive(Default)]
+pub(super) struct Parcel {
     /// Index of the source.
     pub source: usize,
     /// The documents.
     pub documents: Vec<Passed>,
+    /// What was found of the chunk, where that is to be written down.
+    pub(super) found: Found,
+}
+
+/// What a first pass found of a chunk.
+#[derive(Default)]
+pub(super) enum Found {
+    /// Nobody asked.
+    #[default]
+    Unasked,
+    /// All but the signatures.
+    New(Box<Frame>),
+    /// Everything, by an earlier run; there are no documents then.
+    Known(Box<Frame>, Stamp),
 }
 
 /// What went in and what was left out.
@@ -80,19 +97,51 @@ pub struct Account {
     pub sources: Vec<(u64, u64, u64)>,
 }
 
+impl Account {
+    /// Counts a document that passed.
+    fn add(&mut self, source: usize, key: u128, bytes: u64) {
+        self.documents += 1;
+        self.bytes += bytes;
+        let tally = &mut self.sources[source];
+        let mut link = [0u8; 24];
+        link[..8].copy_from_slice(&tally.2.to_le_bytes());
+        link[8..].copy_from_slice(&key.to_le_bytes());
+        *tally = (tally.0 + 1, tally.1 + bytes, xxhash_rust::xxh3::xxh3_64(&link));
+    }
+}
+
 /// How documents are judged against each other.
-pub enum Removal<'a, 'b> {
+pub(super) enum Removal<'a, 'b> {
     /// All pass.
     Nothing,
     /// A text equal to an earlier one goes; one key a document in memory.
     Exact(&'a mut dedup::Seen),
-    /// An earlier pass over the same documents decided.
-    Planned(&'a mut dedup::Judge<'b>),
+    /// All pass, and what is found of each chunk goes with it; chunks of which an earlier run knows it are not judged again.
+    Recorded(&'a mut Recall),
+    /// A first pass over the same documents found and decided.
+    Planned(&'a mut Decided<'b>),
+}
+
+/// What a first pass found and decided, for a later one.
+pub(super) struct Decided<'b> {
+    pub(super) judge: dedup::Judge<'b>,
+    pub(super) frames: Frames,
+}
+
+impl Decided<'_> {
+    /// To be called at the end of a pass.
+    ///
+    /// # Errors
+    /// There was more in the first pass.
+    pub(super) fn finish(mut self) -> Result<()> {
+        self.judge.finish()?;
+        if self.frames.next()?.is_some() { Err(Error::changed()) } else { Ok(()) }
+    }
 }
 
 /// Where it is written down what was left out, and why.
 #[derive(Default)]
-pub struct LeftOut<'a> {
+pub(super) struct LeftOut<'a> {
     /// Every record that was left out, one JSON object a line.
     pub rejects: Option<&'a mut (dyn Write + Send)>,
     /// Every decision.
@@ -105,10 +154,10 @@ pub struct LeftOut<'a> {
 /// A source cannot be read, none of its records has the text field, `strict` and a bad record, or an error
 /// of `close` or `sink`.
 #[allow(clippy::too_many_arguments)]
-pub fn run<D: Send, L>(
+pub(super) fn run<D: Send, L>(
     sources: &[Source],
     options: &Options,
-    mut removal: Removal<'_, '_>,
+    removal: Removal<'_, '_>,
     mut left_out: LeftOut<'_>,
     progress: &Progress,
     local: impl Fn() -> L + Sync,
@@ -116,10 +165,19 @@ pub fn run<D: Send, L>(
     sink: impl FnMut(D) -> Result<()> + Send,
 ) -> Result<Account> {
     let mut account = Account { sources: vec![(0, 0, 0); sources.len()], ..Account::default() };
-    let repeated = match &removal {
-        Removal::Planned(judge) if options.kind == dedup::Kind::Web => Some(judge.repeated()),
-        _ => None,
+    let (mut past, mut removal) = match removal {
+        Removal::Nothing => (Past::Nothing, Judging::Nothing),
+        Removal::Exact(seen) => (Past::Nothing, Judging::Exact(seen)),
+        Removal::Recorded(recall) => (Past::Recall(recall), Judging::Nothing),
+        Removal::Planned(decided) => {
+            (Past::Frames(&mut decided.frames), Judging::Planned(&mut decided.judge))
+        }
     };
+    let (mut repeated, mut removed) = (None, None);
+    if let Judging::Planned(judge) = &removal {
+        repeated = (options.kind == dedup::Kind::Web).then(|| judge.repeated());
+        removed = Some(judge.removed());
+    }
     let limit = repeated.map_or(0, dedup::Repeated::limit);
     let mut files = sources.iter().enumerate();
     let mut reading: Option<(usize, Reader)> = None;
@@ -131,14 +189,23 @@ pub fn run<D: Send, L>(
                 if let Some((index, reader)) = reading.as_mut()
                     && let Some(chunk) = reader.next_chunk()?
                 {
-                    return Ok(Some((chunk.bytes, (*index, chunk))));
+                    let memory = past.of(*index, &chunk)?;
+                    return Ok(Some((chunk.bytes, (*index, chunk, memory))));
                 }
                 let Some((index, source)) = files.next() else { return Ok(None) };
                 reading = Some((index, Reader::open(source, &options.fields, Cursor::default())?));
             }
         },
         || (Tools::new(options), local()),
-        |(tools, _), (index, chunk)| Ok(open(index, chunk, &sources[index], options, repeated, tools)),
+        |(tools, _), (index, chunk, memory)| {
+            let open = Open { index, source: &sources[index], options, repeated, removed, tools };
+            match memory {
+                Memory::Nothing => Ok(open.judge(chunk, None)),
+                Memory::New(hash) => Ok(open.judge(chunk, Some(hash))),
+                Memory::Known(frame, stamp) => Ok(open.skip(&chunk, frame, stamp)),
+                Memory::Decided(frame, first) => open.apply(chunk, *frame, first),
+            }
+        },
         |opened| gate(opened, sources, options, &mut removal, &mut left_out, &mut account, limit, progress),
         |(_, own), parcel| close(own, parcel),
         sink,
@@ -146,20 +213,68 @@ pub fn run<D: Send, L>(
     Ok(account)
 }
 
+/// What is known of chunks before they are looked at.
+enum Past<'a> {
+    Nothing,
+    Recall(&'a mut Recall),
+    Frames(&'a mut Frames),
+}
+
+/// The same of one chunk.
+enum Memory {
+    Nothing,
+    /// To be found, for a chunk of this hash.
+    New(u64),
+    /// Found by an earlier run.
+    Known(Box<Frame>, Stamp),
+    /// Found by the first pass; the number of the first document that stays.
+    Decided(Box<Frame>, u32),
+}
+
+impl Past<'_> {
+    fn of(&mut self, source: usize, chunk: &Chunk) -> Result<Memory> {
+        Ok(match self {
+            Past::Nothing => Memory::Nothing,
+            Past::Recall(recall) => {
+                let hash = chunk.hash();
+                match recall.next(source, hash) {
+                    Some((frame, stamp)) => Memory::Known(Box::new(frame), stamp),
+                    None => Memory::New(hash),
+                }
+            }
+            Past::Frames(frames) => {
+                let (frame, _, first) = frames.next()?.ok_or_else(Error::changed)?;
+                if frame.hash != chunk.hash() {
+                    return Err(Error::changed());
+                }
+                Memory::Decided(Box::new(frame), first)
+            }
+        })
+    }
+}
+
+/// Who goes for whom.
+enum Judging<'a, 'b> {
+    Nothing,
+    Exact(&'a mut dedup::Seen),
+    Planned(&'a mut dedup::Judge<'b>),
+}
+
 /// What a worker keeps from chunk to chunk.
 struct Tools {
     normalizer: Option<normalize::Normalizer>,
     key: dedup::Key,
-    scratch: crate::filter::Scratch,
+    filter: filter::Tools,
 }
 
 impl Tools {
     fn new(options: &Options) -> Self {
         let normalizer = options.normalize.map(normalize::Normalizer::new);
-        Self { normalizer, key: dedup::Key::default(), scratch: crate::filter::Scratch::default() }
+        Self { normalizer, key: dedup::Key::default(), filter: filter::Tools::default() }
     }
 }
 
+#[derive(Default)]
 struct Opened {
     parcel: Parcel,
     rejects: Vec<Reject>,
@@ -172,60 +287,155 @@ struct Opened {
     bytes: u64,
 }
 
-fn open(
-    index: usize,
-    chunk: Chunk,
-    source: &Source,
-    options: &Options,
-    repeated: Option<&dedup::Repeated>,
-    tools: &mut Tools,
-) -> Opened {
-    let (first, moved, bytes) = (chunk.first, chunk.moved, chunk.bytes as u64);
-    let batch = chunk.parse(source, &options.fields);
-    let mut report = normalize::Report::default();
-    let mut filter = filter::Report::default();
-    let (mut rejects, mut rows) = (batch.rejects, Vec::new());
-    let mut documents = Vec::with_capacity(batch.documents.len());
-    for mut document in batch.documents {
-        let mut changed = false;
-        if let Some(normalizer) = &tools.normalizer {
-            if let std::borrow::Cow::Owned(text) = normalizer.normalize(&document.text, &mut report) {
-                document.text = text;
-                changed = true;
-            }
-            if document.text.trim().is_empty() {
-                let what = "the document has no text once it is normalized".to_owned();
-                let raw = document.id.into_bytes();
-                rejects.push(Reject { line: document.line, byte: None, reason: Reason::Empty, what, raw });
-                continue;
-            }
-        }
-        let mut verdict = None;
-        if let Some(filtering) = &options.filter {
-            let place = filter::At { document: &document.id, source: &source.name, line: document.line };
-            let scratch = &mut tools.scratch;
-            let judged =
-                filtering.judge(&document.text, options.kind, place, scratch, &mut filter, &mut rows);
-            if let Some(what) = judged.dropped {
-                let (line, raw) = (document.line, Vec::new());
-                rejects.push(Reject { line, byte: None, reason: Reason::Filtered, what, raw });
-                continue;
-            }
-            if let Some(text) = judged.redacted {
-                document.text = text;
-                changed = true;
-            }
-            verdict = judged.verdict;
-        }
-        // Of the text as it was decided about.
-        let key = if options.keys { tools.key.of(&document.text) } else { 0 };
-        let mut cut = dedup::Cut::default();
-        if let Some((text, lines)) = repeated.and_then(|repeated| repeated.cut(&document.text)) {
-            (document.text, cut, changed) = (text, lines, true);
-        }
-        documents.push(Passed { document, key, changed, cut, verdict });
+impl Opened {
+    fn new(index: usize, chunk: &Chunk) -> Self {
+        let parcel = Parcel { source: index, documents: Vec::new(), found: Found::Unasked };
+        Self { parcel, first: chunk.first, moved: chunk.moved, bytes: chunk.bytes as u64, ..Self::default() }
     }
-    Opened { parcel: Parcel { source: index, documents }, rejects, rows, report, filter, first, moved, bytes }
+
+    /// Notes what the filter decided about a document.
+    fn note(&mut self, document: &Document, source: &Source, findings: &[filter::Finding]) {
+        let at = filter::At { document: &document.id, source: &source.name, line: document.line };
+        for finding in findings {
+            self.filter.add(finding);
+            self.rows.push(at.row(finding));
+        }
+    }
+
+    /// A document that normalization left nothing of.
+    fn empty(&mut self, document: Document) {
+        let what = "the document has no text once it is normalized".to_owned();
+        let raw = document.id.into_bytes();
+        self.rejects.push(Reject { line: document.line, byte: None, reason: Reason::Empty, what, raw });
+    }
+
+    /// A document that the filter dropped.
+    fn filtered(&mut self, document: &Document, findings: &[filter::Finding]) {
+        let dropped = findings.iter().find(|finding| finding.action == Action::Drop);
+        let what = dropped.map(|finding| finding.why(&document.id)).unwrap_or_default();
+        let (line, raw) = (document.line, Vec::new());
+        self.rejects.push(Reject { line, byte: None, reason: Reason::Filtered, what, raw });
+    }
+}
+
+/// A worker with a chunk before it.
+struct Open<'a> {
+    index: usize,
+    source: &'a Source,
+    options: &'a Options,
+    repeated: Option<&'a dedup::Repeated>,
+    removed: Option<dedup::Removed<'a>>,
+    tools: &'a mut Tools,
+}
+
+impl Open<'_> {
+    /// Normalizes, filters, keys; writes down what it finds for a chunk of that hash.
+    fn judge(self, chunk: Chunk, record: Option<u64>) -> Opened {
+        let mut opened = Opened::new(self.index, &chunk);
+        let batch = chunk.parse(self.source, &self.options.fields);
+        let mut fates = Vec::new();
+        let records = (batch.documents.len() + batch.rejects.len()) as u64;
+        opened.rejects = batch.rejects;
+        opened.parcel.documents.reserve(batch.documents.len());
+        for mut document in batch.documents {
+            let mut changed = false;
+            if let Some(normalizer) = &self.tools.normalizer {
+                if let Cow::Owned(text) = normalizer.normalize(&document.text, &mut opened.report) {
+                    document.text = text;
+                    changed = true;
+                }
+                if document.text.trim().is_empty() {
+                    opened.empty(document);
+                    fates.push(Fate { left: Left::Empty, findings: Vec::new() });
+                    continue;
+                }
+            }
+            let mut verdict = None;
+            let mut findings = Vec::new();
+            if let Some(filtering) = &self.options.filter {
+                let judged = filtering.judge(&document.text, self.options.kind, &mut self.tools.filter);
+                findings = judged.findings;
+                opened.note(&document, self.source, &findings);
+                if judged.dropped {
+                    opened.filtered(&document, &findings);
+                    fates.push(Fate { left: Left::Filtered, findings });
+                    continue;
+                }
+                if let Some(text) = judged.edited {
+                    document.text = text;
+                    changed = true;
+                }
+                verdict = judged.verdict;
+            }
+            // Of the text as it was decided about.
+            let key = if self.options.keys { self.tools.key.of(&document.text) } else { 0 };
+            opened.parcel.documents.push(Passed {
+                document,
+                key,
+                changed,
+                cut: dedup::Cut::default(),
+                verdict,
+            });
+            fates.push(Fate { left: Left::Nowhere, findings });
+        }
+        if let Some(hash) = record {
+            let normalize = opened.report.clone();
+            let frame = Frame { hash, records, normalize, fates, ..Frame::default() };
+            opened.parcel.found = Found::New(Box::new(frame));
+        }
+        opened
+    }
+
+    /// Nothing is to be done: an earlier run did.
+    fn skip(self, chunk: &Chunk, frame: Box<Frame>, stamp: Stamp) -> Opened {
+        let mut opened = Opened::new(self.index, chunk);
+        opened.report = frame.normalize.clone();
+        opened.parcel.found = Found::Known(frame, stamp);
+        opened
+    }
+
+    /// Does what the first pass found and decided: measures nothing, and repairs only what stays.
+    fn apply(self, chunk: Chunk, frame: Frame, first: u32) -> Result<Opened> {
+        let mut opened = Opened::new(self.index, &chunk);
+        let batch = chunk.parse(self.source, &self.options.fields);
+        if batch.documents.len() != frame.fates.len() {
+            return Err(Error::changed());
+        }
+        opened.rejects = batch.rejects;
+        opened.report = frame.normalize;
+        let mut signed = (first..).zip(frame.documents);
+        for (mut document, Fate { left, findings }) in batch.documents.into_iter().zip(frame.fates) {
+            opened.note(&document, self.source, &findings);
+            match left {
+                Left::Empty => opened.empty(document),
+                Left::Filtered => opened.filtered(&document, &findings),
+                Left::Nowhere => {
+                    let (number, signed) = signed.next().ok_or_else(Error::changed)?;
+                    let (mut changed, mut cut) = (false, dedup::Cut::default());
+                    if !self.removed.is_some_and(|removed| removed.contains(number)) {
+                        if let Some(normalizer) = &self.tools.normalizer
+                            && let Cow::Owned(text) =
+                                normalizer.normalize(&document.text, &mut normalize::Report::default())
+                        {
+                            (document.text, changed) = (text, true);
+                        }
+                        let text = Cow::Borrowed(document.text.as_str());
+                        if let Cow::Owned(text) = Filtering::edit(text, &findings, &mut self.tools.filter) {
+                            (document.text, changed) = (text, true);
+                        }
+                        if let Some((text, lines)) =
+                            self.repeated.and_then(|repeated| repeated.cut(&document.text))
+                        {
+                            (document.text, cut, changed) = (text, lines, true);
+                        }
+                    }
+                    let key = signed.key;
+                    opened.parcel.documents.push(Passed { document, key, changed, cut, verdict: None });
+                }
+            }
+        }
+        Ok(opened)
+    }
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -233,7 +443,7 @@ fn gate(
     opened: Opened,
     sources: &[Source],
     options: &Options,
-    removal: &mut Removal<'_, '_>,
+    removal: &mut Judging<'_, '_>,
     left_out: &mut LeftOut<'_>,
     account: &mut Account,
     limit: u32,
@@ -242,12 +452,16 @@ fn gate(
     let Opened { mut parcel, rejects: mut bad, rows: decisions, report, filter, first, moved, bytes } =
         opened;
     let source = &sources[parcel.source];
-    account.records += (parcel.documents.len() + bad.len()) as u64;
+    account.records += match &parcel.found {
+        Found::Known(frame, _) => frame.records,
+        _ => (parcel.documents.len() + bad.len()) as u64,
+    };
     account.normalize.merge(&report);
     account.filter.merge(&filter);
     // A first chunk in which not one record has the field is a wrong field name, not bad luck.
     if first
         && parcel.documents.is_empty()
+        && !matches!(parcel.found, Found::Known(..))
         && let Some(reject) = bad.first().filter(|_| bad.iter().all(|r| r.reason == Reason::MissingField))
     {
         return Err(reader::missing_field_error(source, reject));
@@ -301,35 +515,34 @@ fn gate(
         rows.sort_by_key(|row| row.line);
         rows.into_iter().try_for_each(|row| ledger.push(row))?;
     }
-    let tally = &mut account.sources[parcel.source];
-    for passed in &parcel.documents {
-        let size = passed.document.text.len() as u64;
-        account.documents += 1;
-        account.bytes += size;
-        let mut link = [0u8; 24];
-        link[..8].copy_from_slice(&tally.2.to_le_bytes());
-        link[8..].copy_from_slice(&passed.key.to_le_bytes());
-        *tally = (tally.0 + 1, tally.1 + size, xxhash_rust::xxh3::xxh3_64(&link));
+    let before = account.documents;
+    match &parcel.found {
+        Found::Known(frame, _) => {
+            frame.documents.iter().for_each(|signed| account.add(parcel.source, signed.key, signed.bytes));
+        }
+        _ => parcel.documents.iter().for_each(|passed| {
+            account.add(parcel.source, passed.key, passed.document.text.len() as u64);
+        }),
     }
     progress.advance(moved);
-    progress.add(bytes, parcel.documents.len() as u64);
+    progress.add(bytes, account.documents - before);
     Ok(parcel)
 }
 
 /// Whether a document goes for another; how to say so.
 fn judge(
-    removal: &mut Removal<'_, '_>,
+    removal: &mut Judging<'_, '_>,
     passed: &Passed,
     source: &Source,
 ) -> Result<Option<(Reject, Option<Row>)>> {
     let Document { id, line, .. } = &passed.document;
     let reject = |reason, what| Reject { line: *line, byte: None, reason, what, raw: Vec::new() };
     Ok(match removal {
-        Removal::Nothing => None,
-        Removal::Exact(seen) => (!seen.insert(passed.key)).then(|| {
+        Judging::Nothing => None,
+        Judging::Exact(seen) => (!seen.insert(passed.key)).then(|| {
             (reject(Reason::Duplicate, format!("the same text as an earlier document (id {id})")), None)
         }),
-        Removal::Planned(judge) => match judge.next()? {
+        Judging::Planned(judge) => match judge.next()? {
             dedup::Fate::Keep => None,
             dedup::Fate::Drop(None) => Some((reject(Reason::Duplicate, String::new()), None)),
             dedup::Fate::Drop(Some(verdict)) => {

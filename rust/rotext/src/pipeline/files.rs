@@ -17,8 +17,8 @@ pub(super) fn lock_path(partial: &Path) -> PathBuf {
     partial.with_extension("partial.lock")
 }
 
-/// Makes an empty work directory that no other run uses.
-pub(super) fn claim(partial: &Path) -> Result<File> {
+/// Makes a work directory that no other run uses; of what an earlier one left there only `kept` stays.
+pub(super) fn claim(partial: &Path, kept: &str) -> Result<File> {
     let parent = partial.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(|e| Error::io(parent, &e))?;
     let path = lock_path(partial);
@@ -29,10 +29,42 @@ pub(super) fn claim(partial: &Path) -> Result<File> {
             .hint("wait for it, or choose another --out"));
     }
     if partial.exists() {
-        std::fs::remove_dir_all(partial).map_err(|e| Error::io(partial, &e))?;
+        clear(partial, kept).map_err(|e| Error::io(partial, &e))?;
+    } else {
+        std::fs::create_dir(partial).map_err(|e| Error::io(partial, &e))?;
     }
-    std::fs::create_dir(partial).map_err(|e| Error::io(partial, &e))?;
     Ok(lock)
+}
+
+/// Removes everything in `directory` but `kept`.
+fn clear(directory: &Path, kept: &str) -> std::io::Result<()> {
+    for entry in directory.read_dir()? {
+        let entry = entry?;
+        if entry.file_name() == kept {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives a work directory up: after a failure `kept` stays where it holds at least so many bytes, for the next run.
+pub(super) fn give_up(partial: &Path, kept: &str, bytes: u64, failed: bool) {
+    let size = |path: PathBuf| -> u64 {
+        let entries = path.read_dir().into_iter().flatten().flatten();
+        entries.filter_map(|entry| Some(entry.metadata().ok()?.len())).sum()
+    };
+    // What cannot be removed is removed by the next run; the error of this one is what the user needs to see.
+    let _ = if failed && size(partial.join(kept)) >= bytes {
+        clear(partial, kept)
+    } else {
+        std::fs::remove_dir_all(partial)
+    };
+    let _ = std::fs::remove_file(lock_path(partial));
 }
 
 /// A file being written under a temporary name. Dropped before [`Whole::finish`], it leaves nothing.

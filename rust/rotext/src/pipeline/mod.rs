@@ -1,15 +1,21 @@
 //! The only module that composes the stages.
 
+pub mod books;
 pub mod dedup;
 mod evaluation;
 pub mod feed;
 mod files;
 pub mod filter;
+mod frame;
+pub mod head;
 mod hold_out;
 pub mod inspect;
+mod journal;
 pub mod normalize;
 mod ordered;
 pub mod pack;
+pub mod pick;
 pub mod plan;
+mod records;
 pub mod report;
 pub mod tokenizer;

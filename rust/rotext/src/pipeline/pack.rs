@@ -1,7 +1,8 @@
 //! `rotools pack`: files in, a pack directory out.
 //!
 //! Everything is written under `OUT.partial` and renamed to `OUT` when it is whole, so `OUT` is never half a
-//! pack. A run that was killed starts anew and, being deterministic, ends in the same bytes.
+//! pack. A run that was killed goes on where it stopped in the first pass (the [journal](super::journal)), takes the tokenizer
+//! if it had trained one, and encodes anew; being deterministic it ends in the same bytes.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -9,12 +10,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::feed::{self, Account, LeftOut, Parcel, Removal};
-use super::files::{claim, lock_path};
+use super::feed::{self, Account, Decided, LeftOut, Parcel, Removal};
+use super::files::{claim, give_up, write_whole};
 use super::hold_out::{self, HoldOut};
-use super::plan::{self, Group};
-use crate::dedup::{Judge, Kind, Plan};
+use super::journal::Journal;
+use super::plan::{self, Group, Planned};
+use crate::dedup::Kind;
 use crate::error::{Error, Result};
 use crate::pack::{self, Entry, Manifest, Split, Writer};
 use crate::progress::Progress;
@@ -74,8 +77,12 @@ pub fn pack(options: &Options, progress: &Progress) -> Result<serde_json::Value>
     let partial = options
         .out
         .with_file_name(format!("{}.partial", options.out.file_name().unwrap_or_default().to_string_lossy()));
-    let _lock = claim(&partial)?;
+    let _lock = claim(&partial, Journal::FOLDER)?;
     let result = fill(&partial, options, progress).and_then(|report| {
+        let journal = partial.join(Journal::FOLDER);
+        if journal.exists() {
+            std::fs::remove_dir_all(&journal).map_err(|e| Error::io(&journal, &e))?;
+        }
         if options.out.exists() {
             std::fs::remove_dir_all(&options.out).map_err(|e| Error::io(&options.out, &e))?;
         }
@@ -83,11 +90,7 @@ pub fn pack(options: &Options, progress: &Progress) -> Result<serde_json::Value>
         sync_parent(&options.out);
         Ok(report)
     });
-    if result.is_err() {
-        // What is half done is worth nothing to anybody; the error is what the user needs to see.
-        let _ = std::fs::remove_dir_all(&partial);
-    }
-    let _ = std::fs::remove_file(lock_path(&partial));
+    give_up(&partial, Journal::FOLDER, Journal::WORTH_KEEPING, result.is_err());
     result
 }
 
@@ -156,10 +159,10 @@ fn fill(directory: &Path, options: &Options, progress: &Progress) -> Result<serd
 }
 
 fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<serde_json::Value> {
-    let (mut plan, hold_outs) = decide(directory, options, progress)?;
+    let (mut planned, hold_outs) = decide(directory, options, progress)?;
     let tokenizer = match &options.tokenizer {
         Some(path) => bpe::Tokenizer::from_file(path)?,
-        None => train(directory, options, plan.as_ref(), &hold_outs, progress)?,
+        None => train(directory, options, planned.as_ref(), &hold_outs, progress)?,
     };
     let eos = tokenizer.eos().ok_or_else(|| {
         let error = Error::data("the tokenizer has no <|endoftext|> token");
@@ -180,20 +183,20 @@ fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<se
     let file = BufWriter::new(File::create(&rejects_path).map_err(io)?);
     let mut rejects = zstd::Encoder::new(file, 3).map_err(io)?;
     let mut ledger = ledger::Writer::create(&directory.join("ledger.parquet"))?;
-    let found = plan.as_ref().map(|plan| plan.report().clone());
-    let mut judge = plan.as_mut().map(Plan::explain).transpose()?;
+    let found = planned.as_ref().map(|planned| planned.plan.report().clone());
+    let mut decided = planned.as_mut().map(Planned::explained).transpose()?;
     let mut phases = Vec::new();
     let mut accounts = Vec::new();
     for (phase, hold_out) in options.phases.iter().zip(&hold_outs) {
         progress.begin(&format!("encode {}", phase.name), size(&phase.sources));
-        let removal = removal(judge.as_mut());
+        let removal = removal(decided.as_mut());
         let left_out = LeftOut { rejects: Some(&mut rejects), ledger: Some(&mut ledger) };
         let (done, account) =
             encode(directory, phase, *hold_out, options, &tokenizer, eos, removal, left_out, progress)?;
         phases.push(done);
         accounts.push(account);
     }
-    judge.map_or(Ok(()), Judge::finish)?;
+    decided.map_or(Ok(()), Decided::finish)?;
     ledger.finish()?;
     rejects.finish().and_then(|out| out.into_inner()?.sync_all()).map_err(io)?;
 
@@ -264,7 +267,11 @@ fn size(sources: &[Source]) -> u64 {
 }
 
 /// Reads everything once to decide who goes for whom and who is held out.
-fn decide(directory: &Path, options: &Options, progress: &Progress) -> Result<(Option<Plan>, Vec<HoldOut>)> {
+fn decide(
+    directory: &Path,
+    options: &Options,
+    progress: &Progress,
+) -> Result<(Option<Planned>, Vec<HoldOut>)> {
     let share = options.valid_share;
     let Some(dedup) = &options.dedup else {
         let look = |phase: &PhaseInput| {
@@ -279,7 +286,7 @@ fn decide(directory: &Path, options: &Options, progress: &Progress) -> Result<(O
         .collect();
     // The keys come in ascending order, so a phase's first one is its smallest.
     let mut hold_outs: Vec<Option<HoldOut>> = vec![None; groups.len()];
-    let plan = plan::plan(
+    let planned = plan::plan(
         &groups,
         &options.feed,
         dedup,
@@ -298,36 +305,52 @@ fn decide(directory: &Path, options: &Options, progress: &Progress) -> Result<(O
         progress,
     )?;
     // A phase all of whose texts stand in an earlier one has no key of its own.
-    Ok((Some(plan), hold_outs.into_iter().map(|found| found.unwrap_or(HoldOut::Share(share))).collect()))
+    Ok((Some(planned), hold_outs.into_iter().map(|found| found.unwrap_or(HoldOut::Share(share))).collect()))
 }
 
-fn removal<'a, 'b: 'a>(judge: Option<&'a mut Judge<'b>>) -> Removal<'a, 'b> {
-    judge.map_or(Removal::Nothing, Removal::Planned)
+fn removal<'a, 'b: 'a>(decided: Option<&'a mut Decided<'b>>) -> Removal<'a, 'b> {
+    decided.map_or(Removal::Nothing, Removal::Planned)
 }
 
 fn train(
     directory: &Path,
     options: &Options,
-    plan: Option<&Plan>,
+    planned: Option<&Planned>,
     hold_outs: &[HoldOut],
     progress: &Progress,
 ) -> Result<bpe::Tokenizer> {
     let train = bpe::TrainOptions { vocab_size: options.vocab_size as usize, ..bpe::TrainOptions::default() };
+    // Where a killed run put its tokenizer: named by everything that it hangs on.
+    let kept = planned.map(|planned| {
+        let lines = options.dedup.as_ref().and_then(|dedup| dedup.repeated_lines);
+        let of = format!("{:016x} {} {hold_outs:?} {lines:?}", planned.digest, options.vocab_size);
+        let name = format!("tokenizer-{:016x}.json", xxh3_64(of.as_bytes()));
+        directory.join(Journal::FOLDER).join(name)
+    });
+    if let Some(path) = kept.as_ref().filter(|path| path.exists())
+        && let Ok(tokenizer) = bpe::Tokenizer::from_file(path)
+    {
+        return Ok(tokenizer);
+    }
     let mut counts = bpe::Counts::new(COUNTS_BYTES, directory);
-    let mut judge = plan.map(Plan::judge);
+    let mut decided = planned.map(Planned::decided).transpose()?;
     for (phase, hold_out) in options.phases.iter().zip(hold_outs) {
         progress.begin(&format!("count {}", phase.name), size(&phase.sources));
         super::tokenizer::count(
             &phase.sources,
             &options.feed(phase.kind),
-            removal(judge.as_mut()),
+            removal(decided.as_mut()),
             &mut counts,
             train.pattern,
             |key| !hold_out.takes(key),
             progress,
         )?;
     }
-    bpe::train(counts, &train, progress)
+    let tokenizer = bpe::train(counts, &train, progress)?;
+    if let Some(path) = kept {
+        write_whole(&path, tokenizer.to_json().as_bytes())?;
+    }
+    Ok(tokenizer)
 }
 
 #[allow(clippy::too_many_arguments)]

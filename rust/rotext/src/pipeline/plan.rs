@@ -5,8 +5,11 @@ use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::evaluation;
-use super::feed::{self, Account, LeftOut, Parcel, Removal};
-use crate::dedup::{self, Evaluation, Kind, Plan, Planner, Preset, Signer, SourceInfo, Words, line_hashes};
+use super::feed::{self, Account, Decided, Found, LeftOut, Parcel, Removal};
+use super::journal::{Frame, Journal, Signed, Stamp};
+use crate::dedup::{
+    self, Evaluation, Hashes, Kind, Plan, Planner, Preset, Signer, SourceInfo, Words, hash_bytes, line_hashes,
+};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::reader::Source;
@@ -71,7 +74,7 @@ pub(super) fn plan<H: FnMut(u128, usize) -> bool>(
     folder: &Path,
     held_out: impl FnOnce(&[Account]) -> Result<H>,
     progress: &Progress,
-) -> Result<Plan> {
+) -> Result<Planned> {
     let infos = groups.iter().flat_map(|group| {
         group.sources.iter().map(|source| SourceInfo {
             name: source.name.clone(),
@@ -79,80 +82,113 @@ pub(super) fn plan<H: FnMut(u128, usize) -> bool>(
             kind: group.kind,
         })
     });
+    let evaluation = evaluation::read(&options.evaluation, &feed.fields, progress)?;
+    let lines = options.repeated_lines.is_some();
+    let journal = Journal::open(folder, &description(groups, feed, options, &evaluation))?;
+    let (mut recall, mut log) = (journal.recall()?, journal.log()?);
     let near = dedup::Options {
         preset: options.preset,
         memory: options.memory()?,
         folder: folder.to_owned(),
+        words: Some(journal.words()),
         most_lost: if options.accept_loss { 1.0 } else { MOST_LOST },
         repeated_lines: options.repeated_lines,
     };
-    let evaluation = evaluation::read(&options.evaluation, &feed.fields, progress)?;
     let mut planner = Planner::new(near, infos.collect())?;
-    let lines = options.repeated_lines.is_some();
     let mut accounts = Vec::new();
     // For each source its group.
     let mut group_of = Vec::new();
     for (number, group) in groups.iter().enumerate() {
         progress.begin(&format!("sign {}", group.name), group.sources.iter().map(|source| source.size).sum());
-        let first = group_of.len();
-        group_of.resize(first + group.sources.len(), number);
+        let first = group_of.len() as u32;
+        group_of.resize(group_of.len() + group.sources.len(), number);
+        recall.first = first;
         let account = feed::run(
             group.sources,
             &feed::Options { keys: true, kind: group.kind, ..feed.clone() },
-            Removal::Nothing,
+            Removal::Recorded(&mut recall),
             LeftOut::default(),
             progress,
             || (Words::default(), Signer::new(options.preset)),
             |(words, signer), parcel| {
-                Ok(sign(words, signer, lines && group.kind == Kind::Web, &evaluation, parcel))
+                let source = first + parcel.source as u32;
+                let sealed = sign(words, signer, lines && group.kind == Kind::Web, &evaluation, parcel);
+                Ok(match sealed {
+                    Sealed::New(frame, words) => Sealed::New(Frame { source, ..frame }, words),
+                    known @ Sealed::Known(..) => known,
+                })
             },
-            |signed: Signed| {
-                let (mut words, mut bands) = (signed.words.as_slice(), signed.bands.as_slice());
-                let mut lines = signed.lines.as_slice();
-                for document in &signed.documents {
-                    let (mine, more) = words.split_at(document.words);
-                    let (hashes, others) = bands.split_at(document.bands);
-                    let (cut, rest) = lines.split_at(document.lines);
-                    (words, bands, lines) = (more, others, rest);
-                    planner.push(dedup::Entry {
-                        key: document.key,
-                        text: document.text,
-                        bytes: document.bytes,
-                        id: &document.id,
-                        source: (first + signed.source) as u32,
-                        words: mine,
-                        bands: hashes,
-                        lines: cut,
-                        contaminated: document.contaminated,
-                    })?;
+            |sealed| match sealed {
+                Sealed::Known(frame, stamp) => {
+                    log.keep(stamp);
+                    push(&mut planner, &frame, None)
                 }
-                Ok(())
+                Sealed::New(frame, words) => {
+                    push(&mut planner, &frame, Some(&words))?;
+                    log.append(&frame, |sync| planner.flush(sync))
+                }
             },
         )?;
         accounts.push(account);
     }
+    let digest = log.finish()?;
     let mut held_out = held_out(&accounts)?;
-    planner.finish(|key, source| held_out(key, group_of[source as usize]), progress)
+    let plan = planner.finish(|key, source| held_out(key, group_of[source as usize]), progress)?;
+    Ok(Planned { plan, journal, digest })
 }
 
-/// A chunk's documents, signed; their words and bands one after another.
-struct Signed {
-    source: usize,
-    documents: Vec<SignedDocument>,
-    words: Vec<u32>,
-    bands: Vec<u64>,
-    lines: Vec<u64>,
+/// What tells a run from every other that would find something else of the same input.
+fn description(
+    groups: &[Group<'_>],
+    feed: &feed::Options,
+    options: &Options,
+    evaluation: &Evaluation,
+) -> String {
+    let names = |group: &Group<'_>| -> Vec<String> {
+        group.sources.iter().map(|source| format!("{} {:?}", source.name, source.format)).collect()
+    };
+    let groups: Vec<_> = groups.iter().map(|group| (group.name, group.kind, names(group))).collect();
+    let feed::Options { fields, strict, normalize, filter, .. } = feed;
+    let (lines, evaluation) = (options.repeated_lines.is_some(), evaluation.digest());
+    format!(
+        "{} {groups:?} {fields:?} {strict} {normalize:?} {filter:?} {:?} {lines} {evaluation}",
+        env!("CARGO_PKG_VERSION"),
+        options.preset
+    )
 }
 
-struct SignedDocument {
-    id: String,
-    key: u128,
-    text: u64,
-    bytes: u64,
-    words: usize,
-    bands: usize,
-    lines: usize,
-    contaminated: u32,
+/// What was decided and what was found.
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    journal: Journal,
+    /// A number that is another one for other documents.
+    pub(super) digest: u64,
+}
+
+impl Planned {
+    /// For a pass that only has to know who goes.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub(super) fn decided(&self) -> Result<Decided<'_>> {
+        Ok(Decided { judge: self.plan.judge(), frames: self.journal.read()? })
+    }
+
+    /// For a pass that also says why; once.
+    ///
+    /// # Errors
+    /// The journal or the decisions cannot be read.
+    pub(super) fn explained(&mut self) -> Result<Decided<'_>> {
+        Ok(Decided { frames: self.journal.read()?, judge: self.plan.explain()? })
+    }
+}
+
+/// A chunk, signed.
+enum Sealed {
+    /// Its frame, and the words of its documents one after another.
+    New(Frame, Vec<u32>),
+    /// An earlier run's.
+    Known(Frame, Stamp),
 }
 
 fn sign(
@@ -161,33 +197,63 @@ fn sign(
     lines: bool,
     evaluation: &Evaluation,
     parcel: Parcel,
-) -> Signed {
-    let mut signed = Signed {
-        source: parcel.source,
-        documents: Vec::with_capacity(parcel.documents.len()),
-        words: Vec::new(),
-        bands: Vec::new(),
-        lines: Vec::new(),
+) -> Sealed {
+    let mut frame = match parcel.found {
+        Found::Known(frame, stamp) => return Sealed::Known(*frame, stamp),
+        Found::New(frame) => *frame,
+        Found::Unasked => Frame::default(),
     };
+    let mut all = Vec::new();
     for passed in parcel.documents {
         let text = &passed.document.text;
         words.read(text);
-        let (before, lines_before) = (signed.bands.len(), signed.lines.len());
+        let (bands_before, lines_before) = (frame.bands.len(), frame.lines.len());
         if lines {
-            line_hashes(text, &mut signed.lines);
+            line_hashes(text, &mut frame.lines);
         }
-        signer.sign(&words.folded, &mut signed.bands);
-        signed.words.extend_from_slice(&words.exact);
-        signed.documents.push(SignedDocument {
+        signer.sign(&words.folded, &mut frame.bands);
+        all.extend_from_slice(&words.exact);
+        frame.documents.push(Signed {
             key: passed.key,
             text: xxh3_64(text.as_bytes()),
             bytes: text.len() as u64,
-            words: words.exact.len(),
-            bands: signed.bands.len() - before,
-            lines: signed.lines.len() - lines_before,
+            words: words.exact.len() as u32,
+            bands: (frame.bands.len() - bands_before) as u32,
+            lines: (frame.lines.len() - lines_before) as u32,
             contaminated: evaluation.shared(&words.folded),
             id: passed.document.id,
         });
     }
-    signed
+    frame.words = xxh3_64(&hash_bytes(&all));
+    Sealed::New(frame, all)
+}
+
+/// Hands the documents of a frame on, with their words where they are new.
+fn push(planner: &mut Planner, frame: &Frame, mut words: Option<&[u32]>) -> Result<()> {
+    let (mut bands, mut lines) = (frame.bands.as_slice(), frame.lines.as_slice());
+    for signed in &frame.documents {
+        let (mine, others) = bands.split_at(signed.bands as usize);
+        let (cut, rest) = lines.split_at(signed.lines as usize);
+        (bands, lines) = (others, rest);
+        let hashes = match &mut words {
+            None => Hashes::Kept(signed.words),
+            Some(left) => {
+                let (mine, more) = left.split_at(signed.words as usize);
+                *left = more;
+                Hashes::New(mine)
+            }
+        };
+        planner.push(dedup::Entry {
+            key: signed.key,
+            text: signed.text,
+            bytes: signed.bytes,
+            id: &signed.id,
+            source: frame.source,
+            words: hashes,
+            bands: mine,
+            lines: cut,
+            contaminated: signed.contaminated,
+        })?;
+    }
+    Ok(())
 }

@@ -14,6 +14,8 @@ mod stream;
 pub use source::{Compression, Format, Source, expand, spool};
 pub use stream::Stream;
 
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
 use crate::document::{Batch, Document, Reason, Reject};
 use crate::error::{Error, Result};
 
@@ -154,6 +156,27 @@ fn whole_text(mut stream: Stream) -> Result<Chunk> {
 }
 
 impl Chunk {
+    /// XXH3-64 of the records, to know the chunk again.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        match &self.payload {
+            Payload::Lines(bytes) | Payload::Text(bytes) => xxh3_64(bytes),
+            Payload::TooLong { bytes } => xxh3_64(&bytes.to_le_bytes()),
+            Payload::Batch(batch) => {
+                let mut hash = Xxh3::new();
+                for document in &batch.documents {
+                    for part in [&document.id, &document.text] {
+                        hash.update(&(part.len() as u64).to_le_bytes());
+                        hash.update(part.as_bytes());
+                    }
+                }
+                // A row that cannot be used has nothing but its place.
+                batch.rejects.iter().for_each(|reject| hash.update(&reject.line.to_le_bytes()));
+                hash.digest()
+            }
+        }
+    }
+
     /// Turns the chunk into documents and rejects, in input order.
     #[must_use]
     pub fn parse(self, source: &Source, fields: &Fields) -> Batch {

@@ -1,0 +1,532 @@
+//! What the first pass found, chunk by chunk, in a file. Later passes only apply it, and a run that was killed goes on where
+//! it stopped.
+//!
+//! ```text
+//! "ROTOJRN\0"  u32 version  u64 key of the run  u64 XXH3-64 of these 20 bytes
+//! then for each chunk of the input, in its order: u32 bytes, u64 XXH3-64 of them, the frame
+//! ```
+//! (little-endian). A frame names its chunk by the hash of the chunk's bytes. So a resumed run reads the input from its
+//! start, which costs little beside judging and signing it, takes a frame for every chunk that is the same, and works from the
+//! first one that is not; and a later pass that meets other bytes than the first stops. The words of the documents, which are
+//! most of what is found, stand in the planner's file; the frame has their hash.
+
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::filter::Finding;
+use super::frame::{Decoder, Encoder};
+use crate::error::{Error, Result};
+use crate::normalize;
+
+const MAGIC: &[u8; 8] = b"ROTOJRN\0";
+/// Version of the file format, and of what the stages find: it must grow when they find other things of the same text.
+const VERSION: u32 = 1;
+const HEADER: usize = 28;
+/// Bytes of words between two points that also survive a power cut.
+const SYNC_BYTES: u64 = 256 << 20;
+
+/// What was found of a chunk.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Frame {
+    /// XXH3-64 of the chunk.
+    pub(super) hash: u64,
+    /// Index of its source, over all phases.
+    pub(super) source: u32,
+    /// Records in it, good and bad.
+    pub(super) records: u64,
+    /// What the normalizer did.
+    pub(super) normalize: normalize::Report,
+    /// What became of each document, in order.
+    pub(super) fates: Vec<Fate>,
+    /// Those that stay, in order.
+    pub(super) documents: Vec<Signed>,
+    /// Their bands, one after another.
+    pub(super) bands: Vec<u64>,
+    /// The hashes of their lines, one after another.
+    pub(super) lines: Vec<u64>,
+    /// XXH3-64 of their words as they stand in the file.
+    pub(super) words: u64,
+}
+
+/// What became of a document.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Fate {
+    pub(super) left: Left,
+    /// What the filter decided.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Where a document was left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Left {
+    /// It stays.
+    #[default]
+    Nowhere,
+    /// Normalization left nothing of it.
+    Empty,
+    /// The filter dropped it.
+    Filtered,
+}
+
+/// A document that stays, as deduplication sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Signed {
+    pub(super) id: String,
+    pub(super) key: u128,
+    /// XXH3-64 of the text.
+    pub(super) text: u64,
+    pub(super) bytes: u64,
+    /// How many words, bands and lines are its own.
+    pub(super) words: u32,
+    pub(super) bands: u32,
+    pub(super) lines: u32,
+    pub(super) contaminated: u32,
+}
+
+/// The frame's length in the file and its checksum.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp {
+    length: u64,
+    sum: u64,
+}
+
+impl Frame {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Encoder::default();
+        out.long(self.hash).short(self.source).long(self.records).long(self.words);
+        for number in self.normalize.numbers() {
+            out.long(number);
+        }
+        out.short(self.fates.len() as u32);
+        for Fate { left, findings } in &self.fates {
+            out.short(*left as u32 | (findings.len() as u32) << 8);
+            findings.iter().for_each(|finding| finding.encode(&mut out));
+        }
+        out.short(self.documents.len() as u32);
+        for signed in &self.documents {
+            out.long(signed.key as u64).long((signed.key >> 64) as u64).long(signed.text).long(signed.bytes);
+            out.short(signed.words).short(signed.bands).short(signed.lines).short(signed.contaminated);
+            out.text(&signed.id);
+        }
+        for hashes in [&self.bands, &self.lines] {
+            out.short(hashes.len() as u32);
+            for hash in hashes {
+                out.long(*hash);
+            }
+        }
+        out.finish()
+    }
+
+    /// `None`: written by something else.
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut from = Decoder::new(bytes);
+        let mut frame = Self {
+            hash: from.long()?,
+            source: from.short()?,
+            records: from.long()?,
+            words: from.long()?,
+            ..Self::default()
+        };
+        let mut numbers = [0; normalize::NUMBERS];
+        for number in &mut numbers {
+            *number = from.long()?;
+        }
+        frame.normalize = normalize::Report::of_numbers(&numbers);
+        for _ in 0..from.short()? {
+            let head = from.short()?;
+            let left = match head & 0xff {
+                0 => Left::Nowhere,
+                1 => Left::Empty,
+                2 => Left::Filtered,
+                _ => return None,
+            };
+            let findings = (0..head >> 8).map(|_| Finding::decode(&mut from)).collect::<Option<_>>()?;
+            frame.fates.push(Fate { left, findings });
+        }
+        for _ in 0..from.short()? {
+            let (low, high) = (from.long()?, from.long()?);
+            frame.documents.push(Signed {
+                key: u128::from(low) | u128::from(high) << 64,
+                text: from.long()?,
+                bytes: from.long()?,
+                words: from.short()?,
+                bands: from.short()?,
+                lines: from.short()?,
+                contaminated: from.short()?,
+                id: from.text()?,
+            });
+        }
+        for hashes in [&mut frame.bands, &mut frame.lines] {
+            for _ in 0..from.short()? {
+                hashes.push(from.long()?);
+            }
+        }
+        from.is_at_end().then_some(frame)
+    }
+
+    /// Bytes of its documents' words in their file.
+    fn word_bytes(&self) -> u64 {
+        self.documents.iter().map(|signed| u64::from(signed.words) * 4).sum()
+    }
+}
+
+fn header(key: u64) -> [u8; HEADER] {
+    let mut out = [0; HEADER];
+    out[..8].copy_from_slice(MAGIC);
+    out[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    out[12..20].copy_from_slice(&key.to_le_bytes());
+    let sum = xxh3_64(&out[..20]);
+    out[20..].copy_from_slice(&sum.to_le_bytes());
+    out
+}
+
+/// The journal of a work folder: the frames, and the words beside them.
+#[derive(Debug, Clone)]
+pub(super) struct Journal {
+    folder: PathBuf,
+    key: u64,
+}
+
+impl Journal {
+    /// The name of its folder in a work folder.
+    pub(super) const FOLDER: &str = "journal";
+    /// A run that fails leaves its journal when it has this many bytes; less is found again in a second.
+    pub(super) const WORTH_KEEPING: u64 = 16 << 20;
+
+    /// The journal in `work` of the run that `description` tells from every other. One of another run is emptied.
+    ///
+    /// # Errors
+    /// The folder cannot be written to.
+    pub(super) fn open(work: &Path, description: &str) -> Result<Self> {
+        let journal = Self { folder: work.join(Self::FOLDER), key: xxh3_64(description.as_bytes()) };
+        let mut found = [0; HEADER];
+        let same = File::open(journal.frames()).and_then(|mut file| file.read_exact(&mut found)).is_ok();
+        if !same || found != header(journal.key) {
+            let fail = |e: std::io::Error| Error::io(&journal.folder, &e);
+            if journal.folder.exists() {
+                std::fs::remove_dir_all(&journal.folder).map_err(fail)?;
+            }
+            std::fs::create_dir(&journal.folder).map_err(fail)?;
+            std::fs::write(journal.frames(), header(journal.key)).map_err(fail)?;
+        }
+        Ok(journal)
+    }
+
+    fn frames(&self) -> PathBuf {
+        self.folder.join("frames")
+    }
+
+    /// The file of the words.
+    pub(super) fn words(&self) -> PathBuf {
+        self.folder.join("words")
+    }
+
+    /// The frames from the first on.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub(super) fn read(&self) -> Result<Frames> {
+        let path = self.frames();
+        let open =
+            File::open(&path).and_then(|mut file| file.seek(SeekFrom::Start(HEADER as u64)).map(|_| file));
+        let file = open.map_err(|e| Error::io(&path, &e))?;
+        Ok(Frames { input: BufReader::with_capacity(1 << 18, file), path, documents: 0, body: Vec::new() })
+    }
+
+    /// What an earlier run left.
+    ///
+    /// # Errors
+    /// The files cannot be opened.
+    pub(super) fn recall(&self) -> Result<Recall> {
+        let words = File::open(self.words()).ok().map(|file| BufReader::with_capacity(1 << 18, file));
+        Ok(Recall { frames: words.is_some().then(|| self.read()).transpose()?, words, first: 0 })
+    }
+
+    /// For writing.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub(super) fn log(&self) -> Result<Log> {
+        let path = self.frames();
+        let file = File::options().write(true).open(&path).map_err(|e| Error::io(&path, &e))?;
+        Ok(Log { file, path, end: HEADER as u64, ends: false, unsynced: 0, digest: self.key })
+    }
+}
+
+/// Frames being read, in order.
+pub(super) struct Frames {
+    input: BufReader<File>,
+    path: PathBuf,
+    /// Documents that stay in the frames so far.
+    documents: u32,
+    body: Vec<u8>,
+}
+
+impl Frames {
+    /// The next frame with its stamp, and the number of its first document; `None` at the end.
+    ///
+    /// # Errors
+    /// The file is damaged or cut off, or cannot be read.
+    pub(super) fn next(&mut self) -> Result<Option<(Frame, Stamp, u32)>> {
+        let damaged = |what: &str| {
+            Error::data(format!("the journal is damaged ({what})"))
+                .at(&self.path)
+                .hint("remove the folder that it lies in and run the same command again")
+        };
+        let fail = |e: std::io::Error| match e.kind() {
+            ErrorKind::UnexpectedEof => damaged("it was cut off"),
+            _ => Error::io(&self.path, &e),
+        };
+        let mut head = [0; 12];
+        let mut got = 0;
+        while got < head.len() {
+            match self.input.read(&mut head[got..]).map_err(fail)? {
+                0 if got == 0 => return Ok(None),
+                0 => return Err(damaged("it was cut off")),
+                more => got += more,
+            }
+        }
+        let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
+        let sum = u64::from_le_bytes(head[4..].try_into().unwrap_or_default());
+        self.body.clear();
+        // Not by `resize`: a damaged length must not ask for 4 GB.
+        let got = (&mut self.input).take(length.into()).read_to_end(&mut self.body).map_err(fail)?;
+        if got < length as usize {
+            return Err(damaged("it was cut off"));
+        }
+        if xxh3_64(&self.body) != sum {
+            return Err(damaged("a checksum does not match"));
+        }
+        let frame = Frame::decode(&self.body).ok_or_else(|| damaged("a frame makes no sense"))?;
+        let first = self.documents;
+        self.documents += frame.documents.len() as u32;
+        Ok(Some((frame, Stamp { length: 12 + u64::from(length), sum }, first)))
+    }
+}
+
+/// What an earlier run found, as long as it is about the same chunks.
+pub(super) struct Recall {
+    frames: Option<Frames>,
+    words: Option<BufReader<File>>,
+    /// Index of the first source of the phase that is read.
+    pub(super) first: u32,
+}
+
+impl Recall {
+    /// The frame of the next chunk, if the earlier run got so far and the chunk is the same.
+    pub(super) fn next(&mut self, source: usize, hash: u64) -> Option<(Frame, Stamp)> {
+        let found = self.frames.as_mut().and_then(|frames| frames.next().ok().flatten());
+        let found =
+            found.filter(|(frame, ..)| frame.hash == hash && frame.source == self.first + source as u32);
+        let found = found.filter(|(frame, ..)| self.words_are(frame));
+        if found.is_none() {
+            self.frames = None;
+        }
+        found.map(|(frame, stamp, _)| (frame, stamp))
+    }
+
+    fn words_are(&mut self, frame: &Frame) -> bool {
+        let Some(words) = self.words.as_mut() else { return false };
+        let mut bytes = Vec::new();
+        let read = words.take(frame.word_bytes()).read_to_end(&mut bytes);
+        read.is_ok() && bytes.len() as u64 == frame.word_bytes() && xxh3_64(&bytes) == frame.words
+    }
+}
+
+/// Frames being written.
+pub(super) struct Log {
+    file: File,
+    path: PathBuf,
+    /// Where the frames of this run end.
+    end: u64,
+    /// The file ends there; not so where an earlier run left more.
+    ends: bool,
+    unsynced: u64,
+    digest: u64,
+}
+
+impl Log {
+    /// A number that is another one for other frames.
+    pub(super) fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    fn pass(&mut self, stamp: Stamp) {
+        self.end += stamp.length;
+        let mut link = [0; 16];
+        link[..8].copy_from_slice(&self.digest.to_le_bytes());
+        link[8..].copy_from_slice(&stamp.sum.to_le_bytes());
+        self.digest = xxh3_64(&link);
+    }
+
+    /// A frame that stands in the file already.
+    pub(super) fn keep(&mut self, stamp: Stamp) {
+        self.pass(stamp);
+    }
+
+    /// Adds a frame. `flush` hands the words, of which the frame has the hash, to the system (and, asked to, to the disk).
+    ///
+    /// # Errors
+    /// The disk is full or fails.
+    pub(super) fn append(&mut self, frame: &Frame, flush: impl FnOnce(bool) -> Result<()>) -> Result<()> {
+        self.unsynced += frame.word_bytes();
+        let sync = self.unsynced > SYNC_BYTES;
+        flush(sync)?;
+        let body = frame.encode();
+        let sum = xxh3_64(&body);
+        let mut bytes = Vec::with_capacity(12 + body.len());
+        bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&sum.to_le_bytes());
+        bytes.extend_from_slice(&body);
+        let mut write = || {
+            if !self.ends {
+                self.file.set_len(self.end)?;
+                self.file.seek(SeekFrom::Start(self.end))?;
+            }
+            self.file.write_all(&bytes)?;
+            if sync { self.file.sync_data() } else { Ok(()) }
+        };
+        let written: std::io::Result<()> = write();
+        written.map_err(|e| Error::io(&self.path, &e))?;
+        self.ends = true;
+        if sync {
+            self.unsynced = 0;
+        }
+        self.pass(Stamp { length: bytes.len() as u64, sum });
+        Ok(())
+    }
+
+    /// Cuts off what an earlier run left beyond the frames of this one.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub(super) fn finish(self) -> Result<u64> {
+        self.file.set_len(self.end).map_err(|e| Error::io(&self.path, &e))?;
+        Ok(self.digest())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::ledger::Action;
+    use proptest::prelude::*;
+
+    fn frame() -> impl Strategy<Value = (Frame, Vec<u32>)> {
+        let finding = |(value, known): (f64, bool)| Finding {
+            action: if known { Action::Drop } else { Action::Edit },
+            rule: if known { "top-2-gram" } else { "personal-iban" },
+            value,
+            threshold: known.then_some(value + 1.0),
+        };
+        let findings = prop::collection::vec((-1e9..1e9f64, any::<bool>()).prop_map(finding), 0..3);
+        let fate = (0..3u8, findings).prop_map(|(left, findings)| {
+            let left = [Left::Nowhere, Left::Empty, Left::Filtered][usize::from(left)];
+            Fate { left, findings }
+        });
+        let signed =
+            ("[aș]{0,3}", any::<u128>(), any::<u64>(), 0..4u32).prop_map(|(id, key, text, few)| Signed {
+                id,
+                key,
+                text,
+                bytes: text / 2,
+                words: few,
+                bands: few + 1,
+                lines: few / 2,
+                contaminated: few,
+            });
+        let hashes = || prop::collection::vec(any::<u64>(), 0..4);
+        let numbers = prop::array::uniform2(any::<u64>());
+        (prop::collection::vec(fate, 0..4), prop::collection::vec(signed, 0..4), hashes(), hashes(), numbers)
+            .prop_map(|(fates, documents, bands, lines, [hash, records])| {
+                let mut numbers = [0; normalize::NUMBERS];
+                numbers.iter_mut().zip(0..).for_each(|(number, n)| *number = hash.wrapping_mul(n));
+                let normalize = normalize::Report::of_numbers(&numbers);
+                let words: Vec<u32> = (0..documents.iter().map(|d| d.words).sum()).collect();
+                let sum = xxh3_64(&crate::dedup::hash_bytes(&words));
+                let source = (hash % 3) as u32;
+                (
+                    Frame { hash, source, records, normalize, fates, documents, bands, lines, words: sum },
+                    words,
+                )
+            })
+    }
+
+    fn all(journal: &Journal) -> Result<Vec<Frame>> {
+        let mut frames = journal.read()?;
+        std::iter::from_fn(|| frames.next().transpose()).map(|next| Ok(next?.0)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(30))]
+        #[test]
+        fn goes_on_wherever_it_was_cut(
+            frames in prop::collection::vec(frame(), 1..6),
+            cut in 0.0..1.0f64,
+            cut_words in 0.0..1.0f64,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let write = |frames: &[(Frame, Vec<u32>)]| {
+                let journal = Journal::open(folder.path(), "a").unwrap();
+                let (mut recall, mut log) = (journal.recall().unwrap(), journal.log().unwrap());
+                let (mut words, mut known) = (Vec::new(), 0);
+                for (frame, mine) in frames {
+                    words.extend_from_slice(&crate::dedup::hash_bytes(mine));
+                    match recall.next(frame.source as usize, frame.hash) {
+                        Some((again, stamp)) => {
+                            assert_eq!(&again, frame);
+                            log.keep(stamp);
+                            known += 1;
+                        }
+                        None => log
+                            .append(frame, |_| Ok(std::fs::write(journal.words(), &words).unwrap()))
+                            .unwrap(),
+                    }
+                }
+                (journal, log.finish().unwrap(), known)
+            };
+            let (journal, digest, known) = write(&frames);
+            prop_assert_eq!(known, 0);
+            prop_assert_eq!(all(&journal).unwrap(), frames.iter().map(|(f, _)| f.clone()).collect::<Vec<_>>());
+            for (path, share) in [(journal.frames(), cut), (journal.words(), cut_words)] {
+                let whole = std::fs::read(&path).unwrap_or_default();
+                std::fs::write(&path, &whole[..(whole.len() as f64 * share) as usize]).unwrap();
+            }
+            let before = std::fs::read(journal.frames()).unwrap();
+            let (journal, again, known) = write(&frames);
+            prop_assert_eq!(again, digest);
+            prop_assert!(before.len() >= HEADER || known == 0);
+            prop_assert_eq!(all(&journal).unwrap().len(), frames.len());
+            // A changed chunk is seen, and what follows it is not taken.
+            let mut changed = frames.clone();
+            changed[0].0.hash ^= 1;
+            prop_assert_eq!(write(&changed).2, 0);
+        }
+    }
+
+    #[test]
+    fn a_journal_of_another_run_is_emptied_and_damage_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path(), "a").unwrap();
+        let mut log = journal.log().unwrap();
+        let frame = Frame { hash: 7, fates: vec![Fate::default(); 3], ..Frame::default() };
+        log.append(&frame, |_| Ok(())).unwrap();
+        log.finish().unwrap();
+        assert_eq!(all(&Journal::open(folder.path(), "a").unwrap()).unwrap(), vec![frame]);
+        let whole = std::fs::read(journal.frames()).unwrap();
+        for (at, says) in [(HEADER, ""), (HEADER + 5, "checksum"), (whole.len() - 1, "checksum")] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            std::fs::write(journal.frames(), bytes).unwrap();
+            let what = all(&journal).unwrap_err().to_string();
+            assert!(what.contains("damaged") && what.contains(says), "{what}");
+        }
+        std::fs::write(journal.frames(), &whole[..whole.len() - 1]).unwrap();
+        assert!(all(&journal).unwrap_err().to_string().contains("cut off"));
+        assert_eq!(all(&Journal::open(folder.path(), "b").unwrap()).unwrap(), vec![]);
+    }
+}
