@@ -164,6 +164,14 @@ def test_what_cannot_be_exported_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "model.gguf").exists()
 
 
+def test_what_is_not_proven_gets_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = trained(tmp_path, "llama-mha")
+    monkeypatch.setattr("rotrain.export.gguf.export.TOLERANCE", 1e-12)
+    with pytest.raises(RotrainError, match="logits differ from ours"):
+        export_gguf(model, tmp_path / "model.gguf")
+    assert [path.name for path in tmp_path.iterdir()] == ["tokenizer.json"]
+
+
 def test_a_broken_file_is_told(tmp_path: Path) -> None:
     model = trained(tmp_path, "llama-mha")
     file = tmp_path / "model.gguf"

@@ -125,6 +125,21 @@ def test_polish_brings_the_model_nearer() -> None:
         assert (grid.scale == grid.scale.half().float()).all()
 
 
+def test_a_polish_that_diverges_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rotrain.quantize import polish as module
+
+    for rate in ("SCALE_RATE", "ZERO_RATE", "GAIN_RATE"):
+        monkeypatch.setattr(module, rate, 1e30)
+    model = fresh(shape("llama-gqa"))
+    text = tokens(model.config, 8, 48)
+    found = quantized(model, "rtn", dict.fromkeys(matrices(model), 4), 32, None)
+    held = {name: value.clone() for name, value in found.state_dict().items()}
+    before, after = polish(model, found, text, 3)
+    assert after == before > 0
+    for name, value in found.state_dict().items():
+        assert (value == held[name]).all()
+
+
 @pytest.mark.parametrize("arch", ["llama-mha", "mamba2"])
 def test_a_target_is_met_with_less_harm_than_even_bits(arch: str) -> None:
     model = fresh(shape(arch, layers=4))

@@ -7,6 +7,7 @@ its squared error weighed by the inputs (both hold for small errors: the diverge
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -101,7 +102,11 @@ def divergences(
 
 
 def mean_kl(truth: Tensor, logits: Tensor) -> float:
-    """Mean over positions of sum p (ln p - ln q), p by `truth` (log-probabilities), q by `logits`."""
+    """Mean over positions of sum p (ln p - ln q), p by `truth` (log-probabilities), q by `logits`.
+
+    Infinite where the logits are not finite: nothing is further away.
+    """
     other = logits.log_softmax(-1)
+    value = float((truth.exp() * (truth - other)).sum(-1).double().mean())
     # In fp32 the terms of opposite sign leave rounding of 1e-8, which may fall below zero.
-    return max(0.0, float((truth.exp() * (truth - other)).sum(-1).double().mean()))
+    return max(0.0, value) if math.isfinite(value) else math.inf

@@ -74,4 +74,4 @@ def polish(
     after = divergence(teacher, model, judged)
     if not after < before:
         model.load_state_dict(kept)
-    return before, min(before, after) if math.isfinite(after) else before
+    return before, min(before, after)

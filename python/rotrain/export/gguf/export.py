@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from rotrain.export.gguf.layout import Piece, check_known, pieces
 from rotrain.export.gguf.metadata import architecture, shape_fields
 from rotrain.export.gguf.tokenizer import tokenizer_fields
 from rotrain.export.gguf.write import Stored, float_rows, write_gguf
+from rotrain.files import sync_directory
 from rotrain.llamacpp import LlamaCpp, find_library
 from rotrain.models.decoder import Decoder
 from rotrain.models.quantized import check_floats
@@ -46,14 +48,18 @@ def export_gguf(trained: Trained, out: Path, kind: str = "f32") -> dict[str, Any
     check_floats(trained.model, trained.run.path)
     fields = all_fields(trained, FILE_TYPES[kind])
     weights = dict(trained.model.named_parameters())
-    write_gguf(out, architecture(c), fields, [store(piece, weights, c, kind) for piece in pieces(c)])
+    # It takes its name when it is proven.
+    unproven = out.with_name(f".{out.name}.unproven")
+    write_gguf(unproven, architecture(c), fields, [store(piece, weights, c, kind) for piece in pieces(c)])
     proof: dict[str, Any] = {"engine": None}
     if find_library() is not None:
         try:
-            proof = check(trained, out, kind)
-        except RotrainError:
-            out.unlink()
-            raise
+            proof = check(trained, unproven, kind)
+        except RotrainError as error:
+            unproven.unlink()
+            raise RotrainError(error.message, place=out, hint=error.hint) from None
+    os.replace(unproven, out)
+    sync_directory(out.parent)
     return {
         "out": str(out),
         "step": trained.step,
