@@ -23,7 +23,8 @@ test: setup
 	cargo test -p rotext
 	$(BIN)/python -m pytest
 
-# Tests that need programs from outside: mamba-ssm's Triton kernels, which Triton's interpreter runs on a CPU.
+# Tests that need programs from outside: a Ray cluster of two nodes on this machine, and mamba-ssm's Triton kernels,
+# which Triton's interpreter runs on a CPU.
 # Only its Python files are taken (20 s), and not into the environment: its dependencies are for GPUs.
 MAMBA := target/mamba-ssm
 $(MAMBA)/mamba_ssm: .venv/ready
@@ -31,7 +32,8 @@ $(MAMBA)/mamba_ssm: .venv/ready
 		--target $(MAMBA) --no-deps --no-build-isolation "mamba-ssm==2.3.2.post1" einops packaging
 
 test-system: setup $(MAMBA)/mamba_ssm
-	$(BIN)/python -m pytest -rs tests/rotrain/test_mamba_ssm.py
+	$(BIN)/uv pip install -q --python $(BIN)/python "ray>=2.50"
+	$(BIN)/python -m pytest -rs tests/rotrain/test_mamba_ssm.py tests/rotools/test_ray.py
 
 check: setup
 	cargo fmt --all --check
