@@ -13,6 +13,7 @@ __all__ = [
     "encode",
     "filter",
     "filter_rules",
+    "head",
     "inspect",
     "judge",
     "likeness",
