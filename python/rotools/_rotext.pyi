@@ -1,15 +1,19 @@
 from collections.abc import Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any, final
 
 __all__ = [
+    "PdfBook",
     "Progress",
     "RotoolsError",
     "__version__",
+    "assemble",
     "block",
     "dedup",
     "diff_files",
     "diff_text",
+    "doubtful",
     "encode",
     "filter",
     "filter_rules",
@@ -22,6 +26,7 @@ __all__ = [
     "normalize_rules",
     "normalize_text",
     "pack",
+    "read_text",
     "redact",
     "report",
     "tokenizer_info",
@@ -42,6 +47,24 @@ class Progress:
     def cancel(self) -> None: ...
     def snapshot(self) -> tuple[str, int, int, int, int, int]: ...
 
+@final
+class PdfBook:
+    def __new__(cls, path: str | PathLike[str], library: str | PathLike[str]) -> PdfBook: ...
+    @property
+    def pages(self) -> int: ...
+    def read_next(self) -> None: ...
+    def judge(self) -> list[int]: ...
+    def render(self, page: int, dpi: float) -> tuple[int, int, bytes]: ...
+    def recognized(self, page: int, tsv: str, dpi: float, height: int) -> None: ...
+    def finish(self, dropped: list[int]) -> dict[str, Any]: ...
+
+def read_text(text: str) -> tuple[str, list[tuple[dict[str, Any], float]]]: ...
+def doubtful(text: str) -> list[tuple[int, int]]: ...
+def assemble(
+    records: Sequence[str | PathLike[str]],
+    decisions: Sequence[tuple[str, str, str, str, float | None, float | None, float | None]],
+    out: str | PathLike[str],
+) -> Path: ...
 def normalize_text(text: str, *, protect_turkish: bool = True) -> str: ...
 def diff_text(
     text: str, limit: int | None = None, *, protect_turkish: bool = True
@@ -101,6 +124,10 @@ def redact(text: str) -> tuple[str, list[tuple[str, int]]]: ...
 def filter_rules() -> list[tuple[str, str, str, float | None, float | None]]: ...
 def likeness(first: str, second: str) -> tuple[float, float]: ...
 def why(ledger: str | PathLike[str], id: str) -> dict[str, Any]: ...
+def ledger_summary(ledger: str | PathLike[str], examples: int, clusters: int) -> dict[str, Any]: ...
+def pick(
+    inputs: list[str], ids: list[str], *, text_field: str, id_field: str | None, progress: Progress
+) -> dict[str, str]: ...
 def inspect(
     inputs: list[str],
     *,

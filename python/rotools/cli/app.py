@@ -2,12 +2,14 @@
 
 import typer
 
+from rotools.cli.books import books
 from rotools.cli.dedup import dedup
 from rotools.cli.filter import filter
 from rotools.cli.inspect import inspect
 from rotools.cli.normalize import normalize
 from rotools.cli.pack import pack
 from rotools.cli.plan import plan
+from rotools.cli.report import report
 from rotools.cli.sample import sample
 from rotools.cli.tokenizer import app as tokenizer
 from rotools.cli.verify import verify
@@ -27,9 +29,11 @@ app.command()(pack)
 app.command()(normalize)
 app.command()(filter)
 app.command()(dedup)
+app.command()(books)
 app.add_typer(tokenizer, name="tokenizer")
 app.command()(inspect)
 app.command()(plan)
 app.command()(verify)
 app.command()(why)
+app.command()(report)
 app.command()(sample)

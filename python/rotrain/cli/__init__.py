@@ -4,17 +4,43 @@ from __future__ import annotations
 
 import typer
 
-from rotrain.cli import archs, average, doctor, export, fit, generate, plan
+from rotrain.cli import (
+    archs,
+    average,
+    bench,
+    compare,
+    doctor,
+    evaluate,
+    export,
+    fit,
+    generate,
+    plan,
+    quantize,
+    report,
+)
 
 app = typer.Typer(
     name="rotrain",
-    help="Train, run and export small Romanian language models from a pack directory.",
+    help="Train, run, export, quantize and measure small Romanian language models from a pack directory.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for verb in (archs, plan, fit, average, generate, export, doctor):
+for verb in (
+    archs,
+    plan,
+    fit,
+    average,
+    generate,
+    evaluate,
+    export,
+    quantize,
+    bench,
+    compare,
+    report,
+    doctor,
+):
     app.command(name=verb.__name__.rsplit(".", 1)[-1])(verb.run)
 
 

@@ -52,5 +52,11 @@ def tell_notes(notes: list[str], *, quiet: bool) -> None:
         _tell("note", f"{note}; using the one before")
 
 
+def tell_warnings(sentences: list[str], *, quiet: bool) -> None:
+    """Say what the result cannot keep, or what is to be known of it."""
+    for sentence in [] if quiet else sentences:
+        _tell("note", sentence)
+
+
 def _tell(kind: str, text: str) -> None:
     print(f"{kind}: {text}", file=sys.stderr)

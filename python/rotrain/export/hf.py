@@ -20,6 +20,7 @@ from rotrain.errors import RotrainError
 from rotrain.files import sync_directory, write_atomic, write_json
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import hf_config, to_hf
+from rotrain.models.quantized import check_floats
 from rotrain.train.checkpoint import write_tensors
 from rotrain.train.load import Trained
 
@@ -30,6 +31,7 @@ def export_hf(trained: Trained, out: Path) -> dict[str, Any]:
     """Write the folder `out`, whole or not at all, and check it; returns what was found."""
     if out.exists():
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
+    check_floats(trained.model, trained.run.path)
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)

@@ -11,19 +11,26 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from rotrain.config import ModelConfig
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError
+from rotrain.files import sha256_file
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import from_hf
+from rotrain.models.quantized import from_tensors
 from rotrain.train import checkpoint
 from rotrain.train.rundir import RunDir
+
+# The record in a folder of `rotrain quantize --method rtn | hqq | gptq`.
+QUANTIZATION = "quantization.json"
 
 
 @dataclass(frozen=True)
 class Trained:
     """The newest whole checkpoint of a run, ready to compute in fp32.
 
-    Of a Hugging Face folder, `run` knows the tokenizer alone and `step` is 0.
+    Of a Hugging Face folder, `run` knows the tokenizer alone and `step` is 0. `sha256` is of the
+    file of the weights, the first one where there are several.
     """
 
     run: RunDir
@@ -32,14 +39,18 @@ class Trained:
     tokenizer: Tokenizer
     eos_id: int
     notes: list[str]
+    sha256: str
 
 
 def load_run(path: Path) -> Trained:
     """Load a run's newest checkpoint on the CPU; `notes` tells of damaged newer ones.
 
-    A Hugging Face folder of one of our architectures is read too, whoever trained it.
+    A Hugging Face folder of one of our architectures is read too, whoever trained it, and a folder
+    of `rotrain quantize`, whose matrices stay in their few bits.
     """
     run = RunDir(path)
+    if (path / QUANTIZATION).is_file():
+        return _load_quantized(run)
     config = _hf_config(path)
     if config is not None:
         return _load_hf(run, config)
@@ -53,8 +64,40 @@ def load_run(path: Path) -> Trained:
     model = Decoder(saved.model)
     model.load_state_dict(saved.weights())
     return Trained(
-        run, saved.step, model.eval(), Tokenizer(run.tokenizer), int(record["data"]["eos_id"]), damaged
+        run,
+        saved.step,
+        model.eval(),
+        Tokenizer(run.tokenizer),
+        int(record["data"]["eos_id"]),
+        damaged,
+        saved.sha256[checkpoint.MODEL],
     )
+
+
+def _load_quantized(run: RunDir) -> Trained:
+    """A folder of codes and scales. What does not fit its record is a `RotrainError`."""
+    again = "quantize the run again"
+    file = run.path / "model.safetensors"
+    try:
+        record = json.loads((run.path / QUANTIZATION).read_bytes())
+        if record["format"] != "rotrain-quantized" or record["version"] != 1:
+            raise ValueError(f"format {record['format']} {record['version']}")
+        shape = ModelConfig.model_validate(record["model"])
+        bits = {tensor["name"]: tensor["bits"] for tensor in record["tensors"] if "bits" in tensor}
+        step, eos_id, sha256 = int(record["step"]), int(record["eos_id"]), record["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RotrainError(
+            f"this is no record of a quantized model: {error}", place=run.path / QUANTIZATION, hint=again
+        ) from None
+    try:
+        if sha256_file(file) != sha256:
+            raise RotrainError(
+                "its hash is not the record's: it is cut off or foreign", place=file, hint=again
+            )
+        model = from_tensors(shape, bits, load_file(file))
+    except (OSError, SafetensorError) as error:
+        raise RotrainError(f"cannot read the weights: {error}", place=file, hint=again) from None
+    return Trained(run, step, model.eval(), Tokenizer(run.tokenizer), eos_id, [], sha256)
 
 
 def _hf_config(path: Path) -> dict[str, Any] | None:
@@ -85,4 +128,4 @@ def _load_hf(run: RunDir, config: dict[str, Any]) -> Trained:
     model = Decoder(shape)
     model.load_state_dict(ours)
     note = f"{run.path} is a Hugging Face folder ({shape.arch}): no step is known"
-    return Trained(run, 0, model.eval(), Tokenizer(run.tokenizer), eos, [note])
+    return Trained(run, 0, model.eval(), Tokenizer(run.tokenizer), eos, [note], sha256_file(files[0]))

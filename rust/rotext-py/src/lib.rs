@@ -1,5 +1,6 @@
 //! Binding of `rotext`: take the arguments, let go of the interpreter, call the core, map the error.
 
+mod books;
 mod dedup;
 mod errors;
 mod files;
@@ -31,12 +32,18 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(dedup::dedup, module)?)?;
     module.add_function(wrap_pyfunction!(dedup::likeness, module)?)?;
     module.add_function(wrap_pyfunction!(ledger::why, module)?)?;
+    module.add_function(wrap_pyfunction!(ledger::ledger_summary, module)?)?;
+    module.add_function(wrap_pyfunction!(ledger::pick, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::inspect, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::head, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::tokenizer_info, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::train, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::encode, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::report, module)?)?;
+    module.add_class::<books::PdfBook>()?;
+    module.add_function(wrap_pyfunction!(books::read_text, module)?)?;
+    module.add_function(wrap_pyfunction!(books::doubtful, module)?)?;
+    module.add_function(wrap_pyfunction!(books::assemble, module)?)?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
     module.add_function(wrap_pyfunction!(pack::verify, module)?)?;
     module.add_function(wrap_pyfunction!(pack::manifest, module)?)?;

@@ -17,9 +17,11 @@
 //! carry `rotools.ledger.version`. Decisions are rows; documents that nothing happened to have none.
 
 mod read;
+mod summary;
 mod write;
 
 pub use read::{Found, find};
+pub use summary::{Cluster, Rule, Summary, summary};
 pub use write::Writer;
 
 use std::borrow::Cow;

@@ -31,6 +31,17 @@ const EXAMPLES: usize = 10;
 /// # Errors
 /// No ledger there, a damaged one, or one of another version.
 pub fn find(path: &Path, id: &str) -> Result<Found> {
+    let mut found = Found::default();
+    each_batch(path, |batch| scan(batch, id, &mut found))?;
+    Ok(found)
+}
+
+/// Hands over the rows of a ledger, batch by batch, once version and columns are those we know. `f` says what is wrong
+/// with a row.
+pub(super) fn each_batch(
+    path: &Path,
+    mut f: impl FnMut(&RecordBatch) -> std::result::Result<(), String>,
+) -> Result<()> {
     let file = File::open(path).map_err(|e| Error::io(path, &e))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(path, &e))?;
     let metadata = builder.metadata().file_metadata().key_value_metadata();
@@ -56,11 +67,10 @@ pub fn find(path: &Path, id: &str) -> Result<Found> {
     {
         return Err(damaged(path, &"its columns are not those of a ledger"));
     }
-    let mut found = Found::default();
     for batch in builder.build().map_err(|e| damaged(path, &e))? {
-        scan(&batch.map_err(|e| damaged(path, &e))?, id, &mut found).map_err(|what| damaged(path, &what))?;
+        f(&batch.map_err(|e| damaged(path, &e))?).map_err(|what| damaged(path, &what))?;
     }
-    Ok(found)
+    Ok(())
 }
 
 fn damaged(path: &Path, e: &dyn std::fmt::Display) -> Error {
@@ -89,7 +99,8 @@ fn scan(batch: &RecordBatch, id: &str, found: &mut Found) -> std::result::Result
     Ok(())
 }
 
-fn one(batch: &RecordBatch, row: usize) -> std::result::Result<Row, String> {
+/// A row of a batch.
+pub(super) fn one(batch: &RecordBatch, row: usize) -> std::result::Result<Row, String> {
     let text = |column: usize| batch.column(column).as_string::<i32>().value(row).to_owned();
     let float = |column: usize| {
         let values = batch.column(column).as_primitive::<Float64Type>();

@@ -1,5 +1,6 @@
 //! The only module that composes the stages.
 
+pub mod books;
 pub mod dedup;
 mod evaluation;
 pub mod feed;
@@ -13,6 +14,7 @@ mod journal;
 pub mod normalize;
 mod ordered;
 pub mod pack;
+pub mod pick;
 pub mod plan;
 mod records;
 pub mod report;

@@ -1,0 +1,67 @@
+"""Tesseract as an outside program: found at run time, one process a page."""
+
+import os
+import shutil
+import subprocess
+from functools import cache
+
+from rotools._rotext import RotoolsError
+
+__all__ = ["INSTALL", "find", "read_picture"]
+
+INSTALL = "sudo apt-get install tesseract-ocr tesseract-ocr-ron"
+"""What makes it appear on Debian and Ubuntu."""
+
+
+@cache
+def find() -> tuple[str | None, str]:
+    """The program and its version, or None and what is missing, in words."""
+    program = shutil.which("tesseract")
+    if program is None:
+        return None, "tesseract is not installed"
+    try:
+        said = subprocess.run([program, "--list-langs"], capture_output=True, text=True, timeout=60)
+        version = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return None, f"tesseract does not run ({error})"
+    if "ron" not in said.stdout.split():
+        return None, "tesseract has no Romanian model (ron)"
+    return program, (version.stdout or version.stderr).split("\n")[0]
+
+
+def read_picture(width: int, height: int, pixels: bytes, *, dpi: int, seconds: float) -> str:
+    """The words of a grey picture, as tesseract's TSV with their boxes.
+
+    Args:
+        width, height: columns and rows.
+        pixels: one byte a dot, row after row.
+        dpi: dots an inch.
+        seconds: after these it is stopped.
+
+    Raises:
+        RotoolsError: it is missing, failed, or took too long.
+    """
+    program, said = find()
+    if program is None:
+        raise _failure(said)
+    # One thread: the parallelism is over books, and OpenMP's threads would fight over the same cores.
+    command = [program, "stdin", "stdout", "-l", "ron", "--psm", "3", "--dpi", str(dpi), "tsv"]
+    try:
+        done = subprocess.run(
+            command,
+            input=b"P5 %d %d 255\n" % (width, height) + pixels,
+            capture_output=True,
+            timeout=seconds,
+            env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+        )
+    except subprocess.TimeoutExpired:
+        raise _failure(f"tesseract took more than {seconds:.0f} s for a page") from None
+    if done.returncode != 0:
+        raise _failure(f"tesseract failed: {done.stderr.decode(errors='replace').strip()[-200:]}")
+    return done.stdout.decode(errors="replace")
+
+
+def _failure(what: str) -> RotoolsError:
+    error = RotoolsError(what)
+    error.hint, error.exit_code = INSTALL, 1
+    return error

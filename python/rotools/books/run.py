@@ -1,0 +1,441 @@
+"""The run over a folder of books: who reads what, what is stuck, what was done before, and what comes of it all.
+
+A book's result lies in `OUT.work/` under a key of its bytes and of the settings that it depends on. So a run that was
+killed goes on, a book that was done is not read again, and the output does not depend on the number of workers.
+"""
+
+import hashlib
+import json
+import os
+import selectors
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rotools import _rotext
+from rotools.books import decisions, ocr, texts
+from rotools.books.verdict import judge
+
+__all__ = ["Options", "Screen", "find_books", "read_books", "work_folder"]
+
+VERSION = 1
+"""Of the results in the work folder: another one is another key."""
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How books are read."""
+
+    workers: int = 0
+    """Processes; 0 means one a core."""
+    ocr: bool = True
+    """Read pages without a usable text layer with tesseract."""
+    dpi: int = 300
+    """Dots an inch of the pictures that OCR reads."""
+    max_ram: int = 2 << 30
+    """Bytes of address space of a worker."""
+    seconds: float = 120.0
+    """A worker that says nothing for so long is stuck: eight pages read, or one page of OCR."""
+
+
+@dataclass
+class Screen:
+    """Counters for whoever watches."""
+
+    books: int = 0
+    total: int = 0
+    pages: int = 0
+    recognized: int = 0
+    bytes: int = 0
+    total_bytes: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def add(self, **counts: int) -> None:
+        """Adds to counters; from any thread."""
+        with self.lock:
+            for name, count in counts.items():
+                setattr(self, name, getattr(self, name) + count)
+
+
+def _fail(what: str, hint: str, code: int = 1) -> _rotext.RotoolsError:
+    error = _rotext.RotoolsError(what)
+    error.hint, error.exit_code = hint, code
+    return error
+
+
+def find_books(inputs: list[Path]) -> list[tuple[str, Path]]:
+    """(id, file) of every book in files and folders, in the order of their names. The id is the path in its folder.
+
+    Raises:
+        RotoolsError: nothing is there, or nothing of a kind that can be read.
+    """
+    found: dict[Path, str] = {}
+    known = {".pdf", *texts.READERS}
+    for given in inputs:
+        if not given.exists():
+            raise _fail(f"{given}: no such file or directory", "check the path", 1)
+        if given.is_file():
+            if given.suffix.lower() not in known:
+                raise _fail(f"{given}: books are {', '.join(sorted(known))}", "convert it to one of these", 2)
+            found.setdefault(given, given.name)
+            continue
+        for folder, folders, names in os.walk(given):
+            folders.sort()
+            for name in names:
+                path = Path(folder) / name
+                if path.suffix.lower() in known and not name.startswith("."):
+                    found.setdefault(path, path.relative_to(given).as_posix())
+    if not found:
+        raise _fail(
+            f"{inputs[0]}: no books there", f"books are files that end in {', '.join(sorted(known))}", 1
+        )
+    return sorted((name, path) for path, name in found.items())
+
+
+def work_folder(out: Path) -> Path:
+    """Where the results of single books lie."""
+    return out.with_name(out.name + ".work")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _key(digest: str, path: Path, options: Options, again: list[int]) -> str:
+    """Of a result: the file's bytes and what else it depends on."""
+    settings = [VERSION, _rotext.__version__, path.suffix.lower(), options.max_ram]
+    if options.ocr and path.suffix.lower() == ".pdf":
+        settings += [ocr.find()[1], options.dpi, again]
+    return digest[:24] + "-" + hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]
+
+
+class _Worker:
+    """A process that reads books, started again when it dies."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.process: subprocess.Popen[bytes] | None = None
+        self.buffer = b""
+
+    def close(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            for stream in (self.process.stdin, self.process.stdout):
+                if stream is not None:
+                    stream.close()
+            self.process = None
+        self.buffer = b""
+
+    def _lines(self, stop: threading.Event) -> Iterator[Result | None]:
+        """Messages; None when nothing came for too long. Ends when the process does."""
+        assert self.process is not None and self.process.stdout is not None
+        descriptor = self.process.stdout.fileno()
+        with selectors.DefaultSelector() as selector:
+            selector.register(descriptor, selectors.EVENT_READ)
+            heard = time.monotonic()
+            while True:
+                while b"\n" in self.buffer:
+                    line, _, self.buffer = self.buffer.partition(b"\n")
+                    heard = time.monotonic()
+                    yield json.loads(line)
+                if stop.is_set() or time.monotonic() - heard > self.options.seconds:
+                    yield None
+                    return
+                if selector.select(0.2):
+                    data = os.read(descriptor, 1 << 20)
+                    if not data:
+                        return
+                    self.buffer += data
+
+    def ask(self, job: Result, screen: Screen) -> Result:
+        """What becomes of a book: `{"result": ...}` or `{"failed": rule, "what": sentence}`."""
+        if self.process is None:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "rotools.books.worker", str(self.options.max_ram)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            )
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps(job).encode() + b"\n")
+            self.process.stdin.flush()
+        except OSError:
+            self.close()
+            return {"failed": "crash", "what": "the reader could not be started"}
+        where = "opening the file"
+        for message in self._lines(screen.stop):
+            if message is None:
+                self.close()
+                if screen.stop.is_set():
+                    raise KeyboardInterrupt
+                seconds = f"{self.options.seconds:.0f} s"
+                return {"failed": "timeout", "what": f"no sign of life for {seconds} while {where}"}
+            if "answer" in message:
+                answer: Result = message["answer"]
+                if answer.get("failed") == "memory":
+                    self.close()
+                return answer
+            if "page" in message:
+                where = f"{message['doing']} page {message['page'] + 1} of {message['pages']}"
+                if message["doing"] == "ocr":
+                    screen.add(recognized=1)
+                else:
+                    screen.add(pages=min(8, message["pages"] - message["page"]))
+        code = self.process.wait()
+        self.close()
+        limit = f"{self.options.max_ram / (1 << 30):.1f} GB"
+        died = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return {"failed": "crash", "what": f"the reader died ({died}, memory limit {limit}) while {where}"}
+
+
+def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) -> Result:
+    """Reads every book of `inputs` into `out`, with `OUT.ledger.parquet` beside it.
+
+    Args:
+        inputs: files and folders.
+        out: `.jsonl`, `.jsonl.zst` or `.jsonl.gz`.
+        options: how.
+        screen: counters to watch; set its `stop` to end the run.
+
+    Returns:
+        `books`, `kept`, `dropped` by rule, `pages` by action, `bytes`, `wanting` (pages that need OCR and had none),
+        `ledger`, `work`, `tesseract`.
+
+    Raises:
+        RotoolsError: nothing to read, or `out` cannot be written.
+        KeyboardInterrupt: `screen.stop` was set.
+    """
+    books = find_books(inputs)
+    work = work_folder(out)
+    work.mkdir(parents=True, exist_ok=True)
+    if any(path.suffix.lower() == ".pdf" for _, path in books):
+        from rotools.books.worker import library
+
+        library()
+    with _lock(work):
+        screen.total = len(books)
+        screen.total_bytes = sum(path.stat().st_size for _, path in books)
+        verdicts = decisions.read(out)
+        shelf: list[Result | None] = [None] * len(books)
+        queue = iter(range(len(books)))
+        take = threading.Lock()
+        failures: list[BaseException] = []
+
+        def serve() -> None:
+            worker = _Worker(options)
+            try:
+                while not screen.stop.is_set():
+                    with take:
+                        index = next(queue, None)
+                    if index is None:
+                        return
+                    name, path = books[index]
+                    shelf[index] = _one(name, path, work, worker, options, verdicts, screen)
+                    screen.add(books=1, bytes=path.stat().st_size)
+            except BaseException as error:
+                failures.append(error)
+                screen.stop.set()
+            finally:
+                worker.close()
+
+        count = options.workers or os.cpu_count() or 1
+        threads = [threading.Thread(target=serve) for _ in range(min(count, len(books)))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        real = [failure for failure in failures if not isinstance(failure, KeyboardInterrupt)]
+        if real:
+            raise real[0]
+        if failures or screen.stop.is_set():
+            raise KeyboardInterrupt
+        results = [result for result in shelf if result is not None]
+        (work / "shelf.json.part").write_text(json.dumps(results), encoding="utf-8")
+        os.replace(work / "shelf.json.part", work / "shelf.json")
+        return assemble(out, results, verdicts)
+
+
+class _lock:
+    """One run at a time in a work folder; the lock goes with the process."""
+
+    def __init__(self, work: Path) -> None:
+        self.path = work / "lock"
+
+    def __enter__(self) -> None:
+        import fcntl
+
+        self.file = self.path.open("w")
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise _fail(
+                f"{self.path.parent}: another run is writing to this folder",
+                "wait for it, or choose another --out",
+            ) from None
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+
+def _one(
+    name: str, path: Path, work: Path, worker: _Worker, options: Options,
+    verdicts: dict[str, decisions.Decision], screen: Screen,
+) -> Result:  # fmt: skip
+    """One book's entry: from an earlier run, or read now."""
+    digest = _digest(path)
+    verdict = verdicts.get(digest)
+    again = list(verdict.again) if verdict else []
+    key = _key(digest, path, options, again)
+    entry = {"id": name, "path": str(path.absolute()), "digest": digest, "key": key}
+    done = work / f"{key}.json"
+    if done.exists():
+        return {**json.loads(done.read_text(encoding="utf-8")), **entry}
+    program, _ = ocr.find()
+    job = {
+        "path": str(path), "work": str(work), "key": key, "ocr": options.ocr and program is not None,
+        "dpi": options.dpi, "seconds": options.seconds * 0.9, "again": again,
+    }  # fmt: skip
+    answer = worker.ask(job, screen)
+    if "result" in answer:
+        result = answer["result"]
+        result["verdict"] = judge(result)
+        result["wanting"] = 0 if job["ocr"] else result["wanting"]
+    else:
+        result = {
+            "pages": [],
+            "starts": [],
+            "verdict": {"action": "drop", "rule": answer["failed"]},
+            "wanting": 0,
+        }
+        result["what"] = answer["what"]
+        (work / f"{key}.txt").write_text("", encoding="utf-8")
+    (work / f"{key}.json.part").write_text(json.dumps(result), encoding="utf-8")
+    os.replace(work / f"{key}.json.part", done)
+    for table in work.glob(f"{key}.*.tsv"):
+        table.unlink()
+    return {**result, **entry}
+
+
+def assemble(out: Path, results: list[Result], verdicts: dict[str, decisions.Decision]) -> Result:
+    """Writes the books that stay, by their scores and by what a person decided, and the ledger of all."""
+    work = work_folder(out)
+    records = work / "records"
+    shutil.rmtree(records, ignore_errors=True)
+    records.mkdir()
+    rows: list[tuple[str, str, str, str, float | None, float | None, float | None]] = []
+    summary: Result = {"books": len(results), "kept": 0, "dropped": {}, "pages": {}, "bytes": 0, "wanting": 0}
+    paths: list[str] = []
+    first: dict[str, str] = {}
+    for number, result in enumerate(results):
+        name, source = result["id"], result["path"]
+        verdict, decision = result["verdict"], verdicts.get(result["digest"])
+        rows += _page_rows(result)
+        dropped = set(decision.pages) if decision else set()
+        rows += [(name, source, "edit", "decided-pages", float(len(dropped)), None, None)] if dropped else []
+        action, rule = verdict["action"], verdict["rule"]
+        if decision and decision.verdict in ("keep", "drop"):
+            action, rule = decision.verdict, "decided"
+        if result["digest"] in first:
+            action, rule = "drop", "same-file"
+        first.setdefault(result["digest"], name)
+        for page in result["pages"]:
+            summary["pages"][page["action"]] = summary["pages"].get(page["action"], 0) + 1
+        summary["wanting"] += result["wanting"]
+        text = _without(
+            (work / f"{result['key']}.txt").read_text(encoding="utf-8"), result["starts"], dropped
+        )
+        if action == "keep" and not text.strip():
+            action, rule = "drop", "no-text"
+        if action == "drop":
+            summary["dropped"][rule] = summary["dropped"].get(rule, 0) + 1
+            rows.append(
+                (
+                    name,
+                    source,
+                    "drop",
+                    rule,
+                    verdict.get("value"),
+                    verdict.get("threshold"),
+                    verdict.get("score"),
+                )
+            )
+            continue
+        if rule == "decided":
+            rows.append((name, source, "keep", rule, None, None, verdict.get("score")))
+        summary["kept"] += 1
+        summary["bytes"] += len(text.encode())
+        record = records / f"{number:08}.json"
+        record.write_text(json.dumps(_record(result, text), ensure_ascii=False), encoding="utf-8")
+        paths.append(str(record))
+    summary["ledger"] = str(_rotext.assemble(paths, rows, out))
+    shutil.rmtree(records)
+    summary["work"] = str(work)
+    decisions.mark(out, verdicts)
+    return summary
+
+
+def _record(result: Result, text: str) -> Result:
+    pages = result["pages"]
+    count = {
+        action: sum(page["action"] == action for page in pages)
+        for action in ("keep", "repair", "ocr", "drop")
+    }
+    about = {
+        "pages": len(pages),
+        "score": result["verdict"].get("score"),
+        "sha256": result["digest"],
+        **count,
+    }
+    return {"id": result["id"], "text": text, "source": result["path"], "book": about}
+
+
+def _page_rows(result: Result) -> list[tuple[str, str, str, str, float | None, float | None, float | None]]:
+    """A row for each stretch of pages that share a fate which is worth a word, and for each repaired font."""
+    rows: list[tuple[str, str, str, str, float | None, float | None, float | None]] = []
+    name, source = result["id"], result["path"]
+    previous: tuple[str, str] | None = None
+    first = 0
+    fates = [(page["action"], (page["fault"] or {}).get("rule", "")) for page in result["pages"]]
+    for number, fate in enumerate([*fates, None]):
+        if fate == previous:
+            continue
+        if previous is not None and (previous[0] in ("ocr", "drop", "repair") or previous[1]):
+            action = {"drop": "drop", "ocr": "edit", "repair": "edit"}.get(previous[0], "flag")
+            fault = result["pages"][first]["fault"] or {}
+            score = sum(page["score"] for page in result["pages"][first:number]) / (number - first)
+            where = f"{source}#page={first + 1}-{number}"
+            rows.append(
+                (name, where, action, "-".join(part for part in ("pages", *previous) if part),
+                 fault.get("value"), fault.get("threshold"), score)
+            )  # fmt: skip
+        previous, first = fate, number
+    for repair in result.get("repairs", []):
+        rule = f"font-letter {repair['shown']} {repair['meant']} {repair['font']}"
+        rows.append((name, source, "edit", rule, float(repair["count"]), None, repair["known"]))
+    return rows
+
+
+def _without(text: str, starts: list[list[int]], dropped: set[int]) -> str:
+    """The text without the pages `dropped` (from 1). `starts` has (page from 0, byte where it begins)."""
+    if not dropped:
+        return text
+    data = text.encode()
+    ends = [byte for _, byte in starts[1:]] + [len(data)]
+    kept = [data[byte:end] for (page, byte), end in zip(starts, ends, strict=True) if page + 1 not in dropped]
+    return b"".join(kept).decode()
+
+
+Watch = Callable[[Screen], None]

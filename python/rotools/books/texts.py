@@ -1,0 +1,166 @@
+"""EPUB, DOCX, HTML and text files: their paragraphs, one a line."""
+
+import posixpath
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+__all__ = ["READERS", "read"]
+
+MOST = 512 << 20
+"""Bytes of text in a file; what unpacks to more is a bomb."""
+
+_BLOCKS = frozenset(
+    "address article aside blockquote body caption center dd div dl dt figcaption figure footer form h1 h2 h3 h4 h5 h6 "
+    "header hr li main ol p pre section table td th tr ul".split()
+)
+_SILENT = frozenset(
+    "script style noscript template svg nav head iframe object button select textarea".split()
+)
+
+
+def _decode(data: bytes) -> str:
+    """UTF-8 or UTF-16 by their marks, UTF-8 when it is, else Windows-1250 as old Romanian files are."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1250", errors="replace")
+
+
+def _read_text(path: Path) -> str:
+    return _decode(_limited(path))
+
+
+def _limited(path: Path) -> bytes:
+    if path.stat().st_size > MOST:
+        raise ValueError(f"the file has more than {MOST >> 20} MB")
+    return path.read_bytes()
+
+
+def _paragraphs(html: str) -> Iterator[str]:
+    """The text of the blocks of a page, in order. `<br>` ends a line, `<pre>` keeps its lines."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    root = LexborHTMLParser(html).body
+    if root is None:
+        return
+    line: list[str] = []
+
+    def take() -> str:
+        text = re.sub(r"\s+", " ", "".join(line)).strip()
+        line.clear()
+        return text
+
+    # An explicit stack: nesting is as deep as an attacker likes.
+    stack: list[tuple[object, bool]] = [(root, False)]
+    while stack:
+        node, leaving = stack.pop()
+        tag = str(getattr(node, "tag", ""))
+        block = tag in _BLOCKS
+        if leaving:
+            if text := take():
+                yield text
+            continue
+        if tag in _SILENT:
+            continue
+        if tag == "-text":
+            line.append(node.text_content or "")  # type: ignore[attr-defined]
+            continue
+        if tag == "br" or block:
+            if text := take():
+                yield text
+        if tag == "pre":
+            yield from (text for row in node.text().split("\n") if (text := row.rstrip()))  # type: ignore[attr-defined]
+            continue
+        if block:
+            stack.append((node, True))
+        children = list(node.iter(include_text=True))  # type: ignore[attr-defined]
+        stack.extend((child, False) for child in reversed(children))
+    if text := take():
+        yield text
+
+
+def _read_html(path: Path) -> str:
+    data = _limited(path)
+    declared = re.search(rb"charset=[\"']?([\w-]+)", data[:2048])
+    if declared and b"\xff\xfe" not in data[:2]:
+        try:
+            return "\n".join(_paragraphs(data.decode(declared[1].decode("ascii"))))
+        except (LookupError, UnicodeDecodeError):
+            pass
+    return "\n".join(_paragraphs(_decode(data)))
+
+
+def _read_epub(path: Path) -> str:
+    with zipfile.ZipFile(path) as book:
+        if sum(entry.file_size for entry in book.infolist()) > 8 * MOST:
+            raise ValueError("the book unpacks to gigabytes")
+        budget = MOST
+
+        def part(name: str) -> bytes:
+            nonlocal budget
+            with book.open(name) as stream:
+                data = stream.read(budget + 1)
+            budget -= len(data)
+            if budget < 0:
+                raise ValueError(f"the book unpacks to more than {MOST >> 20} MB of text")
+            return data
+
+        container = ElementTree.fromstring(part("META-INF/container.xml"))
+        package = next(
+            node.get("full-path", "") for node in container.iter() if node.tag.endswith("rootfile")
+        )
+        root = ElementTree.fromstring(part(package))
+        items = {node.get("id"): node.get("href", "") for node in root.iter() if node.tag.endswith("}item")}
+        properties = {
+            node.get("id"): node.get("properties", "") for node in root.iter() if node.tag.endswith("}item")
+        }
+        spine = [node.get("idref") for node in root.iter() if node.tag.endswith("}itemref")]
+        texts = []
+        for name in spine:
+            if name not in items or "nav" in (properties[name] or "").split():
+                continue
+            inside = posixpath.normpath(posixpath.join(posixpath.dirname(package), unquote(items[name])))
+            if inside in book.NameToInfo:
+                texts.append("\n".join(_paragraphs(_decode(part(inside)))))
+    return "\n\n".join(text for text in texts if text)
+
+
+def _read_docx(path: Path) -> str:
+    import docx
+    from docx.table import Table
+
+    with zipfile.ZipFile(path) as parts:
+        if sum(entry.file_size for entry in parts.infolist()) > MOST:
+            raise ValueError(f"the document unpacks to more than {MOST >> 20} MB")
+    lines = []
+    for block in docx.Document(str(path)).iter_inner_content():
+        if isinstance(block, Table):
+            lines += [" ".join(cell.text.strip() for cell in row.cells) for row in block.rows]
+        else:
+            lines.append(block.text)
+    return "\n".join(line for line in lines if line.strip())
+
+
+READERS = {
+    ".txt": _read_text,
+    ".html": _read_html,
+    ".htm": _read_html,
+    ".xhtml": _read_html,
+    ".epub": _read_epub,
+    ".docx": _read_docx,
+}
+
+
+def read(path: Path) -> str:
+    """The paragraphs of a file, one a line.
+
+    Raises:
+        Exception: whatever a broken file makes its reader raise; the caller names it in the ledger.
+    """
+    return READERS[path.suffix.lower()](path)

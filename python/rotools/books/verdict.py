@@ -1,0 +1,37 @@
+"""Is a book worth keeping? From the scores of its pages, by quantiles: a bad half must show."""
+
+from typing import Any
+
+__all__ = ["SCORE", "USABLE_PAGES", "judge"]
+
+SCORE = 0.7
+"""The lower quartile of the pages' scores must reach this."""
+USABLE_PAGES = 0.5
+"""Share of the pages with something on them that must have usable text."""
+
+
+def judge(result: dict[str, Any]) -> dict[str, Any]:
+    """`action` (`keep` or `drop`), `rule`, `value`, `threshold`, `score` of a book.
+
+    `result` has `pages`, each with `action`, `score` and `measures`.
+    """
+    pages = [page for page in result["pages"] if page["action"] != "blank"]
+    kept = [page for page in pages if page["action"] != "drop"]
+    scores = sorted(page["score"] for page in kept if page["measures"]["words"] >= 12)
+    # A leaflet has no page that can be judged; what it has is kept.
+    score = scores[len(scores) // 4] if scores else (1.0 if kept else 0.0)
+    if not pages or not kept:
+        rule = "needs-ocr" if result.get("wanting") and not result.get("recognized") else "no-text"
+        return {"action": "drop", "rule": rule, "value": 0.0, "threshold": None, "score": 0.0}
+    share = len(kept) / len(pages)
+    if share < USABLE_PAGES:
+        return {
+            "action": "drop",
+            "rule": "usable-pages",
+            "value": share,
+            "threshold": USABLE_PAGES,
+            "score": score,
+        }
+    if score < SCORE:
+        return {"action": "drop", "rule": "score", "value": score, "threshold": SCORE, "score": score}
+    return {"action": "keep", "rule": "", "value": share, "threshold": USABLE_PAGES, "score": score}

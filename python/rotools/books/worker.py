@@ -1,0 +1,146 @@
+"""A process that reads books: jobs as JSON lines on stdin, signs of life and results as JSON lines on stdout.
+
+It may die or hang at any file; nothing but that file is lost. Its memory is limited before it opens the first one.
+"""
+
+import json
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+from rotools import _rotext
+from rotools.books import ocr, texts
+
+__all__ = ["library", "main"]
+
+Result = dict[str, Any]
+
+
+def library() -> Path:
+    """PDFium, as the package `pypdfium2` brings it.
+
+    Raises:
+        RotoolsError: the package is not there.
+    """
+    from importlib.util import find_spec
+
+    found = find_spec("pypdfium2_raw")
+    names = ("libpdfium.so", "libpdfium.dylib", "pdfium.dll")
+    for folder in found.submodule_search_locations or [] if found else []:
+        for name in names:
+            if (Path(folder) / name).exists():
+                return Path(folder) / name
+    error = _rotext.RotoolsError("PDF files need the package pypdfium2")
+    error.hint, error.exit_code = "pip install 'rotools[books]'", 1
+    raise error
+
+
+def _say(message: Result) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+def _read_pdf(job: Result) -> Result:
+    path, work, key = Path(job["path"]), Path(job["work"]), job["key"]
+    book = _rotext.PdfBook(path, library())
+    pages = book.pages
+    for page in range(pages):
+        book.read_next()
+        if page % 8 == 0:
+            _say({"page": page, "pages": pages, "doing": "read"})
+    wanting = sorted({*book.judge(), *(page - 1 for page in job["again"] if 0 < page <= pages)})
+    failures: list[str] = []
+    if job["ocr"]:
+        for done, page in enumerate(wanting):
+            _say({"page": done, "pages": len(wanting), "doing": "ocr"})
+            table = work / f"{key}.{page}.tsv"
+            try:
+                tsv, height = _recognize(book, page, table, job)
+            except _rotext.RotoolsError as error:
+                failures.append(f"page {page + 1}: {error}")
+                continue
+            book.recognized(page, tsv, job["dpi"], height)
+    result: Result = book.finish([])
+    result["wanting"] = len(wanting)
+    result["failures"] = failures[:20]
+    return result
+
+
+def _recognize(book: _rotext.PdfBook, page: int, table: Path, job: Result) -> tuple[str, int]:
+    """Tesseract's table for a page, from an earlier run where there is one."""
+    if table.exists():
+        height, _, tsv = table.read_text(encoding="utf-8").partition("\n")
+        return tsv, int(height)
+    width, height, pixels = book.render(page, job["dpi"])
+    tsv = ocr.read_picture(width, height, pixels, dpi=job["dpi"], seconds=job["seconds"])
+    part = table.with_suffix(".part")
+    part.write_text(f"{height}\n{tsv}", encoding="utf-8")
+    os.replace(part, table)
+    return tsv, height
+
+
+def _read_other(job: Result) -> Result:
+    text, stretches = _rotext.read_text(texts.read(Path(job["path"])))
+    pages = [
+        {
+            "action": "keep",
+            "measures": measures,
+            "score": score,
+            "fault": None,
+            "pictures": 0.0,
+            "furniture": 0,
+        }
+        for measures, score in stretches
+    ]
+    return {
+        "text": text, "starts": [], "pages": pages, "repairs": [], "notes": 0, "furniture": 0, "wanting": 0,
+        "failures": [],
+    }  # fmt: skip
+
+
+def _render(job: Result) -> Result:
+    """One page of a book as a PNG file, for people."""
+    from rotools.books.png import png
+
+    book = _rotext.PdfBook(Path(job["path"]), library())
+    Path(job["out"]).write_bytes(png(*book.render(job["page"], job["dpi"])))
+    return {"done": job["key"]}
+
+
+def _work(job: Result) -> Result:
+    if job.get("page") is not None:
+        return _render(job)
+    pdf = Path(job["path"]).suffix.lower() == ".pdf"
+    try:
+        result = _read_pdf(job) if pdf else _read_other(job)
+    except MemoryError:
+        return {"failed": "memory", "what": "the file needs more memory than --max-ram allows"}
+    except (_rotext.RotoolsError, Exception) as error:
+        return {
+            "failed": "unreadable",
+            "what": str(error).removeprefix(f"{job['path']}: ") or type(error).__name__,
+        }
+    text = result.pop("text")
+    work = Path(job["work"])
+    (work / f"{job['key']}.txt.part").write_text(text, encoding="utf-8", newline="")
+    os.replace(work / f"{job['key']}.txt.part", work / f"{job['key']}.txt")
+    return {"result": result}
+
+
+def main(max_ram: int) -> None:
+    """Works until stdin ends. `max_ram`: bytes of address space."""
+    resource.setrlimit(resource.RLIMIT_AS, (max_ram, max_ram))
+    # Whatever a library prints must not look like an answer.
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(answers, "w", encoding="utf-8")
+    _say({"ready": True})
+    for line in sys.stdin:
+        job = json.loads(line)
+        _say({"answer": _work(job)})
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,179 @@
+"""The two engines by one face. llama.cpp's half must not import PyTorch: its process would hold 200 MiB more."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+from typing import Any, Protocol
+
+from rotrain.errors import RotrainError
+
+
+class Engine(Protocol):
+    """A loaded model that continues one sequence, likeliest token first."""
+
+    facts: dict[str, Any]
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text."""
+
+    def piece(self, token: int) -> bytes:
+        """Bytes of a token."""
+
+    def reset(self) -> None:
+        """Begin a new sequence."""
+
+    def feed(self, tokens: list[int]) -> int:
+        """Continue the sequence and wait for the likeliest next token."""
+
+
+def open_engine(spec: dict[str, Any]) -> Engine:
+    """The engine of a worker's specification."""
+    kind = LlamaEngine if spec["engine"] == "llama.cpp" else TorchEngine
+    return kind(Path(spec["model"]), spec)
+
+
+class LlamaEngine:
+    """A GGUF file in stock llama.cpp, its keys and values in f16 as it does by itself."""
+
+    def __init__(self, path: Path, spec: dict[str, Any]) -> None:
+        from rotrain.llamacpp import LlamaCpp
+
+        self._model = LlamaCpp(path, context=spec["context"], threads=spec["threads"])
+        self.facts = {
+            "parameters": self._model.parameters,
+            "engine_version": self._model.library.version,
+            "device": f"cpu, {spec['threads']} threads",
+            **gguf_facts(path),
+        }
+
+    def encode(self, text: str) -> list[int]:
+        return self._model.tokenize(text)
+
+    def piece(self, token: int) -> bytes:
+        return self._model.piece(token)
+
+    def reset(self) -> None:
+        self._model.reset()
+
+    def feed(self, tokens: list[int]) -> int:
+        return int(self._model.feed(tokens).argmax())
+
+
+class TorchEngine:
+    """A run or a folder of `rotrain quantize` in PyTorch, weights in fp32 or bf16."""
+
+    def __init__(self, path: Path, spec: dict[str, Any]) -> None:
+        import torch
+
+        from rotrain.models.quantized import grids
+        from rotrain.train.load import load_run
+
+        torch.set_num_threads(spec["threads"])
+        if spec["device"] == "cuda" and not torch.cuda.is_available():
+            raise RotrainError("there is no CUDA device here", hint="take --device cpu")
+        trained = load_run(path)
+        if spec["context"] > trained.model.config.context:
+            raise RotrainError(
+                f"the depths and new tokens take {spec['context']} positions, and the model has "
+                f"{trained.model.config.context}",
+                place=path,
+                hint="take smaller --depths",
+            )
+        self._torch, self._tokenizer, model = torch, trained.tokenizer, trained.model
+        self._device = torch.device(spec["device"])
+        quantized = grids(model)
+        dtype = torch.bfloat16 if spec["variant"] == "bf16" else torch.float32
+        self._model = model.to(self._device, dtype)
+        self._context = spec["context"]
+        self._cache = self._model.new_cache(context=self._context)
+        c = model.config
+        plain = sum(p.numel() for n, p in model.named_parameters() if not n.endswith((".scale", ".zero")))
+        matrices = sum(grid.bytes for grid in quantized.values())
+        weight_bytes = matrices + plain * dtype.itemsize
+        half = self._model.new_cache(context=max(1, self._context // 2)).bytes()
+        grown = self._cache.bytes() - half
+        per_token = grown / (self._context - max(1, self._context // 2)) if self._context > 1 else 0.0
+        parameters = sum(grid.codes.numel() for grid in quantized.values()) + plain
+        self.facts = {
+            "arch": c.arch,
+            "parameters": parameters,
+            "engine_version": f"torch {torch.__version__}",
+            "device": f"{self._device}, {spec['threads']} threads",
+            "weight_bytes": weight_bytes,
+            "bits_per_weight": 8 * weight_bytes / parameters,
+            "file_bytes": weight_bytes_on_disk(path) or weight_bytes,
+            "cache": {"bytes_per_token": per_token, "bytes": self._cache.bytes(), "context": self._context},
+        }
+
+    def encode(self, text: str) -> list[int]:
+        return self._tokenizer.encode(text)
+
+    def piece(self, token: int) -> bytes:
+        return self._tokenizer.token_bytes[token]
+
+    def reset(self) -> None:
+        self._cache.reset()
+
+    def feed(self, tokens: list[int]) -> int:
+        torch, model = self._torch, self._model
+        with torch.inference_mode():
+            fresh = torch.tensor([tokens], device=self._device)
+            # Reading the number waits for the device.
+            return int(model.logits(model(fresh, self._cache)[0, -1]).argmax())
+
+
+def weight_bytes_on_disk(path: Path) -> int:
+    """Size of the weights' file of a run's newest checkpoint, or of a folder."""
+    files = sorted(path.glob("checkpoints/step-*/model.safetensors")) or sorted(path.glob("*.safetensors"))
+    return files[-1].stat().st_size if files else 0
+
+
+def gguf_facts(path: Path) -> dict[str, Any]:
+    """Sizes from a GGUF's header: weights, and what a sequence's cache takes."""
+    from rotrain.export.gguf.write import read_gguf
+
+    reader = read_gguf(path)
+
+    def value(key: str, other: Any = 0) -> Any:
+        field = reader.fields.get(key)
+        return other if field is None else field.contents()
+
+    kind = value("general.architecture", "")
+    layers, heads = value(f"{kind}.block_count"), value(f"{kind}.attention.head_count")
+    keys = value(f"{kind}.attention.head_count_kv", heads)
+    per_layer = keys if isinstance(keys, list) else [keys] * layers
+    width = value(f"{kind}.attention.key_length", value(f"{kind}.embedding_length") // max(1, heads))
+    inner, state = value(f"{kind}.ssm.inner_size"), value(f"{kind}.ssm.state_size")
+    tail = (value(f"{kind}.ssm.conv_kernel") - 1) * (inner + 2 * value(f"{kind}.ssm.group_count") * state)
+    scanning = sum(1 for count in per_layer if not count) if inner else 0
+    weights = sum(int(tensor.n_bytes) for tensor in reader.tensors)
+    parameters = sum(int(tensor.n_elements) for tensor in reader.tensors)
+    return {
+        "arch": kind,
+        "weight_bytes": weights,
+        "bits_per_weight": 8 * weights / parameters,
+        "file_bytes": path.stat().st_size,
+        "cache": {
+            "bytes_per_token": 4.0 * sum(per_layer) * width,
+            "window": value(f"{kind}.attention.sliding_window", None),
+            "fixed_bytes": scanning * 4 * (inner * state + tail),
+        },
+    }
+
+
+def memory() -> dict[str, int | None]:
+    """Bytes of this process: the peak, and now what is its own (anonymous) and what are mapped files."""
+    found: dict[str, int | None] = {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    names = {"RssAnon": "anonymous", "RssFile": "file_backed", "VmHWM": "peak"}
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            key, _, rest = line.partition(":")
+            if key in names:
+                found[names[key]] = int(rest.split()[0]) * 1024
+        for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                found["proportional"] = int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return found

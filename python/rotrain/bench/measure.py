@@ -1,0 +1,318 @@
+"""`rotrain bench`: variants side by side, in rounds that go through them forwards and backwards.
+
+Each variant is a process. A round asks every one for the same work, in the order A B C, then C B A, and so on, so that
+a machine that gets slower is slower for all. A turn in which others used the processors is thrown away and done again.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rotrain.bench.guard import FOREIGN_LIMIT, STEAL_LIMIT, contention, read_clock
+from rotrain.bench.process import Worker
+from rotrain.bench.statistics import half_width, percentiles, ratio, summary
+from rotrain.errors import RotrainError
+from rotrain.train.energy import EnergyMeter
+
+FORMAT, VERSION = "rotrain-bench", 1
+TRIES, WARM_UPS, HALF_WIDTH = 3, 3, 0.02
+# A turn lasts at least so long: see `worker.turn`.
+TURN_S = 0.5
+TEXT = (
+    "A fost odată ca niciodată un împărat care avea trei fete, și fetele erau frumoase de nu se mai aflau altele. "
+    "Într-o zi, fata cea mică și-a luat rămas-bun de la părinți și a plecat prin pădurea deasă, unde s-a întâlnit cu "
+    "un moșneag. „Țara-i mare, dar drumul e lung”, îi zise el și tăcu. "
+)
+FORMULAS = {
+    "decode_tokens_per_s": "gaps / sum of the gaps between the `new_tokens` tokens after `depth` tokens, all of a turn",
+    "gap_s": "seconds from a token's number to the next one's, greedy choice included; percentiles over all kept turns",
+    "prefill_tokens_per_s": "depth / median seconds of a turn to read `depth` tokens into an empty sequence and choose the "
+    "next",
+    "ttft_warm_s": "from a text to the bytes of the first token, in a loaded process: tokenizer, prefill, choice",
+    "ttft_cold_s": "the same from the start of a new process: interpreter, imports and loading included, files in "
+    "the page cache as they are",
+    "load_s": "opening the engine and the model inside the process, its imports included",
+    "bits_per_weight": "8 * bytes of all tensors / parameters",
+    "bandwidth": "(weight_bytes + cache bytes read at the depth) * decode_tokens_per_s / bytes_per_s_limit",
+    "bytes_per_s_limit": "best of five: all threads together summing 64 MiB each of fp32",
+    "energy_j_per_token": "joules of the packages (RAPL) or the GPU (NVML) over all rounds of this variant / tokens "
+    "read and written; null where there is no counter",
+    "ratio": "median over undisturbed rounds of b / a of decode_tokens_per_s; differs: the 95 % interval leaves 1 and "
+    "the ratio is over 2 % from it; null with fewer than 6 rounds, or where a row is contended",
+    "contention": "busy time of /proc/stat less the measured process and this one, in cores; a turn is kept when "
+    f"foreign_cores <= {FOREIGN_LIMIT} and stolen <= {STEAL_LIMIT} (and two ticks)",
+}
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured, and how often."""
+
+    depths: tuple[int, ...] = (0, 512)
+    new_tokens: int = 32
+    rounds: int = 10
+    most_rounds: int = 30
+    cold_starts: int = 3
+    threads: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
+    device: str = "cpu"
+
+    @property
+    def context(self) -> int:
+        """Positions every engine makes room for."""
+        return max(1, *self.depths) + self.new_tokens + 1
+
+
+@dataclass
+class _Row:
+    spec: dict[str, Any]
+    worker: Worker
+    cold: list[float]
+    prompt_tokens: int
+    turns: list[dict[str, Any]] = field(default_factory=list)
+    warm: list[float] = field(default_factory=list)
+    joules: float = 0.0
+    metered: bool = True
+    tokens: int = 0
+    peak: dict[str, int] = field(default_factory=dict)
+
+
+def bench(
+    specs: list[dict[str, Any]], settings: Settings, say: Say = lambda sentence: None
+) -> dict[str, Any]:
+    """Measure every variant; the result is docs/bench.md's object.
+
+    `specs`: each `model`, `engine` (torch, llama.cpp) and `variant`. Raises `RotrainError` for one that cannot be
+    loaded.
+    """
+    _check_memory(specs)
+    quiet = _idle()
+    if not quiet["quiet"]:
+        say(f"the machine is not idle: others use {quiet['foreign_cores'] or 0:.2f} cores")
+    limit = stream_bytes_per_s(settings.threads)
+    with ExitStack() as stack:
+        rows = [_start(spec, settings, stack, say) for spec in specs]
+        for row in rows:
+            for _ in range(WARM_UPS):
+                row.worker.ask(
+                    do="turn", seconds=0, depths=list(settings.depths), new_tokens=min(8, settings.new_tokens)
+                )
+        done = 0
+        while done < settings.most_rounds and (done < settings.rounds or not _narrow(rows, settings)):
+            for row in rows if done % 2 == 0 else reversed(rows):
+                _round(row, settings)
+            done += 1
+            kept = sum(not _disturbed(row.turns[-1]) for row in rows)
+            say(
+                f"round {done} of {settings.rounds} to {settings.most_rounds}: {kept} of {len(rows)} turns undisturbed"
+            )
+    found = [_row_result(row, settings, limit) for row in rows]
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "machine": {**machine(), "bytes_per_s_limit": limit, "before": quiet},
+        "settings": {**asdict(settings), "warm_ups": WARM_UPS, "turn_s": TURN_S, "text": TEXT},
+        "rounds": done,
+        "formulas": FORMULAS,
+        "rows": found,
+        "ratios": _ratios(rows, settings),
+    }
+
+
+def _start(spec: dict[str, Any], settings: Settings, stack: ExitStack, say: Say) -> _Row:
+    """Start it some times for the cold figures, and keep the last process."""
+    whole = spec | {
+        "context": settings.context,
+        "threads": settings.threads,
+        "device": settings.device,
+        "text": TEXT,
+    }
+    cold, prompt = [], 0
+    for number in range(settings.cold_starts):
+        worker = Worker(whole)
+        prompt = worker.ask(do="first_token")["prompt_tokens"]
+        cold.append(time.perf_counter() - worker.begun)
+        if number < settings.cold_starts - 1:
+            worker.close()
+    stack.enter_context(worker)
+    say(f"{spec['model']} ({spec['engine']}, {spec['variant']}) loaded in {worker.ready['load_s']:.2f} s")
+    return _Row(whole, worker, cold, prompt)
+
+
+def _round(row: _Row, settings: Settings) -> None:
+    for _ in range(TRIES):
+        meter = EnergyMeter(settings.device)
+        turn = row.worker.ask(
+            do="turn", seconds=TURN_S, depths=list(settings.depths), new_tokens=settings.new_tokens
+        )
+        joules = meter.joules()
+        row.metered = row.metered and joules is not None
+        row.joules += joules or 0.0
+        row.tokens += sum(depth["tokens"] for depth in turn["depths"])
+        if turn["contention"]["quiet"] is not False:
+            break
+    row.turns.append(turn)
+    first = row.worker.ask(do="first_token")
+    row.warm.append(first["seconds"])
+    for key, value in first["memory"].items():
+        if value is not None:
+            row.peak[key] = max(row.peak.get(key, 0), value)
+
+
+def _rate(turn: dict[str, Any], index: int) -> float:
+    gaps = turn["depths"][index]["gaps_s"]
+    return len(gaps) / float(sum(gaps))
+
+
+def _disturbed(turn: dict[str, Any]) -> bool:
+    return turn["contention"]["quiet"] is False
+
+
+def _contended(row: _Row) -> bool:
+    """Most turns were disturbed in spite of all tries."""
+    return sum(map(_disturbed, row.turns)) * 2 > len(row.turns)
+
+
+def _kept(row: _Row) -> list[dict[str, Any]]:
+    """The undisturbed turns, or all where most were disturbed, and then the row says so."""
+    return row.turns if _contended(row) else [turn for turn in row.turns if not _disturbed(turn)]
+
+
+def _narrow(rows: list[_Row], settings: Settings) -> bool:
+    return all(
+        half_width(summary([_rate(turn, index) for turn in _kept(row)])) <= HALF_WIDTH
+        for row in rows
+        for index in range(len(settings.depths))
+    )
+
+
+def _row_result(row: _Row, settings: Settings, limit: float) -> dict[str, Any]:
+    facts = row.worker.ready["facts"]
+    turns = _kept(row)
+    cache = facts["cache"]
+    decode, prefill, bandwidth = {}, {}, {}
+    for index, depth in enumerate(settings.depths):
+        rates = summary([_rate(turn, index) for turn in turns])
+        gaps = [gap for turn in turns for gap in turn["depths"][index]["gaps_s"]]
+        decode[str(depth)] = {"tokens_per_s": rates, "gap_s": percentiles(gaps)}
+        if depth:
+            prefill[str(depth)] = summary(
+                [depth / float(np.median(turn["depths"][index]["reads_s"])) for turn in turns]
+            )
+        seen = min(depth, cache.get("window") or depth)
+        read = facts["weight_bytes"] + cache["bytes_per_token"] * seen + cache.get("fixed_bytes", 0)
+        bandwidth[str(depth)] = {
+            "bytes_per_s": read * rates["median"],
+            "of_limit": read * rates["median"] / limit,
+        }
+    return {
+        **{key: row.spec[key] for key in ("model", "engine", "variant")},
+        **{
+            key: facts[key] for key in ("arch", "parameters", "bits_per_weight", "weight_bytes", "file_bytes")
+        },
+        "engine_version": facts["engine_version"],
+        "device": facts["device"],
+        "load_s": row.worker.ready["load_s"],
+        "ttft_cold_s": summary(row.cold),
+        "ttft_warm_s": summary(row.warm),
+        "ttft_prompt_tokens": row.prompt_tokens,
+        "decode": decode,
+        "prefill_tokens_per_s": prefill,
+        "cache": cache,
+        "memory": {
+            "peak_bytes": row.peak.get("peak"),
+            "anonymous_bytes": row.peak.get("anonymous"),
+            "file_backed_bytes": row.peak.get("file_backed"),
+            "proportional_bytes": row.peak.get("proportional"),
+            "before_loading_bytes": row.worker.ready["memory_before"].get("peak"),
+        },
+        "bandwidth": bandwidth,
+        "energy_j_per_token": row.joules / row.tokens if row.metered and row.tokens else None,
+        # Figures of such a row are not to be trusted.
+        "contended": _contended(row),
+        "disturbed_turns": sum(map(_disturbed, row.turns)),
+        "turns": row.turns,
+    }
+
+
+def _ratios(rows: list[_Row], settings: Settings) -> list[dict[str, Any]]:
+    """Each pair of variants at each depth, over the rounds that disturbed neither. No verdict where one is contended."""
+    found = []
+    for a in range(len(rows)):
+        for b in range(a + 1, len(rows)):
+            both = list(zip(rows[a].turns, rows[b].turns, strict=True))
+            contended = _contended(rows[a]) or _contended(rows[b])
+            quiet = [pair for pair in both if not any(map(_disturbed, pair))]
+            for index, depth in enumerate(settings.depths):
+                rates = [[_rate(turn, index) for turn in side] for side in zip(*(quiet or both), strict=True)]
+                compared = ratio(rates[0], rates[1])
+                if contended:
+                    compared["differs"] = None
+                found.append({"a": a, "b": b, "depth": depth, **compared})
+    return found
+
+
+def stream_bytes_per_s(threads: int, mib: int = 64) -> float:
+    """Bytes a second that all threads together read from memory."""
+    parts = [np.ones(mib * 2**18, np.float32) for _ in range(threads)]
+    best = 0.0
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(5):
+            begun = time.perf_counter()
+            list(pool.map(np.sum, parts))
+            best = max(best, threads * mib * 2**20 / (time.perf_counter() - begun))
+    return best
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    model = None
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), None)
+    except OSError:
+        pass
+    return {
+        "processor": model or platform.processor() or platform.machine(),
+        "processors": len(os.sched_getaffinity(0)),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+def _idle() -> dict[str, Any]:
+    before = read_clock()
+    time.sleep(0.5)
+    return contention(before, read_clock(), 0.0)
+
+
+def _check_memory(specs: list[dict[str, Any]]) -> None:
+    """Refuse before loading what cannot be held: all variants are in memory at once."""
+    needed = 0
+    for spec in specs:
+        path = Path(spec["model"])
+        files = [path] if path.is_file() else list(path.rglob("model.safetensors"))[-1:]
+        # PyTorch holds its own libraries, and codes become fp32 a matrix at a time.
+        needed += sum(file.stat().st_size for file in files) + (
+            400 << 20 if spec["engine"] == "torch" else 64 << 20
+        )
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return
+    if needed > free:
+        raise RotrainError(
+            f"the {len(specs)} variants need about {needed / 2**30:.1f} GiB at once, and {free / 2**30:.1f} are free",
+            hint="measure fewer at a time",
+        )

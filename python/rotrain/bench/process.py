@@ -1,0 +1,83 @@
+"""A worker seen from outside: start it, ask it, measure who else was busy meanwhile."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from types import TracebackType
+from typing import Any
+
+from rotrain.bench.guard import contention, read_clock
+from rotrain.errors import RotrainError
+
+
+class Worker:
+    """A fresh process that holds one variant."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self.spec, self.begun = spec, time.perf_counter()
+        self._said = tempfile.TemporaryFile("w+", errors="replace")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "rotrain.bench.worker", json.dumps(spec)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            text=True,
+        )
+        self.ready = self._read()
+
+    def ask(self, **command: Any) -> dict[str, Any]:
+        """One command; the answer, with `contention` while it ran."""
+        before = read_clock()
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(command) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            self._died()
+        answer = self._read()
+        return {**answer, "contention": contention(before, read_clock(), answer["cpu_s"])}
+
+    def close(self) -> None:
+        """End the process and wait for it."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._said.close()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._died()
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            self.close()
+            raise RotrainError(answer["error"], place=answer["place"], hint=answer["hint"])
+        return answer
+
+    def _died(self) -> None:
+        code = self._process.wait()
+        self._said.seek(0)
+        said = (self._said.read().strip().splitlines() or ["it does not say why"])[-1]
+        raise RotrainError(
+            f"the process that measured it ended with exit code {code}: {said}",
+            place=self.spec["model"],
+            hint="there was too little memory, if the code is -9: measure fewer models at a time"
+            if code < 0
+            else "this is a defect of rotrain, or the file is not what it says",
+        )

@@ -1,0 +1,72 @@
+"""Medians with bootstrap intervals, and ratios of two variants measured in the same rounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+RESAMPLES, LEVEL = 2000, 0.95
+# Two variants differ where the interval of their ratio leaves 1, and by more than any setting could matter.
+LEAST_DIFFERENCE = 0.02
+# Below, an interval is only the range of the samples: six on one side of 1 happen by chance in 3 of 100 cases.
+LEAST_ROUNDS = 6
+
+
+def summary(samples: Sequence[float]) -> dict[str, Any]:
+    """Median, its 95 % percentile-bootstrap interval, and the samples. Seeded: the same samples, the same interval."""
+    values = np.asarray(samples, np.float64)
+    low, high = _interval(np.median(_resampled(len(values), values), axis=1))
+    return {"median": float(np.median(values)), "ci": [low, high], "samples": values.tolist()}
+
+
+def half_width(found: dict[str, Any]) -> float:
+    """Half the interval as a share of the median."""
+    low, high = found["ci"]
+    return float((high - low) / 2 / found["median"])
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """p50, p90 and p99."""
+    return {f"p{q}": float(np.percentile(values, q)) for q in (50, 90, 99)}
+
+
+def ratio(a: Sequence[float], b: Sequence[float]) -> dict[str, Any]:
+    """Median of b over a, round by round, with an interval, and whether they differ.
+
+    Rounds keep what both saw of the machine at that time, so drift cancels. The interval is that of the sign test
+    (order statistics, at least 95 % whatever the distribution): with ten rounds the bootstrap's is too narrow
+    (docs/log.md).
+    """
+    rounds = np.sort(np.asarray(b, np.float64) / np.asarray(a, np.float64))
+    cut = _sign_test_cut(len(rounds))
+    low, high = float(rounds[cut]), float(rounds[-1 - cut])
+    middle = float(np.median(rounds))
+    differs = (low > 1 or high < 1) and abs(middle - 1) > LEAST_DIFFERENCE
+    return {"ratio": middle, "ci": [low, high], "differs": differs if len(rounds) >= LEAST_ROUNDS else None}
+
+
+def _sign_test_cut(count: int) -> int:
+    """Samples to leave out at each end so that the rest holds the median in at least 95 % of cases."""
+    tail, cut = 0.0, 0
+    while cut < count // 2:
+        tail += math.comb(count, cut) * 0.5**count
+        if 2 * tail > 1 - LEVEL:
+            return max(0, cut - 1) if cut else 0
+        cut += 1
+    return max(0, cut - 1)
+
+
+def _resampled(
+    count: int, values: np.ndarray[Any, np.dtype[np.float64]]
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    drawn = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
+    return values[drawn]
+
+
+def _interval(medians: np.ndarray[Any, Any]) -> tuple[float, float]:
+    tail = 50 * (1 - LEVEL)
+    low, high = np.percentile(medians, [tail, 100 - tail])
+    return float(low), float(high)

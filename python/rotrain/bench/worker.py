@@ -1,0 +1,97 @@
+"""One variant in a process of its own: commands come as JSON lines, answers go back as JSON lines.
+
+python -m rotrain.bench.worker '{"engine": "llama.cpp", "model": "m.gguf", ...}'
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from itertools import pairwise
+from typing import Any
+
+from rotrain.bench.engines import Engine, memory, open_engine
+from rotrain.errors import RotrainError
+
+
+def main() -> None:
+    """Load, say so, and answer until the input ends."""
+    # Whatever a library prints must not get between the answers.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def answer(value: dict[str, Any]) -> None:
+        print(json.dumps(value), file=answers, flush=True)
+
+    spec = json.loads(sys.argv[1])
+    before = memory()
+    begun = time.perf_counter()
+    try:
+        engine = open_engine(spec)
+    except RotrainError as error:
+        answer({"error": error.message, "place": error.place, "hint": error.hint})
+        return
+    except MemoryError:
+        answer({"error": "there is too little memory to load this", "place": spec["model"], "hint": None})
+        return
+    loaded = time.perf_counter() - begun
+    answer({"load_s": loaded, "facts": engine.facts, "memory_before": before})
+    for line in sys.stdin:
+        command = json.loads(line)
+        cpu = time.process_time()
+        try:
+            result = (
+                first_token(engine, spec) if command["do"] == "first_token" else turn(engine, spec, command)
+            )
+        except RotrainError as error:
+            answer({"error": error.message, "place": error.place, "hint": error.hint})
+            return
+        answer({**result, "cpu_s": time.process_time() - cpu, "memory": memory()})
+
+
+def first_token(engine: Engine, spec: dict[str, Any]) -> dict[str, Any]:
+    """Seconds from a text to the first token's bytes: tokenizer, prefill and choice included.
+
+    A text longer than the room made for the depths is cut to it.
+    """
+    begun = time.perf_counter()
+    engine.reset()
+    ids = engine.encode(spec["text"])[: spec["context"]]
+    written = engine.piece(engine.feed(ids))
+    return {"seconds": time.perf_counter() - begun, "prompt_tokens": len(ids), "bytes": len(written)}
+
+
+def turn(engine: Engine, spec: dict[str, Any], command: dict[str, Any]) -> dict[str, Any]:
+    """At each depth: the times to read that many tokens, and the gaps between the tokens decoded after them.
+
+    Small models are done in a moment, and who else computed is only known in ticks of 10 ms: a depth is done again
+    until it took its share of `seconds`.
+    """
+    ids = engine.encode(spec["text"])
+    share = command["seconds"] / len(command["depths"])
+    found = []
+    for depth in command["depths"]:
+        prompt = (ids * (max(1, depth) // len(ids) + 1))[: max(1, depth)]
+        reads: list[float] = []
+        gaps: list[float] = []
+        started = time.perf_counter()
+        while not reads or time.perf_counter() - started < share:
+            engine.reset()
+            begun = time.perf_counter()
+            token = engine.feed(prompt)
+            times = [time.perf_counter()]
+            for _ in range(command["new_tokens"]):
+                token = engine.feed([token])
+                times.append(time.perf_counter())
+            reads.append(times[0] - begun)
+            gaps += [after - before for before, after in pairwise(times)]
+        found.append(
+            {"depth": depth, "reads_s": reads, "gaps_s": gaps, "tokens": len(prompt) * len(reads) + len(gaps)}
+        )
+    return {"depths": found}
+
+
+if __name__ == "__main__":
+    main()

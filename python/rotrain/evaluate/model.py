@@ -1,0 +1,166 @@
+"""What is evaluated: anything that gives logits for token ids, and the text of its tokens.
+
+Everything in this package asks a model one question, `map_logits`: for each of many short
+sequences, reduce the scores of every next token to what is wanted of them. The scores of a
+sequence are there once and are never all kept: 2,048 tokens of a vocabulary of 40,000 are 328 MB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rotrain.models import count
+from rotrain.models.decoder import Decoder
+from rotrain.train.load import Trained, load_run
+
+R = TypeVar("R")
+Ids = NDArray[np.int64]
+
+BATCH_TOKENS = 2_048
+ROWS = 256  # of logits at a time in a reduction: 41 MB of fp32 at a vocabulary of 40,000
+
+
+class Reader(Protocol):
+    """A tokenizer, as far as evaluation needs one."""
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, with nothing added."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of token ids."""
+
+    def byte_lengths(self) -> NDArray[np.int64]:
+        """Bytes of text of each token id; 0 for special tokens."""
+
+
+class LanguageModel(Protocol):
+    """A model under evaluation.
+
+    `name` is what the user called it, `context` how many tokens it reads at once, `eos_id` the
+    token that stands before and after every document.
+    """
+
+    name: str
+    context: int
+    eos_id: int
+    notes: list[str]
+
+    @property
+    def tokenizer(self) -> Reader:
+        """What turns text into its ids."""
+
+    def describe(self) -> dict[str, Any]:
+        """What it is: name, arch, parameters, and what identifies its weights."""
+
+    def data(self) -> Path | None:
+        """The pack it was trained on, where that is known and there."""
+
+    def map_logits(self, sequences: Sequence[Ids], reduce: Callable[[int, Tensor], R]) -> list[R]:
+        """`reduce(i, logits)` for each sequence i, in the order of the sequences.
+
+        `logits` is (T, V) fp32 of the T ids of a sequence; row t scores the id at t + 1.
+        """
+
+
+class TorchModel:
+    """A decoder of this house, in fp32 on the device that is there."""
+
+    def __init__(self, trained: Trained, name: str) -> None:
+        self.name = name
+        self.step = trained.step
+        self.notes = trained.notes
+        self.tokenizer = trained.tokenizer
+        self.eos_id = trained.eos_id
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.decoder: Decoder = trained.model.to(self.device)
+        self.context = self.decoder.config.context
+        self.sha256 = trained.sha256
+        self.run = trained.run
+
+    def describe(self) -> dict[str, Any]:
+        """See `LanguageModel`."""
+        return {
+            "name": self.name,
+            "arch": self.decoder.config.arch,
+            "parameters": count.param_count(self.decoder.config),
+            "step": self.step,
+            "sha256": self.sha256,
+            "precision": "fp32",
+            "engine": f"torch {torch.__version__} on {self.device}",
+        }
+
+    def data(self) -> Path | None:
+        """See `LanguageModel`."""
+        record = self.run.record() if self.run.metrics.exists() else None
+        if record is None:
+            return None
+        pack = Path(record["config"]["data"])
+        return pack if (pack / "manifest.json").exists() else None
+
+    @torch.inference_mode()
+    def map_logits(self, sequences: Sequence[Ids], reduce: Callable[[int, Tensor], R]) -> list[R]:
+        """See `LanguageModel`. Sequences of about one length go through together.
+
+        They are padded at their end, which a causal model does not see.
+        """
+        results: dict[int, R] = {}
+        for batch in _batches(sequences):
+            width = len(sequences[batch[-1]])
+            tokens = torch.full((len(batch), width), self.eos_id, dtype=torch.long)
+            for row, index in enumerate(batch):
+                tokens[row, : len(sequences[index])] = torch.from_numpy(sequences[index])
+            hidden = self.decoder(tokens.to(self.device))
+            for row, index in enumerate(batch):
+                logits = self.decoder.logits(hidden[row, : len(sequences[index])]).float()
+                results[index] = reduce(index, logits)
+        return [results[index] for index in range(len(sequences))]
+
+
+def _batches(sequences: Sequence[Ids]) -> list[list[int]]:
+    """Indices of sequences, by length, in groups of `BATCH_TOKENS` with their padding."""
+    groups: list[list[int]] = []
+    for index in sorted(range(len(sequences)), key=lambda i: (len(sequences[i]), i)):
+        if groups and (len(groups[-1]) + 1) * len(sequences[index]) <= BATCH_TOKENS:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    return groups
+
+
+def open_model(path: Path) -> LanguageModel:
+    """A run directory, a Hugging Face folder of one of our architectures, a quantized folder, or a GGUF file."""
+    if path.suffix == ".gguf":
+        from rotrain.evaluate.gguf import GgufModel
+
+        return GgufModel(path)
+    return TorchModel(load_run(path), str(path))
+
+
+def label_nats(logits: Tensor, labels: Ids) -> NDArray[np.float64]:
+    """-ln p of each label, (n,), from (n, V) logits."""
+    nats = np.empty(len(labels), dtype=np.float64)
+    wanted = torch.from_numpy(labels).to(logits.device)
+    for start in range(0, len(labels), ROWS):
+        part = slice(start, start + ROWS)
+        loss = torch.nn.functional.cross_entropy(logits[part], wanted[part], reduction="none")
+        nats[part] = loss.double().cpu().numpy()
+    return nats
+
+
+def sequence_nats(model: LanguageModel, sequences: Sequence[Ids]) -> list[NDArray[np.float64]]:
+    """-ln p of each id after the first, (T - 1,), for each sequence of T ids."""
+    return model.map_logits(
+        [ids[:-1] for ids in sequences], lambda i, logits: label_nats(logits, sequences[i][1:])
+    )
+
+
+def as_ids(ids: Sequence[int]) -> Ids:
+    """Token ids as an array."""
+    return np.asarray(ids, dtype=np.int64)

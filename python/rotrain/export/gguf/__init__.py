@@ -1,0 +1,1 @@
+"""GGUF: one file of metadata, tokenizer and weights that stock llama.cpp loads."""

@@ -1,0 +1,91 @@
+"""A tokenizer.json as GGUF metadata: tokens, kinds, merges, and the name of the pattern that cuts words.
+
+llama.cpp has each pattern as code and knows it by name (`tokenizer.ggml.pre`); a file with another name does
+not load, and one without a name is cut by a default. So a pattern that has no name there is an error here.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rotrain.errors import RotrainError
+
+# A word takes any one sign before it; digits in threes or one by one (`{digits}`).
+_CL100K = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{digits}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+# llama.cpp's names by the expression as it stands in tokenizer.json, and by whether a whole word that is a token
+# is looked up before any merging (`ignore_merges`): each name decides both (llama-vocab.cpp).
+PATTERNS = {
+    (r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", False): "gpt-2",
+    (_CL100K.replace("{digits}", "{1,3}"), True): "llama-bpe",
+    (_CL100K.replace("{digits}", "{1,3}"), False): "smaug-bpe",
+    (_CL100K.replace("{digits}", ""), False): "qwen2",
+}
+_GPT2 = next(expression for (expression, _), name in PATTERNS.items() if name == "gpt-2")
+NORMAL, CONTROL, USER_DEFINED, UNUSED = 1, 3, 4, 5
+
+
+def pattern_name(tokenizer: dict[str, Any]) -> str:
+    """llama.cpp's name of the way a tokenizer.json cuts words. `RotrainError` where it has none."""
+    if tokenizer.get("normalizer"):
+        raise RotrainError(
+            "the tokenizer changes text before it cuts it, which llama.cpp does not",
+            hint="normalize the corpus (`rotools normalize`) and train a tokenizer without a normalizer",
+        )
+    outer = tokenizer.get("pre_tokenizer") or {}
+    steps = outer.get("pretokenizers") or [outer]
+    kinds = [step.get("type") for step in steps]
+    expression = None
+    if kinds == ["ByteLevel"] and steps[0].get("use_regex", True):
+        expression = _GPT2
+    elif kinds == ["Split", "ByteLevel"] and not steps[1].get("use_regex", True):
+        split = steps[0]
+        if split.get("behavior") == "Isolated" and not split.get("invert"):
+            expression = (split.get("pattern") or {}).get("Regex")
+    whole_words = bool(tokenizer["model"].get("ignore_merges"))
+    name = PATTERNS.get((expression or "", whole_words))
+    if name is None or steps[-1].get("add_prefix_space"):
+        raise RotrainError(
+            "llama.cpp has no name for the way this tokenizer cuts words",
+            hint=f"train one with `rotools tokenizer train`; names are: {', '.join(PATTERNS.values())}",
+        )
+    return name
+
+
+def tokenizer_fields(file: Path, rows: int, eos_id: int) -> dict[str, Any]:
+    """The values of `tokenizer.ggml.*` for a vocabulary of `rows` entries, by the last part of the key.
+
+    Rows of the embedding without a token are named `[PADn]` and never chosen.
+    """
+    tokenizer: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    model = tokenizer["model"]
+    try:
+        name = pattern_name(tokenizer)
+    except RotrainError as error:
+        raise RotrainError(error.message, place=file, hint=error.hint) from None
+    tokens: list[str] = [f"[PAD{index}]" for index in range(rows)]
+    kinds = [UNUSED] * rows
+    for token, index in model["vocab"].items():
+        if index >= rows:
+            raise RotrainError(f"token {index} has no row in an embedding of {rows:,}", place=file)
+        tokens[index], kinds[index] = token, NORMAL
+    for added in tokenizer.get("added_tokens") or []:
+        if added["id"] >= rows:
+            raise RotrainError(f"token {added['id']} has no row in an embedding of {rows:,}", place=file)
+        tokens[added["id"]] = added["content"]
+        kinds[added["id"]] = CONTROL if added.get("special") else USER_DEFINED
+    merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
+    return {
+        "model": "gpt2",
+        "pre": name,
+        "tokens": tokens,
+        "token_type": kinds,
+        "merges": merges,
+        "bos_token_id": eos_id,
+        "eos_token_id": eos_id,
+        "add_bos_token": False,
+    }

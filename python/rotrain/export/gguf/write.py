@@ -1,0 +1,130 @@
+"""A GGUF file from metadata and tensors, whole or not at all."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotrain.errors import RotrainError
+from rotrain.files import sync_directory, sync_file
+
+INSTALL = "install it: pip install 'rotools[gguf]'"
+
+
+def require_gguf() -> Any:
+    """The package `gguf`, or an error that says how to get it."""
+    if importlib.util.find_spec("gguf") is None:
+        raise RotrainError("the package gguf is not installed", hint=INSTALL)
+    import gguf
+
+    return gguf
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A tensor as it lies in the file: its logical shape and its bytes in a type of ggml (`F32`, `Q4_K`, ...).
+
+    `data` has the values for F32 and F16, else bytes (rows, bytes a row).
+    """
+
+    name: str
+    type: str
+    data: NDArray[Any]
+    elements: int
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in the file, without padding."""
+        return int(self.data.nbytes)
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A field as another file has it, types and all (`gguf.ReaderField`)."""
+
+    field: Any
+
+
+def write_gguf(path: Path, architecture: str, fields: dict[str, Any], tensors: Iterable[Stored]) -> None:
+    """Write `path`. Keys of `fields` that begin with a dot are of the architecture.
+
+    The same input gives the same bytes.
+    """
+    gguf = require_gguf()
+    temporary = path.with_name(f".{path.name}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = gguf.GGUFWriter(temporary, architecture)
+    try:
+        for key, value in fields.items():
+            _add(gguf, writer, f"{architecture}{key}" if key.startswith(".") else key, value)
+        for tensor in tensors:
+            kind = gguf.GGMLQuantizationType[tensor.type]
+            writer.add_tensor(tensor.name, tensor.data, raw_dtype=kind)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        sync_file(temporary)
+        os.replace(temporary, path)
+        sync_directory(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RotrainError(
+            f"the file could not be written: {error.strerror}",
+            place=path,
+            hint="make room, or take another --out",
+        ) from None
+
+
+def _add(gguf: Any, writer: Any, key: str, value: Any) -> None:
+    if isinstance(value, Copied):
+        kinds = value.field.types
+        writer.add_key_value(key, value.field.contents(), kinds[0], kinds[-1] if len(kinds) > 1 else None)
+    elif isinstance(value, bool):
+        writer.add_bool(key, value)
+    elif isinstance(value, int):
+        writer.add_uint32(key, value)
+    elif isinstance(value, float):
+        writer.add_float32(key, value)
+    elif isinstance(value, str):
+        writer.add_string(key, value)
+    else:
+        writer.add_array(key, value)
+
+
+def read_gguf(path: Path) -> Any:
+    """A `gguf.GGUFReader` of a file. Raises `RotrainError` for a cut-off or foreign one."""
+    gguf = require_gguf()
+    if not path.is_file():
+        raise RotrainError("there is no GGUF file here", place=path)
+    try:
+        reader = gguf.GGUFReader(path)
+        size = path.stat().st_size
+        for tensor in reader.tensors:
+            if tensor.data_offset + tensor.n_bytes > size:
+                raise ValueError(
+                    f"{tensor.name} ends at byte {tensor.data_offset + tensor.n_bytes:,} of {size:,}"
+                )
+        return reader
+    except Exception as error:  # gguf raises ValueError, IndexError, KeyError, struct's and numpy's own
+        raise RotrainError(
+            f"this is no whole GGUF file: {error}", place=path, hint="copy it again, or export it again"
+        ) from None
+
+
+def float_rows(values: NDArray[np.float32], kind: str) -> NDArray[Any]:
+    """fp32 values as F32, F16 or BF16 (rounded to the nearest even) data."""
+    if kind == "F32":
+        return values
+    if kind == "F16":
+        return values.astype(np.float16)
+    gguf = require_gguf()
+    rows: NDArray[Any] = gguf.quants.quantize(values, gguf.GGMLQuantizationType.BF16)
+    return rows

@@ -1,0 +1,169 @@
+"""Matrices of few bits inside a decoder: codes, and a scale and a zero point for each group of inputs.
+
+weight = (code - zero) * scale,   codes 0 ... 2^bits - 1, groups of neighbouring inputs of one row
+
+The tied embedding is quantized once: a look-up reads rows of it, the head all of it. Products are computed in the type
+of the scales on the unfolded matrix, one module at a time: this saves memory at rest, not time. In memory a code is a
+byte, on the disk it has its bits (`pack_codes`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rotrain.config import ModelConfig
+from rotrain.errors import RotrainError
+from rotrain.models.decoder import Decoder
+
+# Rows packed at once: bits take a byte each on the way.
+ROWS = 1024
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A quantized matrix: codes (out, in) uint8; scale and zero (out, in / group) fp32, exact in fp16."""
+
+    codes: Tensor
+    scale: Tensor
+    zero: Tensor
+    bits: int
+
+    @property
+    def group(self) -> int:
+        """Inputs that share a scale."""
+        return self.codes.shape[1] // self.scale.shape[1]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes on the disk."""
+        return grid_bytes(self.codes.shape[0], self.codes.shape[1], self.bits, self.group)
+
+    def weight(self) -> Tensor:
+        """The matrix it stands for, (out, in) fp32."""
+        return unfold(self.codes, self.scale, self.zero)
+
+
+def grid_bytes(rows: int, inputs: int, bits: int, group: int) -> int:
+    """Bytes of a matrix on the disk: codes, and two 16-bit numbers a group."""
+    return rows * (-(-inputs * bits // 8) + 4 * (inputs // group))
+
+
+def unfold(codes: Tensor, scale: Tensor, zero: Tensor) -> Tensor:
+    """(code - zero) * scale of codes (..., in) and groups (..., in / group), in the type of `scale`."""
+    grouped = codes.unflatten(-1, (scale.shape[-1], -1)).to(scale.dtype)
+    weight: Tensor = ((grouped - zero[..., None]) * scale[..., None]).flatten(-2)
+    return weight
+
+
+class _Quantized(nn.Module):
+    def __init__(self, grid: Grid) -> None:
+        super().__init__()
+        self.codes: Tensor
+        self.register_buffer("codes", grid.codes)
+        self.scale, self.zero = nn.Parameter(grid.scale), nn.Parameter(grid.zero)
+        self.bits = grid.bits
+
+    @property
+    def weight(self) -> Tensor:
+        """The whole matrix, made anew at each call."""
+        return unfold(self.codes, self.scale, self.zero)
+
+    def grid(self) -> Grid:
+        """What it holds, scales and zero points rounded to fp16."""
+        scale, zero = (p.detach().half().float() for p in (self.scale, self.zero))
+        return Grid(self.codes, scale, zero, self.bits)
+
+
+class QuantizedLinear(_Quantized):
+    """In the place of `nn.Linear` without a bias."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight.to(x.dtype))
+
+
+class QuantizedEmbedding(_Quantized):
+    """In the place of `nn.Embedding`; `weight` is also the head's."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return unfold(self.codes[tokens], self.scale[tokens], self.zero[tokens])
+
+
+def install(model: Decoder, name: str, grid: Grid) -> None:
+    """Put a grid in the place of the module whose parameter is called `name`."""
+    path = name.removesuffix(".weight")
+    kind = QuantizedEmbedding if path == "embed" else QuantizedLinear
+    model.set_submodule(path, kind(grid))
+
+
+def grids(model: Decoder) -> dict[str, Grid]:
+    """The quantized matrices of a model by the names of the parameters they stand for."""
+    return {
+        f"{path}.weight": module.grid()
+        for path, module in model.named_modules()
+        if isinstance(module, _Quantized)
+    }
+
+
+def check_floats(model: Decoder, place: object) -> None:
+    """Refuse a quantized model where the weights themselves are wanted."""
+    if grids(model):
+        raise RotrainError(
+            "this model is quantized already", place=place, hint="give the run it was made from"
+        )
+
+
+def pack_codes(codes: Tensor, bits: int) -> Tensor:
+    """Codes (out, in) as (out, ceil(in * bits / 8)) bytes: each code's bits, highest first, without gaps."""
+    parts = []
+    for part in codes.split(ROWS):
+        spread = np.unpackbits(part.numpy()[..., None], axis=-1)[..., 8 - bits :]
+        parts.append(np.packbits(spread.reshape(len(part), -1), axis=-1))
+    return torch.from_numpy(np.concatenate(parts))
+
+
+def unpack_codes(packed: Tensor, bits: int, inputs: int) -> Tensor:
+    """The codes (out, inputs) of `pack_codes`."""
+    parts = []
+    weights = (1 << np.arange(bits - 1, -1, -1)).astype(np.uint8)
+    for part in packed.split(ROWS):
+        spread = np.unpackbits(part.numpy(), axis=-1, count=inputs * bits).reshape(len(part), inputs, bits)
+        parts.append((spread * weights).sum(-1, dtype=np.uint8))
+    return torch.from_numpy(np.concatenate(parts))
+
+
+def to_tensors(model: Decoder) -> dict[str, Tensor]:
+    """What is written: packed codes, fp16 scales and zero points, everything else fp32."""
+    found = grids(model)
+    out: dict[str, Tensor] = {}
+    for name, grid in found.items():
+        out[f"{name}.codes"] = pack_codes(grid.codes, grid.bits)
+        out[f"{name}.scale"], out[f"{name}.zero"] = grid.scale.half(), grid.zero.half()
+    for name, parameter in model.named_parameters():
+        owner = name.rpartition(".")[0]
+        if f"{owner}.weight" not in found:
+            out[name] = parameter.detach().float()
+    return out
+
+
+def from_tensors(c: ModelConfig, bits: dict[str, int], tensors: dict[str, Tensor]) -> Decoder:
+    """The model of `to_tensors`; `bits` by the names of the matrices. Raises `RotrainError` for what is missing."""
+    model = Decoder(c)
+    shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
+    try:
+        for name, width in bits.items():
+            inputs = shapes[name][1]
+            codes = unpack_codes(tensors[f"{name}.codes"], width, inputs)
+            scale, zero = tensors[f"{name}.scale"].float(), tensors[f"{name}.zero"].float()
+            if codes.shape != shapes[name] or scale.shape != zero.shape or inputs % scale.shape[1]:
+                raise RotrainError(f"{name} is {list(codes.shape)}, not {list(shapes[name])}")
+            install(model, name, Grid(codes, scale, zero, width))
+        plain = {name: tensors[name] for name in shapes if name not in bits}
+    except KeyError as error:
+        raise RotrainError(f"the tensor {error.args[0]!r} is missing") from None
+    model.load_state_dict(plain, strict=False)
+    return model

@@ -1,0 +1,1 @@
+"""A trained model in fewer bits, and what it costs."""

@@ -1,0 +1,257 @@
+"""`rotrain quantize` into GGUF: every matrix once, in a type of ggml, the tied embedding for look-up and head alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rotrain.config import ModelConfig
+from rotrain.errors import RotrainError, UsageError
+from rotrain.export.gguf.export import all_fields
+from rotrain.export.gguf.layout import check_known, pieces
+from rotrain.export.gguf.metadata import architecture
+from rotrain.export.gguf.write import Copied, Stored, read_gguf, write_gguf
+from rotrain.files import sha256_file, write_json
+from rotrain.models import count
+from rotrain.models.decoder import Decoder
+from rotrain.models.quantized import check_floats
+from rotrain.quantize.allocate import Choice, allocate, divergences
+from rotrain.quantize.artifact import artifact, class_of
+from rotrain.quantize.encode import decode, decode_rows, encode
+from rotrain.quantize.imatrix import Importance, check_importance
+from rotrain.quantize.recipes import choose_types, fitting, method, row_bytes
+from rotrain.train.load import Trained
+
+# What --target-bpw chooses from, and what it probes with.
+CANDIDATES = ("Q2_K", "Q3_K", "IQ4_XS", "Q4_K", "Q5_K", "Q6_K", "Q8_0")
+PROBE = "Q4_K"
+# A matrix is loaded when its turn comes.
+Load = Callable[[], NDArray[np.float32]]
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A float model to quantize, from a run or a GGUF file.
+
+    `matrices`: names and shapes (rows, inputs) of what multiplies; `load` gives any tensor in fp32.
+    """
+
+    architecture: str
+    arch: str
+    parameters: int
+    queries_per_kv: int
+    fields: dict[str, Any]
+    matrices: dict[str, tuple[int, ...]]
+    load: dict[str, Load]
+    described: dict[str, Any]
+
+
+def source_of_run(trained: Trained) -> Source:
+    """The newest checkpoint of a run."""
+    c, weights = trained.model.config, dict(trained.model.named_parameters())
+    check_known(c)
+    check_floats(trained.model, trained.run.path)
+    found = pieces(c)
+
+    def loader(piece: Any) -> Load:
+        return lambda: np.asarray(piece.take(weights, c).float().numpy())
+
+    return Source(
+        architecture(c),
+        c.arch,
+        count.param_count(c),
+        c.heads // c.kv_heads if c.kv_heads else 1,
+        all_fields(trained, 0),
+        {p.name: tuple(p.take(weights, c).shape) for p in found if p.matrix},
+        {p.name: loader(p) for p in found},
+        {"run": str(trained.run.path), "step": trained.step},
+    )
+
+
+def source_of_gguf(path: Path) -> Source:
+    """A GGUF file of floats."""
+    reader = read_gguf(path)
+    kind = _text(reader, "general.architecture")
+    kinds = {tensor.tensor_type.name for tensor in reader.tensors}
+    if kinds - {"F32", "F16", "BF16"}:
+        raise RotrainError(
+            f"this file is quantized already ({', '.join(sorted(kinds))})",
+            place=path,
+            hint="quantize a file of floats: rotrain export RUN --to gguf --type f32",
+        )
+
+    def loader(tensor: Any) -> Load:
+        return lambda: decode_rows(tensor.data, tensor.tensor_type.name, int(tensor.shape[0]))
+
+    tensors = {t.name: t for t in reader.tensors}
+    heads = _number(reader, f"{kind}.attention.head_count", 0)
+    keys = _number(reader, f"{kind}.attention.head_count_kv", heads)
+    shapes: dict[str, tuple[int, ...]] = {
+        n: tuple(int(size) for size in reversed(t.shape)) for n, t in tensors.items()
+    }
+    matrices: dict[str, tuple[int, ...]] = {n: s for n, s in shapes.items() if len(s) == 2 and _multiplies(n)}
+    if not matrices:
+        raise RotrainError("there is no matrix to quantize here", place=path)
+    return Source(
+        kind,
+        kind,
+        sum(int(np.prod(shape)) for shape in shapes.values()),
+        heads // keys if keys else 1,
+        {name: Copied(field) for name, field in reader.fields.items() if not _of_the_file(name)},
+        matrices,
+        {n: loader(t) for n, t in tensors.items()},
+        {"gguf": str(path), "sha256": sha256_file(path)},
+    )
+
+
+def _multiplies(name: str) -> bool:
+    small = ("_norm.weight", "ssm_conv1d", "ffn_gate_inp.weight")
+    return name.endswith("weight") and not any(word in name for word in small)
+
+
+def _of_the_file(name: str) -> bool:
+    return name.startswith("GGUF.") or name in ("general.architecture", "general.file_type")
+
+
+def quantize_gguf(
+    source: Source,
+    out: Path,
+    name: str,
+    importance: Importance | None,
+    *,
+    types: dict[str, str] | None = None,
+    progress: Progress = lambda name, done, whole: None,
+    record: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write `out` and `out`.json; the record is returned. `types` overrides the method's choice."""
+    if out.exists():
+        raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
+    if importance is not None:
+        check_importance(importance, source.matrices, record.get("imatrix"))
+    begun = time.perf_counter()
+    if types is None:
+        types = choose_types(
+            name, source.matrices, source.architecture, source.queries_per_kv, importance is not None
+        )
+    stored: list[Stored] = []
+    for index, (tensor, load) in enumerate(source.load.items()):
+        values = load()
+        if not np.isfinite(values).all():
+            raise RotrainError(f"{tensor} holds values that are not finite", hint="the model has diverged")
+        weights = None if importance is None or tensor not in source.matrices else importance[tensor]
+        stored.append(encode(tensor, values, types.get(tensor, "F32"), weights))
+        progress(tensor, index + 1, len(source.load))
+    file_type = method(name).file_type if name != "target" else method("q4_k_m").file_type
+    fields = source.fields | {"general.file_type": file_type, "general.quantization_version": 2}
+    write_gguf(out, source.architecture, fields, stored)
+    tensors = [
+        {
+            "name": t.name,
+            "class": class_of(t.name),
+            "type": t.type,
+            "shape": list(source.matrices.get(t.name, (t.elements,))),
+            "bytes": t.bytes,
+        }
+        for t in stored
+    ]
+    result = artifact(
+        engine="gguf",
+        method=name,
+        arch=source.arch,
+        parameters=source.parameters,
+        tensors=tensors,
+        file_bytes=out.stat().st_size,
+        out=str(out),
+        sha256=sha256_file(out),
+        source=source.described,
+        seconds=time.perf_counter() - begun,
+        **record,
+    )
+    write_json(out.with_name(f"{out.name}.json"), result)
+    return result
+
+
+def target_types(
+    trained: Trained,
+    source: Source,
+    tokens: Tensor,
+    importance: Importance,
+    bits: float,
+    progress: Progress = lambda name, done, whole: None,
+) -> dict[str, str]:
+    """Types by measured sensitivity so that all tensors together take `bits` bits a parameter, within 1 %."""
+    c, model = trained.model.config, trained.model
+    fixed = sum(4 * int(load().size) for name, load in source.load.items() if name not in source.matrices)
+    budget = int(bits * source.parameters / 8) - fixed
+    if budget <= 0:
+        raise UsageError(f"{bits} bits a weight is less than the norms alone take")
+    errors: dict[str, dict[str, float]] = {}
+    replaced: dict[str, NDArray[np.float32]] = {}
+    for index, name in enumerate(source.matrices):
+        values = source.load[name]()
+        errors[name] = {}
+        for kind in dict.fromkeys(fitting(kind, values.shape[-1]) for kind in (*CANDIDATES, PROBE)):
+            back = decode(encode(name, values, kind, importance[name]), values.shape[-1])
+            errors[name][kind] = float((np.square(values - back) @ importance[name]).sum(dtype=np.float64))
+            if kind == fitting(PROBE, values.shape[-1]):
+                replaced[name] = back
+        progress(name, index + 1, len(source.matrices))
+    harm = divergences(model, tokens, source.matrices, lambda name: _replace(model, c, name, replaced[name]))
+    choices = {}
+    for name, (rows, inputs) in source.matrices.items():
+        scale = harm[name] / max(errors[name][fitting(PROBE, inputs)], 1e-30)
+        choices[name] = [
+            Choice(kind, rows * row_bytes(kind, inputs), scale * error)
+            for kind, error in errors[name].items()
+        ]
+    return {name: choice.kind for name, choice in allocate(choices, budget).items()}
+
+
+def _replace(model: Decoder, c: ModelConfig, name: str, values: NDArray[np.float32]) -> Callable[[], None]:
+    piece = next(p for p in pieces(c) if p.name == name)
+    weights = dict(model.named_parameters())
+    before = piece.take(weights, c).clone()
+    piece.put(weights, torch.from_numpy(values), c)
+    return lambda: piece.put(weights, before, c)
+
+
+def restore(trained: Trained, path: Path) -> None:
+    """Give a run's model, in place, the weights a GGUF of it stands for: what llama.cpp computes, without its
+    rounding of activations. Raises `RotrainError` for a GGUF of another model or vocabulary."""
+    c, weights = trained.model.config, dict(trained.model.named_parameters())
+    reader = read_gguf(path)
+    if _text(reader, "general.architecture") != architecture(c):
+        raise RotrainError(f"this is no {architecture(c)}, as {c.arch} is", place=path)
+    tensors = {tensor.name: tensor for tensor in reader.tensors}
+    for piece in pieces(c):
+        if not piece.matrix:
+            continue
+        tensor, shape = tensors.get(piece.name), list(piece.take(weights, c).shape)
+        if tensor is None or [int(size) for size in reversed(tensor.shape)] != shape:
+            raise RotrainError(
+                f"{piece.name} is not {shape} here",
+                place=path,
+                hint="this is the GGUF of another model, or of another vocabulary",
+            )
+        values = decode_rows(tensor.data, tensor.tensor_type.name, shape[-1])
+        piece.put(weights, torch.from_numpy(np.array(values)), c)
+
+
+def _text(reader: Any, key: str) -> str:
+    field = reader.fields.get(key)
+    return str(field.contents()) if field is not None else ""
+
+
+def _number(reader: Any, key: str, other: int) -> int:
+    field = reader.fields.get(key)
+    value = other if field is None else field.contents()
+    return max(value) if isinstance(value, list) else int(value)

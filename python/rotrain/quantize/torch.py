@@ -1,0 +1,227 @@
+"""`rotrain quantize` with RTN, HQQ or GPTQ: a folder of codes and scales that loads wherever a run does."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rotrain.config import ModelConfig
+from rotrain.errors import RotrainError, UsageError
+from rotrain.files import sha256_file, sync_directory, write_atomic, write_json
+from rotrain.models import count
+from rotrain.models.decoder import Decoder
+from rotrain.models.quantized import Grid, check_floats, grid_bytes, grids, install, to_tensors
+from rotrain.quantize.allocate import Choice, allocate, divergences
+from rotrain.quantize.artifact import artifact
+from rotrain.quantize.calibration import (
+    Calibration,
+    calibration_tokens,
+    matrices,
+    mean_squares,
+    second_moments,
+)
+from rotrain.quantize.polish import divergence, held_out
+from rotrain.quantize.polish import polish as distill
+from rotrain.quantize.rounding import gptq, group_of, hqq, rtn, weighted_error
+from rotrain.train.checkpoint import write_tensors
+from rotrain.train.load import QUANTIZATION, Trained
+
+BITS, GROUPS, PROBE_BITS = (3, 4, 5, 6, 8), (32, 64, 128), 4
+Progress = Callable[[str, int, int], None]
+
+
+def quantize_torch(
+    trained: Trained,
+    out: Path,
+    method: str,
+    *,
+    bits: int,
+    group: int,
+    calibrate: Path | None,
+    calibration_tokens: int,
+    polish: int,
+    target_bpw: float | None,
+    progress: Progress = lambda name, done, whole: None,
+) -> dict[str, Any]:
+    """Write the folder `out`, whole or not at all; the record is returned."""
+    if bits not in BITS or group not in GROUPS:
+        raise UsageError(
+            f"{bits} bits in groups of {group} are not offered", hint=f"bits: {BITS}, groups: {GROUPS}"
+        )
+    if out.exists():
+        raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
+    check_floats(trained.model, trained.run.path)
+    text = _text(trained, calibrate, calibration_tokens, method, polish, target_bpw)
+    begun = time.perf_counter()
+    widths = dict.fromkeys(matrices(trained.model), bits)
+    if target_bpw is not None:
+        assert text is not None
+        widths = target_bits(trained.model, text.tokens, group, target_bpw)
+    model = quantized(trained.model, method, widths, group, None if text is None else text.tokens, progress)
+    scores: dict[str, Any] = {"kl": None, "kl_before_polish": None, "polish_steps": polish}
+    if text is not None:
+        if polish:
+            before, after = distill(trained.model, model, text.tokens, polish)
+            scores |= {"kl_before_polish": before, "kl": after}
+        else:
+            scores["kl"] = divergence(trained.model, model, held_out(text.tokens)[1])
+    more = {
+        "out": str(out),
+        "source": {"run": str(trained.run.path), "step": trained.step},
+        "calibration": None if text is None else text.origin,
+        "imatrix": None,
+        "target_bpw": target_bpw,
+        "group": group,
+        **scores,
+        "model": trained.model.config.model_dump(mode="json"),
+        "eos_id": trained.eos_id,
+        "step": trained.step,
+        "seconds": time.perf_counter() - begun,
+    }
+    return _write(trained, model, out, method, more)
+
+
+def _text(
+    trained: Trained,
+    calibrate: Path | None,
+    tokens: int,
+    method: str,
+    polish: int,
+    target_bpw: float | None,
+) -> Calibration | None:
+    if calibrate is not None:
+        return calibration_tokens(calibrate, trained.model, sha256_file(trained.run.tokenizer), tokens)
+    for wanted, what in ((method == "gptq", "gptq"), (polish, "--polish"), (target_bpw, "--target-bpw")):
+        if wanted:
+            raise UsageError(f"{what} needs text of the training mix", hint="add --calibrate PACK")
+    return None
+
+
+def quantized(
+    model: Decoder,
+    method: str,
+    bits: dict[str, int],
+    group: int,
+    tokens: Tensor | None,
+    progress: Progress = lambda name, done, whole: None,
+) -> Decoder:
+    """A copy of the model with every matrix quantized; `tokens` (N, T) are what GPTQ looks at."""
+    moments = second_moments(model, tokens) if method == "gptq" and tokens is not None else {}
+    found = copy.deepcopy(model)
+    for index, name in enumerate(matrices(model)):
+        weight = model.get_parameter(name).detach().float()
+        if not torch.isfinite(weight).all():
+            raise RotrainError(f"{name} holds values that are not finite", hint="the model has diverged")
+        grid: Grid
+        if method == "gptq":
+            grid = gptq(weight, bits[name], group, moments.pop(name))
+        else:
+            grid = (rtn if method == "rtn" else hqq)(weight, bits[name], group)
+        install(found, name, grid)
+        progress(name, index + 1, len(bits))
+    return found.eval()
+
+
+def target_bits(model: Decoder, tokens: Tensor, group: int, bpw: float) -> dict[str, int]:
+    """Bits of each matrix by measured sensitivity, so that the whole takes `bpw` bits a parameter within 1 %."""
+    squares = mean_squares(model, tokens)
+    changed = copy.deepcopy(model)
+    names = list(matrices(model))
+
+    def replace(name: str) -> Callable[[], None]:
+        parameter = changed.get_parameter(name)
+        before = parameter.detach().clone()
+        with torch.no_grad():
+            parameter.copy_(rtn(before, PROBE_BITS, group).weight())
+
+        def undo() -> None:
+            with torch.no_grad():
+                parameter.copy_(before)
+
+        return undo
+
+    harm = divergences(changed, tokens, names, replace)
+    choices = {}
+    for name in names:
+        weight = model.get_parameter(name).detach()
+        errors = {bits: weighted_error(weight, rtn(weight, bits, group), squares[name]) for bits in BITS}
+        scale = harm[name] / max(errors[PROBE_BITS], 1e-30)
+        rows, inputs = weight.shape
+        size = group_of(inputs, group)
+        choices[name] = [
+            Choice(str(bits), grid_bytes(rows, inputs, bits, size), scale * error)
+            for bits, error in errors.items()
+        ]
+    whole = count.param_count(model.config)
+    fixed = 4 * (whole - sum(model.get_parameter(name).numel() for name in names))
+    taken = allocate(choices, int(bpw * whole / 8) - fixed)
+    return {name: int(choice.kind) for name, choice in taken.items()}
+
+
+def _write(trained: Trained, model: Decoder, out: Path, method: str, more: dict[str, Any]) -> dict[str, Any]:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".{out.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    file = temporary / "model.safetensors"
+    write_tensors(file, to_tensors(model))
+    write_atomic(temporary / "tokenizer.json", trained.run.tokenizer.read_bytes())
+    held = grids(model)
+    tensors = [
+        {
+            "name": name,
+            "class": _class_of(name, trained.model.config),
+            "type": f"int{grid.bits}",
+            "bits": grid.bits,
+            "group": grid.group,
+            "shape": list(grid.codes.shape),
+            "bytes": grid.bytes,
+        }
+        for name, grid in held.items()
+    ]
+    for name, parameter in trained.model.named_parameters():
+        if name not in held:
+            tensors.append(
+                {
+                    "name": name,
+                    "class": _class_of(name, trained.model.config),
+                    "type": "f32",
+                    "shape": list(parameter.shape),
+                    "bytes": 4 * parameter.numel(),
+                }
+            )
+    result = artifact(
+        engine="torch",
+        method=method,
+        arch=trained.model.config.arch,
+        parameters=count.param_count(trained.model.config),
+        tensors=tensors,
+        file_bytes=file.stat().st_size,
+        sha256=sha256_file(file),
+        **more,
+    )
+    write_json(temporary / QUANTIZATION, result)
+    os.rename(temporary, out)
+    sync_directory(out.parent)
+    return result
+
+
+def _class_of(name: str, c: ModelConfig) -> str:
+    """Embedding, attention, mlp, state_space, norms, or parallel (Falcon's joined matrices), by a parameter's name."""
+    if name == "embed.weight":
+        return "embedding"
+    if "norm" in name:
+        return "norms"
+    if ".mlp." in name:
+        return "mlp"
+    if c.parallel:
+        return "parallel"
+    return "attention" if c.mixer(int(name.split(".")[1])) == "attention" else "state_space"

@@ -1,0 +1,1 @@
+"""One report of many models: what was trained, made, measured, and which to take. It reads files, never models."""

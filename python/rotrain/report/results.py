@@ -1,0 +1,141 @@
+"""What there is of every model, read from its files.
+
+A run has its own: config.json, metrics.jsonl, samples.jsonl, evaluation.json, bench.json. What was made
+of it lies in `variants/NAME/`, each with the record of how it was made, and again evaluation and bench. A file says
+what it is by its `format`; one of a version this program does not know is refused, never guessed at.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rotrain.config import ModelConfig
+from rotrain.errors import RotrainError
+from rotrain.models import count
+from rotrain.train.metrics import read_metrics
+from rotrain.train.rundir import RunDir
+
+Json = dict[str, Any]
+KNOWN = {"rotrain-evaluation": 1, "rotrain-quantized": 1, "rotrain-bench": 1}
+TRAINED = "fp32"  # the variant that is the run's own weights
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row: a variant of a run, and what is known of it. `bench`: its rows of `rotrain bench`."""
+
+    run: str
+    variant: str
+    evaluation: Json | None
+    artifact: Json | None
+    bench: Sequence[Json]
+
+    @property
+    def name(self) -> str:
+        """`llama-mha-nano q4_k_m`."""
+        return f"{self.run} {self.variant}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model and its variants."""
+
+    name: str
+    path: Path
+    model: ModelConfig
+    config: Json
+    data: Json
+    machine: Json
+    metrics: list[Json]
+    samples: list[Json]
+    summary: Json | None
+    cells: list[Cell] = field(default_factory=list)
+
+    @property
+    def arch(self) -> str:
+        """Its architecture."""
+        return self.model.arch
+
+    @property
+    def parameters(self) -> int:
+        """Parameters, the tied matrix once."""
+        return count.param_count(self.model)
+
+
+def read_runs(paths: Sequence[Path]) -> list[Run]:
+    """Runs with their variants, in the order given. Runs of one name are told apart by their folders."""
+    names = [path.name for path in paths]
+    return [_run(path, path.name if names.count(path.name) == 1 else str(path)) for path in map(Path, paths)]
+
+
+def _run(path: Path, name: str) -> Run:
+    files = RunDir(path)
+    record = files.record()
+    if record is None:
+        raise RotrainError("there is no run here", place=path, hint="train one with `rotrain fit`")
+    metrics = read_metrics(files.metrics) if files.metrics.exists() else []
+    run = Run(
+        name=name,
+        path=path,
+        model=ModelConfig.model_validate(record["model"]),
+        config=record["config"],
+        data=record["data"],
+        machine=record["machine"],
+        metrics=metrics,
+        samples=list(_lines(files.samples)),
+        summary=files.finished(),
+    )
+    timed = _timed(path)
+    run.cells.append(_cell(name, TRAINED, path, [row for row in timed if _is_trained(row, path)]))
+    variants = path / "variants"
+    if variants.is_dir():
+        for folder in sorted(folder for folder in variants.iterdir() if folder.is_dir()):
+            inside = [row for row in timed if folder.resolve() in Path(row["model"]).resolve().parents]
+            run.cells.append(_cell(name, folder.name, folder, inside))
+    return run
+
+
+def _cell(run: str, variant: str, folder: Path, timed: Sequence[Json]) -> Cell:
+    # A variant in our own format is a folder, `weights/`.
+    files = [*sorted(folder.glob("*.json")), *sorted(folder.glob("weights/*.json"))]
+    found = {value["format"]: value for value in map(_read, files) if value is not None}
+    return Cell(run, variant, found.get("rotrain-evaluation"), found.get("rotrain-quantized"), timed)
+
+
+def _timed(path: Path) -> list[Json]:
+    """The rows of every `rotrain bench` in a run directory; it times a run and its variants side by side."""
+    found = [value for value in map(_read, sorted(path.glob("*.json"))) if value is not None]
+    return [row for value in found if value["format"] == "rotrain-bench" for row in value["rows"]]
+
+
+def _is_trained(row: Json, path: Path) -> bool:
+    return bool(Path(row["model"]).resolve() == path.resolve() and row["variant"] == TRAINED)
+
+
+def _read(file: Path) -> Json | None:
+    """A result file, or None for another."""
+    try:
+        value = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise RotrainError(
+            f"the file is damaged: {error}", place=file, hint="remove it and measure again"
+        ) from None
+    if not isinstance(value, dict) or value.get("format") not in KNOWN:
+        return None
+    if value.get("version") != KNOWN[value["format"]]:
+        raise RotrainError(
+            f"{value['format']} has version {value.get('version')}, and this program reads {KNOWN[value['format']]}",
+            place=file,
+            hint="remove it and measure again",
+        )
+    return value
+
+
+def _lines(file: Path) -> Iterator[Json]:
+    if file.exists():
+        for line in file.read_text(encoding="utf-8").splitlines():
+            yield json.loads(line)

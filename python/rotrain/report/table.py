@@ -1,0 +1,192 @@
+"""The table of all cells, once as rows of figures, and as Markdown, CSV and LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rotrain.report.rank import Json, rank
+from rotrain.report.results import TRAINED, Cell, Run
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its heading, what it means, and its text in a row ('' where nothing was measured)."""
+
+    name: str
+    title: str
+    text: Callable[[Row], str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cell with its run and its rank in each domain."""
+
+    run: Run
+    cell: Cell
+    ranks: dict[str, int]
+
+    @property
+    def text(self) -> Json:
+        """Scores by domain."""
+        return self.cell.evaluation["text"] if self.cell.evaluation else {}
+
+    @property
+    def against(self) -> Json | None:
+        """Divergence from the trained model."""
+        return self.cell.evaluation["against"] if self.cell.evaluation else None
+
+    @property
+    def file_bytes(self) -> float | None:
+        """Bytes on the disk; of a trained model its fp32 weights."""
+        if self.cell.artifact:
+            return float(self.cell.artifact["file_bytes"])
+        return 4.0 * self.run.parameters if self.cell.variant == TRAINED else None
+
+    @property
+    def bits_per_weight(self) -> float | None:
+        """Real bits, scales included."""
+        if self.cell.artifact:
+            return float(self.cell.artifact["bits_per_weight"])
+        return 32.0 if self.cell.variant == TRAINED else None
+
+    @property
+    def speeds(self) -> dict[int, float]:
+        """Median tokens decoded a second by depth; empty where nothing was timed, or the machine was not quiet."""
+        rows = [row for row in self.cell.bench if not row["contended"]]
+        return {int(k): v["tokens_per_s"]["median"] for k, v in rows[0]["decode"].items()} if rows else {}
+
+    @property
+    def speed(self) -> float | None:
+        """The same with an empty context."""
+        return self.speeds.get(0)
+
+    @property
+    def first_token(self) -> float | None:
+        """Median seconds to the first token of a loaded model."""
+        rows = [row for row in self.cell.bench if not row["contended"]]
+        return float(rows[0]["ttft_warm_s"]["median"]) if rows else None
+
+    @property
+    def peak_bytes(self) -> float | None:
+        """Peak memory of the process."""
+        return float(self.cell.bench[0]["memory"]["peak_bytes"]) if self.cell.bench else None
+
+
+def rows_of(runs: Sequence[Run]) -> list[Row]:
+    """All cells in the order of the runs, ranked within each domain."""
+    cells = [(run, cell) for run in runs for cell in run.cells]
+    ranks: list[dict[str, int]] = [{} for _ in cells]
+    for domain in domains(runs):
+        scored = [
+            (index, cell.evaluation["text"][domain])
+            for index, (_, cell) in enumerate(cells)
+            if cell.evaluation and domain in cell.evaluation["text"]
+        ]
+        for found in rank([score for _, score in scored]):
+            ranks[scored[found.index][0]][domain] = found.rank
+    return [Row(run, cell, place) for (run, cell), place in zip(cells, ranks, strict=True)]
+
+
+def domains(runs: Sequence[Run]) -> list[str]:
+    """Domains any cell was scored on, in their order."""
+    names = [
+        name for run in runs for cell in run.cells if cell.evaluation for name in cell.evaluation["text"]
+    ]
+    return list(dict.fromkeys(names))
+
+
+def columns(runs: Sequence[Run]) -> list[Column]:
+    """The columns for which there is a figure."""
+    every = [
+        Column("model", "run", lambda row: row.run.name),
+        Column("variant", "weights it computes with", lambda row: row.cell.variant),
+        Column("parameters", "the tied matrix once", lambda row: f"{row.run.parameters / 1e6:.1f} M"),
+        Column("bits", "bits a weight, scales included", lambda row: _number(row.bits_per_weight, 2)),
+        Column("MiB", "file", lambda row: _number(row.file_bytes, 1, MIB)),
+    ]
+    for domain in domains(runs):
+        every += [
+            Column(f"{domain} bits/byte", "less is better; 95 % interval", _bits(domain)),
+            Column(f"{domain} rank", "equal where the data cannot tell them apart", _place(domain)),
+        ]
+    every += [
+        Column("KL", "mean nats from the trained model", _divergence("mean_kl", 4)),
+        Column("same top", "tokens with its first choice", _divergence("same_top", 3)),
+        Column("grammar", "share of minimal pairs right", _grammar),
+        Column("decode tok/s", "median, empty context", lambda row: _number(row.speed, 1)),
+        Column("first token ms", "median, warm", lambda row: _number(row.first_token, 1, 1e-3)),
+        Column("peak MiB", "anonymous and file-backed", lambda row: _number(row.peak_bytes, 0, MIB)),
+    ]
+    rows = rows_of(runs)
+    return [column for column in every if any(column.text(row) for row in rows)]
+
+
+def as_markdown(heads: Sequence[Column], rows: Sequence[Row]) -> str:
+    """For a README."""
+    lines = ["| " + " | ".join(column.name for column in heads) + " |", "|" + "---|" * len(heads)]
+    lines += ["| " + " | ".join(column.text(row) for column in heads) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def as_csv(heads: Sequence[Column], rows: Sequence[Row]) -> str:
+    """For a spreadsheet."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([column.name for column in heads])
+    writer.writerows([[column.text(row) for column in heads] for row in rows])
+    return out.getvalue()
+
+
+def as_latex(heads: Sequence[Column], rows: Sequence[Row]) -> str:
+    """For a thesis (needs the package booktabs)."""
+    body = [" & ".join(_tex(column.text(row)) for column in heads) + r" \\" for row in rows]
+    return "\n".join(
+        [
+            r"\begin{tabular}{ll" + "r" * (len(heads) - 2) + "}",
+            r"\toprule",
+            " & ".join(_tex(column.name) for column in heads) + r" \\",
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+def _tex(text: str) -> str:
+    for mark in "&%$#_":
+        text = text.replace(mark, "\\" + mark)
+    return text
+
+
+def _number(value: float | None, digits: int, unit: float = 1) -> str:
+    return "" if value is None else f"{value / unit:.{digits}f}"
+
+
+def _bits(domain: str) -> Callable[[Row], str]:
+    def text(row: Row) -> str:
+        if domain not in row.text:
+            return ""
+        found = row.text[domain]["bits_per_byte"]
+        return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+
+    return text
+
+
+def _place(domain: str) -> Callable[[Row], str]:
+    return lambda row: str(row.ranks.get(domain, ""))
+
+
+def _divergence(key: str, digits: int) -> Callable[[Row], str]:
+    return lambda row: "" if row.against is None else _number(row.against[key]["value"], digits)
+
+
+def _grammar(row: Row) -> str:
+    found = (row.cell.evaluation or {}).get("probes", {}).get("grammar")
+    return "" if found is None else f"{100 * found['accuracy']['value']:.1f} %"

@@ -1,0 +1,303 @@
+//! A book while it is read: pages are added one by one, judged together, and written down as one text.
+
+use serde::Serialize;
+
+use super::furniture::{self, Sheet, row_text};
+use super::hyphens::Counts;
+use super::letters::{self, Repair};
+use super::lines::{lines, main_size, rows};
+use super::measure::{Fault, GOOD, Measures, USABLE, measure};
+use super::notes;
+use super::paragraphs::{self, Leaf};
+use super::pdfium::Drawn;
+use super::romanian::model;
+use super::words::{Word, words};
+
+/// What became of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Its text layer is good.
+    Keep,
+    /// Its text layer is good after letters of its fonts were repaired.
+    Repair,
+    /// Its picture was read by OCR.
+    Ocr,
+    /// There is no usable text of it.
+    Drop,
+    /// It is empty.
+    Blank,
+}
+
+/// A page and what is known of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Page {
+    /// What became of it.
+    pub action: Action,
+    /// Its measures.
+    pub measures: Measures,
+    /// One number to rank it by, 0 to 1.
+    pub score: f32,
+    /// What was wrong: with its text layer, or in the end when it was dropped.
+    pub fault: Option<Fault>,
+    /// Share of it that pictures cover.
+    pub pictures: f32,
+    /// Rows of furniture that were taken off.
+    pub furniture: u32,
+    #[serde(skip)]
+    words: Vec<Word>,
+    #[serde(skip)]
+    letters: u32,
+    /// The text layer cannot be trusted whatever it says: characters without a table.
+    #[serde(skip)]
+    unmapped: f32,
+    #[serde(skip)]
+    read: bool,
+}
+
+/// The pages of a book.
+#[derive(Default)]
+pub struct Book {
+    pages: Vec<Page>,
+    repairs: Vec<Repair>,
+}
+
+/// A picture this large on a page without text is a scan.
+const SCAN: f32 = 0.4;
+/// More characters without a table than this: what is shown is a guess.
+const UNMAPPED: f32 = 0.2;
+
+/// What came of a book.
+#[derive(Debug, Clone, Serialize)]
+pub struct Written {
+    /// Paragraphs, one a line, with [`paragraphs::PAGE`] where pages begin.
+    pub text: String,
+    /// The pages.
+    pub pages: Vec<Page>,
+    /// For each page mark in the text, the page it stands for (from 0).
+    pub begins: Vec<usize>,
+    /// Substitutions that were made.
+    pub repairs: Vec<Repair>,
+    /// Footnotes.
+    pub notes: u64,
+    /// Rows of furniture that were taken off.
+    pub furniture: u64,
+}
+
+impl Book {
+    /// Adds the next page as its file draws it.
+    pub fn add(&mut self, drawn: &Drawn) {
+        let glyphs = drawn.glyphs.len().max(1) as f32;
+        self.pages.push(Page {
+            action: Action::Keep,
+            measures: Measures::default(),
+            score: 0.0,
+            fault: None,
+            pictures: drawn.pictures,
+            furniture: 0,
+            words: words(&drawn.glyphs),
+            letters: 0,
+            unmapped: drawn.unmapped as f32 / glyphs,
+            read: false,
+        });
+    }
+
+    /// Adds a page that cannot be opened.
+    pub fn add_damaged(&mut self) {
+        self.add(&Drawn::default());
+        if let Some(page) = self.pages.last_mut() {
+            page.action = Action::Drop;
+            page.fault = Some(Fault { rule: "damaged", value: 1.0, threshold: 0.0 });
+        }
+    }
+
+    /// Repairs letters by font and judges every page; the pages (from 0) whose text layer is not usable.
+    ///
+    /// Call it once, when all pages are there.
+    pub fn judge(&mut self, fonts: &[String]) -> Vec<usize> {
+        let mut texts: Vec<Vec<Word>> =
+            self.pages.iter_mut().map(|page| std::mem::take(&mut page.words)).collect();
+        let marked: Vec<(u32, f32)> =
+            self.repairs_needed(&mut texts, fonts).unwrap_or_else(|| vec![(0, 0.0); self.pages.len()]);
+        for ((page, words), (changed, before)) in self.pages.iter_mut().zip(texts).zip(marked) {
+            page.words = words;
+            page.remeasure();
+            if page.action == Action::Drop {
+                continue;
+            }
+            if changed > 0 && page.measures.known > before {
+                page.action = Action::Repair;
+            }
+            page.fault = page.layer_fault();
+            if page.words.is_empty() && page.fault.is_none() {
+                page.action = Action::Blank;
+            }
+        }
+        (0..self.pages.len()).filter(|page| self.pages[*page].wants_ocr()).collect()
+    }
+
+    /// Repairs `texts`; for each page whether its words changed and the share of known ones before.
+    fn repairs_needed(&mut self, texts: &mut [Vec<Word>], fonts: &[String]) -> Option<Vec<(u32, f32)>> {
+        let before: Vec<(f32, u64)> = texts.iter().map(|words| (known(words), fingerprint(words))).collect();
+        self.repairs = letters::repair(texts, fonts, model());
+        if self.repairs.is_empty() {
+            return None;
+        }
+        let changed = |(words, (known, print)): (&Vec<Word>, (f32, u64))| {
+            (u32::from(fingerprint(words) != print), known)
+        };
+        Some(texts.iter().zip(before).map(changed).collect())
+    }
+
+    /// Gives page `page` (from 0) the words that OCR read. They are taken when they are better than the text layer.
+    pub fn recognized(&mut self, page: usize, words: Vec<Word>) {
+        let Some(page) = self.pages.get_mut(page) else { return };
+        let mut other = Page { words, unmapped: 0.0, read: true, action: Action::Ocr, ..page.clone() };
+        other.remeasure();
+        let trusted = page.unmapped <= UNMAPPED && page.measures.words > 0;
+        let restored = page.fault.is_some_and(|fault| fault.rule == "diacritics")
+            && other.measures.diacritics > page.measures.diacritics;
+        if !trusted || restored || other.score > page.score || page.measures.words * 2 < other.measures.words
+        {
+            *page = other;
+        }
+    }
+
+    /// The book as one text, without the pages that have no usable one and without `dropped` (from 0).
+    #[must_use]
+    pub fn write(mut self, dropped: &[usize]) -> Written {
+        for (number, page) in self.pages.iter_mut().enumerate() {
+            page.settle(dropped.contains(&number));
+        }
+        let texts: Vec<(usize, Vec<Vec<Word>>)> = self
+            .pages
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, page)| !matches!(page.action, Action::Drop | Action::Blank))
+            .map(|(number, page)| (number, rows(std::mem::take(&mut page.words))))
+            .collect();
+        let sheets: Vec<Sheet<'_>> = texts
+            .iter()
+            .map(|(number, rows)| Sheet {
+                rows,
+                tolerance: if self.pages[*number].read { 14.0 } else { 0.0 },
+            })
+            .collect();
+        let gone = furniture::find(&sheets);
+        let mut counts = Counts::default();
+        let mut leaves = Vec::with_capacity(texts.len());
+        for ((number, rows), gone) in texts.into_iter().zip(gone) {
+            self.pages[number].furniture = gone.len() as u32;
+            let kept = rows.into_iter().enumerate().filter(|(row, _)| !gone.contains(row));
+            let lines = lines(kept.flat_map(|(_, row)| row).collect());
+            for line in &lines {
+                // The last word may be broken.
+                let text = line.text();
+                let mut whole = text.split(' ');
+                whole.next_back();
+                whole.for_each(|word| counts.add(word));
+            }
+            leaves.push(Leaf { page: number, lines, notes: Vec::new() });
+        }
+        let body = body_size(&leaves);
+        for leaf in &mut leaves {
+            (leaf.lines, leaf.notes) = notes::split(std::mem::take(&mut leaf.lines), body);
+        }
+        let text = paragraphs::write(&leaves, &counts, model());
+        Written {
+            text,
+            begins: leaves.iter().filter(|leaf| !leaf.lines.is_empty()).map(|leaf| leaf.page).collect(),
+            notes: leaves.iter().map(|leaf| leaf.notes.len() as u64).sum(),
+            furniture: self.pages.iter().map(|page| u64::from(page.furniture)).sum(),
+            pages: self.pages,
+            repairs: self.repairs,
+        }
+    }
+}
+
+/// The size of most of a book's characters.
+fn body_size(leaves: &[Leaf]) -> f32 {
+    let all: Vec<Word> = leaves
+        .iter()
+        .flat_map(|leaf| &leaf.lines)
+        .map(|line| Word {
+            text: "x".repeat(line.words.iter().map(|word| word.text.len()).sum::<usize>().min(200)),
+            em: line.em,
+            x0: 0.0,
+            x1: 0.0,
+            y: 0.0,
+            font: 0,
+            glued: false,
+            raised: false,
+        })
+        .collect();
+    main_size(&all)
+}
+
+fn fingerprint(words: &[Word]) -> u64 {
+    let mut hash = xxhash_rust::xxh3::Xxh3::new();
+    words.iter().for_each(|word| hash.update(word.text.as_bytes()));
+    hash.digest()
+}
+
+fn texts(words: &[Word]) -> Vec<String> {
+    rows(words.to_vec()).iter().map(|row| row_text(row)).collect()
+}
+
+fn known(words: &[Word]) -> f32 {
+    measure(texts(words).iter().map(String::as_str), model()).0.known
+}
+
+impl Page {
+    fn remeasure(&mut self) {
+        let texts = texts(&self.words);
+        (self.measures, self.letters) = measure(texts.iter().map(String::as_str), model());
+        self.score = self.measures.score();
+    }
+
+    fn layer_fault(&self) -> Option<Fault> {
+        let fault = |rule, value, threshold| Some(Fault { rule, value, threshold });
+        if self.words.is_empty() || self.measures.words < 3 && self.pictures > SCAN {
+            return if self.pictures > SCAN { fault("no-text", self.pictures, SCAN) } else { None };
+        }
+        if self.unmapped > UNMAPPED && self.measures.known < GOOD {
+            return fault("unmapped", self.unmapped, UNMAPPED);
+        }
+        self.measures.fault(self.letters, GOOD)
+    }
+
+    fn wants_ocr(&self) -> bool {
+        self.fault.is_some_and(|fault| fault.rule != "damaged")
+    }
+
+    /// The last word on the page: what stays although something was wrong with it, and what goes.
+    fn settle(&mut self, dropped: bool) {
+        if dropped {
+            self.action = Action::Drop;
+            self.fault = Some(Fault { rule: "decided", value: 1.0, threshold: 0.0 });
+            return;
+        }
+        if matches!(self.action, Action::Drop | Action::Blank) {
+            return;
+        }
+        if self.words.is_empty() {
+            self.action = if self.read && self.fault.is_none() { Action::Blank } else { Action::Drop };
+            // A picture without words (a plate, a cover) is no loss of text.
+            if self.read {
+                self.action = Action::Blank;
+            }
+            return;
+        }
+        let fault = self.measures.fault(self.letters, USABLE);
+        match fault {
+            // Printed without diacritics: the filter of the corpus decides.
+            Some(fault) if fault.rule == "diacritics" => self.fault = Some(fault),
+            Some(fault) => {
+                self.action = Action::Drop;
+                self.fault = Some(fault);
+            }
+            None if self.unmapped > UNMAPPED && self.measures.known < USABLE => self.action = Action::Drop,
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Hyphens at the ends of lines: the word's own (`s-au`, `într-o`), or the typesetter's.
+//!
+//! Rules R1 to R5. A syllable has a vowel and a printer leaves at least two letters, so a part without either is a
+//! clitic. A lexicon alone decides the commonest cases wrongly, because the joined form is a word too: `s-au` and
+//! `sau`, `l-a` and `la`, `ne-am` and `neam`.
+
+use rustc_hash::FxHashMap;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::romanian::{Model, letter};
+
+/// How often each word stands in the book, its hyphens included.
+#[derive(Default)]
+pub(super) struct Counts(FxHashMap<u64, u32>);
+
+impl Counts {
+    /// Counts a word that stands whole inside a line.
+    pub fn add(&mut self, word: &str) {
+        let word = word.trim_matches(|c: char| !c.is_alphabetic());
+        if !word.is_empty() && word.len() <= 64 {
+            *self.0.entry(folded(word)).or_default() += 1;
+        }
+    }
+
+    fn of(&self, word: &str) -> u32 {
+        self.0.get(&folded(word)).copied().unwrap_or(0)
+    }
+}
+
+/// A hash of the word in small letters, ş as ș and every hyphen as one.
+fn folded(word: &str) -> u64 {
+    let mut folded = String::with_capacity(word.len());
+    for c in word.chars().flat_map(char::to_lowercase) {
+        folded.push(match c {
+            'ş' => 'ș',
+            'ţ' => 'ț',
+            '‐' | '‑' => '-',
+            c => c,
+        });
+    }
+    xxh3_64(folded.as_bytes())
+}
+
+/// Is the hyphen between `left` and `right` (the letters on both sides of the line's end) a part of the word?
+#[must_use]
+pub(super) fn belongs(left: &str, right: &str, counts: &Counts, model: &Model) -> bool {
+    const CLITICS: &[&str] = &[
+        "se", "le", "ne", "vă", "mi", "ți", "și", "te", "lea", "ul", "ului", "urile", "uri", "urilor", "un",
+        "au", "am", "ai", "ar", "ați", "aș", "al", "ale", "îi", "îl", "nainte",
+    ];
+    // A part that holds a hyphen (`aducându-i-|se`) is judged by what stands next to the break.
+    let left = left.rsplit(['-', '‐', '‑']).next().unwrap_or(left);
+    let (l, r) = (lower(left), lower(right));
+    let (Some(last), Some(first)) = (left.chars().next_back(), right.chars().next()) else { return true };
+    if !last.is_alphabetic() || !first.is_alphabetic() {
+        return true;
+    }
+    // `Cuza-|Vodă`; but a word in capitals is broken like any other.
+    if first.is_uppercase() && !left.chars().filter(|c| c.is_alphabetic()).all(char::is_uppercase) {
+        return true;
+    }
+    // R1 and R2; `mai-|nainte`: no syllable begins with n and another consonant.
+    let elided =
+        matches!(r.chars().next(), Some('n' | 'm')) && r.chars().nth(1).is_some_and(|c| !is_vowel(c));
+    if !l.contains(is_vowel) || r.chars().count() == 1 || elided {
+        return true;
+    }
+    // R3: what elides before un, o, însul.
+    if matches!(l.as_str(), "într" | "intr" | "dintr" | "printr" | "pîntr" | "prîntr") {
+        return true;
+    }
+    let joined = format!("{l}{r}");
+    let (whole, parted) = (counts.of(&joined), counts.of(&format!("{l}-{r}")));
+    // R5: what the book itself writes elsewhere.
+    if whole != parted {
+        return parted > whole;
+    }
+    let known = model.knows_whole(&joined);
+    // R4: clitics, unless the joined form is a word.
+    if CLITICS.contains(&r.as_str()) {
+        return !known;
+    }
+    // Two words that make no third (`nord-|vest`).
+    let words =
+        l.chars().count() >= 3 && r.chars().count() >= 4 && model.knows_whole(&l) && model.knows_whole(&r);
+    !known && words && counts.of(&l) > 1 && counts.of(&r) > 1
+}
+
+fn lower(word: &str) -> String {
+    let modern = |c| match c {
+        'ş' => 'ș',
+        'ţ' => 'ț',
+        c => c,
+    };
+    word.chars().flat_map(char::to_lowercase).map(modern).collect()
+}
+
+fn is_vowel(c: char) -> bool {
+    // a e i o u y ă â î by their numbers; ĭ and ŭ count as the letters that they soften.
+    matches!(letter(c), 1 | 5 | 9 | 15 | 21 | 25 | 27 | 28 | 29)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::romanian::model;
+    use super::*;
+
+    #[test]
+    fn clitics_keep_their_hyphen_and_words_lose_the_printers() {
+        let counts = Counts::default();
+        for (left, right) in [
+            ("s", "au"),
+            ("Dându", "i"),
+            ("mai", "nainte"),
+            ("într", "o"),
+            ("2", "lea"),
+            ("dându", "se"),
+            ("Cuza", "Vodă"),
+            ("l", "a"),
+            ("printr", "însele"),
+            ("ducându", "și"),
+        ] {
+            assert!(belongs(left, right, &counts, model()), "{left}-{right}");
+        }
+        for (left, right) in [
+            ("pen", "tru"),
+            ("vec", "tori"),
+            ("frumu", "sețe"),
+            ("spu", "se"),
+            ("CAPI", "TOLUL"),
+            ("vorbi", "ră"),
+            ("aces", "te"),
+            ("îndepăr", "tat"),
+        ] {
+            assert!(!belongs(left, right, &counts, model()), "{left}-{right}");
+        }
+    }
+
+    #[test]
+    fn the_book_decides_for_itself() {
+        let mut counts = Counts::default();
+        assert!(!belongs("câte", "va", &counts, model()));
+        counts.add("câte-va");
+        assert!(belongs("câte", "va", &counts, model()));
+    }
+}

@@ -1,0 +1,227 @@
+//! From words to lines in the order of reading, for pages of one or two columns.
+
+use super::words::Word;
+
+/// Words on one baseline, from left to right.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Line {
+    /// Its words.
+    pub words: Vec<Word>,
+    /// Left end.
+    pub x0: f32,
+    /// Right end.
+    pub x1: f32,
+    /// Baseline.
+    pub y: f32,
+    /// Size of most of its characters.
+    pub em: f32,
+    /// The stretch of text that it is of: lines of another one stand in another column, or above or below it.
+    pub block: u16,
+}
+
+impl Line {
+    fn of(mut words: Vec<Word>, block: u16) -> Self {
+        words.sort_by(|a, b| a.x0.total_cmp(&b.x0));
+        // The first word of a line has nothing before it.
+        let x0 = words.iter().map(|w| w.x0).fold(f32::INFINITY, f32::min);
+        let x1 = words.iter().map(|w| w.x1).fold(f32::NEG_INFINITY, f32::max);
+        let y = words.iter().find(|w| !w.raised).or(words.first()).map_or(0.0, |w| w.y);
+        let em = main_size(&words);
+        Self { words, x0, x1, y, em, block }
+    }
+
+    /// Its words with single spaces between them.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(96);
+        for word in &self.words {
+            if !word.glued && !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(&word.text);
+        }
+        text
+    }
+}
+
+/// The size of most characters, to a tenth of a point.
+pub(super) fn main_size(words: &[Word]) -> f32 {
+    let mut sizes: Vec<(i32, usize)> = Vec::new();
+    for word in words {
+        let size = (word.em * 10.0).round() as i32;
+        match sizes.iter_mut().find(|(known, _)| *known == size) {
+            Some((_, count)) => *count += word.text.len(),
+            None => sizes.push((size, word.text.len())),
+        }
+    }
+    sizes.into_iter().max_by_key(|&(size, count)| (count, size)).map_or(10.0, |(size, _)| size as f32 / 10.0)
+}
+
+/// Words grouped by baseline, from the top of the page to its foot.
+#[must_use]
+pub(super) fn rows(words: Vec<Word>) -> Vec<Vec<Word>> {
+    let mut words = words;
+    words.sort_by(|a, b| b.y.total_cmp(&a.y));
+    let mut rows: Vec<Vec<Word>> = Vec::new();
+    for word in words {
+        match rows.last_mut() {
+            // The first word of a row is its highest; baselines of one row differ by less than a third of an em.
+            Some(row) if row[0].y - word.y < 0.33 * word.em.max(row[0].em) => row.push(word),
+            _ => rows.push(vec![word]),
+        }
+    }
+    rows
+}
+
+/// Lines in the order of reading: top to bottom, and where the page has two columns, the left one first.
+#[must_use]
+pub(super) fn lines(words: Vec<Word>) -> Vec<Line> {
+    let gutter = gutter(&words);
+    let rows = rows(words);
+    let mut lines = Vec::with_capacity(rows.len());
+    let Some(gutter) = gutter else {
+        lines.extend(rows.into_iter().map(|row| Line::of(row, 0)));
+        return lines;
+    };
+    let mut block = 0;
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    for row in rows {
+        if crosses(&row, gutter) {
+            flush(&mut lines, &mut left, &mut right, &mut block);
+            lines.push(Line::of(row, block));
+            continue;
+        }
+        let (l, r): (Vec<Word>, Vec<Word>) =
+            row.into_iter().partition(|word| f32::midpoint(word.x0, word.x1) < gutter);
+        left.extend(l);
+        right.extend(r);
+    }
+    flush(&mut lines, &mut left, &mut right, &mut block);
+    lines
+}
+
+fn flush(lines: &mut Vec<Line>, left: &mut Vec<Word>, right: &mut Vec<Word>, block: &mut u16) {
+    for column in [left, right] {
+        if !column.is_empty() {
+            *block = block.saturating_add(1);
+            // Baselines of the two columns need not agree, so each is cut into rows by itself.
+            lines.extend(rows(std::mem::take(column)).into_iter().map(|row| Line::of(row, *block)));
+        }
+    }
+    *block = block.saturating_add(1);
+}
+
+fn crosses(row: &[Word], x: f32) -> bool {
+    row.iter().any(|word| word.x0 < x && word.x1 > x) || {
+        // A word space of a line that is set across the page may fall on the gutter.
+        let left = row.iter().map(|w| w.x1).filter(|x1| *x1 <= x).fold(f32::NEG_INFINITY, f32::max);
+        let right = row.iter().map(|w| w.x0).filter(|x0| *x0 >= x).fold(f32::INFINITY, f32::min);
+        let em = row.iter().map(|w| w.em).fold(0.0, f32::max);
+        right - left < 0.6 * em
+    }
+}
+
+/// Where the gap between two columns is, if the page has two.
+///
+/// A gutter is a vertical line that the rows of a long stretch leave free, with text on both sides that fills its
+/// column: a table of contents has its numbers, a dialogue its short lines, and neither has a second column.
+fn gutter(words: &[Word]) -> Option<f32> {
+    const ROWS: usize = 6;
+    if words.len() < 40 {
+        return None;
+    }
+    let rows = rows(words.to_vec());
+    let mut starts: Vec<f32> = words.iter().map(|w| w.x0).collect();
+    let mut ends: Vec<f32> = words.iter().map(|w| w.x1).collect();
+    starts.sort_by(f32::total_cmp);
+    ends.sort_by(f32::total_cmp);
+    // The text's width without what sticks out.
+    let (x0, x1) = (starts[starts.len() / 50], ends[ends.len() - 1 - ends.len() / 50]);
+    let width = x1 - x0;
+    if width <= 0.0 {
+        return None;
+    }
+    // Candidates: a gutter is no narrower than an em, so the middle is searched in steps of less than that.
+    let mut best: Option<(usize, f32)> = None;
+    for step in 48..=112 {
+        let x = x0 + width * step as f32 / 160.0;
+        let free = rows.iter().filter(|row| !crosses(row, x)).collect::<Vec<_>>();
+        let side = |left: bool| {
+            let mut filled = 0usize;
+            let mut total = 0.0;
+            for row in &free {
+                let on = |w: &&Word| (f32::midpoint(w.x0, w.x1) < x) == left;
+                let covered: f32 = row.iter().filter(on).map(|w| w.x1 - w.x0).sum();
+                if covered > 0.0 {
+                    filled += 1;
+                    total += covered;
+                }
+            }
+            (filled, total / filled.max(1) as f32)
+        };
+        let ((left, left_fill), (right, right_fill)) = (side(true), side(false));
+        let enough = left.min(right) >= ROWS && 3 * left.min(right) >= left.max(right);
+        let full = left_fill > 0.55 * (x - x0) && right_fill > 0.55 * (x1 - x);
+        if enough && full && 2 * free.len() > rows.len() && best.is_none_or(|(count, _)| free.len() > count) {
+            best = Some((free.len(), x));
+        }
+    }
+    // The candidate lies in the gap; its middle is halfway between the columns.
+    let (_, x) = best?;
+    let crossing = |w: &&Word| w.x0 < x && w.x1 > x;
+    if words.iter().filter(crossing).count() * 3 > words.len() {
+        return None;
+    }
+    Some(x)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn word(text: &str, x0: f32, y: f32) -> Word {
+        let x1 = x0 + 5.0 * text.chars().count() as f32;
+        Word { text: text.to_owned(), x0, x1, y, em: 10.0, font: 0, glued: false, raised: false }
+    }
+
+    /// `count` lines of five words from `x0` on, downwards from `top`, each word named by its line.
+    fn column(name: char, x0: f32, top: f32, count: usize) -> Vec<Word> {
+        (0..count)
+            .flat_map(|line| {
+                (0..5).map(move |at| {
+                    let text: String = std::iter::repeat_n(name, 7).collect();
+                    word(&text, x0 + 38.0 * at as f32, top - 12.0 * line as f32)
+                })
+            })
+            .collect()
+    }
+
+    #[test]
+    fn two_columns_are_read_one_after_the_other() {
+        let mut words = column('t', 140.0, 760.0, 1);
+        words.extend(column('b', 300.0, 703.0, 20));
+        words.extend(column('a', 50.0, 700.0, 20));
+        let order: String =
+            lines(words).iter().map(|line| line.words[0].text.chars().next().unwrap()).collect();
+        assert_eq!(order, format!("t{}{}", "a".repeat(20), "b".repeat(20)));
+    }
+
+    #[test]
+    fn one_column_stays_one() {
+        let mut words = column('a', 50.0, 700.0, 30);
+        words.extend(column('b', 240.0, 700.0, 30));
+        assert!(lines(words).iter().all(|line| line.words.len() == 10));
+        // Short lines of a dialogue, and a table of contents.
+        let mut contents: Vec<Word> =
+            (0..30).map(|n| word("Capitolul", 50.0, 700.0 - 12.0 * n as f32)).collect();
+        contents.extend((0..30).map(|n| word("12", 400.0, 700.0 - 12.0 * n as f32)));
+        assert!(lines(contents).iter().all(|line| line.words.len() == 2));
+    }
+
+    #[test]
+    fn rows_hold_what_shares_a_baseline() {
+        let rows = rows(vec![word("jos", 0.0, 10.0), word("sus", 0.0, 30.0), word("lângă", 40.0, 29.0)]);
+        assert_eq!(rows.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+    }
+}

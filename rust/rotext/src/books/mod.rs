@@ -1,0 +1,34 @@
+//! Books: from the characters on the pages of a PDF to paragraphs of text.
+//!
+//! ```text
+//! pdfium     characters with boxes and fonts            a page
+//! words      accents joined, spaces found               a page
+//! letters    fonts with wrong tables repaired           the book
+//! measure    is the text layer usable, or is it OCR's?  a page
+//! furniture  running heads and page numbers off         the book
+//! lines      reading order, one or two columns          a page
+//! notes      footnotes told apart                       a page
+//! paragraphs lines joined, words mended (hyphens)       the book
+//! ```
+//!
+//! [`Book`] puts them in this order. A book's words are in memory while it is read, some 25 MB for 500 pages; its
+//! pictures and fonts are not.
+
+mod book;
+mod furniture;
+mod hyphens;
+mod letters;
+mod lines;
+mod measure;
+mod notes;
+pub mod ocr;
+mod paragraphs;
+pub mod pdfium;
+pub mod romanian;
+mod words;
+
+pub use book::{Action, Book, Page, Written};
+pub use letters::Repair;
+pub use measure::{Fault, GOOD, Measures, NO_DIACRITICS, USABLE, measure};
+pub use paragraphs::PAGE;
+pub use words::Word;

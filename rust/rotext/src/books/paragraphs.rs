@@ -1,0 +1,352 @@
+//! From lines to paragraphs: dialogue and verse fall out of the same rules.
+//!
+//! A line begins a paragraph when it is indented, when more space than usual is above it, when its type is of another
+//! size, or when its first word would have had room on the line before: nobody breaks a line early inside a
+//! paragraph, and every line of verse is broken early.
+
+use super::hyphens::{self, Counts};
+use super::lines::Line;
+use super::notes::{Note, point};
+use super::romanian::Model;
+
+/// A page's text, furniture and notes taken off.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Leaf {
+    /// Number of the page, from 0.
+    pub page: usize,
+    /// Lines in the order of reading.
+    pub lines: Vec<Line>,
+    /// Its footnotes.
+    pub notes: Vec<Note>,
+}
+
+/// Stands in the text where a page begins: right after a space, so that no word is cut.
+pub const PAGE: char = '\u{C}';
+
+/// The margins of a stretch of lines and the distance between its baselines.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    left: f32,
+    right: f32,
+    leading: f32,
+}
+
+/// Writes paragraphs, one a line, with [`PAGE`] where pages begin.
+#[must_use]
+pub(super) fn write(leaves: &[Leaf], counts: &Counts, model: &Model) -> String {
+    let mut writer =
+        Writer { text: String::new(), counts, model, notes: Vec::new(), seen: Vec::new(), begun: false };
+    let mut frames: [Option<Frame>; 2] = [None, None];
+    let mut before: Option<(Line, Frame)> = None;
+    for leaf in leaves {
+        writer.turn(leaf);
+        let mut start = 0;
+        while start < leaf.lines.len() {
+            let block = leaf.lines[start].block;
+            let end = start + leaf.lines[start..].iter().take_while(|line| line.block == block).count();
+            let lines = &leaf.lines[start..end];
+            let side = leaf.page % 2;
+            let whole = end - start == leaf.lines.len();
+            let mut frame = frame(lines);
+            if whole {
+                // A short or ragged page is set like the other pages on its side.
+                if let Some(known) =
+                    frames[side].filter(|known| (known.left - frame.left).abs() < 3.0 * lines[0].em)
+                {
+                    frame.left = if lines.len() < 6 { known.left.min(frame.left) } else { frame.left };
+                    frame.right = known.right.max(frame.right);
+                }
+                if lines.len() >= 6 {
+                    frames[side] = Some(frame);
+                }
+            }
+            let mut first_of_paragraph = false;
+            for (at, line) in lines.iter().enumerate() {
+                let same_block = at > 0;
+                let (new, blank) = match &before {
+                    None => (true, false),
+                    Some((before, theirs)) => {
+                        begins(before, *theirs, line, frame, same_block, first_of_paragraph)
+                    }
+                };
+                writer.line(line, &leaf.notes, new, blank);
+                first_of_paragraph = new;
+                before = Some((line.clone(), frame));
+            }
+            start = end;
+        }
+    }
+    writer.close();
+    writer.flush_notes(true);
+    writer.text
+}
+
+fn frame(lines: &[Line]) -> Frame {
+    let enough = |support: usize| support >= 2.max(lines.len() / 12);
+    let near = |value: f32, end: fn(&Line) -> f32| {
+        lines.iter().filter(|line| (end(line) - value).abs() < 2.0).count()
+    };
+    let mut lefts: Vec<f32> = lines.iter().map(|line| line.x0).collect();
+    let mut rights: Vec<f32> = lines.iter().map(|line| line.x1).collect();
+    lefts.sort_by(f32::total_cmp);
+    rights.sort_by(|a, b| b.total_cmp(a));
+    let left = lefts.iter().copied().find(|x| enough(near(*x, |line| line.x0))).unwrap_or(lefts[0]);
+    let right = rights.iter().copied().find(|x| enough(near(*x, |line| line.x1))).unwrap_or(rights[0]);
+    // Ragged lines end where they please: the margin is then where two of them nearly reach.
+    let reach = |x: f32| rights.iter().filter(|end| **end > x - 0.08 * (x - left) && **end <= x).count() >= 2;
+    let ragged = rights.iter().copied().find(|x| reach(*x)).unwrap_or(rights[0]);
+    let right = if right < ragged - 0.1 * (ragged - left) { ragged } else { right };
+    let mut steps: Vec<f32> =
+        lines.windows(2).map(|pair| pair[0].y - pair[1].y).filter(|step| *step > 1.0).collect();
+    steps.sort_by(f32::total_cmp);
+    // The lower quartile: on a page of short paragraphs most gaps are wide ones.
+    let leading = steps.get(steps.len() / 4).copied().unwrap_or(1.2 * lines[0].em);
+    Frame { left, right, leading }
+}
+
+/// Begins `line` a paragraph, and stands an empty line before it?
+fn begins(
+    before: &Line,
+    theirs: Frame,
+    line: &Line,
+    frame: Frame,
+    same_block: bool,
+    after_first: bool,
+) -> (bool, bool) {
+    let em = line.em.max(before.em);
+    let first = line.words.first().map_or("", |word| word.text.as_str());
+    let lower = first.chars().next().is_some_and(char::is_lowercase);
+    let broken = before.words.last().is_some_and(|word| ends_in_hyphen(&word.text));
+    if broken && lower {
+        return (false, false);
+    }
+    let gap = if same_block { (before.y - line.y) / frame.leading.max(1.0) } else { 1.0 };
+    let blank = gap > 1.8;
+    if (line.em - before.em).abs() > 0.12 * em {
+        return (true, blank);
+    }
+    if gap > 1.4 && !(lower && gap < 1.8) {
+        return (true, blank);
+    }
+    let (indent, their_indent) = (line.x0 - frame.left, before.x0 - theirs.left);
+    let (slack, their_slack) = (frame.right - line.x1, theirs.right - before.x1);
+    let centred =
+        |indent: f32, slack: f32| indent > 2.0 * em && slack > 2.0 * em && (indent - slack).abs() < 1.5 * em;
+    if centred(indent, slack) || centred(their_indent, their_slack) {
+        return (!lower || indent > 0.6 * em && !centred(indent, slack), blank);
+    }
+    // The first word with what is glued to it.
+    let mut end = line.words.first().map_or(line.x0, |word| word.x1);
+    for word in line.words.iter().skip(1).take_while(|word| word.glued) {
+        end = end.max(word.x1);
+    }
+    let room = their_slack > (end - line.x0) + 0.7 * em;
+    if indent > 0.5 * em && !lower {
+        // A quotation is indented as a whole: its second line stands like its first, which was full.
+        let same = (indent - their_indent).abs() < 0.3 * em;
+        return (!same || room || after_first || sentence_ends(before), blank);
+    }
+    let early = room && (!lower || their_slack > 0.3 * (theirs.right - theirs.left));
+    (early, blank)
+}
+
+fn sentence_ends(line: &Line) -> bool {
+    let last = line.words.last().and_then(|word| word.text.chars().next_back());
+    last.is_some_and(|c| matches!(c, '.' | '!' | '?' | '…' | ':' | '”' | '»' | '"' | ';' | ']'))
+}
+
+fn ends_in_hyphen(word: &str) -> bool {
+    let mut back = word.chars().rev();
+    matches!(back.next(), Some('-' | '‐' | '‑' | '\u{AD}' | '¬'))
+        && back.next().is_some_and(char::is_alphanumeric)
+}
+
+struct Writer<'a> {
+    text: String,
+    counts: &'a Counts,
+    model: &'a Model,
+    /// Notes that were not written yet: page, mark, text.
+    notes: Vec<(usize, String, String)>,
+    /// Marks that point to a note, since the last paragraph ended.
+    seen: Vec<String>,
+    /// A page mark waits for the next word.
+    begun: bool,
+}
+
+impl Writer<'_> {
+    fn turn(&mut self, leaf: &Leaf) {
+        self.begun = true;
+        for note in &leaf.notes {
+            let mut text = String::new();
+            for line in &note.lines {
+                append(&mut text, &line.text(), self.counts, self.model, &mut false);
+            }
+            self.notes.push((leaf.page, note.mark.clone(), text));
+        }
+    }
+
+    fn line(&mut self, line: &Line, notes: &[Note], new: bool, blank: bool) {
+        let mut line = line.clone();
+        if new {
+            self.close();
+            if blank && !self.text.is_empty() {
+                self.text.push('\n');
+            }
+        }
+        self.seen.extend(point(&mut line, notes));
+        append(&mut self.text, &line.text(), self.counts, self.model, &mut self.begun);
+    }
+
+    /// Ends the paragraph; the notes that it points to follow it.
+    fn close(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with('\n') {
+            self.text.push('\n');
+        }
+        self.flush_notes(false);
+    }
+
+    fn flush_notes(&mut self, all: bool) {
+        // Notes that nothing points to wait until the next page's paragraphs begin.
+        let last = self.notes.last().map_or(0, |(page, ..)| *page);
+        let seen = std::mem::take(&mut self.seen);
+        let mut kept = Vec::new();
+        for (page, mark, text) in std::mem::take(&mut self.notes) {
+            if all || page < last || seen.contains(&mark) {
+                self.text.push_str(&format!("[{mark}] {text}\n"));
+            } else {
+                kept.push((page, mark, text));
+            }
+        }
+        self.notes = kept;
+    }
+}
+
+/// Puts a line behind `text`, joining a word that its end broke. A page mark goes before the first whole word.
+fn append(text: &mut String, line: &str, counts: &Counts, model: &Model, page: &mut bool) {
+    let fresh = text.is_empty() || text.ends_with('\n');
+    let mut line = line;
+    if !fresh {
+        let last = text.rsplit([' ', '\n', PAGE]).next().unwrap_or("");
+        if ends_in_hyphen(last) && line.chars().next().is_some_and(char::is_alphanumeric) {
+            let hyphen = text.pop().unwrap_or('-');
+            let left: String = text
+                .rsplit(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '‐' | '‑')))
+                .next()
+                .unwrap_or("")
+                .to_owned();
+            let right: String = line.chars().take_while(|c| c.is_alphanumeric()).collect();
+            if hyphen != '\u{AD}' && hyphens::belongs(&left, &right, counts, model) {
+                text.push('-');
+            }
+            // The rest of the word stands before the mark of the page.
+            let end = line.find(' ').unwrap_or(line.len());
+            text.push_str(&line[..end]);
+            line = line[end..].trim_start();
+            if line.is_empty() {
+                return;
+            }
+        }
+        text.push(' ');
+    }
+    if std::mem::take(page) {
+        text.push(PAGE);
+    }
+    text.push_str(line);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::romanian::model;
+    use super::super::words::Word;
+    use super::*;
+
+    /// Lines of five points a character: (text, left end).
+    fn leaf(page: usize, lines: &[(&str, f32)]) -> Leaf {
+        let line = |(at, &(text, x0)): (usize, &(&str, f32))| {
+            let y = 700.0 - 12.0 * at as f32;
+            let mut x = x0;
+            let words: Vec<Word> = text
+                .split(' ')
+                .map(|part| {
+                    let width = 5.0 * part.chars().count() as f32;
+                    let word = Word {
+                        text: part.to_owned(),
+                        x0: x,
+                        x1: x + width,
+                        y,
+                        em: 10.0,
+                        font: 0,
+                        glued: false,
+                        raised: false,
+                    };
+                    x += width + 5.0;
+                    word
+                })
+                .collect();
+            let x1 = x - 5.0;
+            Line { words, x0, x1, y, em: 10.0, block: 0 }
+        };
+        Leaf { page, lines: lines.iter().enumerate().map(line).collect(), notes: Vec::new() }
+    }
+
+    fn text(leaves: &[Leaf]) -> String {
+        write(leaves, &Counts::default(), model())
+    }
+
+    #[test]
+    fn prose_dialogue_and_words_across_pages() {
+        let first = leaf(
+            0,
+            &[
+                ("Omul mergea încet pe drumul cel lung și se", 15.0),
+                ("uita la câmpurile care se întindeau până de-", 0.0),
+                ("parte, spre munții albaștri ai copilăriei lui.", 0.0),
+                ("— Bună ziua, zise bătrânul care-l aștepta aici.", 15.0),
+                ("— Bună, răspunse.", 15.0),
+                ("Se așezară apoi amândoi pe banca de lemn și prin-", 15.0),
+            ],
+        );
+        let second =
+            leaf(1, &[("seră a vorbi despre vremurile bune de altădată,", 0.0), ("când erau tineri.", 0.0)]);
+        assert_eq!(
+            text(&[first, second]),
+            "\u{C}Omul mergea încet pe drumul cel lung și se uita la câmpurile care se întindeau până departe, spre \
+             munții albaștri ai copilăriei lui.\n— Bună ziua, zise bătrânul care-l aștepta aici.\n— Bună, răspunse.\n\
+             Se așezară apoi amândoi pe banca de lemn și prinseră \u{C}a vorbi despre vremurile bune de altădată, \
+             când erau tineri.\n"
+        );
+    }
+
+    #[test]
+    fn verse_stays_in_lines() {
+        let page = leaf(
+            0,
+            &[
+                ("Omul mergea încet pe drumul cel lung și se uita", 0.0),
+                ("la câmpuri.", 0.0),
+                ("A fost odată ca-n povești,", 0.0),
+                ("A fost ca niciodată,", 0.0),
+                ("Din rude mari împărătești,", 0.0),
+                ("O prea frumoasă fată.", 0.0),
+            ],
+        );
+        assert_eq!(text(&[page]).lines().count(), 5);
+    }
+
+    #[test]
+    fn notes_follow_the_paragraph_that_points_to_them() {
+        let mut page = leaf(
+            0,
+            &[("Un cuvânt1 rar și greu de înțeles pentru oameni", 0.0), ("de azi.", 0.0), ("Altul.", 15.0)],
+        );
+        let word = &mut page.lines[0].words[1];
+        word.text = "cuvânt".into();
+        let raised = Word { text: "1".into(), raised: true, glued: true, ..word.clone() };
+        page.lines[0].words.insert(2, raised);
+        page.notes.push(Note { mark: "1".into(), lines: leaf(0, &[("Explicația lui.", 0.0)]).lines });
+        assert_eq!(
+            text(&[page]),
+            "\u{C}Un cuvânt[1] rar și greu de înțeles pentru oameni de azi.\n[1] Explicația lui.\nAltul.\n"
+        );
+    }
+}

@@ -1,0 +1,254 @@
+//! What clean Romanian looks like: letter trigrams and a lexicon, 150 KB of counts in the binary.
+//!
+//! The counts are our own, of public-domain novels and official acts (`rust/rotext/examples/romanian.rs` makes
+//! them again). They hold no text: a byte a trigram, which is its cost in sixteenths of a bit, and 24 bits of the hash
+//! of each word that stood there four times.
+//!
+//! ```
+//! use rotext::books::romanian;
+//! assert!(romanian::model().bits("mulțimea") < romanian::model().bits("mulŃimea"));
+//! assert!(romanian::model().knows("pentru") && !romanian::model().knows("pcntrn"));
+//! ```
+
+use std::sync::OnceLock;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Letters are 1 to 31, a word's edge is 0.
+const LETTERS: usize = 32;
+const TABLE: usize = LETTERS * LETTERS * LETTERS;
+const MAGIC: &[u8; 8] = b"roletrs1";
+/// What a character costs that is no Romanian letter.
+const FOREIGN: f32 = 12.0;
+const STEPS: f32 = 16.0;
+/// Words seen less often are as likely misprints.
+const TIMES: u32 = 4;
+
+/// The model that comes with the program.
+pub fn model() -> &'static Model {
+    static MODEL: OnceLock<Model> = OnceLock::new();
+    static BYTES: &[u8] = include_bytes!("romanian.bin");
+    // A damaged file is a broken build: the test below reads it. An empty model would call every text garbage.
+    MODEL.get_or_init(|| Model::read(BYTES).unwrap_or_else(|| unreachable!("romanian.bin is damaged")))
+}
+
+/// Letter trigrams and a lexicon.
+pub struct Model {
+    costs: Box<[u8]>,
+    words: FxHashSet<u32>,
+}
+
+/// The number of a letter: 1 to 31, or 0 for what is none. Old and accented letters count as the modern ones.
+#[must_use]
+pub fn letter(c: char) -> u8 {
+    match c {
+        'a'..='z' => c as u8 - b'a' + 1,
+        'A'..='Z' => c as u8 - b'A' + 1,
+        'ă' | 'Ă' => 27,
+        'â' | 'Â' => 28,
+        'î' | 'Î' => 29,
+        'ș' | 'Ș' | 'ş' | 'Ş' => 30,
+        'ț' | 'Ț' | 'ţ' | 'Ţ' => 31,
+        'ĭ' | 'Ĭ' | 'ǐ' | 'í' | 'ï' | 'ì' => 9,
+        'ŭ' | 'Ŭ' | 'ǔ' | 'ú' | 'ü' | 'ù' => 21,
+        'ĕ' | 'Ĕ' | 'é' | 'É' | 'è' | 'È' | 'ê' | 'ë' => 5,
+        'ó' | 'Ó' | 'ò' | 'ö' | 'ô' => 15,
+        'á' | 'à' | 'À' | 'ä' => 1,
+        'ḑ' | 'Ḑ' | 'ᶁ' | 'ȡ' => 4,
+        'ç' => 3,
+        _ => 0,
+    }
+}
+
+fn key(letters: &[u8]) -> u32 {
+    (xxh3_64(letters) >> 40) as u32
+}
+
+fn index(a: u8, b: u8, c: u8) -> usize {
+    (usize::from(a) * LETTERS + usize::from(b)) * LETTERS + usize::from(c)
+}
+
+impl Model {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (body, sum) = bytes.split_at_checked(bytes.len().checked_sub(8)?)?;
+        if xxh3_64(body).to_le_bytes() != sum || !body.starts_with(MAGIC) {
+            return None;
+        }
+        let (costs, mut deltas) = body.get(MAGIC.len()..)?.split_at_checked(TABLE)?;
+        let mut words = FxHashSet::default();
+        let mut last = 0u32;
+        while !deltas.is_empty() {
+            let (mut delta, mut shift) = (0u32, 0);
+            loop {
+                let (&byte, rest) = deltas.split_first()?;
+                deltas = rest;
+                delta |= u32::from(byte & 0x7F).checked_shl(shift)?;
+                shift += 7;
+                if byte < 0x80 {
+                    break;
+                }
+            }
+            last = last.checked_add(delta)?;
+            words.insert(last);
+        }
+        Some(Self { costs: costs.into(), words })
+    }
+
+    /// What the letters of `word` cost, in bits, its end included. Characters that are no letters cost 12 bits each.
+    #[must_use]
+    pub fn bits(&self, word: &str) -> f32 {
+        let (mut a, mut b, mut sum) = (0, 0, 0.0);
+        for c in word.chars() {
+            let n = letter(c);
+            if n == 0 {
+                // The letters after it begin anew: one wrong character must not count three times.
+                sum += FOREIGN;
+                (a, b) = (0, 0);
+                continue;
+            }
+            sum += self.cost(a, b, n);
+            (a, b) = (b, n);
+        }
+        sum + self.cost(a, b, 0)
+    }
+
+    fn cost(&self, a: u8, b: u8, c: u8) -> f32 {
+        f32::from(self.costs[index(a, b, c)]) / STEPS
+    }
+
+    /// Is it a word? Case and old letters do not matter; of a word with hyphens or apostrophes every part must be one.
+    #[must_use]
+    pub fn knows(&self, word: &str) -> bool {
+        let mut letters = Vec::with_capacity(word.len());
+        let mut all = true;
+        let mut any = false;
+        for c in word.chars().chain(['-']) {
+            if matches!(c, '-' | '‐' | '‑' | '’' | '\'' | '′') {
+                if !letters.is_empty() {
+                    any = true;
+                    all &= letters.len() == 1 || self.words.contains(&key(&letters));
+                    letters.clear();
+                }
+                continue;
+            }
+            match letter(c) {
+                0 => return false,
+                n => letters.push(n),
+            }
+        }
+        any && all
+    }
+
+    /// Stands the word, hyphens apart, in the lexicon as one?
+    #[must_use]
+    pub fn knows_whole(&self, word: &str) -> bool {
+        let letters: Vec<u8> = word.chars().map(letter).collect();
+        !letters.contains(&0) && letters.len() > 1 && self.words.contains(&key(&letters))
+    }
+}
+
+/// Counts texts and writes the model's file.
+#[derive(Default)]
+pub struct Trainer {
+    trigrams: Vec<u64>,
+    words: FxHashMap<Vec<u8>, u32>,
+}
+
+impl Trainer {
+    /// Adds a text.
+    pub fn add(&mut self, text: &str) {
+        self.trigrams.resize(TABLE, 0);
+        let mut word = Vec::new();
+        for c in text.chars().chain([' ']) {
+            let n = letter(c);
+            if n != 0 {
+                word.push(n);
+                continue;
+            }
+            if !word.is_empty() {
+                let (mut a, mut b) = (0, 0);
+                for &n in word.iter().chain(&[0]) {
+                    self.trigrams[index(a, b, n)] += 1;
+                    (a, b) = (b, n);
+                }
+                if let Some(count) = self.words.get_mut(&word) {
+                    *count += 1;
+                } else {
+                    self.words.insert(word.clone(), 1);
+                }
+                word.clear();
+            }
+        }
+    }
+
+    /// The bytes of `romanian.bin`.
+    #[must_use]
+    pub fn finish(&self) -> Vec<u8> {
+        let mut out = MAGIC.to_vec();
+        for context in self.trigrams.chunks_exact(LETTERS) {
+            let total: u64 = context.iter().sum();
+            // Add-one smoothing, shrunk so that a rare context does not make its letters cheap.
+            for &count in context {
+                let share = (count as f32 + 0.05) / (total as f32 + 0.05 * LETTERS as f32);
+                out.push((-share.log2() * STEPS).round().clamp(0.0, 255.0) as u8);
+            }
+        }
+        let known = self.words.iter().filter(|(word, count)| word.len() > 1 && **count >= TIMES);
+        let mut keys: Vec<u32> = known.map(|(word, _)| key(word)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut last = 0;
+        for key in keys {
+            let mut delta = key - last;
+            last = key;
+            while delta >= 0x80 {
+                out.push(delta as u8 | 0x80);
+                delta >>= 7;
+            }
+            out.push(delta as u8);
+        }
+        let sum = xxh3_64(&out);
+        out.extend_from_slice(&sum.to_le_bytes());
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn words_are_known_and_garbage_is_not() {
+        let model = model();
+        for word in ["pentru", "Și", "într-o", "ceilalți", "s-au", "cuvântul", "ARTICOLUL"] {
+            assert!(model.knows(word), "{word}");
+        }
+        for word in ["pcntrn", "funct¸ii", "mulŃimea", "xqzt", ""] {
+            assert!(!model.knows(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn right_letters_cost_less() {
+        let model = model();
+        for (good, bad) in
+            [("funcție", "func¸ie"), ("spațiu", "spaŃiu"), ("și", "ºi"), ("mulțimea", "tfnarldh")]
+        {
+            assert!(model.bits(good) + 2.0 < model.bits(bad), "{good} {bad}");
+        }
+    }
+
+    #[test]
+    fn what_was_trained_is_read() {
+        let mut trainer = Trainer::default();
+        (0..4).for_each(|_| trainer.add("fata și fața"));
+        let bytes = trainer.finish();
+        let model = Model::read(&bytes).unwrap();
+        assert!(model.knows("Fața") && !model.knows("față"));
+        for end in 0..bytes.len() {
+            assert!(Model::read(&bytes[..end]).is_none());
+        }
+    }
+}

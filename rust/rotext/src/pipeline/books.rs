@@ -1,0 +1,176 @@
+//! `rotools books`: a book's text, put together of its pages and normalized; records and decisions written down.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::records::Sink;
+use crate::books::pdfium::{Pdf, Picture};
+use crate::books::{Book, Measures, PAGE, Page, Repair, measure, ocr, romanian};
+use crate::error::{Error, Result};
+use crate::ledger::{Row, Writer};
+use crate::normalize::{Normalizer, Report};
+
+/// A PDF while it is read.
+pub struct PdfBook {
+    pdf: Pdf,
+    book: Book,
+    read: usize,
+}
+
+/// What came of a file.
+#[derive(Debug, Clone, Serialize)]
+pub struct Text {
+    /// Normalized paragraphs, one a line.
+    pub text: String,
+    /// For each page with text: its number from 0 and the byte where it begins.
+    pub starts: Vec<(usize, usize)>,
+    /// The pages.
+    pub pages: Vec<Page>,
+    /// Letters that were repaired, by font.
+    pub repairs: Vec<Repair>,
+    /// Footnotes.
+    pub notes: u64,
+    /// Rows of furniture that were taken off.
+    pub furniture: u64,
+}
+
+impl PdfBook {
+    /// Opens `path` with the PDFium at `library`.
+    ///
+    /// # Errors
+    /// As [`Pdf::open`].
+    pub fn open(path: &Path, library: &Path) -> Result<Self> {
+        Ok(Self { pdf: Pdf::open(path, library)?, book: Book::default(), read: 0 })
+    }
+
+    /// Pages.
+    #[must_use]
+    pub fn pages(&self) -> usize {
+        self.pdf.pages()
+    }
+
+    /// Reads the next page. A damaged one counts as read; the book goes on without it.
+    pub fn read_next(&mut self) {
+        match self.pdf.read(self.read) {
+            Ok(drawn) => self.book.add(&drawn),
+            Err(_) => self.book.add_damaged(),
+        }
+        self.read += 1;
+    }
+
+    /// Repairs and judges the pages; those (from 0) that need OCR.
+    pub fn judge(&mut self) -> Vec<usize> {
+        self.book.judge(&self.pdf.fonts)
+    }
+
+    /// Page `page` (from 0) as a picture.
+    ///
+    /// # Errors
+    /// The page is damaged.
+    pub fn render(&self, page: usize, dpi: f32) -> Result<Picture> {
+        self.pdf.render(page, dpi)
+    }
+
+    /// Gives page `page` (from 0) what tesseract read from its picture of `height` rows at `dpi`.
+    pub fn recognized(&mut self, page: usize, tsv: &str, dpi: f32, height: usize) {
+        self.book.recognized(page, ocr::words(tsv, dpi, height));
+    }
+
+    /// The book as one text, without the pages `dropped` (from 0).
+    #[must_use]
+    pub fn finish(self, dropped: &[usize]) -> Text {
+        let written = self.book.write(dropped);
+        let text = normalized(&written.text);
+        let mut plain = String::with_capacity(text.len());
+        let mut starts = Vec::with_capacity(written.begins.len());
+        let mut begins = written.begins.into_iter();
+        for c in text.chars() {
+            if c == PAGE {
+                starts.extend(begins.next().map(|page| (page, plain.len())));
+            } else {
+                plain.push(c);
+            }
+        }
+        Text {
+            text: plain,
+            starts,
+            pages: written.pages,
+            repairs: written.repairs,
+            notes: written.notes,
+            furniture: written.furniture,
+        }
+    }
+}
+
+/// The text by the rule book, without space at the ends of its lines.
+#[must_use]
+pub fn normalized(text: &str) -> String {
+    Normalizer::default().normalize(text, &mut Report::default()).trim().to_owned()
+}
+
+/// Measures a text that has no pages, by stretches of about a page; for each its measures and score.
+#[must_use]
+pub fn stretches(text: &str) -> Vec<(Measures, f32)> {
+    const LINES: usize = 30;
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let judge = |lines: &[&str]| {
+        let (measures, _) = measure(lines.iter().copied(), romanian::model());
+        (measures, measures.score())
+    };
+    lines.chunks(LINES).map(judge).collect()
+}
+
+/// Where `text` has words that the lexicon does not know: first byte and end of each.
+#[must_use]
+pub fn doubtful(text: &str) -> Vec<(usize, usize)> {
+    let model = romanian::model();
+    let mut found = Vec::new();
+    let mut start = None;
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        let inside = c.is_alphanumeric()
+            || !c.is_whitespace() && !c.is_ascii_punctuation() && !"„”“«»—–…’".contains(c)
+            || c == '-';
+        match (inside, start) {
+            (true, None) => start = Some(at),
+            (false, Some(from)) => {
+                let word = text[from..at].trim_matches('-');
+                let number = word.chars().all(|c| c.is_ascii_digit() || c == '-');
+                if word.chars().count() > 1 && !number && !model.knows(word) {
+                    found.push((from, at));
+                }
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Writes records (files of one JSON line each) into `out` in their order, and decisions beside it. Both appear whole
+/// or not at all.
+///
+/// # Errors
+/// A record is missing, the disk is full, an ending of `out` that is not known.
+pub fn assemble(records: &[PathBuf], rows: Vec<Row>, out: &Path) -> Result<PathBuf> {
+    let mut name = out.as_os_str().to_owned();
+    name.push(".ledger.parquet");
+    let ledger = PathBuf::from(name);
+    let part = super::files::beside(out, "ledger.part");
+    let mut sink = Sink::create(out)?;
+    for record in records {
+        let line = std::fs::read(record).map_err(|e| Error::io(record, &e))?;
+        sink.write_all(line.trim_ascii_end())
+            .and_then(|()| sink.write_all(b"\n"))
+            .map_err(|e| Error::io(out, &e))?;
+    }
+    let mut writer = Writer::create(&part)?;
+    let written = rows.into_iter().try_for_each(|row| writer.push(row)).and_then(|()| writer.finish());
+    if written.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    written?;
+    std::fs::rename(&part, &ledger).map_err(|e| Error::io(&ledger, &e))?;
+    sink.finish(out)?;
+    Ok(ledger)
+}

@@ -1,0 +1,326 @@
+"""Evaluation: every figure against a brute-force reading of its definition."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+import torch
+from conftest import fit_config
+from hypothesis import given
+from hypothesis import strategies as st
+from packs import texts, train_tokenizer
+from program import rotrain
+from torch import Tensor
+
+from rotrain.data.tokenizer import Tokenizer
+from rotrain.errors import RotrainError
+from rotrain.evaluate import diacritics, probes
+from rotrain.evaluate.divergence import diverge
+from rotrain.evaluate.harness import continue_text
+from rotrain.evaluate.interval import paired, ratio
+from rotrain.evaluate.model import Ids, LanguageModel, TorchModel, as_ids, open_model, sequence_nats
+from rotrain.evaluate.tasks import continuations, read_task, score_task
+from rotrain.evaluate.text import Document, compare_text, score_text
+from rotrain.evaluate.windows import windows
+from rotrain.train.loop import fit
+from rotrain.train.screen import Quiet
+
+pytestmark = pytest.mark.usefixtures("tiny_nano")
+R = TypeVar("R")
+
+
+@pytest.fixture(scope="module")
+def run(pack: Path, tmp_path_factory: pytest.TempPathFactory, tiny_nano: None) -> Path:
+    """A tiny run, trained on the sentences of the tests."""
+    out = tmp_path_factory.mktemp("evaluate") / "run"
+    rotrain_fit(pack, out, steps=30)
+    return out
+
+
+@pytest.fixture(scope="module")
+def other(pack: Path, tmp_path_factory: pytest.TempPathFactory, tiny_nano: None) -> Path:
+    """Another one, less trained."""
+    out = tmp_path_factory.mktemp("evaluate") / "other"
+    rotrain_fit(pack, out, steps=10)
+    return out
+
+
+def rotrain_fit(pack: Path, out: Path, steps: int) -> None:
+    fit(fit_config(pack, out, steps=steps), Quiet())
+
+
+@pytest.fixture(scope="module")
+def model(run: Path) -> TorchModel:
+    found = open_model(run)
+    assert isinstance(found, TorchModel)
+    return found
+
+
+DOCUMENTS = [Document(str(i), text) for i, text in enumerate(texts(40, seed=9))]
+
+
+class Continuer:
+    """A model that finds the longest suffix of what it read earlier in it, and goes on as it went on there.
+
+    What a perfect memory gives: it must have every probe of memory right.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, context: int = 2_000) -> None:
+        self.tokenizer, self.context, self.eos_id, self.name = tokenizer, context, 0, "continuer"
+        self.notes: list[str] = []
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+    def data(self) -> None:
+        return None
+
+    def map_logits(self, sequences: Sequence[Ids], reduce: Callable[[int, Tensor], R]) -> list[R]:
+        return [reduce(index, self._logits(ids.tolist())) for index, ids in enumerate(sequences)]
+
+    def _logits(self, ids: list[int]) -> Tensor:
+        logits = torch.zeros(len(ids), self.tokenizer.vocab_size)
+        # longest[j]: length of the common suffix of ids[:i + 1] and ids[:j + 1], for j < i
+        longest = [0] * len(ids)
+        for i in range(len(ids)):
+            longest = [
+                0 if j >= i or ids[j] != ids[i] else 1 + (longest[j - 1] if j else 0) for j in range(len(ids))
+            ]
+            best = max(range(len(ids)), key=lambda j: (longest[j], j))
+            if longest[best]:
+                logits[i, ids[best + 1]] = 20.0
+        return logits
+
+
+@given(st.integers(2, 400), st.integers(1, 64))
+def test_windows_score_each_id_once_with_half_a_context_before_it(length: int, context: int) -> None:
+    ids = as_ids(range(length))
+    seen: list[int] = []
+    for window in windows(ids, context):
+        assert 1 <= len(window.labels) <= len(window.inputs) <= context
+        assert window.inputs[-1] + 1 == window.labels[-1]
+        begin = int(window.inputs[0])
+        # what the first label of the window sees before it
+        assert begin == 0 or window.labels[0] - begin >= context - max(context // 2, 1)
+        seen += window.labels.tolist()
+    assert seen == list(range(1, length))
+
+
+def test_bits_per_byte_is_what_one_reading_of_each_window_gives(model: TorchModel) -> None:
+    score = score_text(model, DOCUMENTS)
+    nats = 0.0
+    for document in DOCUMENTS:
+        ids = as_ids([0, *model.tokenizer.encode(document.text), 0])
+        for window in windows(ids, model.context):
+            with torch.inference_mode():
+                hidden = model.decoder(torch.from_numpy(window.inputs)[None])
+                chances = model.decoder.logits(hidden)[0].double().log_softmax(-1)
+            rows = chances[-len(window.labels) :]
+            nats -= float(rows.gather(1, torch.from_numpy(window.labels)[:, None]).sum())
+    size = sum(len(document.text.encode()) for document in DOCUMENTS)
+    assert score.bits_per_byte.value == pytest.approx(nats / math.log(2) / size, rel=1e-6)
+    assert score.perplexity.value == pytest.approx(math.exp(nats / score.tokens.sum()), rel=1e-6)
+    assert score.unit == "document" and len(score.units) == len(DOCUMENTS)
+    assert score.bits_per_byte.low < score.bits_per_byte.value < score.bits_per_byte.high
+
+
+def test_few_documents_are_scored_by_window_and_sum_to_the_same(model: TorchModel) -> None:
+    few, many = score_text(model, DOCUMENTS[:5]), score_text(model, DOCUMENTS)
+    assert few.unit == "window" and len(few.units) > 5
+    assert few.nats.sum() == pytest.approx(many.nats[:5].sum(), rel=1e-6)
+    assert few.bytes.sum() == many.bytes[:5].sum()
+
+
+def test_intervals_cover_at_their_level_and_pairs_are_sharper(model: TorchModel, other: Path) -> None:
+    random = np.random.default_rng(1)
+    covered = 0
+    for _ in range(100):
+        sample = random.normal(3.0, 1.0, size=40)
+        found = ratio(sample, np.ones(40))
+        covered += found.low <= 3.0 <= found.high
+    assert 85 <= covered <= 100
+    worse = score_text(open_model(other), DOCUMENTS)
+    better = score_text(model, DOCUMENTS)
+    difference = compare_text(worse, better)
+    assert difference.low > 0, "the longer trained one is better beyond doubt"
+    width = difference.high - difference.low
+    assert width < worse.bits_per_byte.high - worse.bits_per_byte.low
+    same = paired(better.nats, better.nats, better.bytes)
+    assert same.low == same.value == same.high == 0
+
+
+def test_a_model_does_not_diverge_from_itself_and_another_as_brute_force_says(
+    model: TorchModel, other: Path
+) -> None:
+    same = diverge(model, model, DOCUMENTS, 200)
+    assert same.kl.max() < 1e-12 and same.same_top.min() == 1 and np.abs(same.dnats).max() == 0
+    variant = open_model(other)
+    found = diverge(model, variant, DOCUMENTS, 60)
+    ids = as_ids([0, *model.tokenizer.encode(DOCUMENTS[0].text), 0])
+    window = next(windows(ids, model.context))
+    p, q = (
+        m.map_logits([window.inputs], lambda _, logits: logits.double().log_softmax(-1))[0]
+        for m in (model, variant)
+    )
+    expected = (p.exp() * (p - q)).sum(-1)
+    assert np.allclose(found.kl[: len(expected)], expected.numpy(), atol=1e-9)
+    assert found.as_json()["mean_kl"]["value"] == pytest.approx(found.kl.mean())  # type: ignore[index]
+    assert found.as_json()["perplexity_ratio"]["value"] == pytest.approx(math.exp(found.dnats.mean()))  # type: ignore[index]
+
+
+def test_models_of_other_tokenizers_are_not_compared_by_distribution(
+    model: TorchModel, tmp_path: Path
+) -> None:
+    train_tokenizer(290).save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(RotrainError, match="tokenizer is not that of"):
+        diverge(model, Continuer(Tokenizer(tmp_path / "tokenizer.json")), DOCUMENTS, 10)
+
+
+def test_sequences_padded_together_score_as_alone(model: TorchModel) -> None:
+    sequences = [
+        as_ids([0, *model.tokenizer.encode(d.text)])[: 3 + 2 * i] for i, d in enumerate(DOCUMENTS[:12])
+    ]
+    together = sequence_nats(model, sequences)
+    for ids, nats in zip(sequences, together, strict=True):
+        assert np.allclose(nats, sequence_nats(model, [ids])[0], atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def perfect(pack: Path) -> Continuer:
+    return Continuer(Tokenizer(pack / "tokenizer.json"))
+
+
+@pytest.mark.parametrize("probe", [probes.copy, probes.induction])
+def test_a_perfect_memory_has_the_probes_of_memory_right(
+    perfect: Continuer,
+    probe: Callable[[LanguageModel], dict[str, probes.Result]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probes, "CASES", 5)
+    monkeypatch.setattr(probes, "COPY_LENGTHS", (4, 16))
+    for result in probe(perfect).values():
+        assert result.accuracy.value == 1.0
+    nothing = _Uniform(perfect.tokenizer)
+    for result in probe(nothing).values():
+        assert result.accuracy.value < 0.3
+
+
+def test_a_perfect_memory_knows_the_phonebook(perfect: Continuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "CASES", 3)
+    monkeypatch.setattr(probes, "PHONEBOOK_ENTRIES", (2, 8))
+    found = probes.phonebook(perfect)
+    assert list(found) == ["2", "8"]
+    assert all(result.accuracy.value == 1.0 for result in found.values())
+    assert all(r.accuracy.value == 0.0 for r in probes.phonebook(_Uniform(perfect.tokenizer)).values())
+
+
+class _Uniform(Continuer):
+    """Knows nothing."""
+
+    def _logits(self, ids: list[int]) -> Tensor:
+        return torch.zeros(len(ids), self.tokenizer.vocab_size)
+
+
+def test_diacritics_are_asked_where_a_word_has_several_readings(model: TorchModel) -> None:
+    training = "Fata doarme. " * 5 + "O față și o fată, în fața casei. " * 3 + "o fată mică. " * 9
+    known = diacritics.readings(training)
+    assert known["fata"] == ("fată", "fata", "fața", "față")
+    assert "doarme" not in known
+    asked = diacritics.cases([Document("a", "Fața casei este albă. El doarme.")], known)
+    assert [(case.before, case.after, case.right) for case in asked] == [("", " casei este albă.", "Fața")]
+    assert asked[0].readings == ("Fată", "Fata", "Fața", "Față")
+    restored = diacritics.restore(model, asked * 3)
+    assert restored["commonest"].accuracy.value == 0.0
+    assert len(restored["model"].hits) == 3
+
+
+def _task(path: Path, *lines: object) -> Path:
+    path.write_text("\n".join(json.dumps(line, ensure_ascii=False) for line in lines), encoding="utf-8")
+    return path
+
+
+def test_a_task_is_answered_by_likelihood(model: TorchModel, tmp_path: Path) -> None:
+    file = _task(
+        tmp_path / "task.jsonl",
+        {"type": "choice", "context": "A fost odată ca ", "choices": ["niciodată", "xqz"], "answer": 0},
+        {"type": "pair", "good": "Prețul pâinii a crescut.", "bad": "Prexul pqinii z crescut."},
+        {"type": "cloze", "text": "Fata cea ___ a plecat.", "choices": ["zzzz", "mică"], "answer": 1},
+    )
+    cases = read_task(file)
+    found = score_task(model, cases)
+    assert found["accuracy"].hits.tolist() == [1, 1, 1]
+    nats, _ = continuations(model, [("A fost odată ca ", "niciodată")])[0]
+    whole = sequence_nats(model, [as_ids([0, *model.tokenizer.encode("A fost odată ca niciodată")])])[0].sum()
+    before = sequence_nats(model, [as_ids([0, *model.tokenizer.encode("A fost odată ca")])])[0].sum()
+    assert nats == pytest.approx(whole - before, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "no JSON"),
+        ('{"type": "quiz"}', "no case"),
+        ('{"type": "choice", "context": "a", "choices": ["b"], "answer": 0}', "no case: choice.choices"),
+        ('{"type": "choice", "context": "a", "choices": ["b", "c"], "answer": 2}', "the answer is 2"),
+        ('{"type": "cloze", "text": "a", "choices": ["b", "c"], "answer": 0}', "0 gaps"),
+        ("", "no cases"),
+    ],
+)
+def test_a_bad_task_is_told_with_its_line(tmp_path: Path, line: str, message: str) -> None:
+    file = tmp_path / "task.jsonl"
+    file.write_text(f"\n{line}\n")
+    with pytest.raises(RotrainError, match=message) as caught:
+        read_task(file)
+    assert caught.value.hint
+    assert caught.value.place is not None and caught.value.place.startswith(str(file))
+
+
+def test_generation_for_the_harness_stops_where_it_is_told(perfect: Continuer) -> None:
+    text = "una două trei. una două trei. una"
+    assert continue_text(perfect, text, {"until": ["."], "max_gen_toks": 40}) == " două trei"
+    assert continue_text(perfect, text, {"until": [], "max_gen_toks": 0}) == ""
+
+
+def test_the_command_writes_what_it_prints(run: Path, other: Path, tmp_path: Path) -> None:
+    novel = tmp_path / "novel.txt"
+    novel.write_text("\n".join(texts(5, seed=3)), encoding="utf-8")
+    ended = rotrain(
+        "evaluate", run, "--json", "--quiet", "--against", other, "--against-tokens", 100,
+        "--probes", "copy,diacritics", "--text", novel,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    result = json.loads(ended.stdout)
+    assert (result["format"], result["version"]) == ("rotrain-evaluation", 1)
+    assert set(result["text"]) == {"web", "books", "novel"}
+    for score in result["text"].values():
+        low, value, high = (score["bits_per_byte"][key] for key in ("low", "value", "high"))
+        assert 0 < low <= value <= high
+    assert result["against"]["tokens"] >= 100 and result["against"]["mean_kl"]["value"] > 0
+    assert json.loads((run / "evaluation.json").read_bytes()) == result
+    told = rotrain("evaluate", run, "--probes", "none", "--quiet", "--out", tmp_path / "e.json")
+    assert "web: " in told.stdout and "bits/byte" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("--probes", "grammer"), 2, "there is no probe 'grammer'"),
+        (("--text", "/nowhere.jsonl"), 1, "/nowhere.jsonl"),
+        (("--tasks", "/nowhere.jsonl"), 1, "cannot read the task"),
+        (("--data", "/nowhere"), 1, "there is no pack here"),
+        (("--against", "/nowhere"), 1, "there is no run here"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_told(run: Path, words: tuple[str, ...], code: int, message: str) -> None:
+    ended = rotrain(
+        "evaluate", run, "--quiet", *(() if "--probes" in words else ("--probes", "none")), *words
+    )
+    assert ended.returncode == code, ended.stderr
+    assert message in ended.stderr
+    assert "hint:" in ended.stderr

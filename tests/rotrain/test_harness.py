@@ -1,0 +1,87 @@
+"""EleutherAI's harness over a model of ours, on tasks with local data in the forms of its Romanian ones."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from conftest import fit_config
+from packs import SENTENCES
+
+from rotrain.evaluate.model import as_ids, open_model
+from rotrain.evaluate.tasks import continuations
+from rotrain.evaluate.text import window_nats
+from rotrain.evaluate.windows import windows
+from rotrain.train.loop import fit
+from rotrain.train.screen import Quiet
+
+pytest.importorskip("lm_eval", reason="pip install 'rotools[lm-eval]'")
+pytestmark = pytest.mark.usefixtures("tiny_nano")
+
+# The forms of multiblimp_ron, xquad_ro and a perplexity task.
+PAIRS = """
+task: local_pairs
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {folder}/pairs.jsonl}}}}
+test_split: test
+output_type: multiple_choice
+doc_to_text: ""
+doc_to_choice: "{{{{[sen, wrong_sen]}}}}"
+doc_to_target: 0
+num_fewshot: 0
+metric_list: [{{metric: acc, aggregation: mean, higher_is_better: true}}]
+"""
+TEXT = """
+task: local_text
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {folder}/text.jsonl}}}}
+test_split: test
+output_type: loglikelihood_rolling
+doc_to_text: ""
+doc_to_target: "{{{{text}}}}"
+metric_list: [{{metric: bits_per_byte}}]
+"""
+ANSWERS = """
+task: local_answers
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {folder}/answers.jsonl}}}}
+test_split: test
+output_type: generate_until
+doc_to_text: "{{{{question}}}}"
+doc_to_target: "{{{{answer}}}}"
+generation_kwargs: {{until: ["."], max_gen_toks: 8}}
+metric_list: [{{metric: exact_match, aggregation: mean, higher_is_better: true}}]
+"""
+
+
+def test_the_harness_scores_as_we_do(pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rotrain.evaluate.harness import run_harness
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    fit(fit_config(pack, tmp_path / "run", steps=20), Quiet())
+    model = open_model(tmp_path / "run")
+    folder = tmp_path / "tasks"
+    folder.mkdir()
+    pairs = [{"sen": sentence, "wrong_sen": sentence[::-1]} for sentence in SENTENCES]
+    answers = [{"question": sentence[:20], "answer": sentence[20:30]} for sentence in SENTENCES]
+    for name, task, lines in (
+        ("pairs", PAIRS, pairs),
+        ("text", TEXT, [{"text": sentence} for sentence in SENTENCES]),
+        ("answers", ANSWERS, answers),
+    ):
+        (folder / f"{name}.yaml").write_text(task.format(folder=folder))
+        (folder / f"{name}.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    found = run_harness(model, ["local_pairs", "local_text", "local_answers"], folder=folder)
+    nats = continuations(model, [("", text) for pair in pairs for text in pair.values()])
+    right = [good[0] < bad[0] for good, bad in zip(nats[::2], nats[1::2], strict=True)]
+    assert found["local_pairs"]["acc,none"] == pytest.approx(sum(right) / len(right))
+    # The harness does not ask for the end of a document. The sentences are longer than the context.
+    texts = [as_ids([0, *model.tokenizer.encode(sentence)]) for sentence in SENTENCES]
+    total = sum(sum(window_nats(model, list(windows(ids, model.context)))) for ids in texts)
+    expected = total / math.log(2) / sum(len(sentence.encode()) for sentence in SENTENCES)
+    assert max(map(len, texts)) > model.context
+    assert found["local_text"]["bits_per_byte,none"] == pytest.approx(expected, rel=1e-6)
+    assert 0 <= found["local_answers"]["exact_match,none"] <= 1

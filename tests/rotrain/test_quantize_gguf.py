@@ -1,0 +1,224 @@
+"""GGUF in fewer bits: the encoder beside another's, the rules, sizes by arithmetic, and stock llama.cpp reading it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import shape
+from packs import train_tokenizer
+from program import rotrain
+from test_gguf import trained
+from test_models import fresh
+
+from rotrain.errors import RotrainError, UsageError
+from rotrain.export.gguf.export import compare, draw_tokens, export_gguf
+from rotrain.export.gguf.layout import pieces
+from rotrain.export.gguf.metadata import architecture
+from rotrain.llamacpp import LlamaCpp, find_library
+from rotrain.models.presets import ARCHS, model_config
+from rotrain.quantize.allocate import Choice, allocate
+from rotrain.quantize.calibration import matrices, mean_squares, second_moments
+from rotrain.quantize.encode import decode, encode
+from rotrain.quantize.gguf import quantize_gguf, restore, source_of_gguf, source_of_run, target_types
+from rotrain.quantize.imatrix import importance_of, read_imatrix, write_imatrix
+from rotrain.quantize.recipes import BLOCKS, METHODS, choose_types, row_bytes
+
+libgguf = pytest.importorskip("libgguf")
+pytestmark = pytest.mark.skipif(find_library() is None, reason="llama.cpp is not installed")
+NO_RECORD: dict[str, Any] = {"calibration": None, "imatrix": None, "target_bpw": None}
+WIDE = {"hidden": 256, "head_dim": 64, "ffn": 256, "layers": 2}
+
+
+def wide(folder: Path, arch: str, **changes: Any) -> Any:
+    """A model whose widths k-quants take."""
+    words: dict[str, Any] = dict(WIDE)
+    c = shape(arch)
+    words["heads"] = 4 if c.heads else 0
+    words["kv_heads"] = min(c.kv_heads, 4 if arch == "llama-mha" else 1) if c.heads else 0
+    words["ffn"] = 256 if c.ffn else 0
+    if c.ssm:
+        words["ssm"] = {"heads": 8, "head_dim": 64, "state": 16, "chunk": 16}
+    return trained(folder, arch, **(words | changes))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in BLOCKS if kind[0] in "QI"])
+@pytest.mark.parametrize("weighed", [False, True])
+def test_blocks_are_ggmls_byte_for_byte(kind: str, weighed: bool) -> None:
+    generator = np.random.default_rng(3)
+    values = generator.standard_normal((520, 512), np.float32) * generator.lognormal(0, 2, (520, 1))
+    values = values.astype(np.float32)
+    values[7] = 0
+    importance = generator.random(512, np.float32) if weighed else None
+    stored = encode("x", values, kind, importance)
+    oracle = libgguf.quantize_rows(values, libgguf.GGMLQuantizationType[kind], importance)
+    assert (stored.data == oracle).all()
+    assert stored.bytes == 520 * row_bytes(kind, 512)
+    back = decode(stored, 512)
+    assert np.square(back - values).sum() < 0.12 * np.square(values).sum()
+
+
+def test_sizes_are_those_of_llama_cpp() -> None:
+    # Sizes in MiB of llama-quantize's files for these shapes (docs/log.md): 180.7, 177.3 and 177.3.
+    for arch, changes, mib, bits in (
+        ("llama-mha", {"layers": 20}, 180.7, 5.05),
+        ("falcon-mqa", {"layers": 22}, 177.3, 5.37),
+        ("mamba2", {"layers": 40}, 177.3, 4.84),
+    ):
+        c = model_config(arch, "300m", vocab_size=40_960).model_copy(update=changes)
+        with torch.device("meta"):
+            from rotrain.models.decoder import Decoder
+
+            weights = dict(Decoder(c).named_parameters())
+        shapes = {p.name: tuple(p.take(weights, c).shape) for p in pieces(c) if p.matrix}
+        types = choose_types("q4_k_m", shapes, architecture(c), 1, False)
+        small = sum(4 * p.take(weights, c).numel() for p in pieces(c) if not p.matrix)
+        whole = small + sum(rows * row_bytes(types[name], width) for name, (rows, width) in shapes.items())
+        # The file also has its vocabulary: about 1.5 MiB.
+        assert mib - 2.5 < whole / 2**20 < mib
+        assert abs(8 * whole / sum(w.numel() for w in weights.values()) - bits) < 0.05
+
+
+@pytest.mark.parametrize("arch", sorted(ARCHS))
+def test_llama_cpp_reads_every_method(arch: str, tmp_path: Path) -> None:
+    model = wide(tmp_path, arch)
+    source = source_of_run(model)
+    tokens = draw_tokens(48, model.tokenizer.vocab_size, 0)
+    importance = importance_of(model.model.config, mean_squares(model.model, torch.tensor([tokens])))
+    with torch.inference_mode():
+        exact = model.model.logits(model.model(torch.tensor([tokens])))[0].numpy()
+    kls, sizes = {}, {}
+    for name in METHODS if arch == "llama-mha" else ("q8_0", "q4_k_m", "q3_k_m"):
+        file = tmp_path / f"{name}.gguf"
+        result = quantize_gguf(source, file, name, importance, record=NO_RECORD)
+        with LlamaCpp(file, context=48, cache="f32") as theirs:
+            kls[name] = compare(exact, theirs.logits(tokens))[1]
+        sizes[name] = result["bits_per_weight"]
+        assert result == json.loads(Path(f"{file}.json").read_text())
+        assert result["tensor_bytes"] == sum(t["bytes"] for t in result["tensors"]) < result["file_bytes"]
+        # What the file stands for, in our modules, is what llama.cpp computes.
+        ours = replace(model, model=fresh(model.model.config))
+        ours.model.load_state_dict(model.model.state_dict())
+        restore(ours, file)
+        with torch.inference_mode():
+            restored = ours.model.logits(ours.model(torch.tensor([tokens])))[0].numpy()
+        assert compare(exact, restored)[1] < 1.5 * kls[name] + 1e-5
+    assert kls["q8_0"] < kls["q4_k_m"] < kls["q3_k_m"]
+    assert sizes["q8_0"] > sizes["q4_k_m"] > sizes["q3_k_m"]
+
+
+def test_a_file_of_floats_gives_the_same_bytes_as_its_run(tmp_path: Path) -> None:
+    model = wide(tmp_path, "mistral-swa")
+    export_gguf(model, tmp_path / "f32.gguf")
+    a = quantize_gguf(source_of_run(model), tmp_path / "a.gguf", "q4_k_m", None, record=NO_RECORD)
+    b = quantize_gguf(
+        source_of_gguf(tmp_path / "f32.gguf"), tmp_path / "b.gguf", "q4_k_m", None, record=NO_RECORD
+    )
+    assert a["types"] == b["types"]
+    with LlamaCpp(tmp_path / "a.gguf", context=8) as one, LlamaCpp(tmp_path / "b.gguf", context=8) as other:
+        assert (one.logits([1, 2, 3]) == other.logits([1, 2, 3])).all()
+        assert one.tokenize("Țara-i mare") == other.tokenize("Țara-i mare")
+    with pytest.raises(RotrainError, match="quantized already"):
+        source_of_gguf(tmp_path / "a.gguf")
+
+
+def test_a_file_of_another_vocabulary_is_told(tmp_path: Path) -> None:
+    model = wide(tmp_path / "a", "llama-mha")
+    other = wide(tmp_path / "b", "llama-mha", tokenizer=train_tokenizer(310))
+    export_gguf(other, tmp_path / "other.gguf")
+    with pytest.raises(RotrainError, match=r"token_embd.weight is not \[300, 256\]") as error:
+        restore(model, tmp_path / "other.gguf")
+    assert "another vocabulary" in str(error.value.hint)
+
+
+@pytest.mark.parametrize("arch", sorted(ARCHS))
+def test_statistics_are_those_of_the_inputs(arch: str) -> None:
+    model = fresh(shape(arch))
+    tokens = torch.tensor([draw_tokens(48, 300, 0), draw_tokens(49, 300, 0)[1:]])
+    seen: dict[str, torch.Tensor] = {}
+    for name, module in matrices(model).items():
+        if name != "embed.weight":
+            module.register_forward_hook(lambda _, x, __, name=name: seen.__setitem__(name, x[0].detach()))
+    seen["embed.weight"] = model(tokens).detach()
+    squares, moments = mean_squares(model, tokens), second_moments(model, tokens)
+    assert squares.keys() == moments.keys() == seen.keys() == matrices(model).keys()
+    for name, x in seen.items():
+        rows = x.flatten(0, -2).double()
+        torch.testing.assert_close(squares[name], rows.square().mean(0), rtol=1e-4, atol=1e-9)
+        torch.testing.assert_close(moments[name].double(), rows.T @ rows / len(rows), rtol=1e-3, atol=1e-6)
+
+
+def test_an_importance_matrix_comes_back_and_is_checked(tmp_path: Path) -> None:
+    model = wide(tmp_path, "falcon-mqa")
+    tokens = torch.tensor([draw_tokens(48, 300, 0)])
+    importance = importance_of(model.model.config, mean_squares(model.model, tokens))
+    origin = {"pack": "p", "tokens_sha256": "0", "sequences": 1, "context": 48}
+    write_imatrix(tmp_path / "i.gguf", importance, origin)
+    back = read_imatrix(tmp_path / "i.gguf")
+    assert back.keys() == importance.keys()
+    for name, values in importance.items():
+        assert (back[name] == values).all()
+    other = source_of_run(wide(tmp_path / "b", "llama-mha"))
+    with pytest.raises(RotrainError, match=r"has nothing for blk\.0\.attn_q\.weight"):
+        quantize_gguf(other, tmp_path / "x.gguf", "q4_k_m", back, record=NO_RECORD)
+    (tmp_path / "i.gguf").write_bytes(b"no")
+    with pytest.raises(RotrainError, match="no importance matrix"):
+        read_imatrix(tmp_path / "i.gguf")
+
+
+@pytest.mark.parametrize("bits", [4.0, 5.5])
+def test_a_target_is_met(bits: float, tmp_path: Path) -> None:
+    model = wide(tmp_path, "llama-gqa", layers=3)
+    source = source_of_run(model)
+    tokens = torch.tensor([draw_tokens(48, 300, 0)])
+    importance = importance_of(model.model.config, mean_squares(model.model, tokens))
+    before = {name: p.clone() for name, p in model.model.named_parameters()}
+    types = target_types(model, source, tokens, importance, bits)
+    for name, parameter in model.model.named_parameters():
+        assert (parameter == before[name]).all()  # measuring changes nothing
+    result = quantize_gguf(source, tmp_path / "t.gguf", "target", importance, types=types, record=NO_RECORD)
+    assert 0.99 * bits <= result["bits_per_weight"] <= bits
+
+
+def test_bits_go_where_they_pay() -> None:
+    def options(size: int, harm: float) -> list[Choice]:
+        return [Choice(f"{b}", b * size, harm * size * 4.0**-b) for b in (3, 4, 5, 6, 8)]
+
+    generator = np.random.default_rng(0)
+    choices = {f"m{i}": options(10, float(generator.lognormal(0, 2))) for i in range(6)}
+    budget = 280
+    taken = allocate(choices, budget)
+    assert 0.99 * budget <= sum(c.bytes for c in taken.values()) <= budget
+    from itertools import product
+
+    best = min(
+        sum(c.harm for c in row) for row in product(*choices.values()) if sum(c.bytes for c in row) <= budget
+    )
+    assert sum(c.harm for c in taken.values()) <= 1.1 * best
+    with pytest.raises(UsageError, match="are wanted"):
+        allocate(choices, 100)
+
+
+def test_the_verb(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
+    run, out = tmp_path / "run", tmp_path / "m.gguf"
+    words = ["--arch", "llama-gqa", "--size", "nano", "--data", pack, "--out", run, "--steps", 2, "--quiet"]
+    assert rotrain("fit", *words, "--set", "context=32").returncode == 0
+    tokens = ["--calibrate", pack, "--calibration-tokens", 1024]
+    ended = rotrain("quantize", run, "--method", "q4_k_m", *tokens, "--out", out, "--json")
+    assert ended.returncode == 0, ended.stderr
+    result = json.loads(ended.stdout)
+    assert result["calibration"]["tokens"] == 1024 and len(result["calibration"]["tokens_sha256"]) == 64
+    for wrong, sentence in (
+        (["--method", "q9"], "no method 'q9'"),
+        ([], "no method given"),
+        (["--method", "q4_k_m", "--target-bpw", "4"], "has its own bits"),
+        (["--target-bpw", "4"], "measures a run on text"),
+        (["--method", "q4_k_m", "--polish", "3"], "--polish is for"),
+    ):
+        ended = rotrain("quantize", run, *wrong, "--out", tmp_path / "n.gguf")
+        assert ended.returncode == 2 and sentence in ended.stderr, ended.stderr

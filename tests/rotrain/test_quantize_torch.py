@@ -1,0 +1,192 @@
+"""RTN, HQQ and GPTQ in our modules: against brute force and each other, on the disk and back, polished, on target."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import shape
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from program import rotrain
+from test_models import fresh, tokens
+
+from rotrain.errors import RotrainError
+from rotrain.models.presets import ARCHS
+from rotrain.models.quantized import grids, pack_codes, unpack_codes
+from rotrain.quantize.calibration import matrices
+from rotrain.quantize.polish import divergence, polish
+from rotrain.quantize.rounding import gptq, hqq, rtn
+from rotrain.quantize.torch import BITS, quantized, target_bits
+from rotrain.train.load import load_run
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Matrices here are too small to share out."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def weights(rows: int = 24, inputs: int = 128, seed: int = 0) -> torch.Tensor:
+    """Rows of different sizes with a few outliers."""
+    generator = torch.Generator().manual_seed(seed)
+    w = torch.randn(rows, inputs, generator=generator) * torch.rand(rows, 1, generator=generator)
+    w[:, 5] *= 6
+    return w
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 40), st.integers(1, 70), st.sampled_from(BITS))
+def test_codes_come_back(seed: int, rows: int, inputs: int, bits: int) -> None:
+    codes = torch.randint(2**bits, (rows, inputs), generator=torch.Generator().manual_seed(seed)).to(
+        torch.uint8
+    )
+    packed = pack_codes(codes, bits)
+    assert packed.shape == (rows, -(-inputs * bits // 8))
+    assert (unpack_codes(packed, bits, inputs) == codes).all()
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_rtn_takes_the_nearest_code(bits: int) -> None:
+    w = weights()
+    w[3] = 0
+    w[4] = 0.25
+    w[5] *= 1e-9
+    grid = rtn(w, bits, 32)
+    back = grid.weight()
+    steps = (torch.arange(2**bits)[:, None, None, None] - grid.zero[None, :, :, None]) * grid.scale[
+        None, :, :, None
+    ]
+    nearest = (w.unflatten(1, (-1, 32))[None] - steps).abs().amin(0).flatten(1)
+    assert ((w - back).abs() <= nearest + 1e-6).all()
+    assert (back[3] == 0).all()
+    assert ((w - back).abs() <= 0.51 * grid.scale.repeat_interleave(32, 1) + 1e-4 * w.abs()).all()
+
+
+def test_hqq_leaves_less_of_its_norm_than_rtn() -> None:
+    w = weights()
+    for bits in (3, 4):
+        losses = [(w - grid.weight()).abs().pow(0.7).sum() for grid in (hqq(w, bits, 64), rtn(w, bits, 64))]
+        assert losses[0] < losses[1]
+
+
+def test_gptq_beats_rounding_on_its_inputs() -> None:
+    w = weights(16, 96)
+    mixed = torch.randn(96, 96, generator=torch.Generator().manual_seed(1))
+    x = torch.randn(800, 96, generator=torch.Generator().manual_seed(2)) @ mixed
+    x[:, 7] = 0  # an input that is never there
+    moment = x.T @ x / len(x)
+    for bits in (3, 4, 8):
+        ours, plain = (
+            (x @ (w - grid.weight()).T).square().sum()
+            for grid in (gptq(w, bits, 32, moment), rtn(w, bits, 32))
+        )
+        assert ours < 0.8 * plain
+    # Inputs that have nothing to do with each other leave nothing to pass on.
+    alone = gptq(w, 4, 32, torch.eye(96))
+    assert (w - alone.weight()).square().sum() <= (w - rtn(w, 4, 32).weight()).square().sum() * 1.0001
+
+
+@pytest.mark.parametrize("arch", sorted(ARCHS))
+@pytest.mark.parametrize("method", ["rtn", "hqq", "gptq"])
+def test_every_method_on_every_architecture(arch: str, method: str) -> None:
+    model = fresh(shape(arch))
+    text = tokens(model.config, 6, 48)
+    kls = []
+    for bits in (8, 3):
+        found = quantized(model, method, dict.fromkeys(matrices(model), bits), 32, text)
+        assert grids(found).keys() == matrices(model).keys()
+        kls.append(divergence(model, found, text))
+    assert kls[0] < 1e-3 < 5e-3 < kls[1]
+    # With a cache as without.
+    cache = found.new_cache()
+    whole = found(text[:1])
+    pieces = torch.cat([found(part, cache) for part in text[:1].split([20, 1, 27], 1)], 1)
+    torch.testing.assert_close(pieces, whole, rtol=1e-3, atol=1e-4)
+
+
+def test_polish_brings_the_model_nearer() -> None:
+    model = fresh(shape("llama-gqa"))
+    text = tokens(model.config, 16, 48)
+    found = quantized(model, "rtn", dict.fromkeys(matrices(model), 3), 32, None)
+    codes = {name: grid.codes.clone() for name, grid in grids(found).items()}
+    before, after = polish(model, found, text, 30)
+    assert after < 0.9 * before
+    judged = text[torch.arange(16) % 8 == 7]
+    assert divergence(model, found, judged) == pytest.approx(after, rel=1e-3)
+    for name, grid in grids(found).items():
+        assert (grid.codes == codes[name]).all()
+        assert (grid.scale == grid.scale.half().float()).all()
+
+
+@pytest.mark.parametrize("arch", ["llama-mha", "mamba2"])
+def test_a_target_is_met_with_less_harm_than_even_bits(arch: str) -> None:
+    model = fresh(shape(arch, layers=4))
+    text = tokens(model.config, 6, 48)
+    for bpw in (5.5, 7.0):
+        bits = target_bits(model, text, 32, bpw)
+        found = quantized(model, "rtn", bits, 32, None)
+        held = grids(found)
+        plain = sum(p.numel() for name, p in model.named_parameters() if name not in held)
+        real = 8 * (sum(grid.bytes for grid in held.values()) + 4 * plain) / model.param_count()
+        assert 0.99 * bpw <= real <= bpw
+
+
+def test_the_verb_and_the_way_back(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
+    run, out = tmp_path / "run", tmp_path / "q"
+    words = ["--arch", "mamba2", "--size", "nano", "--data", pack, "--out", run, "--steps", 2, "--quiet"]
+    assert rotrain("fit", *words, "--set", "context=32").returncode == 0
+    text = ["--calibrate", pack, "--calibration-tokens", 1024]
+    ended = rotrain(
+        "quantize", run, "--method", "gptq", "--group", 32, *text, "--polish", 3, "--out", out, "--json"
+    )
+    assert ended.returncode == 0, ended.stderr
+    result = json.loads(ended.stdout)
+    assert result["kl"] <= result["kl_before_polish"]
+    assert result["tensor_bytes"] == sum(t["bytes"] for t in result["tensors"]) < result["file_bytes"]
+    trained, back = load_run(run), load_run(out)
+    assert back.step == trained.step == 2 and back.eos_id == trained.eos_id
+    assert 0 < divergence(trained.model, back.model, tokens(trained.model.config, 4, 32)) < 0.05
+    ended = rotrain("generate", out, "--max-tokens", 4, "--json")
+    assert ended.returncode == 0 and json.loads(ended.stdout)["tokens"], ended.stderr
+    again = rotrain(
+        "quantize", run, "--method", "gptq", "--group", 32, *text, "--polish", 3, "--out", tmp_path / "r"
+    )
+    assert again.returncode == 0, again.stderr
+    assert (out / "model.safetensors").read_bytes() == (tmp_path / "r" / "model.safetensors").read_bytes()
+    for wrong, sentence in (
+        (["--method", "gptq"], "needs text"),
+        (["--method", "rtn", "--polish", 2], "needs text"),
+        (["--method", "rtn", "--bits", 7], "are not offered"),
+        (["--method", "rtn", "--imatrix", out], "reads no importance matrix"),
+    ):
+        ended = rotrain("quantize", run, *wrong, "--out", tmp_path / "n")
+        assert ended.returncode == 2 and sentence in ended.stderr, ended.stderr
+    for verb in (
+        ["export", out, "--to", "gguf"],
+        ["export", out, "--to", "hf"],
+        ["quantize", out, "--method", "rtn"],
+    ):
+        ended = rotrain(*verb, "--out", tmp_path / "n")
+        assert ended.returncode == 1 and "quantized already" in ended.stderr, ended.stderr
+    file = out / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(RotrainError, match="cut off or foreign"):
+        load_run(out)
+    (out / "quantization.json").write_text("{}")
+    with pytest.raises(RotrainError, match="no record of a quantized model"):
+        load_run(out)
+
+
+def test_a_diverged_model_is_told() -> None:
+    model = fresh(shape("llama-mha"))
+    with torch.no_grad():
+        model.embed.weight[3, 3] = float("nan")
+    with pytest.raises(RotrainError, match=r"embed\.weight holds values that are not finite"):
+        quantized(model, "rtn", dict.fromkeys(matrices(model), 4), 32, None)
