@@ -1,7 +1,7 @@
 """Does llama.cpp cut text into the same ids? It knows patterns by name, so this is the proof that it knows ours.
 
 Exports a model with the tokenizer and random weights (llama.cpp loads no vocabulary alone), cuts documents with both,
-and compares with `tokenizers`. Needs the extra `gguf`.
+and compares with `tokenizers`. Needs the extras `gguf` and `dev`.
 
     python benches/compare/llama_cpp.py corpus.jsonl --tokenizer tokenizer.json [--mb 1]
 """
@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import zstandard
+import pyarrow as pa
 
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.export.gguf.export import export_gguf, text_encoder
@@ -27,7 +27,7 @@ from rotrain.train.rundir import RunDir
 def main() -> None:
     """Compares document by document; the exit code is 1 when one differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("text", type=Path, help="a JSONL file, plain or .zst")
+    parser.add_argument("text", type=Path, help="a JSONL file, plain, .gz or .zst")
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--mb", type=float, default=1)
     arguments = parser.parse_args()
@@ -37,12 +37,10 @@ def main() -> None:
         tokenizer = Tokenizer(folder / "tokenizer.json")
         model = Decoder(model_config("llama-mha", "nano", vocab_size=tokenizer.vocab_size))
         model.init_weights(0)
-        export_gguf(Trained(RunDir(folder), 0, model.eval(), tokenizer, 0, []), folder / "model.gguf")
+        export_gguf(Trained(RunDir(folder), 0, model.eval(), tokenizer, 0, [], ""), folder / "model.gguf")
         oracle = text_encoder(folder / "tokenizer.json")
         documents = differ = ids = size = 0
-        raw = arguments.text.open("rb")
-        if arguments.text.suffix == ".zst":
-            raw = zstandard.ZstdDecompressor().stream_reader(raw)
+        raw = pa.input_stream(str(arguments.text), compression="detect")
         with LlamaCpp(folder / "model.gguf", context=16) as theirs:
             for record in map(json.loads, io.TextIOWrapper(raw, encoding="utf-8")):
                 expected = oracle.encode(record["text"], add_special_tokens=False).ids

@@ -36,7 +36,7 @@ def trained(folder: Path, arch: str, tokenizer: Tokenizer | None = None, **chang
     tokenizer.save(str(folder / "tokenizer.json"))
     words = {"vocab_size": tokenizer.get_vocab_size()} | changes
     model = fresh(shape(arch, **words))
-    return Trained(RunDir(folder), 3, model, OurTokenizer(folder / "tokenizer.json"), 0, [])
+    return Trained(RunDir(folder), 3, model, OurTokenizer(folder / "tokenizer.json"), 0, [], "")
 
 
 def pattern_tokenizer(name: str) -> Tokenizer:
@@ -82,7 +82,7 @@ def test_llama_cpp_computes_the_same(arch: str, tmp_path: Path) -> None:
 def test_a_window_read_as_full_attention_would_be_seen(tmp_path: Path) -> None:
     model = trained(tmp_path, "mistral-swa", context=160)
     full = model.model.config.model_copy(update={"window": None})
-    wrong = Trained(model.run, 0, fresh(full), model.tokenizer, 0, [])
+    wrong = Trained(model.run, 0, fresh(full), model.tokenizer, 0, [], "")
     wrong.model.load_state_dict(model.model.state_dict())
     export_gguf(wrong, tmp_path / "full.gguf")
     tokens = draw_tokens(160, model.tokenizer.vocab_size, 0)

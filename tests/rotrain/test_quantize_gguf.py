@@ -25,7 +25,13 @@ from rotrain.models.presets import ARCHS, model_config
 from rotrain.quantize.allocate import Choice, allocate
 from rotrain.quantize.calibration import matrices, mean_squares, second_moments
 from rotrain.quantize.encode import decode, encode
-from rotrain.quantize.gguf import quantize_gguf, restore, source_of_gguf, source_of_run, target_types
+from rotrain.quantize.gguf import (
+    quantize_gguf,
+    restore,
+    source_of_gguf,
+    source_of_run,
+    target_types,
+)
 from rotrain.quantize.imatrix import importance_of, read_imatrix, write_imatrix
 from rotrain.quantize.recipes import BLOCKS, METHODS, choose_types, row_bytes
 
@@ -213,6 +219,10 @@ def test_the_verb(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
     assert ended.returncode == 0, ended.stderr
     result = json.loads(ended.stdout)
     assert result["calibration"]["tokens"] == 1024 and len(result["calibration"]["tokens_sha256"]) == 64
+    scores = ["--data", pack, "--max-bytes", 2000, "--probes", "none", "--against", run, "--json"]
+    ended = rotrain("evaluate", out, *scores)
+    assert ended.returncode == 0, ended.stderr
+    assert 0 < json.loads(ended.stdout)["against"]["mean_kl"]["value"] < 0.05
     for wrong, sentence in (
         (["--method", "q9"], "no method 'q9'"),
         ([], "no method given"),

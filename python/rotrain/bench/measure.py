@@ -34,20 +34,20 @@ TEXT = (
     "un moșneag. „Țara-i mare, dar drumul e lung”, îi zise el și tăcu. "
 )
 FORMULAS = {
-    "decode_tokens_per_s": "gaps / sum of the gaps between the `new_tokens` tokens after `depth` tokens, all of a turn",
+    "decode": "tokens a second: gaps / sum of the gaps between the `new_tokens` tokens after `depth` tokens, all of a turn",
     "gap_s": "seconds from a token's number to the next one's, greedy choice included; percentiles over all kept turns",
-    "prefill_tokens_per_s": "depth / median seconds of a turn to read `depth` tokens into an empty sequence and choose the "
+    "prefill": "tokens a second: depth / median seconds of a turn to read `depth` tokens into an empty sequence and choose the "
     "next",
-    "ttft_warm_s": "from a text to the bytes of the first token, in a loaded process: tokenizer, prefill, choice",
-    "ttft_cold_s": "the same from the start of a new process: interpreter, imports and loading included, files in "
+    "ttft_warm": "from a text to the bytes of the first token, in a loaded process: tokenizer, prefill, choice",
+    "ttft_cold": "the same from the start of a new process: interpreter, imports and loading included, files in "
     "the page cache as they are",
     "load_s": "opening the engine and the model inside the process, its imports included",
     "bits_per_weight": "8 * bytes of all tensors / parameters",
-    "bandwidth": "(weight_bytes + cache bytes read at the depth) * decode_tokens_per_s / bytes_per_s_limit",
+    "bandwidth": "(weight_bytes + cache bytes read at the depth) * decode / bytes_per_s_limit",
     "bytes_per_s_limit": "best of five: all threads together summing 64 MiB each of fp32",
     "energy_j_per_token": "joules of the packages (RAPL) or the GPU (NVML) over all rounds of this variant / tokens "
     "read and written; null where there is no counter",
-    "ratio": "median over undisturbed rounds of b / a of decode_tokens_per_s; differs: the 95 % interval leaves 1 and "
+    "ratio": "median over undisturbed rounds of b / a of decode; differs: the 95 % interval leaves 1 and "
     "the ratio is over 2 % from it; null with fewer than 6 rounds, or where a row is contended",
     "contention": "busy time of /proc/stat less the measured process and this one, in cores; a turn is kept when "
     f"foreign_cores <= {FOREIGN_LIMIT} and stolen <= {STEAL_LIMIT} (and two ticks)",
@@ -204,7 +204,7 @@ def _row_result(row: _Row, settings: Settings, limit: float) -> dict[str, Any]:
     for index, depth in enumerate(settings.depths):
         rates = summary([_rate(turn, index) for turn in turns])
         gaps = [gap for turn in turns for gap in turn["depths"][index]["gaps_s"]]
-        decode[str(depth)] = {"tokens_per_s": rates, "gap_s": percentiles(gaps)}
+        decode[str(depth)] = {**rates, "gap_s": percentiles(gaps)}
         if depth:
             prefill[str(depth)] = summary(
                 [depth / float(np.median(turn["depths"][index]["reads_s"])) for turn in turns]
@@ -223,14 +223,14 @@ def _row_result(row: _Row, settings: Settings, limit: float) -> dict[str, Any]:
         "engine_version": facts["engine_version"],
         "device": facts["device"],
         "load_s": row.worker.ready["load_s"],
-        "ttft_cold_s": summary(row.cold),
-        "ttft_warm_s": summary(row.warm),
+        "ttft_cold": summary(row.cold),
+        "ttft_warm": summary(row.warm),
         "ttft_prompt_tokens": row.prompt_tokens,
         "decode": decode,
-        "prefill_tokens_per_s": prefill,
+        "prefill": prefill,
         "cache": cache,
+        "peak_bytes": row.peak.get("peak"),
         "memory": {
-            "peak_bytes": row.peak.get("peak"),
             "anonymous_bytes": row.peak.get("anonymous"),
             "file_backed_bytes": row.peak.get("file_backed"),
             "proportional_bytes": row.peak.get("proportional"),

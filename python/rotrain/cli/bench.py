@@ -20,8 +20,16 @@ def run(
     engine: Annotated[
         str, typer.Option(help="Which engines measure: torch (runs, folders), llama.cpp (GGUF), or both.")
     ] = "torch,llama.cpp",
-    depths: Annotated[str, typer.Option(help="Tokens before those that are timed.")] = "0,128",
-    new_tokens: Annotated[int, typer.Option(min=2, help="Tokens decoded in a turn.")] = 32,
+    depths: Annotated[
+        str | None,
+        typer.Option(
+            help="Tokens before those that are timed. [default: 0 and half the least context, 512 at most]"
+        ),
+    ] = None,
+    new_tokens: Annotated[
+        int | None,
+        typer.Option(min=2, help="Tokens decoded in a turn. [default: 32, less in a small context]"),
+    ] = None,
     rounds: Annotated[
         int,
         typer.Option(min=2, help="Rounds at least; more until intervals are within 2 %, 3 times at most."),
@@ -51,14 +59,22 @@ def run(
 
         specs = specifications(models, variants.split(","), engine.split(","))
         try:
-            wanted = tuple(sorted({int(depth) for depth in depths.split(",")}))
+            room = min(
+                [context for spec in specs if (context := _context(Path(spec["model"])))], default=1024
+            )
+            half = f"0,{min(512, room // 2)}"
+            wanted = tuple(sorted({int(depth) for depth in (depths or half).split(",")}))
         except ValueError:
             raise UsageError(
                 f"--depths takes numbers, not {depths!r}", hint="for example --depths 0,128"
             ) from None
         if min(wanted) < 0:
             raise UsageError("a depth is 0 or more", hint="for example --depths 0,128")
-        settings: dict[str, Any] = {"depths": wanted, "new_tokens": new_tokens, "device": _device(device)}
+        settings: dict[str, Any] = {
+            "depths": wanted,
+            "new_tokens": new_tokens or max(2, min(32, room // 4)),
+            "device": _device(device),
+        }
         settings |= (
             {"rounds": 3, "most_rounds": 3, "cold_starts": 1}
             if quick
@@ -121,6 +137,16 @@ def _method(folder: Path) -> str:
         return "quantized"  # what is wrong with it is for loading to say
 
 
+def _context(model: Path) -> int | None:
+    """Positions of a run or folder, by its record; llama.cpp goes on beyond those of a file."""
+    for file, key in (("quantization.json", "model"), ("config.json", "config")):
+        try:
+            return int(json_library.loads((model / file).read_bytes())[key]["context"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None
+
+
 def _device(name: str) -> str:
     if name == "auto":
         import torch
@@ -138,15 +164,15 @@ def _show(result: dict[str, Any]) -> None:
     for name, row in zip(names, result["rows"], strict=True):
         rates = ""
         for depth in depths:
-            found = row["decode"][depth]["tokens_per_s"]
+            found = row["decode"][depth]
             half = (found["ci"][1] - found["ci"][0]) / 2
             rate = f"{found['median']:.1f} ± {half:.1f}"
             rates += f"{rate:>20}"
         memory = row["memory"]
         print(
             f"{name:<{width}}  {row['engine']:<9}{row['file_bytes'] / 2**20:>7.1f}{row['bits_per_weight']:>7.2f}{rates}"
-            f"{row['ttft_cold_s']['median']:>11.2f} s{1000 * row['ttft_warm_s']['median']:>9.1f}"
-            f"{memory['peak_bytes'] / 2**20:>11.0f} ({memory['anonymous_bytes'] / 2**20:.0f})"
+            f"{row['ttft_cold']['median']:>11.2f} s{1000 * row['ttft_warm']['median']:>9.1f}"
+            f"{row['peak_bytes'] / 2**20:>11.0f} ({memory['anonymous_bytes'] / 2**20:.0f})"
         )
     for name, row in zip(names, result["rows"], strict=True):
         if row["contended"]:
