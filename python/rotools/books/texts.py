@@ -118,9 +118,8 @@ def _paragraphs(html: str) -> Iterator[str]:
         if tag == "-text":
             line.append(node.text_content or "")  # type: ignore[attr-defined]
             continue
-        if tag == "br" or block:
-            if text := take():
-                yield text
+        if (tag == "br" or block) and (text := take()):
+            yield text
         if tag == "pre":
             yield from (text for row in node.text().split("\n") if (text := row.rstrip()))  # type: ignore[attr-defined]
             continue
