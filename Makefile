@@ -23,18 +23,18 @@ test: setup
 	cargo test -p rotext
 	$(BIN)/python -m pytest
 
-# Tests that need programs from outside: a browser, the lm-evaluation-harness, and mamba-ssm's Triton kernels, which
-# Triton's interpreter runs on a CPU. Of mamba-ssm only its Python files are taken (20 s), and not into the
-# environment: its dependencies are for GPUs.
+# Tests that need programs from outside: a browser, the lm-evaluation-harness, a Ray cluster of two nodes on this
+# machine, and mamba-ssm's Triton kernels, which Triton's interpreter runs on a CPU. Of mamba-ssm only its Python files
+# are taken (20 s), and not into the environment: its dependencies are for GPUs.
 MAMBA := target/mamba-ssm
 $(MAMBA)/mamba_ssm: .venv/ready
 	MAMBA_SKIP_CUDA_BUILD=TRUE MAMBA_FORCE_BUILD=TRUE $(BIN)/uv pip install -q --python $(BIN)/python \
 		--target $(MAMBA) --no-deps --no-build-isolation "mamba-ssm==2.3.2.post1" einops packaging
 
 test-system: setup $(MAMBA)/mamba_ssm
-	$(BIN)/uv pip install -q --python $(BIN)/python "lm-eval>=0.4.9"
+	$(BIN)/uv pip install -q --python $(BIN)/python "lm-eval>=0.4.9" "ray>=2.50"
 	$(BIN)/python -m pytest -rs tests/rotrain/test_mamba_ssm.py tests/rotrain/test_harness.py \
-		tests/rotrain/test_report_browser.py
+		tests/rotrain/test_report_browser.py tests/rotools/test_ray.py
 
 check: setup
 	cargo fmt --all --check

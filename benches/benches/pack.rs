@@ -20,7 +20,7 @@ fn all_stages(c: &mut Criterion) {
     let feed = feed::Options {
         fields: Fields::default(),
         strict: false,
-        filter: Some(Filtering::new(&[], true, false, Diacritics::Flag).unwrap()),
+        filter: Some(Filtering::new(&[], true, true, false, Diacritics::Flag).unwrap()),
         kind: Kind::Web,
         keys: true,
         normalize: Some(normalize::Options::default()),

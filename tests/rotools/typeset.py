@@ -2,7 +2,6 @@
 Chromium; and scans of them. Each comes with running heads, page numbers, hyphenation and footnotes.
 """
 
-import random
 import re
 import shutil
 import subprocess
@@ -33,7 +32,7 @@ def _tex(text: str, accents: bool) -> str:
 
 
 def _latex(paragraphs: Paragraphs, folder: Path, name: str, *, accents: bool, columns: bool) -> Path:
-    head = r"\documentclass[10pt,twoside%s]{book}" % (",twocolumn" if columns else "")
+    head = r"\documentclass[10pt,twoside" + (",twocolumn" if columns else "") + "]{book}"
     encoding = r"\usepackage[OT1]{fontenc}" if accents else r"\usepackage[T1]{fontenc}\usepackage{lmodern}"
     source = [head, encoding, r"\usepackage[utf8]{inputenc}", r"\usepackage[romanian]{babel}", r"\sloppy"]
     source += [
@@ -44,10 +43,10 @@ def _latex(paragraphs: Paragraphs, folder: Path, name: str, *, accents: bool, co
     source += [r"\pagestyle{headings}\begin{document}\tolerance=2000 "]
     for number, paragraph in enumerate(paragraphs):
         if number % 60 == 0:
-            source.append(r"\chapter{%s}" % _tex(chapter(number), accents))
+            source.append("\\chapter{" + _tex(chapter(number), accents) + "}")
         text = _tex(paragraph, accents)
         if note(number):
-            text = text.rstrip() + r"\footnote{%s}" % _tex(note(number), accents)
+            text = text.rstrip() + "\\footnote{" + _tex(note(number), accents) + "}"
         source.append(text + "\n\n")
     source.append(r"\end{document}")
     (folder / f"{name}.tex").write_text("\n".join(source), encoding="utf-8")
@@ -74,10 +73,11 @@ def chapter(number: int) -> str:
 
 def note(number: int) -> str:
     """The footnote at the end of paragraph `number`, if it has one."""
-    words = ["vechi", "rar", "turcesc", "grecesc", "uitat", "de la țară", "al cronicarului"]
-    return (
-        f"Nota aceasta explică un cuvânt {words[number % 7]} din rândul de sus." if number % 23 == 11 else ""
-    )
+    notes = [
+        "Cuvânt vechi, astăzi uitat.", "Așa se spunea pe atunci boierilor de la țară.", "Vezi și capitolul următor.",
+        "Nume de sat.", "Turcii numeau astfel pe cei care strângeau birul.", "După cronica veche, în anul acela.",
+    ]  # fmt: skip
+    return notes[number // 23 % len(notes)] if number % 23 == 11 else ""
 
 
 def _html(paragraphs: Paragraphs) -> str:
@@ -129,7 +129,6 @@ def scan(pdf: Path, out: Path, *, pages: int, dpi: int = 300, skew: float = 0.0,
     import pypdfium2
     from PIL import Image, ImageFilter
 
-    randomness = random.Random(7)
     document = pypdfium2.PdfDocument(pdf)
     pictures = []
     for number in range(min(pages, len(document))):
@@ -138,7 +137,6 @@ def scan(pdf: Path, out: Path, *, pages: int, dpi: int = 300, skew: float = 0.0,
         if noise:
             grains = Image.effect_noise(picture.size, 60 * noise).convert("L")
             picture = Image.blend(picture, grains, 0.12 * noise).filter(ImageFilter.GaussianBlur(0.6 * noise))
-        randomness.random()
         pictures.append(picture)
     pictures[0].save(out, "PDF", resolution=dpi, save_all=True, append_images=pictures[1:])
     return out

@@ -221,6 +221,10 @@ def test_the_verb(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
     assert ended.returncode == 0, ended.stderr
     result = json.loads(ended.stdout)
     assert result["calibration"]["tokens"] == 1024 and len(result["calibration"]["tokens_sha256"]) == 64
+    scores = ["--data", pack, "--max-bytes", 2000, "--probes", "none", "--against", run, "--json"]
+    ended = rotrain("evaluate", out, *scores)
+    assert ended.returncode == 0, ended.stderr
+    assert 0 < json.loads(ended.stdout)["against"]["mean_kl"]["value"] < 0.05
     for wrong, sentence in (
         (["--method", "q9"], "no method 'q9'"),
         ([], "no method given"),

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,8 @@ def find_books(inputs: list[Path]) -> list[tuple[str, Path]]:
             folders.sort()
             for name in names:
                 path = Path(folder) / name
-                if path.suffix.lower() in known and not name.startswith("."):
+                # A pipe or a device is no book, and reading one may never end.
+                if path.suffix.lower() in known and not name.startswith(".") and path.is_file():
                     found.setdefault(path, path.relative_to(given).as_posix())
     if not found:
         raise _fail(
@@ -436,6 +437,3 @@ def _without(text: str, starts: list[list[int]], dropped: set[int]) -> str:
     ends = [byte for _, byte in starts[1:]] + [len(data)]
     kept = [data[byte:end] for (page, byte), end in zip(starts, ends, strict=True) if page + 1 not in dropped]
     return b"".join(kept).decode()
-
-
-Watch = Callable[[Screen], None]

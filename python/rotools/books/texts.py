@@ -14,11 +14,58 @@ MOST = 512 << 20
 """Bytes of text in a file; what unpacks to more is a bomb."""
 
 _BLOCKS = frozenset(
-    "address article aside blockquote body caption center dd div dl dt figcaption figure footer form h1 h2 h3 h4 h5 h6 "
-    "header hr li main ol p pre section table td th tr ul".split()
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "caption",
+        "center",
+        "dd",
+        "div",
+        "dl",
+        "dt",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "li",
+        "main",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "table",
+        "td",
+        "th",
+        "tr",
+        "ul",
+    ]
 )
 _SILENT = frozenset(
-    "script style noscript template svg nav head iframe object button select textarea".split()
+    [
+        "script",
+        "style",
+        "noscript",
+        "template",
+        "svg",
+        "nav",
+        "head",
+        "iframe",
+        "object",
+        "button",
+        "select",
+        "textarea",
+    ]
 )
 
 
@@ -71,9 +118,8 @@ def _paragraphs(html: str) -> Iterator[str]:
         if tag == "-text":
             line.append(node.text_content or "")  # type: ignore[attr-defined]
             continue
-        if tag == "br" or block:
-            if text := take():
-                yield text
+        if (tag == "br" or block) and (text := take()):
+            yield text
         if tag == "pre":
             yield from (text for row in node.text().split("\n") if (text := row.rstrip()))  # type: ignore[attr-defined]
             continue

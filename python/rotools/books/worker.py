@@ -71,8 +71,8 @@ def _read_pdf(job: Result) -> Result:
 def _recognize(book: _rotext.PdfBook, page: int, table: Path, job: Result) -> tuple[str, int]:
     """Tesseract's table for a page, from an earlier run where there is one."""
     if table.exists():
-        height, _, tsv = table.read_text(encoding="utf-8").partition("\n")
-        return tsv, int(height)
+        first, _, tsv = table.read_text(encoding="utf-8").partition("\n")
+        return tsv, int(first)
     width, height, pixels = book.render(page, job["dpi"])
     tsv = ocr.read_picture(width, height, pixels, dpi=job["dpi"], seconds=job["seconds"])
     part = table.with_suffix(".part")

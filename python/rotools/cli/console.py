@@ -135,6 +135,15 @@ def summary(account: dict[str, Any], name: str, *, quiet: bool = False) -> None:
     left_out(account, quiet=quiet)
 
 
+def sharded(found: dict[str, Any], part: tuple[int, int], *, quiet: bool = False) -> None:
+    """Says what a shard came to, and what comes next."""
+    say(
+        f"{found['folder']}: {found['documents']:,} documents of shard {part[0]} of {part[1]}; "
+        "when all are done, run the same command without --shard",
+        quiet=quiet,
+    )
+
+
 def left_out(account: dict[str, Any], *, quiet: bool = False) -> None:
     """Says what was left out and why, and what was replaced."""
     dropped = account["filter"]["dropped"]

@@ -19,10 +19,14 @@ from rotools.cli.options import (
     Profile,
     Quiet,
     RepeatedLines,
+    Shard,
     Strict,
     TextField,
     Threads,
     size,
+)
+from rotools.cli.options import (
+    shard as parts,
 )
 
 
@@ -34,6 +38,7 @@ def dedup(
     accept_loss: AcceptLoss = False,
     repeated_lines: RepeatedLines = None,
     decontaminate: Decontaminate = None,
+    shard: Shard = None,
     max_ram: MaxRam = "1G",
     text_field: TextField = "text",
     id_field: IdField = None,
@@ -56,6 +61,7 @@ def dedup(
       rotools why d17 --ledger clean.jsonl.zst.ledger.parquet
     """
     memory = size(max_ram)
+    part = parts(shard)
     outcome = console.watch(
         lambda progress: _rotext.dedup(
             inputs,
@@ -66,6 +72,7 @@ def dedup(
             accept_loss=accept_loss,
             repeated_lines=repeated_lines,
             decontaminate=decontaminate or [],
+            shard=part,
             text_field=text_field,
             id_field=id_field,
             strict=strict,
@@ -76,6 +83,9 @@ def dedup(
     )
     if as_json:
         console.print_json({"out": str(out), **outcome})
+        return
+    if part:
+        console.sharded(outcome, part, quiet=quiet)
         return
     read, found = outcome["read"], outcome["dedup"]
     console.say(

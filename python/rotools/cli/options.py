@@ -29,6 +29,13 @@ class Preset(StrEnum):
     strict = "strict"
 
 
+class Engine(StrEnum):
+    """What runs the first pass."""
+
+    local = "local"
+    ray = "ray"
+
+
 def size(text: str) -> int:
     """Bytes of `512M`, `4G`, `4GiB`, `1.5g` or a plain number.
 
@@ -39,6 +46,20 @@ def size(text: str) -> int:
     if not found:
         raise typer.BadParameter(f"{text!r} is no amount of memory: say for example 512M or 4G")
     return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
+
+
+def shard(text: str | None) -> tuple[int, int] | None:
+    """(number, of) of `2/8`.
+
+    Raises:
+        typer.BadParameter: it is something else.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is not NUMBER/SHARDS, for example 2/8")
+    return int(found[1]), int(found[2])
 
 
 def thresholds(words: list[str]) -> list[tuple[str, float | None]]:
@@ -70,6 +91,12 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print no progress and no s
 VocabSize = Annotated[int, typer.Option(min=258, max=65499, help="Size of a trained vocabulary.")]
 MaxRam = Annotated[
     str, typer.Option(help="Memory of the whole run, for example 512M or 4G; what is more goes to disk.")
+]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        help="Only read, judge and sign part I of N, 1/N to N/N; the same command without it goes on from all."
+    ),
 ]
 Duplicates = Annotated[
     Preset, typer.Option(help="Proposing near-duplicates: 14 bands of 8 (default) or 26 of 11 (strict).")

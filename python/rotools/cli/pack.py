@@ -1,7 +1,7 @@
 """`rotools pack`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from rotools.cli.options import (
     Decontaminate,
     Diacritics,
     Duplicates,
+    Engine,
     IdField,
     Json,
     MaxRam,
@@ -20,6 +21,7 @@ from rotools.cli.options import (
     Quiet,
     Redact,
     RepeatedLines,
+    Shard,
     Strict,
     TextField,
     Threads,
@@ -28,6 +30,9 @@ from rotools.cli.options import (
     VocabSize,
     size,
     thresholds,
+)
+from rotools.cli.options import (
+    shard as parts,
 )
 
 
@@ -61,9 +66,16 @@ def pack(
     accept_loss: AcceptLoss = False,
     repeated_lines: RepeatedLines = None,
     decontaminate: Decontaminate = None,
+    shard: Shard = None,
     max_ram: MaxRam = "1G",
     text_field: TextField = "text",
     id_field: IdField = None,
+    engine: Annotated[
+        Engine, typer.Option(help="Where documents are judged and signed: here, or on a Ray cluster.")
+    ] = Engine.local,
+    address: Annotated[
+        str, typer.Option(help="Ray's head, HOST:PORT; auto is the cluster of this machine.")
+    ] = "auto",
     strict: Strict = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing pack.")] = False,
     threads: Threads = 0,
@@ -81,42 +93,51 @@ def pack(
       rotools pack corpus.jsonl
       rotools pack --phase web=web.jsonl.zst --phase books=books.jsonl.zst --out pack
       zcat crawl.jsonl.gz | rotools pack - --tokenizer tokenizer.json
+      rotools pack corpus.jsonl --shard 2/8       (of an array job; then the same without --shard)
+      rotools pack corpus.jsonl --engine ray --address auto
     """
     from rotools.config import phases
 
     curriculum = phases(inputs or [], phase or [], config)
     memory = size(max_ram)
+    part = parts(shard)
     if not dedup and (repeated_lines or decontaminate):
         raise typer.BadParameter("--repeated-lines and --decontaminate are part of --dedup")
+    options: dict[str, Any] = {
+        "tokenizer": tokenizer,
+        "vocab_size": vocab_size,
+        "valid_share": valid_share,
+        "text_field": text_field,
+        "id_field": id_field,
+        "normalize": normalize,
+        "filter": filter,
+        "thresholds": thresholds(threshold or []),
+        "redact": redact,
+        "boilerplate": boilerplate,
+        "diacritics": diacritics.value,
+        "dedup": preset.value if dedup else None,
+        "max_ram": memory,
+        "accept_loss": accept_loss,
+        "repeated_lines": repeated_lines,
+        "decontaminate": decontaminate or [],
+        "strict": strict,
+        "force": force,
+        "threads": threads,
+    }
+    if engine is Engine.ray:
+        from rotools.ray import sign
+
+        if part:
+            raise typer.BadParameter("--engine ray makes its own shards: leave --shard out")
+        sign(curriculum, out, address=address, say=lambda line: console.say(line, quiet=quiet), **options)
     report = console.watch(
-        lambda progress: _rotext.pack(
-            curriculum,
-            out,
-            tokenizer=tokenizer,
-            vocab_size=vocab_size,
-            valid_share=valid_share,
-            text_field=text_field,
-            id_field=id_field,
-            normalize=normalize,
-            filter=filter,
-            thresholds=thresholds(threshold or []),
-            redact=redact,
-            boilerplate=boilerplate,
-            diacritics=diacritics.value,
-            dedup=preset.value if dedup else None,
-            max_ram=memory,
-            accept_loss=accept_loss,
-            repeated_lines=repeated_lines,
-            decontaminate=decontaminate or [],
-            strict=strict,
-            force=force,
-            threads=threads,
-            progress=progress,
-        ),
-        quiet=quiet,
+        lambda progress: _rotext.pack(curriculum, out, shard=part, progress=progress, **options), quiet=quiet
     )
     if as_json:
         console.print_json({"out": str(out), **report})
+        return
+    if part:
+        console.sharded(report, part, quiet=quiet)
         return
     for part in report["phases"]:
         console.summary(part["read"], part["name"], quiet=quiet)

@@ -72,6 +72,7 @@ def plan(
         accept_loss=True,
         repeated_lines=None,
         decontaminate=[],
+        shard=None,
         strict=False,
         force=False,
         threads=threads,

@@ -27,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for verb in (
+VERBS = (
     archs,
     plan,
     fit,
@@ -40,7 +40,8 @@ for verb in (
     compare,
     report,
     doctor,
-):
+)
+for verb in VERBS:
     app.command(name=verb.__name__.rsplit(".", 1)[-1])(verb.run)
 
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use rotext::dedup::{Grams, Kind, Preset};
 use rotext::error::Error;
-use rotext::pipeline::plan;
+use rotext::pipeline::{Shard, dedup as core, plan};
 
 use crate::errors::raise;
 use crate::{files, progress::Progress};
@@ -32,10 +32,10 @@ pub(crate) fn options(
     Ok(plan::Options { preset, max_ram, accept_loss, repeated_lines, evaluation })
 }
 
-/// Files in, one JSONL file without duplicates and near-duplicates out.
+/// Files in, one JSONL file without duplicates and near-duplicates out; with a shard (number, of) only its journal.
 #[pyfunction]
 #[pyo3(signature = (inputs, out, *, profile, preset, max_ram, accept_loss, repeated_lines, decontaminate,
-                    text_field, id_field, strict, threads, progress))]
+                    shard, text_field, id_field, strict, threads, progress))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn dedup<'py>(
     py: Python<'py>,
@@ -47,6 +47,7 @@ pub(crate) fn dedup<'py>(
     accept_loss: bool,
     repeated_lines: Option<u32>,
     decontaminate: Vec<String>,
+    shard: Option<(u32, u32)>,
     text_field: String,
     id_field: Option<String>,
     strict: bool,
@@ -57,7 +58,12 @@ pub(crate) fn dedup<'py>(
     let options = options(preset, max_ram, accept_loss, repeated_lines, &decontaminate)?;
     let sources = files::sources(&inputs)?;
     let feed = files::feed(text_field, id_field, strict, false, threads);
-    let run = || rotext::pipeline::dedup::dedup(&sources, kind, &feed, &options, &out, &progress.inner);
+    if let Some((number, of)) = shard {
+        let shard = Shard::new(number, of).map_err(|e| raise(&e))?;
+        let run = || core::shard(&sources, kind, &feed, &options, (&out, shard), &progress.inner);
+        return files::python(py, &py.detach(run).map_err(|e| raise(&e))?);
+    }
+    let run = || core::dedup(&sources, kind, &feed, &options, &out, &progress.inner);
     let outcome = py.detach(run).map_err(|e| raise(&e))?;
     files::python(py, &outcome)
 }

@@ -4,16 +4,17 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use rotext::pack as core;
+use rotext::pipeline::Shard;
 use rotext::pipeline::pack::{Options, PhaseInput};
 
 use crate::errors::raise;
 use crate::{dedup, files, filter, progress::Progress};
 
-/// Packs phases of (name, inputs, epochs, kind); returns the report.
+/// Packs phases of (name, inputs, epochs, kind); returns the report. With a shard (number, of) only its journal is made.
 #[pyfunction]
 #[pyo3(signature = (phases, out, *, tokenizer, vocab_size, valid_share, text_field, id_field, normalize, filter,
                     thresholds, redact, boilerplate, diacritics, dedup, max_ram, accept_loss, repeated_lines,
-                    decontaminate, strict, force, threads, progress))]
+                    decontaminate, shard, strict, force, threads, progress))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn pack<'py>(
     py: Python<'py>,
@@ -35,6 +36,7 @@ pub(crate) fn pack<'py>(
     accept_loss: bool,
     repeated_lines: Option<u32>,
     decontaminate: Vec<String>,
+    shard: Option<(u32, u32)>,
     strict: bool,
     force: bool,
     threads: usize,
@@ -53,6 +55,11 @@ pub(crate) fn pack<'py>(
     let near = |preset: String| dedup::options(&preset, max_ram, accept_loss, repeated_lines, &decontaminate);
     let dedup = dedup.map(near).transpose()?;
     let options = Options { phases, feed, dedup, tokenizer, vocab_size, valid_share, out, force };
+    if let Some((number, of)) = shard {
+        let shard = Shard::new(number, of).map_err(|e| raise(&e))?;
+        let run = || rotext::pipeline::pack::shard(&options, shard, &progress.inner);
+        return files::python(py, &py.detach(run).map_err(|e| raise(&e))?);
+    }
     let report = py.detach(|| rotext::pipeline::pack::pack(&options, &progress.inner));
     files::python(py, &report.map_err(|e| raise(&e))?)
 }

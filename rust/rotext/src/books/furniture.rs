@@ -45,10 +45,10 @@ pub(super) fn find(sheets: &[Sheet<'_>]) -> Vec<Vec<usize>> {
     let mut found: Vec<Vec<usize>> = vec![Vec::new(); sheets.len()];
     for top in [true, false] {
         // Twice: there may be a number above a head, or a line of ornaments below it.
-        for _ in 0..2 {
+        for round in 0..2 {
             let edges: Vec<Option<Edge>> =
                 sheets.iter().zip(&found).map(|(sheet, gone)| edge(sheet, gone, top)).collect();
-            let rows = judge(sheets, &edges);
+            let rows = judge(sheets, &edges, round > 0);
             if rows.iter().all(Option::is_none) {
                 break;
             }
@@ -77,7 +77,9 @@ fn edge(sheet: &Sheet<'_>, gone: &[usize], top: bool) -> Option<Edge> {
     let first = words.first()?;
     // The title of a chapter stands at the same height in every chapter; its type tells it from a head.
     let larger = |row: usize| sheet.rows[row].first().is_some_and(|other| first.em > 1.25 * other.em);
-    if next.is_some_and(larger) {
+    // A footnote begins with a raised mark: `Ibidem` stands at the foot of many pages.
+    let leftmost = words.iter().min_by(|a, b| a.x0.total_cmp(&b.x0));
+    if next.is_some_and(larger) || leftmost.is_some_and(|word| word.raised) {
         return None;
     }
     let gap = next.map_or(f32::INFINITY, |next| {
@@ -197,7 +199,7 @@ fn offsets(edges: &[Option<Edge>]) -> FxHashMap<i64, usize> {
     counts
 }
 
-fn judge(sheets: &[Sheet<'_>], edges: &[Option<Edge>]) -> Vec<Option<usize>> {
+fn judge(sheets: &[Sheet<'_>], edges: &[Option<Edge>], inner: bool) -> Vec<Option<usize>> {
     let offsets = offsets(edges);
     let numbered = |page: usize, edge: &Edge| {
         edge.numbers.iter().flatten().any(|number| offsets.contains_key(&(number - page as i64)))
@@ -222,8 +224,9 @@ fn judge(sheets: &[Sheet<'_>], edges: &[Option<Edge>]) -> Vec<Option<usize>> {
                 .filter_map(|other| edges[other].as_ref())
                 .filter(|other| same_height(page, edge, other) && alike(&edge.key, &other.key))
                 .count();
-            // Twice the same line at the top of two pages may be a refrain; a head that is set off is not.
-            same >= 3 || same >= 1 && set_off(edge)
+            // The same line at the top of two pages may be a refrain; a head that is set off is not. What stands below
+            // a head must be set off in any case.
+            same >= 3 && !inner || same >= 1 && set_off(edge)
         })
         .collect();
     // Where this book has its furniture: heights with support, and the fonts there.

@@ -38,6 +38,6 @@ pub use plan::{Fate, Judge, Plan, Removed, Rule, Verdict};
 pub use planner::{Entry, Kind, Options, Planner, Report, SourceInfo};
 pub use runs::{Merge, Run, Sorter};
 pub use sign::{Preset, Signer};
-pub use store::{Hashes, bytes as hash_bytes};
+pub use store::{Hashes, WordFile, bytes as hash_bytes};
 pub use verify::{CONTAINMENT, Grams, JACCARD, Likeness};
 pub use words::Words;

@@ -47,6 +47,35 @@ pub fn bytes(words: &[u32]) -> Vec<u8> {
     bytes
 }
 
+/// The file of words by itself, where nothing is decided: a shard's.
+pub struct WordFile(Growing);
+
+impl WordFile {
+    /// Opens or makes the file; what an earlier run left in it stays until something else is written.
+    ///
+    /// # Errors
+    /// The folder cannot be written to.
+    pub fn open(path: &Path) -> Result<Self> {
+        Growing::open(path).map(Self)
+    }
+
+    /// Adds the words of the next document.
+    ///
+    /// # Errors
+    /// The disk is full or fails.
+    pub fn push(&mut self, words: Hashes<'_>) -> Result<()> {
+        self.0.push(words)
+    }
+
+    /// Hands what is buffered to the system, and with `sync` to the disk.
+    ///
+    /// # Errors
+    /// The disk is full or fails.
+    pub fn flush(&mut self, sync: bool) -> Result<()> {
+        self.0.flush(sync)
+    }
+}
+
 /// Being read.
 pub(super) struct Store {
     words: Growing,
@@ -87,10 +116,7 @@ impl Filling {
         place[8..16].copy_from_slice(&self.names.at.to_le_bytes());
         place[16..20].copy_from_slice(&words.len().to_le_bytes());
         place[20..].copy_from_slice(&(id.len() as u32).to_le_bytes());
-        match words {
-            Hashes::New(words) => self.words.write(&bytes(words))?,
-            Hashes::Kept(count) => self.words.at += u64::from(count) * 4,
-        }
+        self.words.push(words)?;
         self.names.write(&source.to_le_bytes())?;
         self.names.write(id.as_bytes())?;
         self.places.write(&place)?;
@@ -99,10 +125,7 @@ impl Filling {
 
     /// Hands what is buffered of the words to the system, and with `sync` to the disk.
     pub(super) fn flush(&mut self, sync: bool) -> Result<()> {
-        let words = &mut self.words;
-        let flushed =
-            words.out.flush().and_then(|()| if sync { words.out.get_ref().sync_data() } else { Ok(()) });
-        flushed.map_err(|e| Error::io(&words.path, &e))
+        self.words.flush(sync)
     }
 
     pub(super) fn documents(&self) -> u32 {
@@ -160,6 +183,22 @@ impl Growing {
         let open = File::options().read(true).write(true).create(true).truncate(false).open(path);
         let file = open.map_err(|e| Error::io(path, &e))?;
         Ok(Self { out: BufWriter::with_capacity(1 << 20, file), path: path.to_owned(), at: 0, ends: false })
+    }
+
+    fn push(&mut self, words: Hashes<'_>) -> Result<()> {
+        match words {
+            Hashes::New(words) => self.write(&bytes(words)),
+            Hashes::Kept(count) => {
+                self.at += u64::from(count) * 4;
+                Ok(())
+            }
+        }
+    }
+
+    fn flush(&mut self, sync: bool) -> Result<()> {
+        let flushed = self.out.flush();
+        let synced = flushed.and_then(|()| if sync { self.out.get_ref().sync_data() } else { Ok(()) });
+        synced.map_err(|e| Error::io(&self.path, &e))
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::normalize::Sink;
+use super::records::Sink;
 use crate::books::pdfium::{Pdf, Picture};
 use crate::books::{Book, Measures, PAGE, Page, Repair, measure, ocr, romanian};
 use crate::error::{Error, Result};

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::feed::{self, Account, LeftOut, Parcel, Removal};
-use super::files::{Rejects, beside, claim, give_up};
-use super::journal::Journal;
-use super::plan::{self, Group};
+use super::files::{Rejects, beside, claim, give_up, remove};
+use super::journal::{Journal, Shard, shards_of};
+use super::plan::{self, Group, Sharded};
 use super::records::{Sink, lines};
 use crate::dedup::{Kind, Report};
 use crate::error::{Error, Result};
@@ -56,7 +56,23 @@ pub fn dedup(
     let _lock = claim(&scratch, Journal::FOLDER)?;
     let result = run(sources, kind, feed, options, out, &scratch, progress);
     give_up(&scratch, Journal::FOLDER, Journal::WORTH_KEEPING, result.is_err());
-    result
+    result.and_then(|outcome| remove(&shards_of(out)).map(|()| outcome))
+}
+
+/// Reads and signs the chunks of one shard, for [`dedup`] with the same options.
+///
+/// # Errors
+/// As [`dedup`].
+pub fn shard(
+    sources: &[Source],
+    kind: Kind,
+    feed: &feed::Options,
+    options: &plan::Options,
+    (out, shard): (&Path, Shard),
+    progress: &Progress,
+) -> Result<Sharded> {
+    let group = Group { name: "input", kind, sources };
+    plan::shard(&[group], feed, options, (out, shard), progress)
 }
 
 fn run(
@@ -76,7 +92,7 @@ fn run(
         *source = reader::spool(&scratch.join("stdin"), progress)?;
     }
     let group = Group { name: "input", kind, sources: &sources };
-    let mut planned = plan::plan(&[group], feed, options, scratch, |_| Ok(|_, _| false), progress)?;
+    let mut planned = plan::plan(&[group], feed, options, (scratch, out), |_| Ok(|_, _| false), progress)?;
     let dedup = planned.plan.report().clone();
     let mut decided = planned.explained()?;
 

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::filter::{self, Filtering};
-use super::journal::{Fate, Frame, Frames, Left, Recall, Stamp};
+use super::journal::{self, Fate, Frame, Frames, Left, Recall};
 use super::ordered;
 use crate::dedup;
 use crate::document::{Document, Reason, Reject};
@@ -72,7 +72,7 @@ pub(super) enum Found {
     /// All but the signatures.
     New(Box<Frame>),
     /// Everything, by an earlier run; there are no documents then.
-    Known(Box<Frame>, Stamp),
+    Known(Box<Frame>, journal::Known),
 }
 
 /// What went in and what was left out.
@@ -189,6 +189,11 @@ pub(super) fn run<D: Send, L>(
                 if let Some((index, reader)) = reading.as_mut()
                     && let Some(chunk) = reader.next_chunk()?
                 {
+                    if !past.takes() {
+                        progress.check()?;
+                        progress.advance(chunk.moved);
+                        continue;
+                    }
                     let memory = past.of(*index, &chunk)?;
                     return Ok(Some((chunk.bytes, (*index, chunk, memory))));
                 }
@@ -202,7 +207,7 @@ pub(super) fn run<D: Send, L>(
             match memory {
                 Memory::Nothing => Ok(open.judge(chunk, None)),
                 Memory::New(hash) => Ok(open.judge(chunk, Some(hash))),
-                Memory::Known(frame, stamp) => Ok(open.skip(&chunk, frame, stamp)),
+                Memory::Known(frame, known) => Ok(open.skip(&chunk, frame, known)),
                 Memory::Decided(frame, first) => open.apply(chunk, *frame, first),
             }
         },
@@ -226,19 +231,27 @@ enum Memory {
     /// To be found, for a chunk of this hash.
     New(u64),
     /// Found by an earlier run.
-    Known(Box<Frame>, Stamp),
+    Known(Box<Frame>, journal::Known),
     /// Found by the first pass; the number of the first document that stays.
     Decided(Box<Frame>, u32),
 }
 
 impl Past<'_> {
+    /// Whether the next chunk is to be looked at.
+    fn takes(&mut self) -> bool {
+        match self {
+            Past::Recall(recall) => recall.takes(),
+            Past::Nothing | Past::Frames(_) => true,
+        }
+    }
+
     fn of(&mut self, source: usize, chunk: &Chunk) -> Result<Memory> {
         Ok(match self {
             Past::Nothing => Memory::Nothing,
             Past::Recall(recall) => {
                 let hash = chunk.hash();
                 match recall.next(source, hash) {
-                    Some((frame, stamp)) => Memory::Known(Box::new(frame), stamp),
+                    Some((frame, known)) => Memory::Known(Box::new(frame), known),
                     None => Memory::New(hash),
                 }
             }
@@ -387,10 +400,10 @@ impl Open<'_> {
     }
 
     /// Nothing is to be done: an earlier run did.
-    fn skip(self, chunk: &Chunk, frame: Box<Frame>, stamp: Stamp) -> Opened {
+    fn skip(self, chunk: &Chunk, frame: Box<Frame>, known: journal::Known) -> Opened {
         let mut opened = Opened::new(self.index, chunk);
         opened.report = frame.normalize.clone();
-        opened.parcel.found = Found::Known(frame, stamp);
+        opened.parcel.found = Found::Known(frame, known);
         opened
     }
 

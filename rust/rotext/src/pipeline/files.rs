@@ -52,6 +52,14 @@ fn clear(directory: &Path, kept: &str) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Removes a directory and all in it, if it is there.
+pub(super) fn remove(directory: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(directory) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io(directory, &e)),
+        _ => Ok(()),
+    }
+}
+
 /// Gives a work directory up: after a failure `kept` stays where it holds at least so many bytes, for the next run.
 pub(super) fn give_up(partial: &Path, kept: &str, bytes: u64, failed: bool) {
     let size = |path: PathBuf| -> u64 {

@@ -202,9 +202,7 @@ impl Journal {
     /// The folder cannot be written to.
     pub(super) fn open(work: &Path, description: &str) -> Result<Self> {
         let journal = Self { folder: work.join(Self::FOLDER), key: xxh3_64(description.as_bytes()) };
-        let mut found = [0; HEADER];
-        let same = File::open(journal.frames()).and_then(|mut file| file.read_exact(&mut found)).is_ok();
-        if !same || found != header(journal.key) {
+        if !journal.is_of_this_run() {
             let fail = |e: std::io::Error| Error::io(&journal.folder, &e);
             if journal.folder.exists() {
                 std::fs::remove_dir_all(&journal.folder).map_err(fail)?;
@@ -236,13 +234,31 @@ impl Journal {
         Ok(Frames { input: BufReader::with_capacity(1 << 18, file), path, documents: 0, body: Vec::new() })
     }
 
-    /// What an earlier run left.
+    /// What earlier runs left: this journal, and those of `shards` that are of the same run. With `only` nothing but the
+    /// chunks of that shard is looked at.
     ///
     /// # Errors
     /// The files cannot be opened.
-    pub(super) fn recall(&self) -> Result<Recall> {
-        let words = File::open(self.words()).ok().map(|file| BufReader::with_capacity(1 << 18, file));
-        Ok(Recall { frames: words.is_some().then(|| self.read()).transpose()?, words, first: 0 })
+    pub(super) fn recall(&self, shards: &Path, only: Option<Shard>) -> Result<Recall> {
+        let mut parts = Vec::new();
+        let folders = if only.is_none() { shards.read_dir().ok() } else { None };
+        for entry in folders.into_iter().flatten().flatten() {
+            let shard = entry.file_name().to_str().and_then(Shard::of_name);
+            let journal = Self { folder: entry.path().join(Self::FOLDER), key: self.key };
+            if let Some(shard) = shard
+                && journal.is_of_this_run()
+                && let Some(part) = Part::open(&journal)?
+            {
+                parts.push((shard, part));
+            }
+        }
+        Ok(Recall { own: Part::open(self)?, shards: parts, first: 0, chunks: 0, only })
+    }
+
+    fn is_of_this_run(&self) -> bool {
+        let mut found = [0; HEADER];
+        let read = File::open(self.frames()).and_then(|mut file| file.read_exact(&mut found));
+        read.is_ok() && found == header(self.key)
     }
 
     /// For writing.
@@ -307,32 +323,136 @@ impl Frames {
     }
 }
 
-/// What an earlier run found, as long as it is about the same chunks.
+/// Which chunks of the input are a shard's: those whose number leaves `rest` when divided by `of`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    rest: u32,
+    of: u32,
+}
+
+impl Shard {
+    /// The shard of that number, from 1.
+    ///
+    /// # Errors
+    /// The number is 0 or beyond the last.
+    pub fn new(number: u32, of: u32) -> Result<Self> {
+        if (1..=of).contains(&number) {
+            return Ok(Self { rest: number - 1, of });
+        }
+        Err(Error::usage(format!("there is no shard {number} of {of}")).hint("shards are 1/N to N/N"))
+    }
+
+    /// Whether the chunk of that number, counted over all phases, is in it.
+    pub(super) fn has(self, chunk: u64) -> bool {
+        chunk % u64::from(self.of) == u64::from(self.rest)
+    }
+
+    /// The name of its folder: `2-of-8` is the second.
+    fn name(self) -> String {
+        format!("{}-of-{}", self.rest + 1, self.of)
+    }
+
+    /// Its work folder in the folder of all shards.
+    pub(super) fn folder(self, shards: &Path) -> PathBuf {
+        shards.join(self.name())
+    }
+
+    fn of_name(name: &str) -> Option<Self> {
+        let (number, of) = name.split_once("-of-")?;
+        Self::new(number.parse().ok()?, of.parse().ok()?).ok()
+    }
+}
+
+/// Where the shards of the run that makes `out` lie.
+pub(super) fn shards_of(out: &Path) -> PathBuf {
+    let mut name = out.as_os_str().to_owned();
+    name.push(".shards");
+    name.into()
+}
+
+/// A journal with its words, read from the start.
+struct Part {
+    frames: Frames,
+    words: BufReader<File>,
+}
+
+impl Part {
+    fn open(journal: &Journal) -> Result<Option<Self>> {
+        let Ok(words) = File::open(journal.words()) else { return Ok(None) };
+        Ok(Some(Self { frames: journal.read()?, words: BufReader::with_capacity(1 << 18, words) }))
+    }
+
+    /// The next frame, if it is of that chunk and whole, and its words.
+    fn next(&mut self, source: u32, hash: u64) -> Option<(Frame, Stamp, Vec<u8>)> {
+        let (frame, stamp, _) = self.frames.next().ok().flatten()?;
+        if frame.hash != hash || frame.source != source {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        let read = (&mut self.words).take(frame.word_bytes()).read_to_end(&mut bytes);
+        (read.is_ok() && bytes.len() as u64 == frame.word_bytes() && xxh3_64(&bytes) == frame.words)
+            .then_some((frame, stamp, bytes))
+    }
+
+    /// Passes over a frame that stands elsewhere as well.
+    fn pass(&mut self) -> Option<()> {
+        let (frame, ..) = self.frames.next().ok().flatten()?;
+        self.words.seek_relative(frame.word_bytes() as i64).ok()
+    }
+}
+
+/// Where a frame was found.
+#[derive(Debug, Clone)]
+pub(super) enum Known {
+    /// In this journal.
+    Here(Stamp),
+    /// In that of a shard, with these words.
+    Shard(Vec<u32>),
+}
+
+/// What earlier runs found, as long as it is about the same chunks.
 pub(super) struct Recall {
-    frames: Option<Frames>,
-    words: Option<BufReader<File>>,
+    own: Option<Part>,
+    shards: Vec<(Shard, Part)>,
     /// Index of the first source of the phase that is read.
     pub(super) first: u32,
+    /// Chunks so far.
+    chunks: u64,
+    /// The only chunks that are looked at.
+    only: Option<Shard>,
 }
 
 impl Recall {
-    /// The frame of the next chunk, if the earlier run got so far and the chunk is the same.
-    pub(super) fn next(&mut self, source: usize, hash: u64) -> Option<(Frame, Stamp)> {
-        let found = self.frames.as_mut().and_then(|frames| frames.next().ok().flatten());
-        let found =
-            found.filter(|(frame, ..)| frame.hash == hash && frame.source == self.first + source as u32);
-        let found = found.filter(|(frame, ..)| self.words_are(frame));
-        if found.is_none() {
-            self.frames = None;
-        }
-        found.map(|(frame, stamp, _)| (frame, stamp))
+    /// Counts the next chunk; whether it is to be looked at.
+    pub(super) fn takes(&mut self) -> bool {
+        self.chunks += 1;
+        self.only.is_none_or(|shard| shard.has(self.chunks - 1))
     }
 
-    fn words_are(&mut self, frame: &Frame) -> bool {
-        let Some(words) = self.words.as_mut() else { return false };
-        let mut bytes = Vec::new();
-        let read = words.take(frame.word_bytes()).read_to_end(&mut bytes);
-        read.is_ok() && bytes.len() as u64 == frame.word_bytes() && xxh3_64(&bytes) == frame.words
+    /// The frame of the chunk that was counted last, if an earlier run got so far and the chunk is the same.
+    pub(super) fn next(&mut self, source: usize, hash: u64) -> Option<(Frame, Known)> {
+        let (source, chunk) = (self.first + source as u32, self.chunks - 1);
+        let own = self.own.as_mut().and_then(|part| part.next(source, hash));
+        if own.is_none() {
+            self.own = None;
+        }
+        let shard = self.shards.iter().position(|(shard, _)| shard.has(chunk));
+        if let Some((frame, stamp, _)) = own {
+            if let Some(at) = shard
+                && self.shards[at].1.pass().is_none()
+            {
+                self.shards.swap_remove(at);
+            }
+            return Some((frame, Known::Here(stamp)));
+        }
+        let at = shard?;
+        let Some((frame, _, bytes)) = self.shards[at].1.next(source, hash) else {
+            // Of what follows in it no place is sure.
+            self.shards.swap_remove(at);
+            return None;
+        };
+        let words = bytes.as_chunks::<4>().0.iter().map(|four| u32::from_le_bytes(*four)).collect();
+        Some((frame, Known::Shard(words)))
     }
 }
 
@@ -472,18 +592,19 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let write = |frames: &[(Frame, Vec<u32>)]| {
                 let journal = Journal::open(folder.path(), "a").unwrap();
-                let (mut recall, mut log) = (journal.recall().unwrap(), journal.log().unwrap());
+                let (mut recall, mut log) = (journal.recall(Path::new(""), None).unwrap(), journal.log().unwrap());
                 let (mut words, mut known) = (Vec::new(), 0);
                 for (frame, mine) in frames {
                     words.extend_from_slice(&crate::dedup::hash_bytes(mine));
+                    assert!(recall.takes());
                     match recall.next(frame.source as usize, frame.hash) {
-                        Some((again, stamp)) => {
+                        Some((again, Known::Here(stamp))) => {
                             assert_eq!(&again, frame);
                             log.keep(stamp);
                             known += 1;
                         }
-                        None => log
-                            .append(frame, |_| Ok(std::fs::write(journal.words(), &words).unwrap()))
+                        _ => log
+                            .append(frame, |_| std::fs::write(journal.words(), &words).map_err(|e| Error::io(journal.words(), &e)))
                             .unwrap(),
                     }
                 }

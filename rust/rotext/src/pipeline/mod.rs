@@ -19,3 +19,5 @@ pub mod plan;
 mod records;
 pub mod report;
 pub mod tokenizer;
+
+pub use journal::Shard;

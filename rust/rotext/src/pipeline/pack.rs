@@ -13,10 +13,10 @@ use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::feed::{self, Account, Decided, LeftOut, Parcel, Removal};
-use super::files::{claim, give_up, write_whole};
+use super::files::{claim, give_up, remove, write_whole};
 use super::hold_out::{self, HoldOut};
-use super::journal::Journal;
-use super::plan::{self, Group, Planned};
+use super::journal::{Journal, Shard, shards_of};
+use super::plan::{self, Group, Planned, Sharded};
 use crate::dedup::Kind;
 use crate::error::{Error, Result};
 use crate::pack::{self, Entry, Manifest, Split, Writer};
@@ -79,19 +79,39 @@ pub fn pack(options: &Options, progress: &Progress) -> Result<serde_json::Value>
         .with_file_name(format!("{}.partial", options.out.file_name().unwrap_or_default().to_string_lossy()));
     let _lock = claim(&partial, Journal::FOLDER)?;
     let result = fill(&partial, options, progress).and_then(|report| {
-        let journal = partial.join(Journal::FOLDER);
-        if journal.exists() {
-            std::fs::remove_dir_all(&journal).map_err(|e| Error::io(&journal, &e))?;
-        }
+        remove(&partial.join(Journal::FOLDER))?;
         if options.out.exists() {
             std::fs::remove_dir_all(&options.out).map_err(|e| Error::io(&options.out, &e))?;
         }
         std::fs::rename(&partial, &options.out).map_err(|e| Error::io(&options.out, &e))?;
         sync_parent(&options.out);
+        remove(&shards_of(&options.out))?;
         Ok(report)
     });
     give_up(&partial, Journal::FOLDER, Journal::WORTH_KEEPING, result.is_err());
     result
+}
+
+/// Reads, judges and signs the chunks of one shard. [`pack`] with the same options takes what it found, on any machine that
+/// sees the same files, and finds what no shard did: the bytes are those of a run without shards.
+///
+/// # Errors
+/// As [`pack`]; no removal of duplicates, which is what a shard prepares.
+pub fn shard(options: &Options, shard: Shard, progress: &Progress) -> Result<Sharded> {
+    check(options)?;
+    let Some(dedup) = &options.dedup else {
+        return Err(Error::usage("without deduplication there is nothing to do in shards")
+            .hint("run without --no-dedup, or without --shard"));
+    };
+    plan::shard(&groups(options), &options.feed, dedup, (&options.out, shard), progress)
+}
+
+fn groups(options: &Options) -> Vec<Group<'_>> {
+    let group = |phase| {
+        let PhaseInput { name, kind, sources, .. }: &PhaseInput = phase;
+        Group { name, kind: *kind, sources }
+    };
+    options.phases.iter().map(group).collect()
 }
 
 fn check(options: &Options) -> Result<()> {
@@ -279,18 +299,14 @@ fn decide(
         };
         return Ok((None, options.phases.iter().map(look).collect::<Result<_>>()?));
     };
-    let groups: Vec<Group<'_>> = options
-        .phases
-        .iter()
-        .map(|phase| Group { name: &phase.name, kind: phase.kind, sources: &phase.sources })
-        .collect();
+    let groups = groups(options);
     // The keys come in ascending order, so a phase's first one is its smallest.
     let mut hold_outs: Vec<Option<HoldOut>> = vec![None; groups.len()];
     let planned = plan::plan(
         &groups,
         &options.feed,
         dedup,
-        directory,
+        (directory, &options.out),
         |accounts| {
             if let Some((group, _)) = groups.iter().zip(accounts).find(|(_, account)| account.documents == 0)
             {

@@ -1,14 +1,16 @@
 //! The first pass of deduplication: documents in, a plan of who goes out.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::evaluation;
 use super::feed::{self, Account, Decided, Found, LeftOut, Parcel, Removal};
-use super::journal::{Frame, Journal, Signed, Stamp};
+use super::files::{claim, lock_path};
+use super::journal::{Frame, Journal, Known, Log, Recall, Shard, Signed, shards_of};
 use crate::dedup::{
-    self, Evaluation, Hashes, Kind, Plan, Planner, Preset, Signer, SourceInfo, Words, hash_bytes, line_hashes,
+    self, Evaluation, Hashes, Kind, Plan, Planner, Preset, Signer, SourceInfo, WordFile, Words, hash_bytes,
+    line_hashes,
 };
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -63,7 +65,7 @@ pub(super) struct Group<'a> {
 }
 
 /// Reads all groups and decides. `held_out` gets the accounts of the groups, then says of a document, by key and group
-/// and in the order of the keys, whether it is held out.
+/// and in the order of the keys, whether it is held out. What shards of `out` have found is taken from them.
 ///
 /// # Errors
 /// As [`feed::run`] and [`Planner::finish`].
@@ -71,7 +73,7 @@ pub(super) fn plan<H: FnMut(u128, usize) -> bool>(
     groups: &[Group<'_>],
     feed: &feed::Options,
     options: &Options,
-    folder: &Path,
+    (folder, out): (&Path, &Path),
     held_out: impl FnOnce(&[Account]) -> Result<H>,
     progress: &Progress,
 ) -> Result<Planned> {
@@ -83,9 +85,8 @@ pub(super) fn plan<H: FnMut(u128, usize) -> bool>(
         })
     });
     let evaluation = evaluation::read(&options.evaluation, &feed.fields, progress)?;
-    let lines = options.repeated_lines.is_some();
     let journal = Journal::open(folder, &description(groups, feed, options, &evaluation))?;
-    let (mut recall, mut log) = (journal.recall()?, journal.log()?);
+    let (recall, mut log) = (journal.recall(&shards_of(out), None)?, journal.log()?);
     let near = dedup::Options {
         preset: options.preset,
         memory: options.memory()?,
@@ -95,15 +96,99 @@ pub(super) fn plan<H: FnMut(u128, usize) -> bool>(
         repeated_lines: options.repeated_lines,
     };
     let mut planner = Planner::new(near, infos.collect())?;
-    let mut accounts = Vec::new();
+    let accounts = first_pass(groups, feed, options, &evaluation, recall, progress, |sealed| match sealed {
+        Sealed::Known(frame, Known::Here(stamp)) => {
+            log.keep(stamp);
+            push(&mut planner, &frame, None)
+        }
+        Sealed::Known(frame, Known::Shard(words)) | Sealed::New(frame, words) => {
+            push(&mut planner, &frame, Some(&words))?;
+            log.append(&frame, |sync| planner.flush(sync))
+        }
+    })?;
+    let digest = log.finish()?;
+    let mut held_out = held_out(&accounts)?;
     // For each source its group.
-    let mut group_of = Vec::new();
-    for (number, group) in groups.iter().enumerate() {
+    let group_of: Vec<usize> =
+        (0..).zip(groups).flat_map(|(number, group)| vec![number; group.sources.len()]).collect();
+    let plan = planner.finish(|key, source| held_out(key, group_of[source as usize]), progress)?;
+    Ok(Planned { plan, journal, digest })
+}
+
+/// What a shard came to.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Sharded {
+    /// Records in it, good and bad.
+    pub records: u64,
+    /// Documents of it that passed the filter.
+    pub documents: u64,
+    /// UTF-8 bytes of their texts.
+    pub bytes: u64,
+    /// Where its journal lies.
+    pub folder: PathBuf,
+}
+
+/// The first pass over the chunks of a shard, for the run that makes `out` and takes them from the shard's journal.
+///
+/// # Errors
+/// As [`feed::run`]; standard input, which has no shards; another run of the same shard.
+pub(super) fn shard(
+    groups: &[Group<'_>],
+    feed: &feed::Options,
+    options: &Options,
+    (out, shard): (&Path, Shard),
+    progress: &Progress,
+) -> Result<Sharded> {
+    if groups.iter().flat_map(|group| group.sources).any(Source::is_stdin) {
+        return Err(
+            Error::usage("standard input has no shards").hint("write it to a file that every shard can read")
+        );
+    }
+    let folder = shard.folder(&shards_of(out));
+    let _lock = claim(&folder, Journal::FOLDER)?;
+    let evaluation = evaluation::read(&options.evaluation, &feed.fields, progress)?;
+    let journal = Journal::open(&folder, &description(groups, feed, options, &evaluation))?;
+    let (recall, mut log): (Recall, Log) = (journal.recall(Path::new(""), Some(shard))?, journal.log()?);
+    let mut file = WordFile::open(&journal.words())?;
+    let accounts = first_pass(groups, feed, options, &evaluation, recall, progress, |sealed| match sealed {
+        Sealed::Known(frame, Known::Here(stamp)) => {
+            log.keep(stamp);
+            frame.documents.iter().try_for_each(|signed| file.push(Hashes::Kept(signed.words)))
+        }
+        Sealed::Known(frame, Known::Shard(words)) | Sealed::New(frame, words) => {
+            file.push(Hashes::New(&words))?;
+            log.append(&frame, |sync| file.flush(sync))
+        }
+    })?;
+    file.flush(true)?;
+    log.finish()?;
+    let _ = std::fs::remove_file(lock_path(&folder));
+    let sum = |of: fn(&Account) -> u64| accounts.iter().map(of).sum();
+    Ok(Sharded {
+        records: sum(|a| a.records),
+        documents: sum(|a| a.documents),
+        bytes: sum(|a| a.bytes),
+        folder,
+    })
+}
+
+/// Reads, judges and signs all groups; hands each chunk on, in order.
+fn first_pass(
+    groups: &[Group<'_>],
+    feed: &feed::Options,
+    options: &Options,
+    evaluation: &Evaluation,
+    mut recall: Recall,
+    progress: &Progress,
+    mut sink: impl FnMut(Sealed) -> Result<()> + Send,
+) -> Result<Vec<Account>> {
+    let lines = options.repeated_lines.is_some();
+    let mut accounts = Vec::new();
+    let mut first = 0;
+    for group in groups {
         progress.begin(&format!("sign {}", group.name), group.sources.iter().map(|source| source.size).sum());
-        let first = group_of.len() as u32;
-        group_of.resize(group_of.len() + group.sources.len(), number);
         recall.first = first;
-        let account = feed::run(
+        accounts.push(feed::run(
             group.sources,
             &feed::Options { keys: true, kind: group.kind, ..feed.clone() },
             Removal::Recorded(&mut recall),
@@ -112,29 +197,17 @@ pub(super) fn plan<H: FnMut(u128, usize) -> bool>(
             || (Words::default(), Signer::new(options.preset)),
             |(words, signer), parcel| {
                 let source = first + parcel.source as u32;
-                let sealed = sign(words, signer, lines && group.kind == Kind::Web, &evaluation, parcel);
+                let sealed = sign(words, signer, lines && group.kind == Kind::Web, evaluation, parcel);
                 Ok(match sealed {
                     Sealed::New(frame, words) => Sealed::New(Frame { source, ..frame }, words),
                     known @ Sealed::Known(..) => known,
                 })
             },
-            |sealed| match sealed {
-                Sealed::Known(frame, stamp) => {
-                    log.keep(stamp);
-                    push(&mut planner, &frame, None)
-                }
-                Sealed::New(frame, words) => {
-                    push(&mut planner, &frame, Some(&words))?;
-                    log.append(&frame, |sync| planner.flush(sync))
-                }
-            },
-        )?;
-        accounts.push(account);
+            &mut sink,
+        )?);
+        first += group.sources.len() as u32;
     }
-    let digest = log.finish()?;
-    let mut held_out = held_out(&accounts)?;
-    let plan = planner.finish(|key, source| held_out(key, group_of[source as usize]), progress)?;
-    Ok(Planned { plan, journal, digest })
+    Ok(accounts)
 }
 
 /// What tells a run from every other that would find something else of the same input.
@@ -188,7 +261,7 @@ enum Sealed {
     /// Its frame, and the words of its documents one after another.
     New(Frame, Vec<u32>),
     /// An earlier run's.
-    Known(Frame, Stamp),
+    Known(Frame, Known),
 }
 
 fn sign(
@@ -199,7 +272,7 @@ fn sign(
     parcel: Parcel,
 ) -> Sealed {
     let mut frame = match parcel.found {
-        Found::Known(frame, stamp) => return Sealed::Known(*frame, stamp),
+        Found::Known(frame, known) => return Sealed::Known(*frame, known),
         Found::New(frame) => *frame,
         Found::Unasked => Frame::default(),
     };

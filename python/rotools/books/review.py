@@ -1,0 +1,217 @@
+"""Books to look at, worst first: a page on this machine only, or one file that needs no server.
+
+What is decided goes to `OUT.decisions.jsonl` (`decisions`). Text comes from files of strangers, so it enters the page
+as text, never as HTML; the address holds a random token, because any page in a browser can ask 127.0.0.1.
+"""
+
+import base64
+import json
+import secrets
+import subprocess
+import sys
+import tempfile
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from rotools import _rotext
+from rotools.books import decisions
+from rotools.books.run import work_folder
+
+__all__ = ["Review", "serve", "static"]
+
+PAGES = 40
+"""Pages of a book that are shown, the worst ones, in their order."""
+DPI = 110
+MAX_RAM = 2 << 30
+
+
+class Review:
+    """The books behind `out`, as `rotools books` left them.
+
+    Raises:
+        RotoolsError: `out` was not written by `rotools books`, or its work folder is gone.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out, self.work = out, work_folder(out)
+        shelf = self.work / "shelf.json"
+        if not shelf.exists():
+            error = _rotext.RotoolsError(f"{out}: there is no {self.work.name} beside it to look at")
+            error.hint, error.exit_code = f"rotools books FOLDER --out {out}", 1
+            raise error
+        self.books: dict[str, dict[str, Any]] = {
+            book["key"]: book for book in json.loads(shelf.read_text(encoding="utf-8"))
+        }
+        self.lock = threading.Lock()
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Books by score, the worst first: nearest to the eye what may be wrong."""
+        verdicts = decisions.read(self.out)
+        rows = []
+        for key, book in self.books.items():
+            verdict = book["verdict"]
+            decision = verdicts.get(book["digest"], decisions.Decision())
+            words = [decision.verdict] if decision.verdict else []
+            words += [f"pages {', '.join(map(str, decision.pages))} go"] if decision.pages else []
+            words += ["OCR again"] if decision.again else []
+            rows.append(
+                {
+                    "key": key, "id": book["id"], "digest": book["digest"], "pages": len(book["pages"]),
+                    "score": verdict.get("score") or 0.0, "action": verdict["action"], "rule": verdict["rule"],
+                    "decided": "decided: " + ", ".join(words) if words else "",
+                }
+            )  # fmt: skip
+        return sorted(rows, key=lambda row: (row["score"], row["id"]))
+
+    def detail(self, key: str, most: int = PAGES) -> dict[str, Any]:
+        """A book's worst pages with their text and the words in it that no lexicon has.
+
+        Raises:
+            KeyError: no such book.
+        """
+        book = self.books[key]
+        data = (self.work / f"{key}.txt").read_bytes()
+        starts = book["starts"] or [[0, 0]]
+        ends = [byte for _, byte in starts[1:]] + [len(data)]
+        texts = {page: data[byte:end].decode() for (page, byte), end in zip(starts, ends, strict=True)}
+        pages = sorted(enumerate(book["pages"]), key=lambda pair: (pair[1]["score"], pair[0]))[:most]
+        shown = []
+        for number, page in sorted(pages, key=lambda pair: pair[0]):
+            text = texts.get(number, "")
+            raw = text.encode()
+            fault = page["fault"]
+            about = (
+                f"{page['action']}, score {page['score']:.3f}, known words {page['measures']['known']:.3f}"
+            )
+            about += (
+                f"; {fault['rule']} {fault['value']:.3f} (limit {fault['threshold']:.3f})" if fault else ""
+            )
+            # JavaScript counts UTF-16 units; what is beyond the basic plane is rare enough to count anew.
+            units = [(len(raw[:a].decode().encode("utf-16-le")) // 2, len(raw[:z].decode().encode("utf-16-le")) // 2)
+                     for a, z in _rotext.doubtful(text)]  # fmt: skip
+            image = f"image/{key}/{number}" if book["path"].lower().endswith(".pdf") else ""
+            shown.append(
+                {
+                    "page": number + 1,
+                    "about": about,
+                    "bad": bool(fault),
+                    "text": text,
+                    "doubts": units,
+                    "image": image,
+                }
+            )
+        return {"pages": shown, "what": book.get("what", "")}
+
+    def image(self, key: str, page: int) -> bytes:
+        """A page as PNG, drawn by a process of its own; empty when it cannot be drawn.
+
+        Raises:
+            KeyError: no such book.
+        """
+        book = self.books[key]
+        with self.lock, tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "page.png"
+            job = {"path": book["path"], "key": key, "page": page, "dpi": DPI, "out": str(out)}
+            command = [sys.executable, "-m", "rotools.books.worker", str(MAX_RAM)]
+            try:
+                subprocess.run(
+                    command, input=json.dumps(job).encode() + b"\n", capture_output=True, timeout=60
+                )
+            except subprocess.TimeoutExpired:
+                return b""
+            return out.read_bytes() if out.exists() else b""
+
+
+def _page(data: str) -> str:
+    template = Path(__file__).with_name("review.html").read_text(encoding="utf-8")
+    # `</script>` inside a string would end the element.
+    return template.replace("/*DATA*/null", data.replace("<", "\\u003c"))
+
+
+def static(review: Review, out: Path, books: int = 200, pages: int = 4) -> None:
+    """One file: the worst `books` books with their worst pages and pictures; decisions are saved from the browser."""
+    rows = review.listing()[:books]
+    details: dict[str, Any] = {"books": rows}
+    for row in rows:
+        detail = review.detail(row["key"], pages)
+        for page in detail["pages"]:
+            picture = review.image(row["key"], page["page"] - 1) if page["image"] else b""
+            page["image"] = "data:image/png;base64," + base64.b64encode(picture).decode() if picture else ""
+        details[f"book/{row['key']}"] = detail
+    data = json.dumps({"details": details, "file": decisions.path_of(review.out).name}, ensure_ascii=False)
+    part = out.with_name(f".{out.name}.part")
+    part.write_text(_page(data), encoding="utf-8")
+    part.replace(out)
+
+
+def serve(review: Review, port: int = 0) -> tuple[ThreadingHTTPServer, str]:
+    """A server on 127.0.0.1 and its address with the token. Call `serve_forever` on it."""
+    token = secrets.token_urlsafe(24)
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Nothing: the log would hold the token."""
+
+        def _send(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Referrer-Policy", "no-referrer")
+            self.send_header("X-Content-Type-Options", "nosniff")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def _asked(self) -> str | None:
+            """The path behind the token; nothing, and an answer sent, when the token or the host is wrong."""
+            _, given, rest = [*self.path.split("/", 2), "", ""][:3]
+            host = (self.headers.get("Host") or "").rsplit(":", 1)[0]
+            if not secrets.compare_digest(given.encode(), token.encode()) or host not in (
+                "127.0.0.1",
+                "localhost",
+            ):
+                self._send(HTTPStatus.FORBIDDEN, "text/plain", b"the address needs its token")
+                return None
+            return rest
+
+        def do_GET(self) -> None:
+            path = self._asked()
+            if path is None:
+                return
+            try:
+                match path.split("/"):
+                    case [""]:
+                        self._send(HTTPStatus.OK, "text/html; charset=utf-8", _page("null").encode())
+                    case ["books"]:
+                        self._json(review.listing())
+                    case ["book", key]:
+                        self._json(review.detail(key))
+                    case ["image", key, page] if page.isdigit():
+                        self._send(HTTPStatus.OK, "image/png", review.image(key, int(page)))
+                    case _:
+                        self._send(HTTPStatus.NOT_FOUND, "text/plain", b"nothing there")
+            except KeyError:
+                self._send(HTTPStatus.NOT_FOUND, "text/plain", b"no such book")
+
+        def _json(self, value: object) -> None:
+            self._send(HTTPStatus.OK, "application/json", json.dumps(value, ensure_ascii=False).encode())
+
+        def do_POST(self) -> None:
+            if (path := self._asked()) is None:
+                return
+            try:
+                size = int(self.headers.get("Content-Length") or 0)
+                value = json.loads(self.rfile.read(min(size, 1 << 20)))
+                if path != "verdict" or not isinstance(value, dict):
+                    raise ValueError("not a verdict")
+                with review.lock:
+                    decisions.append(review.out, value)
+            except (ValueError, _rotext.RotoolsError) as error:
+                self._send(HTTPStatus.BAD_REQUEST, "text/plain", str(error).encode())
+                return
+            self._json({"saved": True})
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    return server, f"http://127.0.0.1:{server.server_port}/{token}/"

@@ -1,0 +1,257 @@
+"""`rotools books` on real files that a Python library makes: no program from outside is needed."""
+
+import json
+import subprocess
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import pytest
+from rotools_program import rotools
+
+from rotools import _rotext
+from rotools.books import decisions
+from rotools.books.run import Options, Screen, read_books
+
+fpdf = pytest.importorskip("fpdf")
+pytest.importorskip("pypdfium2")
+
+PARAGRAPHS = [
+    "Omul mergea pe drumul cel lung care duce spre munte, fără să se uite nici la dreapta, nici la stânga, și se gândea "
+    "la cele ce avea să spună când va ajunge acasă, unde îl aștepta toată lumea.",
+    "— Bună ziua, zise bătrânul care ședea pe bancă, la poarta casei sale.",
+    "Nu-i răspunse nimeni; s-au uitat unii la alții, apoi într-o clipă au plecat cu toții înspre pădure, ca și cum ar fi "
+    "fost chemați acolo de o putere care era mai mare decât voința lor.",
+]
+FONTS = Path("/usr/share/fonts/truetype")
+
+
+def run(folder: Path, out: Path, **options: object) -> dict[str, object]:
+    settings = {"workers": 1, "ocr": False, "seconds": 60.0, **options}
+    return read_books([folder], out, Options(**settings), Screen())  # type: ignore[arg-type]
+
+
+def records(out: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+
+
+def font(pdf: "fpdf.FPDF") -> None:
+    """A font with Romanian letters: Matplotlib-free, the one that fpdf2's tests and Debian both know."""
+    found = sorted(FONTS.rglob("DejaVuSans.ttf")) + sorted(FONTS.rglob("LiberationSerif-Regular.ttf"))
+    if not found:
+        pytest.skip("no font with Romanian letters (apt-get install fonts-dejavu-core)")
+    pdf.add_font("body", fname=found[0])
+
+
+def book(path: Path, pages: int = 6, **more: str) -> Path:
+    """A novel with a running head, page numbers, and justified paragraphs whose first lines are indented."""
+
+    class Novel(fpdf.FPDF):
+        def header(self) -> None:
+            self.set_font("body", size=8)
+            self.cell(0, 5, "Drumul spre munte" if self.page_no() % 2 else "Un autor", align="C")
+            self.ln(14)
+
+        def footer(self) -> None:
+            self.set_y(-15)
+            self.set_font("body", size=8)
+            self.cell(0, 5, str(self.page_no() + 4), align="C")
+
+    pdf = Novel(format="A5")
+    font(pdf)
+    for _ in range(pages):
+        pdf.add_page()
+        pdf.set_font("body", size=11)
+        for paragraph in PARAGRAPHS:
+            pdf.multi_cell(0, 5.5, "\u2003" + paragraph, align="J")
+            pdf.ln(0)
+    if "password" in more:
+        pdf.set_encryption(owner_password="x", user_password=more["password"])
+    pdf.output(str(path))
+    return path
+
+
+def raw_pdf(path: Path, content: bytes, *, pages: int = 1, packed: bool = False) -> Path:
+    """A PDF of `pages` pages that all draw `content`, with the standard font Helvetica."""
+    body = zlib.compress(content) if packed else content
+    kind = b"/Filter/FlateDecode" if packed else b""
+    kids = b" ".join(b"%d 0 R" % (5 + page) for page in range(pages))
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Count %d/Kids[%s]>>" % (pages, kids),
+        b"<</Length %d%s>>stream\n%s\nendstream" % (len(body), kind, body),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    leaf = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 600]/Contents 3 0 R/Resources<</Font<</F 4 0 R>>>>>>"
+    objects += [leaf] * pages
+    out, places = bytearray(b"%PDF-1.4\n"), []
+    for number, value in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj" % number + value + b"endobj\n"
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    out += b"".join(b"%010d 00000 n \n" % place for place in places)
+    out += b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, start)
+    path.write_bytes(out)
+    return path
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    return folder
+
+
+def test_a_novel_comes_back_as_it_was_written(shelf: Path, tmp_path: Path) -> None:
+    book(shelf / "roman.pdf")
+    summary = run(shelf, tmp_path / "out.jsonl")
+    assert summary["kept"] == 1
+    [record] = records(tmp_path / "out.jsonl")
+    assert record["id"] == "roman.pdf"
+    assert str(record["text"]).split("\n") == PARAGRAPHS * 6
+
+
+def test_every_hostile_file_costs_itself_and_has_a_reason(shelf: Path, tmp_path: Path) -> None:
+    whole = book(shelf / "a.pdf").read_bytes()
+    (shelf / "b-cut.pdf").write_bytes(whole[:700])
+    (shelf / "c-empty.pdf").write_bytes(b"")
+    (shelf / "d-other.pdf").write_bytes(b"<html>nu e PDF</html>" * 50)
+    book(shelf / "e-locked.pdf", password="secret")
+    raw_pdf(shelf / "f-blank.pdf", b"")
+    # One kilobyte that unpacks to two gigabytes of drawing.
+    bomb = zlib.compressobj(9)
+    data = b"".join(bomb.compress(b"0 0 m 9 9 l S\n" * 80_000) for _ in range(1900)) + bomb.flush()
+    raw_pdf(shelf / "g-bomb.pdf", b"")
+    part = (
+        raw_pdf(shelf / "x", b"@@@@")
+        .read_bytes()
+        .replace(b"<</Length 4>>", b"<</Length %d/Filter/FlateDecode>>" % len(data))
+    )
+    (shelf / "x").unlink()
+    (shelf / "g-bomb.pdf").write_bytes(part.replace(b"@@@@", data))
+    with zipfile.ZipFile(shelf / "h-broken.epub", "w") as archive:
+        archive.writestr("mimetype", "application/epub+zip")
+    summary = run(shelf, tmp_path / "out.jsonl", max_ram=1 << 30, seconds=20.0)
+    assert [record["id"] for record in records(tmp_path / "out.jsonl")] == ["a.pdf"]
+    for name in (
+        "b-cut.pdf",
+        "c-empty.pdf",
+        "d-other.pdf",
+        "e-locked.pdf",
+        "f-blank.pdf",
+        "g-bomb.pdf",
+        "h-broken.epub",
+    ):
+        rows = _rotext.why(str(summary["ledger"]), name)["rows"]
+        assert rows and rows[-1]["action"] == "drop" and rows[-1]["rule"], name
+
+
+def test_two_thousand_pages(shelf: Path, tmp_path: Path) -> None:
+    line = b"BT /F 12 Tf 40 500 Td (Omul mergea pe drumul cel lung care duce spre munte) Tj ET"
+    raw_pdf(shelf / "lung.pdf", line, pages=2000, packed=True)
+    summary = run(shelf, tmp_path / "out.jsonl")
+    assert sum(summary["pages"].values()) == 2000  # type: ignore[attr-defined]
+
+
+def test_same_bytes_with_any_number_of_workers_and_after_a_stop(shelf: Path, tmp_path: Path) -> None:
+    for number in range(5):
+        book(shelf / f"{number}.pdf", pages=2 + number)
+    (shelf / "z.txt").write_text("\n".join(PARAGRAPHS), encoding="utf-8")
+    run(shelf, tmp_path / "one.jsonl", workers=1)
+    run(shelf, tmp_path / "three.jsonl", workers=3)
+    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "three.jsonl").read_bytes()
+    stopped = Screen()
+    stopped.stop.set()
+    with pytest.raises(KeyboardInterrupt):
+        read_books([shelf], tmp_path / "stopped.jsonl", Options(workers=2, ocr=False), stopped)
+    assert not (tmp_path / "stopped.jsonl").exists()
+    run(shelf, tmp_path / "stopped.jsonl", workers=2)
+    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "stopped.jsonl").read_bytes()
+
+
+def test_a_book_that_was_done_is_not_read_again(shelf: Path, tmp_path: Path) -> None:
+    book(shelf / "a.pdf")
+    out = tmp_path / "out.jsonl"
+    run(shelf, out)
+    first = out.read_bytes()
+    screen = Screen()
+    read_books([shelf], out, Options(workers=1, ocr=False, seconds=60.0), screen)
+    assert screen.pages == 0 and screen.books == 1
+    assert out.read_bytes() == first
+
+
+def test_decisions_are_replayed(shelf: Path, tmp_path: Path) -> None:
+    book(shelf / "a.pdf")
+    book(shelf / "b.pdf", pages=3)
+    out = tmp_path / "out.jsonl"
+    run(shelf, out)
+    digests = {record["id"]: record["book"]["sha256"] for record in records(out)}  # type: ignore[index]
+    decisions.append(out, {"digest": digests["a.pdf"], "id": "a.pdf", "verdict": "drop"})
+    decisions.append(out, {"digest": digests["b.pdf"], "id": "b.pdf", "verdict": "pages", "pages": [1, 3]})
+    assert decisions.pending(out)
+    run(shelf, out)
+    assert not decisions.pending(out)
+    [record] = records(out)
+    assert record["id"] == "b.pdf" and str(record["text"]).split("\n") == [*PARAGRAPHS]
+    decisions.append(out, {"digest": digests["a.pdf"], "id": "a.pdf", "verdict": "undo"})
+    run(shelf, out)
+    assert len(records(out)) == 2
+    with pytest.raises(_rotext.RotoolsError, match="no decision"):
+        decisions.append(out, {"digest": "x", "verdict": "maybe"})
+
+
+def test_epub_docx_html_and_text(shelf: Path, tmp_path: Path) -> None:
+    import docx
+
+    document = docx.Document()
+    for paragraph in PARAGRAPHS:
+        document.add_paragraph(paragraph)
+    document.save(str(shelf / "a.docx"))
+    page = "<html><head><style>p{}</style></head><body><nav>Meniu</nav>" + "".join(
+        f"<p>{p}</p>" for p in PARAGRAPHS
+    )
+    (shelf / "b.html").write_text(f"<meta charset='utf-8'>{page}", encoding="utf-8")
+    with zipfile.ZipFile(shelf / "c.epub", "w") as archive:
+        archive.writestr(
+            "META-INF/container.xml", '<container xmlns="c"><rootfile full-path="O/p.opf"/></container>'
+        )
+        archive.writestr(
+            "O/p.opf",
+            '<package xmlns="p"><manifest><item id="i" href="x%201.xhtml"/></manifest>'
+            '<spine><itemref idref="i"/></spine></package>',
+        )
+        archive.writestr("O/x 1.xhtml", page)
+    (shelf / "d.txt").write_bytes("\n".join(PARAGRAPHS).replace("ș", "ş").replace("ț", "ţ").encode("cp1250"))
+    run(shelf, tmp_path / "out.jsonl")
+    found = records(tmp_path / "out.jsonl")
+    assert [record["id"] for record in found] == ["a.docx", "b.html", "c.epub", "d.txt"]
+    assert all(str(record["text"]).split("\n") == PARAGRAPHS for record in found)
+
+
+def test_the_command_line(shelf: Path, tmp_path: Path) -> None:
+    (shelf / "a.txt").write_text("\n".join(PARAGRAPHS), encoding="utf-8")
+    out = tmp_path / "books.jsonl.zst"
+    done = rotools("books", shelf, "--out", out, "--json", "--no-ocr")
+    assert done.returncode == 0 and json.loads(done.stdout)["kept"] == 1
+    packed = rotools(
+        "pack", "--phase", f"books={out}", "--vocab-size", "300", "--no-filter", "--out", tmp_path / "pack"
+    )
+    assert packed.returncode == 0, packed.stderr
+    missing = rotools("books", tmp_path / "nowhere", "--out", out, code=1)
+    assert "hint:" in missing.stderr
+
+
+def test_a_pipe_is_no_book(shelf: Path, tmp_path: Path) -> None:
+    import os
+
+    os.mkfifo(shelf / "a-stuck.txt")
+    (shelf / "b.txt").write_text("\n".join(PARAGRAPHS), encoding="utf-8")
+    # Reading a pipe that nobody writes to hangs for ever, so it is no book.
+    done = subprocess.run(
+        [sys.executable, "-m", "rotools", "books", str(shelf), "--out", str(tmp_path / "o.jsonl"), "--timeout", "2"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [record["id"] for record in records(tmp_path / "o.jsonl")] == ["b.txt"]

@@ -1,0 +1,88 @@
+"""Shards of the first pass, made apart, give the bytes of a run without shards."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rotools_program import contents, jsonl, rotools, texts
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two files of about four chunks each, with copies across them, and a small book."""
+    folder = tmp_path_factory.mktemp("corpus")
+    documents = texts(6_000, 1)
+    files = [jsonl(folder / "a.jsonl", documents[:3000]), jsonl(folder / "b.jsonl", documents[2900:])]
+    book = folder / "book.txt"
+    book.write_text("\n".join(texts(20, 9)), encoding="utf-8")
+    return [*files, book]
+
+
+@pytest.mark.parametrize("shards", [1, 3, 8])
+def test_a_pack_from_shards_has_the_same_bytes(shards: int, inputs: list[Path], tmp_path: Path) -> None:
+    a, b, book = inputs
+    out, whole = tmp_path / "pack", tmp_path / "whole"
+    corpus = ("--phase", f"web={a},{b}", "--phase", f"books={book}", "--vocab-size", 500)
+    rotools("pack", *corpus, "--out", whole)
+    command = ("pack", *corpus, "--out", out)
+    numbers = list(range(1, shards + 1))
+    random.Random(shards).shuffle(numbers)
+    found = [json.loads(rotools(*command, "--shard", f"{n}/{shards}", "--json").stdout) for n in numbers]
+    read = json.loads((whole / "report.json").read_text(encoding="utf-8"))["phases"]
+    assert sum(shard["records"] for shard in found) == sum(phase["read"]["records"] for phase in read)
+    assert not out.exists() and (tmp_path / "pack.shards").is_dir()
+    rotools(*command)
+    assert contents(out) == contents(whole)
+    assert {path.name for path in tmp_path.iterdir()} == {"pack", "whole"}
+
+
+def test_what_shards_lack_is_found_by_the_last_run(inputs: list[Path], tmp_path: Path) -> None:
+    a, b, _ = inputs
+    whole, out = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
+    rotools("dedup", a, b, "--out", whole)
+    command = ("dedup", a, b, "--out", out)
+    for number in (1, 3, 4):
+        shown = rotools(*command, "--shard", f"{number}/4").stderr
+        assert f"shard {number} of 4" in shown
+    shards = tmp_path / "out.jsonl.shards"
+    # One is not there, one was cut off, one is of another run.
+    frames = shards / "3-of-4" / "journal" / "frames"
+    frames.write_bytes(frames.read_bytes()[:-7])
+    shutil.rmtree(shards / "4-of-4")
+    rotools(*command, "--shard", "4/4", "--preset", "strict")
+    rotools(*command)
+    assert out.read_bytes() == whole.read_bytes()
+    assert not shards.exists()
+
+
+def test_a_killed_shard_goes_on(inputs: list[Path], tmp_path: Path) -> None:
+    a, b, _ = inputs
+    whole, out = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
+    rotools("dedup", a, b, "--out", whole)
+    command = [sys.executable, "-m", "rotools", "dedup", str(a), str(b), "--out", str(out), "--quiet"]
+    rng = random.Random(1)
+    for number in (1, 2):
+        shard = [*command, "--shard", f"{number}/2"]
+        process = subprocess.Popen(shard)
+        time.sleep(rng.uniform(0.3, 0.9))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        rotools(*shard[3:])
+    rotools(*command[3:])
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_wrong_shards_say_so(inputs: list[Path], tmp_path: Path) -> None:
+    a = inputs[0]
+    for shard, says in [("0/4", "no shard 0 of 4"), ("5/4", "no shard 5 of 4"), ("x", "not NUMBER/SHARDS")]:
+        assert says in rotools("dedup", a, "--out", tmp_path / "o.jsonl", "--shard", shard, code=2).stderr
+    shard = ("--shard", "1/2")
+    assert "no shards" in rotools("pack", "-", "--out", tmp_path / "p", *shard, code=2, given=b"{}").stderr
+    assert "nothing to do" in rotools("pack", a, "--out", tmp_path / "p", "--no-dedup", *shard, code=2).stderr
