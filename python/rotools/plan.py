@@ -128,7 +128,10 @@ def _growth(step: str, scale: float, phases: dict[str, float]) -> float:
 def _timed(
     phases: list[tuple[str, list[str], int, str]], out: Path, options: dict[str, Any]
 ) -> tuple[list[tuple[str, float]], int]:
-    """Runs the sample; seconds of each step in order, and the most bytes of the journal that lay on the disk."""
+    """Runs the sample; seconds of each step in order, and the most bytes of the journal that lay on the disk.
+
+    A step that is over between two looks is counted with the one before it.
+    """
     progress, failure = Progress(), list[BaseException]()
 
     def run() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rotools_program import contents, jsonl, rotools
+from rotools_program import contents, jsonl, rotools, texts
 
 from rotools import _rotext
 
@@ -250,3 +250,15 @@ def test_personal_data_never_stays(seed: int) -> None:
 def test_redaction_ends_and_repeats_nothing(text: str) -> None:
     once, _ = _rotext.redact(text)
     assert _rotext.redact(once)[0] == once
+
+
+def test_a_page_of_nothing_but_buttons_goes_as_empty(tmp_path: Path) -> None:
+    page = "Distribuie pe Facebook\nCitește mai mult\n"
+    corpus = jsonl(tmp_path / "corpus.jsonl", [page, *texts(30, 2), page])
+    # The rule against few words would take it first.
+    command = ("pack", corpus, "--vocab-size", 400, "--threshold", "words=off", "--json")
+    report = json.loads(rotools(*command, "--out", tmp_path / "p").stdout)
+    read = report["phases"][0]["read"]
+    assert read["rejected"]["empty"] == 2 and read["filter"]["boilerplate_lines"] == 4
+    kept = json.loads(rotools(*command, "--out", tmp_path / "q", "--no-boilerplate").stdout)
+    assert "empty" not in kept["phases"][0]["read"]["rejected"]

@@ -317,7 +317,7 @@ impl Opened {
 
     /// A document that normalization left nothing of.
     fn empty(&mut self, document: Document) {
-        let what = "the document has no text once it is normalized".to_owned();
+        let what = "the document has no text once it is repaired".to_owned();
         let raw = document.id.into_bytes();
         self.rejects.push(Reject { line: document.line, byte: None, reason: Reason::Empty, what, raw });
     }
@@ -379,6 +379,12 @@ impl Open<'_> {
                     changed = true;
                 }
                 verdict = judged.verdict;
+                // Nothing but lines of the page, and no rule against few words.
+                if document.text.trim().is_empty() {
+                    opened.empty(document);
+                    fates.push(Fate { left: Left::Empty, findings });
+                    continue;
+                }
             }
             // Of the text as it was decided about.
             let key = if self.options.keys { self.tools.key.of(&document.text) } else { 0 };
