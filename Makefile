@@ -23,7 +23,9 @@ test: setup
 	cargo test -p rotext
 	$(BIN)/python -m pytest
 
-# Tests that need programs from outside: mamba-ssm's Triton kernels, which Triton's interpreter runs on a CPU.
+# Tests that need programs from outside. Of the books: pdfLaTeX, Chromium and tesseract (LibreOffice where it is there);
+# what is missing is skipped and named. On Debian: apt-get install texlive-latex-base texlive-latex-recommended
+# texlive-lang-european lmodern chromium tesseract-ocr tesseract-ocr-ron. Of the models: mamba-ssm's Triton kernels, which Triton's interpreter runs on a CPU.
 # Only its Python files are taken (20 s), and not into the environment: its dependencies are for GPUs.
 MAMBA := target/mamba-ssm
 $(MAMBA)/mamba_ssm: .venv/ready
@@ -31,7 +33,7 @@ $(MAMBA)/mamba_ssm: .venv/ready
 		--target $(MAMBA) --no-deps --no-build-isolation "mamba-ssm==2.3.2.post1" einops packaging
 
 test-system: setup $(MAMBA)/mamba_ssm
-	$(BIN)/python -m pytest -rs tests/rotrain/test_mamba_ssm.py
+	$(BIN)/python -m pytest -rs tests/rotrain/test_mamba_ssm.py tests/rotools/test_books_system.py
 
 check: setup
 	cargo fmt --all --check
@@ -52,13 +54,14 @@ PEERS := target/peers
 bench-compare: setup
 	test -x $(PEERS)/bin/python || $(BIN)/uv venv -q $(PEERS)
 	$(BIN)/uv pip install -q --python $(PEERS)/bin/python gigatoken gigabpe tokenizers ftfy numpy awkward zstandard \
-		"datatrove[io,processing]" spacy rensa datasketch orjson
+		"datatrove[io,processing]" spacy rensa datasketch orjson pdftext pypdf pdfminer.six
 	$(PEERS)/bin/python benches/compare/inflate.py --mb 512 --out target/compare.jsonl --corpus $(CORPUS)
 	$(BIN)/rotools tokenizer train target/compare.jsonl --out target/compare-tokenizer.json --quiet
 	$(BIN)/python benches/compare/encode.py target/compare.jsonl --tokenizer target/compare-tokenizer.json --peers $(PEERS)/bin/python
 	$(BIN)/python benches/compare/train.py target/compare.jsonl --peers $(PEERS)/bin/python
 	$(BIN)/python benches/compare/pack.py target/compare.jsonl --tokenizer target/compare-tokenizer.json --times 1 2
 	$(BIN)/python benches/compare/dedup.py target/compare.jsonl --peers $(PEERS)/bin/python
+	$(BIN)/python benches/compare/books.py --corpus $(CORPUS) --peers $(PEERS)/bin/python
 	$(BIN)/python benches/compare/train_step.py
 	$(BIN)/python benches/compare/mixers.py
 

@@ -8,6 +8,7 @@ from rotools.cli.filter import filter
 from rotools.cli.inspect import inspect
 from rotools.cli.normalize import normalize
 from rotools.cli.pack import pack
+from rotools.cli.review import review
 from rotools.cli.sample import sample
 from rotools.cli.tokenizer import app as tokenizer
 from rotools.cli.verify import verify
@@ -28,6 +29,7 @@ app.command()(normalize)
 app.command()(filter)
 app.command()(dedup)
 app.command()(books)
+app.command()(review)
 app.add_typer(tokenizer, name="tokenizer")
 app.command()(inspect)
 app.command()(verify)
