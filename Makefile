@@ -23,9 +23,11 @@ test: setup
 	cargo test -p rotext
 	$(BIN)/python -m pytest
 
-# Tests that need programs from outside: a browser, the lm-evaluation-harness, a Ray cluster of two nodes on this
-# machine, and mamba-ssm's Triton kernels, which Triton's interpreter runs on a CPU. Of mamba-ssm only its Python files
-# are taken (20 s), and not into the environment: its dependencies are for GPUs.
+# Tests that need programs from outside; what is missing is skipped and named. On Debian: apt-get install chromium
+# texlive-latex-base texlive-latex-recommended texlive-lang-european lmodern tesseract-ocr tesseract-ocr-ron
+# (libreoffice-writer-nogui where it is wanted). The lm-evaluation-harness and Ray (two nodes on this machine) are
+# fetched. mamba-ssm's Triton kernels run in Triton's interpreter on a CPU: only its Python files are taken (20 s), and
+# not into the environment, for its dependencies are for GPUs.
 MAMBA := target/mamba-ssm
 $(MAMBA)/mamba_ssm: .venv/ready
 	MAMBA_SKIP_CUDA_BUILD=TRUE MAMBA_FORCE_BUILD=TRUE $(BIN)/uv pip install -q --python $(BIN)/python \
@@ -34,7 +36,7 @@ $(MAMBA)/mamba_ssm: .venv/ready
 test-system: setup $(MAMBA)/mamba_ssm
 	$(BIN)/uv pip install -q --python $(BIN)/python "lm-eval>=0.4.9" "ray>=2.50"
 	$(BIN)/python -m pytest -rs tests/rotrain/test_mamba_ssm.py tests/rotrain/test_harness.py \
-		tests/rotrain/test_report_browser.py tests/rotools/test_ray.py
+		tests/rotrain/test_report_browser.py tests/rotools/test_ray.py tests/rotools/test_books_system.py
 
 check: setup
 	cargo fmt --all --check
@@ -55,13 +57,14 @@ PEERS := target/peers
 bench-compare: setup
 	test -x $(PEERS)/bin/python || $(BIN)/uv venv -q $(PEERS)
 	$(BIN)/uv pip install -q --python $(PEERS)/bin/python gigatoken gigabpe tokenizers ftfy numpy awkward zstandard \
-		"datatrove[io,processing]" spacy rensa datasketch orjson
+		"datatrove[io,processing]" spacy rensa datasketch orjson pdftext pypdf pdfminer.six
 	$(PEERS)/bin/python benches/compare/inflate.py --mb 512 --out target/compare.jsonl --corpus $(CORPUS)
 	$(BIN)/rotools tokenizer train target/compare.jsonl --out target/compare-tokenizer.json --quiet
 	$(BIN)/python benches/compare/encode.py target/compare.jsonl --tokenizer target/compare-tokenizer.json --peers $(PEERS)/bin/python
 	$(BIN)/python benches/compare/train.py target/compare.jsonl --peers $(PEERS)/bin/python
 	$(BIN)/python benches/compare/pack.py target/compare.jsonl --tokenizer target/compare-tokenizer.json --times 1 2
 	$(BIN)/python benches/compare/dedup.py target/compare.jsonl --peers $(PEERS)/bin/python
+	$(BIN)/python benches/compare/books.py --corpus $(CORPUS) --peers $(PEERS)/bin/python
 	$(BIN)/python benches/compare/train_step.py
 	$(BIN)/python benches/compare/mixers.py
 

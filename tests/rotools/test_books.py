@@ -255,3 +255,62 @@ def test_a_pipe_is_no_book(shelf: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert [record["id"] for record in records(tmp_path / "o.jsonl")] == ["b.txt"]
+
+
+def test_pack_replays_what_was_decided(shelf: Path, tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (shelf / name).write_text(name + "\n" + "\n".join(PARAGRAPHS), encoding="utf-8")
+    out = tmp_path / "books.jsonl"
+    run(shelf, out)
+    digest = records(out)[0]["book"]["sha256"]  # type: ignore[index]
+    decisions.append(out, {"digest": digest, "id": "a.txt", "verdict": "drop"})
+    options = ("--vocab-size", "300", "--no-filter", "--no-dedup", "--json")
+    packed = rotools("pack", "--phase", f"books={out}", "--out", tmp_path / "pack", *options)
+    assert json.loads(packed.stdout)["phases"][0]["read"]["documents"] == 1
+    assert [record["id"] for record in records(out)] == ["b.txt"]
+    decisions.append(out, {"digest": digest, "id": "a.txt", "verdict": "ocr", "pages": [1]})
+    refused = rotools("pack", "--phase", f"books={out}", "--out", tmp_path / "again", *options, code=1)
+    assert "OCR again" in refused.stderr and "rotools books" in refused.stderr
+
+
+def test_review_serves_only_who_has_the_token(shelf: Path, tmp_path: Path) -> None:
+    import threading
+    import urllib.error
+    import urllib.request
+
+    from rotools.books.review import Review, serve, static
+
+    book(shelf / "a.pdf", pages=2)
+    (shelf / "b.txt").write_text("<script>alert(1)</script> " + PARAGRAPHS[0], encoding="utf-8")
+    out = tmp_path / "books.jsonl"
+    run(shelf, out)
+    review = Review(out)
+    server, address = serve(review)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        rows = json.load(urllib.request.urlopen(address + "books"))
+        assert [row["id"] for row in rows] == [
+            row["id"] for row in sorted(rows, key=lambda row: (row["score"], row["id"]))
+        ]
+        first = next(row for row in rows if row["id"] == "a.pdf")
+        detail = json.load(urllib.request.urlopen(address + f"book/{first['key']}"))
+        assert "Omul mergea" in detail["pages"][0]["text"]
+        image = urllib.request.urlopen(address + detail["pages"][0]["image"]).read()
+        assert image.startswith(b"\x89PNG")
+        data = json.dumps({"digest": first["digest"], "id": "a.pdf", "verdict": "drop"}).encode()
+        urllib.request.urlopen(urllib.request.Request(address + "verdict", data=data))
+        assert decisions.read(out)[first["digest"]].verdict == "drop"
+        root = address.rsplit("/", 2)[0]
+        for url in (root + "/books", root + "/wrong/books"):
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(url)
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(urllib.request.Request(address + "verdict", data=b"[]"))
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(address + "book/none")
+    finally:
+        server.shutdown()
+        server.server_close()
+    static(review, tmp_path / "review.html")
+    page = (tmp_path / "review.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64," in page and "<script>alert" not in page

@@ -22,7 +22,7 @@ from rotools import _rotext
 from rotools.books import decisions, ocr, texts
 from rotools.books.verdict import judge
 
-__all__ = ["Options", "Screen", "find_books", "read_books", "work_folder"]
+__all__ = ["Options", "Screen", "find_books", "read_books", "replay", "work_folder"]
 
 VERSION = 1
 """Of the results in the work folder: another one is another key."""
@@ -300,7 +300,7 @@ def _one(
     verdict = verdicts.get(digest)
     again = list(verdict.again) if verdict else []
     key = _key(digest, path, options, again)
-    entry = {"id": name, "path": str(path.absolute()), "digest": digest, "key": key}
+    entry = {"id": name, "path": str(path.absolute()), "digest": digest, "key": key, "again": again}
     done = work / f"{key}.json"
     if done.exists():
         return {**json.loads(done.read_text(encoding="utf-8")), **entry}
@@ -386,6 +386,29 @@ def assemble(out: Path, results: list[Result], verdicts: dict[str, decisions.Dec
     summary["work"] = str(work)
     decisions.mark(out, verdicts)
     return summary
+
+
+def replay(out: Path) -> bool:
+    """Writes `out` again when there are decisions that it was not written by. Nothing is read anew.
+
+    Raises:
+        RotoolsError: pages wait for OCR, or the results are gone.
+    """
+    if not decisions.pending(out):
+        return False
+    work = work_folder(out)
+    again = f"rotools books FOLDER --out {out}"
+    if not (work / "shelf.json").exists():
+        raise _fail(f"{decisions.path_of(out)}: decisions, but no {work.name} to replay them on", again)
+    verdicts = decisions.read(out)
+    with _lock(work):
+        results: list[Result] = json.loads((work / "shelf.json").read_text(encoding="utf-8"))
+        for result in results:
+            decision = verdicts.get(result["digest"])
+            if decision and list(decision.again) != result["again"]:
+                raise _fail(f"{result['id']}: pages were marked to be read with OCR again", again)
+        assemble(out, results, verdicts)
+    return True
 
 
 def _record(result: Result, text: str) -> Result:

@@ -10,6 +10,7 @@ from rotools.cli.normalize import normalize
 from rotools.cli.pack import pack
 from rotools.cli.plan import plan
 from rotools.cli.report import report
+from rotools.cli.review import review
 from rotools.cli.sample import sample
 from rotools.cli.tokenizer import app as tokenizer
 from rotools.cli.verify import verify
@@ -30,6 +31,7 @@ app.command()(normalize)
 app.command()(filter)
 app.command()(dedup)
 app.command()(books)
+app.command()(review)
 app.add_typer(tokenizer, name="tokenizer")
 app.command()(inspect)
 app.command()(plan)

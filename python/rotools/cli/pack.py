@@ -99,6 +99,13 @@ def pack(
     from rotools.config import phases
 
     curriculum = phases(inputs or [], phase or [], config)
+    for _, files, _, _ in curriculum:
+        for name in files:
+            if Path(name + ".decisions.jsonl").exists():
+                from rotools.books.run import replay
+
+                if replay(Path(name)):
+                    console.say(f"{name}: written again by what was decided in review", quiet=quiet)
     memory = size(max_ram)
     part = parts(shard)
     if not dedup and (repeated_lines or decontaminate):

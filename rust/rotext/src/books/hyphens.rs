@@ -15,7 +15,7 @@ pub(super) struct Counts(FxHashMap<u64, u32>);
 
 impl Counts {
     /// Counts a word that stands whole inside a line.
-    pub fn add(&mut self, word: &str) {
+    pub(super) fn add(&mut self, word: &str) {
         let word = word.trim_matches(|c: char| !c.is_alphabetic());
         if !word.is_empty() && word.len() <= 64 {
             *self.0.entry(folded(word)).or_default() += 1;

@@ -365,8 +365,8 @@ mod tests {
             .filter(|(_, w)| w.is_ascii())
             .map(|(b, _)| b)
             .collect();
-        let (broken, good) = (broken.join(" ").repeat(1), good.join(" "));
-        let many = |text: &str| vec![text; 4].join(" ");
+        let (broken, good) = (broken.join(" "), good.join(" "));
+        let many = |text: &str| [text; 4].join(" ");
         assert_eq!(repaired(&many(&broken)), many(&good));
     }
 

@@ -32,7 +32,7 @@ impl Line {
 
     /// Its words with single spaces between them.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut text = String::with_capacity(96);
         for word in &self.words {
             if !word.glued && !text.is_empty() {
@@ -142,7 +142,7 @@ fn gutter(words: &[Word]) -> Option<f32> {
         return None;
     }
     // Candidates: a gutter is no narrower than an em, so the middle is searched in steps of less than that.
-    let mut best: Option<(usize, f32)> = None;
+    let mut best: (usize, Vec<f32>) = (0, Vec::new());
     for step in 48..=112 {
         let x = x0 + width * step as f32 / 160.0;
         let free = rows.iter().filter(|row| !crosses(row, x)).collect::<Vec<_>>();
@@ -162,12 +162,15 @@ fn gutter(words: &[Word]) -> Option<f32> {
         let ((left, left_fill), (right, right_fill)) = (side(true), side(false));
         let enough = left.min(right) >= ROWS && 3 * left.min(right) >= left.max(right);
         let full = left_fill > 0.55 * (x - x0) && right_fill > 0.55 * (x1 - x);
-        if enough && full && 2 * free.len() > rows.len() && best.is_none_or(|(count, _)| free.len() > count) {
-            best = Some((free.len(), x));
+        if enough && full && 2 * free.len() > rows.len() && free.len() >= best.0 {
+            if free.len() > best.0 {
+                best = (free.len(), Vec::new());
+            }
+            best.1.push(x);
         }
     }
-    // The candidate lies in the gap; its middle is halfway between the columns.
-    let (_, x) = best?;
+    // The middle of the gap, so that a line that sticks out does not cross it.
+    let x = *best.1.get(best.1.len() / 2)?;
     let crossing = |w: &&Word| w.x0 < x && w.x1 > x;
     if words.iter().filter(crossing).count() * 3 > words.len() {
         return None;

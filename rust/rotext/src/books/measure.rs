@@ -26,13 +26,13 @@ pub struct Measures {
 }
 
 /// Fewer words than this cannot be judged.
-pub const ENOUGH: u32 = 12;
+const ENOUGH: u32 = 12;
 /// The share of known words that good text has; the first percentile of pages of clean novels is 0.86.
 pub const GOOD: f32 = 0.78;
 /// Below it the text is not worth keeping when OCR gives no better.
 pub const USABLE: f32 = 0.62;
 /// More junk than this is a broken font.
-pub const JUNK: f32 = 0.03;
+const JUNK: f32 = 0.03;
 /// Letters that must be there before their diacritics are judged.
 const JUDGED_LETTERS: u32 = 400;
 /// Below this share of the letters a page is written without diacritics.

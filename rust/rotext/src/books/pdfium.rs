@@ -42,8 +42,8 @@ macro_rules! api {
     ($($field:ident = $symbol:literal: fn($($arg:ty),*) $(-> $ret:ty)?;)*) => {
         struct Api {
             $($field: unsafe extern "C" fn($($arg),*) $(-> $ret)?,)*
-            // Last, so that it is dropped after the pointers into it.
-            _library: libloading::Library,
+            // Never unloaded: `pypdfium2` may use the same library in this process.
+            _library: std::mem::ManuallyDrop<libloading::Library>,
         }
 
         impl Api {
@@ -53,7 +53,7 @@ macro_rules! api {
                     // fpdf_edit.h); the library outlives the pointer, because both are fields of `Api`.
                     let $field = unsafe { *library.get($symbol)? };
                 )*
-                Ok(Self { $($field,)* _library: library })
+                Ok(Self { $($field,)* _library: std::mem::ManuallyDrop::new(library) })
             }
         }
     };
@@ -61,7 +61,6 @@ macro_rules! api {
 
 api! {
     init = b"FPDF_InitLibrary\0": fn();
-    destroy = b"FPDF_DestroyLibrary\0": fn();
     load = b"FPDF_LoadDocument\0": fn(*const c_char, *const c_char) -> Handle;
     close = b"FPDF_CloseDocument\0": fn(Handle);
     last_error = b"FPDF_GetLastError\0": fn() -> c_ulong;
@@ -186,8 +185,6 @@ impl Pdf {
         if document.is_null() {
             // SAFETY: only reads a number of the library.
             let code = unsafe { (api.last_error)() };
-            // SAFETY: nothing of the library is in use.
-            unsafe { (api.destroy)() };
             let (what, hint) = match code {
                 2 => ("the file cannot be read", "check who owns it"),
                 4 => (
@@ -310,10 +307,10 @@ impl Pdf {
 
 impl Drop for Pdf {
     fn drop(&mut self) {
-        // SAFETY: every page was closed by its own guard; nothing uses the library afterwards.
+        // SAFETY: every page was closed by its own guard. The library stays initialized: initializing it again does
+        // nothing, and destroying it would pull it from under whoever else uses it.
         unsafe {
             (self.api.close)(self.document);
-            (self.api.destroy)();
         }
     }
 }
@@ -400,13 +397,11 @@ impl Text<'_> {
         let mut fonts: FxHashMap<usize, u16> = FxHashMap::default();
         let mut run = Run { object: std::ptr::null_mut(), font: 0, size: 0.0, hidden: false };
         for index in 0..count.min(MAX_GLYPHS) as c_int {
-            // SAFETY (all calls of the loop): the text is open, `index` is below the count, and what is written to
-            // outlives the call.
+            // SAFETY: the text is open and `index` is below the count; so it is for all calls of the loop.
             let unicode = unsafe { (api.text_unicode)(self.handle, index) };
             // SAFETY: as above.
-            if matches!(unicode, 0x20 | 0x0A | 0x0D)
-                && unsafe { (api.text_generated)(self.handle, index) } == 1
-            {
+            let generated = || unsafe { (api.text_generated)(self.handle, index) } == 1;
+            if matches!(unicode, 0x20 | 0x0A | 0x0D) && generated() {
                 continue;
             }
             // SAFETY: as above.
