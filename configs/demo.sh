@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The main job on real Romanian text, small enough for two cores: text -> blocks -> two trained models -> samples.
+# The main job on real Romanian text, small enough for two cores: text -> blocks -> five models, trained, made small,
+# scored and timed -> one report. The bars of the single steps are left out; every step can be typed by hand.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=.venv/bin
@@ -8,7 +9,7 @@ mkdir demo
 $bin/rotools sample --out demo/corpus.jsonl
 $bin/rotools pack demo/corpus.jsonl --vocab-size 8000 --out demo/pack
 $bin/rotools verify demo/pack
-for arch in llama-mha mamba2; do
-  $bin/rotrain fit --arch $arch --size nano --data demo/pack --out demo/$arch --steps 150
-  $bin/rotrain generate demo/$arch --prompt "Persoană care" --max-tokens 40
-done
+$bin/rotools report demo/pack
+$bin/rotrain compare configs/study/demo.toml
+$bin/rotrain generate demo/study/llama-mha-nano --prompt "Persoană care" --max-tokens 40
+$bin/rotrain generate demo/study/mamba2-nano --prompt "Persoană care" --max-tokens 40

@@ -93,7 +93,7 @@ def pack(
       rotools pack corpus.jsonl
       rotools pack --phase web=web.jsonl.zst --phase books=books.jsonl.zst --out pack
       zcat crawl.jsonl.gz | rotools pack - --tokenizer tokenizer.json
-      rotools pack corpus.jsonl --shard 2/8       (of an array job; then the same without --shard)
+      rotools pack corpus.jsonl --shard 2/8    # of an array job; then the same without --shard
       rotools pack corpus.jsonl --engine ray --address auto
     """
     from rotools.config import phases

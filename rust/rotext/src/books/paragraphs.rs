@@ -323,7 +323,8 @@ mod tests {
             0,
             &[
                 ("Omul mergea încet pe drumul cel lung și se uita", 0.0),
-                ("la câmpuri.", 0.0),
+                ("la câmpurile care se întindeau până departe, spre", 0.0),
+                ("munți.", 0.0),
                 ("A fost odată ca-n povești,", 0.0),
                 ("A fost ca niciodată,", 0.0),
                 ("Din rude mari împărătești,", 0.0),
