@@ -195,6 +195,9 @@ def _samples(runs: Sequence[Run]) -> str:
 
 def _methods(runs: Sequence[Run]) -> str:
     items = [f"{name}: {text}" for name, text in CONVENTIONS.items()]
+    items.append(
+        "speed and memory: each variant in its own engine and process; across engines they compare engines"
+    )
     items.append("ranks: equal where the 95 % interval of the paired difference holds zero")
     items.append(f"program: rotrain {__version__}")
     packs = {run.data["manifest_sha256"] for run in runs}

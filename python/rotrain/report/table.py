@@ -55,6 +55,11 @@ class Row:
         return 32.0 if self.cell.variant == TRAINED else None
 
     @property
+    def engine(self) -> str:
+        """What computed it when it was timed: speeds of two engines tell of the engines."""
+        return str(self.cell.bench[0]["engine"]) if self.cell.bench else ""
+
+    @property
     def speeds(self) -> dict[int, float]:
         """Median tokens decoded a second by depth; empty where nothing was timed, or the machine was not quiet."""
         rows = [row for row in self.cell.bench if not row["contended"]]
@@ -118,6 +123,7 @@ def columns(runs: Sequence[Run]) -> list[Column]:
         Column("KL", "mean nats from the trained model", _divergence("mean_kl", 4)),
         Column("same top", "tokens with its first choice", _divergence("same_top", 3)),
         Column("grammar", "share of minimal pairs right", _grammar),
+        Column("timed in", "the engine of the next three", lambda row: row.engine),
         Column("decode tok/s", "median, empty context", lambda row: _number(row.speed, 1)),
         Column("first token ms", "median, warm", lambda row: _number(row.first_token, 1, 1e-3)),
         Column("peak MiB", "anonymous and file-backed", lambda row: _number(row.peak_bytes, 0, MIB)),
