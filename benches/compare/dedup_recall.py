@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -49,6 +50,7 @@ def copy(text: str, others: list[str], rng: random.Random) -> str:
     places = range(0, len(parts), 2)
     share = rng.uniform(0.01, 0.2)
     how_many = max(int(share * len(places)), 1)
+    chosen: Sequence[int]
     if rng.random() < 0.5:
         start = rng.randrange(len(places) - how_many)
         chosen = places[start : start + how_many]

@@ -67,11 +67,12 @@ def window(words: argparse.Namespace, half: bool) -> dict[str, float]:
     leaves = [
         torch.randn(1, words.length, 16, 64, dtype=dtype).transpose(1, 2).requires_grad_() for _ in range(3)
     ]
+    q, k, v = leaves
     one = torch.zeros(1, words.length, dtype=torch.long)
     sides: dict[str, Work] = {
-        "banded": lambda: window_attention_banded(*leaves, words.window),
-        "mask": lambda: document_attention_masked(*leaves, one, words.window),
-        "causal": lambda: attention_sdpa(*leaves),
+        "banded": lambda: window_attention_banded(q, k, v, words.window),
+        "mask": lambda: document_attention_masked(q, k, v, one, words.window),
+        "causal": lambda: attention_sdpa(q, k, v),
     }
     near = (sides["banded"]() - sides["mask"]()).abs().max().item()
     if near > (0.02 if half else 1e-5):
@@ -85,11 +86,11 @@ def scan(words: argparse.Namespace, half: bool) -> dict[str, float]:
     dt = torch.nn.functional.softplus(torch.randn(1, words.length, 32) - 3)
     a = -torch.linspace(1, 16, 32)
     b, c = torch.randn(2, 1, words.length, 1, 128).unbind()
-    leaves = [leaf.clone().requires_grad_() for leaf in (x, dt, a, b, c)]
+    x, dt, a, b, c = leaves = [leaf.clone().requires_grad_() for leaf in (x, dt, a, b, c)]
     theirs = modeling_mamba2.mamba2_chunk_scan
     sides: dict[str, Work] = {
-        "rotrain": lambda: scan_chunked(*leaves, None)[0],
-        "transformers": lambda: theirs(*leaves, chunk_size=256),
+        "rotrain": lambda: scan_chunked(x, dt, a, b, c, None)[0],
+        "transformers": lambda: theirs(x, dt, a, b, c, chunk_size=256),
     }
     return take_turns(sides, leaves, words.rounds, half)
 

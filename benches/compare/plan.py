@@ -65,7 +65,8 @@ def main() -> None:
             flush=True,
         )
     if len(points) > 1:
-        slope, start = np.polyfit(*np.array(points).T, 1)
+        sizes, seconds = np.array(points, dtype=np.float64).T
+        slope, start = np.polyfit(sizes, seconds, 1)
         print(
             f"fit: {start:.1f} s + {slope:.4f} s/MB; 20 GB would take {(start + slope * 20_000) / 60:.1f} min"
         )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rotools._rotext import RotoolsError
+from rotools.errors import usage
 
 
 class Phase(BaseModel):
@@ -27,13 +27,6 @@ class Corpus(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     phase: list[Phase] = Field(min_length=1)
-
-
-def usage(what: str, hint: str) -> RotoolsError:
-    """An error of usage (exit code 2)."""
-    error = RotoolsError(what)
-    error.hint, error.exit_code = hint, 2
-    return error
 
 
 def kind_of(name: str) -> str:

@@ -7,7 +7,6 @@ text (Heaps' law), and is multiplied by that.
 """
 
 import tempfile
-import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from rotools import _rotext
 from rotools._rotext import Progress
+from rotools.background import Background
 
 POLL_SECONDS = 0.01
 """Between two looks at the running step; steps of the sample take tenths of seconds."""
@@ -132,32 +132,19 @@ def _timed(
 
     A step that is over between two looks is counted with the one before it.
     """
-    progress, failure = Progress(), list[BaseException]()
-
-    def run() -> None:
-        try:
-            _rotext.pack(phases, out, progress=progress, **options)
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=run, name="sample")
-    began = time.perf_counter()
-    thread.start()
+    progress, began = Progress(), time.perf_counter()
     marks: list[tuple[int, str, float]] = []
     journal = 0
-    try:
-        while thread.is_alive():
-            thread.join(POLL_SECONDS)
+
+    def look(running: Background[dict[str, Any]]) -> None:
+        nonlocal journal
+        while running.runs(POLL_SECONDS):
             name, number, *_ = progress.snapshot()
             if name and (not marks or marks[-1][0] != number):
                 marks.append((number, name, time.perf_counter()))
                 journal = max(journal, _size(out.with_name("pack.partial") / "journal"))
-    except KeyboardInterrupt:
-        progress.cancel()
-        thread.join()
-        raise
-    if failure:
-        raise failure[0]
+
+    Background(lambda: _rotext.pack(phases, out, progress=progress, **options), progress.cancel).result(look)
     ends = [mark[2] for mark in marks[1:]] + [time.perf_counter()]
     starts = [began] + [mark[2] for mark in marks[1:]]
     return [

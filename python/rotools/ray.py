@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from rotools import _rotext
-from rotools._rotext import Progress, RotoolsError
+from rotools._rotext import Progress
+from rotools.errors import RotoolsError, failure
 
 THREADS = 2
 """Of a task. More tasks of few threads leave less idle at the end; each task reads the whole input, so not too many."""
@@ -45,19 +46,18 @@ def sign(
     try:
         ray: Any = importlib.import_module("ray")
     except ImportError:
-        error = RotoolsError("the engine ray needs the package ray")
-        error.hint, error.exit_code = "pip install 'rotools[ray]'", 1
-        raise error from None
+        raise failure("the engine ray needs the package ray", "pip install 'rotools[ray]'") from None
     try:
         if address != "auto":
             # Ray itself would knock for minutes.
             host, _, port = address.rpartition(":")
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, ValueError) as failure:
-        error = RotoolsError(f"no Ray cluster at {address!r}: {failure}")
-        error.hint, error.exit_code = "start one with `ray start --head`, or name its head with --address", 1
-        raise error from None
+    except (OSError, ValueError) as error:
+        raise failure(
+            f"no Ray cluster at {address!r}: {error}",
+            "start one with `ray start --head`, or name its head with --address",
+        ) from None
     try:
         cores = int(ray.cluster_resources().get("CPU", 1))
         threads = min(THREADS, cores)
@@ -81,9 +81,7 @@ def sign(
             ready, waiting = ray.wait(waiting)
             number, found, failed = ray.get(ready[0])
             if failed:
-                error = RotoolsError(f"shard {number} of {shards}: {failed[0]}")
-                error.hint, error.exit_code = failed[1] or "", failed[2]
-                raise error
+                raise failure(f"shard {number} of {shards}: {failed[0]}", failed[1] or "", failed[2])
             say(f"shard {number} of {shards}: {found['documents']:,} documents")
         return shards
     finally:

@@ -11,7 +11,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-from rotools.config import usage
+from rotools.errors import usage
 
 LICENCE = "RoWordNet 1.1 (D. Tufiș, V. Barbu Mititelu and others; package by S. Dumitrescu), GPL-3.0"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,18 +18,19 @@ from rotrain.errors import RotrainError
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 
 
-def in_this_process(step: Step) -> str | None:
+def in_this_process(step: Step, tell: Callable[[str], None]) -> str | None:
     """What `matrix._run` does, without loading PyTorch anew for each step."""
-    for path in step.outputs:
-        path.parent.mkdir(parents=True, exist_ok=True)
     ended = rotrain(*step.words)
     return None if ended.returncode == 0 else ended.stderr.splitlines()[0]
 
 
 def test_a_step_is_a_process_and_tells_its_error() -> None:
-    assert matrix._run(Step("archs", ("archs",), ())) is None
-    message = matrix._run(Step("fit", ("fit", "--arch", "llama-gqa", "--data", "/nowhere"), ()))
+    said: list[str] = []
+    assert matrix._run(Step("archs", ("archs",), ()), said.append) is None and not said
+    step = Step("fit", ("fit", "--arch", "llama-gqa", "--data", "/nowhere"), ())
+    message = matrix._run(step, said.append)
     assert message is not None and message.startswith("error: /nowhere: there is no pack here")
+    assert message in said and said[-1].startswith("hint:")
 
 
 def test_the_words_of_variants() -> None:
@@ -98,6 +101,36 @@ def test_a_study_is_done_once_and_a_change_does_again_what_builds_on_it(
     study.write_text(study.read_text().replace("max_bytes = 2000", "max_bytes = 3000"))
     states = [outcome.state for outcome in run_matrix(read_study(study), steps_of(read_study(study)))]
     assert states == ["kept", "kept", "done", "done"]
+
+
+def test_what_a_step_reads_decides_whether_it_is_done(
+    study: Path, pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy, task = tmp_path / "pack", tmp_path / "task.jsonl"
+    shutil.copytree(pack, copy)
+    task.write_text('{"type": "pair", "good": "Fata cea mică.", "bad": "Fata cea mic."}\n')
+    study.write_text(
+        study.read_text()
+        .replace(str(pack), str(copy))
+        .replace("[evaluate]", f"[evaluate]\ntasks = ['{task}']")
+    )
+    monkeypatch.setattr(matrix, "_run", in_this_process)
+
+    def states() -> list[str]:
+        found = read_study(study)
+        return [outcome.state for outcome in run_matrix(found, steps_of(found))]
+
+    assert states() == ["done"] * 4
+    task.write_text('{"type": "pair", "good": "Fata cea mare.", "bad": "Fata cea mar."}\n')
+    assert states() == ["kept", "kept", "done", "done"]
+    manifest = copy / "manifest.json"
+    manifest.write_text(manifest.read_text() + " ")
+    # A finished run of another pack is refused by `fit`; nothing that builds on it is shown as if it were new.
+    assert states() == ["failed", "failed", "left", "left"]
+    task.write_text("no task")
+    manifest.write_text(manifest.read_text().rstrip())
+    assert states() == ["kept", "kept", "failed", "failed"]
+    assert not (tmp_path / "out" / "mamba2-nano" / "evaluation.json").exists(), "no old result stays"
 
 
 def test_a_cell_that_fails_leaves_the_others(

@@ -23,7 +23,7 @@ from rotrain.evaluate.grammar import pairs
 from rotrain.report.chart import Line, Point, line_chart, pareto, scatter
 from rotrain.report.rank import better, difference, rank
 from rotrain.report.results import read_runs
-from rotrain.report.table import as_latex, columns, rows_of
+from rotrain.report.table import as_latex, as_text, columns, rows_of
 from rotrain.train.loop import fit
 from rotrain.train.screen import Quiet
 
@@ -152,6 +152,9 @@ def test_tables_hold_the_same_rows(runs: list[Path], tmp_path: Path) -> None:
     assert (rows[2]["bits"], rows[2]["MiB"]) == ("4.80", "3.0")
     assert rows[1]["web rank"] == rows[2]["web rank"], "a copy cannot be told from its model"
     found = read_runs(runs)
+    text = as_text(columns(found), rows_of(found)).splitlines()
+    assert text[0].split()[:3] == ["model", "variant", "MiB"] and len(text) == 4
+    assert all(len(line) <= len(text[0]) and len(line) < 100 for line in text), "in line, and on a screen"
     tex = as_latex(columns(found), rows_of(found))
     assert tex.count(r"\\") == 4 and r"q4\_k\_m" in tex
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rotools._rotext import RotoolsError
+from rotools.errors import failure
 
 __all__ = ["Decision", "append", "mark", "parse", "path_of", "pending", "read"]
 
@@ -60,9 +60,7 @@ def parse(line: str, place: str) -> dict[str, Any]:
     except (ValueError, TypeError):
         good = False
     if not good:
-        error = RotoolsError(f"{place}: no decision")
-        error.hint, error.exit_code = "see docs/books.md for what a line holds, or remove it", 1
-        raise error
+        raise failure(f"{place}: no decision", "see docs/books.md for what a line holds, or remove it")
     decision: dict[str, Any] = value
     return decision
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from functools import cache
 
-from rotools._rotext import RotoolsError
+from rotools.errors import RotoolsError, failure
 
 __all__ = ["INSTALL", "find", "read_picture"]
 
@@ -62,6 +62,4 @@ def read_picture(width: int, height: int, pixels: bytes, *, dpi: int, seconds: f
 
 
 def _failure(what: str) -> RotoolsError:
-    error = RotoolsError(what)
-    error.hint, error.exit_code = INSTALL, 1
-    return error
+    return failure(what, INSTALL)

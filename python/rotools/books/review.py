@@ -19,6 +19,7 @@ from typing import Any
 from rotools import _rotext
 from rotools.books import decisions
 from rotools.books.run import work_folder
+from rotools.errors import failure
 
 __all__ = ["Review", "serve", "static"]
 
@@ -39,9 +40,8 @@ class Review:
         self.out, self.work = out, work_folder(out)
         shelf = self.work / "shelf.json"
         if not shelf.exists():
-            error = _rotext.RotoolsError(f"{out}: there is no {self.work.name} beside it to look at")
-            error.hint, error.exit_code = f"rotools books FOLDER --out {out}", 1
-            raise error
+            what = f"{out}: there is no {self.work.name} beside it to look at"
+            raise failure(what, f"rotools books FOLDER --out {out}")
         self.books: dict[str, dict[str, Any]] = {
             book["key"]: book for book in json.loads(shelf.read_text(encoding="utf-8"))
         }

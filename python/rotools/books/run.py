@@ -21,6 +21,7 @@ from typing import Any
 from rotools import _rotext
 from rotools.books import decisions, ocr, texts
 from rotools.books.verdict import judge
+from rotools.errors import failure
 
 __all__ = ["Options", "Screen", "find_books", "read_books", "replay", "work_folder"]
 
@@ -66,12 +67,6 @@ class Screen:
                 setattr(self, name, getattr(self, name) + count)
 
 
-def _fail(what: str, hint: str, code: int = 1) -> _rotext.RotoolsError:
-    error = _rotext.RotoolsError(what)
-    error.hint, error.exit_code = hint, code
-    return error
-
-
 def find_books(inputs: list[Path]) -> list[tuple[str, Path]]:
     """(id, file) of every book in files and folders, in the order of their names. The id is the path in its folder.
 
@@ -82,10 +77,12 @@ def find_books(inputs: list[Path]) -> list[tuple[str, Path]]:
     known = {".pdf", *texts.READERS}
     for given in inputs:
         if not given.exists():
-            raise _fail(f"{given}: no such file or directory", "check the path", 1)
+            raise failure(f"{given}: no such file or directory", "check the path", 1)
         if given.is_file():
             if given.suffix.lower() not in known:
-                raise _fail(f"{given}: books are {', '.join(sorted(known))}", "convert it to one of these", 2)
+                raise failure(
+                    f"{given}: books are {', '.join(sorted(known))}", "convert it to one of these", 2
+                )
             found.setdefault(given, given.name)
             continue
         for folder, folders, names in os.walk(given):
@@ -96,7 +93,7 @@ def find_books(inputs: list[Path]) -> list[tuple[str, Path]]:
                 if path.suffix.lower() in known and not name.startswith(".") and path.is_file():
                     found.setdefault(path, path.relative_to(given).as_posix())
     if not found:
-        raise _fail(
+        raise failure(
             f"{inputs[0]}: no books there", f"books are files that end in {', '.join(sorted(known))}", 1
         )
     return sorted((name, path) for path, name in found.items())
@@ -282,7 +279,7 @@ class _lock:
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise _fail(
+            raise failure(
                 f"{self.path.parent}: another run is writing to this folder",
                 "wait for it, or choose another --out",
             ) from None
@@ -399,14 +396,14 @@ def replay(out: Path) -> bool:
     work = work_folder(out)
     again = f"rotools books FOLDER --out {out}"
     if not (work / "shelf.json").exists():
-        raise _fail(f"{decisions.path_of(out)}: decisions, but no {work.name} to replay them on", again)
+        raise failure(f"{decisions.path_of(out)}: decisions, but no {work.name} to replay them on", again)
     verdicts = decisions.read(out)
     with _lock(work):
         results: list[Result] = json.loads((work / "shelf.json").read_text(encoding="utf-8"))
         for result in results:
             decision = verdicts.get(result["digest"])
             if decision and list(decision.again) != result["again"]:
-                raise _fail(f"{result['id']}: pages were marked to be read with OCR again", again)
+                raise failure(f"{result['id']}: pages were marked to be read with OCR again", again)
         assemble(out, results, verdicts)
     return True
 

@@ -91,7 +91,7 @@ def _limited(path: Path) -> bytes:
 
 def _paragraphs(html: str) -> Iterator[str]:
     """The text of the blocks of a page, in order. `<br>` ends a line, `<pre>` keeps its lines."""
-    from selectolax.lexbor import LexborHTMLParser
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
 
     root = LexborHTMLParser(html).body
     if root is None:
@@ -104,10 +104,10 @@ def _paragraphs(html: str) -> Iterator[str]:
         return text
 
     # An explicit stack: nesting is as deep as an attacker likes.
-    stack: list[tuple[object, bool]] = [(root, False)]
+    stack: list[tuple[LexborNode, bool]] = [(root, False)]
     while stack:
         node, leaving = stack.pop()
-        tag = str(getattr(node, "tag", ""))
+        tag = node.tag or ""
         block = tag in _BLOCKS
         if leaving:
             if text := take():
@@ -116,16 +116,16 @@ def _paragraphs(html: str) -> Iterator[str]:
         if tag in _SILENT:
             continue
         if tag == "-text":
-            line.append(node.text_content or "")  # type: ignore[attr-defined]
+            line.append(node.text_content or "")
             continue
         if (tag == "br" or block) and (text := take()):
             yield text
         if tag == "pre":
-            yield from (text for row in node.text().split("\n") if (text := row.rstrip()))  # type: ignore[attr-defined]
+            yield from (text for row in node.text().split("\n") if (text := row.rstrip()))
             continue
         if block:
             stack.append((node, True))
-        children = list(node.iter(include_text=True))  # type: ignore[attr-defined]
+        children = list(node.iter(include_text=True))
         stack.extend((child, False) for child in reversed(children))
     if text := take():
         yield text

@@ -12,6 +12,7 @@ from typing import Any
 
 from rotools import _rotext
 from rotools.books import ocr, texts
+from rotools.errors import failure
 
 __all__ = ["library", "main"]
 
@@ -32,9 +33,7 @@ def library() -> Path:
         for name in names:
             if (Path(folder) / name).exists():
                 return Path(folder) / name
-    error = _rotext.RotoolsError("PDF files need the package pypdfium2")
-    error.hint, error.exit_code = "pip install 'rotools[books]'", 1
-    raise error
+    raise failure("PDF files need the package pypdfium2", "pip install 'rotools[books]'")
 
 
 def _say(message: Result) -> None:
@@ -117,7 +116,7 @@ def _work(job: Result) -> Result:
         result = _read_pdf(job) if pdf else _read_other(job)
     except MemoryError:
         return {"failed": "memory", "what": "the file needs more memory than --max-ram allows"}
-    except (_rotext.RotoolsError, Exception) as error:
+    except Exception as error:
         return {
             "failed": "unreadable",
             "what": str(error).removeprefix(f"{job['path']}: ") or type(error).__name__,

@@ -1,13 +1,14 @@
 """`rotools books`."""
 
 import sys
-import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from rotools.background import Background
 from rotools.cli import console
 from rotools.cli.options import Json, Quiet, size
 
@@ -64,33 +65,13 @@ def books(
         console.say(f"hint: {tesseract.INSTALL}, then run the same command again", quiet=quiet)
 
 
-def _watch(work: Any, screen: Any, *, quiet: bool) -> dict[str, Any]:
+def _watch(work: Callable[[], dict[str, Any]], screen: Any, *, quiet: bool) -> dict[str, Any]:
     """Runs `work` in a thread with a bar or lines of progress; Ctrl-C stops it and its processes."""
-    outcome: list[dict[str, Any]] = []
-    failure: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(work())
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=run, name="books")
-    thread.start()
-    try:
-        if quiet:
-            thread.join()
-        elif sys.stderr.isatty():
-            _draw(thread, screen)
-        else:
-            _log(thread, screen)
-    except KeyboardInterrupt:
-        screen.stop.set()
-        thread.join()
-        raise
-    if failure:
-        raise failure[0]
-    return outcome[0]
+    running = Background(work, screen.stop.set)
+    if quiet:
+        return running.result()
+    show = _draw if sys.stderr.isatty() else _log
+    return running.result(lambda running: show(running, screen))
 
 
 def _state(screen: Any, began: float) -> str:
@@ -99,17 +80,15 @@ def _state(screen: Any, began: float) -> str:
     return f"{screen.books:,}/{screen.total:,} books, {screen.pages / seconds:,.0f} pages/s{ocr}"
 
 
-def _log(thread: threading.Thread, screen: Any) -> None:
+def _log(running: Background[Any], screen: Any) -> None:
     began = time.monotonic()
-    while thread.is_alive():
-        thread.join(console.LOG_SECONDS)
-        if thread.is_alive():
-            seconds = time.monotonic() - began
-            left = seconds * (screen.total_bytes - screen.bytes) / screen.bytes if screen.bytes else 0
-            console.say(f"books: {_state(screen, began)}" + (f", about {left:.0f} s left" if left else ""))
+    while running.runs(console.LOG_SECONDS):
+        seconds = time.monotonic() - began
+        left = seconds * (screen.total_bytes - screen.bytes) / screen.bytes if screen.bytes else 0
+        console.say(f"books: {_state(screen, began)}" + (f", about {left:.0f} s left" if left else ""))
 
 
-def _draw(thread: threading.Thread, screen: Any) -> None:
+def _draw(running: Background[Any], screen: Any) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -123,8 +102,7 @@ def _draw(thread: threading.Thread, screen: Any) -> None:
     with Progress(*columns, console=Console(stderr=True)) as bars:
         began = time.monotonic()
         task = bars.add_task("books", total=None, state="")
-        while thread.is_alive():
-            thread.join(0.2)
+        while running.runs(0.2):
             bars.update(
                 task, total=screen.total_bytes or None, completed=screen.bytes, state=_state(screen, began)
             )

@@ -5,12 +5,12 @@ Data go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wr
 
 import json
 import sys
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from rotools._rotext import Progress
+from rotools.background import Background
 
 T = TypeVar("T")
 
@@ -39,60 +39,36 @@ def fail(what: str, hint: str | None = None) -> None:
 def watch(work: Callable[[Progress], T], *, quiet: bool = False) -> T:
     """Runs `work` with progress bars on a terminal; Ctrl-C stops it at once.
 
-    The core runs without the interpreter lock in a thread of its own, this one polls its counters.
-
     Raises:
         KeyboardInterrupt: the user stopped the run, and it has ended.
         RotoolsError: as `work` raised it.
     """
     progress = Progress()
-    outcome: list[T] = []
-    failure: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(work(progress))
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=run, name="core")
-    thread.start()
-    try:
-        if quiet:
-            thread.join()
-        elif sys.stderr.isatty():
-            _draw(thread, progress)
-        else:
-            _log(thread, progress)
-    except KeyboardInterrupt:
-        progress.cancel()
-        thread.join()
-        raise
-    if failure:
-        raise failure[0]
-    return outcome[0]
+    running = Background(lambda: work(progress), progress.cancel)
+    if quiet:
+        return running.result()
+    show = _draw if sys.stderr.isatty() else _log
+    return running.result(lambda running: show(running, progress))
 
 
-def _log(thread: threading.Thread, progress: Progress) -> None:
+def _log(running: Background[T], progress: Progress) -> None:
     """A line now and then for log files, where bars would be noise."""
     step, began = 0, time.monotonic()
-    while thread.is_alive():
-        thread.join(LOG_SECONDS)
+    while running.runs(LOG_SECONDS):
         name, steps, total, done, size, documents = progress.snapshot()
         if steps != step:
             step, began = steps, time.monotonic() - LOG_SECONDS
-        if thread.is_alive():
-            seconds = time.monotonic() - began
-            share = (
-                f" {100 * done / total:.0f} %, about {seconds * (total - done) / done:.0f} s left,"
-                if done and total
-                else ""
-            )
-            rate = f" {size / 1e6 / seconds:.1f} MB/s, {documents / seconds:.0f} documents/s" if size else ""
-            say(f"{name}:{share}{rate}")
+        seconds = time.monotonic() - began
+        share = (
+            f" {100 * done / total:.0f} %, about {seconds * (total - done) / done:.0f} s left,"
+            if done and total
+            else ""
+        )
+        rate = f" {size / 1e6 / seconds:.1f} MB/s, {documents / seconds:.0f} documents/s" if size else ""
+        say(f"{name}:{share}{rate}")
 
 
-def _draw(thread: threading.Thread, progress: Progress) -> None:
+def _draw(running: Background[T], progress: Progress) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
@@ -106,7 +82,7 @@ def _draw(thread: threading.Thread, progress: Progress) -> None:
     )
     with Bars(*columns, console=Console(stderr=True)) as bars:
         step, task, began = 0, None, time.monotonic()
-        while thread.is_alive():
+        while running.runs(0.1):
             name, steps, total, done, size, documents = progress.snapshot()
             if steps != step:
                 if task is not None:
@@ -119,7 +95,6 @@ def _draw(thread: threading.Thread, progress: Progress) -> None:
                     f"{size / 1e6 / seconds:7.1f} MB/s {documents / seconds:9.0f} documents/s" if size else ""
                 )
                 bars.update(task, completed=done, rate=rate)
-            thread.join(0.1)
         if task is not None:
             bars.update(task, total=1, completed=1)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotools import _rotext
+from rotools.errors import failure
 from rotools.normalize import normalize_text
 
 Json = dict[str, Any]
@@ -52,9 +53,7 @@ def gather(
         report = json.loads((pack / "report.json").read_bytes())
     except (OSError, ValueError) as error:
         what = f"{pack / 'report.json'}: the report of the pack cannot be read: {error}"
-        failure = _rotext.RotoolsError(what)
-        failure.hint, failure.exit_code = "copy it again, or pack the corpus again", 1
-        raise failure from None
+        raise failure(what, "copy it again, or pack the corpus again") from None
     ledger = _rotext.ledger_summary(pack / "ledger.parquet", EXAMPLES, CLUSTERS)
     found: dict[str, str] = {}
     missing: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -12,11 +13,32 @@ import typer
 from rotrain.cli.console import app_errors, print_json
 
 
+class Steps:
+    """What runs now: a line a step, and on a terminal below it the last line that the step said."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet, self._live = quiet, not quiet and sys.stderr.isatty()
+
+    def begin(self, text: str) -> None:
+        """A step begins."""
+        if not self._quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def tell(self, line: str) -> None:
+        """The step says something; the next line takes its place."""
+        if self._live:
+            width = shutil.get_terminal_size().columns - 3
+            print(f"\r\033[K  {line[:width]}", end="", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """It ended."""
+        if self._live:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
 def run(
     study: Annotated[Path, typer.Argument(help="Study file (TOML), see docs/compare.md.")],
-    plan: Annotated[
-        bool, typer.Option("--plan", help="List the steps and whether each is done; run nothing.")
-    ] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Print the commands; run nothing.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped; it always does.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
@@ -37,7 +59,7 @@ def run(
         from rotrain.files import write_atomic
         from rotrain.report.page import page
         from rotrain.report.results import read_runs
-        from rotrain.report.table import as_csv, as_latex, as_markdown, columns, rows_of
+        from rotrain.report.table import as_csv, as_latex, as_markdown, as_text, columns, rows_of
 
         found = read_study(study)
         steps = steps_of(found)
@@ -49,7 +71,9 @@ def run(
             return
         begun = time.monotonic()
         outcomes = []
-        for outcome in run_matrix(found, steps, lambda text: None if quiet else print(text, file=sys.stderr)):
+        screen = Steps(quiet=quiet)
+        for outcome in run_matrix(found, steps, screen.begin, screen.tell):
+            screen.end()
             outcomes.append(outcome)
             if outcome.state in ("failed", "left"):
                 print(f"  {outcome.step.name}: {outcome.state}: {outcome.message}", file=sys.stderr)
@@ -66,7 +90,7 @@ def run(
             print_json({"out": str(found.out), "report": str(found.out / "report.html"), "steps": counts})
         elif not quiet:
             if runs:
-                print(as_markdown(heads, rows), end="")
+                print(as_text(heads, rows), end="")
             told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
             print(f"{found.out}/report.html: {told}, {time.monotonic() - begun:.0f} s")
         if counts["failed"] or counts["left"]:

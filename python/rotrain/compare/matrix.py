@@ -1,33 +1,38 @@
 """The steps of a study, each a command in a process of its own, done once.
 
-A step is done when its outputs are there and its record says the same words and the same state of the
-steps it builds on: a changed study does again what changed, and what builds on it. A step that fails is
-reported and the others go on; the next run of the study tries it again.
+A step is done when its outputs are there and its record says the same words, the same content of the files
+it reads (the pack, a task, a run that was taken) and the same state of the steps it builds on: what changed is done
+again, and what builds on it. What a step will make anew goes first, so that a step that fails leaves no old result
+behind; only a run, which goes on where it stopped, stays. A step that fails is told and the others go on; the next run
+of the study tries it again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rotrain import __version__
 from rotrain.compare.study import Study, is_folder, quantize_words
-from rotrain.files import write_json
+from rotrain.files import sha256_file, write_json
 
 FORMAT, VERSION = "rotrain-step", 1
 
 
 @dataclass(frozen=True)
 class Step:
-    """A command of `rotrain`, what it makes, and the steps it needs."""
+    """A command of `rotrain`, what it makes, the files it reads, and the steps it needs."""
 
     name: str
     words: tuple[str, ...]
     outputs: tuple[Path, ...]
+    reads: tuple[Path, ...] = ()
     needs: tuple[str, ...] = ()
 
 
@@ -42,49 +47,35 @@ class Outcome:
 
 def runs_of(study: Study) -> dict[str, Path]:
     """The runs of a study by name: those taken, then those it trains."""
-    trained = {
-        f"{arch}-{study.size}" + (f"-s{seed}" if len(study.seeds) > 1 else ""): (arch, seed)
-        for arch in study.archs
-        for seed in study.seeds
-    }
-    return {**study.take, **{name: study.out / name for name in trained}}
+    return {**study.take, **{name: study.out / name for name in _trained(study)}}
 
 
 def steps_of(study: Study) -> list[Step]:
     """All steps, in an order in which each comes after what it needs."""
-    steps: list[Step] = []
-    for arch in study.archs:
-        for seed in study.seeds:
-            steps.append(_fit(study, arch, seed))
-    trained = {step.name.removeprefix("fit "): step.name for step in steps}
+    trained = _trained(study)
+    steps = [_fit(study, name, arch, seed) for name, (arch, seed) in trained.items()]
     for name, path in runs_of(study).items():
-        needs = (trained[name],) if name in trained else ()
-        steps.append(_evaluate(study, name, path, path, needs))
-        timed = [str(path)]
-        made = []
+        run = _Run(study, name, path, trained=name in trained)
+        steps.append(run.evaluate(name, path, path))
+        targets = []
         for variant in study.variants:
             folder = path / "variants" / variant
-            quantize = _quantize(study, name, path, variant, needs)
-            steps.append(quantize)
-            target = _weights(folder, variant)
-            steps.append(
-                _evaluate(study, f"{name} {variant}", target, folder, (quantize.name,), against=path)
-            )
-            timed.append(str(target))
-            made.append(quantize.name)
+            target = folder / ("weights" if is_folder(variant) else "model.gguf")
+            quantize = run.quantize(variant, target)
+            steps += [quantize, run.evaluate(f"{name} {variant}", target, folder, after=quantize)]
+            targets.append((quantize, target))
         if study.bench is not None:
-            words = ("bench", *timed, *(("--quick",) if study.bench.quick else ()))
-            out = path / "bench.json"
-            steps.append(
-                Step(f"bench {name}", (*words, "--out", str(out), "--quiet"), (out,), (*needs, *made))
-            )
+            steps.append(run.bench(targets, quick=study.bench.quick))
     return steps
 
 
 def run_matrix(
-    study: Study, steps: Sequence[Step], tell: Callable[[str], None] = lambda _: None
+    study: Study,
+    steps: Sequence[Step],
+    begin: Callable[[str], None] = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Outcome]:
-    """Do what is not done. `tell` is called when a step begins."""
+    """Do what is not done. `begin` is called when a step begins, `tell` with each line it says."""
     records = study.out / "steps"
     keys: dict[str, str] = {}
     for number, step in enumerate(steps, 1):
@@ -93,76 +84,117 @@ def run_matrix(
             yield Outcome(step, "left", f"{missing[0]} failed")
             continue
         key = _key(step, keys)
-        record = records / f"{_file_name(step.name)}.json"
+        record = records / f"{step.name.replace(' ', '_').replace('/', '_')}.json"
         if _is_done(record, key) and all(path.exists() for path in step.outputs):
             keys[step.name] = key
             yield Outcome(step, "kept")
             continue
-        tell(f"[{number}/{len(steps)}] {step.name}")
-        message = _run(step)
-        if message is None:
-            keys[step.name] = key
-            records.mkdir(parents=True, exist_ok=True)
-            write_json(
-                record,
-                {"format": FORMAT, "version": VERSION, "step": step.name, "key": key, "words": step.words},
-            )
-            yield Outcome(step, "done")
-        else:
+        begin(f"[{number}/{len(steps)}] {step.name}")
+        _clear(step)
+        message = _run(step, tell)
+        if message is not None:
             yield Outcome(step, "failed", message)
+            continue
+        keys[step.name] = key
+        records.mkdir(parents=True, exist_ok=True)
+        write_json(
+            record, {"format": FORMAT, "version": VERSION, "step": step.name, "key": key, "words": step.words}
+        )
+        yield Outcome(step, "done")
 
 
-def _fit(study: Study, arch: str, seed: int) -> Step:
-    name = f"{arch}-{study.size}" + (f"-s{seed}" if len(study.seeds) > 1 else "")
+def _trained(study: Study) -> dict[str, tuple[str, int]]:
+    """Architecture and seed of each run by its name."""
+    several = len(study.seeds) > 1
+    return {
+        f"{arch}-{study.size}" + (f"-s{seed}" if several else ""): (arch, seed)
+        for arch in study.archs
+        for seed in study.seeds
+    }
+
+
+def _pack(study: Study) -> Path:
+    """The file that names every byte of the pack by its hash."""
+    return study.data / "manifest.json"
+
+
+def _fit(study: Study, name: str, arch: str, seed: int) -> Step:
     out = study.out / name
     words = ["fit", "--arch", arch, "--size", study.size, "--data", str(study.data), "--out", str(out)]
     words += ["--seed", str(seed)]
     words += [] if study.steps is None else ["--steps", str(study.steps)]
     for assignment in study.set:
         words += ["--set", assignment]
-    return Step(f"fit {name}", tuple(words), (out / "summary.json",))
+    return Step(f"fit {name}", tuple(words), (out / "summary.json",), (_pack(study),))
 
 
-def _quantize(study: Study, name: str, run: Path, variant: str, needs: tuple[str, ...]) -> Step:
-    target = _weights(run / "variants" / variant, variant)
-    words = ("quantize", str(run), *quantize_words(variant), "--calibrate", str(study.data))
-    return Step(f"quantize {name} {variant}", (*words, "--out", str(target), "--quiet"), (target,), needs)
+class _Run:
+    """The steps of one run: what they read and need is the same for all."""
+
+    def __init__(self, study: Study, name: str, path: Path, *, trained: bool) -> None:
+        self.study, self.name, self.path = study, name, path
+        self.needs = (f"fit {name}",) if trained else ()
+        self.reads = (_pack(study), *(() if trained else _weights_of(path)))
+
+    def quantize(self, variant: str, target: Path) -> Step:
+        words = ["quantize", str(self.path), *quantize_words(variant), "--calibrate", str(self.study.data)]
+        words += ["--out", str(target)]
+        return Step(f"quantize {self.name} {variant}", tuple(words), (target,), self.reads, self.needs)
+
+    def evaluate(self, name: str, model: Path, folder: Path, *, after: Step | None = None) -> Step:
+        """Of the run itself, or of the variant that `after` makes, beside the run."""
+        asked, out = self.study.evaluate, folder / "evaluation.json"
+        words = ["evaluate", str(model), "--data", str(self.study.data), "--max-bytes", str(asked.max_bytes)]
+        words += ["--probes", asked.probes, "--out", str(out)]
+        words += ["--tasks", ",".join(asked.tasks)] if asked.tasks else []
+        needs = self.needs
+        if after is not None:
+            words += ["--against", str(self.path), "--against-tokens", str(asked.against_tokens)]
+            needs = (after.name,)
+        tasks = tuple(Path(task) for task in asked.tasks if task.endswith(".jsonl"))
+        return Step(f"evaluate {name}", tuple(words), (out,), (*self.reads, *tasks), needs)
+
+    def bench(self, targets: Sequence[tuple[Step, Path]], *, quick: bool) -> Step:
+        out = self.path / "bench.json"
+        words = ["bench", str(self.path), *(str(target) for _, target in targets)]
+        words += ["--quick"] if quick else []
+        needs = (*self.needs, *(step.name for step, _ in targets))
+        return Step(f"bench {self.name}", (*words, "--out", str(out)), (out,), self.reads, needs)
 
 
-def _evaluate(
-    study: Study, name: str, model: Path, folder: Path, needs: tuple[str, ...], against: Path | None = None
-) -> Step:
-    asked, out = study.evaluate, folder / "evaluation.json"
-    words = ["evaluate", str(model), "--data", str(study.data), "--max-bytes", str(asked.max_bytes)]
-    words += ["--probes", asked.probes, "--out", str(out), "--quiet"]
-    words += ["--tasks", ",".join(asked.tasks)] if asked.tasks else []
-    if against is not None:
-        words += ["--against", str(against), "--against-tokens", str(asked.against_tokens)]
-    return Step(f"evaluate {name}", tuple(words), (out,), needs)
+def _weights_of(run: Path) -> tuple[Path, ...]:
+    """What tells the weights of a run that is trained elsewhere; a folder without checkpoints has its weights."""
+    states = sorted(run.glob("checkpoints/step-*/state.json"))
+    return tuple(states[-1:] or sorted(run.glob("*.safetensors")))
 
 
-def _weights(folder: Path, variant: str) -> Path:
-    return folder / "weights" if is_folder(variant) else folder / "model.gguf"
-
-
-def _run(step: Step) -> str | None:
-    """Run a step; None, or what it said when it failed. Its bars go where ours would."""
+def _clear(step: Step) -> None:
+    for path in () if step.words[0] == "fit" else step.outputs:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     for path in step.outputs:
         path.parent.mkdir(parents=True, exist_ok=True)
-    ended = subprocess.run(
-        [sys.executable, "-m", "rotrain", *step.words],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    if ended.returncode == 0:
-        return None
-    said = [line for line in ended.stderr.splitlines() if line.startswith("error:")]
-    return (said or ended.stderr.splitlines() or [f"it ended with {ended.returncode}"])[-1]
+
+
+def _run(step: Step, tell: Callable[[str], None]) -> str | None:
+    """Run a step; None, or what it said when it failed. What it says meanwhile goes to `tell`, line by line."""
+    said = ""
+    command = [sys.executable, "-m", "rotrain", *step.words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in map(str.rstrip, process.stderr):
+            if line.startswith("error:") or (line and not said.startswith("error:")):
+                said = line
+            tell(line)
+    return None if process.returncode == 0 else said or f"it ended with {process.returncode}"
 
 
 def _key(step: Step, keys: dict[str, str]) -> str:
-    content = json.dumps([step.words, [keys[need] for need in step.needs]])
+    # A file that is not there is the step's to complain of.
+    read = [sha256_file(path) if path.is_file() else None for path in step.reads]
+    content = json.dumps([__version__, step.words, read, [keys[need] for need in step.needs]])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -172,7 +204,3 @@ def _is_done(record: Path, key: str) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(found, dict) and found.get("version") == VERSION and found.get("key") == key
-
-
-def _file_name(name: str) -> str:
-    return name.replace(" ", "_").replace("/", "_")

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from rotrain.report.rank import better
 from rotrain.report.table import MIB, Row
 
+NEAR = 0.02  # of bits a byte: what a reader would give for a smaller file
+
 
 def advice(rows: Sequence[Row], domain: str) -> list[str]:
     """Sentences about a domain: the best, its equals, and the smallest file that is not worse."""
@@ -21,30 +23,30 @@ def advice(rows: Sequence[Row], domain: str) -> list[str]:
     equals = [row.cell.name for row in first if row is not best]
     if equals:
         said.append(f"The data does not tell it from {', '.join(equals)}: more held-out text would.")
-    sized = [row for row in scored if row.file_bytes is not None]
-    small = [row for row in sized if not better(best.text[domain], row.text[domain])]
-    if small:
-        least = min(small, key=lambda row: row.file_bytes or 0)
-        if least is not best:
-            said.append(f"The smallest file not measurably worse is {least.cell.name}, {_mib(least)}.")
-    within = [row for row in sized if _relative(row, best, domain) <= 0.02]
-    if within:
-        least = min(within, key=lambda row: row.file_bytes or 0)
-        said.append(f"Within 2 % of the best, the smallest is {least.cell.name}, {_mib(least)}.")
-    quick = [row for row in scored if row.speed is not None and _relative(row, best, domain) <= 0.02]
-    if quick:
-        fastest = max(quick, key=lambda row: row.speed or 0)
-        said.append(
-            f"Within 2 % of the best, the fastest measured here is {fastest.cell.name}, "
-            f"{fastest.speed:.0f} tokens a second."
+    near = [row for row in scored if _relative(row, best, domain) <= NEAR]
+    merits: dict[str, list[str]] = {}
+    equal = [row for row in scored if row.file_bytes and not better(best.text[domain], row.text[domain])]
+    for rows_, merit in (
+        (equal, "the smallest file not measurably worse"),
+        (near, "the smallest within 2 %"),
+    ):
+        sized = [row for row in rows_ if row.file_bytes]
+        if sized:
+            least = min(sized, key=lambda row: row.file_bytes or 0)
+            merits.setdefault(least.cell.name, []).append(
+                f"{merit} ({(least.file_bytes or 0) / MIB:.1f} MiB)"
+            )
+    timed = [row for row in near if row.speed]
+    if timed:
+        fastest = max(timed, key=lambda row: row.speed or 0)
+        merit = (
+            f"the fastest measured here within 2 % ({fastest.speed:.0f} tokens a second in {fastest.engine})"
         )
+        merits.setdefault(fastest.cell.name, []).append(merit)
+    said += [f"{name} is {', '.join(found)}." for name, found in merits.items()]
     return said
 
 
 def _relative(row: Row, best: Row, domain: str) -> float:
     least = best.text[domain]["bits_per_byte"]["value"]
     return float(row.text[domain]["bits_per_byte"]["value"] / least - 1)
-
-
-def _mib(row: Row) -> str:
-    return f"{(row.file_bytes or 0) / MIB:.1f} MiB"

@@ -161,20 +161,19 @@ def _cache_bytes(model: ModelConfig, length: int) -> int:
 
 
 def _grammar(rows: Sequence[Row]) -> str:
-    scored = [row for row in rows if row.cell.evaluation and row.cell.evaluation["probes"].get("grammar")]
+    scored = [(row.cell.name, row.grammar["phenomena"]) for row in rows if row.grammar]
     if not scored:
         return ""
-    names = list(scored[0].cell.evaluation["probes"]["grammar"]["phenomena"])  # type: ignore[index]
-    head = "<th>phenomenon</th>" + "".join(f"<th>{escape(row.cell.name)}</th>" for row in scored)
+    head = "<th>phenomenon</th>" + "".join(f"<th>{escape(name)}</th>" for name, _ in scored)
     body = ""
-    for name in names:
+    for phenomenon in scored[0][1]:
         cells = ""
-        for row in scored:
-            found = row.cell.evaluation["probes"]["grammar"]["phenomena"].get(name)  # type: ignore[index]
+        for _, phenomena in scored:
+            found = phenomena.get(phenomenon)
             text = "" if found is None else f"{100 * found['accuracy']['value']:.0f} %"
             title = "" if found is None else _range(found["accuracy"])
             cells += f'<td title="{title}">{text}</td>'
-        body += f"<tr><td>{escape(name)}</td>{cells}</tr>\n"
+        body += f"<tr><td>{escape(phenomenon)}</td>{cells}</tr>\n"
     return (
         '<p class="soft">Share of minimal pairs whose right sentence is the likelier one; chance is 50 %. '
         "Intervals under the pointer.</p>"

@@ -15,11 +15,15 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its heading, what it means, and its text in a row ('' where nothing was measured)."""
+    """A column: its heading, what it means, and its text in a row ('' where nothing was measured).
+
+    `brief`: it has a place where there are 90 characters a line.
+    """
 
     name: str
     title: str
     text: Callable[[Row], str]
+    brief: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,12 @@ class Row:
     def against(self) -> Json | None:
         """Divergence from the trained model."""
         return self.cell.evaluation["against"] if self.cell.evaluation else None
+
+    @property
+    def grammar(self) -> Json | None:
+        """Scores of the minimal pairs."""
+        found: Json | None = (self.cell.evaluation or {}).get("probes", {}).get("grammar")
+        return found
 
     @property
     def file_bytes(self) -> float | None:
@@ -108,28 +118,47 @@ def domains(runs: Sequence[Run]) -> list[str]:
 def columns(runs: Sequence[Run]) -> list[Column]:
     """The columns for which there is a figure."""
     every = [
-        Column("model", "run", lambda row: row.run.name),
-        Column("variant", "weights it computes with", lambda row: row.cell.variant),
+        Column("model", "run", lambda row: row.run.name, brief=True),
+        Column("variant", "weights it computes with", lambda row: row.cell.variant, brief=True),
         Column("parameters", "the tied matrix once", lambda row: f"{row.run.parameters / 1e6:.1f} M"),
         Column("bits", "bits a weight, scales included", lambda row: _number(row.bits_per_weight, 2)),
-        Column("MiB", "file", lambda row: _number(row.file_bytes, 1, MIB)),
+        Column("MiB", "file", lambda row: _number(row.file_bytes, 1, MIB), brief=True),
     ]
     for domain in domains(runs):
         every += [
-            Column(f"{domain} bits/byte", "less is better; 95 % interval", _bits(domain)),
-            Column(f"{domain} rank", "equal where the data cannot tell them apart", _place(domain)),
+            Column(f"{domain} bits/byte", "less is better; 95 % interval", _bits(domain), brief=True),
+            Column(
+                f"{domain} rank", "equal where the data cannot tell them apart", _place(domain), brief=True
+            ),
         ]
     every += [
         Column("KL", "mean nats from the trained model", _divergence("mean_kl", 4)),
         Column("same top", "tokens with its first choice", _divergence("same_top", 3)),
         Column("grammar", "share of minimal pairs right", _grammar),
         Column("timed in", "the engine of the next three", lambda row: row.engine),
-        Column("decode tok/s", "median, empty context", lambda row: _number(row.speed, 1)),
+        Column("decode tok/s", "median, empty context", lambda row: _number(row.speed, 0), brief=True),
         Column("first token ms", "median, warm", lambda row: _number(row.first_token, 1, 1e-3)),
-        Column("peak MiB", "anonymous and file-backed", lambda row: _number(row.peak_bytes, 0, MIB)),
+        Column(
+            "peak MiB", "anonymous and file-backed", lambda row: _number(row.peak_bytes, 0, MIB), brief=True
+        ),
     ]
     rows = rows_of(runs)
     return [column for column in every if any(column.text(row) for row in rows)]
+
+
+def as_text(heads: Sequence[Column], rows: Sequence[Row]) -> str:
+    """For a terminal: the brief columns in line, names to the left and figures to the right."""
+    brief = [column for column in heads if column.brief]
+    table = [[column.name for column in brief], *([column.text(row) for column in brief] for row in rows)]
+    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+    lines = (
+        "  ".join(
+            cell.ljust(width) if at < 2 else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        for cells in table
+    )
+    return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 def as_markdown(heads: Sequence[Column], rows: Sequence[Row]) -> str:
@@ -194,5 +223,4 @@ def _divergence(key: str, digits: int) -> Callable[[Row], str]:
 
 
 def _grammar(row: Row) -> str:
-    found = (row.cell.evaluation or {}).get("probes", {}).get("grammar")
-    return "" if found is None else f"{100 * found['accuracy']['value']:.1f} %"
+    return "" if row.grammar is None else f"{100 * row.grammar['accuracy']['value']:.1f} %"

@@ -61,12 +61,14 @@ class Verb:
     participle: str
 
 
+_GENDERS: dict[str, Gender] = {"m": "m", "f": "f", "n": "n"}
+
+
 def _nouns(table: str) -> list[Noun]:
     nouns = []
     for line in table.strip().splitlines():
         gender, *forms = line.split()
-        assert gender in ("m", "f", "n") and len(forms) == 6, line
-        nouns.append(Noun(gender, *forms))  # type: ignore[arg-type]
+        nouns.append(Noun(_GENDERS[gender], *forms))
     return nouns
 
 

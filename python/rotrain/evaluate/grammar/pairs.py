@@ -92,10 +92,10 @@ def adjective_gender_predicate() -> Stream:
     """Casa este albă. / Casa este alb."""
     for noun, adjective in product(THINGS, ADJECTIVES):
         for plural in (False, True):
-            own = noun.agrees(plural)
-            other = "m" if own == "f" else "f"
+            masculine, feminine = adjective.form("m", plural), adjective.form("f", plural)
+            own, other = (feminine, masculine) if noun.agrees(plural) == "f" else (masculine, feminine)
             head = f"{noun.pl_def} sunt" if plural else f"{noun.sg_def} este"
-            yield _pair(f"{head} _.", adjective.form(own, plural), adjective.form(other, plural))  # type: ignore[arg-type]
+            yield _pair(f"{head} _.", own, other)
 
 
 @_phenomenon

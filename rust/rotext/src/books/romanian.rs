@@ -1,4 +1,4 @@
-//! What clean Romanian looks like: letter trigrams and a lexicon, 150 KB of counts in the binary.
+//! What clean Romanian looks like: letter trigrams and a lexicon, 125 KB of counts in the binary.
 //!
 //! The counts are our own, of public-domain novels and official acts (`rust/rotext/examples/romanian.rs` makes
 //! them again). They hold no text: a byte a trigram, which is its cost in sixteenths of a bit, and 24 bits of the hash

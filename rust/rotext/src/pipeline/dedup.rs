@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::feed::{self, Account, LeftOut, Parcel, Removal};
+use super::feed::{self, Account, Parcel, Removal};
 use super::files::{Rejects, beside, claim, give_up, remove};
-use super::journal::{Journal, Shard, shards_of};
+use super::journal::Journal;
+use super::left_out::LeftOut;
 use super::plan::{self, Group, Sharded};
 use super::records::{Sink, lines};
+use super::shard::{Shard, shards_of};
 use crate::dedup::{Kind, Report};
 use crate::error::{Error, Result};
 use crate::ledger;

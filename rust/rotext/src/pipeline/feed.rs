@@ -4,16 +4,16 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::PathBuf;
 
 use super::filter::{self, Filtering};
-use super::journal::{self, Fate, Frame, Frames, Left, Recall};
+use super::frame::{Fate, Frame, Left};
+use super::journal::{self, Frames, Recall};
+use super::left_out::{LeftOut, cut, gone, unread};
 use super::ordered;
 use crate::dedup;
 use crate::document::{Document, Reason, Reject};
 use crate::error::{Error, Result};
-use crate::ledger::{self, Action, Row};
+use crate::ledger::{Action, Row};
 use crate::normalize;
 use crate::progress::Progress;
 use crate::reader::{self, Chunk, Cursor, Fields, Reader, Source};
@@ -137,15 +137,6 @@ impl Decided<'_> {
         self.judge.finish()?;
         if self.frames.next()?.is_some() { Err(Error::changed()) } else { Ok(()) }
     }
-}
-
-/// Where it is written down what was left out, and why.
-#[derive(Default)]
-pub(super) struct LeftOut<'a> {
-    /// Every record that was left out, one JSON object a line.
-    pub rejects: Option<&'a mut (dyn Write + Send)>,
-    /// Every decision.
-    pub ledger: Option<&'a mut ledger::Writer>,
 }
 
 /// Sends every good document of `sources` through `close` (parallel) to `sink` (in order).
@@ -509,7 +500,7 @@ fn gate(
                 if passed.cut.lines > 0 {
                     account.cut.lines += passed.cut.lines;
                     account.cut.bytes += passed.cut.bytes;
-                    rows.push(cut(&passed, source, limit));
+                    rows.push(cut(&passed.document, passed.cut, source, limit));
                 }
                 if passed.document.text.trim().is_empty() {
                     let what = format!("{} has nothing but repeated lines", passed.document.id);
@@ -525,15 +516,8 @@ fn gate(
     bad.sort_by_key(|reject| reject.line);
     for reject in &bad {
         *account.rejected.entry(reject.reason.name()).or_default() += 1;
-        if let Some(out) = left_out.rejects.as_mut() {
-            write_reject(*out, source, reject).map_err(|e| Error::io(PathBuf::from("rejects.jsonl"), &e))?;
-        }
     }
-    if let Some(ledger) = left_out.ledger.as_mut() {
-        // Stable: rows of one document stay in the order of the stages.
-        rows.sort_by_key(|row| row.line);
-        rows.into_iter().try_for_each(|row| ledger.push(row))?;
-    }
+    left_out.write(&bad, rows, source)?;
     let before = account.documents;
     match &parcel.found {
         Found::Known(frame, _) => {
@@ -565,93 +549,9 @@ fn judge(
             dedup::Fate::Keep => None,
             dedup::Fate::Drop(None) => Some((reject(Reason::Duplicate, String::new()), None)),
             dedup::Fate::Drop(Some(verdict)) => {
-                let dedup::Verdict { rule, value, partner } = verdict;
-                let (jaccard, partner) = partner.unzip();
-                let other = partner.as_deref().unwrap_or_default();
-                let reject = match rule {
-                    dedup::Rule::Exact => {
-                        reject(Reason::Duplicate, format!("{id} has the same text as {other}"))
-                    }
-                    dedup::Rule::Contaminated => {
-                        let runs = format!("{id} shares {value} runs of 13 words with an evaluation text");
-                        reject(Reason::Contaminated, runs)
-                    }
-                    _ => {
-                        let like = format!("{id} is {:.1} % like {other}", 100.0 * value);
-                        reject(Reason::NearDuplicate, like)
-                    }
-                };
-                let row = Row {
-                    value: Some(value),
-                    threshold: Some(rule.threshold()),
-                    partner,
-                    score: jaccard,
-                    ..row("dedup", rule.name(), Action::Drop, id.clone(), *line, source)
-                };
+                let (reject, row) = gone(&passed.document, verdict, source);
                 Some((reject, Some(row)))
             }
         },
     })
-}
-
-/// A row without figures.
-fn row(
-    stage: &'static str,
-    rule: &'static str,
-    action: Action,
-    document: String,
-    line: u64,
-    source: &Source,
-) -> Row {
-    Row {
-        stage: stage.into(),
-        document,
-        source: source.name.clone(),
-        line,
-        action,
-        rule: rule.into(),
-        value: None,
-        threshold: None,
-        partner: None,
-        score: None,
-        byte: None,
-    }
-}
-
-/// The ledger's row about a document that lines were cut from.
-fn cut(passed: &Passed, source: &Source, limit: u32) -> Row {
-    let Document { id, line, .. } = &passed.document;
-    Row {
-        value: Some(passed.cut.lines as f64),
-        threshold: Some(limit.into()),
-        score: Some(passed.cut.bytes as f64),
-        ..row("dedup", "repeated-lines", Action::Edit, id.clone(), *line, source)
-    }
-}
-
-/// The ledger's row about a record that could not become a document: it has no id but its place.
-fn unread(reject: &Reject, source: &Source) -> Row {
-    let document = format!("{}:{}", source.name, reject.line);
-    Row {
-        byte: reject.byte,
-        ..row("read", reject.reason.name(), Action::Drop, document, reject.line, source)
-    }
-}
-
-/// One line of a rejects file: where, why, and the record as it stood (hex when it is not UTF-8).
-fn write_reject(out: &mut (dyn Write + Send), source: &Source, reject: &Reject) -> std::io::Result<()> {
-    let mut line = serde_json::json!({
-        "source": source.name, "line": reject.line, "reason": reject.reason.name(), "what": reject.what,
-    });
-    if let Some(byte) = reject.byte {
-        line["byte"] = byte.into();
-    }
-    match std::str::from_utf8(&reject.raw) {
-        Ok("") => {}
-        Ok(raw) => line["record"] = raw.into(),
-        Err(_) => {
-            line["record_hex"] = reject.raw.iter().map(|b| format!("{b:02x}")).collect::<String>().into();
-        }
-    }
-    writeln!(out, "{line}")
 }

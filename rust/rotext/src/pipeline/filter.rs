@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::feed::{self, Account, LeftOut, Parcel, Removal};
+use super::bytes::{Decoder, Encoder};
+use super::feed::{self, Account, Parcel, Removal};
 use super::files::{Rejects, beside};
-use super::frame::{Decoder, Encoder};
+use super::left_out::LeftOut;
 use super::records::{Sink, lines};
 use crate::dedup::Kind;
 use crate::error::{Error, Result};

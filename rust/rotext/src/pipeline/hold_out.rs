@@ -1,6 +1,7 @@
 //! Which documents of a phase are held out: a share by the hash of the text, and one where the share takes none.
 
-use super::feed::{self, LeftOut, Parcel, Removal};
+use super::feed::{self, Parcel, Removal};
+use super::left_out::LeftOut;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::reader::Source;

@@ -16,10 +16,9 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::filter::Finding;
-use super::frame::{Decoder, Encoder};
+use super::frame::Frame;
+use super::shard::Shard;
 use crate::error::{Error, Result};
-use crate::normalize;
 
 const MAGIC: &[u8; 8] = b"ROTOJRN\0";
 /// Version of the file format, and of what the stages find: it must grow when they find other things of the same text.
@@ -28,149 +27,11 @@ const HEADER: usize = 28;
 /// Bytes of words between two points that also survive a power cut.
 const SYNC_BYTES: u64 = 256 << 20;
 
-/// What was found of a chunk.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Frame {
-    /// XXH3-64 of the chunk.
-    pub(super) hash: u64,
-    /// Index of its source, over all phases.
-    pub(super) source: u32,
-    /// Records in it, good and bad.
-    pub(super) records: u64,
-    /// What the normalizer did.
-    pub(super) normalize: normalize::Report,
-    /// What became of each document, in order.
-    pub(super) fates: Vec<Fate>,
-    /// Those that stay, in order.
-    pub(super) documents: Vec<Signed>,
-    /// Their bands, one after another.
-    pub(super) bands: Vec<u64>,
-    /// The hashes of their lines, one after another.
-    pub(super) lines: Vec<u64>,
-    /// XXH3-64 of their words as they stand in the file.
-    pub(super) words: u64,
-}
-
-/// What became of a document.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Fate {
-    pub(super) left: Left,
-    /// What the filter decided.
-    pub(super) findings: Vec<Finding>,
-}
-
-/// Where a document was left.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Left {
-    /// It stays.
-    #[default]
-    Nowhere,
-    /// Normalization left nothing of it.
-    Empty,
-    /// The filter dropped it.
-    Filtered,
-}
-
-/// A document that stays, as deduplication sees it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Signed {
-    pub(super) id: String,
-    pub(super) key: u128,
-    /// XXH3-64 of the text.
-    pub(super) text: u64,
-    pub(super) bytes: u64,
-    /// How many words, bands and lines are its own.
-    pub(super) words: u32,
-    pub(super) bands: u32,
-    pub(super) lines: u32,
-    pub(super) contaminated: u32,
-}
-
 /// The frame's length in the file and its checksum.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stamp {
     length: u64,
     sum: u64,
-}
-
-impl Frame {
-    fn encode(&self) -> Vec<u8> {
-        let mut out = Encoder::default();
-        out.long(self.hash).short(self.source).long(self.records).long(self.words);
-        for number in self.normalize.numbers() {
-            out.long(number);
-        }
-        out.short(self.fates.len() as u32);
-        for Fate { left, findings } in &self.fates {
-            out.short(*left as u32 | (findings.len() as u32) << 8);
-            findings.iter().for_each(|finding| finding.encode(&mut out));
-        }
-        out.short(self.documents.len() as u32);
-        for signed in &self.documents {
-            out.long(signed.key as u64).long((signed.key >> 64) as u64).long(signed.text).long(signed.bytes);
-            out.short(signed.words).short(signed.bands).short(signed.lines).short(signed.contaminated);
-            out.text(&signed.id);
-        }
-        for hashes in [&self.bands, &self.lines] {
-            out.short(hashes.len() as u32);
-            for hash in hashes {
-                out.long(*hash);
-            }
-        }
-        out.finish()
-    }
-
-    /// `None`: written by something else.
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut from = Decoder::new(bytes);
-        let mut frame = Self {
-            hash: from.long()?,
-            source: from.short()?,
-            records: from.long()?,
-            words: from.long()?,
-            ..Self::default()
-        };
-        let mut numbers = [0; normalize::NUMBERS];
-        for number in &mut numbers {
-            *number = from.long()?;
-        }
-        frame.normalize = normalize::Report::of_numbers(&numbers);
-        for _ in 0..from.short()? {
-            let head = from.short()?;
-            let left = match head & 0xff {
-                0 => Left::Nowhere,
-                1 => Left::Empty,
-                2 => Left::Filtered,
-                _ => return None,
-            };
-            let findings = (0..head >> 8).map(|_| Finding::decode(&mut from)).collect::<Option<_>>()?;
-            frame.fates.push(Fate { left, findings });
-        }
-        for _ in 0..from.short()? {
-            let (low, high) = (from.long()?, from.long()?);
-            frame.documents.push(Signed {
-                key: u128::from(low) | u128::from(high) << 64,
-                text: from.long()?,
-                bytes: from.long()?,
-                words: from.short()?,
-                bands: from.short()?,
-                lines: from.short()?,
-                contaminated: from.short()?,
-                id: from.text()?,
-            });
-        }
-        for hashes in [&mut frame.bands, &mut frame.lines] {
-            for _ in 0..from.short()? {
-                hashes.push(from.long()?);
-            }
-        }
-        from.is_at_end().then_some(frame)
-    }
-
-    /// Bytes of its documents' words in their file.
-    fn word_bytes(&self) -> u64 {
-        self.documents.iter().map(|signed| u64::from(signed.words) * 4).sum()
-    }
 }
 
 fn header(key: u64) -> [u8; HEADER] {
@@ -321,53 +182,6 @@ impl Frames {
         self.documents += frame.documents.len() as u32;
         Ok(Some((frame, Stamp { length: 12 + u64::from(length), sum }, first)))
     }
-}
-
-/// Which chunks of the input are a shard's: those whose number leaves `rest` when divided by `of`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
-    rest: u32,
-    of: u32,
-}
-
-impl Shard {
-    /// The shard of that number, from 1.
-    ///
-    /// # Errors
-    /// The number is 0 or beyond the last.
-    pub fn new(number: u32, of: u32) -> Result<Self> {
-        if (1..=of).contains(&number) {
-            return Ok(Self { rest: number - 1, of });
-        }
-        Err(Error::usage(format!("there is no shard {number} of {of}")).hint("shards are 1/N to N/N"))
-    }
-
-    /// Whether the chunk of that number, counted over all phases, is in it.
-    pub(super) fn has(self, chunk: u64) -> bool {
-        chunk % u64::from(self.of) == u64::from(self.rest)
-    }
-
-    /// The name of its folder: `2-of-8` is the second.
-    fn name(self) -> String {
-        format!("{}-of-{}", self.rest + 1, self.of)
-    }
-
-    /// Its work folder in the folder of all shards.
-    pub(super) fn folder(self, shards: &Path) -> PathBuf {
-        shards.join(self.name())
-    }
-
-    fn of_name(name: &str) -> Option<Self> {
-        let (number, of) = name.split_once("-of-")?;
-        Self::new(number.parse().ok()?, of.parse().ok()?).ok()
-    }
-}
-
-/// Where the shards of the run that makes `out` lie.
-pub(super) fn shards_of(out: &Path) -> PathBuf {
-    let mut name = out.as_os_str().to_owned();
-    name.push(".shards");
-    name.into()
 }
 
 /// A journal with its words, read from the start.
@@ -532,8 +346,11 @@ impl Log {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::filter::Finding;
+    use super::super::frame::{Fate, Left, Signed};
     use super::*;
     use crate::ledger::Action;
+    use crate::normalize;
     use proptest::prelude::*;
 
     fn frame() -> impl Strategy<Value = (Frame, Vec<u32>)> {

@@ -1,6 +1,7 @@
 //! The only module that composes the stages.
 
 pub mod books;
+mod bytes;
 pub mod dedup;
 mod evaluation;
 pub mod feed;
@@ -11,6 +12,7 @@ pub mod head;
 mod hold_out;
 pub mod inspect;
 mod journal;
+mod left_out;
 pub mod normalize;
 mod ordered;
 pub mod pack;
@@ -18,6 +20,7 @@ pub mod pick;
 pub mod plan;
 mod records;
 pub mod report;
+mod shard;
 pub mod tokenizer;
 
-pub use journal::Shard;
+pub use shard::Shard;

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::feed::{self, Account, LeftOut, Parcel, Removal};
+use super::feed::{self, Account, Parcel, Removal};
 use super::files::Rejects;
+use super::left_out::LeftOut;
 use super::records::{Sink, lines};
 use crate::document::Reason;
 use crate::error::{Error, Result};

@@ -12,11 +12,13 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::feed::{self, Account, Decided, LeftOut, Parcel, Removal};
+use super::feed::{self, Account, Decided, Parcel, Removal};
 use super::files::{claim, give_up, remove, write_whole};
 use super::hold_out::{self, HoldOut};
-use super::journal::{Journal, Shard, shards_of};
+use super::journal::Journal;
+use super::left_out::LeftOut;
 use super::plan::{self, Group, Planned, Sharded};
+use super::shard::{Shard, shards_of};
 use crate::dedup::Kind;
 use crate::error::{Error, Result};
 use crate::pack::{self, Entry, Manifest, Split, Writer};

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::evaluation;
-use super::feed::{self, Account, Decided, Found, LeftOut, Parcel, Removal};
+use super::feed::{self, Account, Decided, Found, Parcel, Removal};
 use super::files::{claim, lock_path};
-use super::journal::{Frame, Journal, Known, Log, Recall, Shard, Signed, shards_of};
+use super::frame::{Frame, Signed};
+use super::journal::{Journal, Known, Log, Recall};
+use super::left_out::LeftOut;
+use super::shard::{Shard, shards_of};
 use crate::dedup::{
     self, Evaluation, Hashes, Kind, Plan, Planner, Preset, Signer, SourceInfo, WordFile, Words, hash_bytes,
     line_hashes,

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::feed::{self, Account, LeftOut, Parcel, Removal};
+use super::feed::{self, Account, Parcel, Removal};
+use super::left_out::LeftOut;
 use crate::bpe::Tokenizer;
 use crate::bpe::report::{Measure, Sums, Tally};
 use crate::error::{Error, Result};

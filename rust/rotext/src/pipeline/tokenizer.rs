@@ -4,8 +4,9 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use super::feed::{self, Account, LeftOut, Parcel, Removal};
+use super::feed::{self, Account, Parcel, Removal};
 use super::files::{Rejects, Whole, beside, write_whole};
+use super::left_out::LeftOut;
 use crate::bpe;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
