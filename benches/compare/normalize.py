@@ -48,7 +48,7 @@ def main() -> None:
     options = ftfy.TextFixerConfig(uncurl_quotes=False, fix_latin_ligatures=False, explain=False)
 
     def fix(text: str) -> str:
-        return ftfy.fix_text(text, options)
+        return str(ftfy.fix_text(text, options))
 
     contenders: list[tuple[str, Callable[[str], str], list[str]]] = [
         ("rotools, web text", normalize_text, texts),
