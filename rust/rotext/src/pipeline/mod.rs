@@ -3,6 +3,7 @@
 pub mod books;
 mod bytes;
 pub mod dedup;
+mod duplicates;
 mod evaluation;
 pub mod feed;
 mod files;
@@ -23,4 +24,5 @@ pub mod report;
 mod shard;
 pub mod tokenizer;
 
+pub use duplicates::Duplicates;
 pub use shard::Shard;
