@@ -66,7 +66,13 @@ def test_the_harness_scores_as_we_do(pack: Path, tmp_path: Path, monkeypatch: py
     folder = tmp_path / "tasks"
     folder.mkdir()
     pairs = [{"sen": sentence, "wrong_sen": sentence[::-1]} for sentence in SENTENCES]
-    answers = [{"question": sentence[:20], "answer": sentence[20:30]} for sentence in SENTENCES]
+    # Every other answer is what the model writes, whatever it has learnt; the rest are not.
+    ends = {"until": ["."], "max_gen_toks": 8}
+    written = [continue_text(model, sentence[:20], ends) for sentence in SENTENCES]
+    answers = [
+        {"question": sentence[:20], "answer": text if place % 2 == 0 else f"{text}, nu"}
+        for place, (sentence, text) in enumerate(zip(SENTENCES, written, strict=True))
+    ]
     for name, task, lines in (
         ("pairs", PAIRS, pairs),
         ("text", TEXT, [{"text": sentence} for sentence in SENTENCES]),
@@ -84,7 +90,5 @@ def test_the_harness_scores_as_we_do(pack: Path, tmp_path: Path, monkeypatch: py
     expected = total / math.log(2) / sum(len(sentence.encode()) for sentence in SENTENCES)
     assert max(map(len, texts)) > model.context
     assert found["local_text"]["bits_per_byte,none"] == pytest.approx(expected, rel=1e-6)
-    written = [continue_text(model, one["question"], {"until": ["."], "max_gen_toks": 8}) for one in answers]
-    exact = [text == one["answer"] for text, one in zip(written, answers, strict=True)]
-    assert any(exact), "the sentences were learnt: a match that is never there would prove nothing"
-    assert found["local_answers"]["exact_match,none"] == pytest.approx(sum(exact) / len(exact))
+    assert any(written), "an empty answer would match an empty generation"
+    assert found["local_answers"]["exact_match,none"] == pytest.approx(len(answers[::2]) / len(answers))
