@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -150,6 +151,38 @@ def test_standard_input_packs_like_a_file(corpus: Path, tmp_path: Path) -> None:
         assert file.keys() - same <= {"manifest.json", "rejects.jsonl.zst", "ledger.parquet"} | {
             n for n in file if n.endswith(".docs.parquet")
         }
+
+
+def test_pipes_are_read_to_their_last_byte(corpus: Path, tmp_path: Path) -> None:
+    # Who looks into a pipe to see what it holds takes its beginning away from who reads it.
+    def piped(*names: str) -> list[Path]:
+        pipes = [tmp_path / name for name in names]
+        for pipe in pipes:
+            os.mkfifo(pipe)
+            threading.Thread(target=pipe.write_bytes, args=(corpus.read_bytes(),), daemon=True).start()
+        return pipes
+
+    out = tmp_path / "clean.jsonl"
+    rotools("normalize", corpus, "--out", out)
+    clean = out.read_bytes()
+    rotools("normalize", *piped("one"), "--out", out)
+    assert out.read_bytes() == clean
+
+    options = ["--vocab-size", 400, "--no-filter", "--json"]
+    for number, dedup in enumerate((["--no-dedup"], ["--preset", "exact"], ["--preset", "default"])):
+        files = [f"--phase=a={corpus}", f"--phase=b={corpus}"]
+        report = json.loads(
+            rotools("pack", *files, "--out", tmp_path / f"f{number}", *options, *dedup).stdout
+        )
+        phases = [
+            f"--phase={name[0]}={pipe}"
+            for name, pipe in zip("ab", piped(f"a{number}", f"b{number}"), strict=True)
+        ]
+        streamed = json.loads(
+            rotools("pack", *phases, "--out", tmp_path / f"s{number}", *options, *dedup).stdout
+        )
+        assert streamed == {**report, "out": streamed["out"]}
+    assert "is a stream" in rotools("plan", *piped("c"), code=2).stderr
 
 
 def test_a_corpus_file_names_phases_relative_to_itself(corpus: Path, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_all_of_a_small_input_is_measured_and_phases_are_named(tmp_path: Path) -
 
 
 def test_what_cannot_be_planned_says_so(tmp_path: Path) -> None:
-    assert "standard input" in rotools("plan", "-", code=2).stderr
+    assert "stdin is a stream" in rotools("plan", "-", code=2).stderr
     assert "no such file" in rotools("plan", tmp_path / "no.jsonl", code=1).stderr
     english = jsonl(tmp_path / "e.jsonl", ["This page is in English, and there is no other word in it."] * 20)
     assert "no document that passes" in rotools("plan", english, code=1).stderr

@@ -35,8 +35,10 @@ def normalize(
     """
     if out is None and not diff:
         raise typer.BadParameter("name the output with --out, or look at changes with --diff 20")
-    if out is not None and diff and "-" in inputs:
-        raise typer.BadParameter("standard input can be read once: for --diff or for --out, not for both")
+    if out is not None and diff:
+        for name in inputs:
+            if name == "-" or Path(name).is_fifo():
+                raise typer.BadParameter(f"{name} can be read once: for --diff or for --out, not for both")
     changes = []
     if diff:
         from rotools.cli.diff import as_objects, show

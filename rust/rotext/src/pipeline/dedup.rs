@@ -88,12 +88,7 @@ fn run(
     progress: &Progress,
 ) -> Result<Outcome> {
     let mut sources = sources.to_vec();
-    if sources.iter().filter(|source| source.is_stdin()).count() > 1 {
-        return Err(Error::usage("standard input is named twice").hint("it can be read once only"));
-    }
-    for source in sources.iter_mut().filter(|source| source.is_stdin()) {
-        *source = reader::spool(&scratch.join("stdin"), progress)?;
-    }
+    reader::spool(sources.iter_mut(), scratch, progress)?;
     let mut seen = options.seen()?;
     let mut planned = match options.near() {
         None => None,

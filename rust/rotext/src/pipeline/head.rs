@@ -28,7 +28,7 @@ pub struct Head {
 /// Writes the first documents of files spread over `sources` to `out`, about `bytes` of text, whole chunks of the reader.
 ///
 /// # Errors
-/// A source cannot be read or is standard input, the disk is full.
+/// A source cannot be read or is a stream, the disk is full.
 pub fn head(
     sources: &[Source],
     fields: &Fields,
@@ -36,8 +36,9 @@ pub fn head(
     out: &Path,
     progress: &Progress,
 ) -> Result<Head> {
-    if sources.iter().any(Source::is_stdin) {
-        return Err(Error::usage("standard input cannot be read twice").hint("plan for files"));
+    if let Some(stream) = sources.iter().find(|source| source.once) {
+        let what = format!("{} is a stream, which cannot be read twice", stream.name);
+        return Err(Error::usage(what).hint("plan for files"));
     }
     let mut head = Head { total_disk: sources.iter().map(|s| s.size).sum(), whole: true, ..Head::default() };
     let mut file = Whole::create(out)?;

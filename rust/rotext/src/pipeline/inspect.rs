@@ -71,8 +71,8 @@ pub fn inspect(sources: &[Source], options: &feed::Options, progress: &Progress)
     progress.begin("inspect", sources.iter().map(|s| s.size).sum());
     let mut histogram = Histogram::default();
     let mut first = None;
-    // Standard input cannot be looked at twice, so its fields stay unnamed.
-    let look = |source: &Source| if source.is_stdin() { Ok(Vec::new()) } else { reader::columns(source) };
+    // A stream cannot be looked at twice, so its fields stay unnamed.
+    let look = |source: &Source| if source.once { Ok(Vec::new()) } else { reader::columns(source) };
     let files = sources.iter().map(|source| {
         let (name, fields) = (source.name.clone(), look(source)?);
         Ok(File { name, format: source.format, compression: source.compression, size: source.size, fields })

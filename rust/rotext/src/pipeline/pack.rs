@@ -160,27 +160,13 @@ fn sync_parent(path: &Path) {
     }
 }
 
-/// Standard input as a file in the work directory: the stages read a source more than once.
-fn spool(directory: &Path, options: &Options, progress: &Progress) -> Result<(Options, Option<PathBuf>)> {
-    let mut options = options.clone();
-    let mut spooled = None;
-    for source in options.phases.iter_mut().flat_map(|phase| &mut phase.sources) {
-        if source.is_stdin() {
-            if spooled.is_some() {
-                return Err(Error::usage("standard input is named twice").hint("it can be read once only"));
-            }
-            let path = directory.join("stdin");
-            *source = reader::spool(&path, progress)?;
-            spooled = Some(path);
-        }
-    }
-    Ok((options, spooled))
-}
-
 fn fill(directory: &Path, options: &Options, progress: &Progress) -> Result<serde_json::Value> {
-    let (options, spooled) = spool(directory, options, progress)?;
+    let mut options = options.clone();
+    // The stages read a source more than once.
+    let sources = options.phases.iter_mut().flat_map(|phase| &mut phase.sources);
+    let spooled = reader::spool(sources, directory, progress)?;
     let report = stages(directory, &options, progress)?;
-    if let Some(path) = spooled {
+    for path in spooled {
         std::fs::remove_file(&path).map_err(|e| Error::io(&path, &e))?;
     }
     Ok(report)

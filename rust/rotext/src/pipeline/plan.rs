@@ -142,7 +142,7 @@ pub struct Sharded {
 /// The first pass over the chunks of a shard, for the run that makes `out` and takes them from the shard's journal.
 ///
 /// # Errors
-/// As [`feed::run`]; standard input, which has no shards; another run of the same shard.
+/// As [`feed::run`]; a stream, which has no shards; another run of the same shard.
 pub(super) fn shard(
     groups: &[Group<'_>],
     feed: &feed::Options,
@@ -150,10 +150,9 @@ pub(super) fn shard(
     (out, shard): (&Path, Shard),
     progress: &Progress,
 ) -> Result<Sharded> {
-    if groups.iter().flat_map(|group| group.sources).any(Source::is_stdin) {
-        return Err(
-            Error::usage("standard input has no shards").hint("write it to a file that every shard can read")
-        );
+    if let Some(stream) = groups.iter().flat_map(|group| group.sources).find(|source| source.once) {
+        let what = format!("{} is a stream, which has no shards", stream.name);
+        return Err(Error::usage(what).hint("write it to a file that every shard can read"));
     }
     let folder = shard.folder(&shards_of(out));
     let _lock = claim(&folder, Journal::FOLDER)?;

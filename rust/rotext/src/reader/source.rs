@@ -42,12 +42,14 @@ pub struct Source {
     pub format: Format,
     /// How it is compressed.
     pub compression: Compression,
-    /// Bytes on disk, 0 for standard input.
+    /// Bytes on disk, 0 for a stream.
     pub size: u64,
+    /// A stream, which can be read once only: standard input, a pipe.
+    pub once: bool,
 }
 
 impl Source {
-    /// True for standard input, which can be read once only.
+    /// True for standard input.
     #[must_use]
     pub fn is_stdin(&self) -> bool {
         self.path.as_os_str() == "-"
@@ -102,6 +104,7 @@ fn stdin() -> Source {
         format: Format::Jsonl,
         compression: Compression::None,
         size: 0,
+        once: true,
     }
 }
 
@@ -175,6 +178,12 @@ fn head(path: &Path) -> Result<(u64, Vec<u8>)> {
 
 /// Format by name, checked against (or, for other names, taken from) the first bytes.
 fn inspect(path: &Path) -> Result<Source> {
+    let name = path.to_string_lossy().into_owned();
+    if !std::fs::metadata(path).map_err(|e| Error::io(path, &e))?.is_file() {
+        // A pipe gives its bytes to the first who asks, so nobody may look.
+        let format = by_name(path).0.unwrap_or(Format::Jsonl);
+        return Ok(Source { path: path.to_owned(), name, format, ..stdin() });
+    }
     let (size, head) = head(path)?;
     let format = if head.starts_with(b"PAR1") {
         Format::Parquet
@@ -193,30 +202,54 @@ fn inspect(path: &Path) -> Result<Source> {
             }
         }
     };
-    let name = path.to_string_lossy().into_owned();
-    Ok(Source { path: path.to_owned(), name, format, compression: compression(&head), size })
+    Ok(Source { path: path.to_owned(), name, format, compression: compression(&head), size, once: false })
 }
 
-/// Copies standard input to `path`, so that it can be read more than once (and a Parquet file at all).
+/// Copies the streams among `sources` into files in `folder`, so that they can be read more than once (and a Parquet file
+/// at all); returns these files.
 ///
 /// # Errors
-/// The disk is full or fails; the user stopped the run.
-pub fn spool(path: &Path, progress: &Progress) -> Result<Source> {
+/// Standard input is named twice, the disk is full or fails, the user stopped the run.
+pub fn spool<'a>(
+    sources: impl Iterator<Item = &'a mut Source>,
+    folder: &Path,
+    progress: &Progress,
+) -> Result<Vec<PathBuf>> {
+    let mut spooled = Vec::new();
+    let mut stdin = false;
+    for source in sources.filter(|source| source.once) {
+        if source.is_stdin() && std::mem::replace(&mut stdin, true) {
+            return Err(Error::usage("standard input is named twice").hint("it can be read once only"));
+        }
+        let path = folder.join(format!("stream-{}", spooled.len()));
+        progress.begin(&format!("read {}", source.name), 0);
+        if source.is_stdin() {
+            copy(std::io::stdin().lock(), &path, progress)?;
+        } else {
+            copy(File::open(&source.path).map_err(|e| Error::io(&source.path, &e))?, &path, progress)?;
+        }
+        let (size, head) = head(&path)?;
+        let format = if head.starts_with(b"PAR1") { Format::Parquet } else { source.format };
+        let name = source.name.clone();
+        *source =
+            Source { path: path.clone(), name, format, compression: compression(&head), size, once: false };
+        spooled.push(path);
+    }
+    Ok(spooled)
+}
+
+/// Copies a stream to a file.
+fn copy(mut input: impl Read, path: &Path, progress: &Progress) -> Result<()> {
     let io = |e: std::io::Error| Error::io(path, &e);
-    progress.begin("read standard input", 0);
     let mut file = File::create(path).map_err(io)?;
-    let mut input = std::io::stdin().lock();
     loop {
         progress.check()?;
         let copied = std::io::copy(&mut (&mut input).take(SPOOL_BYTES), &mut file).map_err(io)?;
         progress.add(copied, 0);
         if copied == 0 {
-            break;
+            return Ok(());
         }
     }
-    let (size, head) = head(path)?;
-    let format = if head.starts_with(b"PAR1") { Format::Parquet } else { Format::Jsonl };
-    Ok(Source { path: path.to_owned(), format, compression: compression(&head), size, ..stdin() })
 }
 
 /// Bytes copied between two looks at the stop switch.
