@@ -87,9 +87,12 @@ def all_fields(trained: Trained, file_type: int) -> dict[str, Any]:
 
 def store(piece: Piece, weights: Mapping[str, Tensor], c: ModelConfig, kind: str) -> Stored:
     """A piece as floats: matrices in `kind`, everything else in fp32, which llama.cpp wants."""
-    values: NDArray[np.float32] = piece.take(weights, c).float().numpy()
     stored = kind.upper() if piece.matrix else "F32"
-    return Stored(piece.name, stored, float_rows(values, stored), values.size)
+
+    def data() -> NDArray[Any]:
+        return float_rows(piece.take(weights, c).float().numpy(), stored)
+
+    return Stored(piece.name, stored, tuple(piece.take(weights, c).shape), data)
 
 
 def notes(trained: Trained) -> list[str]:
