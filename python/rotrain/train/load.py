@@ -54,7 +54,7 @@ class Shelf(Mapping[str, Tensor]):
     """The tensors of a safetensors file, each read when it is asked for and not kept."""
 
     def __init__(self, file: Path) -> None:
-        self._file: Any = safe_open(file, framework="pt")
+        self._file: Any = safe_open(file, framework="pt", backend="pread")
 
     def __getitem__(self, name: str) -> Tensor:
         tensor: Tensor = self._file.get_tensor(name)
