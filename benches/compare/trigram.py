@@ -67,7 +67,8 @@ class KneserNey:
             first = max(0, length - 2)  # the first symbols have shorter histories
             keys = _keys(stream[None, first + 2 - length if length > 1 else 1 :], length, self.size)[0]
             p[first:] = _interpolate(level, keys, p[first:], self.size)
-        return -np.log2(p)
+        bits: NDArray[np.float64] = -np.log2(p)
+        return bits
 
 
 def _keys(sequences: Ids, length: int, size: int) -> Ids:
@@ -91,7 +92,7 @@ def _level(grams: Ids, counts: Ids, size: int) -> Level:
         discounts = np.array([0, 0.5, 0.5, 0.5])
     histories, where = np.unique(grams // size, return_inverse=True)
     totals = np.bincount(where, weights=counts).astype(np.int64)
-    reserved = np.bincount(where, weights=discounts[np.minimum(counts, 3)])
+    reserved = np.bincount(where, weights=discounts[np.minimum(counts, 3)]).astype(np.float64)
     return Level(grams, counts, histories, totals, reserved, discounts)
 
 
@@ -165,7 +166,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     words = parser.parse_args()
     counted: dict[str, dict[str, dict[str, float]]] = {}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for path in words.runs:
         run = RunDir(path)
         record = run.record()
