@@ -176,7 +176,9 @@ def main() -> None:
         if words.data is not None:
             config = config.model_copy(update={"data": str(words.data)})
         plan = make_plan(config)
-        read = json.dumps([config.seed, config.context, plan.steps, repr(plan.curriculum), plan.pack.digest])
+        read = json.dumps(
+            [config.seed, config.context, plan.steps, repr(plan.curriculum.stretches), plan.pack.digest]
+        )
         if read not in counted:
             counted[read] = baseline(plan, Tokenizer(run.tokenizer), words.order)
             for kind, score in counted[read].items():

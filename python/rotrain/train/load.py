@@ -19,7 +19,7 @@ from rotrain.errors import RotrainError
 from rotrain.files import sha256_file
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import from_hf
-from rotrain.models.quantized import from_tensors
+from rotrain.models.quantized import free_bytes, from_tensors, hold
 from rotrain.train import checkpoint
 from rotrain.train.rundir import RunDir
 
@@ -33,7 +33,7 @@ class Trained:
 
     Of a Hugging Face folder, `run` knows the tokenizer alone and `step` is 0. `sha256` is of the
     file of the weights, the first one where there are several. `shelf`: the file itself where the model
-    is an outline, see `load_run`.
+    is an outline, see `load_run`. `matrices`: how those of a quantized folder are computed with, and why.
     """
 
     run: RunDir
@@ -44,6 +44,7 @@ class Trained:
     notes: list[str]
     sha256: str
     shelf: Path | None = None
+    matrices: str | None = None
 
     def weights(self) -> Mapping[str, Tensor]:
         """The parameters by name: the model's, or of an outline each read when it is asked for."""
@@ -124,9 +125,10 @@ def _load_quantized(run: RunDir) -> Trained:
                 "its hash is not the record's: it is cut off or foreign", place=file, hint=again
             )
         model = from_tensors(shape, bits, load_file(file))
+        matrices = hold(model, free_bytes())
     except (OSError, SafetensorError) as error:
         raise RotrainError(f"cannot read the weights: {error}", place=file, hint=again) from None
-    return Trained(run, step, model.eval(), Tokenizer(run.tokenizer), eos_id, [], sha256)
+    return Trained(run, step, model.eval(), Tokenizer(run.tokenizer), eos_id, [], sha256, matrices=matrices)
 
 
 def _hf_config(path: Path) -> dict[str, Any] | None:
