@@ -19,12 +19,12 @@ from rotrain.errors import RotrainError, UsageError
 from rotrain.export.gguf.export import compare, draw_tokens, export_gguf
 from rotrain.export.gguf.layout import pieces
 from rotrain.export.gguf.metadata import architecture
-from rotrain.export.gguf.write import read_gguf
+from rotrain.export.gguf.write import Stored, read_gguf
 from rotrain.llamacpp import LlamaCpp, find_library
 from rotrain.models.presets import ARCHS, model_config
 from rotrain.quantize.allocate import Choice, allocate
 from rotrain.quantize.calibration import matrices, mean_squares, second_moments
-from rotrain.quantize.encode import decode, decode_rows, encode
+from rotrain.quantize.encode import decode, encode
 from rotrain.quantize.gguf import (
     quantize_gguf,
     source_of_gguf,
@@ -33,7 +33,7 @@ from rotrain.quantize.gguf import (
 )
 from rotrain.quantize.imatrix import importance_of, read_imatrix, write_imatrix
 from rotrain.quantize.recipes import BLOCKS, METHODS, choose_types, row_bytes
-from rotrain.train.load import Trained
+from rotrain.train.load import Trained, load_run
 
 libgguf = pytest.importorskip("libgguf")
 pytestmark = pytest.mark.skipif(find_library() is None, reason="llama.cpp is not installed")
@@ -60,7 +60,7 @@ def restore(model: Trained, path: Path) -> None:
     for piece in pieces(c):
         if piece.matrix:
             tensor = tensors[piece.name]
-            values = decode_rows(tensor.data, tensor.tensor_type.name, int(tensor.shape[0]))
+            values = decode(tensor.data, tensor.tensor_type.name, int(tensor.shape[0]))
             piece.put(weights, torch.from_numpy(np.array(values)), c)
 
 
@@ -72,11 +72,11 @@ def test_blocks_are_ggmls_byte_for_byte(kind: str, weighed: bool) -> None:
     values = values.astype(np.float32)
     values[7] = 0
     importance = generator.random(512, np.float32) if weighed else None
-    stored = encode("x", values, kind, importance)
+    data = encode(values, kind, importance)
     oracle = libgguf.quantize_rows(values, libgguf.GGMLQuantizationType[kind], importance)
-    assert (stored.data == oracle).all()
-    assert stored.bytes == 520 * row_bytes(kind, 512)
-    back = decode(stored, 512)
+    assert (data == oracle).all()
+    assert Stored("x", kind, (520, 512), lambda: data).bytes == data.nbytes == 520 * row_bytes(kind, 512)
+    back = decode(data, kind, 512)
     assert np.square(back - values).sum() < 0.12 * np.square(values).sum()
 
 
@@ -142,6 +142,15 @@ def test_a_file_of_floats_gives_the_same_bytes_as_its_run(tmp_path: Path) -> Non
         assert one.tokenize("Țara-i mare") == other.tokenize("Țara-i mare")
     with pytest.raises(RotrainError, match="quantized already"):
         source_of_gguf(tmp_path / "a.gguf")
+
+
+def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
+    model = wide(tmp_path / "run", "llama-gqa")
+    with torch.no_grad():
+        model.model.get_parameter("blocks.1.mixer.out.weight")[0, 0] = torch.nan
+    with pytest.raises(RotrainError, match=r"blk\.1\.attn_output\.weight holds values that are not finite"):
+        quantize_gguf(source_of_run(model), tmp_path / "n.gguf", "q4_k_m", None, record=NO_RECORD)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 @pytest.mark.parametrize("arch", sorted(ARCHS))
@@ -221,6 +230,13 @@ def test_the_verb(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
     assert ended.returncode == 0, ended.stderr
     result = json.loads(ended.stdout)
     assert result["calibration"]["tokens"] == 1024 and len(result["calibration"]["tokens_sha256"]) == 64
+    # A run read matrix by matrix gives the bytes of a model in memory.
+    outline, model = load_run(run, outline=True), load_run(run)
+    assert outline.shelf is not None and outline.model.embed.weight.is_meta
+    assert dict(outline.weights()).keys() == dict(model.weights()).keys()
+    quantize_gguf(source_of_run(outline), tmp_path / "o.gguf", "q4_k_m", None, record=NO_RECORD)
+    quantize_gguf(source_of_run(model), tmp_path / "w.gguf", "q4_k_m", None, record=NO_RECORD)
+    assert (tmp_path / "o.gguf").read_bytes() == (tmp_path / "w.gguf").read_bytes()
     scores = ["--data", pack, "--max-bytes", 2000, "--probes", "none", "--against", run, "--json"]
     ended = rotrain("evaluate", out, *scores)
     assert ended.returncode == 0, ended.stderr

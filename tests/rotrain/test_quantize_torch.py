@@ -16,7 +16,7 @@ from test_models import fresh, tokens
 
 from rotrain.errors import RotrainError
 from rotrain.models.presets import ARCHS
-from rotrain.models.quantized import grids, pack_codes, unpack_codes
+from rotrain.models.quantized import grids, hold, pack_codes, unpack_codes
 from rotrain.quantize.calibration import matrices
 from rotrain.quantize.polish import divergence, polish
 from rotrain.quantize.rounding import gptq, hqq, rtn
@@ -109,6 +109,23 @@ def test_every_method_on_every_architecture(arch: str, method: str) -> None:
     whole = found(text[:1])
     pieces = torch.cat([found(part, cache) for part in text[:1].split([20, 1, 27], 1)], 1)
     torch.testing.assert_close(pieces, whole, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("arch", sorted(ARCHS))
+def test_holding_changes_the_time_and_nothing_else(arch: str) -> None:
+    model = fresh(shape(arch))
+    found = quantized(model, "hqq", dict.fromkeys(matrices(model), 4), 32, None)
+    x, before = tokens(model.config, 2, 24), grids(found)
+    with torch.inference_mode():
+        truth = found.logits(found(x))
+        for free in (None, 1000):
+            assert hold(found, free).startswith("unfolded in every product")
+            assert all(module.held is None for module in found.modules() if hasattr(module, "held"))
+        assert hold(found, 1 << 30).startswith("unfolded once and held")
+        assert (found.logits(found(x)) == truth).all()
+    for name, grid in grids(found).items():
+        assert (grid.codes == before[name].codes).all() and (grid.scale == before[name].scale).all()
+    assert not any("held" in name for name in found.state_dict())
 
 
 def test_polish_brings_the_model_nearer() -> None:

@@ -100,6 +100,7 @@ class TorchEngine:
             "parameters": parameters,
             "engine_version": f"torch {torch.__version__}",
             "device": f"{self._device}, {spec['threads']} threads",
+            "matrices": trained.matrices,
             "weight_bytes": weight_bytes,
             "bits_per_weight": 8 * weight_bytes / parameters,
             "file_bytes": weight_bytes_on_disk(path) or weight_bytes,

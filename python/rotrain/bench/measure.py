@@ -222,6 +222,7 @@ def _row_result(row: _Row, settings: Settings, limit: float) -> dict[str, Any]:
         },
         "engine_version": facts["engine_version"],
         "device": facts["device"],
+        "matrices": facts.get("matrices"),
         "load_s": row.worker.ready["load_s"],
         "ttft_cold_s": summary(row.cold),
         "ttft_warm_s": summary(row.warm),

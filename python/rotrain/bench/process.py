@@ -15,13 +15,13 @@ from rotrain.errors import RotrainError
 
 
 class Worker:
-    """A fresh process that holds one variant."""
+    """A fresh process that holds one variant. `spec["model"]` is what errors call it."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: dict[str, Any], module: str = "rotrain.bench.worker") -> None:
         self.spec, self.begun = spec, time.perf_counter()
         self._said = tempfile.TemporaryFile("w+", errors="replace")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rotrain.bench.worker", json.dumps(spec)],
+            [sys.executable, "-m", module, json.dumps(spec)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,

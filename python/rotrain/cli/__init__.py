@@ -8,6 +8,7 @@ from rotrain.cli import (
     archs,
     average,
     bench,
+    bench_train,
     compare,
     doctor,
     evaluate,
@@ -37,12 +38,13 @@ VERBS = (
     export,
     quantize,
     bench,
+    bench_train,
     compare,
     report,
     doctor,
 )
 for verb in VERBS:
-    app.command(name=verb.__name__.rsplit(".", 1)[-1])(verb.run)
+    app.command(name=verb.__name__.rsplit(".", 1)[-1].replace("_", "-"))(verb.run)
 
 
 def main() -> None:

@@ -136,7 +136,8 @@ def _gguf(
     library()  # ggml's encoders are in it: better told now than after the calibration
     trained = None
     if model.is_dir() or not model.exists():
-        trained = load_run(model)
+        # Without calibration nothing is computed: matrices are read, encoded and written one by one.
+        trained = load_run(model, outline=calibrate is None)
         tell_notes(trained.notes, quiet=quiet)
         source = gguf.source_of_run(trained)
     else:

@@ -6,7 +6,6 @@ Keys and values are kept in fp32: what is measured is the weights.
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,7 @@ class GgufModel:
     @functools.cached_property
     def engine(self) -> LlamaCpp:
         """The loaded model."""
-        return LlamaCpp(self.path, context=self.context, threads=os.cpu_count() or 1, cache="f32")
+        return LlamaCpp(self.path, context=self.context, threads=torch.get_num_threads(), cache="f32")
 
     @property
     def tokenizer(self) -> GgufTokenizer:

@@ -20,7 +20,12 @@ from rotrain.models.mixer import Cache, Place
 
 
 class ParallelMixer(nn.Module):
-    """Attention and the GELU (exact) feed-forward of one block as one mixer."""
+    """Attention and the GELU feed-forward of one block as one mixer.
+
+    `approximate` is PyTorch's word for the form of GELU: "none", the exact one, unless another engine's is wanted.
+    """
+
+    approximate = "none"
 
     def __init__(self, config: ModelConfig, ops: Kernels) -> None:
         super().__init__()
@@ -31,7 +36,9 @@ class ParallelMixer(nn.Module):
 
     def forward(self, x: Tensor, place: Place, cache: Cache | None) -> Tensor:
         qkv, up = self.into(x).split((self.attend.width, self.ffn), -1)
-        out: Tensor = self.out(torch.cat((self.attend(qkv, place, cache), F.gelu(up)), -1))
+        out: Tensor = self.out(
+            torch.cat((self.attend(qkv, place, cache), F.gelu(up, approximate=self.approximate)), -1)
+        )
         return out
 
     def new_cache(self, batch: int, context: int, dtype: torch.dtype) -> KeyValueCache:

@@ -3,8 +3,12 @@
 weight = (code - zero) * scale,   codes 0 ... 2^bits - 1, groups of neighbouring inputs of one row
 
 The tied embedding is quantized once: a look-up reads rows of it, the head all of it. Products are computed in the type
-of the scales on the unfolded matrix, one module at a time: this saves memory at rest, not time. In memory a code is a
-byte, on the disk it has its bits (`pack_codes`).
+of the scales on the unfolded matrix. In memory a code is a byte, on the disk it has its bits (`pack_codes`).
+
+Unfolding a matrix costs some ten times the product with one token (docs/log.md), so a model that is only read unfolds each
+matrix once and holds it, where memory allows (`hold`): it decodes as fast as floats and takes their memory. Elsewhere, and
+while `polish` moves the scales, each product unfolds its matrix anew. PyTorch's kernels of 4-bit weights were measured and
+left: in fp32 they are slower than unfolding, in bf16 they round scales and zero points to 8 bits.
 """
 
 from __future__ import annotations
@@ -22,6 +26,8 @@ from rotrain.models.decoder import Decoder
 
 # Rows packed at once: bits take a byte each on the way.
 ROWS = 1024
+# The part of the free memory that unfolded matrices may take: caches and activations need some too.
+HELD_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -67,11 +73,18 @@ class _Quantized(nn.Module):
         self.register_buffer("codes", grid.codes)
         self.scale, self.zero = nn.Parameter(grid.scale), nn.Parameter(grid.zero)
         self.bits = grid.bits
+        self.held: Tensor | None
+        self.register_buffer("held", None, persistent=False)
 
     @property
     def weight(self) -> Tensor:
-        """The whole matrix, made anew at each call."""
-        return unfold(self.codes, self.scale, self.zero)
+        """The whole matrix: what is held, or made anew at each call."""
+        return unfold(self.codes, self.scale, self.zero) if self.held is None else self.held
+
+    def hold(self) -> None:
+        """Unfold once. The scales are final from here on."""
+        self.held = unfold(self.codes, self.scale, self.zero).detach()
+        self.requires_grad_(False)
 
     def grid(self) -> Grid:
         """What it holds, scales and zero points rounded to fp16."""
@@ -90,6 +103,8 @@ class QuantizedEmbedding(_Quantized):
     """In the place of `nn.Embedding`; `weight` is also the head's."""
 
     def forward(self, tokens: Tensor) -> Tensor:
+        if self.held is not None:
+            return F.embedding(tokens, self.held)
         return unfold(self.codes[tokens], self.scale[tokens], self.zero[tokens])
 
 
@@ -107,6 +122,32 @@ def grids(model: Decoder) -> dict[str, Grid]:
         for path, module in model.named_modules()
         if isinstance(module, _Quantized)
     }
+
+
+def hold(model: Decoder, free: int | None) -> str:
+    """Let every matrix of a model that is only read hold itself unfolded, if `free` bytes of memory allow it.
+
+    `free` is what the device has left (None: not known, and it is not done). Returns the choice and why.
+    """
+    modules = [module for module in model.modules() if isinstance(module, _Quantized)]
+    needed = sum(module.codes.numel() * module.scale.element_size() for module in modules)
+    mib = f"{needed / 2**20:,.0f} MiB"
+    if free is None:
+        return f"unfolded in every product ({mib} would be held, and what is free is not known)"
+    if needed > HELD_SHARE * free:
+        return f"unfolded in every product ({mib} would be held, and {free / 2**20:,.0f} are free)"
+    for module in modules:
+        module.hold()
+    return f"unfolded once and held ({mib} of {free / 2**20:,.0f} free)"
+
+
+def free_bytes() -> int | None:
+    """Memory that new work may take, without swapping (Linux; elsewhere None)."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
+    except (OSError, StopIteration, ValueError):
+        return None
 
 
 def check_floats(model: Decoder, place: object) -> None:

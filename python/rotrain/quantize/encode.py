@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotrain.export.gguf.write import Stored, float_rows, require_gguf
+from rotrain.export.gguf.write import float_rows, require_gguf
 from rotrain.llamacpp import quantize_rows
 from rotrain.quantize.recipes import row_bytes
 
@@ -18,27 +18,25 @@ PART = 1 << 17
 
 
 def encode(
-    name: str, values: NDArray[np.float32], kind: str, importance: NDArray[np.float32] | None = None
-) -> Stored:
-    """A tensor in a type of ggml. Rows are independent, so the bytes do not depend on the threads."""
+    values: NDArray[np.float32], kind: str, importance: NDArray[np.float32] | None = None
+) -> NDArray[Any]:
+    """The data of a matrix (rows, inputs) in a type of ggml: (rows, bytes a row).
+
+    Rows are independent, so the bytes do not depend on the threads.
+    """
     if kind in ("F32", "F16", "BF16"):
-        return Stored(name, kind, float_rows(values, kind), values.size)
+        return float_rows(values, kind)
     gguf = require_gguf()
     number, size = int(gguf.GGMLQuantizationType[kind]), row_bytes(kind, values.shape[-1])
     step = max(1, PART // values.shape[-1])
     parts = [values[start : start + step] for start in range(0, len(values), step)]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
         blocks = list(threads.map(lambda part: quantize_rows(part, number, size, importance), parts))
-    return Stored(name, kind, np.concatenate(blocks), values.size)
+    return np.concatenate(blocks)
 
 
-def decode(stored: Stored, inputs: int) -> NDArray[np.float32]:
-    """The fp32 values (rows, inputs) that a stored matrix stands for."""
-    return decode_rows(stored.data, stored.type, inputs)
-
-
-def decode_rows(data: NDArray[Any], kind: str, inputs: int) -> NDArray[np.float32]:
-    """The same of the data of a file's tensor."""
+def decode(data: NDArray[Any], kind: str, inputs: int) -> NDArray[np.float32]:
+    """The fp32 values (rows, inputs) that the data of a file's tensor stands for."""
     if data.dtype in (np.float32, np.float16):
         return np.asarray(data, np.float32)
     if kind == "BF16":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from rotrain.models.decoder import Decoder
 from rotrain.models.quantized import check_floats
 from rotrain.quantize.allocate import Choice, allocate, divergences
 from rotrain.quantize.artifact import artifact, class_of
-from rotrain.quantize.encode import decode, decode_rows, encode
+from rotrain.quantize.encode import decode, encode
 from rotrain.quantize.imatrix import Importance, check_importance
 from rotrain.quantize.recipes import choose_types, fitting, method, row_bytes
 from rotrain.train.load import Trained
@@ -42,7 +43,7 @@ Progress = Callable[[str, int, int], None]
 class Source:
     """A float model to quantize, from a run or a GGUF file.
 
-    `matrices`: names and shapes (rows, inputs) of what multiplies; `load` gives any tensor in fp32.
+    `shapes` of all tensors; `matrices`: those (rows, inputs) of what multiplies; `load` gives a tensor in fp32.
     """
 
     architecture: str
@@ -50,6 +51,7 @@ class Source:
     parameters: int
     queries_per_kv: int
     fields: dict[str, Any]
+    shapes: dict[str, tuple[int, ...]]
     matrices: dict[str, tuple[int, ...]]
     load: dict[str, Load]
     described: dict[str, Any]
@@ -57,10 +59,12 @@ class Source:
 
 def source_of_run(trained: Trained) -> Source:
     """The newest checkpoint of a run."""
-    c, weights = trained.model.config, dict(trained.model.named_parameters())
+    c, weights = trained.model.config, trained.weights()
+    outline = dict(trained.model.named_parameters())
     check_known(c)
     check_floats(trained.model, trained.run.path)
     found = pieces(c)
+    shapes = {p.name: tuple(p.take(outline, c).shape) for p in found}
 
     def loader(piece: Any) -> Load:
         return lambda: np.asarray(piece.take(weights, c).float().numpy())
@@ -71,7 +75,8 @@ def source_of_run(trained: Trained) -> Source:
         count.param_count(c),
         c.heads // c.kv_heads if c.kv_heads else 1,
         all_fields(trained, 0),
-        {p.name: tuple(p.take(weights, c).shape) for p in found if p.matrix},
+        shapes,
+        {p.name: shapes[p.name] for p in found if p.matrix},
         {p.name: loader(p) for p in found},
         {"run": str(trained.run.path), "step": trained.step},
     )
@@ -90,7 +95,7 @@ def source_of_gguf(path: Path) -> Source:
         )
 
     def loader(tensor: Any) -> Load:
-        return lambda: decode_rows(tensor.data, tensor.tensor_type.name, int(tensor.shape[0]))
+        return lambda: decode(tensor.data, tensor.tensor_type.name, int(tensor.shape[0]))
 
     tensors = {t.name: t for t in reader.tensors}
     heads = _number(reader, f"{kind}.attention.head_count", 0)
@@ -107,6 +112,7 @@ def source_of_gguf(path: Path) -> Source:
         sum(int(np.prod(shape)) for shape in shapes.values()),
         heads // keys if keys else 1,
         {name: Copied(field) for name, field in reader.fields.items() if not _of_the_file(name)},
+        shapes,
         matrices,
         {n: loader(t) for n, t in tensors.items()},
         {"gguf": str(path), "sha256": sha256_file(path)},
@@ -142,26 +148,34 @@ def quantize_gguf(
         types = choose_types(
             name, source.matrices, source.architecture, source.queries_per_kv, importance is not None
         )
-    stored: list[Stored] = []
-    for index, (tensor, load) in enumerate(source.load.items()):
-        values = load()
-        if not np.isfinite(values).all():
-            raise RotrainError(f"{tensor} holds values that are not finite", hint="the model has diverged")
-        weights = None if importance is None or tensor not in source.matrices else importance[tensor]
-        stored.append(encode(tensor, values, types.get(tensor, "F32"), weights))
-        progress(tensor, index + 1, len(source.load))
+
+    def stored(index: int, tensor: str, kind: str) -> Stored:
+        def data() -> NDArray[Any]:
+            values = source.load[tensor]()
+            if not np.isfinite(values).all():
+                raise RotrainError(
+                    f"{tensor} holds values that are not finite", hint="the model has diverged"
+                )
+            weights = None if importance is None or tensor not in source.matrices else importance[tensor]
+            blocks = encode(values, kind, weights)
+            progress(tensor, index + 1, len(source.load))
+            return blocks
+
+        return Stored(tensor, kind, source.shapes[tensor], data)
+
+    laid = [stored(i, tensor, types.get(tensor, "F32")) for i, tensor in enumerate(source.load)]
     file_type = method(name).file_type if name != "target" else method("q4_k_m").file_type
     fields = source.fields | {"general.file_type": file_type, "general.quantization_version": 2}
-    write_gguf(out, source.architecture, fields, stored)
+    write_gguf(out, source.architecture, fields, laid)
     tensors = [
         {
             "name": t.name,
             "class": class_of(t.name),
             "type": t.type,
-            "shape": list(source.matrices.get(t.name, (t.elements,))),
+            "shape": list(t.shape),
             "bytes": t.bytes,
         }
-        for t in stored
+        for t in laid
     ]
     result = artifact(
         engine="gguf",
@@ -190,7 +204,7 @@ def target_types(
 ) -> dict[str, str]:
     """Types by measured sensitivity so that all tensors together take `bits` bits a parameter, within 1 %."""
     c, model = trained.model.config, trained.model
-    fixed = sum(4 * int(load().size) for name, load in source.load.items() if name not in source.matrices)
+    fixed = sum(4 * math.prod(shape) for name, shape in source.shapes.items() if name not in source.matrices)
     budget = int(bits * source.parameters / 8) - fixed
     if budget <= 0:
         raise UsageError(f"{bits} bits a weight is less than the norms alone take")
@@ -200,7 +214,7 @@ def target_types(
         values = source.load[name]()
         errors[name] = {}
         for kind in dict.fromkeys(fitting(kind, values.shape[-1]) for kind in (*CANDIDATES, PROBE)):
-            back = decode(encode(name, values, kind, importance[name]), values.shape[-1])
+            back = decode(encode(values, kind, importance[name]), kind, values.shape[-1])
             errors[name][kind] = float((np.square(values - back) @ importance[name]).sum(dtype=np.float64))
             if kind == fitting(PROBE, values.shape[-1]):
                 replaced[name] = back

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,8 @@ def write_imatrix(path: Path, importance: Importance, origin: dict[str, Any]) ->
     tensors = []
     for name, values in importance.items():
         # One "chunk" with the mean: readers divide sums by counts.
-        tensors.append(Stored(f"{name}.in_sum2", "F32", values[None], values.size))
-        tensors.append(Stored(f"{name}.counts", "F32", np.ones((1, 1), np.float32), 1))
+        tensors.append(Stored(f"{name}.in_sum2", "F32", (1, values.size), partial(np.expand_dims, values, 0)))
+        tensors.append(Stored(f"{name}.counts", "F32", (1, 1), lambda: np.ones((1, 1), np.float32)))
     fields = {
         "general.type": "imatrix",
         "imatrix.datasets": [f"{origin['pack']} {origin['tokens_sha256']}"],

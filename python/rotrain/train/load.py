@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
+import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -17,7 +19,7 @@ from rotrain.errors import RotrainError
 from rotrain.files import sha256_file
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import from_hf
-from rotrain.models.quantized import from_tensors
+from rotrain.models.quantized import free_bytes, from_tensors, hold
 from rotrain.train import checkpoint
 from rotrain.train.rundir import RunDir
 
@@ -30,7 +32,8 @@ class Trained:
     """The newest whole checkpoint of a run, ready to compute in fp32.
 
     Of a Hugging Face folder, `run` knows the tokenizer alone and `step` is 0. `sha256` is of the
-    file of the weights, the first one where there are several.
+    file of the weights, the first one where there are several. `shelf`: the file itself where the model
+    is an outline, see `load_run`. `matrices`: how those of a quantized folder are computed with, and why.
     """
 
     run: RunDir
@@ -40,13 +43,37 @@ class Trained:
     eos_id: int
     notes: list[str]
     sha256: str
+    shelf: Path | None = None
+    matrices: str | None = None
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """The parameters by name: the model's, or of an outline each read when it is asked for."""
+        return dict(self.model.named_parameters()) if self.shelf is None else Shelf(self.shelf)
 
 
-def load_run(path: Path) -> Trained:
+class Shelf(Mapping[str, Tensor]):
+    """The tensors of a safetensors file, each read when it is asked for and not kept."""
+
+    def __init__(self, file: Path) -> None:
+        self._file: Any = safe_open(file, framework="pt", backend="pread")
+
+    def __getitem__(self, name: str) -> Tensor:
+        tensor: Tensor = self._file.get_tensor(name)
+        return tensor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._file.keys())
+
+    def __len__(self) -> int:
+        return len(self._file.keys())
+
+
+def load_run(path: Path, *, outline: bool = False) -> Trained:
     """Load a run's newest checkpoint on the CPU; `notes` tells of damaged newer ones.
 
     A Hugging Face folder of one of our architectures is read too, whoever trained it, and a folder
-    of `rotrain quantize`, whose matrices stay in their few bits.
+    of `rotrain quantize`, whose matrices stay in their few bits. `outline`: the model of a run has names and
+    shapes alone (it is on PyTorch's device "meta"), for a reader who takes its `weights()` one by one.
     """
     run = RunDir(path)
     if (path / QUANTIZATION).is_file():
@@ -61,8 +88,10 @@ def load_run(path: Path) -> Trained:
     if saved is None:
         what = damaged[0] if damaged else "the run has no checkpoint yet"
         raise RotrainError(what, place=path, hint="go on with the run: `rotrain fit ... --resume`")
-    model = Decoder(saved.model)
-    model.load_state_dict(saved.weights())
+    with torch.device("meta" if outline else "cpu"):
+        model = Decoder(saved.model)
+    if not outline:
+        model.load_state_dict(saved.weights())
     return Trained(
         run,
         saved.step,
@@ -71,6 +100,7 @@ def load_run(path: Path) -> Trained:
         int(record["data"]["eos_id"]),
         damaged,
         saved.sha256[checkpoint.MODEL],
+        saved.path / checkpoint.MODEL if outline else None,
     )
 
 
@@ -95,9 +125,10 @@ def _load_quantized(run: RunDir) -> Trained:
                 "its hash is not the record's: it is cut off or foreign", place=file, hint=again
             )
         model = from_tensors(shape, bits, load_file(file))
+        matrices = hold(model, free_bytes())
     except (OSError, SafetensorError) as error:
         raise RotrainError(f"cannot read the weights: {error}", place=file, hint=again) from None
-    return Trained(run, step, model.eval(), Tokenizer(run.tokenizer), eos_id, [], sha256)
+    return Trained(run, step, model.eval(), Tokenizer(run.tokenizer), eos_id, [], sha256, matrices=matrices)
 
 
 def _hf_config(path: Path) -> dict[str, Any] | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,20 +30,23 @@ def require_gguf() -> Any:
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor as it lies in the file: its logical shape and its bytes in a type of ggml (`F32`, `Q4_K`, ...).
+    """A tensor of the file: its shape, its type of ggml (`F32`, `Q4_K`, ...), and how its data is made.
 
-    `data` has the values for F32 and F16, else bytes (rows, bytes a row).
+    `data()` gives the values for F32 and F16, else bytes (rows, bytes a row). It is called when the tensor is
+    written and what it gave is let go, so a file of any size takes the memory of its largest tensor.
     """
 
     name: str
     type: str
-    data: NDArray[Any]
-    elements: int
+    shape: tuple[int, ...]
+    data: Callable[[], NDArray[Any]]
 
     @property
     def bytes(self) -> int:
         """Bytes in the file, without padding."""
-        return int(self.data.nbytes)
+        gguf = require_gguf()
+        values, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[self.type]]
+        return math.prod(self.shape) // int(values) * int(size)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Copied:
 
 
 def write_gguf(path: Path, architecture: str, fields: dict[str, Any], tensors: Iterable[Stored]) -> None:
-    """Write `path`. Keys of `fields` that begin with a dot are of the architecture.
+    """Write `path`, tensor by tensor. Keys of `fields` that begin with a dot are of the architecture.
 
     The same input gives the same bytes.
     """
@@ -64,23 +68,29 @@ def write_gguf(path: Path, architecture: str, fields: dict[str, Any], tensors: I
     try:
         for key, value in fields.items():
             _add(gguf, writer, f"{architecture}{key}" if key.startswith(".") else key, value)
-        for tensor in tensors:
+        stored = list(tensors)
+        for tensor in stored:
+            # Names, types and places come first in the file; the data follows when it is made.
             kind = gguf.GGMLQuantizationType[tensor.type]
-            writer.add_tensor(tensor.name, tensor.data, raw_dtype=kind)
+            writer.add_tensor_info(tensor.name, tensor.shape, np.dtype(np.float32), tensor.bytes, kind)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
+        writer.write_ti_data_to_file()
+        for tensor in stored:
+            writer.write_tensor_data(np.ascontiguousarray(tensor.data()))
         writer.close()
         sync_file(temporary)
         os.replace(temporary, path)
         sync_directory(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RotrainError(
             f"the file could not be written: {error.strerror}",
             place=path,
             hint="make room, or take another --out",
         ) from None
+    finally:
+        writer.close()
+        temporary.unlink(missing_ok=True)
 
 
 def _add(gguf: Any, writer: Any, key: str, value: Any) -> None:

@@ -1,0 +1,121 @@
+"""A model in training, in a process of its own: a command is one optimizer step, an answer its seconds.
+
+python -m rotrain.bench.step_worker '{"config": {...}, "vocab_size": 40000}'
+
+The step is that of `rotrain fit`: forward and backward in parts of `batch.micro`, clipping, the update. Its tokens are
+drawn, so no pack is read: what reading costs is under 2 % of a step (docs/log.md).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+import torch
+
+from rotrain.bench.engines import memory
+from rotrain.config import FitConfig
+from rotrain.errors import RotrainError
+from rotrain.models import count, kernels
+from rotrain.models.decoder import Decoder
+from rotrain.models.presets import model_config
+from rotrain.train.learner import Learner
+from rotrain.train.memory import peak_bytes
+from rotrain.train.runtime import COMPILE_CPU_FLOPS, choose_machine, keep_freed_memory
+from rotrain.train.team import Team
+
+
+class Steps:
+    """A learner and one batch."""
+
+    def __init__(self, config: FitConfig, vocab_size: int) -> None:
+        shape = model_config(
+            config.arch,
+            config.size,
+            vocab_size=vocab_size,
+            context=config.context,
+            window=config.window,
+            document_end=0 if config.document_mask else None,
+        )
+        keep_freed_memory()
+        self.config = config
+        # `auto` compiles for a long run, and this stands for one.
+        self.machine = choose_machine(config.runtime, run_flops=COMPILE_CPU_FLOPS)
+        device = self.machine.device
+        platform = kernels.find_platform(device, half=self.machine.precision == "bf16")
+        model = Decoder(shape, kernels.choose(vocab_size, platform))
+        model.init_weights(config.seed)
+        self.learner = Learner(model, config.optim, self.machine, Team(), "none")
+        self.tokens = config.batch.sequences * config.context
+        generator = torch.Generator().manual_seed(config.seed)
+        size = (config.batch.sequences, config.context + 1)
+        self.batch = torch.randint(vocab_size, size, generator=generator).to(device)
+        self.facts = {
+            "arch": config.arch,
+            "size": config.size,
+            "parameters": count.param_count(shape),
+            "flops_per_token": count.flops_per_token(shape),
+            "context": config.context,
+            "window": shape.window,
+            "vocab_size": vocab_size,
+            "sequences": config.batch.sequences,
+            "micro": config.batch.micro,
+            "optimizer": config.optim.name,
+            "tokens_per_step": self.tokens,
+            "peak_flops": self.machine.peak_flops,
+            "machine": self.machine.describe(),
+            "said": self.machine.said,
+            "kernels": {op: name for op, (name, _) in kernels.reasons(vocab_size, platform).items()},
+        }
+
+    def step(self) -> dict[str, Any]:
+        """One optimizer step, to the last operation on the device: its seconds and its loss."""
+        self._wait()
+        begun = time.perf_counter()
+        loss = self.learner.gradients(self.batch, micro=self.config.batch.micro, tokens=self.tokens)
+        value = float(loss)  # the spike guard looks at both before the weights change
+        self.learner.clip()
+        self.learner.apply(self.config.optim.lr)
+        self._wait()
+        return {"seconds": time.perf_counter() - begun, "loss": value}
+
+    def _wait(self) -> None:
+        if self.machine.device.type == "cuda":
+            torch.cuda.synchronize()
+
+
+def main() -> None:
+    """Build, say so, and step until the input ends."""
+    # Whatever a library prints must not get between the answers.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def answer(value: dict[str, Any]) -> None:
+        print(json.dumps(value), file=answers, flush=True)
+
+    spec = json.loads(sys.argv[1])
+    before = memory()["peak"]
+    little: dict[str, Any] = {
+        "error": "there is too little memory for a step",
+        "place": spec["model"],
+        "hint": "fewer sequences at once: --set batch.micro=1",
+    }
+    try:
+        steps = Steps(FitConfig.model_validate(spec["config"]), spec["vocab_size"])
+        answer({"facts": steps.facts, "memory_before": before})
+        for _ in sys.stdin:
+            cpu = time.process_time()
+            found = steps.step()
+            device = steps.machine.device.type
+            answer({**found, "cpu_s": time.process_time() - cpu, "peak_bytes": peak_bytes(device)})
+    except RotrainError as error:
+        answer({"error": error.message, "place": error.place or spec["model"], "hint": error.hint})
+    except (MemoryError, torch.OutOfMemoryError):
+        answer(little)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""`rotrain bench-train`: what a training step costs on this machine, architecture by architecture.
+
+Each has a process of its own, so that its peak of memory is its own, and one after the other, so that each has the
+whole device. On a CPU a step in which others used the processors is done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rotrain.bench.guard import FOREIGN_LIMIT, STEAL_LIMIT
+from rotrain.bench.measure import TRIES, machine
+from rotrain.bench.process import Worker
+from rotrain.bench.statistics import percentiles, summary
+from rotrain.config import FitConfig
+
+FORMAT, VERSION = "rotrain-bench-train", 1
+FORMULAS = {
+    "tokens_per_s": "tokens_per_step / seconds of a step: forward and backward in parts of `micro` sequences, clipping, "
+    "the update, to the last operation on the device; median and bootstrap interval over the kept steps",
+    "tokens_per_step": "sequences * context",
+    "flops_per_token": "6 * parameters of matrices, the tied head included, + 3 * what mixes positions; causal attention "
+    "counts (context + 1) / 2 keys a token, a window W at most W of them; docs/training.md has the terms",
+    "flops_per_s": "median tokens_per_s * flops_per_token",
+    "mfu": "flops_per_s / peak_flops; null where the peak is not known (--set runtime.peak_tflops=N)",
+    "peak_flops": "the vendor's dense bf16 peak, by the name of the GPU, or runtime.peak_tflops",
+    "peak_bytes": "the most the process held: of the GPU's memory with CUDA (torch.cuda.max_memory_allocated), "
+    "else of the host's (resident, imports included; before_bytes is their part)",
+    "first_step_s": "the first step, with what is compiled and prepared in it",
+    "contention": "busy time of /proc/stat less the measured process and this one, in cores; on a CPU a step is kept when "
+    f"foreign_cores <= {FOREIGN_LIMIT} and stolen <= {STEAL_LIMIT} (and two ticks), and tried {TRIES} times at most",
+}
+Say = Callable[[str], None]
+
+
+def bench_training(
+    configs: list[FitConfig],
+    *,
+    vocab_size: int,
+    steps: int,
+    warm_up: int,
+    say: Say = lambda sentence: None,
+) -> dict[str, Any]:
+    """Measure a step of every configuration; docs/bench.md describes the object.
+
+    `warm_up`: steps that are not counted, the first one included. Raises `RotrainError` for one that does not fit.
+    """
+    rows = [_measure(config, vocab_size, steps, warm_up, say) for config in configs]
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "machine": machine(),
+        "settings": {"vocab_size": vocab_size, "steps": steps, "warm_up": warm_up},
+        "formulas": FORMULAS,
+        "rows": rows,
+    }
+
+
+def _measure(config: FitConfig, vocab_size: int, steps: int, warm_up: int, say: Say) -> dict[str, Any]:
+    name = f"{config.arch} {config.size}"
+    spec = {"model": name, "config": config.model_dump(mode="json"), "vocab_size": vocab_size}
+    with Worker(spec, "rotrain.bench.step_worker") as worker:
+        facts = worker.ready["facts"]
+        say(f"{name}: {facts['parameters']:,} parameters; {facts.pop('said')}")
+        warm = [worker.ask() for _ in range(warm_up)]
+        say(f"{name}: first step {warm[0]['seconds']:.1f} s")
+        watched = facts["machine"]["device"] == "cpu"
+        turns = []
+        for index in range(steps):
+            for _ in range(TRIES):
+                turn = worker.ask()
+                if not watched or turn["contention"]["quiet"] is not False:
+                    break
+            turns.append(turn)
+            rate = facts["tokens_per_step"] / turn["seconds"]
+            left = (steps - index - 1) * turn["seconds"]
+            say(f"{name}: step {index + 1} of {steps}, {rate:,.0f} tokens/s, {left:.0f} s left")
+    disturbed = sum(turn["contention"]["quiet"] is False for turn in turns) if watched else 0
+    kept = [turn for turn in turns if turn["contention"]["quiet"] is not False] if watched else turns
+    if 2 * disturbed > len(turns):
+        kept = turns
+    rates = summary([facts["tokens_per_step"] / turn["seconds"] for turn in kept])
+    flops = rates["median"] * facts["flops_per_token"]
+    peak = facts["peak_flops"]
+    return {
+        **facts,
+        "tokens_per_s": rates,
+        "step_s": percentiles([turn["seconds"] for turn in kept]),
+        "flops_per_s": flops,
+        "mfu": flops / peak if peak else None,
+        "memory": {
+            "peak_bytes": turns[-1]["peak_bytes"],
+            "before_bytes": worker.ready["memory_before"] if watched else None,
+        },
+        "first_step_s": warm[0]["seconds"],
+        "loss": {"first": warm[0]["loss"], "last": turns[-1]["loss"]},
+        # Figures of such a row are not to be trusted.
+        "contended": 2 * disturbed > len(turns),
+        "disturbed_steps": disturbed,
+        "steps": turns,
+    }

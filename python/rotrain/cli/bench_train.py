@@ -1,0 +1,85 @@
+"""`rotrain bench-train`: how fast a model trains here, how much of the device that uses, and how much memory."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rotrain.cli.configure import ConfigOption, SetOption, SizeOption, configure
+from rotrain.cli.console import app_errors, print_json
+
+
+def run(
+    arch: Annotated[
+        str, typer.Option(metavar="ARCHS", help="Architectures, commas between, or all; see `rotrain archs`.")
+    ],
+    size: SizeOption = None,
+    steps: Annotated[int, typer.Option(min=2, help="Steps that are timed.")] = 10,
+    warm_up: Annotated[int, typer.Option(min=1, help="Steps before them.")] = 3,
+    vocab_size: Annotated[int, typer.Option(min=2, max=65_536, help="Entries of the vocabulary.")] = 40_000,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    out: Annotated[Path | None, typer.Option(help="Write the whole result here too (JSON).")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the table and errors only.")] = False,
+) -> None:
+    """Measure a training step: tokens a second, MFU, peak memory. No pack is needed.
+
+    What is timed is the step of `rotrain fit` with the same configuration; every key of it can be --set.
+
+    \b
+    Example:
+      rotrain bench-train --arch llama-gqa --size nano --steps 5
+      rotrain bench-train --arch all --size 300m --out bench-train.json
+      rotrain bench-train --arch llama-gqa,mamba2 --size 300m --set batch.micro=8 --set runtime.precision=bf16
+      rotrain bench-train --arch mistral-swa --size nano --set runtime.compile=off --set context=1024 --json
+    """
+    with app_errors():
+        from rotrain.bench.training import bench_training
+        from rotrain.files import write_json
+        from rotrain.models.presets import ARCHS
+
+        configs = []
+        for name in ARCHS if arch == "all" else arch.split(","):
+            resolved, said = configure({"arch": name.strip(), "size": size}, config, assignments)
+            configs.append(resolved)
+
+        def say(sentence: str) -> None:
+            if not quiet and not json:
+                print(sentence, file=sys.stderr)
+
+        if said:
+            say(said)
+        result = bench_training(configs, vocab_size=vocab_size, steps=steps, warm_up=warm_up, say=say)
+        if out is not None:
+            write_json(out, result)
+        if json:
+            print_json(result)
+        else:
+            _show(result)
+
+
+def _show(result: dict[str, Any]) -> None:
+    print(
+        f"{'':<20}{'precision':<11}{'compiled':<10}{'step tokens':>12}{'tokens/s':>18}{'TFLOP/s':>10}{'MFU':>8}{'peak MiB':>10}"
+    )
+    for row in result["rows"]:
+        rates, machine = row["tokens_per_s"], row["machine"]
+        half = (rates["ci"][1] - rates["ci"][0]) / 2
+        rate = f"{rates['median']:,.0f} ± {half:,.0f}"
+        mfu = "-" if row["mfu"] is None else f"{row['mfu']:.1%}"
+        print(
+            f"{row['arch'] + ' ' + row['size']:<20}{machine['precision']:<11}{'yes' if machine['compiled'] else 'no':<10}"
+            f"{row['tokens_per_step']:>12,}{rate:>18}{row['flops_per_s'] / 1e12:>10.3f}{mfu:>8}"
+            f"{row['memory']['peak_bytes'] / 2**20:>10,.0f}"
+        )
+    for row in result["rows"]:
+        if row["contended"]:
+            print(
+                f"note: {row['arch']}: other processes disturbed {row['disturbed_steps']} of {len(row['steps'])} steps"
+            )
+    if all(row["mfu"] is None for row in result["rows"]):
+        print("MFU needs the peak of the device: --set runtime.peak_tflops=N")
