@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::furniture::{self, Sheet, row_text};
 use super::hyphens::Counts;
+use super::initials;
 use super::letters::{self, Repair};
 use super::lines::{lines, main_size, rows};
 use super::measure::{Fault, GOOD, Measures, USABLE, measure};
@@ -174,7 +175,11 @@ impl Book {
             .iter_mut()
             .enumerate()
             .filter(|(_, page)| !matches!(page.action, Action::Drop | Action::Blank))
-            .map(|(number, page)| (number, rows(std::mem::take(&mut page.words))))
+            .map(|(number, page)| {
+                let mut words = std::mem::take(&mut page.words);
+                initials::join(&mut words);
+                (number, rows(words))
+            })
             .collect();
         let sheets: Vec<Sheet<'_>> = texts
             .iter()
@@ -200,8 +205,10 @@ impl Book {
             leaves.push(Leaf { page: number, lines, notes: Vec::new() });
         }
         let body = body_size(&leaves);
-        for leaf in &mut leaves {
-            (leaf.lines, leaf.notes) = notes::split(std::mem::take(&mut leaf.lines), body);
+        for at in 0..leaves.len() {
+            let lines = std::mem::take(&mut leaves[at].lines);
+            let open = at.checked_sub(1).and_then(|before| leaves[before].notes.last_mut());
+            (leaves[at].lines, leaves[at].notes) = notes::split(lines, body, open);
         }
         let text = paragraphs::write(&leaves, &counts, model());
         Written {
