@@ -84,11 +84,12 @@ def noisy(share: float) -> Callable[[str, random.Random], str]:
 
 
 def shifted(text: str, _: random.Random) -> str:
-    """Every letter is shown as the next but two: a table that is off."""
+    """Every letter is shown as one after it, some by three places and some by seven: a table that is off."""
 
     def move(c: str) -> str:
         first = ord("a") if c.islower() else ord("A")
-        return chr(first + (ord(c) - first + 3) % 26) if c.isascii() else c
+        at = ord(c) - first
+        return chr(first + (at + 3 + 4 * (at % 2)) % 26) if c.isascii() else c
 
     return by_letter(text, move)
 
@@ -115,9 +116,7 @@ def scrambled(paragraphs: Paragraphs, folder: Path, name: str, dice: random.Rand
 def private(paragraphs: Paragraphs, folder: Path, name: str, dice: random.Random) -> Path:
     """Half of the letters are shown in the private use area."""
     letters = dice.sample("abcdefghijklmnopqrstuvwxyz", 13)
-    return typeset.remapped(
-        paragraphs, folder, name, {c: f"{0xF000 + n:04X}" for n, c in enumerate(letters)}
-    )
+    return typeset.remapped(paragraphs, folder, name, {c: f"{0xF000 + n:04X}" for n, c in enumerate(letters)})
 
 
 def repairable(paragraphs: Paragraphs, folder: Path, name: str, dice: random.Random) -> Path:
@@ -130,13 +129,22 @@ def repairable(paragraphs: Paragraphs, folder: Path, name: str, dice: random.Ran
     return typeset.remapped(paragraphs, folder, name, tables)
 
 
-def across(paragraphs: Paragraphs, folder: Path, name: str, _: random.Random) -> Path:
+def across(paragraphs: Paragraphs, folder: Path, name: str, dice: random.Random) -> Path:
     """Two columns that were read across: each line has half a line of another place."""
+    return _across(paragraphs, folder, name, dice, broken=True)
+
+
+def whole(paragraphs: Paragraphs, folder: Path, name: str, dice: random.Random) -> Path:
+    """The same, of columns in which no word is broken."""
+    return _across(paragraphs, folder, name, dice, broken=False)
+
+
+def _across(paragraphs: Paragraphs, folder: Path, name: str, _: random.Random, *, broken: bool) -> Path:
     # Half lines of some 40 characters, words broken as a typesetter breaks them.
     lines: list[str] = []
     line = ""
     for word in words_of(paragraphs):
-        if len(line) + len(word) > 40 and len(word) > 7:
+        if broken and len(line) + len(word) > 40 and len(word) > 7:
             cut = next((at for at in range(len(word) - 3, 2, -1) if word[at - 1] in "aeiouăâî"), 0)
             if cut and word.isalpha():
                 line, word = f"{line} {word[:cut]}-", word[cut:]
@@ -149,7 +157,9 @@ def across(paragraphs: Paragraphs, folder: Path, name: str, _: random.Random) ->
     for start in range(0, len(lines) - 2 * rows, 2 * rows):
         both = zip(lines[start : start + rows], lines[start + rows : start + 2 * rows], strict=True)
         mixed += [f"{a} {b}" for a, b in both]
-    return typeset.SETTERS["t1"]([" ".join(mixed[at : at + 6]) for at in range(0, len(mixed), 6)], folder, name)
+    return typeset.SETTERS["t1"](
+        [" ".join(mixed[at : at + 6]) for at in range(0, len(mixed), 6)], folder, name
+    )
 
 
 def english(_: Paragraphs, folder: Path, name: str, dice: random.Random) -> Path:
@@ -171,7 +181,7 @@ def tables(paragraphs: Paragraphs, folder: Path, name: str, dice: random.Random)
     words = words_of(paragraphs)
     rows = [
         " ".join(
-            dice.choice(words) if dice.random() < 0.12 else f"{dice.randrange(10**dice.randrange(1, 6)):,}"
+            dice.choice(words) if dice.random() < 0.12 else f"{dice.randrange(10 ** dice.randrange(1, 6)):,}"
             for _ in range(12)
         )
         for _ in range(350)
@@ -237,6 +247,7 @@ KINDS: dict[str, Kind] = {
     "private": Kind(False, private),
     "symbols": Kind(False, changed(symbols)),
     "across": Kind(False, across),
+    "across-whole": Kind(False, whole),
     "noisy": Kind(False, changed(noisy(0.10))),
     "noisier": Kind(False, changed(noisy(0.22))),
     "english": Kind(False, english),
@@ -250,7 +261,7 @@ KINDS: dict[str, Kind] = {
 
 
 def novels(corpus: Path, count: int) -> dict[str, Paragraphs]:
-    """Some 12 pages each of `count` novels, spread over the corpus."""
+    """Some 12 pages each of `count` novels that the model of Romanian was not counted on, spread over the corpus."""
     raw = subprocess.run(["zstd", "-dc", corpus / "books.jsonl.zst"], capture_output=True, check=True).stdout
     found: dict[str, Paragraphs] = {}
     for record in map(json.loads, io.BytesIO(raw)):
@@ -262,7 +273,8 @@ def novels(corpus: Path, count: int) -> dict[str, Paragraphs]:
             length += len(line)
             if length > 22_000:
                 break
-        if length > 22_000:
+        # `rust/rotext/examples/romanian.rs` says which were left out.
+        if length > 22_000 and int(re.sub(r"\D", "", record["id"])) % 4 == 0:
             found[record["id"]] = taken
     names = sorted(found)
     step = max(1, len(names) // count)
@@ -336,9 +348,7 @@ def main() -> None:
         kept = sum(row[4] for row in rows if row[1] == kind)
         if scores:
             middle = scores[len(scores) // 2]
-            print(
-                f"| {kind} | {len(scores)} | {kept} | {scores[0]:.3f} | {middle:.3f} | {scores[-1]:.3f} |"
-            )
+            print(f"| {kind} | {len(scores)} | {kept} | {scores[0]:.3f} | {middle:.3f} | {scores[-1]:.3f} |")
     names = sorted({row[0] for row in rows})
     halves = [[row for row in rows if names.index(row[0]) % 2 == side] for side in (0, 1)]
     print("\n| limit from | measured on | score limit | precision | recall |\n|---|---|---|---|---|")

@@ -20,14 +20,16 @@ pub(super) fn join(words: &mut [Word]) {
         if initial.em < LARGE * body {
             continue;
         }
-        // The line that it begins: of the text right of it that is no higher than the letter, the highest.
+        // The line that it begins: of the text right of it that is no higher than the letter, the highest, and of its line the first.
         let beside = |word: &Word| {
             let (gap, rise) = (word.x0 - initial.x1, word.y - initial.y);
             word.em < 1.2 * body
                 && (-0.3 * body..2.0 * body).contains(&gap)
                 && (0.4 * body..0.9 * initial.em).contains(&rise)
         };
-        let higher = |a: &usize, b: &usize| words[*a].y.total_cmp(&words[*b].y);
+        let higher = |a: &usize, b: &usize| {
+            words[*a].y.total_cmp(&words[*b].y).then(words[*b].x0.total_cmp(&words[*a].x0))
+        };
         let Some(first) = (0..words.len()).filter(|other| beside(&words[*other])).max_by(higher) else {
             continue;
         };
