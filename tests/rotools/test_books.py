@@ -84,7 +84,12 @@ def raw_pdf(path: Path, content: bytes, *, pages: int = 1, packed: bool = False)
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
     ]
     leaf = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 600]/Contents 3 0 R/Resources<</Font<</F 4 0 R>>>>>>"
-    objects += [leaf] * pages
+    write_pdf(path, [*objects, *[leaf] * pages])
+    return path
+
+
+def write_pdf(path: Path, objects: list[bytes]) -> None:
+    """A file of these objects, numbered from 1; the first is the catalogue."""
     out, places = bytearray(b"%PDF-1.4\n"), []
     for number, value in enumerate(objects, 1):
         places.append(len(out))
@@ -94,7 +99,6 @@ def raw_pdf(path: Path, content: bytes, *, pages: int = 1, packed: bool = False)
     out += b"".join(b"%010d 00000 n \n" % place for place in places)
     out += b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, start)
     path.write_bytes(out)
-    return path
 
 
 @pytest.fixture
@@ -120,9 +124,9 @@ def test_every_hostile_file_costs_itself_and_has_a_reason(shelf: Path, tmp_path:
     (shelf / "d-other.pdf").write_bytes(b"<html>nu e PDF</html>" * 50)
     book(shelf / "e-locked.pdf", password="secret")
     raw_pdf(shelf / "f-blank.pdf", b"")
-    # One kilobyte that unpacks to two gigabytes of drawing.
-    bomb = zlib.compressobj(9)
-    data = b"".join(bomb.compress(b"0 0 m 9 9 l S\n" * 80_000) for _ in range(1900)) + bomb.flush()
+    # One kilobyte that unpacks to more drawing than a worker may hold.
+    bomb = zlib.compressobj(6)
+    data = b"".join(bomb.compress(b"0 0 m 9 9 l S\n" * 80_000) for _ in range(1100)) + bomb.flush()
     raw_pdf(shelf / "g-bomb.pdf", b"")
     part = (
         raw_pdf(shelf / "x", b"@@@@")
@@ -169,6 +173,94 @@ def test_same_bytes_with_any_number_of_workers_and_after_a_stop(shelf: Path, tmp
     assert not (tmp_path / "stopped.jsonl").exists()
     run(shelf, tmp_path / "stopped.jsonl", workers=2)
     assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "stopped.jsonl").read_bytes()
+
+
+def test_a_killed_run_goes_on_to_the_same_bytes(shelf: Path, tmp_path: Path) -> None:
+    """SIGKILL at five moments; the run after them takes what is whole and makes the rest."""
+    import random
+    import signal
+    import time
+
+    line = b"BT /F 12 Tf 40 500 Td (Omul mergea pe drumul cel lung care duce spre munte) Tj ET"
+    for number in range(6):
+        raw_pdf(shelf / f"{number}.pdf", line + b"%% %d" % number, pages=150 * number + 1)
+    run(shelf, tmp_path / "whole.jsonl.zst")
+    out = tmp_path / "killed.jsonl.zst"
+    command = [
+        sys.executable, "-m", "rotools", "books", str(shelf), "--out", str(out), "--no-ocr", "--workers", "2", "--quiet"
+    ]  # fmt: skip
+    dice = random.Random(4)
+    for _ in range(5):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        time.sleep(dice.uniform(0.3, 1.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, check=True)
+    assert out.read_bytes() == (tmp_path / "whole.jsonl.zst").read_bytes()
+    left = [path.name for path in tmp_path.rglob("*") if "part" in path.name or path.suffix == ".tsv"]
+    assert not left
+
+
+def test_a_worker_that_falls_silent_costs_its_file(shelf: Path, tmp_path: Path) -> None:
+    """A stopped process answers nothing and does not end: as one in a page that takes for ever."""
+    import os
+    import signal
+    import threading
+    import time
+
+    book(shelf / "a.pdf", pages=1)
+    (shelf / "b.txt").write_text("\n".join(PARAGRAPHS), encoding="utf-8")
+    stopped: list[int] = []
+
+    def stop() -> None:
+        while not stopped:
+            for task in Path(f"/proc/{os.getpid()}/task").iterdir():
+                for child in (task / "children").read_text().split():
+                    if b"rotools.books.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                        os.kill(int(child), signal.SIGSTOP)
+                        stopped.append(int(child))
+                        return
+            time.sleep(0.005)
+
+    if not Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists():
+        pytest.skip("needs Linux")
+    thread = threading.Thread(target=stop)
+    thread.start()
+    summary = run(shelf, tmp_path / "out.jsonl", seconds=4.0)
+    thread.join()
+    assert [record["id"] for record in records(tmp_path / "out.jsonl")] == ["b.txt"]
+    [row] = _rotext.why(str(summary["ledger"]), "a.pdf")["rows"]
+    assert row["rule"] == "timeout"
+    with pytest.raises(ProcessLookupError):
+        os.kill(stopped[0], 0)
+
+
+def forms(path: Path, levels: int, times: int) -> Path:
+    """A page that draws a form, which draws a form `times` times, and so on: `times ** levels` lines of text."""
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Count 1/Kids[3 0 R]>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 600]/Contents 4 0 R/Resources<</XObject<</X 6 0 R>>>>>>",
+        b"<</Length 5>>stream\n/X Do\nendstream",
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    for level in range(levels):
+        last = level == levels - 1
+        body = b"BT /F 9 Tf 9 9 Td (Omul) Tj ET" if last else b"/X Do " * times
+        uses = b"<</Font<</F 5 0 R>>>>" if last else b"<</XObject<</X %d 0 R>>>>" % (level + 7)
+        head = b"<</Type/XObject/Subtype/Form/BBox[0 0 400 600]/Resources%s/Length %d>>" % (uses, len(body))
+        objects.append(head + b"stream\n" + body + b"\nendstream")
+    write_pdf(path, objects)
+    return path
+
+
+def test_a_page_that_takes_for_ever_costs_its_file(shelf: Path, tmp_path: Path) -> None:
+    forms(shelf / "a.pdf", levels=9, times=16)
+    (shelf / "b.txt").write_text("\n".join(PARAGRAPHS), encoding="utf-8")
+    summary = run(shelf, tmp_path / "out.jsonl", seconds=3.0, max_ram=1 << 30)
+    assert [record["id"] for record in records(tmp_path / "out.jsonl")] == ["b.txt"]
+    [row] = _rotext.why(str(summary["ledger"]), "a.pdf")["rows"]
+    assert row["action"] == "drop" and row["rule"] in ("timeout", "crash", "memory")
 
 
 def test_a_book_that_was_done_is_not_read_again(shelf: Path, tmp_path: Path) -> None:

@@ -5,16 +5,21 @@ tesseract-ocr-ron
 """
 
 import json
-import shutil
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import typeset
+from browser import PROGRAM, Browser
 from rotools_program import rotools
 
 from rotools import _rotext
-from rotools.books import ocr
+from rotools.books import decisions, ocr
+from rotools.books.review import Review, serve
+from rotools.books.run import work_folder
 from rotools.books.worker import library
 
 PARAGRAPHS = [
@@ -86,7 +91,22 @@ def test_a_scan_is_read_by_ocr(tmp_path: Path) -> None:
     assert not set("şţ") & set(record["text"])
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+@contextmanager
+def served(out: Path) -> Iterator[str]:
+    """The address of the review of `out`, while it is served."""
+    server, address = serve(Review(out))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield address
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+with_browser = pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")
+
+
+@with_browser
 def test_the_review_page_works_in_a_browser(tmp_path: Path) -> None:
     shelf = tmp_path / "shelf"
     shelf.mkdir()
@@ -95,8 +115,118 @@ def test_the_review_page_works_in_a_browser(tmp_path: Path) -> None:
     rotools("books", shelf, "--out", out)
     rotools("review", out, "--static")
     command = [
-        "chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
+        str(PROGRAM), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
         "--virtual-time-budget=3000", "--dump-dom", (tmp_path / "books.jsonl.review.html").as_uri(),
     ]  # fmt: skip
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
     assert 'class="book on"' in shown and "a.txt" in shown
+
+
+@with_browser
+def test_verdicts_by_keyboard_are_written_down_and_replayed(tmp_path: Path) -> None:
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    for name, count in (("a", 1), ("b", 2), ("c", 3), ("d", 4)):
+        text = "\n".join([*PARAGRAPHS * count, f"xqzw{name}"])
+        (shelf / f"{name}.txt").write_text(text, encoding="utf-8")
+    out = tmp_path / "books.jsonl"
+    rotools("books", shelf, "--out", out)
+    names = [row["id"] for row in Review(out).listing()]
+    with served(out) as address, Browser(tmp_path / "profile") as browser:
+        browser.ask("Page.navigate", url=address)
+        on = "document.querySelector('.book.on span')?.textContent"
+        decided = "[...document.querySelectorAll('.book')].map(e => e.lastChild.textContent)"
+        browser.until("books.length")
+        browser.until(f"{on} === '{names[0]}'")
+        # Two at once: the first answer comes when the second book is shown already.
+        browser.press("n")
+        browser.press("y")
+        browser.until(f"{decided}[1]")
+        assert browser.run(on) == names[2]
+        browser.press("o", answer="1-2")
+        browser.until(f"{decided}[2]")
+        browser.press("k")
+        browser.press("u")
+        browser.until(f"{decided}[1] === ''")
+        browser.press("j")
+        browser.press("j")
+        browser.until(f"{on} === '{names[3]}'")
+        browser.press("p", answer="2-1")
+        browser.until("true")
+        browser.press("p", answer="2, 1")
+        browser.until(f"{decided}[3]")
+        # Nothing is said: nothing is decided.
+        browser.press("p")
+        assert browser.run(decided) == [
+            "decided: drop", "", "decided: OCR again: pages 1, 2", "decided: pages 1, 2 go",
+        ]  # fmt: skip
+        assert any("pages are numbers from 1 to" in said for said in browser.dialogs)
+        assert not browser.errors
+        # A page that is loaded anew says the same.
+        browser.ask("Page.reload")
+        browser.until(f"{decided}[3] === 'decided: pages 1, 2 go'")
+    lines = [json.loads(line) for line in decisions.path_of(out).read_text(encoding="utf-8").splitlines()]
+    assert [(line["id"], line["verdict"], line.get("pages")) for line in lines] == [
+        (names[0], "drop", None), (names[1], "keep", None), (names[2], "ocr", [1, 2]), (names[1], "undo", None),
+        (names[3], "pages", [1, 2]),
+    ]  # fmt: skip
+    rotools("books", shelf, "--out", out)
+    left = [json.loads(line)["id"] for line in out.read_text(encoding="utf-8").splitlines()]
+    assert left == sorted(set(names) - {names[0]})
+
+
+@with_browser
+def test_three_thousand_books_scroll(tmp_path: Path) -> None:
+    """Every row is in the list, and what is drawn or held for a key does not grow with them."""
+    out = tmp_path / "books.jsonl"
+    shelf(out, 3000)
+    with served(out) as address, Browser(tmp_path / "profile") as browser:
+        browser.ask("Page.navigate", url=address)
+        browser.until("!!document.querySelector('.book.on')")
+        assert browser.run("books.length") == 3000
+        nodes = browser.run("document.getElementsByTagName('*').length")
+        # The list to its end and back, a screenful a frame.
+        frames = browser.run(SCROLL)
+        print(
+            f"{nodes} elements; frames of {max(frames):.0f} ms at most, {sum(frames) / len(frames):.0f} ms on average"
+        )
+        assert nodes < 1000
+        browser.run("show(2999)")
+        browser.until("document.querySelector('.book.on span')?.textContent === books[2999].id")
+        picture = browser.run(
+            "(r => r.top >= 0 && r.bottom <= innerHeight)(document.querySelector('.book.on').getBoundingClientRect())"
+        )
+        assert picture, "the book that is shown is in sight"
+        assert not browser.errors
+
+
+SCROLL = """new Promise(done => {
+  const list = document.getElementById('list'), times = []; let last = performance.now(), at = 0, step = list.clientHeight;
+  const tick = now => {
+    times.push(now - last); last = now; at += step;
+    if (at > list.scrollHeight) step = -step;
+    if (at < 0) return done(times.slice(1));
+    list.scrollTop = at; requestAnimationFrame(tick);
+  };
+  requestAnimationFrame(tick);
+})"""
+
+
+def shelf(out: Path, count: int) -> None:
+    """A work folder of `count` books, as `rotools books` leaves it."""
+    work = work_folder(out)
+    work.mkdir()
+    measures = {"known": 0.9, "words": 200, "tokens": 210}
+    page = {"action": "keep", "score": 0.9, "fault": None, "measures": measures}
+    books = []
+    for number in range(count):
+        key = f"{number:024x}-00000000"
+        (work / f"{key}.txt").write_text(PARAGRAPHS[number % 4], encoding="utf-8")
+        verdict = {"action": "keep", "rule": "", "score": 0.5 + number / (2 * count)}
+        books.append(
+            {
+                "id": f"raft/{number:04}.txt", "path": f"/nowhere/{number}.txt", "digest": f"{number:064x}", "key": key,
+                "again": [], "starts": [], "pages": [page] * 200, "verdict": verdict,
+            }
+        )  # fmt: skip
+    (work / "shelf.json").write_text(json.dumps(books), encoding="utf-8")

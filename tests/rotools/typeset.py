@@ -14,7 +14,7 @@ Paragraphs = list[str]
 _ACCENTS = {
     "ă": r"\u{a}", "â": r"\^{a}", "î": r"\^{\i}", "ș": r"\c{s}", "ț": r"\c{t}",
     "Ă": r"\u{A}", "Â": r"\^{A}", "Î": r"\^{I}", "Ș": r"\c{S}", "Ț": r"\c{T}",
-    "„": ",,", "”": "''", "—": "---", "–": "--", "…": r"\ldots{}", "«": "<<", "»": ">>", "’": "'", "é": r"\'e",
+    "„": ",,", "”": "''", "—": "---", "–": "--", "…": r"\ldots{}", "«": ",,", "»": "''", "’": "'", "é": r"\'e",
 }  # fmt: skip
 _SPECIAL = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", **{c: "\\" + c for c in "$&#%_"}}
 _PROGRAMS = {
@@ -32,7 +32,9 @@ def _tex(text: str, accents: bool) -> str:
     return "".join(table.get(c, c) for c in text)
 
 
-def _latex(paragraphs: Paragraphs, folder: Path, name: str, *, accents: bool, columns: bool) -> Path:
+def _latex(
+    paragraphs: Paragraphs, folder: Path, name: str, *, accents: bool, columns: bool, preamble: str = ""
+) -> Path:
     head = r"\documentclass[10pt,twoside" + (",twocolumn" if columns else "") + "]{book}"
     encoding = r"\usepackage[OT1]{fontenc}" if accents else r"\usepackage[T1]{fontenc}\usepackage{lmodern}"
     source = [head, encoding, r"\usepackage[utf8]{inputenc}", r"\usepackage[romanian]{babel}", r"\sloppy"]
@@ -41,7 +43,7 @@ def _latex(paragraphs: Paragraphs, folder: Path, name: str, *, accents: bool, co
         if not columns
         else r"\usepackage[a4paper,margin=20mm]{geometry}"
     ]
-    source += [r"\pagestyle{headings}\begin{document}\tolerance=2000 "]
+    source += [preamble, r"\pagestyle{headings}\begin{document}\tolerance=2000 "]
     for number, paragraph in enumerate(paragraphs):
         if number % 60 == 0:
             source.append("\\chapter{" + _tex(chapter(number), accents) + "}")
@@ -55,6 +57,15 @@ def _latex(paragraphs: Paragraphs, folder: Path, name: str, *, accents: bool, co
         command = ["pdflatex", "-interaction=batchmode", f"{name}.tex"]
         subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, timeout=280)
     return folder / f"{name}.pdf"
+
+
+def remapped(paragraphs: Paragraphs, folder: Path, name: str, codes: dict[str, str]) -> Path:
+    """A book whose glyphs look right and whose ToUnicode table gives `codes` (glyph name: hexadecimal code)."""
+    # The font's own ș and ț, which it calls by the cedilla: set with commas below they are two glyphs.
+    paragraphs = [paragraph.translate(str.maketrans("șțȘȚ", "şţŞŢ")) for paragraph in paragraphs]
+    table = "".join(f"\\pdfglyphtounicode{{{glyph}}}{{{code}}}" for glyph, code in codes.items())
+    preamble = r"\input glyphtounicode \pdfgentounicode=1 " + table
+    return _latex(paragraphs, folder, name, accents=False, columns=False, preamble=preamble)
 
 
 def chapter(number: int) -> str:

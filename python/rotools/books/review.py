@@ -53,18 +53,24 @@ class Review:
         rows = []
         for key, book in self.books.items():
             verdict = book["verdict"]
-            decision = verdicts.get(book["digest"], decisions.Decision())
-            words = [decision.verdict] if decision.verdict else []
-            words += [f"pages {', '.join(map(str, decision.pages))} go"] if decision.pages else []
-            words += ["OCR again"] if decision.again else []
             rows.append(
                 {
                     "key": key, "id": book["id"], "digest": book["digest"], "pages": len(book["pages"]),
                     "score": verdict.get("score") or 0.0, "action": verdict["action"], "rule": verdict["rule"],
-                    "decided": "decided: " + ", ".join(words) if words else "",
+                    "decided": _said(verdicts.get(book["digest"])),
                 }
             )  # fmt: skip
         return sorted(rows, key=lambda row: (row["score"], row["id"]))
+
+    def decide(self, value: dict[str, Any]) -> str:
+        """Writes a decision down; what holds for the book now, in words.
+
+        Raises:
+            RotoolsError: it is none.
+        """
+        with self.lock:
+            decisions.append(self.out, value)
+            return _said(decisions.read(self.out).get(value["digest"]))
 
     def detail(self, key: str, most: int = PAGES) -> dict[str, Any]:
         """A book's worst pages with their text and the words in it that no lexicon has.
@@ -123,6 +129,15 @@ class Review:
             except subprocess.TimeoutExpired:
                 return b""
             return out.read_bytes() if out.exists() else b""
+
+
+def _said(decision: decisions.Decision | None) -> str:
+    if decision is None or decision == decisions.Decision():
+        return ""
+    words = [decision.verdict] if decision.verdict else []
+    words += [f"pages {', '.join(map(str, decision.pages))} go"] if decision.pages else []
+    words += [f"OCR again: pages {', '.join(map(str, decision.again))}"] if decision.again else []
+    return "decided: " + "; ".join(words)
 
 
 def _page(data: str) -> str:
@@ -206,12 +221,11 @@ def serve(review: Review, port: int = 0) -> tuple[ThreadingHTTPServer, str]:
                 value = json.loads(self.rfile.read(min(size, 1 << 20)))
                 if path != "verdict" or not isinstance(value, dict):
                     raise ValueError("not a verdict")
-                with review.lock:
-                    decisions.append(review.out, value)
+                said = review.decide(value)
             except (ValueError, _rotext.RotoolsError) as error:
                 self._send(HTTPStatus.BAD_REQUEST, "text/plain", str(error).encode())
                 return
-            self._json({"saved": True})
+            self._json({"decided": said})
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     return server, f"http://127.0.0.1:{server.server_port}/{token}/"

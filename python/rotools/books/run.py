@@ -25,7 +25,7 @@ from rotools.errors import failure
 
 __all__ = ["Options", "Screen", "find_books", "read_books", "replay", "work_folder"]
 
-VERSION = 1
+VERSION = 2
 """Of the results in the work folder: another one is another key."""
 
 Result = dict[str, Any]
@@ -224,6 +224,9 @@ def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) 
 
         library()
     with _lock(work):
+        # What a killed run was writing. Its workers die with it; each names its files by its own process.
+        for part in work.glob("*.part"):
+            part.unlink(missing_ok=True)
         screen.total = len(books)
         screen.total_bytes = sum(path.stat().st_size for _, path in books)
         verdicts = decisions.read(out)

@@ -4,9 +4,9 @@ from typing import Any
 
 __all__ = ["SCORE", "USABLE_PAGES", "judge"]
 
-SCORE = 0.7
+SCORE = 0.77
 """The lower quartile of the pages' scores must reach this."""
-USABLE_PAGES = 0.5
+USABLE_PAGES = 0.75
 """Share of the pages with something on them that must have usable text."""
 
 
@@ -17,13 +17,15 @@ def judge(result: dict[str, Any]) -> dict[str, Any]:
     """
     pages = [page for page in result["pages"] if page["action"] != "blank"]
     kept = [page for page in pages if page["action"] != "drop"]
-    scores = sorted(page["score"] for page in kept if page["measures"]["words"] >= 12)
+    scores = sorted(page["score"] for page in kept if page["measures"]["tokens"] >= 12)
     # A leaflet has no page that can be judged; what it has is kept.
-    score = scores[len(scores) // 4] if scores else (1.0 if kept else 0.0)
+    quartile = scores[len(scores) // 4] if scores else (1.0 if kept else 0.0)
     if not pages or not kept:
         rule = "needs-ocr" if result.get("wanting") and not result.get("recognized") else "no-text"
         return {"action": "drop", "rule": rule, "value": 0.0, "threshold": None, "score": 0.0}
     share = len(kept) / len(pages)
+    # What is missing counts for the rank, but good pages are not given up for bad ones.
+    score = quartile * share
     if share < USABLE_PAGES:
         return {
             "action": "drop",
@@ -32,6 +34,6 @@ def judge(result: dict[str, Any]) -> dict[str, Any]:
             "threshold": USABLE_PAGES,
             "score": score,
         }
-    if score < SCORE:
-        return {"action": "drop", "rule": "score", "value": score, "threshold": SCORE, "score": score}
+    if quartile < SCORE:
+        return {"action": "drop", "rule": "score", "value": quartile, "threshold": SCORE, "score": score}
     return {"action": "keep", "rule": "", "value": share, "threshold": USABLE_PAGES, "score": score}

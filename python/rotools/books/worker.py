@@ -3,9 +3,11 @@
 It may die or hang at any file; nothing but that file is lost. Its memory is limited before it opens the first one.
 """
 
+import ctypes
 import json
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -74,10 +76,15 @@ def _recognize(book: _rotext.PdfBook, page: int, table: Path, job: Result) -> tu
         return tsv, int(first)
     width, height, pixels = book.render(page, job["dpi"])
     tsv = ocr.read_picture(width, height, pixels, dpi=job["dpi"], seconds=job["seconds"])
-    part = table.with_suffix(".part")
-    part.write_text(f"{height}\n{tsv}", encoding="utf-8")
-    os.replace(part, table)
+    _write(table, f"{height}\n{tsv}")
     return tsv, height
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all. The name is this process's: a worker of a killed run may still be at the same book."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8", newline="")
+    os.replace(part, path)
 
 
 def _read_other(job: Result) -> Result:
@@ -91,10 +98,10 @@ def _read_other(job: Result) -> Result:
             "pictures": 0.0,
             "furniture": 0,
         }
-        for measures, score in stretches
+        for measures, score, _ in stretches
     ]
     return {
-        "text": text, "starts": [], "pages": pages, "repairs": [], "notes": 0, "furniture": 0, "wanting": 0,
+        "text": text, "starts": [[page, byte] for page, (_, _, byte) in enumerate(stretches)], "pages": pages, "repairs": [], "notes": 0, "furniture": 0, "wanting": 0,
         "failures": [],
     }  # fmt: skip
 
@@ -121,15 +128,20 @@ def _work(job: Result) -> Result:
             "failed": "unreadable",
             "what": str(error).removeprefix(f"{job['path']}: ") or type(error).__name__,
         }
-    text = result.pop("text")
-    work = Path(job["work"])
-    (work / f"{job['key']}.txt.part").write_text(text, encoding="utf-8", newline="")
-    os.replace(work / f"{job['key']}.txt.part", work / f"{job['key']}.txt")
+    _write(Path(job["work"]) / f"{job['key']}.txt", result.pop("text"))
     return {"result": result}
+
+
+def _die_with_parent() -> None:
+    """A parent that is killed cannot end its workers, and one of them may be in a file that takes for ever."""
+    if sys.platform == "linux":
+        set_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
 
 
 def main(max_ram: int) -> None:
     """Works until stdin ends. `max_ram`: bytes of address space."""
+    _die_with_parent()
     resource.setrlimit(resource.RLIMIT_AS, (max_ram, max_ram))
     # Whatever a library prints must not look like an answer.
     answers = os.dup(1)

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use super::furniture::{self, Sheet, row_text};
 use super::hyphens::Counts;
+use super::initials;
 use super::letters::{self, Repair};
-use super::lines::{lines, main_size, rows};
-use super::measure::{Fault, GOOD, Measures, USABLE, measure};
+use super::lines::{Line, lines, main_size, rows};
+use super::measure::{Fault, GOOD, Measures, NUMBERS, USABLE, measure};
 use super::notes;
 use super::paragraphs::{self, Leaf};
 use super::pdfium::Drawn;
@@ -174,7 +175,11 @@ impl Book {
             .iter_mut()
             .enumerate()
             .filter(|(_, page)| !matches!(page.action, Action::Drop | Action::Blank))
-            .map(|(number, page)| (number, rows(std::mem::take(&mut page.words))))
+            .map(|(number, page)| {
+                let mut words = std::mem::take(&mut page.words);
+                initials::join(&mut words);
+                (number, rows(words))
+            })
             .collect();
         let sheets: Vec<Sheet<'_>> = texts
             .iter()
@@ -200,8 +205,10 @@ impl Book {
             leaves.push(Leaf { page: number, lines, notes: Vec::new() });
         }
         let body = body_size(&leaves);
-        for leaf in &mut leaves {
-            (leaf.lines, leaf.notes) = notes::split(std::mem::take(&mut leaf.lines), body);
+        for at in 0..leaves.len() {
+            let lines = std::mem::take(&mut leaves[at].lines);
+            let open = at.checked_sub(1).and_then(|before| leaves[before].notes.last_mut());
+            (leaves[at].lines, leaves[at].notes) = notes::split(lines, body, open);
         }
         let text = paragraphs::write(&leaves, &counts, model());
         Written {
@@ -240,8 +247,12 @@ fn fingerprint(words: &[Word]) -> u64 {
     hash.digest()
 }
 
+/// The lines of a page, for measures: rows are as good as lines and found sooner, unless they go across two columns, and
+/// then words are broken inside them.
 fn texts(words: &[Word]) -> Vec<String> {
-    rows(words.to_vec()).iter().map(|row| row_text(row)).collect()
+    let texts: Vec<String> = rows(words.to_vec()).iter().map(|row| row_text(row)).collect();
+    let broken = texts.iter().filter(|text| text.contains("- ")).count();
+    if broken < 3 { texts } else { lines(words.to_vec()).iter().map(Line::text).collect() }
 }
 
 fn known(words: &[Word]) -> f32 {
@@ -288,8 +299,11 @@ impl Page {
             }
             return;
         }
-        let fault = self.measures.fault(self.letters, USABLE);
-        match fault {
+        // Tables and indices are no fault of the text layer, but no text either.
+        let numbers = self.measures.numbers;
+        let table = Fault { rule: "numbers", value: numbers, threshold: NUMBERS };
+        let fault = Some(table).filter(|_| numbers > NUMBERS && self.measures.tokens >= 30);
+        match fault.or_else(|| self.measures.fault(self.letters, USABLE)) {
             // Printed without diacritics: the filter of the corpus decides.
             Some(fault) if fault.rule == "diacritics" => self.fault = Some(fault),
             Some(fault) => {

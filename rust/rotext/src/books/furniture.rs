@@ -5,7 +5,7 @@
 //! runs with the pages. A line that stands where the furniture of this book stands, set off from the text, goes too:
 //! a chapter of two pages shows its head once.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::words::Word;
 
@@ -43,12 +43,17 @@ struct Edge {
 #[must_use]
 pub(super) fn find(sheets: &[Sheet<'_>]) -> Vec<Vec<usize>> {
     let mut found: Vec<Vec<usize>> = vec![Vec::new(); sheets.len()];
+    let none: Vec<Vec<usize>> = vec![Vec::new(); sheets.len()];
+    let outermost = |gone: &[Vec<usize>], top: bool| -> Vec<Option<Edge>> {
+        sheets.iter().zip(gone).map(|(sheet, gone)| edge(sheet, gone, top)).collect()
+    };
+    // Of both ends: the first page of a chapter has its number at the foot where the others have it in the head.
+    let offsets = offsets(&[outermost(&none, true), outermost(&none, false)]);
     for top in [true, false] {
         // Twice: there may be a number above a head, or a line of ornaments below it.
         for round in 0..2 {
-            let edges: Vec<Option<Edge>> =
-                sheets.iter().zip(&found).map(|(sheet, gone)| edge(sheet, gone, top)).collect();
-            let rows = judge(sheets, &edges, round > 0);
+            let edges = outermost(&found, top);
+            let rows = judge(sheets, &edges, &offsets, round > 0);
             if rows.iter().all(Option::is_none) {
                 break;
             }
@@ -79,7 +84,7 @@ fn edge(sheet: &Sheet<'_>, gone: &[usize], top: bool) -> Option<Edge> {
     let larger = |row: usize| sheet.rows[row].first().is_some_and(|other| first.em > 1.25 * other.em);
     // A footnote begins with a raised mark: `Ibidem` stands at the foot of many pages.
     let leftmost = words.iter().min_by(|a, b| a.x0.total_cmp(&b.x0));
-    if next.is_some_and(larger) || leftmost.is_some_and(|word| word.raised) {
+    if top && next.is_some_and(larger) || leftmost.is_some_and(|word| word.raised) {
         return None;
     }
     let gap = next.map_or(f32::INFINITY, |next| {
@@ -183,26 +188,30 @@ fn distance(a: &[char], b: &[char]) -> usize {
     row[b.len()]
 }
 
-/// The difference between the numbers on the pages and the numbers of the pages, when three pages of `side` agree.
-/// Front matter is numbered by itself, so every difference that has support counts.
-fn offsets(edges: &[Option<Edge>]) -> FxHashMap<i64, usize> {
-    let mut counts = FxHashMap::default();
-    for (page, edge) in edges.iter().enumerate() {
-        let Some(edge) = edge else { continue };
-        let mut seen: Vec<i64> = edge.numbers.iter().flatten().map(|number| number - page as i64).collect();
+/// The differences between the numbers on the pages and the numbers of the pages on which three pages agree. Front
+/// matter is numbered by itself, so every difference that has support counts.
+fn offsets(ends: &[Vec<Option<Edge>>; 2]) -> FxHashSet<i64> {
+    let mut counts: FxHashMap<i64, usize> = FxHashMap::default();
+    for (page, edges) in ends[0].iter().zip(&ends[1]).enumerate() {
+        let numbers = [edges.0, edges.1].into_iter().flatten().flat_map(|edge| edge.numbers.iter().flatten());
+        let mut seen: Vec<i64> = numbers.map(|number| number - page as i64).collect();
+        seen.sort_unstable();
         seen.dedup();
         for offset in seen {
             *counts.entry(offset).or_default() += 1;
         }
     }
-    counts.retain(|_, count| *count >= 3);
-    counts
+    counts.into_iter().filter(|(_, count)| *count >= 3).map(|(offset, _)| offset).collect()
 }
 
-fn judge(sheets: &[Sheet<'_>], edges: &[Option<Edge>], inner: bool) -> Vec<Option<usize>> {
-    let offsets = offsets(edges);
+fn judge(
+    sheets: &[Sheet<'_>],
+    edges: &[Option<Edge>],
+    offsets: &FxHashSet<i64>,
+    inner: bool,
+) -> Vec<Option<usize>> {
     let numbered = |page: usize, edge: &Edge| {
-        edge.numbers.iter().flatten().any(|number| offsets.contains_key(&(number - page as i64)))
+        edge.numbers.iter().flatten().any(|number| offsets.contains(&(number - page as i64)))
     };
     let same_height =
         |page: usize, a: &Edge, b: &Edge| (a.y - b.y).abs() < SAME_HEIGHT.max(sheets[page].tolerance);
@@ -337,6 +346,20 @@ mod tests {
         let heads =
             |page: usize| if page == 5 { "Singurul ei cap".into() } else { "Viața la țară".into() };
         assert_eq!(found(&pages(20, heads))[5], [0, 21]);
+    }
+
+    #[test]
+    fn a_number_at_the_foot_of_a_chapters_first_page_goes_by_those_in_the_heads() {
+        let mut pages = pages(20, |page| format!("{} Viața la țară", page + 7));
+        for (page, rows) in pages.iter_mut().enumerate() {
+            rows.pop();
+            if page % 9 == 4 {
+                rows.remove(0);
+                rows.push(row(&format!("{}", page + 7), 440.0));
+            }
+        }
+        let found = found(&pages);
+        assert!((0..20).all(|page| found[page] == [if page % 9 == 4 { 20 } else { 0 }]), "{found:?}");
     }
 
     #[test]

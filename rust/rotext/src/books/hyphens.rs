@@ -80,6 +80,11 @@ pub(super) fn belongs(left: &str, right: &str, counts: &Counts, model: &Model) -
     if CLITICS.contains(&r.as_str()) {
         return !known;
     }
+    // `mătușă-|ta`, `frate-|meu`: whose relative it is.
+    const WHOSE: &[&str] = &["ta", "sa", "me", "mea", "tu", "su", "tău", "său", "meu", "sei", "mei"];
+    if WHOSE.contains(&r.as_str()) && !known && l.chars().count() >= 3 && model.knows_whole(&l) {
+        return true;
+    }
     // Two words that make no third (`nord-|vest`).
     let words =
         l.chars().count() >= 3 && r.chars().count() >= 4 && model.knows_whole(&l) && model.knows_whole(&r);
@@ -119,6 +124,7 @@ mod tests {
             ("l", "a"),
             ("printr", "însele"),
             ("ducându", "și"),
+            ("mătușă", "ta"),
         ] {
             assert!(belongs(left, right, &counts, model()), "{left}-{right}");
         }
@@ -131,6 +137,8 @@ mod tests {
             ("vorbi", "ră"),
             ("aces", "te"),
             ("îndepăr", "tat"),
+            ("ascul", "ta"),
+            ("înseam", "nă"),
         ] {
             assert!(!belongs(left, right, &counts, model()), "{left}-{right}");
         }

@@ -85,8 +85,9 @@ pub(super) fn lines(words: Vec<Word>) -> Vec<Line> {
     };
     let mut block = 0;
     let (mut left, mut right) = (Vec::new(), Vec::new());
-    for row in rows {
-        if crosses(&row, gutter) {
+    let across = across(&rows, gutter);
+    for (row, across) in rows.into_iter().zip(across) {
+        if across {
             flush(&mut lines, &mut left, &mut right, &mut block);
             lines.push(Line::of(row, block));
             continue;
@@ -111,6 +112,29 @@ fn flush(lines: &mut Vec<Line>, left: &mut Vec<Word>, right: &mut Vec<Word>, blo
     *block = block.saturating_add(1);
 }
 
+/// Which rows are set across both columns.
+///
+/// A line of the left column that is too long sticks out into the gutter. No word of its row stands over the edge of the
+/// right column, though, and it is next to rows that leave the gutter free; a row of a title or an abstract is not.
+fn across(rows: &[Vec<Word>], gutter: f32) -> Vec<bool> {
+    let crossing: Vec<bool> = rows.iter().map(|row| crosses(row, gutter)).collect();
+    let first = |row: &Vec<Word>| row.iter().map(|w| w.x0).filter(|x0| *x0 >= gutter).min_by(f32::total_cmp);
+    let mut starts: Vec<f32> = rows
+        .iter()
+        .zip(&crossing)
+        .filter(|(_, across)| !**across)
+        .filter_map(|(row, _)| first(row))
+        .collect();
+    starts.sort_by(f32::total_cmp);
+    let Some(&edge) = starts.get(starts.len() / 4) else { return crossing };
+    let hangs = |row: &[Word]| !row.iter().any(|w| w.x0 < edge - 1.0 && w.x1 > edge);
+    let free = |at: Option<usize>| at.and_then(|at| crossing.get(at)).is_some_and(|across| !across);
+    rows.iter()
+        .enumerate()
+        .map(|(at, row)| crossing[at] && !(hangs(row) && (free(at.checked_sub(1)) || free(Some(at + 1)))))
+        .collect()
+}
+
 fn crosses(row: &[Word], x: f32) -> bool {
     row.iter().any(|word| word.x0 < x && word.x1 > x) || {
         // A word space of a line that is set across the page may fall on the gutter.
@@ -126,7 +150,7 @@ fn crosses(row: &[Word], x: f32) -> bool {
 /// A gutter is a vertical line that the rows of a long stretch leave free, with text on both sides that fills its
 /// column: a table of contents has its numbers, a dialogue its short lines, and neither has a second column.
 fn gutter(words: &[Word]) -> Option<f32> {
-    const ROWS: usize = 6;
+    const ROWS: usize = 4;
     if words.len() < 40 {
         return None;
     }
@@ -160,7 +184,7 @@ fn gutter(words: &[Word]) -> Option<f32> {
             (filled, total / filled.max(1) as f32)
         };
         let ((left, left_fill), (right, right_fill)) = (side(true), side(false));
-        let enough = left.min(right) >= ROWS && 3 * left.min(right) >= left.max(right);
+        let enough = left.min(right) >= ROWS && 12 * left.min(right) >= left.max(right);
         let full = left_fill > 0.55 * (x - x0) && right_fill > 0.55 * (x1 - x);
         if enough && full && 2 * free.len() > rows.len() && free.len() >= best.0 {
             if free.len() > best.0 {
@@ -208,6 +232,18 @@ mod tests {
         let order: String =
             lines(words).iter().map(|line| line.words[0].text.chars().next().unwrap()).collect();
         assert_eq!(order, format!("t{}{}", "a".repeat(20), "b".repeat(20)));
+    }
+
+    #[test]
+    fn a_short_second_column_and_a_line_that_sticks_out() {
+        // The end of a chapter: four lines of the right column beside thirty of the left one.
+        let mut words = column('a', 50.0, 700.0, 30);
+        words.extend(column('b', 260.0, 700.0, 4));
+        // The third line of the left column is too long; the right one begins with an indent there.
+        words.push(word("a", 240.0, 676.0));
+        let order: String =
+            lines(words).iter().map(|line| line.words[0].text.chars().next().unwrap()).collect();
+        assert_eq!(order, format!("{}{}", "a".repeat(30), "b".repeat(4)));
     }
 
     #[test]

@@ -9,6 +9,8 @@ use super::romanian::{Model, letter};
 pub struct Measures {
     /// Characters that are drawn.
     pub characters: u32,
+    /// Tokens: words, numbers and single letters.
+    pub tokens: u32,
     /// Words with at least two letters.
     pub words: u32,
     /// Share of them that the lexicon has.
@@ -19,20 +21,35 @@ pub struct Measures {
     pub diacritics: f32,
     /// Share of the characters that no text has: replacement characters, private use, controls, unmapped.
     pub junk: f32,
-    /// Share of the words that are single letters and no Romanian word.
+    /// Share of the tokens that are single letters and no Romanian word.
     pub singles: f32,
+    /// Share of the tokens that hold digits.
+    pub numbers: f32,
+    /// Share of the tokens that end in a hyphen inside a line: words whose other half stands elsewhere, as where
+    /// columns were read across.
+    pub broken: f32,
     /// Characters a line.
     pub line: f32,
 }
 
 /// Fewer words than this cannot be judged.
 const ENOUGH: u32 = 12;
+/// Tokens that must be there before one that is wrong counts.
+const MANY: u32 = 100;
 /// The share of known words that good text has.
 pub const GOOD: f32 = 0.78;
 /// Below it the text is not worth keeping when OCR gives no better.
 pub const USABLE: f32 = 0.62;
 /// More junk than this is a broken font.
 const JUNK: f32 = 0.03;
+/// More single letters than this are words torn apart.
+const SINGLES: f32 = 0.25;
+/// More numbers than this are tables and indices.
+pub const NUMBERS: f32 = 0.5;
+/// Prose has years and dates; up to this share they cost nothing.
+const SOME_NUMBERS: f32 = 0.15;
+/// More broken words than this are lines in the wrong order.
+const BROKEN: f32 = 0.015;
 /// Letters that must be there before their diacritics are judged.
 const JUDGED_LETTERS: u32 = 400;
 /// Below this share of the letters a page is written without diacritics.
@@ -44,7 +61,7 @@ pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Meas
     let mut m = Measures::default();
     let (mut count, mut known, mut singles, mut letters, mut marked, mut junk) =
         (0u32, 0u32, 0u32, 0u32, 0u32, 0u32);
-    let (mut bits, mut lettered, mut tokens) = (0.0f64, 0u32, 0u32);
+    let (mut bits, mut lettered, mut numbers, mut broken) = (0.0f64, 0u32, 0u32, 0u32);
     for line in lines {
         count += 1;
         for c in line.chars().filter(|c| *c != ' ') {
@@ -54,13 +71,23 @@ pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Meas
             marked += u32::from(n >= 27);
             junk += u32::from(is_junk(c));
         }
-        for token in line.split(' ') {
+        let mut rest = line.split(' ').peekable();
+        while let Some(token) = rest.next() {
+            let mut back = token.chars().rev();
+            let hyphen = back.next() == Some('-') && back.next().is_some_and(|c| letter(c) != 0);
+            broken += u32::from(hyphen && rest.peek().is_some());
             let token = token.trim_matches(|c: char| !c.is_alphanumeric() && !is_junk(c));
             let length = token.chars().filter(|c| letter(*c) != 0).count() as u32;
-            if token.is_empty() || length == 0 && !token.chars().any(is_junk) {
+            if token.is_empty() {
                 continue;
             }
-            tokens += 1;
+            if length == 0 && !token.chars().any(is_junk) {
+                let number = token.chars().any(|c| c.is_ascii_digit());
+                numbers += u32::from(number);
+                m.tokens += u32::from(number);
+                continue;
+            }
+            m.tokens += 1;
             if length < 2 && token.chars().count() < 2 {
                 singles +=
                     u32::from(!matches!(token, "a" | "A" | "e" | "E" | "o" | "O" | "i" | "I" | "V" | "X"));
@@ -77,7 +104,9 @@ pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Meas
     m.bits = (bits / f64::from(lettered.max(1))) as f32;
     m.diacritics = share(marked, letters);
     m.junk = share(junk, m.characters);
-    m.singles = share(singles, tokens);
+    m.singles = share(singles, m.tokens);
+    m.numbers = share(numbers, m.tokens);
+    m.broken = share(broken, m.tokens);
     m.line = share(m.characters, count);
     (m, letters)
 }
@@ -105,8 +134,14 @@ impl Measures {
         if self.junk > JUNK && self.characters >= 20 {
             return fault("junk", self.junk, JUNK);
         }
+        if self.tokens >= ENOUGH && self.singles > SINGLES {
+            return fault("single-letters", self.singles, SINGLES);
+        }
         if self.words < ENOUGH {
             return None;
+        }
+        if self.broken > BROKEN && self.tokens >= MANY {
+            return fault("broken-words", self.broken, BROKEN);
         }
         if self.known < limit {
             return fault("known-words", self.known, limit);
@@ -117,12 +152,14 @@ impl Measures {
         None
     }
 
-    /// One number to rank pages by: the share of known words, less what is junk or torn apart.
+    /// One number to rank pages by: the share of known words, less what is junk, torn apart, broken or only numbers.
     #[must_use]
     pub fn score(&self) -> f32 {
-        if self.words < ENOUGH && self.junk <= JUNK {
+        if self.tokens < ENOUGH && self.junk <= JUNK {
             return 1.0;
         }
-        (self.known - 2.0 * self.junk - self.singles).clamp(0.0, 1.0)
+        let broken = if self.tokens < MANY { 0.0 } else { (self.broken - 0.3 * BROKEN).max(0.0) };
+        let numbers = (self.numbers - SOME_NUMBERS).max(0.0);
+        (self.known - 2.0 * self.junk - self.singles - numbers - 10.0 * broken).clamp(0.0, 1.0)
     }
 }

@@ -5,6 +5,7 @@
 //! words      accents joined, spaces found               a page
 //! letters    fonts with wrong tables repaired           the book
 //! measure    is the text layer usable, or is it OCR's?  a page
+//! initials   large first letters back to their words    a page
 //! furniture  running heads and page numbers off         the book
 //! lines      reading order, one or two columns          a page
 //! notes      footnotes told apart                       a page
@@ -17,6 +18,7 @@
 mod book;
 mod furniture;
 mod hyphens;
+mod initials;
 mod letters;
 mod lines;
 mod measure;

@@ -29,8 +29,9 @@ fn mark(line: &Line) -> Option<String> {
     ((number || stars) && marked).then(|| text.to_owned())
 }
 
-/// Takes the notes off the foot of each column. `body` is the size of the book's text.
-pub(super) fn split(lines: Vec<Line>, body: f32) -> (Vec<Line>, Vec<Note>) {
+/// Takes the notes off the foot of each column. `body` is the size of the book's text, `open` the last note before this
+/// page when it may go on here: small lines at the foot that begin without a mark are then the rest of it.
+pub(super) fn split(lines: Vec<Line>, body: f32, mut open: Option<&mut Note>) -> (Vec<Line>, Vec<Note>) {
     let mut text: Vec<Line> = Vec::with_capacity(lines.len());
     let mut notes: Vec<Note> = Vec::new();
     let mut start = 0;
@@ -41,8 +42,17 @@ pub(super) fn split(lines: Vec<Line>, body: f32) -> (Vec<Line>, Vec<Note>) {
         let foot = &column[column.len() - small..];
         // What is small from the first line on is a caption, a table or a whole page in small print.
         let begins = foot.iter().position(|line| mark(line).is_some()).filter(|_| small < column.len());
-        let cut = begins.map_or(column.len(), |at| column.len() - small + at);
-        text.extend_from_slice(&column[..cut]);
+        let mut cut = begins.map_or(column.len(), |at| column.len() - small + at);
+        let rest = column.len() - small;
+        // Only set off from the text: a table may stand there too.
+        let apart = rest > 0 && rest < cut && column[rest - 1].y - column[rest].y > 1.3 * column[rest].em;
+        if let Some(note) = open.take_if(|note| apart && unfinished(note)) {
+            note.lines.extend_from_slice(&column[rest..cut]);
+            text.extend_from_slice(&column[..rest]);
+            cut = cut.max(rest);
+        } else {
+            text.extend_from_slice(&column[..cut]);
+        }
         for line in &column[cut..] {
             let mut line = line.clone();
             match (mark(&line), notes.last_mut()) {
@@ -61,6 +71,13 @@ pub(super) fn split(lines: Vec<Line>, body: f32) -> (Vec<Line>, Vec<Note>) {
         start = end;
     }
     (text, notes)
+}
+
+/// Does its last line end inside a sentence?
+fn unfinished(note: &Note) -> bool {
+    let last =
+        note.lines.last().and_then(|line| line.words.last()).and_then(|word| word.text.chars().next_back());
+    !last.is_some_and(|c| matches!(c, '.' | '!' | '?' | '…' | '”' | '»' | ')' | ']'))
 }
 
 /// Writes the marks that point to `notes` as `[1]`, so that they are told from the letters they hang on. The marks
@@ -107,7 +124,7 @@ mod tests {
             line("primul.", 8.0),
             line("2 A doua.", 8.0),
         ];
-        let (text, notes) = split(lines, 10.0);
+        let (text, notes) = split(lines, 10.0, None);
         assert_eq!(text.len(), 2);
         let said: Vec<String> = notes
             .iter()
@@ -119,9 +136,23 @@ mod tests {
     #[test]
     fn small_print_is_no_note() {
         let lines = vec![line("Figura arată", 8.0), line("1 2 3", 8.0)];
-        assert_eq!(split(lines, 10.0).1, []);
+        assert_eq!(split(lines, 10.0, None).1, []);
         let lines = vec![line("Text mare", 10.0), line("mic fără semn", 8.0)];
-        assert_eq!(split(lines, 10.0).0.len(), 2);
+        assert_eq!(split(lines, 10.0, None).0.len(), 2);
+    }
+
+    #[test]
+    fn a_note_goes_on_at_the_foot_of_the_next_page() {
+        let mut note = Note { mark: "1".into(), lines: vec![line("Notă despre", 8.0)] };
+        let mut lines = vec![line("text", 10.0), line("primul.", 8.0), line("2 A doua.", 8.0)];
+        for (at, y) in [100.0, 80.0, 70.0].into_iter().enumerate() {
+            lines[at].y = y;
+        }
+        let (text, notes) = split(lines.clone(), 10.0, Some(&mut note));
+        assert_eq!((text.len(), notes.len(), note.lines.len()), (1, 1, 2));
+        // It has ended; what is small then is something else.
+        let (text, _) = split(lines, 10.0, Some(&mut note));
+        assert_eq!((text.len(), note.lines.len()), (2, 2));
     }
 
     #[test]

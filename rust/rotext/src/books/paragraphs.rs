@@ -29,6 +29,8 @@ struct Frame {
     left: f32,
     right: f32,
     leading: f32,
+    /// Of a quotation that is indented on both sides.
+    quoted: bool,
 }
 
 /// Writes paragraphs, one a line, with [`PAGE`] where pages begin.
@@ -60,9 +62,11 @@ pub(super) fn write(leaves: &[Leaf], counts: &Counts, model: &Model) -> String {
                     frames[side] = Some(frame);
                 }
             }
+            let rights = rights(lines, frame);
             let mut first_of_paragraph = false;
             for (at, line) in lines.iter().enumerate() {
                 let same_block = at > 0;
+                let frame = Frame { right: rights[at], quoted: rights[at] < frame.right, ..frame };
                 let (new, blank) = match &before {
                     None => (true, false),
                     Some((before, theirs)) => {
@@ -99,9 +103,34 @@ fn frame(lines: &[Line]) -> Frame {
     let mut steps: Vec<f32> =
         lines.windows(2).map(|pair| pair[0].y - pair[1].y).filter(|step| *step > 1.0).collect();
     steps.sort_by(f32::total_cmp);
-    // The lower quartile: on a page of short paragraphs most gaps are wide ones.
-    let leading = steps.get(steps.len() / 4).copied().unwrap_or(1.2 * lines[0].em);
-    Frame { left, right, leading }
+    // The lowest eighth: on a page of short paragraphs most gaps are wide ones.
+    let leading = steps.get(steps.len() / 8).copied().unwrap_or(1.2 * lines[0].em);
+    Frame { left, right, leading, quoted: false }
+}
+
+/// Where each line could end: at the right margin, or where a quotation ends that is indented on both sides.
+///
+/// Most lines of a quotation reach its own margin; verse is indented as well, but its lines end where they please.
+fn rights(lines: &[Line], frame: Frame) -> Vec<f32> {
+    let mut rights = vec![frame.right; lines.len()];
+    let mut start = 0;
+    while start < lines.len() {
+        let (x0, em) = (lines[start].x0, lines[start].em);
+        let end = start + lines[start..].iter().take_while(|line| (line.x0 - x0).abs() < 0.3 * em).count();
+        let run = &lines[start..end];
+        let right = run.iter().map(|line| line.x1).fold(f32::NEG_INFINITY, f32::max);
+        let full = run.iter().filter(|line| line.x1 > right - 0.7 * em).count();
+        if run.len() >= 3 && 2 * full > run.len() && x0 > frame.left + em && right < frame.right - em {
+            rights[start..end].fill(right);
+        }
+        start = end;
+    }
+    rights
+}
+
+/// A row of a table or of contents: its parts stand apart as no typesetter sets words, not even to fill a line.
+fn tabular(line: &Line) -> bool {
+    line.words.windows(2).any(|pair| pair[1].x0 - pair[0].x1 > 2.5 * line.em)
 }
 
 /// Begins `line` a paragraph, and stands an empty line before it?
@@ -115,24 +144,34 @@ fn begins(
 ) -> (bool, bool) {
     let em = line.em.max(before.em);
     let first = line.words.first().map_or("", |word| word.text.as_str());
-    let lower = first.chars().next().is_some_and(char::is_lowercase);
+    // A word that lost its first letter (`’nșiră`) begins small as well.
+    let lower = first.trim_start_matches(['’', '\'']).chars().next().is_some_and(char::is_lowercase);
     let broken = before.words.last().is_some_and(|word| ends_in_hyphen(&word.text));
     if broken && lower {
         return (false, false);
     }
-    let gap = if same_block { (before.y - line.y) / frame.leading.max(1.0) } else { 1.0 };
+    // Lines of a title are further apart than those of the text.
+    let leading = if line.em > 1.1 * frame.leading { 1.2 * line.em } else { frame.leading.max(1.0) };
+    let gap = if same_block { (before.y - line.y) / leading } else { 1.0 };
     let blank = gap > 1.8;
     if (line.em - before.em).abs() > 0.12 * em {
         return (true, blank);
     }
-    if gap > 1.4 && !(lower && gap < 1.8) {
+    if gap > 1.3 && !(lower && gap < 1.8) {
+        return (true, blank);
+    }
+    if tabular(before) || tabular(line) {
         return (true, blank);
     }
     let (indent, their_indent) = (line.x0 - frame.left, before.x0 - theirs.left);
     let (slack, their_slack) = (frame.right - line.x1, theirs.right - before.x1);
     let centred =
         |indent: f32, slack: f32| indent > 2.0 * em && slack > 2.0 * em && (indent - slack).abs() < 1.5 * em;
-    if centred(indent, slack) || centred(their_indent, their_slack) {
+    if theirs.quoted != frame.quoted && !lower {
+        return (true, blank);
+    }
+    let aligned = indent > em && (indent - their_indent).abs() < 0.3 * em;
+    if !aligned && (centred(indent, slack) || centred(their_indent, their_slack)) {
         return (!lower || indent > 0.6 * em && !centred(indent, slack), blank);
     }
     // The first word with what is glued to it.
@@ -144,7 +183,7 @@ fn begins(
     if indent > 0.5 * em && !lower {
         // A quotation is indented as a whole: its second line stands like its first, which was full.
         let same = (indent - their_indent).abs() < 0.3 * em;
-        return (!same || room || after_first || sentence_ends(before), blank);
+        return (!same || room || (after_first || sentence_ends(before)) && !frame.quoted, blank);
     }
     let early = room && (!lower || their_slack > 0.3 * (theirs.right - theirs.left));
     (early, blank)
@@ -256,6 +295,7 @@ fn append(text: &mut String, line: &str, counts: &Counts, model: &Model, page: &
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::super::romanian::model;
     use super::super::words::Word;
     use super::*;
@@ -332,6 +372,31 @@ mod tests {
             ],
         );
         assert_eq!(text(&[page]).lines().count(), 5);
+    }
+
+    #[test]
+    fn a_quotation_is_a_paragraph_and_rows_of_contents_are_lines() {
+        let mut page = leaf(
+            0,
+            &[
+                ("Omul mergea încet pe drumul cel lung și se uita mereu", 0.0),
+                ("la câmpurile care se întindeau până departe. Și zise:", 0.0),
+                ("Cine a făcut lumea pe la noi a făcut", 30.0),
+                ("O de piatră și de apă, și a pus întru", 30.0),
+                ("ea oameni care umblă cu ochii la cer.", 30.0),
+                ("Apoi tăcu.", 0.0),
+                ("1 Plecarea 12", 0.0),
+                ("2 Întoarcerea 34", 0.0),
+            ],
+        );
+        for line in &mut page.lines[6..] {
+            let last = line.words.last_mut().unwrap();
+            (last.x0, last.x1, line.x1) = (250.0, 260.0, 260.0);
+        }
+        let text = text(&[page]);
+        let found: Vec<&str> = text.lines().collect();
+        assert_eq!(found.len(), 5, "{found:#?}");
+        assert!(found[1].ends_with("la cer.") && found[3] == "1 Plecarea 12", "{found:#?}");
     }
 
     #[test]

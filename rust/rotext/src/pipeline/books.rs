@@ -109,14 +109,16 @@ pub fn normalized(text: &str) -> String {
     Normalizer::default().normalize(text, &mut Report::default()).trim().to_owned()
 }
 
-/// Measures a text that has no pages, by stretches of about a page; for each its measures and score.
+/// Measures a text that has no pages, by stretches of about a page; for each its measures, score, and the byte where it
+/// begins.
 #[must_use]
-pub fn stretches(text: &str) -> Vec<(Measures, f32)> {
+pub fn stretches(text: &str) -> Vec<(Measures, f32, usize)> {
     const LINES: usize = 30;
+    let start = |line: &str| line.as_ptr().addr() - text.as_ptr().addr();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let judge = |lines: &[&str]| {
         let (measures, _) = measure(lines.iter().copied(), romanian::model());
-        (measures, measures.score())
+        (measures, measures.score(), lines.first().map_or(0, |line| start(line)))
     };
     lines.chunks(LINES).map(judge).collect()
 }
