@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::filter::{self, Filtering};
+use super::filtering::{self as filter, Filtering};
 use super::frame::{Fate, Frame, Left};
 use super::journal::{self, Frames, Recall};
 use super::left_out::{LeftOut, cut, gone, unread};
@@ -71,7 +71,7 @@ pub(super) enum Found {
     Unasked,
     /// All but the signatures.
     New(Box<Frame>),
-    /// Everything, by an earlier run; there are no documents then.
+    /// Everything, by an earlier run; there are no documents then, unless the run asks for those too.
     Known(Box<Frame>, journal::Known),
 }
 
@@ -118,6 +118,8 @@ pub(super) enum Removal<'a, 'b> {
     Exact(&'a mut dedup::Seen),
     /// All pass, and what is found of each chunk goes with it; chunks of which an earlier run knows it are not judged again.
     Recorded(&'a mut Recall),
+    /// The same, and the documents of chunks that an earlier run knows pass as it decided.
+    Resumed(&'a mut Recall),
     /// A first pass over the same documents found and decided.
     Planned(&'a mut Decided<'b>),
 }
@@ -160,6 +162,7 @@ pub(super) fn run<D: Send, L>(
         Removal::Nothing => (Past::Nothing, Judging::Nothing),
         Removal::Exact(seen) => (Past::Nothing, Judging::Exact(seen)),
         Removal::Recorded(recall) => (Past::Recall(recall), Judging::Nothing),
+        Removal::Resumed(recall) => (Past::Replay(recall), Judging::Nothing),
         Removal::Planned(decided) => {
             (Past::Frames(&mut decided.frames), Judging::Planned(&mut decided.judge))
         }
@@ -199,7 +202,12 @@ pub(super) fn run<D: Send, L>(
                 Memory::Nothing => Ok(open.judge(chunk, None)),
                 Memory::New(hash) => Ok(open.judge(chunk, Some(hash))),
                 Memory::Known(frame, known) => Ok(open.skip(&chunk, frame, known)),
-                Memory::Decided(frame, first) => open.apply(chunk, *frame, first),
+                Memory::Passed(frame, known) => {
+                    let mut opened = open.apply(chunk, &frame, None)?;
+                    opened.parcel.found = Found::Known(frame, known);
+                    Ok(opened)
+                }
+                Memory::Decided(frame, first) => open.apply(chunk, &frame, Some(first)),
             }
         },
         |opened| gate(opened, sources, options, &mut removal, &mut left_out, &mut account, limit, progress),
@@ -213,6 +221,7 @@ pub(super) fn run<D: Send, L>(
 enum Past<'a> {
     Nothing,
     Recall(&'a mut Recall),
+    Replay(&'a mut Recall),
     Frames(&'a mut Frames),
 }
 
@@ -223,6 +232,8 @@ enum Memory {
     New(u64),
     /// Found by an earlier run.
     Known(Box<Frame>, journal::Known),
+    /// The same, and its documents are asked for.
+    Passed(Box<Frame>, journal::Known),
     /// Found by the first pass; the number of the first document that stays.
     Decided(Box<Frame>, u32),
 }
@@ -231,7 +242,7 @@ impl Past<'_> {
     /// Whether the next chunk is to be looked at.
     fn takes(&mut self) -> bool {
         match self {
-            Past::Recall(recall) => recall.takes(),
+            Past::Recall(recall) | Past::Replay(recall) => recall.takes(),
             Past::Nothing | Past::Frames(_) => true,
         }
     }
@@ -239,13 +250,14 @@ impl Past<'_> {
     fn of(&mut self, source: usize, chunk: &Chunk) -> Result<Memory> {
         Ok(match self {
             Past::Nothing => Memory::Nothing,
-            Past::Recall(recall) => {
-                let hash = chunk.hash();
-                match recall.next(source, hash) {
-                    Some((frame, known)) => Memory::Known(Box::new(frame), known),
-                    None => Memory::New(hash),
-                }
-            }
+            Past::Recall(recall) => match recall.next(source, chunk.hash()) {
+                Some((frame, known)) => Memory::Known(Box::new(frame), known),
+                None => Memory::New(chunk.hash()),
+            },
+            Past::Replay(recall) => match recall.next(source, chunk.hash()) {
+                Some((frame, known)) => Memory::Passed(Box::new(frame), known),
+                None => Memory::New(chunk.hash()),
+            },
             Past::Frames(frames) => {
                 let (frame, _, first) = frames.next()?.ok_or_else(Error::changed)?;
                 if frame.hash != chunk.hash() {
@@ -404,25 +416,31 @@ impl Open<'_> {
         opened
     }
 
-    /// Does what the first pass found and decided: measures nothing, and repairs only what stays.
-    fn apply(self, chunk: Chunk, frame: Frame, first: u32) -> Result<Opened> {
+    /// Does what an earlier pass found: measures nothing, and repairs only what stays. With the number of its first
+    /// document, what that pass decided among documents too.
+    fn apply(self, chunk: Chunk, frame: &Frame, first: Option<u32>) -> Result<Opened> {
         let mut opened = Opened::new(self.index, &chunk);
         let batch = chunk.parse(self.source, &self.options.fields);
         if batch.documents.len() != frame.fates.len() {
             return Err(Error::changed());
         }
         opened.rejects = batch.rejects;
-        opened.report = frame.normalize;
-        let mut signed = (first..).zip(frame.documents);
-        for (mut document, Fate { left, findings }) in batch.documents.into_iter().zip(frame.fates) {
-            opened.note(&document, self.source, &findings);
+        opened.report = frame.normalize.clone();
+        let mut signed = (first.unwrap_or_default()..).zip(&frame.documents);
+        for (mut document, Fate { left, findings }) in batch.documents.into_iter().zip(&frame.fates) {
+            opened.note(&document, self.source, findings);
             match left {
                 Left::Empty => opened.empty(document),
-                Left::Filtered => opened.filtered(&document, &findings),
+                Left::Filtered => opened.filtered(&document, findings),
                 Left::Nowhere => {
-                    let (number, signed) = signed.next().ok_or_else(Error::changed)?;
                     let (mut changed, mut cut) = (false, dedup::Cut::default());
-                    if !self.removed.is_some_and(|removed| removed.contains(number)) {
+                    let (mut key, mut goes) = (0, false);
+                    if first.is_some() {
+                        let (number, signed) = signed.next().ok_or_else(Error::changed)?;
+                        key = signed.key;
+                        goes = self.removed.is_some_and(|removed| removed.contains(number));
+                    }
+                    if !goes {
                         if let Some(normalizer) = &self.tools.normalizer
                             && let Cow::Owned(text) =
                                 normalizer.normalize(&document.text, &mut normalize::Report::default())
@@ -430,7 +448,7 @@ impl Open<'_> {
                             (document.text, changed) = (text, true);
                         }
                         let text = Cow::Borrowed(document.text.as_str());
-                        if let Cow::Owned(text) = Filtering::edit(text, &findings, &mut self.tools.filter) {
+                        if let Cow::Owned(text) = Filtering::edit(text, findings, &mut self.tools.filter) {
                             (document.text, changed) = (text, true);
                         }
                         if let Some((text, lines)) =
@@ -439,7 +457,6 @@ impl Open<'_> {
                             (document.text, cut, changed) = (text, lines, true);
                         }
                     }
-                    let key = signed.key;
                     opened.parcel.documents.push(Passed { document, key, changed, cut, verdict: None });
                 }
             }
@@ -471,7 +488,6 @@ fn gate(
     // A first chunk in which not one record has the field is a wrong field name, not bad luck.
     if first
         && parcel.documents.is_empty()
-        && !matches!(parcel.found, Found::Known(..))
         && let Some(reject) = bad.first().filter(|_| bad.iter().all(|r| r.reason == Reason::MissingField))
     {
         return Err(reader::missing_field_error(source, reject));
@@ -519,13 +535,12 @@ fn gate(
     }
     left_out.write(&bad, rows, source)?;
     let before = account.documents;
-    match &parcel.found {
-        Found::Known(frame, _) => {
-            frame.documents.iter().for_each(|signed| account.add(parcel.source, signed.key, signed.bytes));
-        }
-        _ => parcel.documents.iter().for_each(|passed| {
-            account.add(parcel.source, passed.key, passed.document.text.len() as u64);
-        }),
+    // Of a known chunk either the signed documents are there or those that pass.
+    if let Found::Known(frame, _) = &parcel.found {
+        frame.documents.iter().for_each(|signed| account.add(parcel.source, signed.key, signed.bytes));
+    }
+    for passed in &parcel.documents {
+        account.add(parcel.source, passed.key, passed.document.text.len() as u64);
     }
     progress.advance(moved);
     progress.add(bytes, account.documents - before);

@@ -386,7 +386,7 @@ fn encode(
     let writer = |split| Writer::new(directory, &format!("{split}-{}", phase.name), pack::SHARD_TOKENS);
     let (mut train, mut valid) = (writer("train"), writer("valid"));
     // One encoder checks, before any work, that the ids fit into 16 bits.
-    drop(bpe::Encoder::<u16>::new(tokenizer)?);
+    drop(bpe::Encoder::<u16, _>::new(tokenizer)?);
     let eos = eos as u16;
     let account = feed::run(
         &phase.sources,
@@ -394,7 +394,7 @@ fn encode(
         removal,
         left_out,
         progress,
-        || bpe::Encoder::<u16>::new(tokenizer),
+        || bpe::Encoder::<u16, _>::new(tokenizer),
         |encoder, parcel: Parcel| {
             let encoder = encoder.as_mut().map_err(|e| e.clone())?;
             let source = &phase.sources[parcel.source].name;

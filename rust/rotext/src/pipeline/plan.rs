@@ -142,11 +142,7 @@ pub(super) fn shard(
     (out, shard): (&Path, Shard),
     progress: &Progress,
 ) -> Result<Sharded> {
-    if groups.iter().flat_map(|group| group.sources).any(Source::is_stdin) {
-        return Err(
-            Error::usage("standard input has no shards").hint("write it to a file that every shard can read")
-        );
-    }
+    shard.needs_files(groups.iter().flat_map(|group| group.sources))?;
     let folder = shard.folder(&shards_of(out));
     let _lock = claim(&folder, Journal::FOLDER)?;
     let evaluation = evaluation::read(&options.evaluation, &feed.fields, progress)?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::reader::Source;
 
 /// Which chunks of the input are a shard's: those whose number leaves `rest` when divided by `of`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,18 @@ impl Shard {
             return Ok(Self { rest: number - 1, of });
         }
         Err(Error::usage(format!("there is no shard {number} of {of}")).hint("shards are 1/N to N/N"))
+    }
+
+    /// That every shard can read the sources.
+    ///
+    /// # Errors
+    /// One is standard input, which has no shards.
+    pub(super) fn needs_files<'a>(self, sources: impl IntoIterator<Item = &'a Source>) -> Result<()> {
+        if sources.into_iter().any(Source::is_stdin) {
+            return Err(Error::usage("standard input has no shards")
+                .hint("write it to a file that every shard can read"));
+        }
+        Ok(())
     }
 
     /// Whether the chunk of that number, counted over all phases, is in it.
