@@ -5,7 +5,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rotext::dedup::{Kind, Preset};
 use rotext::pipeline::filter::{Diacritics, Filtering};
 use rotext::pipeline::pack::{Options, PhaseInput, pack};
-use rotext::pipeline::{feed, plan, tokenizer};
+use rotext::pipeline::{Duplicates, feed, plan, tokenizer};
 use rotext::progress::Progress;
 use rotext::reader::{Fields, expand};
 use rotext::{bpe, normalize};
@@ -43,13 +43,13 @@ fn all_stages(c: &mut Criterion) {
                 kind: Kind::Web,
             }],
             feed: feed.clone(),
-            dedup: Some(plan::Options {
+            dedup: Some(Duplicates::Near(plan::Options {
                 preset: Preset::Default,
                 max_ram: 1 << 30,
                 accept_loss: true,
                 repeated_lines: None,
                 evaluation: Vec::new(),
-            }),
+            })),
             tokenizer,
             vocab_size: 40_000,
             valid_share: 0.005,

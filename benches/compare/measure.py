@@ -22,6 +22,7 @@ class Contender:
     command: list[str]
     megabytes: float
     seconds: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)
     peak_mb: float = 0.0
 
     def run(self) -> None:
@@ -34,7 +35,20 @@ class Contender:
         if status:
             sys.exit(f"error: {self.name} failed: {' '.join(self.command)}")
         self.seconds.append(seconds)
+        self.cpu_seconds.append(usage.ru_utime + usage.ru_stime)
         self.peak_mb = max(self.peak_mb, usage.ru_maxrss / 1e3)
+
+
+def head(text: Path, megabytes: float, folder: Path) -> Path:
+    """The first lines of a JSONL file, about so many megabytes (10^6 bytes), as a file in `folder`."""
+    goal, path = int(megabytes * 1e6), folder / f"{megabytes:.0f}.jsonl"
+    if text.stat().st_size < goal:
+        sys.exit(f"error: {text} has fewer than {megabytes:.0f} MB\nhint: write more with inflate.py --mb")
+    with text.open("rb") as source, path.open("wb") as out:
+        while out.tell() < goal and (piece := source.read(min(1 << 24, goal - out.tell()))):
+            out.write(piece)
+        out.write(source.readline())
+    return path
 
 
 def machine() -> str:

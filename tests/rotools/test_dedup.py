@@ -79,6 +79,53 @@ def test_every_removal_is_right_and_has_its_reason(corpus: Path, tmp_path: Path)
         assert all(len(a & b) / len(a | b) < 0.95 for b in sets[:i])
 
 
+def test_exact_alone_keeps_the_first_of_equal_texts_in_one_pass(corpus: Path, tmp_path: Path) -> None:
+    lines = corpus.read_text(encoding="utf-8").splitlines(keepends=True)
+    blind = json.loads(lines[100])["text"].translate(str.maketrans("ăâîșț", "aaist")).replace(" ", "  ")
+    corpus.write_text("".join(lines) + json.dumps({"id": "blind", "text": blind}) + "\n", encoding="utf-8")
+    outs = [tmp_path / f"{threads}.jsonl" for threads in (1, 2)]
+    for threads, out in enumerate(outs, 1):
+        outcome = json.loads(
+            rotools("dedup", corpus, "--out", out, "--preset", "exact", "--threads", threads, "--json").stdout
+        )
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    first: dict[str, int] = {}
+    expected = []
+    goes = {}
+    for line, record in enumerate(map(json.loads, corpus.read_text(encoding="utf-8").splitlines()), 1):
+        plain = "".join(
+            c for c in unicodedata.normalize("NFD", record["text"]) if not unicodedata.combining(c)
+        )
+        key = " ".join(plain.split())
+        if key in first:
+            goes[record["id"]] = f"{corpus}:{first[key]}"
+        else:
+            first[key] = line
+            expected.append(record["id"])
+    assert list(records(outs[0])) == expected and "blind" in goes and len(goes) >= 11
+    ledger = pq.read_table(outcome["ledger"]).to_pylist()
+    assert {row["document"]: row["partner"] for row in ledger} == goes
+    assert {row["rule"] for row in ledger} == {"exact"}
+    assert outcome["dedup"]["exact"] == len(goes) and outcome["dedup"]["documents"] == len(expected) + len(
+        goes
+    )
+    assert goes["blind"] in rotools("why", "blind", "--ledger", outcome["ledger"]).stdout
+
+    # `pack` removes the same, across phases, and says so; what needs a first pass is refused.
+    packed = tmp_path / "pack"
+    options = ["--out", packed, "--vocab-size", 400, "--no-filter", "--preset", "exact"]
+    report = json.loads(
+        rotools("pack", "--phase", f"a={corpus}", "--phase", f"b={corpus}", *options, "--json").stdout
+    )
+    read = [phase["read"] for phase in report["phases"]]
+    assert [part["documents"] for part in read] == [len(expected), 0]
+    assert report["dedup"]["exact"] == len(goes) + len(goes) + len(expected)
+    assert json.loads((packed / "manifest.json").read_text())["config"]["dedup"] == "exact"
+    for needs in (["--repeated-lines", 3], ["--decontaminate", corpus], ["--shard", "1/2"]):
+        refused = rotools("pack", corpus, "--force", *options, *needs, code=2).stderr
+        assert "preset default or strict" in refused
+
+
 def test_why_answers_in_words(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "clean.jsonl"
     outcome = json.loads(rotools("dedup", corpus, "--out", out, "--json").stdout)

@@ -23,10 +23,11 @@ class Diacritics(StrEnum):
 
 
 class Preset(StrEnum):
-    """How near-duplicates are proposed."""
+    """Which duplicates are looked for, and how near-duplicates are proposed."""
 
     default = "default"
     strict = "strict"
+    exact = "exact"
 
 
 class Engine(StrEnum):
@@ -99,7 +100,11 @@ Shard = Annotated[
     ),
 ]
 Duplicates = Annotated[
-    Preset, typer.Option(help="Proposing near-duplicates: 14 bands of 8 (default) or 26 of 11 (strict).")
+    Preset,
+    typer.Option(
+        help="Near-duplicates are proposed by 14 bands of 8 (default) or 26 of 11 (strict); exact removes only equal "
+        "texts, all but the first, without a pass to find them."
+    ),
 ]
 AcceptLoss = Annotated[
     bool, typer.Option("--accept-loss", help="Let near-duplicates take more than half of a source.")

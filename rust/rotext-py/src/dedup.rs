@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use rotext::dedup::{Grams, Kind, Preset};
 use rotext::error::Error;
-use rotext::pipeline::{Shard, dedup as core, plan};
+use rotext::pipeline::{Duplicates, Shard, dedup as core, plan};
 
 use crate::errors::raise;
 use crate::{files, progress::Progress};
@@ -24,12 +24,22 @@ pub(crate) fn options(
     accept_loss: bool,
     repeated_lines: Option<u32>,
     decontaminate: &[String],
-) -> PyResult<plan::Options> {
+) -> PyResult<Duplicates> {
+    if preset == "exact" {
+        if repeated_lines.is_some() || !decontaminate.is_empty() {
+            let error = Error::usage(
+                "repeated lines and evaluation texts are looked for in a first pass, and exact makes none",
+            );
+            return Err(raise(&error.hint("take the preset default or strict")));
+        }
+        return Ok(Duplicates::Exact { max_ram });
+    }
     let preset = Preset::from_name(preset).ok_or_else(|| {
-        raise(&Error::usage(format!("there is no preset {preset:?}")).hint("take one of: default, strict"))
+        let error = Error::usage(format!("there is no preset {preset:?}"));
+        raise(&error.hint("take one of: default, strict, exact"))
     })?;
     let evaluation = files::sources(decontaminate)?;
-    Ok(plan::Options { preset, max_ram, accept_loss, repeated_lines, evaluation })
+    Ok(Duplicates::Near(plan::Options { preset, max_ram, accept_loss, repeated_lines, evaluation }))
 }
 
 /// Files in, one JSONL file without duplicates and near-duplicates out; with a shard (number, of) only its journal.

@@ -52,8 +52,9 @@ pub(crate) fn pack<'py>(
     if filter {
         feed.filter = Some(filter::filtering(&thresholds, redact, boilerplate, false, diacritics)?);
     }
-    let near = |preset: String| dedup::options(&preset, max_ram, accept_loss, repeated_lines, &decontaminate);
-    let dedup = dedup.map(near).transpose()?;
+    let alike =
+        |preset: String| dedup::options(&preset, max_ram, accept_loss, repeated_lines, &decontaminate);
+    let dedup = dedup.map(alike).transpose()?;
     let options = Options { phases, feed, dedup, tokenizer, vocab_size, valid_share, out, force };
     if let Some((number, of)) = shard {
         let shard = Shard::new(number, of).map_err(|e| raise(&e))?;

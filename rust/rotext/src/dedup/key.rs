@@ -3,12 +3,13 @@
 //! The key is 128 bits, so that among 10^9 documents a wrong removal has a chance of about 10^-21. The
 //! text itself is kept as it is; only the key is blind.
 
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::letters::{FIRST, LAST, is_mark, letters, two_bytes};
 use super::plain;
+use crate::error::{Error, Result};
 
 /// Computes keys; holds the buffer that the folded text needs, so one a thread.
 pub struct Key {
@@ -95,16 +96,54 @@ impl Key {
     }
 }
 
-/// The keys seen so far: 16 bytes a document and at most as much again for the free slots of the table.
-#[derive(Default)]
+/// The keys seen so far and where each stood first. A slot of the table has 25 bytes; it is full at 7/8, doubles, and while
+/// it does, the old one stands beside the new.
 pub struct Seen {
-    keys: HashSet<u128, rustc_hash::FxBuildHasher>,
+    places: HashMap<[u64; 2], Place, rustc_hash::FxBuildHasher>,
+    sources: Vec<String>,
+    most: usize,
 }
 
+#[derive(Clone, Copy)]
+struct Place {
+    source: u32,
+    line: u32,
+}
+
+const SLOT: usize = size_of::<([u64; 2], Place)>() + 1;
+
 impl Seen {
-    /// True the first time `key` comes.
-    pub fn insert(&mut self, key: u128) -> bool {
-        self.keys.insert(key)
+    /// For a table of at most `most` bytes.
+    #[must_use]
+    pub fn within(most: usize) -> Self {
+        Self { places: HashMap::default(), sources: Vec::new(), most }
+    }
+
+    /// `FILE:LINE` of the first text of that key, unless it is this one, which stands at `line` of `source`.
+    ///
+    /// # Errors
+    /// The table would not fit into its bytes.
+    pub fn insert(&mut self, key: u128, source: &str, line: u64) -> Result<Option<String>> {
+        let key = [(key >> 64) as u64, key as u64];
+        if let Some(place) = self.places.get(&key) {
+            return Ok(Some(format!("{}:{}", self.sources[place.source as usize], place.line)));
+        }
+        let (documents, slots) = (self.places.len(), self.places.capacity() / 7 * 8);
+        if documents == self.places.capacity() && slots.saturating_mul(3 * SLOT) > self.most {
+            return Err(Error::usage(format!(
+                "the keys of more than {documents} documents need {} MB of memory",
+                (slots * 3 * SLOT) >> 20
+            ))
+            .hint("allow more with --max-ram, or take --preset default, which sorts on disk"));
+        }
+        if self.sources.last().is_none_or(|last| last != source) {
+            self.sources.push(source.to_owned());
+        }
+        // A file of more lines than that has no room here for its keys.
+        let place =
+            Place { source: self.sources.len() as u32 - 1, line: u32::try_from(line).unwrap_or(u32::MAX) };
+        self.places.insert(key, place);
+        Ok(None)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `rotools dedup`: files in, one JSONL file of the documents that stay out, record for record.
 //!
-//! Two passes over the input, with the decisions between them. Scratch files lie in a hidden folder beside the output,
+//! Two passes over the input, with the decisions between them; where only equal texts go, one. Scratch files lie in a hidden folder beside the output,
 //! under a lock, and are gone with the process but for the [journal](super::journal): a run that was killed goes on in the
 //! first pass where it stopped and, being deterministic, ends in the same bytes.
 
@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::feed::{self, Account, Parcel, Removal};
+use super::duplicates::{self, Duplicates};
+use super::feed::{self, Account, Decided, Parcel};
 use super::files::{Rejects, beside, claim, give_up, remove};
 use super::journal::Journal;
 use super::left_out::LeftOut;
-use super::plan::{self, Group, Sharded};
+use super::plan::{self, Group, Planned, Sharded};
 use super::records::{Sink, lines};
 use super::shard::{Shard, shards_of};
 use crate::dedup::{Kind, Report};
@@ -42,7 +43,7 @@ pub fn dedup(
     sources: &[Source],
     kind: Kind,
     feed: &feed::Options,
-    options: &plan::Options,
+    options: &Duplicates,
     out: &Path,
     progress: &Progress,
 ) -> Result<Outcome> {
@@ -69,19 +70,19 @@ pub fn shard(
     sources: &[Source],
     kind: Kind,
     feed: &feed::Options,
-    options: &plan::Options,
+    options: &Duplicates,
     (out, shard): (&Path, Shard),
     progress: &Progress,
 ) -> Result<Sharded> {
     let group = Group { name: "input", kind, sources };
-    plan::shard(&[group], feed, options, (out, shard), progress)
+    plan::shard(&[group], feed, options.for_shards()?, (out, shard), progress)
 }
 
 fn run(
     sources: &[Source],
     kind: Kind,
     feed: &feed::Options,
-    options: &plan::Options,
+    options: &Duplicates,
     out: &Path,
     scratch: &Path,
     progress: &Progress,
@@ -93,13 +94,19 @@ fn run(
     for source in sources.iter_mut().filter(|source| source.is_stdin()) {
         *source = reader::spool(&scratch.join("stdin"), progress)?;
     }
-    let group = Group { name: "input", kind, sources: &sources };
-    let mut planned = plan::plan(&[group], feed, options, (scratch, out), |_| Ok(|_, _| false), progress)?;
-    let dedup = planned.plan.report().clone();
-    let mut decided = planned.explained()?;
+    let mut seen = options.seen()?;
+    let mut planned = match options.near() {
+        None => None,
+        Some(near) => {
+            let group = Group { name: "input", kind, sources: &sources };
+            Some(plan::plan(&[group], feed, near, (scratch, out), |_| Ok(|_, _| false), progress)?)
+        }
+    };
+    let found = planned.as_ref().map(|planned| planned.plan.report().clone());
+    let mut decided = planned.as_mut().map(Planned::explained).transpose()?;
 
     progress.begin("write", sources.iter().map(|source| source.size).sum());
-    let mut feed = feed::Options { keys: false, kind, ..feed.clone() };
+    let mut feed = feed::Options { keys: seen.is_some(), kind, ..feed.clone() };
     feed.fields.keep_record = true;
     let mut ledger_name = out.as_os_str().to_owned();
     ledger_name.push(".ledger.parquet");
@@ -110,17 +117,18 @@ fn run(
     let read = feed::run(
         &sources,
         &feed,
-        Removal::Planned(&mut decided),
+        duplicates::removal(decided.as_mut(), seen.as_mut()),
         LeftOut { rejects: Some(&mut rejects), ledger: Some(&mut ledger) },
         progress,
         || (),
         |(), parcel: Parcel| Ok(lines(&parcel, &sources[parcel.source])),
         |lines: Vec<u8>| sink.write_all(&lines).map_err(|e| Error::io(out, &e)),
     )?;
-    decided.finish()?;
+    decided.map_or(Ok(()), Decided::finish)?;
     ledger.finish()?;
     rejects.finish()?;
     std::fs::rename(&ledger_part, &ledger_path).map_err(|e| Error::io(&ledger_path, &e))?;
     sink.finish(out)?;
+    let dedup = found.unwrap_or_else(|| duplicates::report(std::slice::from_ref(&read)));
     Ok(Outcome { read, dedup, ledger: ledger_path })
 }

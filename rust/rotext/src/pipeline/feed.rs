@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::filtering::{self as filter, Filtering};
 use super::frame::{Fate, Frame, Left};
 use super::journal::{self, Frames, Recall};
-use super::left_out::{LeftOut, cut, gone, unread};
+use super::left_out::{LeftOut, cut, gone, same, unread};
 use super::ordered;
 use crate::dedup;
 use crate::document::{Document, Reason, Reject};
@@ -114,7 +114,7 @@ impl Account {
 pub(super) enum Removal<'a, 'b> {
     /// All pass.
     Nothing,
-    /// A text equal to an earlier one goes; one key a document in memory.
+    /// A text equal to an earlier one goes; a key a document in memory.
     Exact(&'a mut dedup::Seen),
     /// All pass, and what is found of each chunk goes with it; chunks of which an earlier run knows it are not judged again.
     Recorded(&'a mut Recall),
@@ -553,12 +553,13 @@ fn judge(
     passed: &Passed,
     source: &Source,
 ) -> Result<Option<(Reject, Option<Row>)>> {
-    let Document { id, line, .. } = &passed.document;
+    let line = &passed.document.line;
     let reject = |reason, what| Reject { line: *line, byte: None, reason, what, raw: Vec::new() };
     Ok(match removal {
         Judging::Nothing => None,
-        Judging::Exact(seen) => (!seen.insert(passed.key)).then(|| {
-            (reject(Reason::Duplicate, format!("the same text as an earlier document (id {id})")), None)
+        Judging::Exact(seen) => seen.insert(passed.key, &source.name, *line)?.map(|first| {
+            let (reject, row) = same(&passed.document, first, source);
+            (reject, Some(row))
         }),
         Judging::Planned(judge) => match judge.next()? {
             dedup::Fate::Keep => None,

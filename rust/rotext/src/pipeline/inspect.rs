@@ -81,7 +81,7 @@ pub fn inspect(sources: &[Source], options: &feed::Options, progress: &Progress)
     let read = feed::run(
         sources,
         options,
-        Removal::Exact(&mut Seen::default()),
+        Removal::Exact(&mut Seen::within(usize::MAX)),
         LeftOut::default(),
         progress,
         || (),

@@ -4,6 +4,7 @@ mod annotation;
 pub mod books;
 mod bytes;
 pub mod dedup;
+mod duplicates;
 mod evaluation;
 pub mod feed;
 mod files;
@@ -26,4 +27,5 @@ pub mod report;
 mod shard;
 pub mod tokenizer;
 
+pub use duplicates::Duplicates;
 pub use shard::Shard;

@@ -12,6 +12,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::duplicates::{self, Duplicates, removal};
 use super::feed::{self, Account, Decided, Parcel, Removal};
 use super::files::{claim, give_up, remove, write_whole};
 use super::hold_out::{self, HoldOut};
@@ -19,7 +20,7 @@ use super::journal::Journal;
 use super::left_out::LeftOut;
 use super::plan::{self, Group, Planned, Sharded};
 use super::shard::{Shard, shards_of};
-use crate::dedup::Kind;
+use crate::dedup::{Kind, Seen};
 use crate::error::{Error, Result};
 use crate::pack::{self, Entry, Manifest, Split, Writer};
 use crate::progress::Progress;
@@ -47,7 +48,7 @@ pub struct Options {
     /// Reading and cleaning.
     pub feed: feed::Options,
     /// Removal of duplicates; `None` keeps them.
-    pub dedup: Option<plan::Options>,
+    pub dedup: Option<Duplicates>,
     /// A tokenizer.json; `None` trains one on the training documents.
     pub tokenizer: Option<PathBuf>,
     /// Size of a tokenizer that is trained here.
@@ -61,6 +62,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// How near-duplicates are looked for, where they are.
+    fn near(&self) -> Option<&plan::Options> {
+        self.dedup.as_ref().and_then(Duplicates::near)
+    }
+
     /// Reading and cleaning of sources of that kind.
     fn feed(&self, kind: Kind) -> feed::Options {
         feed::Options { kind, ..self.feed.clone() }
@@ -98,14 +104,14 @@ pub fn pack(options: &Options, progress: &Progress) -> Result<serde_json::Value>
 /// sees the same files, and finds what no shard did: the bytes are those of a run without shards.
 ///
 /// # Errors
-/// As [`pack`]; no removal of duplicates, which is what a shard prepares.
+/// As [`pack`]; no removal of near-duplicates, which is what a shard prepares.
 pub fn shard(options: &Options, shard: Shard, progress: &Progress) -> Result<Sharded> {
     check(options)?;
     let Some(dedup) = &options.dedup else {
         return Err(Error::usage("without deduplication there is nothing to do in shards")
             .hint("run without --no-dedup, or without --shard"));
     };
-    plan::shard(&groups(options), &options.feed, dedup, (&options.out, shard), progress)
+    plan::shard(&groups(options), &options.feed, dedup.for_shards()?, (&options.out, shard), progress)
 }
 
 fn groups(options: &Options) -> Vec<Group<'_>> {
@@ -206,12 +212,13 @@ fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<se
     let mut rejects = zstd::Encoder::new(file, 3).map_err(io)?;
     let mut ledger = ledger::Writer::create(&directory.join("ledger.parquet"))?;
     let found = planned.as_ref().map(|planned| planned.plan.report().clone());
+    let mut seen = seen(options)?;
     let mut decided = planned.as_mut().map(Planned::explained).transpose()?;
     let mut phases = Vec::new();
     let mut accounts = Vec::new();
     for (phase, hold_out) in options.phases.iter().zip(&hold_outs) {
         progress.begin(&format!("encode {}", phase.name), size(&phase.sources));
-        let removal = removal(decided.as_mut());
+        let removal = removal(decided.as_mut(), seen.as_mut());
         let left_out = LeftOut { rejects: Some(&mut rejects), ledger: Some(&mut ledger) };
         let (done, account) =
             encode(directory, phase, *hold_out, options, &tokenizer, eos, removal, left_out, progress)?;
@@ -221,6 +228,7 @@ fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<se
     decided.map_or(Ok(()), Decided::finish)?;
     ledger.finish()?;
     rejects.finish().and_then(|out| out.into_inner()?.sync_all()).map_err(io)?;
+    let found = found.or_else(|| seen.map(|_| duplicates::report(&accounts)));
 
     let config = json!({
         "text_field": options.feed.fields.text, "id_field": options.feed.fields.id,
@@ -229,7 +237,7 @@ fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<se
             let kinds = options.phases.iter().map(|phase| (phase.kind.name(), filtering.describe(phase.kind)));
             kinds.collect::<std::collections::BTreeMap<_, _>>()
         }),
-        "dedup": options.dedup.as_ref().map(|dedup| dedup.preset.name()),
+        "dedup": options.dedup.as_ref().map(Duplicates::name),
         "valid_share": options.valid_share,
         "vocab_size": options.tokenizer.is_none().then_some(options.vocab_size),
     });
@@ -295,7 +303,7 @@ fn decide(
     progress: &Progress,
 ) -> Result<(Option<Planned>, Vec<HoldOut>)> {
     let share = options.valid_share;
-    let Some(dedup) = &options.dedup else {
+    let Some(dedup) = options.near() else {
         let look = |phase: &PhaseInput| {
             hold_out::look(&phase.name, &phase.sources, &options.feed(phase.kind), share, progress)
         };
@@ -326,8 +334,9 @@ fn decide(
     Ok((Some(planned), hold_outs.into_iter().map(|found| found.unwrap_or(HoldOut::Share(share))).collect()))
 }
 
-fn removal<'a, 'b: 'a>(decided: Option<&'a mut Decided<'b>>) -> Removal<'a, 'b> {
-    decided.map_or(Removal::Nothing, Removal::Planned)
+/// An empty table of keys, where equal texts go in the pass that meets them.
+fn seen(options: &Options) -> Result<Option<Seen>> {
+    options.dedup.as_ref().map_or(Ok(None), Duplicates::seen)
 }
 
 fn train(
@@ -340,7 +349,7 @@ fn train(
     let train = bpe::TrainOptions { vocab_size: options.vocab_size as usize, ..bpe::TrainOptions::default() };
     // Where a killed run put its tokenizer: named by everything that it hangs on.
     let kept = planned.map(|planned| {
-        let lines = options.dedup.as_ref().and_then(|dedup| dedup.repeated_lines);
+        let lines = options.near().and_then(|near| near.repeated_lines);
         let of = format!("{:016x} {} {hold_outs:?} {lines:?}", planned.digest, options.vocab_size);
         let name = format!("tokenizer-{:016x}.json", xxh3_64(of.as_bytes()));
         directory.join(Journal::FOLDER).join(name)
@@ -352,12 +361,13 @@ fn train(
     }
     let mut counts = bpe::Counts::new(COUNTS_BYTES, directory);
     let mut decided = planned.map(Planned::decided).transpose()?;
+    let mut seen = seen(options)?;
     for (phase, hold_out) in options.phases.iter().zip(hold_outs) {
         progress.begin(&format!("count {}", phase.name), size(&phase.sources));
         super::tokenizer::count(
             &phase.sources,
             &options.feed(phase.kind),
-            removal(decided.as_mut()),
+            removal(decided.as_mut(), seen.as_mut()),
             &mut counts,
             train.pattern,
             |key| !hold_out.takes(key),

@@ -48,16 +48,24 @@ impl Options {
     /// # Errors
     /// The limit leaves nothing.
     pub(super) fn memory(&self) -> Result<usize> {
-        if self.max_ram < RESERVED + LEAST {
-            return Err(Error::usage(format!(
-                "{} MB of memory are too few: the least is {} MB",
-                self.max_ram >> 20,
-                (RESERVED + LEAST) >> 20
-            ))
-            .hint("for example --max-ram 1G"));
-        }
-        Ok((self.max_ram - RESERVED) as usize)
+        memory(self.max_ram)
     }
+}
+
+/// Bytes of a process of `max_ram` bytes for sorting and tables.
+///
+/// # Errors
+/// The limit leaves nothing.
+pub(super) fn memory(max_ram: u64) -> Result<usize> {
+    if max_ram < RESERVED + LEAST {
+        return Err(Error::usage(format!(
+            "{} MB of memory are too few: the least is {} MB",
+            max_ram >> 20,
+            (RESERVED + LEAST) >> 20
+        ))
+        .hint("for example --max-ram 1G"));
+    }
+    Ok((max_ram - RESERVED) as usize)
 }
 
 /// Sources of one phase.
