@@ -30,7 +30,9 @@ def html(path: Path) -> list[str]:
     page = LexborHTMLParser(path.read_bytes().decode(errors="replace"))
     for node in page.css("script, style, pre, code, nav, kbd"):
         node.decompose()
-    return [node.text(separator=" ") for node in page.css("p, li, dd, td") if not node.css("p, li, dd, td")]
+    return [
+        node.text(separator=" ") for node in page.css("p, li, dd, td") if len(node.css("p, li, dd, td")) < 2
+    ]
 
 
 def table(path: Path) -> Iterator[list[str]]:

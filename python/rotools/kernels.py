@@ -113,7 +113,7 @@ def _encoder(path: Path, stamp: tuple[int, int, int] | None) -> Kernel:
     return _rotext.Kernel.encode(path)
 
 
-def _through(kernel: Kernel, data: Any, column: str) -> Any:
+def _through(kernel: Kernel, data: Data, column: str) -> Data:
     """Data in, data of the same kind out."""
     array, stream = (hasattr(data, f"__arrow_c_{name}__") for name in ("array", "stream"))
     if not (array or stream):
@@ -123,11 +123,14 @@ def _through(kernel: Kernel, data: Any, column: str) -> Any:
             'batch_format="pyarrow"',
         )
     library = type(data).__module__.partition(".")[0]
-    if library == "pyarrow":
-        return _pyarrow(importlib.import_module(library), kernel, data, column)
-    if library == "polars":
-        return _polars(importlib.import_module(library), kernel, data, column)
-    return kernel.array(data, column) if array else kernel.stream(data, column)
+    own = {"pyarrow": _pyarrow, "polars": _polars}.get(library)
+    found: Any
+    if own:
+        found = own(importlib.import_module(library), kernel, data, column)
+    else:
+        found = kernel.array(data, column) if array else kernel.stream(data, column)
+    same: Data = found
+    return same
 
 
 def _pyarrow(pa: Any, kernel: Kernel, data: Any, column: str) -> Any:

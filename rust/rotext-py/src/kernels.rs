@@ -26,11 +26,16 @@ pub(crate) struct Kernel {
     core: Core,
 }
 
-fn arrow(error: &ArrowError) -> PyErr {
+fn unread(error: impl std::fmt::Display) -> PyErr {
     raise(
         &Error::data(format!("the Arrow data cannot be read: {error}"))
             .hint("see that its producer is sound"),
     )
+}
+
+/// An array or a record batch from whoever made it, checked.
+fn read<T: FromPyArrow>(data: &Bound<'_, PyAny>) -> PyResult<T> {
+    T::from_pyarrow_bound(data).map_err(|error| unread(error.value(data.py())))
 }
 
 #[pymethods]

@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use super::bytes::{Decoder, Encoder};
 use super::files::remove;
 use crate::error::{Error, Result};
-use crate::pack::{SHARD_TOKENS, Writer};
+use crate::pack::SHARD_TOKENS;
 
 /// A document of a chunk: its tokens, `<|endoftext|>` included, and whether it is held out.
 pub(super) type Size = (u32, bool);
@@ -77,11 +77,6 @@ impl Encoded {
     /// Where the token files go.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
-    }
-
-    /// The writer of a phase's split, over what is there.
-    pub(super) fn writer(&self, split: &str, phase: usize) -> Writer {
-        Writer::over(&self.folder, &format!("{split}-{}", self.phases[phase]), SHARD_TOKENS)
     }
 
     /// Reads the encoded chunks of a phase again, in order; what was written before it must have been read.

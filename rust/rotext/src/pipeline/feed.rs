@@ -44,6 +44,8 @@ pub(super) struct Passed {
     pub document: Document,
     /// Its 128-bit key; 0 when none was asked for.
     pub key: u128,
+    /// UTF-8 bytes of its text, also where that was left as it was read.
+    pub bytes: u64,
     /// The text was changed.
     pub changed: bool,
     /// What was cut from it.
@@ -59,6 +61,8 @@ pub(super) struct Parcel {
     pub source: usize,
     /// The documents.
     pub documents: Vec<Passed>,
+    /// An earlier run encoded them: their texts may be as they were read.
+    pub encoded: bool,
     /// What was found of the chunk, where that is to be written down.
     pub(super) found: Found,
 }
@@ -128,6 +132,8 @@ pub(super) enum Removal<'a, 'b> {
 pub(super) struct Decided<'b> {
     pub(super) judge: dedup::Judge<'b>,
     pub(super) frames: Frames,
+    /// Chunks to come that an earlier run encoded, so that nobody needs their texts.
+    pub(super) encoded: u64,
 }
 
 impl Decided<'_> {
@@ -164,7 +170,8 @@ pub(super) fn run<D: Send, L>(
         Removal::Recorded(recall) => (Past::Recall(recall), Judging::Nothing),
         Removal::Resumed(recall) => (Past::Replay(recall), Judging::Nothing),
         Removal::Planned(decided) => {
-            (Past::Frames(&mut decided.frames), Judging::Planned(&mut decided.judge))
+            let Decided { judge, frames, encoded } = decided;
+            (Past::Frames(frames, encoded), Judging::Planned(judge))
         }
     };
     let (mut repeated, mut removed) = (None, None);
@@ -203,11 +210,11 @@ pub(super) fn run<D: Send, L>(
                 Memory::New(hash) => Ok(open.judge(chunk, Some(hash))),
                 Memory::Known(frame, known) => Ok(open.skip(&chunk, frame, known)),
                 Memory::Passed(frame, known) => {
-                    let mut opened = open.apply(chunk, &frame, None)?;
+                    let mut opened = open.apply(chunk, &frame, None, false)?;
                     opened.parcel.found = Found::Known(frame, known);
                     Ok(opened)
                 }
-                Memory::Decided(frame, first) => open.apply(chunk, &frame, Some(first)),
+                Memory::Decided(frame, first, encoded) => open.apply(chunk, &frame, Some(first), encoded),
             }
         },
         |opened| gate(opened, sources, options, &mut removal, &mut left_out, &mut account, limit, progress),
@@ -222,7 +229,7 @@ enum Past<'a> {
     Nothing,
     Recall(&'a mut Recall),
     Replay(&'a mut Recall),
-    Frames(&'a mut Frames),
+    Frames(&'a mut Frames, &'a mut u64),
 }
 
 /// The same of one chunk.
@@ -234,8 +241,8 @@ enum Memory {
     Known(Box<Frame>, journal::Known),
     /// The same, and its documents are asked for.
     Passed(Box<Frame>, journal::Known),
-    /// Found by the first pass; the number of the first document that stays.
-    Decided(Box<Frame>, u32),
+    /// Found by the first pass; the number of the first document that stays; whether an earlier run encoded it.
+    Decided(Box<Frame>, u32, bool),
 }
 
 impl Past<'_> {
@@ -243,7 +250,7 @@ impl Past<'_> {
     fn takes(&mut self) -> bool {
         match self {
             Past::Recall(recall) | Past::Replay(recall) => recall.takes(),
-            Past::Nothing | Past::Frames(_) => true,
+            Past::Nothing | Past::Frames(..) => true,
         }
     }
 
@@ -258,12 +265,14 @@ impl Past<'_> {
                 Some((frame, known)) => Memory::Passed(Box::new(frame), known),
                 None => Memory::New(chunk.hash()),
             },
-            Past::Frames(frames) => {
+            Past::Frames(frames, encoded) => {
                 let (frame, _, first) = frames.next()?.ok_or_else(Error::changed)?;
                 if frame.hash != chunk.hash() {
                     return Err(Error::changed());
                 }
-                Memory::Decided(Box::new(frame), first)
+                let known = **encoded > 0;
+                **encoded = encoded.saturating_sub(1);
+                Memory::Decided(Box::new(frame), first, known)
             }
         })
     }
@@ -305,7 +314,7 @@ struct Opened {
 
 impl Opened {
     fn new(index: usize, chunk: &Chunk) -> Self {
-        let parcel = Parcel { source: index, documents: Vec::new(), found: Found::Unasked };
+        let parcel = Parcel { source: index, ..Parcel::default() };
         Self { parcel, first: chunk.first, moved: chunk.moved, bytes: chunk.bytes as u64, ..Self::default() }
     }
 
@@ -392,6 +401,7 @@ impl Open<'_> {
             // Of the text as it was decided about.
             let key = if self.options.keys { self.tools.key.of(&document.text) } else { 0 };
             opened.parcel.documents.push(Passed {
+                bytes: document.text.len() as u64,
                 document,
                 key,
                 changed,
@@ -417,9 +427,11 @@ impl Open<'_> {
     }
 
     /// Does what an earlier pass found: measures nothing, and repairs only what stays. With the number of its first
-    /// document, what that pass decided among documents too.
-    fn apply(self, chunk: Chunk, frame: &Frame, first: Option<u32>) -> Result<Opened> {
+    /// document, what that pass decided among documents too. Of what is `encoded` nobody needs the text, unless lines are cut.
+    fn apply(self, chunk: Chunk, frame: &Frame, first: Option<u32>, encoded: bool) -> Result<Opened> {
         let mut opened = Opened::new(self.index, &chunk);
+        opened.parcel.encoded = encoded;
+        let as_read = encoded && self.repeated.is_none();
         let batch = chunk.parse(self.source, &self.options.fields);
         if batch.documents.len() != frame.fates.len() {
             return Err(Error::changed());
@@ -434,13 +446,13 @@ impl Open<'_> {
                 Left::Filtered => opened.filtered(&document, findings),
                 Left::Nowhere => {
                     let (mut changed, mut cut) = (false, dedup::Cut::default());
-                    let (mut key, mut goes) = (0, false);
+                    let (mut key, mut goes, mut bytes) = (0, false, 0);
                     if first.is_some() {
                         let (number, signed) = signed.next().ok_or_else(Error::changed)?;
-                        key = signed.key;
+                        (key, bytes) = (signed.key, signed.bytes);
                         goes = self.removed.is_some_and(|removed| removed.contains(number));
                     }
-                    if !goes {
+                    if !goes && !as_read {
                         if let Some(normalizer) = &self.tools.normalizer
                             && let Cow::Owned(text) =
                                 normalizer.normalize(&document.text, &mut normalize::Report::default())
@@ -457,7 +469,17 @@ impl Open<'_> {
                             (document.text, cut, changed) = (text, lines, true);
                         }
                     }
-                    opened.parcel.documents.push(Passed { document, key, changed, cut, verdict: None });
+                    if !as_read {
+                        bytes = document.text.len() as u64;
+                    }
+                    opened.parcel.documents.push(Passed {
+                        document,
+                        key,
+                        bytes,
+                        changed,
+                        cut,
+                        verdict: None,
+                    });
                 }
             }
         }
@@ -540,7 +562,7 @@ fn gate(
         frame.documents.iter().for_each(|signed| account.add(parcel.source, signed.key, signed.bytes));
     }
     for passed in &parcel.documents {
-        account.add(parcel.source, passed.key, passed.document.text.len() as u64);
+        account.add(parcel.source, passed.key, passed.bytes);
     }
     progress.advance(moved);
     progress.add(bytes, account.documents - before);

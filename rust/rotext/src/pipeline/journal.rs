@@ -88,7 +88,7 @@ impl Journal {
     /// # Errors
     /// The folder cannot be written to.
     pub(super) fn without_words(&self) -> Result<()> {
-        File::create(self.words()).map(drop).map_err(|e| Error::io(&self.words(), &e))
+        File::create(self.words()).map(drop).map_err(|e| Error::io(self.words(), &e))
     }
 
     /// The frames from the first on.

@@ -5,6 +5,7 @@ pub mod books;
 mod bytes;
 pub mod dedup;
 mod duplicates;
+mod encoded;
 mod evaluation;
 pub mod feed;
 mod files;

@@ -251,7 +251,7 @@ impl Planned {
     /// # Errors
     /// The journal cannot be read.
     pub(super) fn decided(&self) -> Result<Decided<'_>> {
-        Ok(Decided { judge: self.plan.judge(), frames: self.journal.read()? })
+        Ok(Decided { judge: self.plan.judge(), frames: self.journal.read()?, encoded: 0 })
     }
 
     /// For a pass that also says why; once.
@@ -259,7 +259,7 @@ impl Planned {
     /// # Errors
     /// The journal or the decisions cannot be read.
     pub(super) fn explained(&mut self) -> Result<Decided<'_>> {
-        Ok(Decided { frames: self.journal.read()?, judge: self.plan.explain()? })
+        Ok(Decided { frames: self.journal.read()?, judge: self.plan.explain()?, encoded: 0 })
     }
 }
 
