@@ -34,7 +34,7 @@ $(MAMBA)/mamba_ssm: .venv/ready
 		--target $(MAMBA) --no-deps --no-build-isolation "mamba-ssm==2.3.2.post1" einops packaging
 
 test-system: setup $(MAMBA)/mamba_ssm
-	$(BIN)/uv pip install -q --python $(BIN)/python "lm-eval>=0.4.9" "ray>=2.50"
+	$(BIN)/uv pip install -q --python $(BIN)/python "lm-eval>=0.4.9" "ray[data]>=2.50"
 	$(BIN)/python -m pytest -rs tests/rotrain/test_mamba_ssm.py tests/rotrain/test_harness.py \
 		tests/rotrain/test_report_browser.py tests/rotools/test_ray.py tests/rotools/test_books_system.py
 

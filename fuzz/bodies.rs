@@ -134,10 +134,10 @@ pub(crate) fn tokenizer_json(data: &[u8]) {
 
 fn same_text(tokenizer: &Tokenizer, text: &str) {
     let mut ids = Vec::new();
-    Encoder::<u32>::new(tokenizer).unwrap().encode(text, &mut ids);
+    Encoder::<u32, _>::new(tokenizer).unwrap().encode(text, &mut ids);
     assert_eq!(tokenizer.decode(&ids), text.as_bytes());
     assert!(ids.iter().all(|&id| !tokenizer.is_special(id)), "text made a special token");
-    if let Ok(mut encoder) = Encoder::<u16>::new(tokenizer) {
+    if let Ok(mut encoder) = Encoder::<u16, _>::new(tokenizer) {
         let mut short = Vec::new();
         encoder.encode(text, &mut short);
         assert!(short.iter().map(|&id| u32::from(id)).eq(ids));

@@ -27,7 +27,7 @@ fn bpe(c: &mut Criterion) {
     group.bench_function("count", |b| b.iter(|| count(&documents, options.pattern)));
 
     let tokenizer = bpe::train(count(&documents, options.pattern), &options, &Progress::default()).unwrap();
-    let encode = |encoder: &mut Encoder<'_, u16>| {
+    let encode = |encoder: &mut Encoder<u16, &bpe::Tokenizer>| {
         let mut ids = Vec::with_capacity(1 << 20);
         let mut tokens = 0;
         for text in &documents {

@@ -3,7 +3,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rotext::dedup::{Kind, Preset};
-use rotext::pipeline::filter::{Diacritics, Filtering};
+use rotext::pipeline::filtering::{Diacritics, Filtering};
 use rotext::pipeline::pack::{Options, PhaseInput, pack};
 use rotext::pipeline::{Duplicates, feed, plan, tokenizer};
 use rotext::progress::Progress;

@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import Any, final
 
 __all__ = [
+    "ArrowArray",
+    "ArrowStream",
+    "Kernel",
     "PdfBook",
     "Progress",
     "RotoolsError",
@@ -60,6 +63,30 @@ class PdfBook:
     def recognized(self, page: int, tsv: str, dpi: float, height: int) -> None: ...
     def finish(self, dropped: list[int]) -> dict[str, Any]: ...
 
+@final
+class Kernel:
+    @staticmethod
+    def normalize(protect_turkish: bool) -> Kernel: ...
+    @staticmethod
+    def score(profile: str, thresholds: Sequence[tuple[str, float | None]]) -> Kernel: ...
+    @staticmethod
+    def sign(preset: str) -> Kernel: ...
+    @staticmethod
+    def encode(tokenizer: str | PathLike[str]) -> Kernel: ...
+    @property
+    def result(self) -> str | None: ...
+    def array(self, data: object, column: str) -> ArrowArray: ...
+    def stream(self, data: object, column: str) -> ArrowStream: ...
+
+@final
+class ArrowArray:
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+@final
+class ArrowStream:
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
 def read_text(text: str) -> tuple[str, list[tuple[dict[str, Any], float, int]]]: ...
 def doubtful(text: str) -> list[tuple[int, int]]: ...
 def assemble(
@@ -113,6 +140,7 @@ def filter(
     boilerplate: bool,
     annotate: bool,
     diacritics: str,
+    shard: tuple[int, int] | None,
     text_field: str,
     id_field: str | None,
     strict: bool,

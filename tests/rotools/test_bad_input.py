@@ -153,14 +153,16 @@ def test_outputs_that_cannot_be_written(corpus: Path, tokenizer: Path, tmp_path:
     assert (tmp_path / "file").read_bytes() == b"mine" and (folder / "mine").read_bytes() == b"mine"
 
 
-@pytest.mark.parametrize("verb", ["pack", "normalize", "encode", "train"])
+@pytest.mark.parametrize("verb", ["pack", "whole road", "normalize", "filter", "encode", "train"])
 def test_a_disk_that_fills_up_leaves_nothing(
     corpus: Path, tokenizer: Path, tmp_path: Path, verb: str
 ) -> None:
     """Writes beyond 4 kB fail, as on a full disk (there the errno is ENOSPC, here EFBIG)."""
     words = {
         "pack": ["pack", corpus, "--tokenizer", tokenizer],
+        "whole road": ["pack", corpus],
         "normalize": ["normalize", corpus],
+        "filter": ["filter", corpus],
         "encode": ["tokenizer", "encode", corpus, "--tokenizer", tokenizer],
         "train": ["tokenizer", "train", corpus, "--vocab-size", 500],
     }[verb]

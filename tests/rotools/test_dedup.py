@@ -213,13 +213,14 @@ def test_killed_at_any_moment_it_ends_in_the_same_bytes_and_leaves_nothing(
     assert contents(again) == contents(whole)
 
 
-def test_two_runs_on_one_output_refuse(corpus: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("verb", ["dedup", "filter"])
+def test_two_runs_on_one_output_refuse(verb: str, corpus: Path, tmp_path: Path) -> None:
     fcntl = pytest.importorskip("fcntl")
     with (tmp_path / ".o.jsonl.partial.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        message = rotools("dedup", corpus, "--out", tmp_path / "o.jsonl", code=1).stderr
+        message = rotools(verb, corpus, "--out", tmp_path / "o.jsonl", code=1).stderr
     assert "another run" in message and "hint:" in message
-    rotools("dedup", corpus, "--out", tmp_path / "o.jsonl")
+    rotools(verb, corpus, "--out", tmp_path / "o.jsonl")
 
 
 def test_a_scratch_disk_that_fills_up_says_so_and_leaves_nothing(corpus: Path, tmp_path: Path) -> None:

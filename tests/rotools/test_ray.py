@@ -1,11 +1,19 @@
-"""`rotools pack --engine ray` on a real cluster of two nodes (`make test-system`)."""
+"""`rotools pack --engine ray`, and kernels over a dataset, on a real cluster of two nodes (`make test-system`)."""
 
+import contextlib
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from rotools_program import contents, jsonl, rotools, texts
+
+from rotools import kernels
 
 pytest.importorskip("ray", reason="needs Ray: make test-system installs it")
 
@@ -32,6 +40,56 @@ def test_the_bytes_of_a_local_run(address: str, tmp_path: Path) -> None:
     assert "shard 1 of 2" in shown and "shard 2 of 2" in shown
     assert contents(out) == contents(local)
     assert {path.name for path in tmp_path.iterdir()} == {"corpus.jsonl", "local", "ray"}
+
+
+def workers() -> list[int]:
+    """Processes of Ray that work on a shard."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if path.read_bytes().startswith(b"ray::") and b"work" in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
+
+
+def test_a_killed_worker_starts_again(address: str, tmp_path: Path) -> None:
+    corpus = jsonl(tmp_path / "corpus.jsonl", texts(30_000, 1))
+    local, out = tmp_path / "local", tmp_path / "ray"
+    rotools("pack", corpus, "--out", local, "--vocab-size", 500)
+    engine = ["--engine", "ray", "--address", address, "--quiet"]
+    words = ["pack", str(corpus), "--out", str(out), "--vocab-size", "500", *engine]
+    process = subprocess.Popen([sys.executable, "-m", "rotools", *words])
+    frames = tmp_path / "ray.shards" / "1-of-2" / "journal" / "frames"
+    while process.poll() is None and not (frames.exists() and frames.stat().st_size > 1000):
+        time.sleep(0.005)
+    killed = workers()
+    for pid in killed:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert process.wait() == 0 and killed
+    assert contents(out) == contents(local)
+
+
+def test_kernels_over_a_dataset(address: str, tmp_path: Path) -> None:
+    import ray
+
+    documents = [text.replace("ș", "ş") for text in texts(2_000, 1)]
+    corpus = jsonl(tmp_path / "corpus.jsonl", documents)
+    tokenizer = tmp_path / "tokenizer.json"
+    rotools("tokenizer", "train", corpus, "--vocab-size", 500, "--out", tokenizer)
+    ray.init(address=address, log_to_driver=False)
+    try:
+        dataset = ray.data.from_arrow(pa.table({"n": range(len(documents)), "text": documents}))
+        repaired = dataset.repartition(8).map_batches(kernels.normalize, batch_format="pyarrow")
+        encoded = repaired.map_batches(
+            kernels.encode, fn_kwargs={"tokenizer": str(tokenizer)}, batch_format="pyarrow", batch_size=100
+        )
+        found = {row["n"]: (row["text"], list(row["tokens"])) for row in encoded.take_all()}
+    finally:
+        ray.shutdown()
+    column = kernels.normalize(pa.array(documents))
+    tokens = kernels.encode(column, tokenizer).to_pylist()
+    assert found == dict(enumerate(zip(column.to_pylist(), tokens, strict=True)))
 
 
 def test_what_goes_wrong_is_said(address: str, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def kill(command: list[str], seconds: float, journal: Path, frames: int) -> int:
     return journal.stat().st_size if journal.exists() else 0
 
 
-@pytest.mark.parametrize("verb", ["pack", "dedup"])
+@pytest.mark.parametrize("verb", ["pack", "dedup", "filter"])
 def test_a_killed_run_keeps_what_it_found(verb: str, corpus: Path, tmp_path: Path) -> None:
     whole, again = tmp_path / "whole", tmp_path / "again"
     whole.mkdir()

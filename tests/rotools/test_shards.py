@@ -79,6 +79,27 @@ def test_a_killed_shard_goes_on(inputs: list[Path], tmp_path: Path) -> None:
     assert out.read_bytes() == whole.read_bytes()
 
 
+def test_a_filter_from_shards_has_the_same_bytes(inputs: list[Path], tmp_path: Path) -> None:
+    a, b, _ = inputs
+    whole, out = tmp_path / "whole" / "o.jsonl", tmp_path / "shards" / "o.jsonl"
+    whole.parent.mkdir()
+    out.parent.mkdir()
+    read = json.loads(rotools("filter", a, b, "--out", whole, "--json").stdout)["read"]
+    command = ("filter", a, b, "--out", out)
+    # Twice the same: the second takes everything from the first.
+    found = [json.loads(rotools(*command, "--shard", f"{n}/3", "--json").stdout) for n in (3, 3, 1, 2)]
+    assert found[0] == found[1]
+    for what in ("records", "documents", "bytes"):
+        assert sum(shard[what] for shard in found[1:]) == read[what]
+    # One was cut off.
+    frames = out.parent / "o.jsonl.shards" / "2-of-3" / "journal" / "frames"
+    frames.write_bytes(frames.read_bytes()[:-7])
+    assert json.loads(rotools(*command, "--json").stdout)["read"] == read
+    assert contents(out.parent) == contents(whole.parent)
+    message = rotools(*command, "--annotate", "--shard", "1/2", code=2).stderr
+    assert "annotations are not made in shards" in message
+
+
 def test_wrong_shards_say_so(inputs: list[Path], tmp_path: Path) -> None:
     a = inputs[0]
     for shard, says in [("0/4", "no shard 0 of 4"), ("5/4", "no shard 5 of 4"), ("x", "not NUMBER/SHARDS")]:

@@ -16,12 +16,16 @@ from rotools.cli.options import (
     Profile,
     Quiet,
     Redact,
+    Shard,
     Strict,
     TextField,
     Threads,
     Thresholds,
     Undiacritized,
     thresholds,
+)
+from rotools.cli.options import (
+    shard as parts,
 )
 
 
@@ -37,6 +41,7 @@ def filter(
     redact: Redact = True,
     boilerplate: Boilerplate = True,
     diacritics: Undiacritized = Diacritics.flag,
+    shard: Shard = None,
     text_field: TextField = "text",
     id_field: IdField = None,
     strict: Strict = False,
@@ -54,7 +59,9 @@ def filter(
       rotools filter clean.jsonl --out good.jsonl.zst
       rotools filter books.jsonl.zst --out good.jsonl --profile books --threshold garbled-words=0.05
       rotools filter clean.jsonl --out scores.jsonl --annotate
+      rotools filter clean.jsonl --out good.jsonl --shard 2/8
     """
+    part = parts(shard)
     outcome = console.watch(
         lambda progress: _rotext.filter(
             inputs,
@@ -65,6 +72,7 @@ def filter(
             boilerplate=boilerplate,
             annotate=annotate,
             diacritics=diacritics.value,
+            shard=part,
             text_field=text_field,
             id_field=id_field,
             strict=strict,
@@ -75,6 +83,9 @@ def filter(
     )
     if as_json:
         console.print_json({"out": str(out), **outcome})
+        return
+    if part:
+        console.sharded(outcome, part, quiet=quiet)
         return
     read = outcome["read"]
     console.say(

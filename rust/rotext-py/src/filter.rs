@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use rotext::error::Error;
 use rotext::filter::{Filter, Profile, RULES, Scratch, Side};
-use rotext::pipeline::filter::{Diacritics, Filtering};
+use rotext::pipeline::Shard;
+use rotext::pipeline::filter as core;
+use rotext::pipeline::filtering::{Diacritics, Filtering};
 
 use crate::errors::raise;
 use crate::{dedup, files, progress::Progress};
@@ -30,9 +32,9 @@ pub(crate) fn filtering(
     Filtering::new(thresholds, redact, boilerplate, annotate, diacritics).map_err(|e| raise(&e))
 }
 
-/// Files in, one JSONL file of what is worth training on out.
+/// Files in, one JSONL file of what is worth training on out; with a shard (number, of) only its journal.
 #[pyfunction]
-#[pyo3(signature = (inputs, out, *, profile, thresholds, redact, boilerplate, annotate, diacritics, text_field,
+#[pyo3(signature = (inputs, out, *, profile, thresholds, redact, boilerplate, annotate, diacritics, shard, text_field,
                     id_field, strict, threads, progress))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn filter<'py>(
@@ -45,6 +47,7 @@ pub(crate) fn filter<'py>(
     boilerplate: bool,
     annotate: bool,
     diacritics: &str,
+    shard: Option<(u32, u32)>,
     text_field: String,
     id_field: Option<String>,
     strict: bool,
@@ -55,9 +58,24 @@ pub(crate) fn filter<'py>(
     options.kind = dedup::kind(profile)?;
     options.filter = Some(filtering(&thresholds, redact, boilerplate, annotate, diacritics)?);
     let sources = files::sources(&inputs)?;
-    let run = || rotext::pipeline::filter::filter(&sources, &options, &out, &progress.inner);
+    if let Some((number, of)) = shard {
+        let shard = Shard::new(number, of).map_err(|e| raise(&e))?;
+        let run = || core::shard(&sources, &options, (&out, shard), &progress.inner);
+        return files::python(py, &py.detach(run).map_err(|e| raise(&e))?);
+    }
+    let run = || core::filter(&sources, &options, &out, &progress.inner);
     let outcome = py.detach(run).map_err(|e| raise(&e))?;
     files::python(py, &outcome)
+}
+
+/// The filter of a profile by its name, with `thresholds` in place of its own.
+pub(crate) fn profile(name: &str, thresholds: Vec<(String, Option<f64>)>) -> PyResult<Filter> {
+    let profile = match dedup::kind(name)? {
+        rotext::dedup::Kind::Web => Profile::Web,
+        rotext::dedup::Kind::Books => Profile::Books,
+    };
+    let change = |filter: Filter, (rule, threshold): (String, Option<f64>)| filter.with(&rule, threshold);
+    thresholds.into_iter().try_fold(Filter::new(profile), change).map_err(|e| raise(&e))
 }
 
 /// What the filter measures of a text, and the rule that it breaks: `{"dropped": ..., "measures": {...}}`.
@@ -69,12 +87,7 @@ pub(crate) fn judge<'py>(
     profile: &str,
     thresholds: Vec<(String, Option<f64>)>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let profile = match dedup::kind(profile)? {
-        rotext::dedup::Kind::Web => Profile::Web,
-        rotext::dedup::Kind::Books => Profile::Books,
-    };
-    let change = |filter: Filter, (rule, threshold): (String, Option<f64>)| filter.with(&rule, threshold);
-    let filter = thresholds.into_iter().try_fold(Filter::new(profile), change).map_err(|e| raise(&e))?;
+    let filter = self::profile(profile, thresholds)?;
     let verdict = py.detach(|| filter.judge(text, &mut Scratch::default()));
     files::python(py, &verdict)
 }

@@ -6,6 +6,7 @@ mod errors;
 mod files;
 mod filter;
 mod inspect;
+mod kernels;
 mod ledger;
 mod normalize;
 mod pack;
@@ -31,6 +32,9 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(filter::filter_rules, module)?)?;
     module.add_function(wrap_pyfunction!(dedup::dedup, module)?)?;
     module.add_function(wrap_pyfunction!(dedup::likeness, module)?)?;
+    module.add_class::<kernels::Kernel>()?;
+    module.add_class::<kernels::ArrowArray>()?;
+    module.add_class::<kernels::ArrowStream>()?;
     module.add_function(wrap_pyfunction!(ledger::why, module)?)?;
     module.add_function(wrap_pyfunction!(ledger::ledger_summary, module)?)?;
     module.add_function(wrap_pyfunction!(ledger::pick, module)?)?;

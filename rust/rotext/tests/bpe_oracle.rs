@@ -77,7 +77,7 @@ fn assert_same_training(texts: &[String], options: &TrainOptions) -> (Tokenizer,
     (tokenizer, oracle)
 }
 
-fn ids(encoder: &RefCell<Encoder<'_, u32>>, text: &str) -> Vec<u32> {
+fn ids(encoder: &RefCell<Encoder<u32, &Tokenizer>>, text: &str) -> Vec<u32> {
     let mut ids = Vec::new();
     encoder.borrow_mut().encode_u32(text, &mut ids);
     ids
@@ -184,7 +184,7 @@ fn every_trained_token_merges_into_itself() {
     {
         let options = TrainOptions { vocab_size, ..TrainOptions::default() };
         let tokenizer = ours(&texts, &options, 1, usize::MAX);
-        let mut encoder = Encoder::<u32>::new(&tokenizer).unwrap();
+        let mut encoder = Encoder::<u32, _>::new(&tokenizer).unwrap();
         for id in 1..tokenizer.vocab_size() as u32 {
             let Ok(text) = std::str::from_utf8(tokenizer.token(id)) else { continue };
             if rotext::bpe::words(options.pattern, text).count() == 1 {
@@ -247,8 +247,8 @@ fn encoding_is_that_of_the_oracle() {
     for pattern in Pattern::ALL {
         let options = TrainOptions { vocab_size: 1000, pattern, ..TrainOptions::default() };
         let (tokenizer, oracle) = assert_same_training(&romanian(7, 5000), &options);
-        let encoder = RefCell::new(Encoder::<u32>::new(&tokenizer).unwrap());
-        let narrow = RefCell::new(Encoder::<u16>::new(&tokenizer).unwrap());
+        let encoder = RefCell::new(Encoder::<u32, _>::new(&tokenizer).unwrap());
+        let narrow = RefCell::new(Encoder::<u16, _>::new(&tokenizer).unwrap());
         let config = Config { cases: 700, failure_persistence: None, ..Config::default() };
         TestRunner::new(config)
             .run(&mixed(), |text| {
@@ -284,7 +284,7 @@ fn both(json: &serde_json::Value) -> (Tokenizer, Oracle) {
 
 fn assert_same_encoding(json: &serde_json::Value, strategy: impl Strategy<Value = String>) {
     let (tokenizer, oracle) = both(json);
-    let encoder = RefCell::new(Encoder::<u32>::new(&tokenizer).unwrap());
+    let encoder = RefCell::new(Encoder::<u32, _>::new(&tokenizer).unwrap());
     let config = Config { cases: 400, failure_persistence: None, ..Config::default() };
     TestRunner::new(config)
         .run(&strategy, |text| {
@@ -407,8 +407,8 @@ fn a_vocabulary_too_large_for_u16_is_refused() {
     for (id, fits) in [(65_498, true), (65_499, false)] {
         json["model"]["vocab"]["zzzz"] = id.into();
         let tokenizer = Tokenizer::from_json(json.to_string().as_bytes(), Path::new("t")).unwrap();
-        assert_eq!(Encoder::<u16>::new(&tokenizer).is_ok(), fits);
-        assert!(Encoder::<u32>::new(&tokenizer).is_ok());
+        assert_eq!(Encoder::<u16, _>::new(&tokenizer).is_ok(), fits);
+        assert!(Encoder::<u32, _>::new(&tokenizer).is_ok());
     }
 }
 

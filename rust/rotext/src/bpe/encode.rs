@@ -1,5 +1,7 @@
 //! Text to token ids.
 
+use std::ops::Deref;
+
 use super::added::Splitter;
 use super::cache::{Cache, INLINE, Known, hash};
 use super::lane::Lane;
@@ -36,24 +38,25 @@ impl Id for u32 {
     }
 }
 
-/// Encodes text; one for each thread, since it keeps the words it has seen (at most about 60 MB).
+/// Encodes text; one for each thread, since it keeps the words it has seen (at most about 60 MB). Its tokenizer is borrowed,
+/// or shared in an `Arc` where the encoder must outlive the call.
 ///
 /// The ids are those of `tokenizers`, except that the text of a special token is ordinary text: a document
 /// that contains `<|endoftext|>` cannot end itself.
-pub struct Encoder<'t, I> {
-    tokenizer: &'t Tokenizer,
+pub struct Encoder<I, T> {
+    tokenizer: T,
     splitter: Option<Splitter>,
     cache: Cache,
     scratch: Scratch,
     id: std::marker::PhantomData<I>,
 }
 
-impl<'t, I: Id> Encoder<'t, I> {
+impl<I: Id, T: Deref<Target = Tokenizer>> Encoder<I, T> {
     /// An encoder with an empty cache.
     ///
     /// # Errors
     /// [`Kind::Data`](crate::error::Kind::Data) when the vocabulary is too large for `I`: over 65,499 for `u16`.
-    pub fn new(tokenizer: &'t Tokenizer) -> Result<Self> {
+    pub fn new(tokenizer: T) -> Result<Self> {
         let size = tokenizer.vocab_size();
         if size > I::MAX_VOCAB {
             return Err(Error::data(format!(
@@ -63,8 +66,8 @@ impl<'t, I: Id> Encoder<'t, I> {
             .hint("use a smaller vocabulary: rotools tokenizer train --vocab-size 40000"));
         }
         Ok(Self {
-            tokenizer,
             splitter: Splitter::new(&tokenizer.added),
+            tokenizer,
             cache: Cache::new(),
             scratch: Scratch::default(),
             id: std::marker::PhantomData,
@@ -186,14 +189,14 @@ impl<'t, I: Id> Encoder<'t, I> {
     }
 }
 
-impl Encoder<'_, u16> {
+impl<T: Deref<Target = Tokenizer>> Encoder<u16, T> {
     /// [`Encoder::encode`] to 16-bit ids.
     pub fn encode_u16(&mut self, text: &str, out: &mut Vec<u16>) {
         self.encode(text, out);
     }
 }
 
-impl Encoder<'_, u32> {
+impl<T: Deref<Target = Tokenizer>> Encoder<u32, T> {
     /// [`Encoder::encode`] to 32-bit ids.
     pub fn encode_u32(&mut self, text: &str, out: &mut Vec<u32>) {
         self.encode(text, out);

@@ -169,7 +169,7 @@ fn frequent(cuts: &HashMap<String, u64>, n: usize) -> Vec<(String, u64)> {
 /// Measures one tokenizer; one for each thread.
 pub struct Measure<'t> {
     tokenizer: &'t Tokenizer,
-    encoder: Encoder<'t, u32>,
+    encoder: Encoder<u32, &'t Tokenizer>,
     ids: Vec<u32>,
     /// A bit a byte of the text: a token ends before it.
     cuts: Vec<u64>,
@@ -353,7 +353,7 @@ mod tests {
     /// Bytes saved by tokens of more than one byte in the texts above.
     fn tally_gain(tokenizer: &Tokenizer) -> u64 {
         let mut ids = Vec::new();
-        let mut encoder = Encoder::<u32>::new(tokenizer).unwrap();
+        let mut encoder = Encoder::<u32, _>::new(tokenizer).unwrap();
         for text in ["ou ou, ouă ță", "s-a, nord-vest. Dă-i x-y"] {
             encoder.encode(text, &mut ids);
         }

@@ -3,8 +3,7 @@
 //! factor of two hardly moves a sum over a paragraph.
 
 /// A language that text is told apart into. Romanian comes first; the others only have to be recognized as not Romanian.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // the names are the documentation
 pub enum Language {
     Romanian,
@@ -21,6 +20,35 @@ pub enum Language {
     Polish,
     Croatian,
     Albanian,
+}
+
+impl Language {
+    /// Its English name, in small letters.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Romanian => "romanian",
+            Self::English => "english",
+            Self::French => "french",
+            Self::Italian => "italian",
+            Self::Spanish => "spanish",
+            Self::Portuguese => "portuguese",
+            Self::Catalan => "catalan",
+            Self::Latin => "latin",
+            Self::German => "german",
+            Self::Hungarian => "hungarian",
+            Self::Turkish => "turkish",
+            Self::Polish => "polish",
+            Self::Croatian => "croatian",
+            Self::Albanian => "albanian",
+        }
+    }
+}
+
+impl serde::Serialize for Language {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
 }
 
 /// How many languages there are.

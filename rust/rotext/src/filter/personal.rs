@@ -210,7 +210,8 @@ fn inside_word(bytes: &[u8], at: usize) -> bool {
 fn plus(bytes: &[u8], start: usize, end: usize) -> usize {
     let before = |at: usize, byte: u8| at > 0 && bytes[at - 1] == byte;
     let first = if before(start, b'+') { start - 1 } else { start };
-    if before(first, b'(') && bytes[start..end].contains(&b')') { first - 1 } else { first }
+    let brackets = |which| bytes[start..end].iter().filter(|&&byte| byte == which).count();
+    if before(first, b'(') && brackets(b')') > brackets(b'(') { first - 1 } else { first }
 }
 
 /// Reads digits from `start` on, over single separators (and pairs such as `) ` and `) -`).
@@ -279,6 +280,10 @@ fn cnp(digits: &Digits) -> Option<usize> {
 fn telephone(bytes: &[u8], digits: &Digits) -> Option<usize> {
     let d = &digits.values;
     let first = digits.places[0];
+    // `nr. 1.078/326/2009`: the number began before.
+    if first > 1 && bytes[first - 1] == b'.' && bytes[first - 2].is_ascii_digit() {
+        return None;
+    }
     let abroad = first > 0 && bytes[first - 1] == b'+';
     let prefix = match d.as_slice() {
         [4, 0, 0, 2 | 3 | 7, ..] if abroad => 3,
@@ -405,6 +410,8 @@ mod tests {
             ("+40 721 123 456 sau (+40) 21 312 34 56", "[telefon] sau [telefon]"),
             ("0040-721-123-456; 0721123456", "[telefon]; [telefon]"),
             ("(0264) 412 345", "[telefon]"),
+            ("(+40 (0)264 412 345)", "([telefon])"),
+            ("(0264) 412 345, (0264 412 345)", "[telefon], ([telefon])"),
             ("card 4539 1488 0343 6467", "card [card]"),
             ("378282246310005", "[card]"),
         ] {
@@ -422,6 +429,7 @@ mod tests {
             "0755 0644 0x0721123456 07:21:12:34:56 02 03 04 05 06",
             "4611686018427387904 4000000000000000 1234567890123",
             "2011-12-03 10:15:30 +0200, 0721 12",
+            "ordinul nr. 1.078/326/2009 și nr. 2.074/2010",
             "CUI 14399840, J40/8302/1992",
             "3.14159265358979323846",
         ] {

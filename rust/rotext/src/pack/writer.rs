@@ -44,7 +44,8 @@ struct Open {
 
 impl Writer {
     /// Files are named `DIRECTORY/NAME-00000.bin` and so on; a shard is closed at the first document that
-    /// fills it to `shard_tokens`.
+    /// fills it to `shard_tokens`. A file that is there is written over from its start, and cut at its end: what stands behind
+    /// the last byte written can be read meanwhile.
     #[must_use]
     pub fn new(directory: &Path, name: &str, shard_tokens: u64) -> Self {
         let (directory, name) = (directory.to_owned(), name.to_owned());
@@ -96,7 +97,9 @@ impl Open {
     fn create(directory: &Path, name: &str, number: usize) -> Result<Self> {
         let stem = format!("{name}-{number:05}");
         let path = directory.join(format!("{stem}.bin"));
-        let file = File::create(&path).map_err(|e| Error::io(&path, &e))?;
+        let mut options = File::options();
+        let file = options.write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(|e| Error::io(&path, &e))?;
         let table = sidecar::Table::create(&directory.join(format!("{stem}.docs.parquet")))?;
         let shard = Shard { file: format!("{stem}.bin"), ..Shard::default() };
         Ok(Self { path, file, piece: Vec::with_capacity(PIECE_BYTES), shard, ends: vec![0], table })
@@ -133,7 +136,8 @@ impl Open {
         if !self.piece.is_empty() {
             self.write_piece()?;
         }
-        self.file.sync_all().map_err(|e| Error::io(&self.path, &e))?;
+        let end = self.file.set_len(self.shard.size).and_then(|()| self.file.sync_all());
+        end.map_err(|e| Error::io(&self.path, &e))?;
         self.table.finish()?;
         sidecar::write(&self.path.with_extension("offsets.npy"), &sidecar::offsets(&self.ends))?;
         sidecar::write(&self.path.with_extension("idx"), &sidecar::megatron(&self.ends))?;

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::filter::{self, Filtering};
+use super::filtering::{self as filter, Filtering};
 use super::frame::{Fate, Frame, Left};
 use super::journal::{self, Frames, Recall};
 use super::left_out::{LeftOut, cut, gone, same, unread};
@@ -44,6 +44,8 @@ pub(super) struct Passed {
     pub document: Document,
     /// Its 128-bit key; 0 when none was asked for.
     pub key: u128,
+    /// UTF-8 bytes of its text, also where that was left as it was read.
+    pub bytes: u64,
     /// The text was changed.
     pub changed: bool,
     /// What was cut from it.
@@ -59,6 +61,8 @@ pub(super) struct Parcel {
     pub source: usize,
     /// The documents.
     pub documents: Vec<Passed>,
+    /// An earlier run encoded them: their texts may be as they were read.
+    pub encoded: bool,
     /// What was found of the chunk, where that is to be written down.
     pub(super) found: Found,
 }
@@ -71,7 +75,7 @@ pub(super) enum Found {
     Unasked,
     /// All but the signatures.
     New(Box<Frame>),
-    /// Everything, by an earlier run; there are no documents then.
+    /// Everything, by an earlier run; there are no documents then, unless the run asks for those too.
     Known(Box<Frame>, journal::Known),
 }
 
@@ -118,6 +122,8 @@ pub(super) enum Removal<'a, 'b> {
     Exact(&'a mut dedup::Seen),
     /// All pass, and what is found of each chunk goes with it; chunks of which an earlier run knows it are not judged again.
     Recorded(&'a mut Recall),
+    /// The same, and the documents of chunks that an earlier run knows pass as it decided.
+    Resumed(&'a mut Recall),
     /// A first pass over the same documents found and decided.
     Planned(&'a mut Decided<'b>),
 }
@@ -126,6 +132,8 @@ pub(super) enum Removal<'a, 'b> {
 pub(super) struct Decided<'b> {
     pub(super) judge: dedup::Judge<'b>,
     pub(super) frames: Frames,
+    /// Chunks to come that an earlier run encoded, so that nobody needs their texts.
+    pub(super) encoded: u64,
 }
 
 impl Decided<'_> {
@@ -160,8 +168,10 @@ pub(super) fn run<D: Send, L>(
         Removal::Nothing => (Past::Nothing, Judging::Nothing),
         Removal::Exact(seen) => (Past::Nothing, Judging::Exact(seen)),
         Removal::Recorded(recall) => (Past::Recall(recall), Judging::Nothing),
+        Removal::Resumed(recall) => (Past::Replay(recall), Judging::Nothing),
         Removal::Planned(decided) => {
-            (Past::Frames(&mut decided.frames), Judging::Planned(&mut decided.judge))
+            let Decided { judge, frames, encoded } = decided;
+            (Past::Frames(frames, encoded), Judging::Planned(judge))
         }
     };
     let (mut repeated, mut removed) = (None, None);
@@ -199,7 +209,12 @@ pub(super) fn run<D: Send, L>(
                 Memory::Nothing => Ok(open.judge(chunk, None)),
                 Memory::New(hash) => Ok(open.judge(chunk, Some(hash))),
                 Memory::Known(frame, known) => Ok(open.skip(&chunk, frame, known)),
-                Memory::Decided(frame, first) => open.apply(chunk, *frame, first),
+                Memory::Passed(frame, known) => {
+                    let mut opened = open.apply(chunk, &frame, None, false)?;
+                    opened.parcel.found = Found::Known(frame, known);
+                    Ok(opened)
+                }
+                Memory::Decided(frame, first, encoded) => open.apply(chunk, &frame, Some(first), encoded),
             }
         },
         |opened| gate(opened, sources, options, &mut removal, &mut left_out, &mut account, limit, progress),
@@ -213,7 +228,8 @@ pub(super) fn run<D: Send, L>(
 enum Past<'a> {
     Nothing,
     Recall(&'a mut Recall),
-    Frames(&'a mut Frames),
+    Replay(&'a mut Recall),
+    Frames(&'a mut Frames, &'a mut u64),
 }
 
 /// The same of one chunk.
@@ -223,35 +239,40 @@ enum Memory {
     New(u64),
     /// Found by an earlier run.
     Known(Box<Frame>, journal::Known),
-    /// Found by the first pass; the number of the first document that stays.
-    Decided(Box<Frame>, u32),
+    /// The same, and its documents are asked for.
+    Passed(Box<Frame>, journal::Known),
+    /// Found by the first pass; the number of the first document that stays; whether an earlier run encoded it.
+    Decided(Box<Frame>, u32, bool),
 }
 
 impl Past<'_> {
     /// Whether the next chunk is to be looked at.
     fn takes(&mut self) -> bool {
         match self {
-            Past::Recall(recall) => recall.takes(),
-            Past::Nothing | Past::Frames(_) => true,
+            Past::Recall(recall) | Past::Replay(recall) => recall.takes(),
+            Past::Nothing | Past::Frames(..) => true,
         }
     }
 
     fn of(&mut self, source: usize, chunk: &Chunk) -> Result<Memory> {
         Ok(match self {
             Past::Nothing => Memory::Nothing,
-            Past::Recall(recall) => {
-                let hash = chunk.hash();
-                match recall.next(source, hash) {
-                    Some((frame, known)) => Memory::Known(Box::new(frame), known),
-                    None => Memory::New(hash),
-                }
-            }
-            Past::Frames(frames) => {
+            Past::Recall(recall) => match recall.next(source, chunk.hash()) {
+                Some((frame, known)) => Memory::Known(Box::new(frame), known),
+                None => Memory::New(chunk.hash()),
+            },
+            Past::Replay(recall) => match recall.next(source, chunk.hash()) {
+                Some((frame, known)) => Memory::Passed(Box::new(frame), known),
+                None => Memory::New(chunk.hash()),
+            },
+            Past::Frames(frames, encoded) => {
                 let (frame, _, first) = frames.next()?.ok_or_else(Error::changed)?;
                 if frame.hash != chunk.hash() {
                     return Err(Error::changed());
                 }
-                Memory::Decided(Box::new(frame), first)
+                let known = **encoded > 0;
+                **encoded = encoded.saturating_sub(1);
+                Memory::Decided(Box::new(frame), first, known)
             }
         })
     }
@@ -293,7 +314,7 @@ struct Opened {
 
 impl Opened {
     fn new(index: usize, chunk: &Chunk) -> Self {
-        let parcel = Parcel { source: index, documents: Vec::new(), found: Found::Unasked };
+        let parcel = Parcel { source: index, ..Parcel::default() };
         Self { parcel, first: chunk.first, moved: chunk.moved, bytes: chunk.bytes as u64, ..Self::default() }
     }
 
@@ -380,6 +401,7 @@ impl Open<'_> {
             // Of the text as it was decided about.
             let key = if self.options.keys { self.tools.key.of(&document.text) } else { 0 };
             opened.parcel.documents.push(Passed {
+                bytes: document.text.len() as u64,
                 document,
                 key,
                 changed,
@@ -404,25 +426,33 @@ impl Open<'_> {
         opened
     }
 
-    /// Does what the first pass found and decided: measures nothing, and repairs only what stays.
-    fn apply(self, chunk: Chunk, frame: Frame, first: u32) -> Result<Opened> {
+    /// Does what an earlier pass found: measures nothing, and repairs only what stays. With the number of its first
+    /// document, what that pass decided among documents too. Of what is `encoded` nobody needs the text, unless lines are cut.
+    fn apply(self, chunk: Chunk, frame: &Frame, first: Option<u32>, encoded: bool) -> Result<Opened> {
         let mut opened = Opened::new(self.index, &chunk);
+        opened.parcel.encoded = encoded;
+        let as_read = encoded && self.repeated.is_none();
         let batch = chunk.parse(self.source, &self.options.fields);
         if batch.documents.len() != frame.fates.len() {
             return Err(Error::changed());
         }
         opened.rejects = batch.rejects;
-        opened.report = frame.normalize;
-        let mut signed = (first..).zip(frame.documents);
-        for (mut document, Fate { left, findings }) in batch.documents.into_iter().zip(frame.fates) {
-            opened.note(&document, self.source, &findings);
+        opened.report = frame.normalize.clone();
+        let mut signed = (first.unwrap_or_default()..).zip(&frame.documents);
+        for (mut document, Fate { left, findings }) in batch.documents.into_iter().zip(&frame.fates) {
+            opened.note(&document, self.source, findings);
             match left {
                 Left::Empty => opened.empty(document),
-                Left::Filtered => opened.filtered(&document, &findings),
+                Left::Filtered => opened.filtered(&document, findings),
                 Left::Nowhere => {
-                    let (number, signed) = signed.next().ok_or_else(Error::changed)?;
                     let (mut changed, mut cut) = (false, dedup::Cut::default());
-                    if !self.removed.is_some_and(|removed| removed.contains(number)) {
+                    let (mut key, mut goes, mut bytes) = (0, false, 0);
+                    if first.is_some() {
+                        let (number, signed) = signed.next().ok_or_else(Error::changed)?;
+                        (key, bytes) = (signed.key, signed.bytes);
+                        goes = self.removed.is_some_and(|removed| removed.contains(number));
+                    }
+                    if !goes && !as_read {
                         if let Some(normalizer) = &self.tools.normalizer
                             && let Cow::Owned(text) =
                                 normalizer.normalize(&document.text, &mut normalize::Report::default())
@@ -430,7 +460,7 @@ impl Open<'_> {
                             (document.text, changed) = (text, true);
                         }
                         let text = Cow::Borrowed(document.text.as_str());
-                        if let Cow::Owned(text) = Filtering::edit(text, &findings, &mut self.tools.filter) {
+                        if let Cow::Owned(text) = Filtering::edit(text, findings, &mut self.tools.filter) {
                             (document.text, changed) = (text, true);
                         }
                         if let Some((text, lines)) =
@@ -439,8 +469,17 @@ impl Open<'_> {
                             (document.text, cut, changed) = (text, lines, true);
                         }
                     }
-                    let key = signed.key;
-                    opened.parcel.documents.push(Passed { document, key, changed, cut, verdict: None });
+                    if !as_read {
+                        bytes = document.text.len() as u64;
+                    }
+                    opened.parcel.documents.push(Passed {
+                        document,
+                        key,
+                        bytes,
+                        changed,
+                        cut,
+                        verdict: None,
+                    });
                 }
             }
         }
@@ -471,7 +510,6 @@ fn gate(
     // A first chunk in which not one record has the field is a wrong field name, not bad luck.
     if first
         && parcel.documents.is_empty()
-        && !matches!(parcel.found, Found::Known(..))
         && let Some(reject) = bad.first().filter(|_| bad.iter().all(|r| r.reason == Reason::MissingField))
     {
         return Err(reader::missing_field_error(source, reject));
@@ -519,13 +557,12 @@ fn gate(
     }
     left_out.write(&bad, rows, source)?;
     let before = account.documents;
-    match &parcel.found {
-        Found::Known(frame, _) => {
-            frame.documents.iter().for_each(|signed| account.add(parcel.source, signed.key, signed.bytes));
-        }
-        _ => parcel.documents.iter().for_each(|passed| {
-            account.add(parcel.source, passed.key, passed.document.text.len() as u64);
-        }),
+    // Of a known chunk either the signed documents are there or those that pass.
+    if let Found::Known(frame, _) = &parcel.found {
+        frame.documents.iter().for_each(|signed| account.add(parcel.source, signed.key, signed.bytes));
+    }
+    for passed in &parcel.documents {
+        account.add(parcel.source, passed.key, passed.bytes);
     }
     progress.advance(moved);
     progress.add(bytes, account.documents - before);

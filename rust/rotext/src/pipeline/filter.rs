@@ -1,290 +1,27 @@
-//! `rotools filter`, and how every verb filters: the profile by the kind of the source, then personal data.
+//! `rotools filter`: files in, what is worth training on out, record for record.
+//!
+//! One pass. What was found of each chunk goes into a [journal](super::journal) in a hidden folder beside the output, under a
+//! lock: a run that was killed judges no chunk twice and, being deterministic, ends in the same bytes. Shards are journals made
+//! elsewhere. With annotations there is no journal: what they write of a document is longer than judging it again.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::bytes::{Decoder, Encoder};
-use super::feed::{self, Account, Parcel, Removal};
-use super::files::{Rejects, beside};
+use super::feed::{self, Account, Found, Parcel, Removal};
+use super::files::{Rejects, beside, claim, give_up, lock_path, remove};
+use super::filtering::Filtering;
+use super::frame::Frame;
+use super::journal::{Journal, Known, Log};
 use super::left_out::LeftOut;
+use super::plan::Sharded;
 use super::records::{Sink, lines};
-use crate::dedup::Kind;
+use super::shard::{Shard, shards_of};
 use crate::error::{Error, Result};
-use crate::filter::{
-    Boilerplate, Broken, Filter, Kind as Personal, Profile, RULES, Scratch, Side, Verdict, redact,
-};
-use crate::ledger::{Action, Row, Writer};
+use crate::ledger;
 use crate::progress::Progress;
 use crate::reader::Source;
-
-/// What becomes of a document that is written without diacritics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Diacritics {
-    /// It stays, and the ledger says so.
-    #[default]
-    Flag,
-    /// It goes, by the rule `diacritics`.
-    Drop,
-    /// It stays.
-    Keep,
-}
-
-/// Below this share of the letters a document is written without diacritics.
-const NO_DIACRITICS: f64 = 0.005;
-
-/// How documents are filtered.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Filtering {
-    web: Filter,
-    books: Filter,
-    /// Replace personal data.
-    redact: bool,
-    /// Cut lines of the page out of web text.
-    boilerplate: bool,
-    /// Measure only: nothing is dropped, cut or replaced.
-    annotate: bool,
-    diacritics: Diacritics,
-}
-
-/// The document that is judged, for the ledger.
-#[derive(Clone, Copy)]
-pub(super) struct At<'a> {
-    pub(super) document: &'a str,
-    pub(super) source: &'a str,
-    pub(super) line: u64,
-}
-
-/// One decision of the filter about a document; the ledger's row without the document.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Finding {
-    pub(super) action: Action,
-    pub(super) rule: &'static str,
-    pub(super) value: f64,
-    pub(super) threshold: Option<f64>,
-}
-
-impl Finding {
-    /// Writes it down. Names are kept as numbers.
-    pub(super) fn encode(&self, out: &mut Encoder) {
-        let rule = names().position(|name| name == self.rule).unwrap_or_default() as u32;
-        out.short(self.action as u32).short(rule).long(self.value.to_bits());
-        out.long(self.threshold.unwrap_or(f64::NAN).to_bits());
-    }
-
-    /// Reads what [`Finding::encode`] wrote.
-    pub(super) fn decode(from: &mut Decoder<'_>) -> Option<Self> {
-        let actions = [Action::Drop, Action::Edit, Action::Flag, Action::Keep];
-        let action = *actions.get(from.short()? as usize)?;
-        let rule = names().nth(from.short()? as usize)?;
-        let value = f64::from_bits(from.long()?);
-        let threshold = Some(f64::from_bits(from.long()?)).filter(|threshold| !threshold.is_nan());
-        Some(Self { action, rule, value, threshold })
-    }
-
-    /// Why the document goes, in words.
-    pub(super) fn why(&self, document: &str) -> String {
-        let side = RULES.iter().find(|rule| rule.id == self.rule).map_or(Side::Above, |rule| rule.side);
-        let (rule, value, threshold) = (self.rule, self.value, self.threshold.unwrap_or_default());
-        format!("{document}: {}", Broken { rule, value, threshold, side })
-    }
-}
-
-/// Lines of the page that were cut, in the ledger and in reports.
-const BOILERPLATE: &str = "boilerplate-lines";
-
-/// What a thread keeps from one document to the next.
-#[derive(Default)]
-pub(super) struct Tools {
-    scratch: Scratch,
-    boilerplate: Boilerplate,
-}
-
-/// Everything that a finding may be about.
-fn names() -> impl Iterator<Item = &'static str> {
-    RULES.iter().map(|rule| rule.id).chain(Personal::ALL.into_iter().map(Personal::name)).chain([BOILERPLATE])
-}
-
-/// What is to be done with a document.
-#[derive(Default)]
-pub(super) struct Judged {
-    /// It goes.
-    pub(super) dropped: bool,
-    /// What was decided.
-    pub(super) findings: Vec<Finding>,
-    /// Its text without lines of the page and personal data, if it had some.
-    pub(super) edited: Option<String>,
-    /// Everything that was measured, when that was all that was asked.
-    pub(super) verdict: Option<Box<Verdict>>,
-}
-
-/// What the filter did.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Report {
-    /// Documents dropped, by rule.
-    pub dropped: BTreeMap<&'static str, u64>,
-    /// Documents written without diacritics, of those that stayed.
-    pub no_diacritics: u64,
-    /// Lines of the page cut out of documents that stayed.
-    pub boilerplate_lines: u64,
-    /// Personal data replaced, by kind.
-    pub redacted: BTreeMap<&'static str, u64>,
-}
-
-impl Report {
-    /// Adds one decision.
-    pub(super) fn add(&mut self, finding: &Finding) {
-        match finding.action {
-            Action::Drop => *self.dropped.entry(finding.rule).or_default() += 1,
-            Action::Edit if finding.rule == BOILERPLATE => self.boilerplate_lines += finding.value as u64,
-            Action::Edit => *self.redacted.entry(finding.rule).or_default() += finding.value as u64,
-            Action::Flag | Action::Keep => self.no_diacritics += 1,
-        }
-    }
-
-    /// Adds the counts of `other`.
-    pub fn merge(&mut self, other: &Self) {
-        self.no_diacritics += other.no_diacritics;
-        self.boilerplate_lines += other.boilerplate_lines;
-        for (mine, theirs) in [(&mut self.dropped, &other.dropped), (&mut self.redacted, &other.redacted)] {
-            for (name, count) in theirs {
-                *mine.entry(name).or_default() += count;
-            }
-        }
-    }
-}
-
-impl Filtering {
-    /// Both profiles with `thresholds` in place of their own (nothing switches a rule off).
-    ///
-    /// # Errors
-    /// There is no such rule.
-    pub fn new(
-        thresholds: &[(String, Option<f64>)],
-        redact: bool,
-        boilerplate: bool,
-        annotate: bool,
-        diacritics: Diacritics,
-    ) -> Result<Self> {
-        let of = |profile| {
-            let mut filter = Filter::new(profile);
-            if diacritics == Diacritics::Drop {
-                filter = filter.with("diacritics", Some(NO_DIACRITICS))?;
-            }
-            thresholds.iter().try_fold(filter, |filter, (rule, threshold)| filter.with(rule, *threshold))
-        };
-        Ok(Self {
-            web: of(Profile::Web)?,
-            books: of(Profile::Books)?,
-            redact,
-            boilerplate,
-            annotate,
-            diacritics,
-        })
-    }
-
-    /// The thresholds that hold for a kind of text.
-    #[must_use]
-    pub fn of(&self, kind: Kind) -> &Filter {
-        match kind {
-            Kind::Web => &self.web,
-            Kind::Books => &self.books,
-        }
-    }
-
-    /// The settings as a manifest writes them down.
-    #[must_use]
-    pub fn describe(&self, kind: Kind) -> serde_json::Value {
-        let thresholds: BTreeMap<&str, f64> = self.of(kind).thresholds().collect();
-        serde_json::json!({"thresholds": thresholds, "redact": self.redact, "boilerplate": self.cuts(kind)})
-    }
-
-    fn cuts(&self, kind: Kind) -> bool {
-        self.boilerplate && kind == Kind::Web && !self.annotate
-    }
-
-    /// Decides about a text. Lines of the page are no part of what is judged.
-    pub(super) fn judge(&self, text: &str, kind: Kind, tools: &mut Tools) -> Judged {
-        let (cut, lines) =
-            if self.cuts(kind) { tools.boilerplate.cut(text) } else { (Cow::Borrowed(text), 0) };
-        let verdict = self.of(kind).judge(&cut, &mut tools.scratch);
-        let mut judged = Judged::default();
-        if let Some(Broken { rule, value, threshold, .. }) = verdict.dropped {
-            judged.findings.push(Finding { action: Action::Drop, rule, value, threshold: Some(threshold) });
-            judged.dropped = !self.annotate;
-        } else if self.diacritics == Diacritics::Flag
-            && let Some(value) = verdict.measures.diacritics.filter(|share| *share < NO_DIACRITICS)
-        {
-            let (action, threshold) = (Action::Flag, Some(NO_DIACRITICS));
-            judged.findings.push(Finding { action, rule: "diacritics", value, threshold });
-        }
-        if self.annotate {
-            judged.verdict = Some(Box::new(verdict));
-        }
-        if self.annotate || judged.dropped {
-            return judged;
-        }
-        let mut edits = |rule, count: u64| {
-            if count > 0 {
-                let (action, value) = (Action::Edit, count as f64);
-                judged.findings.push(Finding { action, rule, value, threshold: None });
-            }
-        };
-        edits(BOILERPLATE, lines);
-        let mut edited = cut;
-        if self.redact {
-            let (text, counts) = redact(&edited);
-            Personal::ALL.into_iter().zip(counts).for_each(|(kind, count)| edits(kind.name(), count));
-            if let Cow::Owned(text) = text {
-                edited = Cow::Owned(text);
-            }
-        }
-        if let Cow::Owned(text) = edited {
-            judged.edited = Some(text);
-        }
-        judged
-    }
-
-    /// What [`Filtering::judge`] made of a text, by its findings.
-    pub(super) fn edit<'a>(text: Cow<'a, str>, findings: &[Finding], tools: &mut Tools) -> Cow<'a, str> {
-        let edit = |is: fn(&str) -> bool| {
-            findings.iter().any(|finding| finding.action == Action::Edit && is(finding.rule))
-        };
-        let mut text = text;
-        if edit(|rule| rule == BOILERPLATE)
-            && let Cow::Owned(cut) = tools.boilerplate.cut(&text).0
-        {
-            text = Cow::Owned(cut);
-        }
-        if edit(|rule| rule != BOILERPLATE)
-            && let Cow::Owned(redacted) = redact(&text).0
-        {
-            text = Cow::Owned(redacted);
-        }
-        text
-    }
-}
-
-impl At<'_> {
-    /// The ledger's row about a decision.
-    pub(super) fn row(self, finding: &Finding) -> Row {
-        Row {
-            stage: "filter".into(),
-            document: self.document.to_owned(),
-            source: self.source.to_owned(),
-            line: self.line,
-            action: finding.action,
-            rule: finding.rule.into(),
-            value: Some(finding.value),
-            threshold: finding.threshold,
-            partner: None,
-            score: None,
-            byte: None,
-        }
-    }
-}
 
 /// What came out.
 #[derive(Debug, Clone, Serialize)]
@@ -295,43 +32,143 @@ pub struct Outcome {
     pub ledger: PathBuf,
 }
 
+/// A run that fails leaves its journal when it has this many bytes: about a second of judging.
+const WORTH_KEEPING: u64 = 64 << 10;
+
 /// Filters `sources` into `out` (`.jsonl`, also `.zst` or `.gz`), record for record, with `OUT.ledger.parquet` and, when
 /// anything was left out, `OUT.rejects.jsonl`. With annotations every record stays and gains the field `filter`.
 ///
 /// # Errors
-/// Unreadable sources, a full disk, an ending of `out` that is not known.
+/// Unreadable sources, another run on the same output, a full disk.
 pub fn filter(
     sources: &[Source],
     options: &feed::Options,
     out: &Path,
     progress: &Progress,
 ) -> Result<Outcome> {
-    let mut options = feed::Options { keys: false, ..options.clone() };
-    options.fields.keep_record = true;
-    progress.begin("filter", sources.iter().map(|source| source.size).sum());
-    let mut rejects = Rejects::of(out);
-    let mut sink = Sink::create(out)?;
-    let mut name = out.as_os_str().to_owned();
-    name.push(".ledger.parquet");
-    let (ledger_path, part) = (PathBuf::from(name), beside(out, "ledger.part"));
-    let mut ledger = Writer::create(&part)?;
-    let read = feed::run(
+    let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !parent.is_dir() {
+        return Err(Error::io(out, &std::io::ErrorKind::NotFound.into()));
+    }
+    if out.is_dir() {
+        return Err(Error::io(out, &std::io::ErrorKind::IsADirectory.into()));
+    }
+    let scratch = beside(out, "partial");
+    let _lock = claim(&scratch, Journal::FOLDER)?;
+    let result = run(sources, &only_filtering(options), out, &scratch, progress);
+    give_up(&scratch, Journal::FOLDER, WORTH_KEEPING, result.is_err());
+    result.and_then(|outcome| remove(&shards_of(out)).map(|()| outcome))
+}
+
+/// Judges the chunks of one shard, for [`filter`] with the same options.
+///
+/// # Errors
+/// As [`filter`]; annotations and standard input, which have no shards.
+pub fn shard(
+    sources: &[Source],
+    options: &feed::Options,
+    (out, shard): (&Path, Shard),
+    progress: &Progress,
+) -> Result<Sharded> {
+    if options.filter.as_ref().is_some_and(Filtering::annotates) {
+        return Err(Error::usage("annotations are not made in shards")
+            .hint("run without --shard, or without --annotate"));
+    }
+    shard.needs_files(sources)?;
+    let options = only_filtering(options);
+    let folder = shard.folder(&shards_of(out));
+    let _lock = claim(&folder, Journal::FOLDER)?;
+    let journal = open(&folder, sources, &options)?;
+    let (mut recall, mut log) = (journal.recall(Path::new(""), Some(shard))?, journal.log()?);
+    progress.begin("judge", sources.iter().map(|source| source.size).sum());
+    let account = feed::run(
         sources,
         &options,
-        Removal::Nothing,
+        // Not `Recorded`, which would pass over documents that are to be counted.
+        Removal::Resumed(&mut recall),
+        LeftOut::default(),
+        progress,
+        || (),
+        |(), parcel: Parcel| Ok((parcel.source, parcel.found)),
+        |(source, found)| note(&mut log, source, found),
+    )?;
+    log.finish()?;
+    let _ = std::fs::remove_file(lock_path(&folder));
+    let Account { records, documents, bytes, .. } = account;
+    Ok(Sharded { records, documents, bytes, folder })
+}
+
+fn only_filtering(options: &feed::Options) -> feed::Options {
+    let mut options = feed::Options { keys: false, ..options.clone() };
+    options.fields.keep_record = true;
+    options
+}
+
+/// The journal of the run with these options.
+fn open(folder: &Path, sources: &[Source], options: &feed::Options) -> Result<Journal> {
+    let names: Vec<String> =
+        sources.iter().map(|source| format!("{} {:?}", source.name, source.format)).collect();
+    let feed::Options { fields, strict, normalize, filter, kind, .. } = options;
+    let version = env!("CARGO_PKG_VERSION");
+    let description =
+        format!("filter {version} {names:?} {fields:?} {strict} {normalize:?} {filter:?} {kind:?}");
+    let journal = Journal::open(folder, &description)?;
+    journal.without_words()?;
+    Ok(journal)
+}
+
+/// Writes down what was found of a chunk.
+fn note(log: &mut Log, source: usize, found: Found) -> Result<()> {
+    match found {
+        Found::Unasked => Ok(()),
+        Found::Known(_, Known::Here(stamp)) => {
+            log.keep(stamp);
+            Ok(())
+        }
+        Found::Known(frame, Known::Shard(_)) => log.append(&frame, |_| Ok(())),
+        Found::New(frame) => {
+            let frame = Frame { source: source as u32, words: xxh3_64(&[]), ..*frame };
+            log.append(&frame, |_| Ok(()))
+        }
+    }
+}
+
+fn run(
+    sources: &[Source],
+    options: &feed::Options,
+    out: &Path,
+    scratch: &Path,
+    progress: &Progress,
+) -> Result<Outcome> {
+    let annotates = options.filter.as_ref().is_some_and(Filtering::annotates);
+    let journal = if annotates { None } else { Some(open(scratch, sources, options)?) };
+    let mut recall = journal.as_ref().map(|journal| journal.recall(&shards_of(out), None)).transpose()?;
+    let mut log = journal.as_ref().map(Journal::log).transpose()?;
+
+    progress.begin("filter", sources.iter().map(|source| source.size).sum());
+    let mut ledger_name = out.as_os_str().to_owned();
+    ledger_name.push(".ledger.parquet");
+    let (ledger_path, ledger_part) = (PathBuf::from(ledger_name), scratch.join("ledger.parquet"));
+    let mut ledger = ledger::Writer::create(&ledger_part)?;
+    let mut rejects = Rejects::of(out);
+    let mut sink = Sink::create(out)?;
+    let read = feed::run(
+        sources,
+        options,
+        recall.as_mut().map_or(Removal::Nothing, Removal::Resumed),
         LeftOut { rejects: Some(&mut rejects), ledger: Some(&mut ledger) },
         progress,
         || (),
-        |(), parcel: Parcel| Ok(lines(&parcel, &sources[parcel.source])),
-        |lines: Vec<u8>| sink.write_all(&lines).map_err(|e| Error::io(out, &e)),
-    );
-    let finished = read.and_then(|read| ledger.finish().map(|()| read));
-    if finished.is_err() {
-        let _ = std::fs::remove_file(&part);
-    }
-    let read = finished?;
-    std::fs::rename(&part, &ledger_path).map_err(|e| Error::io(&ledger_path, &e))?;
-    rejects.finish()?;
+        |(), parcel: Parcel| Ok((lines(&parcel, &sources[parcel.source]), parcel.source, parcel.found)),
+        |(lines, source, found): (Vec<u8>, usize, Found)| {
+            sink.write_all(&lines).map_err(|e| Error::io(out, &e))?;
+            log.as_mut().map_or(Ok(()), |log| note(log, source, found))
+        },
+    )?;
+    ledger.finish()?;
+    // The largest first: where it does not fit, nothing is left.
     sink.finish(out)?;
+    rejects.finish()?;
+    std::fs::rename(&ledger_part, &ledger_path).map_err(|e| Error::io(&ledger_path, &e))?;
     Ok(Outcome { read, ledger: ledger_path })
 }

@@ -1,7 +1,7 @@
 //! What the first pass found of one chunk of the input, and its bytes in the journal.
 
 use super::bytes::{Decoder, Encoder};
-use super::filter::Finding;
+use super::filtering::Finding;
 use crate::normalize;
 
 /// What was found of a chunk.

@@ -83,6 +83,14 @@ impl Journal {
         self.folder.join("words")
     }
 
+    /// Of a stage that finds no words: their file is there, for readers, and empty.
+    ///
+    /// # Errors
+    /// The folder cannot be written to.
+    pub(super) fn without_words(&self) -> Result<()> {
+        File::create(self.words()).map(drop).map_err(|e| Error::io(self.words(), &e))
+    }
+
     /// The frames from the first on.
     ///
     /// # Errors
@@ -346,7 +354,7 @@ impl Log {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::filter::Finding;
+    use super::super::filtering::Finding;
     use super::super::frame::{Fate, Left, Signed};
     use super::*;
     use crate::ledger::Action;

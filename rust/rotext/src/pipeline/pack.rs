@@ -2,7 +2,7 @@
 //!
 //! Everything is written under `OUT.partial` and renamed to `OUT` when it is whole, so `OUT` is never half a
 //! pack. A run that was killed goes on where it stopped in the first pass (the [journal](super::journal)), takes the tokenizer
-//! if it had trained one, and encodes anew; being deterministic it ends in the same bytes.
+//! if it had trained one, and the tokens that it had [encoded](super::encoded); being deterministic it ends in the same bytes.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::duplicates::{self, Duplicates, removal};
+use super::encoded::{Encoded, Size};
 use super::feed::{self, Account, Decided, Parcel, Removal};
 use super::files::{claim, give_up, remove, write_whole};
 use super::hold_out::{self, HoldOut};
@@ -198,20 +199,39 @@ fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<se
     let mut rejects = zstd::Encoder::new(file, 3).map_err(io)?;
     let mut ledger = ledger::Writer::create(&directory.join("ledger.parquet"))?;
     let found = planned.as_ref().map(|planned| planned.plan.report().clone());
+    let (mut encoded, known) = match &planned {
+        Some(planned) => {
+            let of = format!(
+                "{} {}",
+                hangs_on(planned, options, &hold_outs),
+                pack::hex(&Sha256::digest(&json_bytes))
+            );
+            let names = options.phases.iter().map(|phase| phase.name.clone()).collect();
+            let (encoded, known) = Encoded::open(&directory.join(Journal::FOLDER), &of, names)?;
+            (Some(encoded), known)
+        }
+        None => (None, Vec::new()),
+    };
     let mut seen = seen(options)?;
     let mut decided = planned.as_mut().map(Planned::explained).transpose()?;
     let mut phases = Vec::new();
     let mut accounts = Vec::new();
-    for (phase, hold_out) in options.phases.iter().zip(&hold_outs) {
+    for (number, (phase, hold_out)) in options.phases.iter().zip(&hold_outs).enumerate() {
         progress.begin(&format!("encode {}", phase.name), size(&phase.sources));
+        if let Some(decided) = &mut decided {
+            decided.encoded = known[number];
+        }
+        let encoded = encoded.as_mut().map(|encoded| (encoded, number));
         let removal = removal(decided.as_mut(), seen.as_mut());
         let left_out = LeftOut { rejects: Some(&mut rejects), ledger: Some(&mut ledger) };
-        let (done, account) =
-            encode(directory, phase, *hold_out, options, &tokenizer, eos, removal, left_out, progress)?;
+        let (done, account) = encode(
+            directory, phase, *hold_out, options, &tokenizer, eos, removal, left_out, encoded, progress,
+        )?;
         phases.push(done);
         accounts.push(account);
     }
     decided.map_or(Ok(()), Decided::finish)?;
+    encoded.map_or(Ok(()), |encoded| encoded.release(directory))?;
     ledger.finish()?;
     rejects.finish().and_then(|out| out.into_inner()?.sync_all()).map_err(io)?;
     let found = found.or_else(|| seen.map(|_| duplicates::report(&accounts)));
@@ -325,6 +345,12 @@ fn seen(options: &Options) -> Result<Option<Seen>> {
     options.dedup.as_ref().map_or(Ok(None), Duplicates::seen)
 }
 
+/// What the documents that are trained on, and their texts, hang on.
+fn hangs_on(planned: &Planned, options: &Options, hold_outs: &[HoldOut]) -> String {
+    let lines = options.near().and_then(|near| near.repeated_lines);
+    format!("{:016x} {hold_outs:?} {lines:?}", planned.digest)
+}
+
 fn train(
     directory: &Path,
     options: &Options,
@@ -335,8 +361,7 @@ fn train(
     let train = bpe::TrainOptions { vocab_size: options.vocab_size as usize, ..bpe::TrainOptions::default() };
     // Where a killed run put its tokenizer: named by everything that it hangs on.
     let kept = planned.map(|planned| {
-        let lines = options.near().and_then(|near| near.repeated_lines);
-        let of = format!("{:016x} {} {hold_outs:?} {lines:?}", planned.digest, options.vocab_size);
+        let of = format!("{} {}", hangs_on(planned, options, hold_outs), options.vocab_size);
         let name = format!("tokenizer-{:016x}.json", xxh3_64(of.as_bytes()));
         directory.join(Journal::FOLDER).join(name)
     });
@@ -377,12 +402,15 @@ fn encode(
     eos: u32,
     removal: Removal<'_, '_>,
     left_out: LeftOut<'_>,
+    mut encoded: Option<(&mut Encoded, usize)>,
     progress: &Progress,
 ) -> Result<(pack::Phase, Account)> {
+    let directory = encoded.as_ref().map_or(directory, |(encoded, _)| encoded.folder());
     let writer = |split| Writer::new(directory, &format!("{split}-{}", phase.name), pack::SHARD_TOKENS);
+    let mut known = encoded.as_ref().map(|(encoded, number)| encoded.chunks(*number)).transpose()?;
     let (mut train, mut valid) = (writer("train"), writer("valid"));
     // One encoder checks, before any work, that the ids fit into 16 bits.
-    drop(bpe::Encoder::<u16>::new(tokenizer)?);
+    drop(bpe::Encoder::<u16, _>::new(tokenizer)?);
     let eos = eos as u16;
     let account = feed::run(
         &phase.sources,
@@ -390,7 +418,7 @@ fn encode(
         removal,
         left_out,
         progress,
-        || bpe::Encoder::<u16>::new(tokenizer),
+        || bpe::Encoder::<u16, _>::new(tokenizer),
         |encoder, parcel: Parcel| {
             let encoder = encoder.as_mut().map_err(|e| e.clone())?;
             let source = &phase.sources[parcel.source].name;
@@ -398,19 +426,32 @@ fn encode(
             let mut entries = Vec::with_capacity(parcel.documents.len());
             for passed in parcel.documents {
                 let before = tokens.len();
-                encoder.encode_u16(&passed.document.text, &mut tokens);
-                tokens.push(eos);
+                if !parcel.encoded {
+                    encoder.encode_u16(&passed.document.text, &mut tokens);
+                    tokens.push(eos);
+                }
                 let entry = Entry {
                     id: passed.document.id,
                     source: source.clone(),
                     tokens: (tokens.len() - before) as u64,
-                    bytes: passed.document.text.len() as u64,
+                    bytes: passed.bytes,
                 };
                 entries.push((entry, hold_out.takes(passed.key)));
             }
-            Ok((entries, tokens))
+            Ok((entries, tokens, parcel.encoded))
         },
-        |(entries, tokens): (Vec<(Entry, bool)>, Vec<u16>)| {
+        |(mut entries, mut tokens, already): (Vec<(Entry, bool)>, Vec<u16>, bool)| {
+            if let (true, Some(known)) = (already, &mut known) {
+                let sizes = known.next(&mut tokens)?;
+                if sizes.len() != entries.len() {
+                    return Err(Error::changed());
+                }
+                entries.iter_mut().zip(sizes).for_each(|((entry, _), (size, _))| entry.tokens = size.into());
+            } else if let Some((encoded, number)) = &mut encoded {
+                let sizes: Vec<Size> =
+                    entries.iter().map(|(entry, held_out)| (entry.tokens as u32, *held_out)).collect();
+                encoded.add(*number, &sizes, &tokens)?;
+            }
             let mut rest = tokens.as_slice();
             for (entry, held_out) in entries {
                 let (document, later) = rest.split_at(entry.tokens as usize);

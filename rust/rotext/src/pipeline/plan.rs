@@ -150,10 +150,7 @@ pub(super) fn shard(
     (out, shard): (&Path, Shard),
     progress: &Progress,
 ) -> Result<Sharded> {
-    if let Some(stream) = groups.iter().flat_map(|group| group.sources).find(|source| source.once) {
-        let what = format!("{} is a stream, which has no shards", stream.name);
-        return Err(Error::usage(what).hint("write it to a file that every shard can read"));
-    }
+    shard.needs_files(groups.iter().flat_map(|group| group.sources))?;
     let folder = shard.folder(&shards_of(out));
     let _lock = claim(&folder, Journal::FOLDER)?;
     let evaluation = evaluation::read(&options.evaluation, &feed.fields, progress)?;
@@ -254,7 +251,7 @@ impl Planned {
     /// # Errors
     /// The journal cannot be read.
     pub(super) fn decided(&self) -> Result<Decided<'_>> {
-        Ok(Decided { judge: self.plan.judge(), frames: self.journal.read()? })
+        Ok(Decided { judge: self.plan.judge(), frames: self.journal.read()?, encoded: 0 })
     }
 
     /// For a pass that also says why; once.
@@ -262,7 +259,7 @@ impl Planned {
     /// # Errors
     /// The journal or the decisions cannot be read.
     pub(super) fn explained(&mut self) -> Result<Decided<'_>> {
-        Ok(Decided { frames: self.journal.read()?, judge: self.plan.explain()? })
+        Ok(Decided { frames: self.journal.read()?, judge: self.plan.explain()?, encoded: 0 })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::reader::Source;
 
 /// Which chunks of the input are a shard's: those whose number leaves `rest` when divided by `of`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,18 @@ impl Shard {
             return Ok(Self { rest: number - 1, of });
         }
         Err(Error::usage(format!("there is no shard {number} of {of}")).hint("shards are 1/N to N/N"))
+    }
+
+    /// That every shard can read the sources.
+    ///
+    /// # Errors
+    /// One is a stream, which has no shards.
+    pub(super) fn needs_files<'a>(self, sources: impl IntoIterator<Item = &'a Source>) -> Result<()> {
+        if let Some(stream) = sources.into_iter().find(|source| source.once) {
+            let what = format!("{} is a stream, which has no shards", stream.name);
+            return Err(Error::usage(what).hint("write it to a file that every shard can read"));
+        }
+        Ok(())
     }
 
     /// Whether the chunk of that number, counted over all phases, is in it.

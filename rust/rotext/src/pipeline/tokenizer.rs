@@ -100,7 +100,7 @@ pub fn encode(
     out: &Path,
     progress: &Progress,
 ) -> Result<(Account, u64)> {
-    drop(bpe::Encoder::<u16>::new(tokenizer)?);
+    drop(bpe::Encoder::<u16, _>::new(tokenizer)?);
     let eos = tokenizer.eos().ok_or_else(|| {
         Error::data("the tokenizer has no <|endoftext|> token")
             .hint("train one with `rotools tokenizer train`")
@@ -116,7 +116,7 @@ pub fn encode(
         Removal::Nothing,
         LeftOut { rejects: Some(&mut rejects), ledger: None },
         progress,
-        || bpe::Encoder::<u16>::new(tokenizer),
+        || bpe::Encoder::<u16, _>::new(tokenizer),
         |encoder, parcel: Parcel| {
             let encoder = encoder.as_mut().map_err(|e| e.clone())?;
             let mut ids = Vec::new();
