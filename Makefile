@@ -44,7 +44,7 @@ check: setup
 	$(BIN)/ruff check python tests benches
 	$(BIN)/ruff format --check python tests benches
 	$(BIN)/mypy
-	$(BIN)/mypy --ignore-missing-imports benches/compare
+	MYPYPATH=tests/rotools $(BIN)/mypy --ignore-missing-imports benches/compare
 	$(BIN)/lint-imports
 	$(BIN)/python -m mypy.stubtest rotools._rotext
 	$(BIN)/python docs/check_links.py

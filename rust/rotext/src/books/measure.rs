@@ -45,7 +45,7 @@ const JUNK: f32 = 0.03;
 /// More single letters than this are words torn apart.
 const SINGLES: f32 = 0.25;
 /// More numbers than this are tables and indices.
-pub const NUMBERS: f32 = 0.5;
+pub(super) const NUMBERS: f32 = 0.5;
 /// Prose has years and dates; up to this share they cost nothing.
 const SOME_NUMBERS: f32 = 0.15;
 /// More broken words than this are lines in the wrong order.
