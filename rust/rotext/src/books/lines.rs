@@ -135,14 +135,25 @@ fn across(rows: &[Vec<Word>], gutter: f32) -> Vec<bool> {
         .collect()
 }
 
+/// A word stands over `x`, or a word space: of a line that is set across the page one may fall on the gutter.
 fn crosses(row: &[Word], x: f32) -> bool {
-    row.iter().any(|word| word.x0 < x && word.x1 > x) || {
-        // A word space of a line that is set across the page may fall on the gutter.
-        let left = row.iter().map(|w| w.x1).filter(|x1| *x1 <= x).fold(f32::NEG_INFINITY, f32::max);
-        let right = row.iter().map(|w| w.x0).filter(|x0| *x0 >= x).fold(f32::INFINITY, f32::min);
-        let em = row.iter().map(|w| w.em).fold(0.0, f32::max);
-        right - left < 0.6 * em
-    }
+    row.iter().any(|word| word.x0 < x && word.x1 > x) || gap(row, x) < 0.6
+}
+
+/// How wide the row is open at `x`, in em; without end where it has no words on a side.
+fn gap(row: &[Word], x: f32) -> f32 {
+    let left = row.iter().map(|w| w.x1).filter(|x1| *x1 <= x).fold(f32::NEG_INFINITY, f32::max);
+    let right = row.iter().map(|w| w.x0).filter(|x0| *x0 >= x).fold(f32::INFINITY, f32::min);
+    (right - left) / row.iter().map(|w| w.em).fold(0.0, f32::max)
+}
+
+/// Whether most rows with words on both sides of `x` are as open there as two columns are: stretched word spaces of a loose
+/// paragraph that stand one below the other are less so.
+fn is_wide(rows: &[&Vec<Word>], x: f32) -> bool {
+    let mut gaps: Vec<f32> = rows.iter().map(|row| gap(row, x)).filter(|gap| gap.is_finite()).collect();
+    gaps.sort_by(f32::total_cmp);
+    // Columns whose baselines do not agree have no such rows.
+    gaps.get(gaps.len() / 2).is_none_or(|middle| *middle > 0.85)
 }
 
 /// Where the gap between two columns is, if the page has two.
@@ -186,7 +197,7 @@ fn gutter(words: &[Word]) -> Option<f32> {
         let ((left, left_fill), (right, right_fill)) = (side(true), side(false));
         let enough = left.min(right) >= ROWS && 12 * left.min(right) >= left.max(right);
         let full = left_fill > 0.55 * (x - x0) && right_fill > 0.55 * (x1 - x);
-        if enough && full && 2 * free.len() > rows.len() && free.len() >= best.0 {
+        if enough && full && 2 * free.len() > rows.len() && free.len() >= best.0 && is_wide(&free, x) {
             if free.len() > best.0 {
                 best = (free.len(), Vec::new());
             }
@@ -244,6 +255,23 @@ mod tests {
         let order: String =
             lines(words).iter().map(|line| line.words[0].text.chars().next().unwrap()).collect();
         assert_eq!(order, format!("{}{}", "a".repeat(30), "b".repeat(4)));
+    }
+
+    #[test]
+    fn loose_lines_below_each_other_are_no_columns() {
+        // Ten times the same loose line among lines that end early: its widest spaces stand in one place.
+        let mut words = Vec::new();
+        for row in 0..10_u8 {
+            let y = 700.0 - 24.0 * f32::from(row);
+            words.extend((0..5_u8).flat_map(|n| {
+                let x = 33.0 * f32::from(n);
+                [word("aaaaaa", 50.0 + x, y), word("aaaaaa", 218.5 + x, y)]
+            }));
+            words.push(word("bbbbbbbbbbbbbbbbbbbbbbbbbb", 50.0, y - 12.0));
+        }
+        let order = lines(words);
+        assert_eq!(order.len(), 20);
+        assert!(order.iter().all(|line| line.block == 0));
     }
 
     #[test]
