@@ -2,7 +2,7 @@
 
     python benches/compare/books.py --corpus ../shared/corpus --peers target/peers/bin/python
 
-Needs pdflatex, chromium, soffice and tesseract for the rows that they make, and in the peers' environment pdftext,
+`scan` is such a book as pictures, read by OCR. Needs pdflatex, chromium, soffice and tesseract for the rows that they make, and in the peers' environment pdftext,
 pypdf and pdfminer.six. Novels are set (tests/rotools/typeset.py), read by each, and compared with what was set: CER and
 WER are edit distances over lengths, of text whose white space is folded and whose footnotes and chapter heads are in
 both; `diacritics` is the share of ă â î ș ț that are aligned with themselves; `paragraphs` the share of paragraphs
@@ -13,6 +13,7 @@ import argparse
 import difflib
 import io
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -62,6 +63,29 @@ def ours(path: Path) -> tuple[str, float, int]:
     book.judge()
     text = book.finish([])["text"]
     return text, time.process_time() - began, pages
+
+
+def scanned(paragraphs: list[str], folder: Path, name: str) -> Path:
+    """A book of LibreOffice, printed and scanned at 300 dpi: a little askew, with grains and soft edges."""
+    import typeset
+
+    printed = typeset.SETTERS["libreoffice"](paragraphs, folder, name)
+    return typeset.scan(printed, folder / f"{name}-scan.pdf", pages=1000, skew=0.3, noise=0.3)
+
+
+def by_ocr(path: Path) -> tuple[str, float, int]:
+    """Text, CPU seconds, pages, by `rotools books` and tesseract."""
+    from rotools.books import Options, read_books
+    from rotools.books.run import Screen
+
+    def used() -> float:
+        times = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return times.ru_utime + times.ru_stime
+
+    began, out = used(), path.with_suffix(".jsonl")
+    read_books([path], out, Options(workers=2), Screen())
+    record = json.loads(out.read_text(encoding="utf-8"))
+    return record["text"], used() - began, record["book"]["pages"]
 
 
 def expected(paragraphs: list[str], setter: str) -> list[str]:
@@ -124,19 +148,22 @@ def main() -> None:
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--novels", nargs="+", default=["ROM004", "ROM036", "ROM092"])
     parser.add_argument("--paragraphs", type=int, default=300)
-    parser.add_argument("--setters", nargs="+", default=list(typeset.SETTERS))
+    setters = {**typeset.SETTERS, "scan": scanned}
+    parser.add_argument("--setters", nargs="+", default=list(setters), choices=list(setters))
+    parser.add_argument("--scanned", type=int, default=60, help="paragraphs of each novel that are scanned")
     options = parser.parse_args()
     rows: dict[tuple[str, str], list[tuple[float, ...]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in options.novels:
-            paragraphs = novel(options.corpus, name, 40, options.paragraphs)
             for setter in options.setters:
-                path = typeset.SETTERS[setter](paragraphs, Path(folder), f"{name}-{setter}")
+                count = options.scanned if setter == "scan" else options.paragraphs
+                paragraphs = novel(options.corpus, name, 40, count)
+                path = setters[setter](paragraphs, Path(folder), f"{name}-{setter}")
                 lines = expected(paragraphs, setter)
                 gold = flat(" ".join(lines))
-                text, seconds, pages = ours(path)
+                text, seconds, pages = by_ocr(path) if setter == "scan" else ours(path)
                 results = {"rotools": (text, seconds)}
-                for peer in PEERS if options.peers else ():
+                for peer in PEERS if options.peers and setter != "scan" else ():
                     done = subprocess.run(
                         [options.peers, "-c", PEER, peer, path], capture_output=True, text=True
                     )

@@ -339,8 +339,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("target/shelf"))
     parser.add_argument("--novels", type=int, default=12)
     options = parser.parse_args()
-    make(options.out, options.corpus, options.novels)
-    rows = read(options.out)
+    shelf = options.out.absolute()
+    make(shelf, options.corpus, options.novels)
+    rows = read(shelf)
     print(f"{len(rows)} books, {sum(row[2] for row in rows)} good\n")
     print("| kind | books | kept | lowest score | median | highest |\n|---|---|---|---|---|---|")
     for kind in KINDS:

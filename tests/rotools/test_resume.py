@@ -78,6 +78,37 @@ def test_a_killed_run_keeps_what_it_found(verb: str, corpus: Path, tmp_path: Pat
         assert (again / out).read_bytes() == (whole / out).read_bytes()
 
 
+def test_a_run_that_is_killed_while_it_encodes_goes_on(corpus: Path, tmp_path: Path) -> None:
+    whole, again = tmp_path / "whole", tmp_path / "again"
+    size = ("--vocab-size", "500")
+    rotools("pack", corpus, "--out", whole, "--quiet", *size)
+    command = [sys.executable, "-m", "rotools", "pack", str(corpus), "--out", str(again), "--quiet", *size]
+    journal = tmp_path / "again.partial" / "journal"
+
+    def tokens() -> Path:
+        return next(journal.glob("tokens-*/log"), journal / "nothing")
+
+    wanted = 1
+    for _ in range(3):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        while process.poll() is None and not (tokens().exists() and tokens().stat().st_size >= wanted):
+            time.sleep(0.001)
+        process.kill()
+        process.wait()
+        if again.exists():
+            break
+        wanted = tokens().stat().st_size + 1
+    # All of it in the log, and less in the files than it says: a run that was cut off by the power.
+    if not again.exists():
+        for file in tokens().parent.glob("*.bin"):
+            with file.open("r+b") as opened:
+                opened.truncate(file.stat().st_size // 2)
+        rotools(*command[3:])
+    assert wanted > 1
+    assert contents(again) == contents(whole)
+    assert not journal.parent.exists()
+
+
 def test_a_changed_input_is_seen(corpus: Path, tmp_path: Path) -> None:
     changed = tmp_path / "corpus.jsonl"
     lines = corpus.read_text(encoding="utf-8").splitlines(keepends=True)

@@ -267,3 +267,99 @@ impl Stream {
         Some(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::pack::{Entry, Writer};
+    use proptest::prelude::*;
+
+    type Documents = Vec<(Vec<u16>, bool)>;
+
+    /// Encodes `chunks` of two phases from the first on that is not known, as a run does; returns how many were known.
+    fn run(journal: &Path, chunks: &[(usize, Documents)]) -> Vec<u64> {
+        let phases = vec!["web".to_owned(), "books".to_owned()];
+        let (mut encoded, known) = Encoded::open(journal, "of", phases.clone()).unwrap();
+        for (phase, name) in phases.iter().enumerate() {
+            let mut chunks_known = encoded.chunks(phase).unwrap();
+            let mut writers = ["train", "valid"]
+                .map(|split| Writer::new(encoded.folder(), &format!("{split}-{name}"), SHARD_TOKENS));
+            let documents = chunks.iter().filter(|(of, _)| *of == phase);
+            for (at, (_, documents)) in documents.enumerate() {
+                let (sizes, tokens) = if (at as u64) < known[phase] {
+                    let mut tokens = Vec::new();
+                    (chunks_known.next(&mut tokens).unwrap(), tokens)
+                } else {
+                    let sizes: Vec<Size> =
+                        documents.iter().map(|(tokens, held_out)| (tokens.len() as u32, *held_out)).collect();
+                    let tokens = documents.iter().flat_map(|(tokens, _)| tokens).copied().collect::<Vec<_>>();
+                    encoded.add(phase, &sizes, &tokens).unwrap();
+                    (sizes, tokens)
+                };
+                let mut rest = tokens.as_slice();
+                for (size, held_out) in sizes {
+                    let (document, later) = rest.split_at(size as usize);
+                    rest = later;
+                    let entry =
+                        Entry { id: String::new(), source: String::new(), tokens: size.into(), bytes: 1 };
+                    writers[usize::from(held_out)].push(entry, document).unwrap();
+                }
+            }
+            for writer in writers {
+                writer.finish().unwrap();
+            }
+        }
+        known
+    }
+
+    fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+        let mut files: Vec<_> = folder
+            .read_dir()
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
+            .collect();
+        files.sort();
+        files
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_damaged_the_tokens_are_the_same(
+            sizes in prop::collection::vec((any::<bool>(), prop::collection::vec((1usize..40, prop::bool::weighted(0.2)), 0..4)), 1..12),
+            which in any::<prop::sample::Index>(),
+            at in any::<prop::sample::Index>(),
+            cut in any::<bool>(),
+        ) {
+            let mut next = 0u16;
+            let mut chunks: Vec<(usize, Documents)> = sizes.iter().map(|(books, documents)| {
+                let documents = documents.iter().map(|(size, held_out)| {
+                    (std::iter::repeat_with(|| { next = next.wrapping_mul(31).wrapping_add(7); next }).take(*size).collect(), *held_out)
+                });
+                (usize::from(*books), documents.collect())
+            }).collect();
+            // A phase after the other, as they are packed.
+            chunks.sort_by_key(|(phase, _)| *phase);
+            let folder = tempfile::tempdir().unwrap();
+            prop_assert_eq!(run(folder.path(), &chunks), [0, 0]);
+            let tokens = folder.path().read_dir().unwrap().next().unwrap().unwrap().path();
+            let whole = files(&tokens);
+            let of = |phase| chunks.iter().filter(|(of, _)| *of == phase).count() as u64;
+            prop_assert_eq!(run(folder.path(), &chunks), [of(0), of(1)]);
+            prop_assert_eq!(&files(&tokens), &whole);
+            let damaged: Vec<_> = whole.iter().filter(|(name, bytes)| !bytes.is_empty() && (name == "log" || name.ends_with(".bin"))).collect();
+            if damaged.is_empty() {
+                return Ok(());
+            }
+            let (name, bytes) = which.get(&damaged);
+            let mut bytes = bytes.clone();
+            let at = at.index(bytes.len());
+            if cut { bytes.truncate(at) } else { bytes[at] ^= 0x10 }
+            std::fs::write(tokens.join(name), &bytes).unwrap();
+            let known = run(folder.path(), &chunks);
+            prop_assert!(known[0] + known[1] < chunks.len() as u64);
+            prop_assert_eq!(&files(&tokens), &whole);
+        }
+    }
+}
