@@ -16,7 +16,14 @@ _ACCENTS = {
     "Ă": r"\u{A}", "Â": r"\^{A}", "Î": r"\^{I}", "Ș": r"\c{S}", "Ț": r"\c{T}",
     "„": ",,", "”": "''", "—": "---", "–": "--", "…": r"\ldots{}", "«": ",,", "»": "''", "’": "'", "é": r"\'e",
 }  # fmt: skip
-_SPECIAL = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", **{c: "\\" + c for c in "$&#%_"}}
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "{": r"\{",
+    "}": r"\}",
+    **{c: "\\" + c for c in "$&#%_"},
+}
 _PROGRAMS = {
     "t1": "pdflatex", "ot1": "pdflatex", "columns": "pdflatex", "chromium": "chromium", "libreoffice": "soffice",
 }  # fmt: skip

@@ -107,7 +107,7 @@ def _learning(runs: Sequence[Run]) -> str:
         lines = []
         for colour, run in enumerate(runs):
             kept = [(m[key], m["loss"]) for m in run.metrics if m.get(key) and m.get("loss") is not None]
-            smooth = _smoothed([loss for _, loss in kept])
+            smooth = smoothed([loss for _, loss in kept])
             lines.append(Line(run.name, [x for x, _ in kept], smooth, colour))
         charts.append(
             _figure(line_chart(lines, label, "training loss, nats a token"), f"loss by {label}, smoothed")
@@ -221,7 +221,7 @@ def _grid(charts: Sequence[str]) -> str:
     return f'<div class="charts">{drawn}</div>' if drawn else ""
 
 
-def _smoothed(values: Sequence[float], keep: float = 0.9) -> list[float]:
+def smoothed(values: Sequence[float], keep: float = 0.9) -> list[float]:
     """A running mean (exponential, without its bias at the beginning)."""
     out, mean, weight = [], 0.0, 0.0
     for value in values:
