@@ -274,6 +274,20 @@ def test_a_book_that_was_done_is_not_read_again(shelf: Path, tmp_path: Path) -> 
     assert out.read_bytes() == first
 
 
+def test_columns_that_were_read_across_are_no_text(shelf: Path, tmp_path: Path) -> None:
+    """Every word is right, and every line goes on elsewhere."""
+    words = " ".join(PARAGRAPHS[0::2] * 80).split()
+    halves = [" ".join(words[at : at + 7]) for at in range(0, len(words), 7)]
+    rows = len(halves) // 2
+    (shelf / "right.txt").write_text("\n".join(halves), encoding="utf-8")
+    across = [f"{left} {right}" for left, right in zip(halves[:rows], halves[rows:], strict=False)]
+    (shelf / "across.txt").write_text("\n".join(across), encoding="utf-8")
+    summary = run(shelf, tmp_path / "out.jsonl")
+    assert [record["id"] for record in records(tmp_path / "out.jsonl")] == ["right.txt"]
+    [row] = _rotext.why(str(summary["ledger"]), "across.txt")["rows"]
+    assert row["rule"] == "reading-order" and row["value"] > row["threshold"]
+
+
 def test_decisions_are_replayed(shelf: Path, tmp_path: Path) -> None:
     book(shelf / "a.pdf")
     book(shelf / "b.pdf", pages=3)

@@ -25,7 +25,7 @@ from rotools.errors import failure
 
 __all__ = ["Options", "Screen", "find_books", "read_books", "replay", "work_folder"]
 
-VERSION = 2
+VERSION = 3
 """Of the results in the work folder: another one is another key."""
 
 Result = dict[str, Any]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::furniture::{self, Sheet, row_text};
+use super::furniture::{self, Sheet};
 use super::hyphens::Counts;
 use super::initials;
 use super::letters::{self, Repair};
@@ -247,12 +247,9 @@ fn fingerprint(words: &[Word]) -> u64 {
     hash.digest()
 }
 
-/// The lines of a page, for measures: rows are as good as lines and found sooner, unless they go across two columns, and
-/// then words are broken inside them.
+/// The lines of a page, for measures.
 fn texts(words: &[Word]) -> Vec<String> {
-    let texts: Vec<String> = rows(words.to_vec()).iter().map(|row| row_text(row)).collect();
-    let broken = texts.iter().filter(|text| text.contains("- ")).count();
-    if broken < 3 { texts } else { lines(words.to_vec()).iter().map(Line::text).collect() }
+    lines(words.to_vec()).iter().map(Line::text).collect()
 }
 
 fn known(words: &[Word]) -> f32 {

@@ -28,6 +28,11 @@ pub struct Measures {
     /// Share of the tokens that end in a hyphen inside a line: words whose other half stands elsewhere, as where
     /// columns were read across.
     pub broken: f32,
+    /// Known words of five letters and more that a full stop follows.
+    pub stops: u32,
+    /// Those of them after which a known word begins small: sentences that go on elsewhere, as where whole columns were
+    /// read across. Abbreviations are shorter, and scans lose the hat of Î with its size, so words in î do not count.
+    pub astray: u32,
     /// Characters a line.
     pub line: f32,
 }
@@ -50,6 +55,8 @@ pub(super) const NUMBERS: f32 = 0.5;
 const SOME_NUMBERS: f32 = 0.15;
 /// More broken words than this are lines in the wrong order.
 const BROKEN: f32 = 0.015;
+/// Letters of a word before a full stop that is taken for the end of a sentence.
+const STOPPED: u32 = 5;
 /// Letters that must be there before their diacritics are judged.
 const JUDGED_LETTERS: u32 = 400;
 /// Below this share of the letters a page is written without diacritics.
@@ -62,6 +69,7 @@ pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Meas
     let (mut count, mut known, mut singles, mut letters, mut marked, mut junk) =
         (0u32, 0u32, 0u32, 0u32, 0u32, 0u32);
     let (mut bits, mut lettered, mut numbers, mut broken) = (0.0f64, 0u32, 0u32, 0u32);
+    let mut stopped = false;
     for line in lines {
         count += 1;
         for c in line.chars().filter(|c| *c != ' ') {
@@ -76,7 +84,9 @@ pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Meas
             let mut back = token.chars().rev();
             let hyphen = back.next() == Some('-') && back.next().is_some_and(|c| letter(c) != 0);
             broken += u32::from(hyphen && rest.peek().is_some());
+            let drawn = token;
             let token = token.trim_matches(|c: char| !c.is_alphanumeric() && !is_junk(c));
+            let after_stop = std::mem::take(&mut stopped);
             let length = token.chars().filter(|c| letter(*c) != 0).count() as u32;
             if token.is_empty() {
                 continue;
@@ -94,7 +104,12 @@ pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Meas
                 continue;
             }
             m.words += 1;
-            known += u32::from(model.knows(token));
+            let knows = model.knows(token);
+            known += u32::from(knows);
+            m.stops += u32::from(after_stop);
+            let small = drawn.chars().next().is_some_and(|c| c.is_lowercase() && c != 'î');
+            m.astray += u32::from(after_stop && small && knows);
+            stopped = length >= STOPPED && knows && drawn.strip_suffix('.') == Some(token);
             bits += f64::from(model.bits(token));
             lettered += token.chars().count() as u32 + 1;
         }
