@@ -45,6 +45,9 @@ class RecurrentCache:
 class Mamba2(nn.Module):
     """`A_log`, `D` and `dt_bias` have one number a head; weight decay leaves them alone."""
 
+    # On a CPU under bf16 inductor writes C++ for it that does not compile (torch 2.15; docs/log.md, models).
+    compiles = False
+
     def __init__(self, config: ModelConfig, ops: Kernels) -> None:
         super().__init__()
         assert config.ssm is not None
@@ -59,9 +62,6 @@ class Mamba2(nn.Module):
         self.gain = nn.Parameter(torch.ones(ssm.inner))
         self.out = nn.Linear(ssm.inner, config.hidden, bias=False)
 
-    # Left out of torch.compile: on a CPU under bf16 inductor writes C++ for it that does not compile
-    # (torch 2.15; docs/log.md, models).
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(self, u: Tensor, place: Place, cache: Cache | None) -> Tensor:
         ssm, taps = self.shape, self.shape.conv - 1
         z, xbc, dt = self.into(u).split((ssm.inner, ssm.channels, ssm.heads), -1)
