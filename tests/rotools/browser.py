@@ -109,13 +109,24 @@ class Browser:
         return done["result"].get("value")
 
     def until(self, script: str) -> Any:
-        """Waits for an expression to be true."""
+        """Waits for an expression to be true. While a page comes and goes there is nothing to ask."""
         end = time.monotonic() + 60
-        while not (value := self.run(script)):
+        while True:
+            try:
+                if value := self.run(script):
+                    return value
+                found = "it is not so"
+            except RuntimeError as error:
+                found = str(error)
             if time.monotonic() > end:
-                raise TimeoutError(script)
+                raise TimeoutError(f"{script}: {found}")
             time.sleep(0.05)
-        return value
+
+    def open(self, url: str) -> None:
+        """Goes to a page and waits until it is there, also when it is the one that is shown."""
+        self.run("window.left = true")
+        self.ask("Page.navigate", url=url)
+        self.until("!window.left && document.readyState === 'complete'")
 
     def press(self, key: str, answer: str | None = None) -> None:
         """A key, down and up. `answer` goes to the dialog that it opens."""

@@ -10,8 +10,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import test_books
 import typeset
 from browser import PROGRAM, Browser
 from rotools_program import rotools
@@ -91,6 +93,49 @@ def test_a_scan_is_read_by_ocr(tmp_path: Path) -> None:
     assert not set("şţ") & set(record["text"])
 
 
+def layered(pictures: list[Any], layer: list[str], out: Path) -> None:
+    """Pages of pictures, and over each an invisible text that says `layer`, as scanners' programs write it."""
+    import fpdf
+
+    pdf = fpdf.FPDF(format="A5")
+    pdf.set_auto_page_break(False)
+    test_books.font(pdf)
+    for picture in pictures:
+        pdf.add_page()
+        pdf.image(picture, 0, 0, pdf.w, pdf.h)
+        pdf.set_font("body", size=8)
+        with pdf.local_context(text_mode=fpdf.TextMode.INVISIBLE):
+            pdf.multi_cell(0, 4, "\n".join(layer))
+    pdf.output(str(out))
+
+
+@pytest.mark.skipif(ocr.find()[0] is None, reason="tesseract with ron is not installed")
+def test_a_text_layer_that_is_not_what_is_drawn_is_found(tmp_path: Path) -> None:
+    import pypdfium2
+
+    pytest.importorskip("PIL")
+    if "t1" in typeset.missing():
+        pytest.skip("pdflatex is not installed")
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    printed = typeset.SETTERS["t1"](PARAGRAPHS[:6], tmp_path, "t1")
+    picture = pypdfium2.PdfDocument(printed)[0].render(scale=200 / 72, grayscale=True).to_pil()
+    layered([picture] * 5, PARAGRAPHS[:6], shelf / "right.pdf")
+    # Every word is a word; it is another book's.
+    layered([picture] * 5, test_books.PARAGRAPHS * 3, shelf / "wrong.pdf")
+    rotools("books", shelf, "--out", tmp_path / "out.jsonl")
+    results = json.loads((work_folder(tmp_path / "out.jsonl") / "shelf.json").read_text(encoding="utf-8"))
+    right, wrong = [[(page["action"], page["agreement"]) for page in result["pages"]] for result in results]
+    assert [action for action, _ in right] == ["keep"] * len(right), right
+    read = [share for _, share in right if share is not None]
+    assert len(read) == min(3, len(right)) and min(read) > 0.7
+    assert [action for action, _ in wrong] == ["ocr"] * len(wrong)
+    texts = [
+        json.loads(line)["text"] for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    assert all("Într-o clipă s-a făcut liniște" in text for text in texts)
+
+
 @contextmanager
 def served(out: Path) -> Iterator[str]:
     """The address of the review of `out`, while it is served."""
@@ -133,7 +178,7 @@ def test_verdicts_by_keyboard_are_written_down_and_replayed(tmp_path: Path) -> N
     rotools("books", shelf, "--out", out)
     names = [row["id"] for row in Review(out).listing()]
     with served(out) as address, Browser(tmp_path / "profile") as browser:
-        browser.ask("Page.navigate", url=address)
+        browser.open(address)
         on = "document.querySelector('.book.on span')?.textContent"
         decided = "[...document.querySelectorAll('.book')].map(e => e.lastChild.textContent)"
         browser.until("books.length")
@@ -163,7 +208,7 @@ def test_verdicts_by_keyboard_are_written_down_and_replayed(tmp_path: Path) -> N
         assert any("pages are numbers from 1 to" in said for said in browser.dialogs)
         assert not browser.errors
         # A page that is loaded anew says the same.
-        browser.ask("Page.reload")
+        browser.open(address)
         browser.until(f"{decided}[3] === 'decided: pages 1, 2 go'")
     lines = [json.loads(line) for line in decisions.path_of(out).read_text(encoding="utf-8").splitlines()]
     assert [(line["id"], line["verdict"], line.get("pages")) for line in lines] == [
@@ -181,7 +226,7 @@ def test_three_thousand_books_scroll(tmp_path: Path) -> None:
     out = tmp_path / "books.jsonl"
     shelf(out, 3000)
     with served(out) as address, Browser(tmp_path / "profile") as browser:
-        browser.ask("Page.navigate", url=address)
+        browser.open(address)
         browser.until("!!document.querySelector('.book.on')")
         assert browser.run("books.length") == 3000
         nodes = browser.run("document.getElementsByTagName('*').length")
@@ -217,7 +262,7 @@ def shelf(out: Path, count: int) -> None:
     work = work_folder(out)
     work.mkdir()
     measures = {"known": 0.9, "words": 200, "tokens": 210}
-    page = {"action": "keep", "score": 0.9, "fault": None, "measures": measures}
+    page = {"action": "keep", "score": 0.9, "fault": None, "agreement": None, "measures": measures}
     books = []
     for number in range(count):
         key = f"{number:024x}-00000000"

@@ -91,6 +91,7 @@ class Review:
             fault = page["fault"]
             about = (
                 f"{page['action']}, score {page['score']:.3f}, known words {page['measures']['known']:.3f}"
+                + ("" if page["agreement"] is None else f", as OCR reads it {page['agreement']:.0%}")
             )
             about += (
                 f"; {fault['rule']} {fault['value']:.3f} (limit {fault['threshold']:.3f})" if fault else ""

@@ -20,6 +20,9 @@ __all__ = ["library", "main"]
 
 Result = dict[str, Any]
 
+SAMPLES = 3
+"""Pages of a scan with a text layer on which OCR checks that layer, at some 5 s each."""
+
 
 def library() -> Path:
     """PDFium, as the package `pypdfium2` brings it.
@@ -53,16 +56,22 @@ def _read_pdf(job: Result) -> Result:
             _say({"page": page, "pages": pages, "doing": "read"})
     wanting = sorted({*book.judge(), *(page - 1 for page in job["again"] if 0 < page <= pages)})
     failures: list[str] = []
-    if job["ocr"]:
-        for done, page in enumerate(wanting):
-            _say({"page": done, "pages": len(wanting), "doing": "ocr"})
+
+    def recognize(wanted: list[int], samples: list[int]) -> None:
+        for done, page in enumerate(wanted):
+            _say({"page": done, "pages": len(wanted), "doing": "ocr"})
             table = work / f"{key}.{page}.tsv"
             try:
                 tsv, height = _recognize(book, page, table, job)
             except _rotext.RotoolsError as error:
                 failures.append(f"page {page + 1}: {error}")
                 continue
-            book.recognized(page, tsv, job["dpi"], height)
+            book.recognized(page, tsv, job["dpi"], height, page in samples)
+
+    if job["ocr"]:
+        samples = [page for page in book.samples(SAMPLES) if page not in wanting]
+        recognize(sorted([*wanting, *samples]), samples)
+        recognize(book.doubted(), [])
     result: Result = book.finish([])
     result["wanting"] = len(wanting)
     result["failures"] = failures[:20]
@@ -96,6 +105,7 @@ def _read_other(job: Result) -> Result:
             "score": score,
             "fault": None,
             "pictures": 0.0,
+            "agreement": None,
             "furniture": 0,
         }
         for measures, score, _ in stretches

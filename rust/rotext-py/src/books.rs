@@ -42,6 +42,14 @@ impl PdfBook {
         Ok(self.book()?.judge())
     }
 
+    fn samples(&mut self, most: usize) -> PyResult<Vec<usize>> {
+        Ok(self.book()?.samples(most))
+    }
+
+    fn doubted(&mut self) -> PyResult<Vec<usize>> {
+        Ok(self.book()?.doubted())
+    }
+
     fn render<'py>(
         &mut self,
         py: Python<'py>,
@@ -52,8 +60,8 @@ impl PdfBook {
         Ok((picture.width, picture.height, PyBytes::new(py, &picture.pixels)))
     }
 
-    fn recognized(&mut self, page: usize, tsv: &str, dpi: f32, height: usize) -> PyResult<()> {
-        self.book()?.recognized(page, tsv, dpi, height);
+    fn recognized(&mut self, page: usize, tsv: &str, dpi: f32, height: usize, sample: bool) -> PyResult<()> {
+        self.book()?.recognized(page, tsv, dpi, height, sample);
         Ok(())
     }
 

@@ -43,6 +43,8 @@ pub struct Page {
     pub fault: Option<Fault>,
     /// Share of it that pictures cover.
     pub pictures: f32,
+    /// Share of the words that its text layer and OCR have in common, where both were read.
+    pub agreement: Option<f32>,
     /// Rows of furniture that were taken off.
     pub furniture: u32,
     #[serde(skip)]
@@ -65,6 +67,8 @@ pub struct Book {
 
 /// A picture this large on a page without text is a scan.
 const SCAN: f32 = 0.4;
+/// A text layer and OCR of the same page have more words in common than this.
+const AGREES: f32 = 0.7;
 /// More characters without a table than this: what is shown is a guess.
 const UNMAPPED: f32 = 0.2;
 
@@ -95,6 +99,7 @@ impl Book {
             score: 0.0,
             fault: None,
             pictures: drawn.pictures,
+            agreement: None,
             furniture: 0,
             words: words(&drawn.glyphs),
             letters: 0,
@@ -150,16 +155,45 @@ impl Book {
         Some(texts.iter().zip(before).map(changed).collect())
     }
 
-    /// Gives page `page` (from 0) the words that OCR read. They are taken when they are better than the text layer.
-    pub fn recognized(&mut self, page: usize, words: Vec<Word>) {
+    /// At most `most` pages (from 0), spread over the book, whose text layer lies over a scan and seems usable. Some other
+    /// OCR wrote it, maybe of other pages, and no lexicon sees that: only what is drawn tells.
+    #[must_use]
+    pub fn samples(&self, most: usize) -> Vec<usize> {
+        let scans: Vec<usize> = self.scans().collect();
+        (0..most.min(scans.len()))
+            .map(|n| scans[(2 * n + 1) * scans.len() / (2 * most.min(scans.len()))])
+            .collect()
+    }
+
+    /// The pages that need OCR too, when the text layers of the sampled ones are not what is drawn.
+    #[must_use]
+    pub fn doubted(&self) -> Vec<usize> {
+        let sampled = self.pages.iter().filter(|page| page.fault.is_none());
+        let read: Vec<f32> = sampled.filter_map(|page| page.agreement).collect();
+        let mean = read.iter().sum::<f32>() / read.len().max(1) as f32;
+        if read.is_empty() || mean > AGREES { Vec::new() } else { self.scans().collect() }
+    }
+
+    fn scans(&self) -> impl Iterator<Item = usize> {
+        let over = |page: &Page| page.pictures > SCAN && page.fault.is_none() && page.agreement.is_none();
+        let usable = |page: &Page| matches!(page.action, Action::Keep | Action::Repair);
+        (0..self.pages.len()).filter(move |page| over(&self.pages[*page]) && usable(&self.pages[*page]))
+    }
+
+    /// Gives page `page` (from 0) the words that OCR read. They are taken when they are better than the text layer, or good
+    /// and others; of a page that is a sample, only when they are others.
+    pub fn recognized(&mut self, page: usize, words: Vec<Word>, sample: bool) {
         let Some(page) = self.pages.get_mut(page) else { return };
+        page.agreement = agreement(&page.words, &words);
         let mut other = Page { words, unmapped: 0.0, read: true, action: Action::Ocr, ..page.clone() };
         other.remeasure();
         let trusted = page.unmapped <= UNMAPPED && page.measures.words > 0;
         let restored = page.fault.is_some_and(|fault| fault.rule == "diacritics")
             && other.measures.diacritics > page.measures.diacritics;
-        if !trusted || restored || other.score > page.score || page.measures.words * 2 < other.measures.words
-        {
+        let better = other.score > page.score || page.measures.words * 2 < other.measures.words;
+        let good = other.measures.fault(other.letters, GOOD).is_none();
+        let others = good && page.agreement.is_some_and(|share| share < AGREES);
+        if others || !sample && (!trusted || restored || better) {
             *page = other;
         }
     }
@@ -220,6 +254,32 @@ impl Book {
             repairs: self.repairs,
         }
     }
+}
+
+/// The share of the longer one's words that both have; nothing where either has few.
+fn agreement(layer: &[Word], ocr: &[Word]) -> Option<f32> {
+    const ENOUGH: usize = 20;
+    let folded = |words: &[Word]| -> Vec<String> {
+        let letters = |word: &Word| -> String {
+            word.text.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect()
+        };
+        let mut words: Vec<String> =
+            words.iter().map(letters).filter(|word| word.chars().count() > 2).collect();
+        words.sort_unstable();
+        words
+    };
+    let (a, b) = (folded(layer), folded(ocr));
+    if a.len().min(b.len()) < ENOUGH {
+        return None;
+    }
+    let (mut at, mut common) = (0, 0);
+    for word in &a {
+        at += b[at..].partition_point(|other| other < word);
+        if b.get(at) == Some(word) {
+            (at, common) = (at + 1, common + 1);
+        }
+    }
+    Some(common as f32 / a.len().max(b.len()) as f32)
 }
 
 /// The size of most of a book's characters.

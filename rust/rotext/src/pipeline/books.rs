@@ -64,6 +64,18 @@ impl PdfBook {
         self.book.judge(&self.pdf.fonts)
     }
 
+    /// As [`Book::samples`].
+    #[must_use]
+    pub fn samples(&self, most: usize) -> Vec<usize> {
+        self.book.samples(most)
+    }
+
+    /// As [`Book::doubted`].
+    #[must_use]
+    pub fn doubted(&self) -> Vec<usize> {
+        self.book.doubted()
+    }
+
     /// Page `page` (from 0) as a picture.
     ///
     /// # Errors
@@ -72,9 +84,9 @@ impl PdfBook {
         self.pdf.render(page, dpi)
     }
 
-    /// Gives page `page` (from 0) what tesseract read from its picture of `height` rows at `dpi`.
-    pub fn recognized(&mut self, page: usize, tsv: &str, dpi: f32, height: usize) {
-        self.book.recognized(page, ocr::words(tsv, dpi, height));
+    /// Gives page `page` (from 0), maybe a sample, what tesseract read from its picture of `height` rows at `dpi`.
+    pub fn recognized(&mut self, page: usize, tsv: &str, dpi: f32, height: usize, sample: bool) {
+        self.book.recognized(page, ocr::words(tsv, dpi, height), sample);
     }
 
     /// The book as one text, without the pages `dropped` (from 0).
