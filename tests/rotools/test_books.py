@@ -13,6 +13,7 @@ from rotools_program import rotools
 from rotools import _rotext
 from rotools.books import decisions
 from rotools.books.run import Options, Screen, read_books
+from rotools.books.verdict import judge
 
 fpdf = pytest.importorskip("fpdf")
 pytest.importorskip("pypdfium2")
@@ -286,6 +287,12 @@ def test_columns_that_were_read_across_are_no_text(shelf: Path, tmp_path: Path) 
     assert [record["id"] for record in records(tmp_path / "out.jsonl")] == ["right.txt"]
     [row] = _rotext.why(str(summary["ledger"]), "across.txt")["rows"]
     assert row["rule"] == "reading-order" and row["value"] > row["threshold"]
+
+
+def test_a_book_that_ocr_could_not_save_does_not_ask_for_ocr() -> None:
+    page = {"action": "drop", "score": 0.4, "measures": {"tokens": 200, "stops": 0, "astray": 0}}
+    assert judge({"pages": [page], "wanting": 1})["rule"] == "needs-ocr"
+    assert judge({"pages": [page], "wanting": 0})["rule"] == "no-text"
 
 
 def test_decisions_are_replayed(shelf: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from rotools.errors import failure
 
 __all__ = ["Options", "Screen", "find_books", "read_books", "replay", "work_folder"]
 
-VERSION = 3
+VERSION = 4
 """Of the results in the work folder: another one is another key."""
 
 Result = dict[str, Any]
@@ -312,8 +312,8 @@ def _one(
     answer = worker.ask(job, screen)
     if "result" in answer:
         result = answer["result"]
-        result["verdict"] = judge(result)
         result["wanting"] = 0 if job["ocr"] else result["wanting"]
+        result["verdict"] = judge(result)
     else:
         result = {
             "pages": [],

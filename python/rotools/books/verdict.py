@@ -17,7 +17,7 @@ STOPS = 50
 def judge(result: dict[str, Any]) -> dict[str, Any]:
     """`action` (`keep` or `drop`), `rule`, `value`, `threshold`, `score` of a book.
 
-    `result` has `pages`, each with `action`, `score` and `measures`.
+    `result` has `pages`, each with `action`, `score` and `measures`, and `wanting`: pages that need OCR and had none.
     """
     pages = [page for page in result["pages"] if page["action"] != "blank"]
     kept = [page for page in pages if page["action"] != "drop"]
@@ -25,7 +25,7 @@ def judge(result: dict[str, Any]) -> dict[str, Any]:
     # A leaflet has no page that can be judged; what it has is kept.
     quartile = scores[len(scores) // 4] if scores else (1.0 if kept else 0.0)
     if not pages or not kept:
-        rule = "needs-ocr" if result.get("wanting") and not result.get("recognized") else "no-text"
+        rule = "needs-ocr" if result["wanting"] else "no-text"
         return {"action": "drop", "rule": rule, "value": 0.0, "threshold": None, "score": 0.0}
     share = len(kept) / len(pages)
     stops = sum(page["measures"]["stops"] for page in kept)
