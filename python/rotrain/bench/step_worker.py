@@ -9,13 +9,13 @@ drawn, so no pack is read: what reading costs is under 2 % of a step (docs/log.m
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from typing import Any
 
 import torch
 
+from rotrain.bench.answers import open_answers
 from rotrain.bench.engines import memory
 from rotrain.config import FitConfig
 from rotrain.errors import RotrainError
@@ -89,13 +89,7 @@ class Steps:
 
 def main() -> None:
     """Build, say so, and step until the input ends."""
-    # Whatever a library prints must not get between the answers.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-
-    def answer(value: dict[str, Any]) -> None:
-        print(json.dumps(value), file=answers, flush=True)
-
+    answer = open_answers()
     spec = json.loads(sys.argv[1])
     before = memory()["peak"]
     little: dict[str, Any] = {

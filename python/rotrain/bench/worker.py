@@ -6,25 +6,19 @@ python -m rotrain.bench.worker '{"engine": "llama.cpp", "model": "m.gguf", ...}'
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from itertools import pairwise
 from typing import Any
 
+from rotrain.bench.answers import open_answers
 from rotrain.bench.engines import Engine, memory, open_engine
 from rotrain.errors import RotrainError
 
 
 def main() -> None:
     """Load, say so, and answer until the input ends."""
-    # Whatever a library prints must not get between the answers.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-
-    def answer(value: dict[str, Any]) -> None:
-        print(json.dumps(value), file=answers, flush=True)
-
+    answer = open_answers()
     spec = json.loads(sys.argv[1])
     before = memory()
     begun = time.perf_counter()

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::duplicates::{self, Duplicates};
 use super::feed::{self, Account, Decided, Parcel};
-use super::files::{Rejects, beside, claim, give_up, remove};
+use super::files::{Rejects, beside, claim, give_up, remove, takes_a_file};
 use super::journal::Journal;
 use super::left_out::LeftOut;
 use super::plan::{self, Group, Planned, Sharded};
@@ -47,13 +47,7 @@ pub fn dedup(
     out: &Path,
     progress: &Progress,
 ) -> Result<Outcome> {
-    let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !parent.is_dir() {
-        return Err(Error::io(out, &std::io::ErrorKind::NotFound.into()));
-    }
-    if out.is_dir() {
-        return Err(Error::io(out, &std::io::ErrorKind::IsADirectory.into()));
-    }
+    takes_a_file(out)?;
     options.memory()?;
     let scratch = beside(out, "partial");
     let _lock = claim(&scratch, Journal::FOLDER)?;

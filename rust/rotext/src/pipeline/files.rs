@@ -12,6 +12,24 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(format!(".{name}.{ending}"))
 }
 
+/// That `out` can become a file, said before the work and not after it.
+///
+/// # Errors
+/// Its directory is not there, or it is one.
+pub(super) fn takes_a_file(out: &Path) -> Result<()> {
+    if !parent(out).is_dir() {
+        return Err(Error::io(out, &std::io::ErrorKind::NotFound.into()));
+    }
+    if out.is_dir() {
+        return Err(Error::io(out, &std::io::ErrorKind::IsADirectory.into()));
+    }
+    Ok(())
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// The lock of a work directory, beside it.
 pub(super) fn lock_path(partial: &Path) -> PathBuf {
     partial.with_extension("partial.lock")
@@ -19,7 +37,7 @@ pub(super) fn lock_path(partial: &Path) -> PathBuf {
 
 /// Makes a work directory that no other run uses; of what an earlier one left there only `kept` stays.
 pub(super) fn claim(partial: &Path, kept: &str) -> Result<File> {
-    let parent = partial.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = parent(partial);
     std::fs::create_dir_all(parent).map_err(|e| Error::io(parent, &e))?;
     let path = lock_path(partial);
     let lock = File::create(&path).map_err(|e| Error::io(&path, &e))?;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::feed::{self, Account, Found, Parcel, Removal};
-use super::files::{Rejects, beside, claim, give_up, lock_path, remove};
+use super::files::{Rejects, beside, claim, give_up, lock_path, remove, takes_a_file};
 use super::filtering::Filtering;
 use super::frame::Frame;
 use super::journal::{Journal, Known, Log};
@@ -46,13 +46,7 @@ pub fn filter(
     out: &Path,
     progress: &Progress,
 ) -> Result<Outcome> {
-    let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !parent.is_dir() {
-        return Err(Error::io(out, &std::io::ErrorKind::NotFound.into()));
-    }
-    if out.is_dir() {
-        return Err(Error::io(out, &std::io::ErrorKind::IsADirectory.into()));
-    }
+    takes_a_file(out)?;
     let scratch = beside(out, "partial");
     let _lock = claim(&scratch, Journal::FOLDER)?;
     let result = run(sources, &only_filtering(options), out, &scratch, progress);
