@@ -24,7 +24,7 @@ pub(crate) fn reader(data: &[u8]) {
         compression: [Compression::None, Compression::Gzip, Compression::Zstd]
             [usize::from(choice >> 2 & 3).min(2)],
         size: content.len() as u64,
-        once: false,
+        stream: false,
     };
     let fields = Fields { keep_record: choice & 16 != 0, ..Fields::default() };
     let Ok(mut reader) = Reader::open(&source, &fields, Cursor::default()) else { return };

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet
 import pytest
+from browser import PROGRAM
 from hypothesis import given
 from hypothesis import strategies as st
 from rotools_program import rotools
@@ -149,15 +150,12 @@ def test_the_flow_leaves_out_what_is_nothing() -> None:
     assert flow([]) == flow([Stage("a", 0, None, 0)]) == ""
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="install it: apt install chromium")
+@pytest.mark.skipif(PROGRAM is None, reason="install it: apt install chromium")
 def test_a_browser_draws_it(pack: Path, tmp_path: Path) -> None:
     rotools("report", pack, "--out", tmp_path / "r.html", "--quiet")
     words = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom"]
     ended = subprocess.run(
-        [str(CHROMIUM), *words, (tmp_path / "r.html").as_uri()], capture_output=True, text=True
+        [str(PROGRAM), *words, (tmp_path / "r.html").as_uri()], capture_output=True, text=True
     )
     assert ended.returncode == 0 and ended.stdout.count("<svg") >= 2
     assert not re.search(r"CONSOLE|ERR_", ended.stderr), ended.stderr

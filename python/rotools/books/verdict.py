@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["SCORE", "USABLE_PAGES", "judge"]
+__all__ = ["judge"]
 
 SCORE = 0.77
 """The lower quartile of the pages' scores must reach this."""

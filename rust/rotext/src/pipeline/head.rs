@@ -36,7 +36,7 @@ pub fn head(
     out: &Path,
     progress: &Progress,
 ) -> Result<Head> {
-    if let Some(stream) = sources.iter().find(|source| source.once) {
+    if let Some(stream) = sources.iter().find(|source| source.stream) {
         let what = format!("{} is a stream, which cannot be read twice", stream.name);
         return Err(Error::usage(what).hint("plan for files"));
     }

@@ -72,7 +72,7 @@ pub fn inspect(sources: &[Source], options: &feed::Options, progress: &Progress)
     let mut histogram = Histogram::default();
     let mut first = None;
     // A stream cannot be looked at twice, so its fields stay unnamed.
-    let look = |source: &Source| if source.once { Ok(Vec::new()) } else { reader::columns(source) };
+    let look = |source: &Source| if source.stream { Ok(Vec::new()) } else { reader::columns(source) };
     let files = sources.iter().map(|source| {
         let (name, fields) = (source.name.clone(), look(source)?);
         Ok(File { name, format: source.format, compression: source.compression, size: source.size, fields })

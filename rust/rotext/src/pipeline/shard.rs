@@ -29,7 +29,7 @@ impl Shard {
     /// # Errors
     /// One is a stream, which has no shards.
     pub(super) fn needs_files<'a>(self, sources: impl IntoIterator<Item = &'a Source>) -> Result<()> {
-        if let Some(stream) = sources.into_iter().find(|source| source.once) {
+        if let Some(stream) = sources.into_iter().find(|source| source.stream) {
             let what = format!("{} is a stream, which has no shards", stream.name);
             return Err(Error::usage(what).hint("write it to a file that every shard can read"));
         }

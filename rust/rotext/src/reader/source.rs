@@ -44,8 +44,8 @@ pub struct Source {
     pub compression: Compression,
     /// Bytes on disk, 0 for a stream.
     pub size: u64,
-    /// A stream, which can be read once only: standard input, a pipe.
-    pub once: bool,
+    /// It can be read once only and not looked at before: standard input, a pipe.
+    pub stream: bool,
 }
 
 impl Source {
@@ -104,7 +104,7 @@ fn stdin() -> Source {
         format: Format::Jsonl,
         compression: Compression::None,
         size: 0,
-        once: true,
+        stream: true,
     }
 }
 
@@ -202,7 +202,7 @@ fn inspect(path: &Path) -> Result<Source> {
             }
         }
     };
-    Ok(Source { path: path.to_owned(), name, format, compression: compression(&head), size, once: false })
+    Ok(Source { path: path.to_owned(), name, format, compression: compression(&head), size, stream: false })
 }
 
 /// Copies the streams among `sources` into files in `folder`, so that they can be read more than once (and a Parquet file
@@ -217,7 +217,7 @@ pub fn spool<'a>(
 ) -> Result<Vec<PathBuf>> {
     let mut spooled = Vec::new();
     let mut stdin = false;
-    for source in sources.filter(|source| source.once) {
+    for source in sources.filter(|source| source.stream) {
         if source.is_stdin() && std::mem::replace(&mut stdin, true) {
             return Err(Error::usage("standard input is named twice").hint("it can be read once only"));
         }
@@ -232,7 +232,7 @@ pub fn spool<'a>(
         let format = if head.starts_with(b"PAR1") { Format::Parquet } else { source.format };
         let name = source.name.clone();
         *source =
-            Source { path: path.clone(), name, format, compression: compression(&head), size, once: false };
+            Source { path: path.clone(), name, format, compression: compression(&head), size, stream: false };
         spooled.push(path);
     }
     Ok(spooled)

@@ -54,7 +54,7 @@ impl Stream {
             Box::new(File::open(&path).map_err(|e| Error::io(&path, &e))?)
         };
         let mut raw = BufReader::with_capacity(READ_BYTES, Counted { inner: raw, count });
-        let found = if source.once {
+        let found = if source.stream {
             compression(raw.fill_buf().map_err(|e| Error::io(&path, &e))?)
         } else {
             source.compression
