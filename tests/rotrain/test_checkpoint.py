@@ -44,6 +44,22 @@ def test_a_checkpoint_is_the_state_at_the_call_whatever_comes_after(tmp_path: Pa
     assert saved.weights()["x"].eq(1).all() and saved.spikes == {"losses": [0.1]}
 
 
+def test_who_reads_weights_needs_no_whole_optimizer_and_who_trains_on_does(tmp_path: Path) -> None:
+    tensors = {"x": torch.zeros(8)}
+    for step in (10, 20):
+        checkpoint.save(tmp_path, step, shape("llama-mha"), tensors, tensors)
+    optimizer = tmp_path / "step-000020" / checkpoint.OPTIMIZER
+    optimizer.write_bytes(optimizer.read_bytes()[:-1])
+    saved, damaged = checkpoint.newest(tmp_path)
+    assert saved is not None and saved.step == 10 and "hash differs" in damaged[0]
+    saved, damaged = checkpoint.newest(tmp_path, to_read=True)
+    assert saved is not None and saved.step == 20 and not damaged
+    weights = tmp_path / "step-000020" / checkpoint.MODEL
+    weights.write_bytes(weights.read_bytes()[:-1])
+    saved, damaged = checkpoint.newest(tmp_path, to_read=True)
+    assert saved is not None and saved.step == 10 and "hash differs" in damaged[0]
+
+
 def test_retention_keeps_the_newest_the_scheduled_and_the_lasting(tmp_path: Path) -> None:
     tensors = {"x": torch.zeros(1)}
     for step in (10, 20, 30, 40, 43, 47):

@@ -132,17 +132,17 @@ def clean(folder: Path) -> None:
         shutil.rmtree(half, ignore_errors=True)
 
 
-def newest(folder: Path, *, every: int = 1) -> tuple[Saved | None, list[str]]:
+def newest(folder: Path, *, every: int = 1, to_read: bool = False) -> tuple[Saved | None, list[str]]:
     """The newest checkpoint that is whole, and a sentence about each newer one that is not.
 
-    With `every`, only those of its multiples count.
+    With `every`, only those of its multiples count. `to_read`: the weights alone are wanted, see `open_checkpoint`.
     """
     damaged: list[str] = []
     for name in _names(folder):
         if _step(name) % every:
             continue
         try:
-            return open_checkpoint(folder / name), damaged
+            return open_checkpoint(folder / name, to_read=to_read), damaged
         except RotrainError as error:
             damaged.append(str(error))
     return None, damaged
@@ -173,8 +173,11 @@ def _names(folder: Path) -> list[str]:
     return sorted(names, key=_step, reverse=True)
 
 
-def open_checkpoint(path: Path) -> Saved:
-    """A checkpoint, its files checked against their hashes; a damaged one is a `RotrainError`."""
+def open_checkpoint(path: Path, *, to_read: bool = False) -> Saved:
+    """A checkpoint, its files checked against their hashes; a damaged one is a `RotrainError`.
+
+    `to_read`: the optimizer's state, twice as large as the weights, is not looked at; who goes on training needs it.
+    """
     hint = "remove it to go on from the one before"
     try:
         state = json.loads((path / STATE).read_bytes())
@@ -184,6 +187,8 @@ def open_checkpoint(path: Path) -> Saved:
                 place=path,
             )
         for name, expected in state["files"].items():
+            if to_read and name == OPTIMIZER:
+                continue
             if sha256_file(path / name) != expected["sha256"]:
                 raise RotrainError(
                     "the checkpoint is damaged (its hash differs)", place=path / name, hint=hint
