@@ -32,7 +32,7 @@ DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 # Both sides compute fp32 here, in another order. In 16 bits llama.cpp also rounds activations, so logits are
 # compared as distributions there.
 TOLERANCE, KL_TOLERANCE = 5e-3, 1e-3
-# Of fp32: errors of rounding are 1e-7, a wrong head or window is above 1e-3.
+# Of fp32, where rounding makes 1e-7 and less.
 KL_OF_F32 = 1e-6
 PROOF_TEXTS = (
     "Într-o zi, fata-mpăratului și-a zis: „Țara-i mare!” 2026 😀",
