@@ -31,8 +31,8 @@ INSTALL = "install it: pip install 'rotools[gguf]'"
 # More than any version's structure: a C function reads and writes its own part of it.
 _ROOM = 1024
 # Where the fields of llama_context_params lie, and what they hold by default.
-_N_CTX, _N_BATCH, _N_UBATCH, _N_SEQ, _KEYS, _VALUES = 0, 4, 8, 12, 104, 108
-_DEFAULTS = {_N_CTX: 512, _N_BATCH: 2048, _N_UBATCH: 512, _N_SEQ: 1, _KEYS: 1, _VALUES: 1}
+_N_CTX, _N_BATCH, _N_UBATCH, _N_SEQ, _FLASH, _KEYS, _VALUES = 0, 4, 8, 12, 52, 104, 108
+_DEFAULTS = {_N_CTX: 512, _N_BATCH: 2048, _N_UBATCH: 512, _N_SEQ: 1, _FLASH: -1, _KEYS: 1, _VALUES: 1}
 _GGML = {"f32": 0, "f16": 1, "q8_0": 8}
 _LOG = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 
@@ -118,7 +118,8 @@ class LlamaCpp:
     """A GGUF file, loaded, and one sequence of at most `context` tokens.
 
     `cache` is the type of keys and values: f16 as llama.cpp does by itself, or f32, which a comparison
-    of logits wants. Use it as a context manager, or call `close`.
+    of logits wants. With f32 its flash attention is off, for that rounds them to f16 whatever the cache holds.
+    Use it as a context manager, or call `close`.
     """
 
     def __init__(self, path: Path, *, context: int, threads: int = 2, cache: str = "f16") -> None:
@@ -143,6 +144,7 @@ class LlamaCpp:
             (_N_UBATCH, self.batch),
             (_KEYS, _GGML[cache]),
             (_VALUES, _GGML[cache]),
+            (_FLASH, 0 if cache == "f32" else -1),
         ):
             struct.pack_into("<i", params.raw, at, value)
         self._state = c.llama_init_from_model(self._model, params)

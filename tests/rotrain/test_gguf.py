@@ -164,6 +164,15 @@ def test_what_cannot_be_exported_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "model.gguf").exists()
 
 
+def test_attention_is_compared_unrounded(tmp_path: Path) -> None:
+    """Sharp attention and large logits, as training makes them: keys rounded to f16 would be 1e-2 off."""
+    model = trained(tmp_path, "llama-gqa")
+    with torch.no_grad():
+        for weight in model.model.parameters():
+            weight.mul_(4 if weight.dim() == 2 else 1)
+    assert export_gguf(model, tmp_path / "model.gguf")["max_logit_difference"] < 1e-3
+
+
 def test_what_is_not_proven_gets_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = trained(tmp_path, "llama-mha")
     monkeypatch.setattr("rotrain.export.gguf.export.TOLERANCE", 1e-12)

@@ -65,4 +65,4 @@ def _proof(result: dict[str, Any], engine: str) -> str:
         if "mean_kl" in limit:
             return f"{engine} loads it; mean KL divergence {result['mean_kl']:.1e} nats (limit {limit['mean_kl']:g})"
         limit = limit["max_logit_difference"]
-    return f"{engine} loads it; logits differ by {difference:.1e} at most (limit {limit:.3g})"
+    return f"{engine} loads it; logits differ by {difference:.1e} at most (limit {limit:g})"

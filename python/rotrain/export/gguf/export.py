@@ -32,8 +32,6 @@ DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 # Both sides compute fp32 here, in another order. In 16 bits llama.cpp also rounds activations, so logits are
 # compared as distributions there.
 TOLERANCE, KL_TOLERANCE = 5e-3, 1e-3
-# Of fp32, where rounding makes 1e-7 and less.
-KL_OF_F32 = 1e-6
 PROOF_TEXTS = (
     "Într-o zi, fata-mpăratului și-a zis: „Țara-i mare!” 2026 😀",
     "  S-a dus\tîn  1.000.000 de locuri;\n\n\n— Ce-i? întrebă.\r\nI'LL 'S don't <|endoftext|> \u00a0\u200bﬁn ",
@@ -128,9 +126,7 @@ def check(trained: Trained, file: Path, kind: str) -> dict[str, Any]:
     with torch.inference_mode():
         expected = truth.logits(truth(torch.tensor([tokens])))[0].numpy()
     difference, kl = compare(expected, found)
-    # Rounding grows with what is rounded: the logits of a trained model are larger than a fresh one's.
-    limit = TOLERANCE * max(1.0, float(np.sqrt(np.square(expected, dtype=np.float64).mean())))
-    if not (difference < limit and kl < KL_OF_F32 if kind == "f32" else kl < KL_TOLERANCE):
+    if not (difference < TOLERANCE if kind == "f32" else kl < KL_TOLERANCE):
         raise RotrainError(
             f"llama.cpp's logits differ from ours by {difference:.2e} (mean KL divergence {kl:.1e} nats)",
             place=file,
@@ -140,7 +136,7 @@ def check(trained: Trained, file: Path, kind: str) -> dict[str, Any]:
         "tokens": length,
         "max_logit_difference": difference,
         "mean_kl": kl,
-        "tolerance": {"max_logit_difference": limit} if kind == "f32" else {"mean_kl": KL_TOLERANCE},
+        "tolerance": {"max_logit_difference": TOLERANCE} if kind == "f32" else {"mean_kl": KL_TOLERANCE},
     }
 
 
