@@ -52,11 +52,11 @@ def test_who_reads_weights_needs_no_whole_optimizer_and_who_trains_on_does(tmp_p
     optimizer.write_bytes(optimizer.read_bytes()[:-1])
     saved, damaged = checkpoint.newest(tmp_path)
     assert saved is not None and saved.step == 10 and "hash differs" in damaged[0]
-    saved, damaged = checkpoint.newest(tmp_path, to_read=True)
+    saved, damaged = checkpoint.newest(tmp_path, weights_only=True)
     assert saved is not None and saved.step == 20 and not damaged
     weights = tmp_path / "step-000020" / checkpoint.MODEL
     weights.write_bytes(weights.read_bytes()[:-1])
-    saved, damaged = checkpoint.newest(tmp_path, to_read=True)
+    saved, damaged = checkpoint.newest(tmp_path, weights_only=True)
     assert saved is not None and saved.step == 10 and "hash differs" in damaged[0]
 
 

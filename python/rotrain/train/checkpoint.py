@@ -132,17 +132,17 @@ def clean(folder: Path) -> None:
         shutil.rmtree(half, ignore_errors=True)
 
 
-def newest(folder: Path, *, every: int = 1, to_read: bool = False) -> tuple[Saved | None, list[str]]:
+def newest(folder: Path, *, every: int = 1, weights_only: bool = False) -> tuple[Saved | None, list[str]]:
     """The newest checkpoint that is whole, and a sentence about each newer one that is not.
 
-    With `every`, only those of its multiples count. `to_read`: the weights alone are wanted, see `open_checkpoint`.
+    With `every`, only those of its multiples count. `weights_only`: see `open_checkpoint`.
     """
     damaged: list[str] = []
     for name in _names(folder):
         if _step(name) % every:
             continue
         try:
-            return open_checkpoint(folder / name, to_read=to_read), damaged
+            return open_checkpoint(folder / name, weights_only=weights_only), damaged
         except RotrainError as error:
             damaged.append(str(error))
     return None, damaged
@@ -173,10 +173,10 @@ def _names(folder: Path) -> list[str]:
     return sorted(names, key=_step, reverse=True)
 
 
-def open_checkpoint(path: Path, *, to_read: bool = False) -> Saved:
+def open_checkpoint(path: Path, *, weights_only: bool = False) -> Saved:
     """A checkpoint, its files checked against their hashes; a damaged one is a `RotrainError`.
 
-    `to_read`: the optimizer's state, twice as large as the weights, is not looked at; who goes on training needs it.
+    `weights_only`: the optimizer's state, twice as large as the weights, is not looked at; who goes on training needs it.
     """
     hint = "remove it to go on from the one before"
     try:
@@ -187,7 +187,7 @@ def open_checkpoint(path: Path, *, to_read: bool = False) -> Saved:
                 place=path,
             )
         for name, expected in state["files"].items():
-            if to_read and name == OPTIMIZER:
+            if weights_only and name == OPTIMIZER:
                 continue
             if sha256_file(path / name) != expected["sha256"]:
                 raise RotrainError(

@@ -84,7 +84,7 @@ def load_run(path: Path, *, outline: bool = False) -> Trained:
     record = run.record()
     if record is None:
         raise RotrainError("there is no run here", place=path, hint="train one with `rotrain fit`")
-    saved, damaged = checkpoint.newest(run.checkpoints, to_read=True)
+    saved, damaged = checkpoint.newest(run.checkpoints, weights_only=True)
     if saved is None:
         what = damaged[0] if damaged else "the run has no checkpoint yet"
         raise RotrainError(what, place=path, hint="go on with the run: `rotrain fit ... --resume`")
