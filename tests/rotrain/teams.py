@@ -8,6 +8,7 @@ each command a list of [exit code, standard output, standard error] by rank.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import os
@@ -27,6 +28,7 @@ def start(words: list[str], rank: int, port: int, folder: Path) -> int:
     pid = os.fork()
     if pid:
         return pid
+    atexit._clear()  # what waits for the end of the parent is not the child's to do
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),

@@ -209,3 +209,26 @@ def test_the_gathered_tensor_of_one_process_is_itself() -> None:
 
     tensor = torch.arange(3.0)
     assert whole(tensor) is tensor
+
+
+def test_a_process_of_a_team_ends_without_finalizing_python(tmp_path: Path) -> None:
+    """What a thread of gloo would trip over is not begun; the code, the output and what waits for the end are whole."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import atexit, sys\n"
+        "from rotrain.cli import main\n"
+        "class Late:\n"
+        "    def __del__(self): sys.__stderr__.write('finalized')\n"
+        "late = Late()\n"
+        "atexit.register(lambda: sys.stdout.write('at exit'))\n"
+        "main()\n"
+    )
+    for size, late in (("1", True), ("2", False)):
+        done = subprocess.run(
+            [sys.executable, program, "archs", "--nonsense"],
+            env=os.environ | {"WORLD_SIZE": size},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 2 and "--nonsense" in done.stderr and done.stdout == "at exit"
+        assert ("finalized" in done.stderr) == late

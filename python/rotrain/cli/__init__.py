@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 from rotrain.cli import (
@@ -49,4 +51,11 @@ for verb in VERBS:
 
 def main() -> None:
     """Run the program on the words of the command line."""
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            from rotrain.train.team import leave
+
+            leave(end.code if isinstance(end.code, int) else int(end.code is not None))
+        raise
