@@ -58,7 +58,7 @@ PEERS := target/peers
 bench-compare: setup
 	test -x $(PEERS)/bin/python || $(BIN)/uv venv -q $(PEERS)
 	$(BIN)/uv pip install -q --python $(PEERS)/bin/python gigatoken gigabpe tokenizers ftfy numpy awkward zstandard \
-		"datatrove[io,processing]" spacy rensa datasketch orjson pdftext pypdf pdfminer.six
+		"datatrove[io,processing]" spacy rensa datasketch orjson pdftext pypdf pdfminer.six litgpt
 	$(PEERS)/bin/python benches/compare/inflate.py --mb 512 --out target/compare.jsonl --corpus $(CORPUS)
 	$(BIN)/rotools tokenizer train target/compare.jsonl --out target/compare-tokenizer.json --quiet
 	$(BIN)/python benches/compare/encode.py target/compare.jsonl --tokenizer target/compare-tokenizer.json --peers $(PEERS)/bin/python
@@ -66,7 +66,7 @@ bench-compare: setup
 	$(BIN)/python benches/compare/pack.py target/compare.jsonl --tokenizer target/compare-tokenizer.json --mb 256 512
 	$(BIN)/python benches/compare/dedup.py target/compare.jsonl --peers $(PEERS)/bin/python
 	$(BIN)/python benches/compare/books.py --corpus $(CORPUS) --peers $(PEERS)/bin/python
-	$(BIN)/python benches/compare/train_step.py
+	$(BIN)/python benches/compare/train_step.py --peers $(PEERS)/bin/python
 	$(BIN)/python benches/compare/mixers.py
 
 docs: setup

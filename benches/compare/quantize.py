@@ -8,7 +8,8 @@ fp32 run: mean KL divergence in nats a token with its interval, and the rise of 
 The wheel xllamacpp has no quantizer. What is needed is a whole libllama: the package llama-cpp-python (its build takes
 minutes), or `--library libllama.so`.
 
-    python benches/compare/quantize.py runs/* --data pack [--tokens 20000] [--also q8_0,bpw:4.8,gptq,gptq+200] [--json]
+    python benches/compare/quantize.py runs/* --data pack [--tokens 20000] [--also q8_0,bpw-4.8,gptq-4-polish200] [--json]
+    python benches/compare/quantize.py runs/* --data pack --also all        # every method at every width
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 
 import torch
 
+from rotrain.compare.study import is_folder, quantize_words
 from rotrain.data.pack import open_pack
 from rotrain.evaluate.divergence import diverge
 from rotrain.evaluate.domains import held_out
@@ -38,10 +40,16 @@ from rotrain.models.count import param_count
 from rotrain.quantize.calibration import Calibration, calibration_tokens, mean_squares
 from rotrain.quantize.gguf import quantize_gguf, source_of_run, target_types
 from rotrain.quantize.imatrix import Importance, importance_of
+from rotrain.quantize.recipes import METHODS
 from rotrain.quantize.torch import quantize_torch
 from rotrain.train.load import Trained, load_run
 
 Q4_K_M = 15
+EVERY = (
+    *METHODS,
+    "bpw-5.05",
+    *(f"{method}-{bits}" for method in ("rtn", "hqq", "gptq") for bits in (8, 6, 5, 4, 3)),
+)
 
 
 class _Importance(ctypes.Structure):
@@ -147,25 +155,26 @@ def variants(
     same = same_tensors(folder / "stock.gguf", ours("q4_k_m"))
     yield f"q4_k_m ({'the same bytes' if same else 'OTHER BYTES'})", folder / "q4_k_m.gguf", bits
     yield "--target-bpw", (found := ours("target", bits)), bits_of(found, parameters)
-    for name in filter(None, words.also.split(",")):
-        method, _, steps = name.partition("+")
-        if name.startswith("bpw:"):
-            found = ours("target", float(name[4:]))
-            yield f"--target-bpw {name[4:]}", found, bits_of(found, parameters)
-        elif method in ("rtn", "hqq", "gptq"):
+    for name in EVERY if words.also == "all" else filter(None, words.also.split(",")):
+        asked = quantize_words(name)
+        options = dict(zip(asked[::2], asked[1::2], strict=True))
+        if is_folder(name):
             result = quantize_torch(
                 trained,
                 folder / name,
-                method,
-                bits=4,
-                group=words.group,
+                options["--method"],
+                bits=int(options["--bits"]),
+                group=int(options.get("--group", 64)),
                 calibrate=words.data,
                 calibration_tokens=words.calibration_tokens,
-                polish=int(steps or 0),
+                polish=int(options.get("--polish", 0)),
                 target_bpw=None,
             )
-            yield f"{name}, 4 bits, groups of {words.group}", folder / name, result["bits_per_weight"]
-        else:
+            yield name, folder / name, result["bits_per_weight"]
+        elif "--target-bpw" in options:
+            found = ours("target", float(options["--target-bpw"]))
+            yield name, found, bits_of(found, parameters)
+        elif name != "q4_k_m":  # above already
             found = ours(name)
             yield name, found, bits_of(found, parameters)
 
@@ -187,8 +196,9 @@ def main() -> None:
     parser.add_argument("--library", type=Path, help="libllama.so with llama_model_quantize")
     parser.add_argument("--tokens", type=int, default=20_000, help="held-out tokens compared")
     parser.add_argument("--calibration-tokens", type=int, default=65_536)
-    parser.add_argument("--group", type=int, default=64, help="of rtn, hqq, gptq")
-    parser.add_argument("--also", default="", help="further variants, with commas")
+    parser.add_argument(
+        "--also", default="", help="further variants as a study names them, with commas; or all"
+    )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--json", action="store_true")
     words = parser.parse_args()

@@ -1,16 +1,18 @@
-"""One training step of rotrain and of `transformers`, side by side.
+"""One training step of rotrain, of `transformers` and of litgpt, side by side.
 
-Both sides have the same shape, the same starting weights, the same batch and the same precision, and
+All sides have the same shape, the same starting weights, the same batch and the same precision, and
 do the same work in a step: forward, backward, clipping of the gradient to norm 1, fused AdamW. Each
 side has a process of its own, set up as its user gets it: `rotrain fit` asks the C library to keep
-freed memory, a loop around `transformers` does not (--same-allocator gives it to both). The processes
-take turns (A B A B ...), one works while the other waits, so a change of the machine's speed meets
-both; the script first checks that both compute the same loss.
+freed memory, a loop around the others does not (--same-allocator gives it to `transformers` too). The
+processes take turns (A B C A B C ...), one works while the others wait, so a change of the machine's speed
+meets all; the script first checks that all compute the same loss. litgpt, which has no Mamba-2, runs in
+the environment of --peers (train_step_peer.py), and without it not at all.
 
     python benches/compare/train_step.py                                  # nano, eager and compiled
     python benches/compare/train_step.py --vocab-size 8000 --precision fp32 --mode eager
+    python benches/compare/train_step.py --peers target/peers/bin/python  # with litgpt
 
-A line gives tokens a second, median and best of the rounds, and the ratios.
+A line gives tokens a second and how many times a peer's they are, by the medians of the rounds (and by the best).
 """
 
 from __future__ import annotations
@@ -21,16 +23,19 @@ import multiprocessing
 import os
 import platform
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 
-from rotrain.config import Optim, Runtime
+from rotrain.config import ModelConfig, Optim, Runtime
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import hf_config, to_hf
 from rotrain.models.presets import model_config
@@ -38,7 +43,7 @@ from rotrain.train.optim import Optimizer
 from rotrain.train.runtime import Machine, choose_machine, keep_freed_memory
 
 Step = Callable[[], float]
-SIDES = ("rotrain", "transformers")
+LITGPT = ("llama-mha", "llama-gqa", "mistral-swa", "falcon-mqa")
 SEQUENCES = {"nano": 8, "mini": 4, "300m": 1}
 
 
@@ -81,6 +86,16 @@ def their_step(
     return step
 
 
+def start_of(words: argparse.Namespace, config: ModelConfig) -> tuple[Decoder, torch.Tensor, torch.Tensor]:
+    """The same weights, inputs and labels for every side."""
+    model = Decoder(config)
+    model.init_weights(0)
+    generator = torch.Generator().manual_seed(1)
+    shape = (SEQUENCES[words.size], config.context + 1)
+    tokens = torch.randint(words.vocab_size, shape, generator=generator)
+    return model, tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
+
+
 def work(side: str, words: argparse.Namespace, precision: str, compiled: bool, pipe: Connection) -> None:
     """One side in its process: sends its first loss, then for each number of steps their seconds."""
     torch.set_num_threads(words.threads)
@@ -88,12 +103,7 @@ def work(side: str, words: argparse.Namespace, precision: str, compiled: bool, p
         keep_freed_memory()
     config = model_config(words.arch, words.size, vocab_size=words.vocab_size)
     machine = choose_machine(Runtime.model_validate({"device": "cpu", "precision": precision}))
-    ours = Decoder(config)
-    ours.init_weights(0)
-    generator = torch.Generator().manual_seed(1)
-    shape = (SEQUENCES[words.size], config.context + 1)
-    tokens = torch.randint(words.vocab_size, shape, generator=generator)
-    inputs, labels = tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
+    ours, inputs, labels = start_of(words, config)
     if side == "rotrain":
         step = our_step(ours, machine, inputs, labels, compiled)
     else:
@@ -114,28 +124,110 @@ def work(side: str, words: argparse.Namespace, precision: str, compiled: bool, p
         pipe.send(time.perf_counter() - began)
 
 
+class Inside:
+    """A side in a process of this Python."""
+
+    def __init__(self, side: str, words: argparse.Namespace, precision: str, compiled: bool) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self.pipe, other = spawn.Pipe()
+        self.process = spawn.Process(target=work, args=(side, words, precision, compiled, other), daemon=True)
+        self.process.start()
+        other.close()  # or nobody would notice that the process is gone
+
+    def send(self, steps: int) -> None:
+        """Ask for so many steps; none is the end."""
+        self.pipe.send(steps)
+        if not steps:
+            self.process.join()
+
+    def receive(self) -> float:
+        """The next answer."""
+        answer: float = self.pipe.recv()
+        return answer
+
+
+class Litgpt:
+    """litgpt in a process of the peers' Python."""
+
+    def __init__(self, words: argparse.Namespace, precision: str, compiled: bool) -> None:
+        c = model_config(words.arch, words.size, vocab_size=words.vocab_size)
+        model, inputs, labels = start_of(words, c)
+        config = {
+            "block_size": c.context,
+            "n_layer": c.layers,
+            "n_embd": c.hidden,
+            "vocab_size": c.vocab_size,
+            "padded_vocab_size": c.vocab_size,
+            "norm_class_name": "RMSNorm" if c.norm == "rms" else "LayerNorm",
+            "norm_eps": c.norm_eps,
+            "parallel_residual": c.parallel,
+            "shared_attention_norm": c.parallel,
+            "n_head": c.heads,
+            "n_query_groups": c.kv_heads,
+            "head_size": c.head_dim,
+            "sliding_window_size": c.window,
+            "rope_base": int(c.rope_theta),
+            "rotary_percentage": 1.0,
+            "intermediate_size": c.ffn,
+            "bias": False,
+            "mlp_class_name": "GptNeoxMLP" if c.mlp == "gelu" else "LLaMAMLP",
+        }
+        self.folder = tempfile.TemporaryDirectory()
+        case = Path(self.folder.name) / "case.pt"
+        weights = {name: tensor.detach() for name, tensor in to_hf(c, dict(model.named_parameters())).items()}
+        torch.save(
+            {
+                "config": config,
+                "weights": weights,
+                "inputs": inputs,
+                "labels": labels,
+                "threads": words.threads,
+                "compiled": compiled,
+                "bf16": precision == "bf16",
+            },
+            case,
+        )
+        command = [words.peers, Path(__file__).with_name("train_step_peer.py"), case]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def send(self, steps: int) -> None:
+        """As `Inside.send`."""
+        assert self.process.stdin is not None
+        print(steps, file=self.process.stdin, flush=True)
+        if not steps:
+            self.process.wait()
+            self.folder.cleanup()
+
+    def receive(self) -> float:
+        """The next answer."""
+        assert self.process.stdout is not None
+        answer = self.process.stdout.readline()
+        return float(answer) if answer else sys.exit("litgpt's side ended, see above")
+
+
 def compare(words: argparse.Namespace, precision: str, compiled: bool) -> dict[str, Any]:
     """Take turns for the rounds."""
-    spawn = multiprocessing.get_context("spawn")
-    pipes, processes = {}, []
-    for side in SIDES:
-        pipes[side], other = spawn.Pipe()
-        process = spawn.Process(target=work, args=(side, words, precision, compiled, other), daemon=True)
-        process.start()
-        processes.append(process)
-    first = {side: pipe.recv() for side, pipe in pipes.items()}
-    if abs(first["rotrain"] - first["transformers"]) > (1e-4 if precision == "fp32" else 0.02):
+    sides: dict[str, Inside | Litgpt] = {}
+    first = {}
+    for side in ("rotrain", "transformers", *(("litgpt",) if words.peers and words.arch in LITGPT else ())):
+        # One after the other, for compiling takes both cores.
+        sides[side] = (
+            Litgpt(words, precision, compiled)
+            if side == "litgpt"
+            else Inside(side, words, precision, compiled)
+        )
+        first[side] = sides[side].receive()
+    if max(first.values()) - min(first.values()) > (1e-4 if precision == "fp32" else 0.02):
         sys.exit(f"the sides do not compute the same loss: {first}")
-    seconds: dict[str, list[float]] = {side: [] for side in SIDES}
+    seconds: dict[str, list[float]] = {side: [] for side in sides}
     for turn in range(words.rounds + 1):
-        for side, pipe in pipes.items():
-            pipe.send(words.steps)
-            taken = pipe.recv() / words.steps
+        for name, side in sides.items():
+            side.send(words.steps)
+            taken = side.receive() / words.steps
             if turn:  # the first turn warms the caches
-                seconds[side].append(taken)
-    for pipe, process in zip(pipes.values(), processes, strict=True):
-        pipe.send(0)
-        process.join()
+                seconds[name].append(taken)
+    for side in sides.values():
+        side.send(0)
     tokens = SEQUENCES[words.size] * model_config(words.arch, words.size).context
     best = {side: tokens / min(times) for side, times in seconds.items()}
     median = {side: tokens / statistics.median(times) for side, times in seconds.items()}
@@ -147,10 +239,12 @@ def compare(words: argparse.Namespace, precision: str, compiled: bool) -> dict[s
         "compiled": compiled,
         "threads": words.threads,
         "same_allocator": words.same_allocator,
+        "first_loss": first,
+        "seconds_a_step": seconds,
         "tokens_per_s_best": best,
         "tokens_per_s_median": median,
-        "ratio_best": best["rotrain"] / best["transformers"],
-        "ratio_median": median["rotrain"] / median["transformers"],
+        "ratio_best": {side: best["rotrain"] / best[side] for side in sides if side != "rotrain"},
+        "ratio_median": {side: median["rotrain"] / median[side] for side in sides if side != "rotrain"},
     }
 
 
@@ -168,6 +262,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2, help="steps a round and side")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--same-allocator", action="store_true", help="keep freed memory on both sides")
+    parser.add_argument("--peers", help="a Python with litgpt")
     parser.add_argument("--json", action="store_true")
     words = parser.parse_args()
     print(
@@ -181,11 +276,14 @@ def main() -> None:
             row = compare(words, precision, mode == "compiled")
             rows.append(row)
             if not words.json:
-                ours, theirs = row["tokens_per_s_median"].values()
+                tokens, ratio = row["tokens_per_s_median"], row["ratio_median"]
+                peers = (
+                    f", {side} {tokens[side]:,.0f} ({ratio[side]:.2f}x, best {row['ratio_best'][side]:.2f}x)"
+                    for side in ratio
+                )
                 print(
-                    f"{row['arch']} {row['size']} V={row['vocab_size']} {precision} {mode}: "
-                    f"rotrain {ours:,.0f} tok/s, transformers {theirs:,.0f} tok/s, "
-                    f"{row['ratio_median']:.2f}x (best of rounds {row['ratio_best']:.2f}x)",
+                    f"{row['arch']} {row['size']} V={row['vocab_size']} {precision} {mode}, tokens/s: "
+                    f"rotrain {tokens['rotrain']:,.0f}" + "".join(peers),
                     flush=True,
                 )
     if words.json:
