@@ -112,18 +112,29 @@ def test_fast_kernels_equal_the_reference(arch: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
-@pytest.mark.parametrize("arch", ["mistral-swa", "mamba2"])
-def test_the_compiled_loss_equals_the_eager_one(arch: str) -> None:
+@pytest.mark.parametrize(
+    ("arch", "narrow"), [("mistral-swa", False), ("mamba2", False), ("mamba2", True)], ids=str
+)
+def test_the_compiled_loss_equals_the_eager_one(arch: str, narrow: bool) -> None:
     config = shape(arch, layers=1, vocab_size=3000)
     inputs, labels = tokens(config, 2, 24), tokens(config, 2, 25)[:, 1:]
     eager, compiled = fresh(config), fresh(config)
-    losses = [eager.loss(inputs, labels), compiled.compiled_loss()(inputs, labels)]
+    with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
+        losses = [eager.loss(inputs, labels), compiled.compiled_loss()(inputs, labels)]
     for loss in losses:
         loss.backward()
-    assert losses[1].item() == pytest.approx(losses[0].item(), rel=1e-6)
+    # A compiled graph rounds to bf16 less often: it is near, not equal.
+    loss_rtol, rtol, atol = (1e-3, 2e-2, 2e-2) if narrow else (1e-6, 1e-4, 1e-5)
+    assert losses[1].item() == pytest.approx(losses[0].item(), rel=loss_rtol)
     for (name, a), b in zip(compiled.named_parameters(), eager.parameters(), strict=True):
         assert a.grad is not None and b.grad is not None
-        torch.testing.assert_close(a.grad, b.grad, rtol=1e-4, atol=1e-5 * b.grad.abs().max().item(), msg=name)
+        torch.testing.assert_close(
+            a.grad,
+            b.grad,
+            rtol=rtol,
+            atol=atol * b.grad.abs().max().item(),
+            msg=lambda m, n=name: f"{n}: {m}",
+        )
 
 
 @pytest.mark.parametrize("arch", ARCH_NAMES)

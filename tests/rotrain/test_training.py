@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
+import torch._inductor.config
 from conftest import fit_config
 from runs import content, metrics_without_time
 
@@ -42,6 +43,21 @@ def test_loss_falls_and_the_run_has_its_files(pack: Path, tmp_path: Path) -> Non
     assert set(lines[-1]["eval"]) == {"web", "books"}
     samples = (tmp_path / "run" / "samples.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["prompt"] for line in samples] == ["A fost odată"] * 2
+
+
+def test_a_compiler_that_fails_leaves_the_run_uncompiled(pack: Path, tmp_path: Path) -> None:
+    class Heard(Quiet):
+        said: ClassVar[list[str]] = []
+
+        def say(self, text: str) -> None:
+            self.said.append(text)
+
+    fit(fit_config(pack, tmp_path / "plain", steps=4), Quiet())
+    inductor: Any = torch._inductor.config
+    with inductor.patch({"cpp.cxx": (None, "/bin/false"), "fx_graph_cache": False}):
+        fit(fit_config(pack, tmp_path / "broken", "runtime.compile=on", steps=4), Heard())
+    assert any("compiling failed" in text and "/bin/false" in text for text in Heard.said), Heard.said
+    assert metrics_without_time(tmp_path / "broken") == metrics_without_time(tmp_path / "plain")
 
 
 @pytest.mark.parametrize("micro", [1, 3])

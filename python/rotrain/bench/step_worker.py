@@ -49,6 +49,10 @@ class Steps:
         model = Decoder(shape, kernels.choose(vocab_size, platform))
         model.init_weights(config.seed)
         self.learner = Learner(model, config.optim, self.machine, Team(), "none")
+        begun = time.perf_counter()
+        failure = self.learner.compile(min(config.batch.micro, config.batch.sequences))
+        compile_s = time.perf_counter() - begun
+        self.machine = self.learner.machine
         self.tokens = config.batch.sequences * config.context
         generator = torch.Generator().manual_seed(config.seed)
         size = (config.batch.sequences, config.context + 1)
@@ -67,7 +71,8 @@ class Steps:
             "tokens_per_step": self.tokens,
             "peak_flops": self.machine.peak_flops,
             "machine": self.machine.describe(),
-            "said": self.machine.said,
+            "said": self.machine.said + (f"; compiling failed ({failure})" if failure else ""),
+            "compile_s": compile_s,
             "kernels": {op: name for op, (name, _) in kernels.reasons(vocab_size, platform).items()},
         }
 

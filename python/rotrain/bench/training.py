@@ -27,7 +27,8 @@ FORMULAS = {
     "peak_flops": "the vendor's dense bf16 peak, by the name of the GPU, or runtime.peak_tflops",
     "peak_bytes": "the most the process held: of the GPU's memory with CUDA (torch.cuda.max_memory_allocated), "
     "else of the host's (resident, imports included; before_bytes is their part)",
-    "first_step_s": "the first step, with what is compiled and prepared in it",
+    "compile_s": "compiling loss and gradients, with one pass to try them; 0 where nothing is compiled",
+    "first_step_s": "the first step, with what is prepared in it",
     "contention": "busy time of /proc/stat less the measured process and this one, in cores; on a CPU a step is kept when "
     f"foreign_cores <= {FOREIGN_LIMIT} and stolen <= {STEAL_LIMIT} (and two ticks), and tried {TRIES} times at most",
 }
@@ -64,7 +65,7 @@ def _measure(config: FitConfig, vocab_size: int, steps: int, warm_up: int, say: 
         facts = worker.ready["facts"]
         say(f"{name}: {facts['parameters']:,} parameters; {facts.pop('said')}")
         warm = [worker.ask() for _ in range(warm_up)]
-        say(f"{name}: first step {warm[0]['seconds']:.1f} s")
+        say(f"{name}: compiling {facts['compile_s']:.1f} s, first step {warm[0]['seconds']:.1f} s")
         watched = facts["machine"]["device"] == "cpu"
         turns = []
         for index in range(steps):

@@ -154,13 +154,8 @@ class Decoder(nn.Module):
     def compiled_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
         """`loss` with the blocks compiled and the loss from their states as it is.
 
-        Compiling the chunked loss too doubled the time of compiling and won 2 % (docs/log.md, train). A mixer that says
-        `compiles = False` stays as it is.
+        Compiling the chunked loss too doubled the time of compiling and won 2 % (docs/log.md, train).
         """
-        for module in self.modules():
-            if not getattr(module, "compiles", True):
-                # Here and not where the class is made, for it imports the compiler: 2 s of every command.
-                module.forward = torch.compiler.disable(module.forward)
         return partial(self.loss, forward=torch.compile(self.forward))
 
     def new_cache(

@@ -45,9 +45,6 @@ class RecurrentCache:
 class Mamba2(nn.Module):
     """`A_log`, `D` and `dt_bias` have one number a head; weight decay leaves them alone."""
 
-    # On a CPU under bf16 inductor writes C++ for it that does not compile (torch 2.15; docs/log.md, models).
-    compiles = False
-
     def __init__(self, config: ModelConfig, ops: Kernels) -> None:
         super().__init__()
         assert config.ssm is not None

@@ -13,6 +13,7 @@ would have.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -43,19 +44,40 @@ class Learner:
 
     def __init__(self, model: Decoder, optim: Optim, machine: Machine, team: Team, kind: str) -> None:
         self.model, self.machine, self.team, self.kind = model.to(machine.device), machine, team, kind
-        compute: Callable[[Tensor, Tensor], Tensor] = model.loss
-        if machine.compiled and kind != "fsdp":
-            compute = model.compiled_loss()
-        self.compute: Callable[[Tensor, Tensor], Tensor] = compute
+        self._loss = _Loss(model, model.loss)
+        self.compute: Callable[[Tensor, Tensor], Tensor] = self._loss
         self._whole_loss: Callable[[Tensor, Tensor], Tensor] = model.loss
         self._module: Any = None
         if kind == "ddp":
-            self._module = nn.parallel.DistributedDataParallel(_Loss(model, compute))
+            self._module = nn.parallel.DistributedDataParallel(self._loss)
             self.compute = self._module
         elif kind == "fsdp":
             self._module = _shard(model, compiled=machine.compiled)
             self.compute = self._whole_loss = self._module
         self.optimizer = Optimizer(model, optim)
+
+    def compile(self, rows: int) -> str | None:
+        """Compile loss and gradients, if `machine` says so, for `rows` sequences at once; or why that failed.
+
+        Compilers fail in a broken toolchain and on code they did not expect: then all stays uncompiled, and
+        right. The backward pass is compiled when it first runs, so it runs here, on gradients that nobody
+        keeps. What FSDP shards was compiled block by block and is not tried.
+        """
+        if not self.machine.compiled or self.kind == "fsdp":
+            return None
+        from torch._dynamo.exc import TorchDynamoException  # 2 s of import, where it is needed
+
+        compiled = self.model.compiled_loss()
+        batch = torch.zeros(rows, self.model.config.context + 1, dtype=torch.long, device=self.machine.device)
+        try:
+            with self.machine.autocast():
+                loss = compiled(batch[:, :-1], batch[:, 1:])
+            torch.autograd.grad(loss, list(self.model.parameters()))
+        except TorchDynamoException as error:
+            self.machine = dataclasses.replace(self.machine, compiled=False)
+            return str(error).strip().partition("\n")[0]
+        self._loss.compute = compiled
+        return None
 
     def gradients(self, batch: Tensor, *, micro: int, tokens: int) -> Tensor:
         """Gradients of this process's rows (n, context + 1); returns the sum of their losses / `tokens`."""

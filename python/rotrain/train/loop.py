@@ -147,6 +147,9 @@ class _Training:
     def run_to_end(self) -> dict[str, Any]:
         """Train the steps that are left, then write what a finished run has."""
         self.progress.introduce()
+        why = self.learner.compile(min(self.config.batch.micro, self.rows))
+        if why is not None:
+            self.screen.say(f"note: compiling failed, so nothing is compiled ({why})")
         try:
             with StopSignals() as stop:
                 self.progress.start(self.step)
