@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +21,8 @@ from rotrain.models.decoder import Decoder
 TOLERANCE = 0.01
 # Rows of logits compared: each is a vocabulary wide, and both models' are held.
 ROWS = 1024
+# Parts of a budget: a matrix wastes half of one, so 160 matrices 0.06 % of the budget.
+UNITS = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,9 @@ class Choice:
 def allocate(choices: dict[str, list[Choice]], budget: int) -> dict[str, Choice]:
     """For each matrix one choice, together at most `budget` bytes and within 1 % of it, with little harm.
 
-    A price on bytes is searched by bisection (each matrix then chooses alone); what is left of the budget buys the
-    best remaining exchanges. Raises `UsageError` where the budget is out of reach.
+    A knapsack with one choice a matrix, by dynamic programming over the budget in `UNITS` parts; what the rounding to
+    parts left buys the best remaining exchanges. Half a second for 160 matrices of ten choices. Raises `UsageError`
+    where the budget is out of reach.
     """
     least = sum(min(c.bytes for c in options) for options in choices.values())
     most = sum(max(c.bytes for c in options) for options in choices.values())
@@ -44,19 +48,27 @@ def allocate(choices: dict[str, list[Choice]], budget: int) -> dict[str, Choice]
             f"the choices give {least:,} to {most:,} bytes of matrices, and {budget:,} are wanted"
         )
 
-    def at(price: float) -> dict[str, Choice]:
-        return {
-            name: min(options, key=lambda c: (c.harm + price * c.bytes, c.bytes))
-            for name, options in choices.items()
-        }
-
-    low, high = 0.0, 1.0
-    while _bytes(at(high)) > budget:
-        high *= 2
-    for _ in range(200):
-        middle = (low + high) / 2
-        low, high = (low, middle) if _bytes(at(middle)) <= budget else (middle, high)
-    taken = at(high)
+    names, size = list(choices), UNITS + 1
+    unit = max(1, -(-budget // UNITS))
+    # harm[w]: the least for the matrices so far in at most w units; each choice rounded up to whole units.
+    harm = np.zeros(size)
+    picks = np.zeros((len(names), size), dtype=np.uint8)
+    for options, pick in zip(choices.values(), picks, strict=True):
+        best = np.full(size, np.inf)
+        for index, choice in enumerate(options):
+            units = -(-choice.bytes // unit)
+            tried = harm[: max(0, size - units)] + choice.harm
+            less = tried < best[units:]
+            best[units:][less] = tried[less]
+            pick[units:][less] = index
+        harm = best
+    taken, left = {}, budget // unit
+    if not math.isfinite(harm[left]):  # only rounding is in the way: start from the smallest, and buy below
+        taken = {name: min(options, key=lambda c: c.bytes) for name, options in choices.items()}
+    else:
+        for name, pick in zip(reversed(names), picks[::-1], strict=True):
+            taken[name] = choices[name][pick[left]]
+            left -= -(-taken[name].bytes // unit)
     while True:
         left = budget - _bytes(taken)
         better = [
