@@ -68,6 +68,9 @@ bench-compare: setup
 	$(BIN)/python benches/compare/books.py --corpus $(CORPUS) --peers $(PEERS)/bin/python
 	$(BIN)/python benches/compare/train_step.py --peers $(PEERS)/bin/python
 	$(BIN)/python benches/compare/mixers.py
+	rm -rf target/compare-pack
+	$(BIN)/rotools pack --phase web=target/compare.jsonl --tokenizer target/compare-tokenizer.json --out target/compare-pack --quiet
+	$(BIN)/python benches/compare/step_parts.py --data target/compare-pack
 
 docs: setup
 	$(BIN)/python docs/check_links.py

@@ -30,6 +30,7 @@ from rotrain.models.precision import product_dtype, wide
 
 CHUNK_TOKENS = 512
 TILE_ROWS = 32  # of 40,000 fp32 logits: 5 MB
+TILE_ENTRIES = 4096  # of a gradient of width 1024 in bf16: 8 MB
 
 
 def token_loss_reference(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
@@ -59,7 +60,6 @@ class _ChunkedLoss(torch.autograd.Function):
         buffer = states.new_empty(min(CHUNK_TOKENS, len(states)), len(matrix))
         if wanted:
             d_hidden, d_weight = torch.empty_like(states), torch.zeros_like(weight)
-            part_sum = d_weight if d_weight.dtype == narrow else torch.empty_like(matrix)
         with torch.autocast(hidden.device.type, enabled=False):
             for start in range(0, len(states), CHUNK_TOKENS):
                 part, label = (tensor[start : start + CHUNK_TOKENS] for tensor in (states, labels))
@@ -72,10 +72,13 @@ class _ChunkedLoss(torch.autograd.Function):
                 d_part = torch.mm(logits, matrix, out=d_hidden[start : start + CHUNK_TOKENS])
                 d_part /= sums
                 scaled = (part / sums).to(narrow)
-                if part_sum is d_weight:
+                if d_weight.dtype == narrow:
                     d_weight.addmm_(logits.T, scaled)
-                else:
-                    d_weight += torch.mm(logits.T, scaled, out=part_sum)
+                    continue
+                # A narrow product is widened to be added: by tiles, or it is there twice at full size.
+                for entry in range(0, len(d_weight), TILE_ENTRIES):
+                    tile = slice(entry, entry + TILE_ENTRIES)
+                    d_weight[tile] += torch.mm(logits[:, tile].T, scaled)
         if wanted:
             ctx.gradients = d_hidden.to(hidden.dtype), d_weight
         return total
