@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,6 +132,31 @@ def test_what_a_step_reads_decides_whether_it_is_done(
     manifest.write_text(manifest.read_text().rstrip())
     assert states() == ["kept", "kept", "failed", "failed"]
     assert not (tmp_path / "out" / "mamba2-nano" / "evaluation.json").exists(), "no old result stays"
+
+
+def test_the_time_left_is_told_when_every_command_was_seen(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(step: Step, tell: Callable[[str], None]) -> None:
+        for path in step.outputs:
+            path.touch()
+
+    monkeypatch.setattr(matrix, "_run", make)
+    monkeypatch.setattr(time, "monotonic", iter(range(0, 1000, 7)).__next__)  # every step takes seven seconds
+    found = read_study(study)
+
+    def told() -> list[float | None]:
+        left: list[float | None] = []
+        for _ in run_matrix(found, steps_of(found), lambda _, seconds: left.append(seconds)):
+            pass
+        return left
+
+    assert told() == [None, None, None, 7]
+    (found.out / "llama-gqa-nano" / "evaluation.json").unlink()
+    assert told() == [7], "what was done before tells how long it takes"
+    for record in (found.out / "steps").glob("evaluate*"):
+        record.unlink()
+    assert told() == [None, 7]
 
 
 def test_a_cell_that_fails_leaves_the_others(

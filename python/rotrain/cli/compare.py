@@ -19,10 +19,13 @@ class Steps:
     def __init__(self, *, quiet: bool) -> None:
         self._quiet, self._live = quiet, not quiet and sys.stderr.isatty()
 
-    def begin(self, text: str) -> None:
-        """A step begins."""
+    def begin(self, text: str, left: float | None) -> None:
+        """A step begins, and so many seconds are left."""
+        from rotrain.train.screen import clock
+
         if not self._quiet:
-            print(text, file=sys.stderr, flush=True)
+            told = "" if left is None else f"  (about {clock(left)} left)"
+            print(text + told, file=sys.stderr, flush=True)
 
     def tell(self, line: str) -> None:
         """The step says something; the next line takes its place."""

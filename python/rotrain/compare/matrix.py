@@ -12,11 +12,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rotrain import __version__
 from rotrain.compare.study import Study, is_folder, quantize_words
@@ -72,35 +75,56 @@ def steps_of(study: Study) -> list[Step]:
 def run_matrix(
     study: Study,
     steps: Sequence[Step],
-    begin: Callable[[str], None] = lambda _: None,
+    begin: Callable[[str, float | None], None] = lambda _name, _left: None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Outcome]:
-    """Do what is not done. `begin` is called when a step begins, `tell` with each line it says."""
-    records = study.out / "steps"
+    """Do what is not done.
+
+    `begin` is called when a step begins, with the seconds that are left where they can be told, `tell` with each line
+    it says.
+    """
     keys: dict[str, str] = {}
+    took: dict[str, list[float]] = {}
+    for step in steps:
+        if "seconds" in (done := _read(_record(study, step))):
+            took.setdefault(step.words[0], []).append(done["seconds"])
     for number, step in enumerate(steps, 1):
         missing = [need for need in step.needs if need not in keys]
         if missing:
             yield Outcome(step, "left", f"{missing[0]} failed")
             continue
         key = _key(step, keys)
-        record = records / f"{step.name.replace(' ', '_').replace('/', '_')}.json"
-        if _is_done(record, key) and all(path.exists() for path in step.outputs):
+        record = _record(study, step)
+        if _read(record).get("key") == key and all(path.exists() for path in step.outputs):
             keys[step.name] = key
             yield Outcome(step, "kept")
             continue
-        begin(f"[{number}/{len(steps)}] {step.name}")
+        begin(f"[{number}/{len(steps)}] {step.name}", _left(study, steps[number - 1 :], took))
         _clear(step)
+        began = time.monotonic()
         message = _run(step, tell)
         if message is not None:
             yield Outcome(step, "failed", message)
             continue
         keys[step.name] = key
-        records.mkdir(parents=True, exist_ok=True)
-        write_json(
-            record, {"format": FORMAT, "version": VERSION, "step": step.name, "key": key, "words": step.words}
-        )
+        seconds = round(time.monotonic() - began, 1)
+        took.setdefault(step.words[0], []).append(seconds)
+        record.parent.mkdir(parents=True, exist_ok=True)
+        known = {"format": FORMAT, "version": VERSION, "step": step.name, "key": key}
+        write_json(record, known | {"words": step.words, "seconds": seconds})
         yield Outcome(step, "done")
+
+
+def _left(study: Study, steps: Sequence[Step], took: Mapping[str, list[float]]) -> float | None:
+    """Seconds that these steps should take, by what the same commands took; None where one was never seen.
+
+    The first is about to begin. A later one with a record counts for nothing: it is kept, if nothing that it reads changed.
+    """
+    first, *others = steps
+    commands = [first.words[0], *(step.words[0] for step in others if not _record(study, step).exists())]
+    if any(command not in took for command in commands):
+        return None
+    return sum(statistics.mean(took[command]) for command in commands)
 
 
 def _trained(study: Study) -> dict[str, tuple[str, int]]:
@@ -198,9 +222,14 @@ def _key(step: Step, keys: dict[str, str]) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _is_done(record: Path, key: str) -> bool:
+def _record(study: Study, step: Step) -> Path:
+    return study.out / "steps" / f"{step.name.replace(' ', '_').replace('/', '_')}.json"
+
+
+def _read(record: Path) -> dict[str, Any]:
+    """A record of this version; nothing where there is none."""
     try:
         found = json.loads(record.read_bytes())
     except (OSError, ValueError):
-        return False
-    return isinstance(found, dict) and found.get("version") == VERSION and found.get("key") == key
+        return {}
+    return found if isinstance(found, dict) and found.get("version") == VERSION else {}
