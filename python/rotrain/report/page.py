@@ -20,9 +20,10 @@ _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:1180px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid var(--line)}
 table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}
-th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
+th,td{padding:.25rem .45rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
+th{white-space:normal;vertical-align:bottom}th:first-child,td:first-child{position:sticky;left:0;background:var(--paper)}
 th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left}
-tr.best td{background:var(--mark);font-weight:600}.wide{overflow-x:auto}
+tr.best td,tr.best td:first-child{background:var(--mark);font-weight:600}.wide{overflow-x:auto}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(520px,1fr));gap:1rem}
 figure{margin:0;max-width:680px}figcaption{color:var(--soft);font-size:13px}svg{width:100%;height:auto;font:11px system-ui,sans-serif}
 svg text{fill:var(--ink)}svg .mid{text-anchor:middle}svg .end{text-anchor:end}svg .grid{stroke:var(--line)}
