@@ -206,6 +206,17 @@ def test_what_cannot_be_measured_is_told(tmp_path: Path) -> None:
             )
 
 
+@pytest.mark.parametrize(("number", "hint"), [(9, "too little memory"), (11, "crashed"), (4, "crashed")])
+def test_a_worker_that_a_signal_ends_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, hint: str
+) -> None:
+    (tmp_path / "fatal.py").write_text(f"import os\nos.kill(os.getpid(), {number})\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(RotrainError, match=f"by signal {number} \\(") as error:
+        Worker({"model": "model.gguf"}, "fatal")
+    assert error.value.place == "model.gguf" and hint in str(error.value.hint)
+
+
 def test_too_little_memory_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
     file = tmp_path / "huge.gguf"
     with file.open("wb") as out:

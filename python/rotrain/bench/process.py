@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,15 @@ from typing import Any
 
 from rotrain.bench.guard import contention, read_clock
 from rotrain.errors import RotrainError
+
+CRASHED = "the engine itself crashed on this machine: another build of it may not (llama.cpp: ROTRAIN_LLAMA_CPP=libllama.so)"
+# By the exit code of a process that a signal ended.
+HINTS = {
+    -signal.SIGKILL: "there was too little memory: measure fewer models at a time",
+    -signal.SIGSEGV: CRASHED,
+    -signal.SIGILL: CRASHED,
+    -signal.SIGABRT: CRASHED,
+}
 
 
 class Worker:
@@ -74,10 +84,9 @@ class Worker:
         code = self._process.wait()
         self._said.seek(0)
         said = (self._said.read().strip().splitlines() or ["it does not say why"])[-1]
+        how = f"with exit code {code}" if code >= 0 else f"by signal {-code} ({signal.strsignal(-code)})"
         raise RotrainError(
-            f"the process that measured it ended with exit code {code}: {said}",
+            f"the process that measured it ended {how}: {said}",
             place=self.spec["model"],
-            hint="there was too little memory, if the code is -9: measure fewer models at a time"
-            if code < 0
-            else "this is a defect of rotrain, or the file is not what it says",
+            hint=HINTS.get(code, "this is a defect of rotrain, or the file is not what it says"),
         )
