@@ -3,8 +3,9 @@
 Window: our band, the same attention by a T x T mask (what transformers and litgpt do on a CPU), and
 full causal attention. Scan: our chunked scan and `transformers`' torch path at its default chunk of
 256, and the whole Mamba-2 mixer of both with the same weights. The sides take turns in one process on
-one thread, and what is compared is CPU time, the least of the rounds, so that a busy machine does
-not decide.
+one thread that keeps freed memory, as `rotrain fit` does (page faults weigh more on some machines than
+the arithmetic, and they are not what is compared), and what counts is CPU time, the least of the rounds,
+so that a busy machine does not decide.
 
     python benches/compare/mixers.py                    # T = 2048; W = 512; the shapes of 300m
     python benches/compare/mixers.py --length 1024 --rounds 5 --json
@@ -35,6 +36,7 @@ from rotrain.models.mamba2 import Mamba2
 from rotrain.models.mixer import Place
 from rotrain.models.presets import model_config
 from rotrain.models.ssd import scan_chunked
+from rotrain.train.runtime import keep_freed_memory
 
 Work = Callable[[], Tensor]
 
@@ -131,6 +133,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     words = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()
     torch.manual_seed(0)
     rows: list[dict[str, Any]] = []
     for what in words.what:

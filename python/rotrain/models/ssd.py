@@ -18,6 +18,10 @@ from torch.nn import functional as F
 
 from rotrain.models.precision import wide
 
+# A factor below e^-60 is nothing: no sum in fp32 notices it. A chunk fades to e^-200, and from e^-87 on such factors,
+# and products of smaller ones, are denormal numbers, for each of which an Intel CPU takes 150 cycles (docs/log.md).
+FAINT = -60.0
+
 
 def scan_reference(
     x: Tensor,
@@ -83,10 +87,11 @@ def scan_chunked(
     batch, count, share = x.shape[0], x.shape[1] // chunk, heads // groups
 
     faded = (wide(dt) * wide(a)).unflatten(1, (count, chunk)).cumsum(2)  # log of fading since the chunk began
-    since = faded.exp()
-    until = (faded[:, :, -1:] - faded).exp()
+    since = _fading(faded)
+    until = _fading(faded[:, :, -1:] - faded)
     whole = since[:, :, -1]
-    per_head = faded.permute(0, 1, 3, 2)
+    # What is made of it is Q times as large and lies as it lies.
+    per_head = faded.permute(0, 1, 3, 2).contiguous()
     hidden = ~torch.ones(chunk, chunk, dtype=torch.bool, device=x.device).tril()
     if documents is not None:
         inside = documents[:, 1:].unflatten(1, (count, chunk))
@@ -95,7 +100,12 @@ def scan_chunked(
         since = since * (inside == before[..., None])[..., None]
         until = until * (inside == inside[:, :, -1:])[..., None]
         whole = since[:, :, -1]
-    between = (per_head[..., :, None] - per_head[..., None, :]).masked_fill(hidden, float("-inf")).exp()
+    between = per_head[..., :, None] - per_head[..., None, :]
+    # exp of minus infinity is 0, and so is the gradient behind it: this needs no backward pass.
+    with torch.no_grad():
+        between.masked_fill_(hidden, float("-inf"))
+        torch.threshold_(between, FAINT, float("-inf"))
+    between = between.exp()
 
     x_dt = (x * dt[..., None]).unflatten(1, (count, chunk))  # (B, n, Q, H, P)
     b_group = b.unflatten(1, (count, chunk)).transpose(2, 3)  # (B, n, G, Q, N)
@@ -113,15 +123,20 @@ def scan_chunked(
         state = empty_state(x, b)
     now = state.unflatten(1, (groups, share)).transpose(2, 3)  # (B, G, N, H / G, P)
     states = []
-    for index in range(count):
+    # Unbound once: the gradient of an index is a tensor of zeros as large as all of them.
+    for fade, added in zip(whole.unbind(1), wide(taken).unbind(1), strict=True):
         states.append(now.flatten(3))
-        fade = whole[:, index].unflatten(1, (groups, 1, share))[..., None]
-        now = now * fade + wide(taken[:, index]).unflatten(3, (share, width))
+        now = now * fade.unflatten(1, (groups, 1, share))[..., None] + added.unflatten(3, (share, width))
     before_chunk = torch.stack(states, 1)
     seen = (c_group @ before_chunk.to(c_group.dtype)).transpose(2, 3)  # (B, n, Q, G, H / G * P)
     seen = seen.reshape(batch, count, chunk, heads, width) * since[..., None]
     y = (wide(y) + seen).flatten(1, 2)[:, :length]
     return y, now.transpose(2, 3).flatten(1, 2)
+
+
+def _fading(log: Tensor) -> Tensor:
+    """exp(log), and nothing where `FAINT` says so."""
+    return F.threshold(log, FAINT, float("-inf")).exp()
 
 
 def empty_state(x: Tensor, b: Tensor) -> Tensor:
