@@ -52,6 +52,9 @@ def test_the_words_of_variants() -> None:
         ("steps = 0", "steps: "),
         ("archs = ", "this is no TOML"),
         ("[bench]\nquik = true", "bench.quik"),
+        ("sweep_lr = [0.1, 0.1]", "0.1 is there twice"),
+        ("sweep_lr = [0]", "sweep_lr.0: "),
+        ("sweep_lr = [0.1]\nset = ['optim.lr=1']", "the study: Value error, sweep_lr finds the rate"),
     ],
 )
 def test_a_bad_study_is_told_with_its_key(tmp_path: Path, text: str, message: str) -> None:
@@ -132,6 +135,38 @@ def test_what_a_step_reads_decides_whether_it_is_done(
     manifest.write_text(manifest.read_text().rstrip())
     assert states() == ["kept", "kept", "failed", "failed"]
     assert not (tmp_path / "out" / "mamba2-nano" / "evaluation.json").exists(), "no old result stays"
+
+
+def test_each_architecture_is_trained_at_its_best_rate(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matrix, "_run", in_this_process)
+    study.write_text("sweep_lr = [0.1, 0.001]\n" + study.read_text())
+    ended = rotrain("compare", study, "--json", "--quiet")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["steps"]["done"] == 6
+    out = tmp_path / "out"
+    for arch in ("llama-gqa", "mamba2"):
+        sweep = json.loads((out / "sweeps" / f"{arch}-nano" / "sweep.json").read_bytes())
+        assert (
+            len(sweep["rows"]) == 2 and sweep["best_lr"] == min(sweep["rows"], key=lambda r: r["bpb"])["lr"]
+        )
+        run = json.loads((out / f"{arch}-nano" / "config.json").read_bytes())
+        assert run["config"]["optim"]["lr"] == sweep["best_lr"]
+        assert f"note: {arch} is best at {sweep['best_lr']:g}, the edge" in ended.stderr
+        assert f"learning rate {sweep['best_lr']:g}" in (out / "report.html").read_text()
+    again = rotrain("compare", study, "--json", "--quiet")
+    assert json.loads(again.stdout)["steps"] == {"done": 0, "kept": 6, "failed": 0, "left": 0}
+    shutil.rmtree(out / "sweeps" / "mamba2-nano")
+    ended = rotrain("fit", "--arch", "mamba2", "--lr-of", out / "sweeps" / "mamba2-nano")
+    assert ended.returncode == 1 and "there is no finished sweep here" in ended.stderr
+    ended = rotrain(
+        "fit", "--arch", "mamba2", "--lr-of", out / "sweeps" / "llama-gqa-nano", "--sweep-lr", "1"
+    )
+    assert ended.returncode == 2 and "another is given" in ended.stderr
+    (out / "sweeps" / "llama-gqa-nano" / "sweep.json").write_text("{}")
+    ended = rotrain("fit", "--arch", "mamba2", "--lr-of", out / "sweeps" / "llama-gqa-nano")
+    assert ended.returncode == 1 and "this is no result of a sweep" in ended.stderr
 
 
 def test_the_time_left_is_told_when_every_command_was_seen(

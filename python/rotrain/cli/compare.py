@@ -56,7 +56,7 @@ def run(
       rotrain compare configs/study/example.toml
     """
     with app_errors():
-        from rotrain.compare.matrix import run_matrix, runs_of, steps_of
+        from rotrain.compare.matrix import at_edge, run_matrix, runs_of, steps_of
         from rotrain.compare.study import read_study
         from rotrain.errors import RotrainError
         from rotrain.files import write_atomic
@@ -80,6 +80,11 @@ def run(
             outcomes.append(outcome)
             if outcome.state in ("failed", "left"):
                 print(f"  {outcome.step.name}: {outcome.state}: {outcome.message}", file=sys.stderr)
+        for arch, rate in at_edge(found).items():
+            print(
+                f"note: {arch} is best at {rate:g}, the edge of sweep_lr: a better rate may lie beyond",
+                file=sys.stderr,
+            )
         runs = read_runs([path for path in runs_of(found).values() if (path / "config.json").exists()])
         if runs:
             rows, heads = rows_of(runs), columns(runs)

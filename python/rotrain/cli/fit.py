@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -39,6 +40,10 @@ def run(
         str | None,
         typer.Option(metavar="RATES", help="Train at each of these rates, and tell the best: 1e-3,2e-3."),
     ] = None,
+    lr_of: Annotated[
+        Path | None,
+        typer.Option("--lr-of", metavar="SWEEP", help="Take the best rate of a sweep, by its folder."),
+    ] = None,
     track: Annotated[
         str | None,
         typer.Option(metavar="NAMES", help="Log to tensorboard, trackio or wandb as well; commas between."),
@@ -55,7 +60,8 @@ def run(
     Example:
       rotrain fit --arch llama-mha --size nano --data pack --steps 200
       rotrain fit --config configs/train/llama-mha-300m.toml --set optim.lr=0.0005
-      rotrain fit --arch llama-mha --size nano --steps 100 --sweep-lr 1e-3,3e-3,9e-3
+      rotrain fit --arch llama-mha --size nano --steps 100 --sweep-lr 1e-3,3e-3,9e-3 --out sweep
+      rotrain fit --arch llama-mha --size nano --steps 100 --seed 1 --lr-of sweep --out run
       rotrain fit --from runs/llama-mha-nano@150 --steps 50 --set schedule.decay_fraction=1
       torchrun --nproc-per-node 2 -m rotrain fit --arch llama-mha --size nano --steps 200
     """
@@ -70,6 +76,8 @@ def run(
             "curriculum": curriculum,
             "begin_from": begin_from,
         }
+        if lr_of is not None:
+            assignments = [*(assignments or []), f"optim.lr={_rate_of(lr_of, sweep_lr, assignments)!r}"]
         resolved, said = configure(flags, config, assignments)
         from rotrain.train.loop import fit
         from rotrain.train.screen import choose_screen
@@ -94,6 +102,15 @@ def run(
         summary = fit(resolved, screen, must_exist=resume, force=force, track=trackers)
         if lead:
             print_json(summary) if json else _show(summary)
+
+
+def _rate_of(folder: Path, sweep_lr: str | None, assignments: list[str] | None) -> float:
+    from rotrain.errors import UsageError
+    from rotrain.train.sweep import best_rate
+
+    if sweep_lr is not None or any(word.startswith("optim.lr=") for word in assignments or []):
+        raise UsageError("--lr-of is a learning rate, and another is given", hint="leave one of them out")
+    return best_rate(folder)
 
 
 def _show(summary: dict[str, Any]) -> None:

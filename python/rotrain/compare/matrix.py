@@ -38,6 +38,11 @@ class Step:
     reads: tuple[Path, ...] = ()
     needs: tuple[str, ...] = ()
 
+    @property
+    def kind(self) -> str:
+        """sweep, fit, quantize, evaluate or bench."""
+        return self.name.partition(" ")[0]
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -56,7 +61,8 @@ def runs_of(study: Study) -> dict[str, Path]:
 def steps_of(study: Study) -> list[Step]:
     """All steps, in an order in which each comes after what it needs."""
     trained = _trained(study)
-    steps = [_fit(study, name, arch, seed) for name, (arch, seed) in trained.items()]
+    steps = [_sweep(study, arch) for arch in study.archs] if study.sweep_lr else []
+    steps += [_fit(study, name, arch, seed) for name, (arch, seed) in trained.items()]
     for name, path in runs_of(study).items():
         run = _Run(study, name, path, trained=name in trained)
         steps.append(run.evaluate(name, path, path))
@@ -87,7 +93,7 @@ def run_matrix(
     took: dict[str, list[float]] = {}
     for step in steps:
         if "seconds" in (done := _read(_record(study, step))):
-            took.setdefault(step.words[0], []).append(done["seconds"])
+            took.setdefault(step.kind, []).append(done["seconds"])
     for number, step in enumerate(steps, 1):
         missing = [need for need in step.needs if need not in keys]
         if missing:
@@ -108,7 +114,7 @@ def run_matrix(
             continue
         keys[step.name] = key
         seconds = round(time.monotonic() - began, 1)
-        took.setdefault(step.words[0], []).append(seconds)
+        took.setdefault(step.kind, []).append(seconds)
         record.parent.mkdir(parents=True, exist_ok=True)
         known = {"format": FORMAT, "version": VERSION, "step": step.name, "key": key}
         write_json(record, known | {"words": step.words, "seconds": seconds})
@@ -116,15 +122,15 @@ def run_matrix(
 
 
 def _left(study: Study, steps: Sequence[Step], took: Mapping[str, list[float]]) -> float | None:
-    """Seconds that these steps should take, by what the same commands took; None where one was never seen.
+    """Seconds that these steps should take, by what others of their kind took; None where none was seen.
 
     The first is about to begin. A later one with a record counts for nothing: it is kept, if nothing that it reads changed.
     """
     first, *others = steps
-    commands = [first.words[0], *(step.words[0] for step in others if not _record(study, step).exists())]
-    if any(command not in took for command in commands):
+    kinds = [first.kind, *(step.kind for step in others if not _record(study, step).exists())]
+    if any(kind not in took for kind in kinds):
         return None
-    return sum(statistics.mean(took[command]) for command in commands)
+    return sum(statistics.mean(took[kind]) for kind in kinds)
 
 
 def _trained(study: Study) -> dict[str, tuple[str, int]]:
@@ -142,14 +148,47 @@ def _pack(study: Study) -> Path:
     return study.data / "manifest.json"
 
 
+def sweep_of(study: Study, arch: str) -> Path:
+    """Where the rates of an architecture are tried: with the first seed, and all the steps of its runs, for what is
+    best in a part of them need not be."""
+    return study.out / "sweeps" / f"{arch}-{study.size}"
+
+
+def at_edge(study: Study) -> dict[str, float]:
+    """Architectures whose best rate is the highest or lowest that was tried, and that rate."""
+    found = {}
+    for arch in study.archs if study.sweep_lr else ():
+        try:
+            result = json.loads((sweep_of(study, arch) / "sweep.json").read_bytes())
+        except OSError:  # it failed, and that was told
+            continue
+        if result["at_edge"]:
+            found[arch] = result["best_lr"]
+    return found
+
+
+def _sweep(study: Study, arch: str) -> Step:
+    out = sweep_of(study, arch)
+    words = [*_fit_words(study, arch, study.seeds[0], out), "--sweep-lr", ",".join(map(str, study.sweep_lr))]
+    return Step(f"sweep {out.name}", tuple(words), (out / "sweep.json",), (_pack(study),))
+
+
 def _fit(study: Study, name: str, arch: str, seed: int) -> Step:
     out = study.out / name
+    words, needs = _fit_words(study, arch, seed, out), list[str]()
+    if study.sweep_lr:
+        sweep = sweep_of(study, arch)
+        words, needs = [*words, "--lr-of", str(sweep)], [f"sweep {sweep.name}"]
+    return Step(f"fit {name}", tuple(words), (out / "summary.json",), (_pack(study),), tuple(needs))
+
+
+def _fit_words(study: Study, arch: str, seed: int, out: Path) -> list[str]:
     words = ["fit", "--arch", arch, "--size", study.size, "--data", str(study.data), "--out", str(out)]
     words += ["--seed", str(seed)]
     words += [] if study.steps is None else ["--steps", str(study.steps)]
     for assignment in study.set:
         words += ["--set", assignment]
-    return Step(f"fit {name}", tuple(words), (out / "summary.json",), (_pack(study),))
+    return words
 
 
 class _Run:

@@ -7,7 +7,8 @@ size = "nano"
 steps = 2000                        # default: the whole curriculum
 seeds = [0]
 variants = ["q8_0", "q4_k_m", "gptq-4", "bpw-4.8"]
-set = ["optim.lr=0.002"]            # words of `rotrain fit --set`, for all
+sweep_lr = [0.001, 0.002, 0.003]    # each architecture at its best of these rates; default: the preset's
+set = ["batch.sequences=16"]        # words of `rotrain fit --set`, for all
 
 [take]                              # runs that are there already, by name, instead of training
 mine = "runs/llama-mha-300m"
@@ -28,7 +29,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from rotrain.config import Size
 from rotrain.errors import RotrainError, UsageError
@@ -68,6 +69,7 @@ class Study(_Table):
     steps: Annotated[int | None, Field(ge=1)] = None
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
     variants: tuple[str, ...] = ("q8_0", "q4_k_m")
+    sweep_lr: tuple[Annotated[float, Field(gt=0)], ...] = ()
     set: tuple[str, ...] = ()
     take: dict[str, Path] = Field(default_factory=dict)
     evaluate: Evaluate = Evaluate()
@@ -81,13 +83,19 @@ class Study(_Table):
                 raise ValueError(f"there is no architecture {arch!r}; there are {', '.join(ARCHS)}")
         return archs
 
-    @field_validator("archs", "seeds", "variants")
+    @field_validator("archs", "seeds", "variants", "sweep_lr")
     @classmethod
     def _once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         for value in values:
             if values.count(value) > 1:
                 raise ValueError(f"{value} is there twice")
         return values
+
+    @model_validator(mode="after")
+    def _one_rate(self) -> Study:
+        if self.sweep_lr and any(word.startswith("optim.lr=") for word in self.set):
+            raise ValueError("sweep_lr finds the rate, and set gives one")
+        return self
 
 
 def read_study(file: Path) -> Study:
@@ -100,7 +108,7 @@ def read_study(file: Path) -> Study:
         raise RotrainError(f"this is no TOML: {error}", place=file) from None
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
+        key = ".".join(map(str, first["loc"])) or "the study"
         raise UsageError(
             f"{key}: {first['msg']}", place=file, hint="docs/compare.md lists the keys"
         ) from None

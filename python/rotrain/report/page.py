@@ -206,7 +206,8 @@ def _methods(runs: Sequence[Run]) -> str:
     for run in runs:
         steps = run.summary["steps"] if run.summary else "unfinished"
         items.append(
-            f"{run.name}: {run.arch}, {run.parameters:,} parameters, {steps} steps, seed {run.config['seed']}, "
+            f"{run.name}: {run.arch}, {run.parameters:,} parameters, {steps} steps, "
+            f"learning rate {run.config['optim']['lr']:g}, seed {run.config['seed']}, "
             f"pack {run.data['manifest_sha256'][:12]}, "
             + ", ".join(f"{k} {v}" for k, v in run.machine.items())
         )

@@ -8,6 +8,7 @@ over the phases: rankings in the middle of a schedule turn round when the rate d
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,23 @@ def parse_rates(text: str) -> list[float]:
             f"--sweep-lr takes learning rates, not {text!r}", hint="for example --sweep-lr 1e-3,2e-3,4e-3"
         )
     return rates
+
+
+def best_rate(folder: Path) -> float:
+    """The best rate of the sweep in `folder`."""
+    file = folder / "sweep.json"
+    try:
+        return float(json.loads(file.read_bytes())["best_lr"])
+    except OSError:
+        raise RotrainError(
+            "there is no finished sweep here",
+            place=folder,
+            hint="make it with `rotrain fit --sweep-lr RATES --out FOLDER`",
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise RotrainError(
+            "this is no result of a sweep", place=file, hint="delete it; the same sweep writes it again"
+        ) from None
 
 
 def sweep(
