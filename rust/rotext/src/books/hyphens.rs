@@ -80,6 +80,14 @@ pub(super) fn belongs(left: &str, right: &str, counts: &Counts, model: &Model) -
     if CLITICS.contains(&r.as_str()) {
         return !known;
     }
+    // `ne-|om uita`, `de-|or veni`: the future of speech. Only after what it leans on, for `-or` ends words too.
+    const HOSTS: &[&str] = &[
+        "ne", "te", "le", "mi", "ți", "și", "ni", "vi", "li", "nu", "să", "că", "ce", "de", "unde", "cum",
+        "când", "cine", "care", "dacă",
+    ];
+    if matches!(r.as_str(), "oi" | "ăi" | "om" | "oți" | "eți" | "or") && HOSTS.contains(&l.as_str()) {
+        return !known;
+    }
     // `mătușă-|ta`, `frate-|meu`: whose relative it is.
     const WHOSE: &[&str] = &["ta", "sa", "me", "mea", "tu", "su", "tău", "său", "meu", "sei", "mei"];
     if WHOSE.contains(&r.as_str()) && !known && l.chars().count() >= 3 && model.knows_whole(&l) {
@@ -125,6 +133,8 @@ mod tests {
             ("printr", "însele"),
             ("ducându", "și"),
             ("mătușă", "ta"),
+            ("ne", "om"),
+            ("de", "or"),
         ] {
             assert!(belongs(left, right, &counts, model()), "{left}-{right}");
         }
@@ -139,6 +149,7 @@ mod tests {
             ("îndepăr", "tat"),
             ("ascul", "ta"),
             ("înseam", "nă"),
+            ("interi", "or"),
         ] {
             assert!(!belongs(left, right, &counts, model()), "{left}-{right}");
         }
