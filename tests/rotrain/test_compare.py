@@ -155,6 +155,17 @@ def test_each_architecture_is_trained_at_its_best_rate(
         assert run["config"]["optim"]["lr"] == sweep["best_lr"]
         assert f"note: {arch} is best at {sweep['best_lr']:g}, the edge" in ended.stderr
         assert f"learning rate {sweep['best_lr']:g}" in (out / "report.html").read_text()
+        # The sweep's run at that rate is the study's; another seed is trained.
+        best = Path(sweep["rows"][[row["lr"] for row in sweep["rows"]].index(sweep["best_lr"])]["run"])
+        run_of, other = out / f"{arch}-nano", tmp_path / f"{arch}-1"
+        assert (run_of / "metrics.jsonl").read_bytes() == (best / "metrics.jsonl").read_bytes()
+        assert (
+            json.loads((run_of / "summary.json").read_bytes())["run"] == str(run_of) == run["config"]["out"]
+        )
+        words = json.loads((out / "steps" / f"fit_{arch}-nano.json").read_bytes())["words"]
+        words = [str(other) if word == str(run_of) else word for word in words]
+        assert rotrain(*words, "--seed", "1").returncode == 0
+        assert (other / "metrics.jsonl").read_bytes() != (best / "metrics.jsonl").read_bytes()
     again = rotrain("compare", study, "--json", "--quiet")
     assert json.loads(again.stdout)["steps"] == {"done": 0, "kept": 6, "failed": 0, "left": 0}
     shutil.rmtree(out / "sweeps" / "mamba2-nano")

@@ -87,6 +87,10 @@ def run(
         if said and lead:
             screen.say(said)
         trackers = tuple(name.strip() for name in track.split(",")) if track else ()
+        if lr_of is not None and lead:
+            from rotrain.train.sweep import adopt
+
+            adopt(lr_of, resolved)
         if sweep_lr is not None:
             from rotrain.train.sweep import parse_rates, sweep
 

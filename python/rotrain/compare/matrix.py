@@ -116,8 +116,17 @@ def run_matrix(
         seconds = round(time.monotonic() - began, 1)
         took.setdefault(step.kind, []).append(seconds)
         record.parent.mkdir(parents=True, exist_ok=True)
-        known = {"format": FORMAT, "version": VERSION, "step": step.name, "key": key}
-        write_json(record, known | {"words": step.words, "seconds": seconds})
+        write_json(
+            record,
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "step": step.name,
+                "key": key,
+                "words": step.words,
+                "seconds": seconds,
+            },
+        )
         yield Outcome(step, "done")
 
 

@@ -90,7 +90,7 @@ def scan_chunked(
     since = _fading(faded)
     until = _fading(faded[:, :, -1:] - faded)
     whole = since[:, :, -1]
-    # What is made of it is Q times as large and lies as it lies.
+    # What is made of it is Q times as large and takes over its strides.
     per_head = faded.permute(0, 1, 3, 2).contiguous()
     hidden = ~torch.ones(chunk, chunk, dtype=torch.bool, device=x.device).tril()
     if documents is not None:

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from rotrain.config import FitConfig
+from rotrain.data.pack import open_pack
 from rotrain.errors import RotrainError, UsageError
 from rotrain.files import write_json
+from rotrain.train.rundir import RunDir
 
 
 def parse_rates(text: str) -> list[float]:
@@ -47,6 +51,31 @@ def best_rate(folder: Path) -> float:
         raise RotrainError(
             "this is no result of a sweep", place=file, hint="delete it; the same sweep writes it again"
         ) from None
+
+
+def adopt(folder: Path, config: FitConfig) -> None:
+    """Copy the sweep's own run at the rate of `config` to its place, where it is the run that `config` describes.
+
+    Trained again it would have the same weights. Another seed, other steps, a begun run: nothing is done.
+    """
+    source, target = RunDir(folder / f"lr-{config.optim.lr:g}"), RunDir(Path(config.out))
+    record, summary = source.record(), source.finished()
+    begun = target.path.exists() and any(target.path.iterdir())
+    # An average is a run inside the run, and names it.
+    if record is None or summary is None or begun or config.checkpoint.average:
+        return
+    try:
+        source.check_same(record, config, open_pack(Path(config.data)))
+    except RotrainError:
+        return
+    copy = RunDir(target.path.with_name(f".{target.path.name}.tmp"))
+    shutil.rmtree(copy.path, ignore_errors=True)
+    shutil.copytree(source.path, copy.path)
+    write_json(copy.config, record | {"config": record["config"] | {"out": config.out}})
+    copy.end(summary | {"run": config.out})
+    if target.path.exists():
+        target.path.rmdir()
+    os.replace(copy.path, target.path)
 
 
 def sweep(

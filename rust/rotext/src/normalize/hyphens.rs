@@ -49,7 +49,7 @@ fn token_before(text: &str, at: usize) -> &str {
 }
 
 /// One-letter and elided words that live before a hyphen only (`s-a`, `l-au`, `într-un`).
-const HOSTS: &[&str] = &[
+pub(crate) const HOSTS: &[&str] = &[
     "s", "l", "m", "n", "i", "v", "c", "d", "p", "mi", "ți", "și", "ne", "le", "te", "se", "vă", "ce", "de",
     "nu", "să", "că", "dacă", "ca", "cine", "care", "unde", "cum", "când", "cînd", "până", "pînă", "după",
     "pe", "într", "intr", "dintr", "printr", "a", "la", "fără", "prea", "așa", "ia", "mai", "ni", "li", "vi",

@@ -40,6 +40,7 @@ use std::borrow::Cow;
 
 pub use diacritics::{JUDGED_LETTERS, NO_DIACRITICS, PARTIAL_DIACRITICS, diac_ratio};
 pub use diff::Change;
+pub(crate) use hyphens::HOSTS;
 pub use report::{NUMBERS, Report};
 pub use rules::{RULES, Rule};
 
