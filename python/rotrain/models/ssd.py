@@ -12,11 +12,13 @@ of the position before and of each position, the state is emptied where the numb
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rotrain.models.precision import wide
+from rotrain.models.precision import product_dtype, wide
 
 # A factor below e^-60 is nothing: no sum in fp32 notices it. A chunk fades to e^-200, and from e^-87 on such factors,
 # and products of smaller ones, are denormal numbers, for each of which an Intel CPU takes 150 cycles (docs/log.md).
@@ -100,18 +102,12 @@ def scan_chunked(
         since = since * (inside == before[..., None])[..., None]
         until = until * (inside == inside[:, :, -1:])[..., None]
         whole = since[:, :, -1]
-    between = per_head[..., :, None] - per_head[..., None, :]
-    # exp of minus infinity is 0, and so is the gradient behind it: this needs no backward pass.
-    with torch.no_grad():
-        between.masked_fill_(hidden, float("-inf"))
-        torch.threshold_(between, FAINT, float("-inf"))
-    between = between.exp()
 
     x_dt = (x * dt[..., None]).unflatten(1, (count, chunk))  # (B, n, Q, H, P)
     b_group = b.unflatten(1, (count, chunk)).transpose(2, 3)  # (B, n, G, Q, N)
     c_group = c.unflatten(1, (count, chunk)).transpose(2, 3)
-    scores = c_group @ b_group.mT  # (B, n, G, Q, Q)
-    weights = (scores[:, :, :, None] * between.unflatten(2, (groups, share))).flatten(2, 3)
+    scores = (c_group @ b_group.mT).masked_fill(hidden, 0)  # (B, n, G, Q, Q)
+    weights: Tensor = _Weights.apply(scores, per_head, product_dtype(x))
     y = (weights @ x_dt.transpose(2, 3).to(weights.dtype)).transpose(2, 3)
 
     def by_group(v: Tensor) -> Tensor:  # (B, n, Q, H, P) to (B, n, G, Q, H / G * P)
@@ -126,12 +122,48 @@ def scan_chunked(
     # Unbound once: the gradient of an index is a tensor of zeros as large as all of them.
     for fade, added in zip(whole.unbind(1), wide(taken).unbind(1), strict=True):
         states.append(now.flatten(3))
-        now = now * fade.unflatten(1, (groups, 1, share))[..., None] + added.unflatten(3, (share, width))
+        fade = fade.unflatten(1, (groups, 1, share))[..., None]
+        now = torch.addcmul(added.unflatten(3, (share, width)), now, fade)
     before_chunk = torch.stack(states, 1)
     seen = (c_group @ before_chunk.to(c_group.dtype)).transpose(2, 3)  # (B, n, Q, G, H / G * P)
-    seen = seen.reshape(batch, count, chunk, heads, width) * since[..., None]
-    y = (wide(y) + seen).flatten(1, 2)[:, :length]
+    seen = wide(seen.reshape(batch, count, chunk, heads, width))
+    y = torch.addcmul(wide(y), seen, since[..., None]).flatten(1, 2)[:, :length]
     return y, now.transpose(2, 3).flatten(1, 2)
+
+
+class _Weights(torch.autograd.Function):
+    """What each position takes from the ones before it, (B, n, H, Q, Q) in `narrow`: scores times the fading between.
+
+    As plain operations this was most of a training step: each of its passes over T Q H values made a new tensor, and
+    two were kept. Here they run in one, which is made again for the gradients. With E the gradient of the weights
+    times the weights, the logarithms l enter as l_i - l_j: their gradient is a sum over E's rows less one over its
+    columns. Both are sums of the same fp32 numbers, for what is on the diagonal must cancel.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, scores: Tensor, log: Tensor, narrow: torch.dtype) -> Tensor:
+        ctx.save_for_backward(scores, log)
+        share = log.shape[2] // scores.shape[2]
+        weights: Tensor = _between(log).unflatten(2, (-1, share)).mul_(wide(scores)[:, :, :, None])
+        return weights.flatten(2, 3).to(narrow)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, None]:
+        scores, log = ctx.saved_tensors
+        share = log.shape[2] // scores.shape[2]
+        fading = _between(log).mul_(upstream[0]).unflatten(2, (-1, share))
+        d_scores = fading.sum(3).to(scores.dtype)
+        changed = fading.mul_(wide(scores)[:, :, :, None]).flatten(2, 3)
+        return d_scores, changed.sum(4) - changed.sum(3), None
+
+
+def _between(log: Tensor) -> Tensor:
+    """exp(l_i - l_j), (B, n, H, Q, Q), of (B, n, H, Q): what is left at row i of what came at column j.
+
+    At most one, for what comes after i is hidden in the scores, and at least exp(`FAINT`).
+    """
+    between = log[..., :, None] - log[..., None, :]
+    return between.clamp_(FAINT, 0).exp_()
 
 
 def _fading(log: Tensor) -> Tensor:
