@@ -133,7 +133,7 @@ def test_gradients_of_the_band_equal_those_of_the_definition() -> None:
 
 
 def test_the_band_s_cost_grows_with_the_window_not_the_square() -> None:
-    """At twice the length the masks and keys in memory double."""
+    """Twice the positions beyond the window cost twice as much."""
     from torch.utils.flop_counter import FlopCounterMode
 
     def flops(length: int) -> int:
@@ -144,7 +144,24 @@ def test_the_band_s_cost_grows_with_the_window_not_the_square() -> None:
             window_attention_banded(*inputs, 64)
         return int(counter.get_total_flops())
 
-    assert flops(2048) == 2 * flops(1024)
+    one, two, four = flops(1024), flops(2048), flops(4096)
+    assert four - two == 2 * (two - one) > 0
+
+
+@pytest.mark.parametrize(("window", "length"), [(20, 75), (64, 256), (512, 1100)])
+def test_the_band_in_bf16_is_as_near_as_bf16_can_be(window: int, length: int) -> None:
+    """Small blocks compute in fp32 on a CPU, large ones do not; both give gradients of the inputs' type."""
+    inputs = [x.bfloat16().requires_grad_() for x in draw(2, 4, 2, length, length, width=16)]
+    found = window_attention_banded(*inputs, window)
+    truth = attention_reference(*(x.float() for x in inputs), window)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), truth, rtol=0, atol=0.02)
+    for a, b in zip(
+        torch.autograd.grad(found.float().square().sum(), inputs),
+        torch.autograd.grad(truth.square().sum(), inputs),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b, rtol=0.05, atol=0.05)
 
 
 @settings(deadline=None, max_examples=40)

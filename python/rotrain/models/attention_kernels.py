@@ -42,9 +42,9 @@ def attention_sdpa(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 def window_attention_banded(q: Tensor, k: Tensor, v: Tensor, window: int, block: int | None = None) -> Tensor:
     """Attention in a window at a cost of O(T W): blocks of queries against the keys they can see.
 
-    Queries are cut into blocks that become sequences of their own, each beside the W - 1 keys
-    before its first query and its own (rounded up to whole blocks), under a mask of
-    block x (W + block). Nothing of size T x T exists. `block` changes speed, not the result.
+    What lies within reach of position 0 is plain causal attention. The queries after it are cut into blocks that
+    become sequences of their own, each beside the W - 1 keys before its first query and its own (rounded up to whole
+    blocks), under one mask of block x (W + block). Nothing of size T x T exists. `block` changes speed, not the result.
     """
     length, keys = q.shape[2], k.shape[2]
     if window >= keys:
@@ -53,15 +53,26 @@ def window_attention_banded(q: Tensor, k: Tensor, v: Tensor, window: int, block:
         mask = None if length == 1 and keys <= window else visible(length, keys, window, None, q.device)
         return _sdpa(q, k, v, mask)
     block = block or min(MAX_BLOCK, max(16, window // 2))
+    if q.device.type == "cpu" and q.dtype == torch.bfloat16 and block < MAX_BLOCK:
+        # Of smaller blocks the CPU's backward pass takes up to twice as long in bf16 as in fp32 (docs/log.md).
+        return window_attention_banded(q.float(), k.float(), v.float(), window, block).to(q.dtype)
     padded = -(-length // block) * block
     if padded != length:
         q, k, v = (F.pad(x, (0, 0, 0, padded - length)) for x in (q, k, v))
     back = -(-(window - 1) // block)  # blocks of keys before its own that a block of queries can see
-    q_blocks = _blocks(q, block).flatten(0, 1)
-    k_blocks, v_blocks = (_with_previous(_blocks(x, block), back).flatten(0, 1) for x in (k, v))
-    mask = _band(padded // block, block, back, window, q.device).repeat(q.shape[0], 1, 1, 1)
-    mixed = _sdpa(q_blocks.transpose(1, 2), k_blocks.transpose(1, 2), v_blocks.transpose(1, 2), mask)
-    return mixed.transpose(1, 2).reshape(q.shape[0], padded, q.shape[1], -1)[:, :length].transpose(1, 2)
+    reach = min(back * block, padded)
+    parts = []
+    if reach:
+        mask = visible(reach, reach, window, None, q.device) if reach > window else None
+        parts.append(_sdpa(q[:, :, :reach], k[:, :, :reach], v[:, :, :reach], mask, causal=mask is None))
+    if reach < padded:
+        mask = visible(block, reach + block, window, None, q.device)
+        q_blocks = _spans(q[:, :, reach:], block, 1)
+        mixed = _sdpa(q_blocks, _spans(k, block, back + 1), _spans(v, block, back + 1), mask)
+        parts.append(
+            mixed.transpose(1, 2).reshape(q.shape[0], padded - reach, q.shape[1], -1).transpose(1, 2)
+        )
+    return torch.cat(parts, 2)[:, :, :length]
 
 
 def document_attention_masked(
@@ -97,25 +108,10 @@ def _sdpa(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: b
     return out
 
 
-def _blocks(x: Tensor, block: int) -> Tensor:
-    """(B, heads, T, d) as (B, T / block, block, heads, d); a view where heads are innermost but one."""
-    blocks: Tensor = x.transpose(1, 2).unflatten(1, (-1, block))
-    return blocks
-
-
-def _with_previous(blocks: Tensor, back: int) -> Tensor:
-    """Each block behind the `back` blocks before it: (B, n, block, ...) to (B, n, (back + 1) block, ...)."""
-    count = blocks.shape[1]
-    empty = blocks.new_zeros(blocks.shape[0], back, *blocks.shape[2:])
-    row = torch.cat((empty, blocks), 1)
-    return torch.cat([row[:, i : i + count] for i in range(back + 1)], 2)
-
-
-def _band(count: int, block: int, back: int, window: int, device: torch.device) -> Tensor:
-    """The mask of every block: (count, 1, block, (back + 1) block)."""
-    query = torch.arange(block, device=device)[:, None] + back * block
-    key = torch.arange((back + 1) * block, device=device)
-    seen = (key <= query) & (key > query - window)
-    # The first blocks have nothing before position 0.
-    position = (torch.arange(count, device=device)[:, None] - back) * block + key
-    return (seen & (position >= 0)[:, None, :])[:, None]
+def _spans(x: Tensor, block: int, blocks: int) -> Tensor:
+    """Every run of `blocks` blocks of (B, heads, T, d) as a sequence: (B (T / block - blocks + 1), heads, run, d)."""
+    # Copies made with the positions before the heads, which is how they lie in memory.
+    cut = x.transpose(1, 2).unflatten(1, (-1, block))
+    count = cut.shape[1] - blocks + 1
+    runs: Tensor = torch.cat([cut[:, i : i + count] for i in range(blocks)], 2)
+    return runs.flatten(0, 1).transpose(1, 2)
