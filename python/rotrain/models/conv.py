@@ -27,8 +27,9 @@ def conv_reference(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | 
 
 
 def conv_torch(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None = None) -> Tensor:
-    """The same by PyTorch's depthwise convolution; documents by the sum."""
-    if documents is not None:
+    """The same by PyTorch's depthwise convolution; documents, and a single position, by the sum."""
+    # Setting up a convolution takes a CPU longer than K products of one position (docs/log.md).
+    if documents is not None or x.shape[1] == weight.shape[-1]:
         return conv_reference(x, weight, bias, documents)
     out: Tensor = F.conv1d(x.mT, weight, bias, groups=weight.shape[0])
     return out.mT

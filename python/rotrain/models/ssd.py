@@ -46,8 +46,8 @@ def scan_reference(
         keep = torch.exp(dt[:, t] * a)
         if documents is not None:
             keep = keep * (documents[:, t + 1] == documents[:, t])[:, None]
-        taken = (dt[:, t, :, None] * b[:, t])[..., None] * x[:, t, :, None, :]
-        state = keep[..., None, None] * state + taken
+        taken = dt[:, t, :, None] * b[:, t]
+        state = torch.addcmul(keep[..., None, None] * state, taken[..., None], x[:, t, :, None, :])
         outputs.append((c[:, t, :, None, :] @ state).squeeze(2))
     return torch.stack(outputs, 1), state
 
