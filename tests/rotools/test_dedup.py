@@ -241,6 +241,8 @@ def test_wrong_usage(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.jsonl"
     assert "memory" in rotools("dedup", corpus, "--out", out, "--max-ram", "1M", code=2).stderr
     assert "512M" in rotools("dedup", corpus, "--out", out, "--max-ram", "much", code=2).stderr
+    many = rotools("dedup", corpus, "--out", out, "--max-ram", "300M", "--threads", "64", code=2).stderr
+    assert "for 64 threads" in many and "fewer --threads" in many
     rotools("dedup", corpus, "--out", out, "--profile", "verse", code=2)
     assert str(tmp_path) in rotools("dedup", corpus, "--out", tmp_path / "no" / "o", code=1).stderr
     assert str(tmp_path) in rotools("dedup", corpus, "--out", tmp_path, code=1).stderr
@@ -373,14 +375,25 @@ def test_the_memory_limit_is_kept(tmp_path: Path) -> None:
         for _ in range(1000):
             lines = (" ".join(rng.choices(words, k=9)) for _ in range(1000))
             file.writelines(f'{{"text": "{line}"}}\n' for line in lines)
-    out = tmp_path / "o.jsonl"
-    command = [sys.executable, "-m", "rotools", "dedup", path, "--out", out, "--max-ram", "320M", "--json"]
     # Through a small process of its own: a child's peak begins with the memory of what it was forked from.
     watch = (
         "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)"
     )
-    command = [sys.executable, "-c", watch, *map(str, command), "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["dedup"]["documents"] == 1_000_000
-    assert int(done.stderr) * 1024 < 320 << 20
+    command = [
+        sys.executable,
+        "-c",
+        watch,
+        sys.executable,
+        "-m",
+        "rotools",
+        "dedup",
+        str(path),
+        "--json",
+        "--quiet",
+    ]
+    for threads in ("2", "8"):  # each holds chunks of its own
+        limits = ["--out", str(tmp_path / f"{threads}.jsonl"), "--max-ram", "320M", "--threads", threads]
+        done = subprocess.run([*command, *limits], capture_output=True, text=True, check=True)
+        assert json.loads(done.stdout)["dedup"]["documents"] == 1_000_000
+        assert int(done.stderr) * 1024 < 320 << 20

@@ -48,7 +48,7 @@ pub fn dedup(
     progress: &Progress,
 ) -> Result<Outcome> {
     takes_a_file(out)?;
-    options.memory()?;
+    options.memory(feed.threads)?;
     let scratch = beside(out, "partial");
     let _lock = claim(&scratch, Journal::FOLDER)?;
     let result = run(sources, kind, feed, options, out, &scratch, progress);
@@ -83,7 +83,7 @@ fn run(
 ) -> Result<Outcome> {
     let mut sources = sources.to_vec();
     reader::spool(sources.iter_mut(), scratch, progress)?;
-    let mut seen = options.seen()?;
+    let mut seen = options.seen(feed.threads)?;
     let mut planned = match options.near() {
         None => None,
         Some(near) => {

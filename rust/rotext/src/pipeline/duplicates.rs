@@ -51,10 +51,10 @@ impl Duplicates {
     ///
     /// # Errors
     /// The limit leaves nothing.
-    pub(super) fn memory(&self) -> Result<usize> {
+    pub(super) fn memory(&self, threads: usize) -> Result<usize> {
         match self {
-            Self::Exact { max_ram } => plan::memory(*max_ram),
-            Self::Near(near) => near.memory(),
+            Self::Exact { max_ram } => plan::memory(*max_ram, threads),
+            Self::Near(near) => near.memory(threads),
         }
     }
 
@@ -62,8 +62,8 @@ impl Duplicates {
     ///
     /// # Errors
     /// The limit leaves nothing.
-    pub(super) fn seen(&self) -> Result<Option<Seen>> {
-        Ok(if self.near().is_none() { Some(Seen::within(self.memory()?)) } else { None })
+    pub(super) fn seen(&self, threads: usize) -> Result<Option<Seen>> {
+        Ok(if self.near().is_none() { Some(Seen::within(self.memory(threads)?)) } else { None })
     }
 }
 

@@ -342,7 +342,7 @@ fn decide(
 
 /// An empty table of keys, where equal texts go in the pass that meets them.
 fn seen(options: &Options) -> Result<Option<Seen>> {
-    options.dedup.as_ref().map_or(Ok(None), Duplicates::seen)
+    options.dedup.as_ref().map_or(Ok(None), |duplicates| duplicates.seen(options.feed.threads))
 }
 
 /// What the documents that are trained on, and their texts, hang on.

@@ -10,6 +10,7 @@ use super::files::{claim, lock_path};
 use super::frame::{Frame, Signed};
 use super::journal::{Journal, Known, Log, Recall};
 use super::left_out::LeftOut;
+use super::ordered::in_flight;
 use super::shard::{Shard, shards_of};
 use crate::dedup::{
     self, Evaluation, Hashes, Kind, Plan, Planner, Preset, Signer, SourceInfo, WordFile, Words, hash_bytes,
@@ -34,38 +35,47 @@ pub struct Options {
     pub evaluation: Vec<Source>,
 }
 
-/// What the process needs beside the tables and buffers of deduplication: chunks in flight, their texts and words,
-/// the interpreter.
+/// The least that the process needs beside the tables and buffers of deduplication.
 const RESERVED: u64 = 256 << 20;
+/// The part of it that is neither chunks nor what is made of them: the interpreter, buffers of files.
+const PROGRAM: u64 = 64 << 20;
+/// Bytes in memory for a byte in flight, where texts are a few words each.
+const OF_A_BYTE: u64 = 12;
 /// The least that is left for those.
 const LEAST: u64 = 32 << 20;
 /// The share of its distinct documents that a source may lose.
 const MOST_LOST: f64 = 0.5;
 
 impl Options {
-    /// Bytes for sorting and tables.
+    /// See [`memory`].
     ///
     /// # Errors
     /// The limit leaves nothing.
-    pub(super) fn memory(&self) -> Result<usize> {
-        memory(self.max_ram)
+    pub(super) fn memory(&self, threads: usize) -> Result<usize> {
+        memory(self.max_ram, threads)
     }
 }
 
-/// Bytes of a process of `max_ram` bytes for sorting and tables.
+/// Bytes for sorting and tables in a process of `max_ram` bytes that works on chunks with `threads` threads.
 ///
 /// # Errors
 /// The limit leaves nothing.
-pub(super) fn memory(max_ram: u64) -> Result<usize> {
-    if max_ram < RESERVED + LEAST {
+pub(super) fn memory(max_ram: u64, threads: usize) -> Result<usize> {
+    let reserved = RESERVED.max(PROGRAM + OF_A_BYTE * in_flight(threads) as u64);
+    if max_ram < reserved + LEAST {
+        let hint = if reserved > RESERVED {
+            "for example --max-ram 1G, or fewer --threads"
+        } else {
+            "for example --max-ram 1G"
+        };
         return Err(Error::usage(format!(
-            "{} MB of memory are too few: the least is {} MB",
+            "{} MB of memory are too few for {threads} threads: the least is {} MB",
             max_ram >> 20,
-            (RESERVED + LEAST) >> 20
+            (reserved + LEAST) >> 20
         ))
-        .hint("for example --max-ram 1G"));
+        .hint(hint));
     }
-    Ok((max_ram - RESERVED) as usize)
+    Ok((max_ram - reserved) as usize)
 }
 
 /// Sources of one phase.
@@ -100,7 +110,7 @@ pub(super) fn plan<H: FnMut(u128, usize) -> bool>(
     let (recall, mut log) = (journal.recall(&shards_of(out), None)?, journal.log()?);
     let near = dedup::Options {
         preset: options.preset,
-        memory: options.memory()?,
+        memory: options.memory(feed.threads)?,
         folder: folder.to_owned(),
         words: Some(journal.words()),
         most_lost: if options.accept_loss { 1.0 } else { MOST_LOST },

@@ -114,7 +114,7 @@ fn record(line: &str, number: u64, source: &Source, fields: &Fields) -> Result<D
         Some(value) if value.is_str() => value.as_str().unwrap_or_default().to_owned(),
         Some(value) if value.is_number() => value.as_raw_str().to_owned(),
         _ if fields.id.is_some() => return Err(missing(line, id_field)),
-        _ => format!("{}:{number}", source.name),
+        _ => source.made_id(number),
     };
     let record = fields.keep_record.then(|| Record { raw: line.to_owned(), text: range.clone() });
     Ok(Document { id, text: decoded, line: number, record })

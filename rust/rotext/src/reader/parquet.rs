@@ -102,7 +102,7 @@ fn documents(columns: &RecordBatch, first: u64, source: &Source, fields: &Fields
     for row in 0..columns.num_rows() {
         let line = first + row as u64 + 1;
         let id = id.and_then(|c| number(c.as_ref(), row).or_else(|| cell(c.as_ref(), row).ok().flatten()));
-        let id = id.unwrap_or_else(|| format!("{}:{line}", source.name));
+        let id = id.unwrap_or_else(|| source.made_id(line));
         let reject = |reason, what| Reject { line, byte: None, reason, what, raw: id.clone().into_bytes() };
         if text.is_null(row) {
             let what = format!("column `{}` is null", fields.text);

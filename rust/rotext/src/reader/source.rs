@@ -49,6 +49,13 @@ pub struct Source {
 }
 
 impl Source {
+    /// The id of a record that has none: `name:line`.
+    pub(super) fn made_id(&self, line: u64) -> String {
+        // `format!` would double its string at the colon, for each document that waits in memory.
+        let line = line.to_string();
+        [self.name.as_str(), ":", &line].concat()
+    }
+
     /// True for standard input.
     #[must_use]
     pub fn is_stdin(&self) -> bool {
