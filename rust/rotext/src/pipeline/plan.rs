@@ -41,7 +41,7 @@ const RESERVED: u64 = 256 << 20;
 const PROGRAM: u64 = 64 << 20;
 /// Bytes in memory for a byte in flight, where texts are a few words each.
 const OF_A_BYTE: u64 = 12;
-/// The least that is left for those.
+/// The least that is left for tables and buffers.
 const LEAST: u64 = 32 << 20;
 /// The share of its distinct documents that a source may lose.
 const MOST_LOST: f64 = 0.5;
