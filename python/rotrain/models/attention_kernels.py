@@ -53,7 +53,7 @@ def window_attention_banded(q: Tensor, k: Tensor, v: Tensor, window: int, block:
         mask = None if length == 1 and keys <= window else visible(length, keys, window, None, q.device)
         return _sdpa(q, k, v, mask)
     block = block or min(MAX_BLOCK, max(16, window // 2))
-    if q.device.type == "cpu" and q.dtype == torch.bfloat16 and block < MAX_BLOCK:
+    if q.device.type == "cpu" and q.dtype == torch.bfloat16 and q.requires_grad and block < MAX_BLOCK:
         # Of smaller blocks the CPU's backward pass takes up to twice as long in bf16 as in fp32 (docs/log.md).
         return window_attention_banded(q.float(), k.float(), v.float(), window, block).to(q.dtype)
     padded = -(-length // block) * block

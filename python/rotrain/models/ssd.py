@@ -72,7 +72,7 @@ def scan_chunked(
     4. What a chunk sees of the state before it is again one product a group.
 
     Products run in the type of autocast; fading and states stay fp32. Costs T Q H values of
-    memory for the fading between positions.
+    memory for the weights, in the type of products; the fading is made again for the gradients.
     """
     length, heads, width = x.shape[1:]
     groups = b.shape[2]
@@ -122,8 +122,8 @@ def scan_chunked(
     # Unbound once: the gradient of an index is a tensor of zeros as large as all of them.
     for fade, added in zip(whole.unbind(1), wide(taken).unbind(1), strict=True):
         states.append(now.flatten(3))
-        fade = fade.unflatten(1, (groups, 1, share))[..., None]
-        now = torch.addcmul(added.unflatten(3, (share, width)), now, fade)
+        left = fade.unflatten(1, (groups, 1, share))[..., None]
+        now = torch.addcmul(added.unflatten(3, (share, width)), now, left)
     before_chunk = torch.stack(states, 1)
     seen = (c_group @ before_chunk.to(c_group.dtype)).transpose(2, 3)  # (B, n, Q, G, H / G * P)
     seen = wide(seen.reshape(batch, count, chunk, heads, width))
@@ -134,9 +134,8 @@ def scan_chunked(
 class _Weights(torch.autograd.Function):
     """What each position takes from the ones before it, (B, n, H, Q, Q) in `narrow`: scores times the fading between.
 
-    As plain operations this was most of a training step: each of its passes over T Q H values made a new tensor, and
-    two were kept. Here they run in one, which is made again for the gradients. With E the gradient of the weights
-    times the weights, the logarithms l enter as l_i - l_j: their gradient is a sum over E's rows less one over its
+    One tensor of T Q H values, changed in place, and made again for the gradients: as plain operations each pass
+    would make a new one, and memory is what a scan waits for. With E the gradient of the weights times the weights, the logarithms l enter as l_i - l_j: their gradient is a sum over E's rows less one over its
     columns. Both are sums of the same fp32 numbers, for what is on the diagonal must cancel.
     """
 

@@ -14,15 +14,15 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::reader::CHUNK_BYTES;
 
-/// Input bytes in flight between the source and the sink: a chunk for each worker, half as many that wait at the gate
-/// and the sink, and a few for the source. Texts of a few words take twelve times their input here, so more would only be
-/// memory. A single larger chunk passes alone.
-pub(super) fn in_flight(threads: usize) -> usize {
+/// Chunks in flight at most, so that the default of `--max-ram` serves any number of cores.
+const MOST_CHUNKS: usize = 58;
+
+/// Input bytes in flight between the source and the sink at most: a chunk for each worker, half as many that wait at
+/// the gate and the sink, and a few for the source. Texts of a few words take twelve times their input here, so more
+/// would only be memory. A single larger chunk passes alone.
+pub(super) fn read_ahead(threads: usize) -> usize {
     CHUNK_BYTES * (6 + threads + threads / 2).min(MOST_CHUNKS)
 }
-
-/// So that the default of `--max-ram` serves any number of cores.
-const MOST_CHUNKS: usize = 58;
 
 struct State<A, B, C, D> {
     input: VecDeque<(u64, usize, A)>,
@@ -69,7 +69,7 @@ pub(super) fn run<A: Send, B: Send, C: Send, D: Send, L>(
         error: None,
     });
     let changed = Condvar::new();
-    let budget = in_flight(threads);
+    let most = read_ahead(threads);
     let gate = Mutex::new(gate);
     let sink = Mutex::new(sink);
     let wait = |guard| changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
@@ -139,7 +139,7 @@ pub(super) fn run<A: Send, B: Send, C: Send, D: Send, L>(
             let mut now = lock(&state);
             match next {
                 Ok(Some((bytes, input))) => {
-                    while now.error.is_none() && now.in_flight > 0 && now.in_flight + bytes.max(1) > budget {
+                    while now.error.is_none() && now.in_flight > 0 && now.in_flight + bytes.max(1) > most {
                         now = wait(now);
                     }
                     if now.error.is_some() {

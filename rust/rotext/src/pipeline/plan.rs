@@ -10,7 +10,7 @@ use super::files::{claim, lock_path};
 use super::frame::{Frame, Signed};
 use super::journal::{Journal, Known, Log, Recall};
 use super::left_out::LeftOut;
-use super::ordered::in_flight;
+use super::ordered::read_ahead;
 use super::shard::{Shard, shards_of};
 use crate::dedup::{
     self, Evaluation, Hashes, Kind, Plan, Planner, Preset, Signer, SourceInfo, WordFile, Words, hash_bytes,
@@ -39,7 +39,7 @@ pub struct Options {
 const RESERVED: u64 = 256 << 20;
 /// The part of it that is neither chunks nor what is made of them: the interpreter, buffers of files.
 const PROGRAM: u64 = 64 << 20;
-/// Bytes in memory for a byte in flight, where texts are a few words each.
+/// Bytes in memory for a byte read ahead, where texts are a few words each.
 const OF_A_BYTE: u64 = 12;
 /// The least that is left for tables and buffers.
 const LEAST: u64 = 32 << 20;
@@ -61,7 +61,7 @@ impl Options {
 /// # Errors
 /// The limit leaves nothing.
 pub(super) fn memory(max_ram: u64, threads: usize) -> Result<usize> {
-    let reserved = RESERVED.max(PROGRAM + OF_A_BYTE * in_flight(threads) as u64);
+    let reserved = RESERVED.max(PROGRAM + OF_A_BYTE * read_ahead(threads) as u64);
     if max_ram < reserved + LEAST {
         let hint = if reserved > RESERVED {
             "for example --max-ram 1G, or fewer --threads"
