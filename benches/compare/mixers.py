@@ -5,7 +5,7 @@ full causal attention. Scan: our chunked scan and `transformers`' torch path at 
 256, and the whole Mamba-2 mixer of both with the same weights. The sides take turns in one process on
 one thread that keeps freed memory, as `rotrain fit` does (page faults weigh more on some machines than
 the arithmetic, and they are not what is compared), and what counts is CPU time, the least of the rounds,
-so that a busy machine does not decide.
+so that a busy machine does not decide. bf16 is left out where the processor would emulate it, unless asked for.
 
     python benches/compare/mixers.py                    # T = 2048; W = 512; the shapes of 300m
     python benches/compare/mixers.py --length 1024 --rounds 5 --json
@@ -36,7 +36,7 @@ from rotrain.models.mamba2 import Mamba2
 from rotrain.models.mixer import Place
 from rotrain.models.presets import model_config
 from rotrain.models.ssd import scan_chunked
-from rotrain.train.runtime import keep_freed_memory
+from rotrain.train.runtime import cpu_has_bf16, keep_freed_memory
 
 Work = Callable[[], Tensor]
 
@@ -131,6 +131,8 @@ def main() -> None:
     parser.add_argument("--window", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--what", nargs="+", default=["window", "scan", "mixer"])
+    precisions = ["fp32", "bf16"] if cpu_has_bf16() else ["fp32"]
+    parser.add_argument("--precision", nargs="+", default=precisions, choices=("fp32", "bf16"))
     parser.add_argument("--json", action="store_true")
     words = parser.parse_args()
     torch.set_num_threads(1)
@@ -138,16 +140,14 @@ def main() -> None:
     torch.manual_seed(0)
     rows: list[dict[str, Any]] = []
     for what in words.what:
-        for half in (False, True):
-            seconds = {"window": window, "scan": scan, "mixer": mixer}[what](words, half)
+        for precision in words.precision:
+            seconds = {"window": window, "scan": scan, "mixer": mixer}[what](words, precision == "bf16")
             first = next(iter(seconds.values()))
             ratios = {name: value / first for name, value in seconds.items()}
-            rows.append(
-                {"what": what, "precision": "bf16" if half else "fp32", "seconds": seconds, "ratio": ratios}
-            )
+            rows.append({"what": what, "precision": precision, "seconds": seconds, "ratio": ratios})
             if not words.json:
                 told = ", ".join(f"{n} {1000 * s:,.0f} ms ({ratios[n]:.2f}x)" for n, s in seconds.items())
-                print(f"{what} {rows[-1]['precision']} T={words.length}: {told}", flush=True)
+                print(f"{what} {precision} T={words.length}: {told}", flush=True)
     if words.json:
         print(json.dumps(rows, indent=2))
 

@@ -4,7 +4,8 @@ Step: a run of `rotrain fit` with a clock around its parts: what reading the bat
 take of a step, and how many times faster than they are needed the batches come. Resume: the same pack with its training
 text made longer, in sparse files, to 5.6 billion tokens: opening it, planning the run, and reading the batch of a step
 anywhere in it. Head: the output matrix and the loss at a vocabulary of 40,000, forward and backward, by the plain way
-and by ours, each in a fresh process, taking turns: CPU seconds, and the peak of memory over what was held before.
+and by ours, each in a fresh process, taking turns: CPU seconds, and the peak of memory over what was held before; in
+bf16 where the processor multiplies it.
 
     python benches/compare/step_parts.py --data pack                # all of them
     python benches/compare/step_parts.py --data pack --what head --threads 1 --json
@@ -36,7 +37,7 @@ from rotrain.train.learner import Learner
 from rotrain.train.loop import fit
 from rotrain.train.plan import make_plan
 from rotrain.train.progress import Progress
-from rotrain.train.runtime import keep_freed_memory
+from rotrain.train.runtime import cpu_has_bf16, keep_freed_memory
 from rotrain.train.screen import Quiet
 from rotrain.train.spikes import SpikeGuard
 
@@ -216,9 +217,11 @@ def main() -> None:
                 flush=True,
             )
     if "head" in words.what:
-        found["head"] = [head(words, half) for half in (False, True)]
-        if not words.json:
-            for h in found["head"]:
+        found["head"] = []
+        for half in (False, True) if cpu_has_bf16() else (False,):
+            h = head(words, half)
+            found["head"].append(h)
+            if not words.json:
                 sides = ", ".join(
                     f"{side} {h['cpu_seconds'][side]:.2f} s, {h['extra_mib'][side]:,.0f} MiB"
                     for side in LOSSES

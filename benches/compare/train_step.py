@@ -6,7 +6,7 @@ side has a process of its own, set up as its user gets it: `rotrain fit` asks th
 freed memory, a loop around the others does not (--same-allocator gives it to `transformers` too). The
 processes take turns (A B C A B C ...), one works while the others wait, so a change of the machine's speed
 meets all; the script first checks that all compute the same loss. litgpt, which has no Mamba-2, runs in
-the environment of --peers (train_step_peer.py), and without it not at all.
+the environment of --peers (train_step_peer.py), and without it not at all. Compiled, `transformers` takes part uncompiled too.
 
     python benches/compare/train_step.py                                  # nano, eager and compiled
     python benches/compare/train_step.py --vocab-size 8000 --precision fp32 --mode eager
@@ -40,7 +40,7 @@ from rotrain.models.decoder import Decoder
 from rotrain.models.hf import hf_config, to_hf
 from rotrain.models.presets import model_config
 from rotrain.train.optim import Optimizer
-from rotrain.train.runtime import Machine, choose_machine, keep_freed_memory
+from rotrain.train.runtime import Machine, choose_machine, cpu_has_bf16, keep_freed_memory
 
 Step = Callable[[], float]
 LITGPT = ("llama-mha", "llama-gqa", "mistral-swa", "falcon-mqa")
@@ -209,14 +209,19 @@ def compare(words: argparse.Namespace, precision: str, compiled: bool) -> dict[s
     """Take turns for the rounds."""
     sides: dict[str, Inside | Litgpt] = {}
     first = {}
-    for side in ("rotrain", "transformers", *(("litgpt",) if words.peers and words.arch in LITGPT else ())):
-        # One after the other, for compiling takes both cores.
-        sides[side] = (
-            Litgpt(words, precision, compiled)
-            if side == "litgpt"
-            else Inside(side, words, precision, compiled)
-        )
-        first[side] = sides[side].receive()
+    # One after the other, for compiling takes both cores.
+    for name in ("rotrain", "transformers", "transformers eager", "litgpt"):
+        if name == "litgpt":
+            if not words.peers or words.arch not in LITGPT:
+                continue
+            sides[name] = Litgpt(words, precision, compiled)
+        elif name == "transformers eager":
+            if not compiled:
+                continue
+            sides[name] = Inside("transformers", words, precision, compiled=False)
+        else:
+            sides[name] = Inside(name, words, precision, compiled)
+        first[name] = sides[name].receive()
     if max(first.values()) - min(first.values()) > (1e-4 if precision == "fp32" else 0.02):
         sys.exit(f"the sides do not compute the same loss: {first}")
     seconds: dict[str, list[float]] = {side: [] for side in sides}
@@ -256,7 +261,8 @@ def main() -> None:
     parser.add_argument("--arch", default="llama-mha")
     parser.add_argument("--size", default="nano", choices=("nano", "mini", "300m"))
     parser.add_argument("--vocab-size", type=int, default=40_000)
-    parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"], choices=("fp32", "bf16"))
+    precisions = ["fp32", "bf16"] if cpu_has_bf16() else ["fp32"]
+    parser.add_argument("--precision", nargs="+", default=precisions, choices=("fp32", "bf16"))
     parser.add_argument("--mode", nargs="+", default=["eager", "compiled"], choices=("eager", "compiled"))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=2, help="steps a round and side")
