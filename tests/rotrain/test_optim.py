@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from conftest import fit_config
 from runs import content
+from torch import nn
 
-from rotrain.config import Optim
+from rotrain.config import Optim, Runtime
 from rotrain.errors import Stopped
 from rotrain.models.decoder import Decoder
 from rotrain.train import checkpoint, loop
+from rotrain.train.learner import Learner
 from rotrain.train.loop import fit
+from rotrain.train.muon import Muon
 from rotrain.train.optim import Optimizer
 from rotrain.train.plan import make_plan
+from rotrain.train.runtime import choose_machine
 from rotrain.train.screen import Quiet
+from rotrain.train.team import Team
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 
@@ -66,6 +72,36 @@ def test_a_muon_update_is_the_polar_factor_with_the_size_of_adamw_s(pack: Path) 
             assert 0.1 < step.square().mean().sqrt() < 0.3, name
         else:
             assert torch.allclose(step.abs(), torch.ones_like(step), atol=1e-2), name  # AdamW's first
+
+
+@pytest.mark.parametrize(("products", "near"), [(torch.bfloat16, 0.0), (torch.float32, 0.02)])
+def test_muon_is_pytorch_s_muon_in_the_type_of_the_run(products: torch.dtype, near: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    shapes = (24, 64), (64, 24), (32, 32)
+    start = [torch.randn(shape, generator=generator) for shape in shapes]
+    ours, theirs = ([nn.Parameter(tensor.clone()) for tensor in start] for _ in range(2))
+    words: dict[str, Any] = {"lr": 1e-2, "weight_decay": 0.1, "momentum": 0.9}
+    sides = (
+        (ours, Muon(ours, **words, products=products)),
+        (theirs, torch.optim.Muon(theirs, **words, adjust_lr_fn="match_rms_adamw")),
+    )
+    for _ in range(4):
+        gradients = [torch.randn(shape, generator=generator) for shape in shapes]
+        for parameters, optimizer in sides:
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient.clone()
+            optimizer.step()
+    moved = max((a - b).abs().max().item() for a, b in zip(ours, start, strict=True))
+    differ = max((a - b).abs().max().item() for a, b in zip(ours, theirs, strict=True))
+    assert differ <= near * moved
+
+
+def test_a_run_in_fp32_orthogonalizes_in_fp32(pack: Path) -> None:
+    for precision, products in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        machine = choose_machine(Runtime.model_validate({"device": "cpu", "precision": precision}))
+        learner = Learner(model_of(pack), Optim(name="muon", lr=1e-3), machine, Team(), "none")
+        (muon, _), _ = learner.optimizer.parts
+        assert isinstance(muon, Muon) and muon.products is products
 
 
 def test_a_stopped_muon_run_comes_to_the_same_bytes(

@@ -54,7 +54,7 @@ class Learner:
         elif kind == "fsdp":
             self._module = _shard(model, compiled=machine.compiled)
             self.compute = self._whole_loss = self._module
-        self.optimizer = Optimizer(model, optim)
+        self.optimizer = Optimizer(model, optim, machine.products)
 
     def compile(self, rows: int) -> str | None:
         """Compile loss and gradients, if `machine` says so, for `rows` sequences at once; or why that failed.

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from rotrain.config import Optim
 from rotrain.errors import RotrainError
 from rotrain.models.decoder import Decoder
+from rotrain.train.muon import Muon
 
 ADAMW, MUON = ("step", "exp_avg", "exp_avg_sq"), ("momentum_buffer",)
 
@@ -17,16 +18,12 @@ ADAMW, MUON = ("step", "exp_avg", "exp_avg_sq"), ("momentum_buffer",)
 class Optimizer:
     """The update of a model, with its state by parameter name.
 
-    Weight decay pulls on what the model names in `Decoder.decayed`, and so does Muon.
-
-    Muon (Jordan et al. 2024) orthogonalizes the momentum of a matrix, so all its directions move
-    alike. Its rate is multiplied by 0.2 sqrt(max(rows, columns)), which gives its update the RMS of
-    AdamW's (Liu et al. 2025, "Muon is scalable", section 2.2): `optim.lr`, schedule and weight decay
-    keep their meaning. Fused matrices (queries, keys and values; gate and up) are orthogonalized
-    as they lie. It keeps one moment where AdamW keeps two.
+    Weight decay pulls on what the model names in `Decoder.decayed`, and so does Muon, which multiplies
+    in `products`. `optim.lr`, schedule and weight decay mean the same for both. Fused matrices (queries,
+    keys and values; gate and up) are orthogonalized as they lie. Muon keeps one moment where AdamW keeps two.
     """
 
-    def __init__(self, model: Decoder, config: Optim) -> None:
+    def __init__(self, model: Decoder, config: Optim, products: torch.dtype = torch.float32) -> None:
         named, decayed = list(model.named_parameters()), set(model.decayed())
         matrices = [(n, p) for n, p in named if n in decayed]
         others = [(n, p) for n, p in named if n not in decayed]
@@ -48,13 +45,7 @@ class Optimizer:
         if config.name == "adamw":
             self.parts = [(torch.optim.AdamW([pulled, free], **adamw), ADAMW)]
         else:
-            muon = torch.optim.Muon(
-                pulled["params"],
-                lr=config.lr,
-                weight_decay=config.weight_decay,
-                momentum=config.momentum,
-                adjust_lr_fn="match_rms_adamw",
-            )
+            muon = Muon(**pulled, lr=config.lr, momentum=config.momentum, products=products)
             self.parts = [(muon, MUON), (torch.optim.AdamW([free], **adamw), ADAMW)]
 
     def clip(self) -> Tensor:

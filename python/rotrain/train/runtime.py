@@ -70,11 +70,16 @@ class Machine:
     peak_flops: float | None
     said: str
 
+    @property
+    def products(self) -> torch.dtype:
+        """The type in which matrices are multiplied."""
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
+
     def autocast(self) -> contextlib.AbstractContextManager[None]:
         """The context of a forward pass: bf16 products over fp32 weights, or nothing."""
         if self.precision == "fp32":
             return contextlib.nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
+        return torch.autocast(self.device.type, self.products)
 
     def describe(self) -> dict[str, str | int | bool]:
         """What the bits of a run depend on, for its record."""
