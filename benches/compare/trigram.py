@@ -1,12 +1,12 @@
 """How far are trained models below counting? A Kneser-Ney n-gram model beside the runs of one pack.
 
-It counts exactly the tokens that a run trained on, and is scored on the held-out tokens that the run was scored on, in
-bits per byte. Two are counted, of `--order` tokens and of `--order` bytes (the same text as UTF-8): interpolated
+It counts exactly the tokens that a run trained on, and both are scored on the same held-out tokens, the model in windows of
+its context, in bits per byte. Two are counted, of `--order` tokens and of `--order` bytes (the same text as UTF-8): interpolated
 Kneser-Ney with three discounts by the counts of counts (Chen and Goodman 1999, section 3: "modified"), down to a uniform
 distribution. The n-gram sees the whole stream, a model only its window, which favours the n-gram. Runs that read the
 same tokens share one count.
 
-    python benches/compare/trigram.py runs/llama-gqa-nano runs/mamba2-nano [--data pack] [--order 3] [--json]
+    python benches/compare/trigram.py runs/llama-gqa-nano runs/mamba2-nano [--data pack] [--max-tokens 200000] [--json]
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotrain.config import FitConfig
+from rotrain.config import FitConfig, Runtime
 from rotrain.data.tokenizer import Tokenizer
+from rotrain.train.evaluation import evaluate_phases
+from rotrain.train.load import load_run
 from rotrain.train.plan import Plan, make_plan
 from rotrain.train.rundir import RunDir
+from rotrain.train.runtime import Machine, choose_machine
 
 Ids = NDArray[np.int64]
 
@@ -148,11 +151,13 @@ def baseline(plan: Plan, tokenizer: Tokenizer, order: int) -> dict[str, dict[str
     return scores
 
 
-def last_scores(run: RunDir) -> dict[str, float]:
-    """Bits per byte of a run's last evaluation."""
-    lines = [json.loads(line) for line in run.metrics.read_text(encoding="utf-8").splitlines()]
-    found = [line["eval"] for line in lines if "eval" in line]
-    return {name: score["bpb"] for name, score in found[-1].items()} if found else {}
+def model_scores(path: Path, plan: Plan, machine: Machine) -> dict[str, float]:
+    """Bits per byte of a run's newest checkpoint."""
+    trained = load_run(path)
+    scores = evaluate_phases(
+        trained.model.to(machine.device), plan, trained.tokenizer.byte_lengths(), machine
+    )
+    return {name: float(score["bpb"]) for name, score in scores.items()}
 
 
 def main() -> None:
@@ -163,8 +168,10 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--data", type=Path, help="where the pack is now; the run's own place by default")
     parser.add_argument("--order", type=int, default=3)
+    parser.add_argument("--max-tokens", type=int, help="held-out tokens a phase; those of the run by default")
     parser.add_argument("--json", action="store_true")
     words = parser.parse_args()
+    machine = choose_machine(Runtime())
     counted: dict[str, dict[str, dict[str, float]]] = {}
     rows: list[dict[str, Any]] = []
     for path in words.runs:
@@ -175,6 +182,9 @@ def main() -> None:
         config = FitConfig.model_validate(record["config"])
         if words.data is not None:
             config = config.model_copy(update={"data": str(words.data)})
+        if words.max_tokens is not None:
+            seen = config.evaluation.model_copy(update={"max_tokens": words.max_tokens})
+            config = config.model_copy(update={"evaluation": seen})
         plan = make_plan(config)
         read = json.dumps(
             [config.seed, config.context, plan.steps, repr(plan.curriculum.stretches), plan.pack.digest]
@@ -183,7 +193,7 @@ def main() -> None:
             counted[read] = baseline(plan, Tokenizer(run.tokenizer), words.order)
             for kind, score in counted[read].items():
                 rows.append({"name": f"{words.order}-gram of {kind}", "bpb": score})
-        score, best = last_scores(run), counted[read]
+        score, best = model_scores(path, plan, machine), counted[read]
         under = {
             phase: 1 - bpb / min(kind[phase] for kind in best.values())
             for phase, bpb in score.items()
