@@ -209,18 +209,17 @@ def compare(words: argparse.Namespace, precision: str, compiled: bool) -> dict[s
     """Take turns for the rounds."""
     sides: dict[str, Inside | Litgpt] = {}
     first = {}
-    # One after the other, for compiling takes both cores.
-    for name in ("rotrain", "transformers", "transformers eager", "litgpt"):
-        if name == "litgpt":
-            if not words.peers or words.arch not in LITGPT:
-                continue
-            sides[name] = Litgpt(words, precision, compiled)
-        elif name == "transformers eager":
-            if not compiled:
-                continue
-            sides[name] = Inside("transformers", words, precision, compiled=False)
-        else:
-            sides[name] = Inside(name, words, precision, compiled)
+    names = ["rotrain", "transformers"]
+    names += ["transformers eager"] if compiled else []
+    names += ["litgpt"] if words.peers and words.arch in LITGPT else []
+    for name in names:  # one after the other, for compiling takes both cores
+        sides[name] = (
+            Litgpt(words, precision, compiled)
+            if name == "litgpt"
+            else Inside(
+                name.removesuffix(" eager"), words, precision, compiled and not name.endswith(" eager")
+            )
+        )
         first[name] = sides[name].receive()
     if max(first.values()) - min(first.values()) > (1e-4 if precision == "fp32" else 0.02):
         sys.exit(f"the sides do not compute the same loss: {first}")
