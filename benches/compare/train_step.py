@@ -6,7 +6,8 @@ side has a process of its own, set up as its user gets it: `rotrain fit` asks th
 freed memory, a loop around the others does not (--same-allocator gives it to `transformers` too). The
 processes take turns (A B C A B C ...), one works while the others wait, so a change of the machine's speed
 meets all; the script first checks that all compute the same loss. litgpt, which has no Mamba-2, runs in
-the environment of --peers (train_step_peer.py), and without it not at all. Compiled, `transformers` takes part uncompiled too.
+the environment of --peers (train_step_peer.py), and without it not at all. In a compiled comparison `transformers`
+takes part uncompiled too.
 
     python benches/compare/train_step.py                                  # nano, eager and compiled
     python benches/compare/train_step.py --vocab-size 8000 --precision fp32 --mode eager
@@ -213,12 +214,11 @@ def compare(words: argparse.Namespace, precision: str, compiled: bool) -> dict[s
     names += ["transformers eager"] if compiled else []
     names += ["litgpt"] if words.peers and words.arch in LITGPT else []
     for name in names:  # one after the other, for compiling takes both cores
+        side = name.removesuffix(" eager")
         sides[name] = (
             Litgpt(words, precision, compiled)
-            if name == "litgpt"
-            else Inside(
-                name.removesuffix(" eager"), words, precision, compiled and not name.endswith(" eager")
-            )
+            if side == "litgpt"
+            else Inside(side, words, precision, compiled and side == name)
         )
         first[name] = sides[name].receive()
     if max(first.values()) - min(first.values()) > (1e-4 if precision == "fp32" else 0.02):

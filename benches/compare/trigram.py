@@ -1,9 +1,9 @@
 """How far are trained models below counting? A Kneser-Ney n-gram model beside the runs of one pack.
 
-It counts exactly the tokens that a run trained on, and both are scored on the same held-out tokens, the model in windows of
-its context, in bits per byte. Two are counted, of `--order` tokens and of `--order` bytes (the same text as UTF-8): interpolated
-Kneser-Ney with three discounts by the counts of counts (Chen and Goodman 1999, section 3: "modified"), down to a uniform
-distribution. The n-gram sees the whole stream, a model only its window, which favours the n-gram. Runs that read the
+It counts exactly the tokens that a run trained on, and both are scored on the same held-out tokens, the model in
+windows of its context, in bits per byte. Two are counted, of `--order` tokens and of `--order` bytes (the same text as
+UTF-8): interpolated Kneser-Ney with three discounts by the counts of counts (Chen and Goodman 1999, section 3:
+"modified"), down to a uniform distribution. The n-gram sees the whole stream, a model only its window, which favours the n-gram. Runs that read the
 same tokens share one count.
 
     python benches/compare/trigram.py runs/llama-gqa-nano runs/mamba2-nano [--data pack] [--max-tokens 200000] [--json]
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from rotrain.config import FitConfig, Runtime
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.train.evaluation import evaluate_phases
-from rotrain.train.load import load_run
+from rotrain.train.load import Trained, load_run
 from rotrain.train.plan import Plan, make_plan
 from rotrain.train.rundir import RunDir
 from rotrain.train.runtime import Machine, choose_machine
@@ -151,9 +151,8 @@ def baseline(plan: Plan, tokenizer: Tokenizer, order: int) -> dict[str, dict[str
     return scores
 
 
-def model_scores(path: Path, plan: Plan, machine: Machine) -> dict[str, float]:
+def model_scores(trained: Trained, plan: Plan, machine: Machine) -> dict[str, float]:
     """Bits per byte of a run's newest checkpoint."""
-    trained = load_run(path)
     scores = evaluate_phases(
         trained.model.to(machine.device), plan, trained.tokenizer.byte_lengths(), machine
     )
@@ -175,10 +174,10 @@ def main() -> None:
     counted: dict[str, dict[str, dict[str, float]]] = {}
     rows: list[dict[str, Any]] = []
     for path in words.runs:
-        run = RunDir(path)
-        record = run.record()
+        record = RunDir(path).record()
         if record is None:
             parser.error(f"{path} is no run")
+        trained = load_run(path)
         config = FitConfig.model_validate(record["config"])
         if words.data is not None:
             config = config.model_copy(update={"data": str(words.data)})
@@ -190,10 +189,10 @@ def main() -> None:
             [config.seed, config.context, plan.steps, repr(plan.curriculum.stretches), plan.pack.digest]
         )
         if read not in counted:
-            counted[read] = baseline(plan, Tokenizer(run.tokenizer), words.order)
+            counted[read] = baseline(plan, trained.tokenizer, words.order)
             for kind, score in counted[read].items():
                 rows.append({"name": f"{words.order}-gram of {kind}", "bpb": score})
-        score, best = model_scores(path, plan, machine), counted[read]
+        score, best = model_scores(trained, plan, machine), counted[read]
         under = {
             phase: 1 - bpb / min(kind[phase] for kind in best.values())
             for phase, bpb in score.items()

@@ -134,9 +134,10 @@ def scan_chunked(
 class _Weights(torch.autograd.Function):
     """What each position takes from the ones before it, (B, n, H, Q, Q) in `narrow`: scores times the fading between.
 
-    One tensor of T Q H values, changed in place, and made again for the gradients: as plain operations each pass
-    would make a new one, and memory is what a scan waits for. With E the gradient of the weights times the weights, the logarithms l enter as l_i - l_j: their gradient is a sum over E's rows less one over its
-    columns. Both are sums of the same fp32 numbers, for what is on the diagonal must cancel.
+    One tensor of T Q H values, changed in place, and made again for the gradients: as plain operations each pass would
+    make a new one, and memory is what a scan waits for. With E the gradient of the weights times the weights, the
+    logarithms l enter as l_i - l_j: their gradient is a sum over E's rows less one over its columns. Both are sums of
+    the same fp32 numbers, for what is on the diagonal must cancel.
     """
 
     @staticmethod
