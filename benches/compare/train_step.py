@@ -214,11 +214,11 @@ def compare(words: argparse.Namespace, precision: str, compiled: bool) -> dict[s
     names += ["transformers eager"] if compiled else []
     names += ["litgpt"] if words.peers and words.arch in LITGPT else []
     for name in names:  # one after the other, for compiling takes both cores
-        side = name.removesuffix(" eager")
+        program = name.removesuffix(" eager")
         sides[name] = (
             Litgpt(words, precision, compiled)
-            if side == "litgpt"
-            else Inside(side, words, precision, compiled and side == name)
+            if program == "litgpt"
+            else Inside(program, words, precision, compiled and program == name)
         )
         first[name] = sides[name].receive()
     if max(first.values()) - min(first.values()) > (1e-4 if precision == "fp32" else 0.02):
