@@ -2,8 +2,8 @@
 
 All sides have the same shape, the same starting weights, the same batch and the same precision, and
 do the same work in a step: forward, backward, clipping of the gradient to norm 1, fused AdamW. Each
-side has a process of its own, set up as its user gets it: `rotrain fit` asks the C library to keep
-freed memory, a loop around the others does not (--same-allocator gives it to `transformers` too). The
+side has a process of its own, set up as its user gets it: `rotrain fit` keeps freed memory
+and puts it into huge pages, a loop around the others does not (--same-allocator does both for `transformers` too). The
 processes take turns (A B C A B C ...), one works while the others wait, so a change of the machine's speed
 meets all; the script first checks that all compute the same loss. litgpt, which has no Mamba-2, runs in
 the environment of --peers (train_step_peer.py), and without it not at all. In a compiled comparison `transformers`
@@ -41,7 +41,14 @@ from rotrain.models.decoder import Decoder
 from rotrain.models.hf import hf_config, to_hf
 from rotrain.models.presets import model_config
 from rotrain.train.optim import Optimizer
-from rotrain.train.runtime import Machine, choose_machine, cpu_has_bf16, keep_freed_memory
+from rotrain.train.runtime import (
+    SETTLING_STEPS,
+    Machine,
+    choose_machine,
+    cpu_has_bf16,
+    keep_freed_memory,
+    use_huge_pages,
+)
 
 Step = Callable[[], float]
 LITGPT = ("llama-mha", "llama-gqa", "mistral-swa", "falcon-mqa")
@@ -118,6 +125,10 @@ def work(side: str, words: argparse.Namespace, precision: str, compiled: bool, p
         del ours
         step = their_step(theirs, machine, inputs, labels, compiled)
     pipe.send(step())
+    if side == "rotrain" or words.same_allocator:
+        for _ in range(SETTLING_STEPS - 1):
+            step()
+        use_huge_pages()
     while steps := pipe.recv():
         began = time.perf_counter()
         for _ in range(steps):
@@ -266,7 +277,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=2, help="steps a round and side")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--same-allocator", action="store_true", help="keep freed memory on both sides")
+    parser.add_argument(
+        "--same-allocator",
+        action="store_true",
+        help="for `transformers` too keep freed memory, in huge pages",
+    )
     parser.add_argument("--peers", help="a Python with litgpt")
     parser.add_argument("--json", action="store_true")
     words = parser.parse_args()

@@ -6,17 +6,28 @@ import pytest
 import torch
 from torch import Tensor
 
-from rotrain.models.loss import CHUNK_TOKENS, token_loss_chunked, token_loss_reference
+from rotrain.models import loss as losses
+from rotrain.models.loss import chunk_tokens, token_loss_chunked, token_loss_reference
+
+VOCAB, CHUNK = 900, 64
 
 
-def case(n: int, vocab: int = 900, width: int = 32) -> tuple[Tensor, Tensor, Tensor]:
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of `CHUNK` tokens, and tiles of five rows, of which no chunk is a multiple."""
+    monkeypatch.setattr(losses, "CHUNK_LOGITS", CHUNK * VOCAB + VOCAB // 2)
+    monkeypatch.setattr(losses, "TILE_LOGITS", 5 * VOCAB)
+    assert chunk_tokens(VOCAB) == CHUNK
+
+
+def case(n: int, vocab: int = VOCAB, width: int = 32) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(n)
     hidden = torch.randn(n, width, generator=generator, requires_grad=True)
     weight = (0.3 * torch.randn(vocab, width, generator=generator)).requires_grad_()
     return hidden, weight, torch.randint(vocab, (n,), generator=generator)
 
 
-@pytest.mark.parametrize("n", [1, CHUNK_TOKENS - 1, CHUNK_TOKENS, CHUNK_TOKENS + 1, 3 * CHUNK_TOKENS + 7])
+@pytest.mark.parametrize("n", [1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 7])
 def test_value_and_gradients_equal_the_plain_loss(n: int) -> None:
     found, truth = [], []
     for function, into in ((token_loss_chunked, found), (token_loss_reference, truth)):
@@ -30,7 +41,7 @@ def test_value_and_gradients_equal_the_plain_loss(n: int) -> None:
 
 
 def test_bf16_products_with_fp32_sums() -> None:
-    hidden, weight, labels = case(2 * CHUNK_TOKENS)
+    hidden, weight, labels = case(2 * CHUNK)
     exact = token_loss_reference(hidden.double(), weight.double(), labels).item()
     with torch.autocast("cpu", torch.bfloat16):
         loss = token_loss_chunked(hidden, weight, labels)

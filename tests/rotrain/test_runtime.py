@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+from pathlib import Path
 
 import pytest
 import torch
@@ -115,3 +116,15 @@ def test_freed_memory_is_kept() -> None:
 
     # Given back and taken anew, every page faults every time; a busy system may take some away.
     assert min(faults_of_a_large_tensor() for _ in range(8)) < 8_192
+
+
+def test_memory_moves_into_huge_pages_and_stays_what_it_was() -> None:
+    def huge() -> int:
+        lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("AnonHugePages:"))
+
+    held = torch.arange(16 * 2**20)  # 128 MiB
+    if not runtime.use_huge_pages():
+        pytest.skip("no Linux 6.1 here")
+    assert huge() >= 100 * 2**20
+    assert torch.equal(held, torch.arange(16 * 2**20))

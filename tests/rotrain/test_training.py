@@ -21,11 +21,12 @@ from rotrain.errors import RotrainError
 from rotrain.models import kernels
 from rotrain.models.decoder import Decoder
 from rotrain.models.presets import model_config
-from rotrain.train import checkpoint
+from rotrain.train import checkpoint, loop
 from rotrain.train.evaluation import evaluate_stream
+from rotrain.train.learner import Learner
 from rotrain.train.loop import fit, make_plan
 from rotrain.train.optim import Optimizer
-from rotrain.train.runtime import choose_machine
+from rotrain.train.runtime import SETTLING_STEPS, choose_machine
 from rotrain.train.screen import Quiet
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
@@ -58,6 +59,23 @@ def test_a_compiler_that_fails_leaves_the_run_uncompiled(pack: Path, tmp_path: P
         fit(fit_config(pack, tmp_path / "broken", "runtime.compile=on", steps=4), Heard())
     assert any("compiling failed" in text and "/bin/false" in text for text in Heard.said), Heard.said
     assert metrics_without_time(tmp_path / "broken") == metrics_without_time(tmp_path / "plain")
+
+
+def test_memory_is_put_into_huge_pages_once_when_it_is_known(
+    pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[int] = []
+    applied = Learner.apply
+
+    def apply(self: Learner, lr: float) -> None:
+        steps.append(len(steps) + 1)
+        applied(self, lr)
+
+    at: list[int] = []
+    monkeypatch.setattr(Learner, "apply", apply)
+    monkeypatch.setattr(loop, "use_huge_pages", lambda: at.append(len(steps)))
+    fit(fit_config(pack, tmp_path / "run", steps=6), Quiet())
+    assert (at, len(steps)) == ([SETTLING_STEPS], 6)
 
 
 @pytest.mark.parametrize("micro", [1, 3])

@@ -8,7 +8,7 @@ gradient at once, so they are never kept and never computed twice.
 What made it fast (1 thread, 2,048 tokens, V 40,000, width 256, bf16; docs/log.md, train):
 
 1. One buffer for all chunks. A fresh 80 MB tensor a chunk costs more in page faults than the
-   arithmetic done in it.
+   arithmetic done in it. A chunk has as many tokens as fit it: few of them make thin products.
 2. The passes of the softmax run over a few rows at a time, which stay in the cache.
 3. Rows are never divided by their sum: with e = exp(logit - max), s = sum(e) and one_hot(label),
    the gradient (e - s one_hot) / s is used as e - s one_hot, and the rows of the small matrices
@@ -28,9 +28,14 @@ from torch.nn import functional as F
 
 from rotrain.models.precision import product_dtype, wide
 
-CHUNK_TOKENS = 512
-TILE_ROWS = 8  # of 40,000 fp32 logits: 1.3 MB, which an L2 cache holds
+CHUNK_LOGITS = 20_480_000  # 512 tokens of 40,000, or 2,500 of 8,192: 82 MB in fp32
+TILE_LOGITS = 1 << 18  # 1 MiB in fp32, which two L2 caches hold; smaller tiles are more calls
 TILE_ENTRIES = 4096  # of a gradient of width 1024 in bf16: 8 MB
+
+
+def chunk_tokens(vocab_size: int) -> int:
+    """Tokens whose logits are in memory at a time."""
+    return max(1, CHUNK_LOGITS // vocab_size)
 
 
 def token_loss_reference(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
@@ -40,7 +45,7 @@ def token_loss_reference(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tens
 
 
 def token_loss_chunked(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
-    """The same sum with the logits of `CHUNK_TOKENS` tokens in memory at a time."""
+    """The same sum with the logits of `chunk_tokens` tokens in memory at a time."""
     loss: Tensor = _ChunkedLoss.apply(hidden, weight, labels, product_dtype(hidden))
     return loss
 
@@ -57,19 +62,20 @@ class _ChunkedLoss(torch.autograd.Function):
         wanted = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         states, matrix = hidden.to(narrow), weight.to(narrow)
-        buffer = states.new_empty(min(CHUNK_TOKENS, len(states)), len(matrix))
+        chunk = chunk_tokens(len(matrix))
+        buffer = states.new_empty(min(chunk, len(states)), len(matrix))
         if wanted:
             d_hidden, d_weight = torch.empty_like(states), torch.zeros_like(weight)
         with torch.autocast(hidden.device.type, enabled=False):
-            for start in range(0, len(states), CHUNK_TOKENS):
-                part, label = (tensor[start : start + CHUNK_TOKENS] for tensor in (states, labels))
+            for start in range(0, len(states), chunk):
+                part, label = (tensor[start : start + chunk] for tensor in (states, labels))
                 logits = torch.mm(part, matrix.T, out=buffer[: len(part)])
                 loss, sums = _exponentials(logits, label[:, None])
                 total += loss
                 if not wanted:
                     continue
                 # d loss / d logits = softmax - one_hot(label) = logits / sums, as they are now
-                d_part = torch.mm(logits, matrix, out=d_hidden[start : start + CHUNK_TOKENS])
+                d_part = torch.mm(logits, matrix, out=d_hidden[start : start + chunk])
                 d_part /= sums
                 scaled = (part / sums).to(narrow)
                 if d_weight.dtype == narrow:
@@ -97,7 +103,7 @@ def _exponentials(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     Sums and exponentials are fp32 whatever the type of the logits.
     """
     direct = logits.dtype.itemsize >= 4
-    rows = TILE_ROWS if logits.device.type == "cpu" else len(logits)
+    rows = max(1, TILE_LOGITS // logits.shape[1]) if logits.device.type == "cpu" else len(logits)
     wide = (
         logits if direct else logits.new_empty(min(rows, len(logits)), logits.shape[1], dtype=torch.float32)
     )

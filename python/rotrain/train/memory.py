@@ -15,7 +15,7 @@ from torch import Tensor
 from rotrain.config import ModelConfig
 from rotrain.models import count, kernels
 from rotrain.models.decoder import Decoder
-from rotrain.models.loss import CHUNK_TOKENS
+from rotrain.models.loss import chunk_tokens
 
 
 def peak_bytes(device: str) -> int:
@@ -34,7 +34,7 @@ def training_bytes(config: ModelConfig, sequences: int) -> dict[str, int]:
     tokens = sequences * config.context
     # The chunked loss works in one buffer; the plain one keeps scores, probabilities and their gradient.
     chunked = config.vocab_size >= kernels.CHUNKED_LOSS_VOCAB
-    rows = min(tokens, CHUNK_TOKENS) if chunked else 3 * tokens
+    rows = min(tokens, chunk_tokens(config.vocab_size)) if chunked else 3 * tokens
     return {
         "states": 16 * count.param_count(config),
         "activations": _saved_bytes(config, sequences),
