@@ -22,6 +22,7 @@ from rotrain.models.attention_kernels import (
 )
 from rotrain.models.cache import KeyValueCache, RingCache
 from rotrain.models.presets import model_config
+from rotrain.models.short_attention import SHORT, attention_short, window_attention_short
 
 
 def plain(q: Tensor, k: Tensor, v: Tensor, window: int | None, documents: Tensor | None) -> Tensor:
@@ -57,10 +58,16 @@ def window_sdpa_masked(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
     return document_attention_masked(q, k, v, torch.zeros(q.shape[0], k.shape[2]), window)
 
 
+def window_short_in_training(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
+    """Without gradients to take it is the band."""
+    return window_attention_short(q.clone().requires_grad_(), k, v, window).detach()
+
+
 WINDOWED: list[Callable[[Tensor, Tensor, Tensor, int], Tensor]] = [
     attention_reference,
     window_attention_banded,
     window_sdpa_masked,
+    window_short_in_training,
 ]
 
 
@@ -120,7 +127,7 @@ def test_documents_are_kept_apart(keys: int, window: int | None, chunk: int, see
 def test_full_attention_equals_the_definition(heads: tuple[int, int], queries: int) -> None:
     q, k, v = draw(2, *heads, queries, 33)
     truth = plain(q, k, v, None, None)
-    for kernel in (attention_reference, attention_sdpa):
+    for kernel in (attention_reference, attention_sdpa, attention_short):
         torch.testing.assert_close(kernel(q, k, v).double(), truth, rtol=0, atol=1e-5)
 
 
@@ -130,6 +137,43 @@ def test_gradients_of_the_band_equal_those_of_the_definition() -> None:
     truth = torch.autograd.grad(plain(*inputs, 20, None).square().sum(), inputs)
     for a, b in zip(found, truth, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("heads", [(4, 4), (4, 2), (4, 1)])
+@pytest.mark.parametrize("window", [None, 1, 20, 64, 65])
+@pytest.mark.parametrize("length", [1, 64, 150])
+def test_short_attention_and_its_gradients_equal_the_definition(
+    heads: tuple[int, int], window: int | None, length: int
+) -> None:
+    # As the mixer hands them over: heads after positions in memory.
+    inputs = [x.transpose(1, 2).contiguous().transpose(1, 2) for x in draw(2, *heads, length, length)]
+    inputs = [x.double().requires_grad_() for x in inputs]
+    found = attention_short(*inputs) if window is None else window_attention_short(*inputs, window)
+    assert type(found.grad_fn).__name__.startswith("_ShortAttention")
+    truth = attention_reference(*inputs, window)
+    torch.testing.assert_close(found, truth, rtol=0, atol=1e-12)
+    weight = torch.linspace(0.5, 1.5, found.numel(), dtype=torch.float64).view(found.shape)
+    for a, b in zip(
+        torch.autograd.grad((found * weight).sum(), inputs),
+        torch.autograd.grad((truth * weight).sum(), inputs),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+
+
+def test_what_is_long_or_16_bit_or_not_trained_is_not_kept() -> None:
+    def kept(q: Tensor, k: Tensor, v: Tensor) -> bool:
+        outputs = (attention_short(q, k, v), window_attention_short(q, k, v, 40))
+        names = {type(out.grad_fn).__name__ for out in outputs}
+        return any(name.startswith("_ShortAttention") for name in names)
+
+    q, k, v = draw(1, 2, 1, SHORT + 1, SHORT + 1)
+    assert not kept(q.requires_grad_(), k, v)
+    assert kept(q[:, :, 1:], k[:, :, 1:], v[:, :, 1:])
+    assert not kept(q[:, :, -1:], k[:, :, -40:], v[:, :, -40:])
+    assert not kept(*(x[:, :, 1:].bfloat16() for x in (q, k, v)))
+    with torch.no_grad():
+        assert not kept(q[:, :, 1:], k[:, :, 1:], v[:, :, 1:])
 
 
 def test_the_band_s_cost_grows_with_the_window_not_the_square() -> None:

@@ -24,7 +24,7 @@ H100 = Platform("cuda", (9, 0), True, ALL)
 @pytest.mark.parametrize(
     ("platform", "window", "documents", "scan"),
     [
-        (Platform(), "banded sdpa", "masked sdpa", "grouped chunks"),
+        (Platform(), "short blocks", "masked sdpa", "grouped chunks"),
         (Platform("cpu", half=True, packages=ALL), "banded sdpa", "masked sdpa", "grouped chunks"),
         (Platform("mps", packages=ALL), "banded sdpa", "masked sdpa", "grouped chunks"),
         (H100, "flash-attn", "torch varlen", "mamba-ssm"),
@@ -42,6 +42,12 @@ def test_choices(platform: Platform, window: str, documents: str, scan: str) -> 
     assert {name: row[0] for name, row in reasons(40_000, platform).items()} == {
         name: candidate.name for name, candidate in picked.items()
     }
+
+
+def test_full_attention_keeps_probabilities_on_a_cpu_in_fp32_alone() -> None:
+    assert chosen(300, Platform())["attention"].name == "short blocks"
+    for platform in (Platform(half=True), Platform("mps"), Platform("cuda", (9, 0), False)):
+        assert chosen(300, platform)["attention"].name == "sdpa"
 
 
 def test_a_reason_names_what_was_passed_over() -> None:

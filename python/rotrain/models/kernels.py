@@ -32,6 +32,7 @@ from rotrain.models.cuda_kernels import (
 from rotrain.models.loss import token_loss_chunked, token_loss_reference
 from rotrain.models.norm import layer_norm_fused, layer_norm_reference, rms_norm_fused, rms_norm_reference
 from rotrain.models.rope import apply_rope, apply_rope_reference
+from rotrain.models.short_attention import SHORT, attention_short, window_attention_short
 from rotrain.models.ssd import scan_chunked, scan_reference
 
 # From this vocabulary on the chunked loss is faster than the plain one, and its memory does not
@@ -122,8 +123,21 @@ def _cuda(package: str, capability: int, half: bool) -> Callable[[Platform], str
     return lacks
 
 
+def _cpu_fp32(platform: Platform) -> str:
+    """What a kernel for products in fp32 on a CPU lacks on a platform."""
+    if platform.device != "cpu":
+        return "it is for a CPU"
+    return "it is for fp32, and this run has 16 bits" if platform.half else ""
+
+
 REGISTRY: dict[str, tuple[Candidate, ...]] = {
     "attention": (
+        Candidate(
+            "short blocks",
+            attention_short,
+            f"keeps the probabilities of up to {SHORT} positions in training; else sdpa",
+            _cpu_fp32,
+        ),
         Candidate("sdpa", attention_sdpa, "flash kernels of PyTorch on CPU and CUDA, no T x T scores"),
     ),
     "window_attention": (
@@ -144,6 +158,12 @@ REGISTRY: dict[str, tuple[Candidate, ...]] = {
             window_attention_flex,
             "compiled, skips whole blocks outside the window, in any type",
             _cuda("torch.nn.attention.flex_attention", 8, False),
+        ),
+        Candidate(
+            "short blocks",
+            window_attention_short,
+            f"keeps the probabilities of up to {SHORT} positions in training; else banded sdpa",
+            _cpu_fp32,
         ),
         Candidate(
             "banded sdpa",
