@@ -14,10 +14,9 @@ VOCAB, CHUNK = 900, 64
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks of `CHUNK` tokens, and tiles of five rows, of which no chunk is a multiple."""
+    """Chunks of at most `CHUNK` tokens, and tiles of five rows."""
     monkeypatch.setattr(losses, "CHUNK_LOGITS", CHUNK * VOCAB + VOCAB // 2)
     monkeypatch.setattr(losses, "TILE_LOGITS", 5 * VOCAB)
-    assert chunk_tokens(VOCAB) == CHUNK
 
 
 def case(n: int, vocab: int = VOCAB, width: int = 32) -> tuple[Tensor, Tensor, Tensor]:
@@ -38,6 +37,11 @@ def test_value_and_gradients_equal_the_plain_loss(n: int) -> None:
         into += [loss.detach(), hidden.grad, weight.grad]
     for a, b in zip(found, truth, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_chunks_are_equal_and_as_few_as_fit() -> None:
+    assert [chunk_tokens(n, VOCAB) for n in (0, 1, CHUNK, CHUNK + 1, 3 * CHUNK + 7)] == [1, 1, CHUNK, 33, 50]
+    assert chunk_tokens(100, 2 * CHUNK * VOCAB) == 1
 
 
 def test_bf16_products_with_fp32_sums() -> None:

@@ -8,7 +8,7 @@ gradient at once, so they are never kept and never computed twice.
 What made it fast (1 thread, 2,048 tokens, V 40,000, width 256, bf16; docs/log.md, train):
 
 1. One buffer for all chunks. A fresh 80 MB tensor a chunk costs more in page faults than the
-   arithmetic done in it. A chunk has as many tokens as fit it: few of them make thin products.
+   arithmetic done in it. Chunks are equal, and as few as fit it: thin products are slow.
 2. The passes of the softmax run over a few rows at a time, which stay in the cache.
 3. Rows are never divided by their sum: with e = exp(logit - max), s = sum(e) and one_hot(label),
    the gradient (e - s one_hot) / s is used as e - s one_hot, and the rows of the small matrices
@@ -28,14 +28,15 @@ from torch.nn import functional as F
 
 from rotrain.models.precision import product_dtype, wide
 
-CHUNK_LOGITS = 20_480_000  # 512 tokens of 40,000, or 2,500 of 8,192: 82 MB in fp32
+CHUNK_LOGITS = 30_720_000  # 768 tokens of 40,000, or 3,750 of 8,192: 123 MB in fp32
 TILE_LOGITS = 1 << 18  # 1 MiB in fp32, which two L2 caches hold; smaller tiles are more calls
 TILE_ENTRIES = 4096  # of a gradient of width 1024 in bf16: 8 MB
 
 
-def chunk_tokens(vocab_size: int) -> int:
-    """Tokens whose logits are in memory at a time."""
-    return max(1, CHUNK_LOGITS // vocab_size)
+def chunk_tokens(tokens: int, vocab_size: int) -> int:
+    """Of so many tokens, those whose logits are in memory at a time."""
+    chunks = -(-tokens // max(1, CHUNK_LOGITS // vocab_size))
+    return -(-tokens // chunks) if chunks else 1
 
 
 def token_loss_reference(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
@@ -62,8 +63,8 @@ class _ChunkedLoss(torch.autograd.Function):
         wanted = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         states, matrix = hidden.to(narrow), weight.to(narrow)
-        chunk = chunk_tokens(len(matrix))
-        buffer = states.new_empty(min(chunk, len(states)), len(matrix))
+        chunk = chunk_tokens(len(states), len(matrix))
+        buffer = states.new_empty(chunk, len(matrix))
         if wanted:
             d_hidden, d_weight = torch.empty_like(states), torch.zeros_like(weight)
         with torch.autocast(hidden.device.type, enabled=False):

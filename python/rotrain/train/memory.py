@@ -34,7 +34,7 @@ def training_bytes(config: ModelConfig, sequences: int) -> dict[str, int]:
     tokens = sequences * config.context
     # The chunked loss works in one buffer; the plain one keeps scores, probabilities and their gradient.
     chunked = config.vocab_size >= kernels.CHUNKED_LOSS_VOCAB
-    rows = min(tokens, chunk_tokens(config.vocab_size)) if chunked else 3 * tokens
+    rows = chunk_tokens(tokens, config.vocab_size) if chunked else 3 * tokens
     return {
         "states": 16 * count.param_count(config),
         "activations": _saved_bytes(config, sequences),
