@@ -80,7 +80,8 @@ def histogram(values: Values, label: str, *, log: bool = False, limit: float | N
                 f'height="{bar:.1f}"><title>{title}</title></rect>'
             )
     if limit is not None and (not log or limit > 0):
-        share = (math.log(limit / low) / math.log(high / low)) if log else (limit - low) / (high - low)
+        scale = math.log if log else float  # logarithms apart: 1 / 1e-313 is no number
+        share = (scale(limit) - scale(low)) / (scale(high) - scale(low))
         x = 8 + share * (width - 16)
         parts.append(f'<line class="limit" x1="{x:.1f}" x2="{x:.1f}" y1="6" y2="{base}"/>')
     parts.append(f'<text x="8" y="{base + 14}">{figure(low)}</text>')
