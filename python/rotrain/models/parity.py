@@ -34,7 +34,7 @@ def kernel_errors(
         return torch.randn(shape, generator=generator)
 
     cos, sin = rope_table(96, 64, 10_000.0)
-    labels = torch.randint(vocab_size, (700,), generator=generator)
+    labels = torch.randint(vocab_size, (800,), generator=generator)
     q, k, v = draw(2, 4, 96, 64), draw(2, 2, 96, 64), draw(2, 2, 96, 64)
     documents = (torch.arange(96) // 40).expand(2, -1)
     dt = nn.functional.softplus(draw(2, 96, 4) - 3)
@@ -88,7 +88,7 @@ def kernel_errors(
         "loss": _error(
             lambda h, w: fast.loss(h, w, labels.to(h.device)),
             lambda h, w: slow.loss(h, w, labels),
-            (draw(700, 64), 0.1 * draw(vocab_size, 64)),
+            (draw(800, 64), 0.1 * draw(vocab_size, 64)),
             device,
         ),
     }
