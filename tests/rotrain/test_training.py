@@ -21,7 +21,7 @@ from rotrain.errors import RotrainError
 from rotrain.models import kernels
 from rotrain.models.decoder import Decoder
 from rotrain.models.presets import model_config
-from rotrain.train import checkpoint, loop
+from rotrain.train import checkpoint, learner
 from rotrain.train.evaluation import evaluate_stream
 from rotrain.train.learner import Learner
 from rotrain.train.loop import fit, make_plan
@@ -73,7 +73,7 @@ def test_memory_is_put_into_huge_pages_once_when_it_is_known(
 
     at: list[int] = []
     monkeypatch.setattr(Learner, "apply", apply)
-    monkeypatch.setattr(loop, "use_huge_pages", lambda: at.append(len(steps)))
+    monkeypatch.setattr(learner, "use_huge_pages", lambda: at.append(len(steps)))
     fit(fit_config(pack, tmp_path / "run", steps=6), Quiet())
     assert (at, len(steps)) == ([SETTLING_STEPS], 6)
 

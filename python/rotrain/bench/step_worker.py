@@ -24,13 +24,7 @@ from rotrain.models.decoder import Decoder
 from rotrain.models.presets import model_config
 from rotrain.train.learner import Learner
 from rotrain.train.memory import peak_bytes
-from rotrain.train.runtime import (
-    COMPILE_CPU_FLOPS,
-    SETTLING_STEPS,
-    choose_machine,
-    keep_freed_memory,
-    use_huge_pages,
-)
+from rotrain.train.runtime import COMPILE_CPU_FLOPS, choose_machine, keep_freed_memory
 from rotrain.train.team import Team
 
 
@@ -59,7 +53,6 @@ class Steps:
         failure = self.learner.compile(min(config.batch.micro, config.batch.sequences))
         compile_s = time.perf_counter() - begun
         self.machine = self.learner.machine
-        self.taken = 0
         self.tokens = config.batch.sequences * config.context
         generator = torch.Generator().manual_seed(config.seed)
         size = (config.batch.sequences, config.context + 1)
@@ -85,9 +78,6 @@ class Steps:
 
     def step(self) -> dict[str, Any]:
         """One optimizer step, to the last operation on the device: its seconds and its loss."""
-        if self.taken == SETTLING_STEPS and self.machine.device.type == "cpu":
-            use_huge_pages()
-        self.taken += 1
         self._wait()
         begun = time.perf_counter()
         loss = self.learner.gradients(self.batch, micro=self.config.batch.micro, tokens=self.tokens)
@@ -95,7 +85,9 @@ class Steps:
         self.learner.clip()
         self.learner.apply(self.config.optim.lr)
         self._wait()
-        return {"seconds": time.perf_counter() - begun, "loss": value}
+        seconds = time.perf_counter() - begun
+        self.learner.settle()
+        return {"seconds": seconds, "loss": value}
 
     def _wait(self) -> None:
         if self.machine.device.type == "cuda":

@@ -8,7 +8,7 @@ gradient at once, so they are never kept and never computed twice.
 What made it fast (1 thread, 2,048 tokens, V 40,000, width 256, bf16; docs/log.md, train):
 
 1. One buffer for all chunks. A fresh 80 MB tensor a chunk costs more in page faults than the
-   arithmetic done in it. Chunks are equal, and as few as fit it: thin products are slow.
+   arithmetic done in it. Chunks are equal and as few as the buffer allows: thin products are slow.
 2. The passes of the softmax run over a few rows at a time, which stay in the cache.
 3. Rows are never divided by their sum: with e = exp(logit - max), s = sum(e) and one_hot(label),
    the gradient (e - s one_hot) / s is used as e - s one_hot, and the rows of the small matrices
@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from rotrain.models.precision import product_dtype, wide
 
 CHUNK_LOGITS = 30_720_000  # 768 tokens of 40,000, or 3,750 of 8,192: 123 MB in fp32
-TILE_LOGITS = 1 << 18  # 1 MiB in fp32, which two L2 caches hold; smaller tiles are more calls
+TILE_LOGITS = 1 << 18  # 1 MiB in fp32, about an L2 cache; smaller tiles are more calls
 TILE_ENTRIES = 4096  # of a gradient of width 1024 in bf16: 8 MB
 
 

@@ -24,7 +24,7 @@ from rotrain.config import Optim
 from rotrain.models.decoder import Decoder
 from rotrain.train.checkpoint import Saved
 from rotrain.train.optim import Optimizer, sharded_like, whole
-from rotrain.train.runtime import Machine
+from rotrain.train.runtime import SETTLING_STEPS, Machine, use_huge_pages
 from rotrain.train.team import Team
 
 
@@ -48,6 +48,7 @@ class Learner:
         self.compute: Callable[[Tensor, Tensor], Tensor] = self._loss
         self._whole_loss: Callable[[Tensor, Tensor], Tensor] = model.loss
         self._module: Any = None
+        self._steps = 0
         if kind == "ddp":
             self._module = nn.parallel.DistributedDataParallel(self._loss)
             self.compute = self._module
@@ -102,6 +103,12 @@ class Learner:
     def forget(self) -> None:
         """Drop the gradients."""
         self.optimizer.forget()
+
+    def settle(self) -> None:
+        """To be called after each step: when a CPU's process holds what a step takes, that goes into huge pages."""
+        self._steps += 1
+        if self._steps == SETTLING_STEPS and self.machine.device.type == "cpu":
+            use_huge_pages()
 
     def loss(self, tokens: Tensor, labels: Tensor) -> Tensor:
         """The sum of the losses of (B, T) tokens, for an evaluation. With FSDP all processes must ask."""

@@ -29,7 +29,7 @@ from rotrain.train.learner import Learner
 from rotrain.train.plan import Plan, make_plan
 from rotrain.train.progress import Progress
 from rotrain.train.rundir import RunDir, locked
-from rotrain.train.runtime import SETTLING_STEPS, Machine, choose_machine, use_huge_pages
+from rotrain.train.runtime import Machine, choose_machine
 from rotrain.train.screen import Quiet, Screen
 from rotrain.train.spikes import Spike, SpikeGuard
 from rotrain.train.stop import StopSignals
@@ -172,7 +172,7 @@ class _Training:
 
     def _train(self, stop: StopSignals) -> None:
         steps, config, progress = self.plan.steps, self.config, self.progress
-        sound, settled = True, self.step + SETTLING_STEPS
+        sound = True
         while self.step < steps:
             lr = self.plan.rate.at(self.step + 1)
             self._new_text()
@@ -185,9 +185,8 @@ class _Training:
                 sound = True
             else:
                 sound = self._spiked(spike)
-            if self.step == settled and self.machine.device.type == "cpu":
-                with progress.aside():
-                    use_huge_pages()
+            with progress.aside():
+                self.learner.settle()
             last = self.step == steps
             if self.step % config.log_every == 0 or last:
                 progress.log(self.step, loss, norm, lr)
