@@ -16,6 +16,7 @@ import functools
 import importlib.util
 import os
 import struct
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +36,7 @@ _N_CTX, _N_BATCH, _N_UBATCH, _N_SEQ, _FLASH, _KEYS, _VALUES = 0, 4, 8, 12, 52, 1
 _DEFAULTS = {_N_CTX: 512, _N_BATCH: 2048, _N_UBATCH: 512, _N_SEQ: 1, _FLASH: -1, _KEYS: 1, _VALUES: 1}
 _GGML = {"f32": 0, "f16": 1, "q8_0": 8}
 _LOG = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+_LOADING = threading.Lock()
 
 
 class _Params(ctypes.Structure):
@@ -87,9 +89,19 @@ def find_library() -> tuple[Path, str] | None:
     return None
 
 
-@functools.cache
 def library() -> Library:
-    """Load llama.cpp once in a process. Raises `RotrainError` where there is none, or none we know."""
+    """Load llama.cpp once in a process, however many threads ask first.
+
+    llama.cpp keeps one function for what it logs, the last one it was given. Loaded twice at once, it could keep
+    that of the `Library` nobody holds, and its next line would end the process. Raises `RotrainError` where there
+    is no llama.cpp, or none we know.
+    """
+    with _LOADING:
+        return _load()
+
+
+@functools.cache
+def _load() -> Library:
     found = find_library()
     if found is None:
         raise RotrainError("llama.cpp is not installed", hint=INSTALL)
@@ -99,11 +111,6 @@ def library() -> Library:
         _declare(handle)
     except (OSError, AttributeError) as error:
         raise RotrainError(f"this is no llama.cpp: {error}", place=file, hint=INSTALL) from None
-    # What llama.cpp takes for impossible ends the process; a debugger it would start only takes time.
-    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
-    said: list[str] = []
-    _silence(handle, said)
-    handle.llama_backend_init()
     defaults = bytes(handle.llama_context_default_params().raw)
     if any(struct.unpack_from("<i", defaults, at)[0] != value for at, value in _DEFAULTS.items()):
         raise RotrainError(
@@ -111,6 +118,11 @@ def library() -> Library:
             place=file,
             hint="take xllamacpp 2026.10",
         )
+    # What llama.cpp takes for impossible ends the process; a debugger it would start only takes time.
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+    said: list[str] = []
+    _silence(handle, said)
+    handle.llama_backend_init()
     return Library(handle, file, origin, said)
 
 
