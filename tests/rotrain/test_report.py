@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -83,6 +84,17 @@ def test_a_chart_of_any_values_is_drawn_inside_its_frame(values: list[float], lo
     assert "<svg" in scatter(
         [Point(v, 1.0, "p", 0, 0, 0.9, 1.1) for v in values], "x", "y", {0: "a"}, {0: "b"}
     )
+
+
+def test_many_lines_are_told_apart_and_their_names_stay_inside() -> None:
+    ends = [Line(f"line {i}", [1, 2], [1 + 1e-3 * i, 0.1], i) for i in range(20)]
+    places = [float(part.split('"')[0]) for part in line_chart(ends, "x", "y").split(' y="')[1:]]
+    assert max(places) <= 360
+    marked = [Line(f"{i}", [1, 2, 4], [i, i + 1, i + 2], 0, i) for i in range(3)]
+    drawn = line_chart(marked, "x", "y", {0: "arch"}, {0: "fp32", 1: "q8_0", 2: "q4_k_m"})
+    titles = re.findall(r"<g fill=\"#0072B2\"><title>(\d: .*?)</title>", drawn)
+    assert len(titles) == 9 and titles[0] == "0: 0 at 1"
+    assert [drawn.count(f">{name}</text>") for name in ("arch", "fp32", "q8_0", "q4_k_m")] == [1, 1, 1, 1]
 
 
 @pytest.fixture(scope="module")

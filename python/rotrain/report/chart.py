@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 WIDTH, HEIGHT = 640, 360
@@ -33,12 +33,13 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """A line by name."""
+    """A line by name. With a shape, each of its points is marked by it."""
 
     name: str
     xs: Sequence[float]
     ys: Sequence[float]
     colour: int
+    shape: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,17 @@ class Axis:
         return [tick for tick in found if self.low <= tick <= self.high * (1 + 1e-9)]
 
 
-def line_chart(lines: Sequence[Line], x: str, y: str, *, log_x: bool = False, log_y: bool = False) -> str:
-    """Lines with their names at the right."""
+def line_chart(
+    lines: Sequence[Line],
+    x: str,
+    y: str,
+    names: dict[int, str] | None = None,
+    shapes: dict[int, str] | None = None,
+    *,
+    log_x: bool = False,
+    log_y: bool = False,
+) -> str:
+    """Lines with their names at the right, or, where they are many, what their colours and shapes stand for."""
     lines = [line for line in (_thinned(line, log_x) for line in lines) if len(line.xs)]
     if not lines:
         return ""
@@ -88,7 +98,14 @@ def line_chart(lines: Sequence[Line], x: str, y: str, *, log_x: bool = False, lo
             f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2">'
             f"<title>{escape(title)}</title></polyline>"
         )
-    parts += _names([(line.name, up.at(line.ys[-1]), line.colour) for line in lines])
+        if line.shape is not None:
+            for a, b in zip(line.xs, line.ys, strict=True):
+                title = f"{line.name}: {figure(b)} at {figure(a)}"
+                parts.append(_marked(across.at(a), up.at(b), line.shape, colour, title))
+    if names is None:
+        parts += _names([(line.name, up.at(line.ys[-1]), line.colour) for line in lines])
+    else:
+        parts += _legend(names, shapes or {})
     return _svg(parts, f"{y} against {x}")
 
 
@@ -123,14 +140,9 @@ def scatter(
                 f'<line x1="{px:.1f}" x2="{px:.1f}" y1="{up.at(point.low):.1f}" y2="{up.at(point.high):.1f}" '
                 f'stroke="{colour}" stroke-opacity="0.5"/>'
             )
-        title = escape(f"{point.label}: {figure(point.x)}, {figure(point.y)}")
-        parts.append(f'<g fill="{colour}"><title>{title}</title>{_mark(px, py, point.shape)}</g>')
-    rows = [(name, _mark(0, 0, 0), COLOURS[key % len(COLOURS)]) for key, name in names.items()]
-    rows += [(name, _mark(0, 0, key), "#444") for key, name in shapes.items()]
-    for row, (name, mark, colour) in enumerate(rows):
-        top = TOP + 8 + 16 * row
-        parts.append(f'<g transform="translate({WIDTH - RIGHT + 14},{top})" fill="{colour}">{mark}</g>')
-        parts.append(f'<text x="{WIDTH - RIGHT + 24}" y="{top + 4}">{escape(name)}</text>')
+        title = f"{point.label}: {figure(point.x)}, {figure(point.y)}"
+        parts.append(_marked(px, py, point.shape, colour, title))
+    parts += _legend(names, shapes)
     return _svg(parts, f"{y} against {x}")
 
 
@@ -175,7 +187,7 @@ def _thinned(line: Line, log_x: bool) -> Line:
     ]
     step = max(1, len(kept) // MOST_POINTS)
     kept = kept[::step] + kept[-1:] if (len(kept) - 1) % step else kept[::step]
-    return Line(line.name, [a for a, _ in kept], [b for _, b in kept], line.colour)
+    return replace(line, xs=[a for a, _ in kept], ys=[b for _, b in kept])
 
 
 def _frame(across: Axis, up: Axis, x: str, y: str) -> list[str]:
@@ -196,14 +208,34 @@ def _frame(across: Axis, up: Axis, x: str, y: str) -> list[str]:
 
 def _names(ends: list[tuple[str, float, int]]) -> list[str]:
     """Names beside the ends of lines, moved apart where they would lie on each other."""
-    parts, last = [], -math.inf
-    for name, at, colour in sorted(ends, key=lambda end: end[1]):
-        last = max(at, last + 14)
-        parts.append(
-            f'<text x="{WIDTH - RIGHT + 6}" y="{last + 4:.1f}" style="fill:{COLOURS[colour % len(COLOURS)]}">'
-            f"{escape(name)}</text>"
-        )
+    ends = sorted(ends, key=lambda end: end[1])
+    places, last, limit = [], -math.inf, HEIGHT - 8.0
+    for _, at, _ in ends:
+        places.append(last := max(at, last + 14))
+    for index in reversed(range(len(places))):
+        places[index] = limit = min(places[index], limit)
+        limit -= 14
+    return [
+        f'<text x="{WIDTH - RIGHT + 6}" y="{place + 4:.1f}" style="fill:{COLOURS[colour % len(COLOURS)]}">'
+        f"{escape(name)}</text>"
+        for (name, _, colour), place in zip(ends, places, strict=True)
+    ]
+
+
+def _legend(names: dict[int, str], shapes: dict[int, str]) -> list[str]:
+    """What the colours stand for, then the shapes, at the right."""
+    parts = []
+    rows = [(name, _mark(0, 0, 0), COLOURS[key % len(COLOURS)]) for key, name in names.items()]
+    rows += [(name, _mark(0, 0, key), "#444") for key, name in shapes.items()]
+    for row, (name, mark, colour) in enumerate(rows):
+        top = TOP + 8 + 16 * row
+        parts.append(f'<g transform="translate({WIDTH - RIGHT + 14},{top})" fill="{colour}">{mark}</g>')
+        parts.append(f'<text x="{WIDTH - RIGHT + 24}" y="{top + 4}">{escape(name)}</text>')
     return parts
+
+
+def _marked(x: float, y: float, shape: int, colour: str, title: str) -> str:
+    return f'<g fill="{colour}"><title>{escape(title)}</title>{_mark(x, y, shape)}</g>'
 
 
 def _mark(x: float, y: float, shape: int) -> str:

@@ -42,7 +42,7 @@ def page(runs: Sequence[Run], title: str) -> str:
         ("All variants", _table(heads, rows)),
         ("Quality against cost", _quality(runs, rows)),
         ("Learning", _learning(runs)),
-        ("Speed over the context", _speed(rows)),
+        ("Speed over the context", _speed(runs, rows)),
         ("Memory over the context", _cache(runs)),
         ("Grammar", _grammar(rows)),
         ("Samples", _samples(runs)),
@@ -73,8 +73,7 @@ def _table(heads: Sequence[Column], rows: Sequence[Row]) -> str:
 
 
 def _quality(runs: Sequence[Run], rows: Sequence[Row]) -> str:
-    archs = list(dict.fromkeys(run.arch for run in runs))
-    variants = list(dict.fromkeys(row.cell.variant for row in rows))
+    archs, variants = _looks(runs, rows)
     names, shapes = dict(enumerate(archs)), dict(enumerate(variants))
     axes: tuple[tuple[str, Callable[[Row], float | None], float], ...] = (
         ("file, MiB", lambda row: row.file_bytes, MIB),
@@ -100,6 +99,12 @@ def _quality(runs: Sequence[Run], rows: Sequence[Row]) -> str:
             drawn = scatter(points, label, f"{domain}, bits/byte", names, shapes)
             charts.append(_figure(drawn, f"{domain} against {label}; dashed: no other is better in both"))
     return _grid(charts)
+
+
+def _looks(runs: Sequence[Run], rows: Sequence[Row]) -> tuple[list[str], list[str]]:
+    """Architectures in the order of their colours, variants in that of their shapes: the same in every chart."""
+    archs = dict.fromkeys(run.arch for run in runs)
+    return list(archs), list(dict.fromkeys(row.cell.variant for row in rows))
 
 
 def _learning(runs: Sequence[Run]) -> str:
@@ -132,13 +137,21 @@ def _learning(runs: Sequence[Run]) -> str:
     return _grid(charts)
 
 
-def _speed(rows: Sequence[Row]) -> str:
+def _speed(runs: Sequence[Run], rows: Sequence[Row]) -> str:
+    archs, variants = _looks(runs, rows)
     lines = [
-        Line(row.cell.name, sorted(row.speeds), [row.speeds[depth] for depth in sorted(row.speeds)], colour)
-        for colour, row in enumerate(rows)
+        Line(
+            row.cell.name,
+            sorted(row.speeds),
+            [row.speeds[depth] for depth in sorted(row.speeds)],
+            archs.index(row.run.arch),
+            variants.index(row.cell.variant),
+        )
+        for row in rows
         if len(row.speeds) > 1
     ]
-    drawn = line_chart(lines, "tokens in the context", "decode, tokens/s")
+    names, shapes = dict(enumerate(archs)), dict(enumerate(variants))
+    drawn = line_chart(lines, "tokens in the context", "decode, tokens/s", names, shapes)
     disturbed = [row.cell.name for row in rows if any(bench["contended"] for bench in row.cell.bench)]
     note = f"; left out, for the machine was not quiet: {', '.join(disturbed)}" if disturbed else ""
     return _grid([_figure(drawn, f"measured{note}")]) or (f"<p>Nothing to show{note}.</p>" if note else "")
