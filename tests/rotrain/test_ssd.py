@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from test_models import fresh, tokens
 from torch import Tensor
 
-from rotrain.models.conv import conv_reference, conv_torch
+from rotrain.models import conv as conv_module
+from rotrain.models.conv import conv_reference, conv_rows, conv_torch
 from rotrain.models.decoder import Decoder
 from rotrain.models.mamba2 import Mamba2, RecurrentCache
 from rotrain.models.ssd import scan_chunked, scan_reference
@@ -107,8 +108,29 @@ def test_the_convolution_is_causal_and_the_sum_it_says(documents: bool) -> None:
         for t in range(9):
             taken = [k for k in range(4) if numbers is None or numbers[b, t + k] == numbers[b, t + 3]]
             truth[b, t] = bias + sum(weight[:, 0, k] * x[b, t + k] for k in taken)
-    for conv in (conv_reference, conv_torch):
+    for conv in (conv_reference, conv_torch, conv_rows):
         torch.testing.assert_close(conv(x, weight, bias, numbers), truth, rtol=0, atol=1e-5)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 3), st.integers(2, 20), st.integers(1, 6), st.integers(1, 4), st.integers(1, 40))
+def test_the_convolution_by_blocks_has_the_sum_s_gradients(
+    batch: int, length: int, channels: int, taps: int, block: int
+) -> None:
+    g = torch.Generator().manual_seed(length)
+    shapes = (batch, taps - 1 + length, channels), (channels, 1, taps), (channels,)
+    inputs = [torch.randn(s, generator=g, dtype=torch.float64).requires_grad_() for s in shapes]
+    upstream = torch.randn(batch, length, channels, generator=g, dtype=torch.float64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv_module, "BLOCK", block)
+        found, truth = conv_rows(*inputs), conv_reference(*inputs)
+        torch.testing.assert_close(found, truth, rtol=0, atol=1e-12)
+        for ours, theirs in zip(
+            torch.autograd.grad(found, inputs, upstream),
+            torch.autograd.grad(truth, inputs, upstream),
+            strict=True,
+        ):
+            torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("arch", ["mamba2", "mamba2-hybrid"])

@@ -8,9 +8,15 @@ With `documents`, (B, K - 1 + T) numbers, a position takes from its own document
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+# Values of a block of `conv_rows`: 1 MiB in fp32, which stays in the cache between the passes over it.
+BLOCK = 1 << 18
 
 
 def conv_reference(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None = None) -> Tensor:
@@ -33,6 +39,60 @@ def conv_torch(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None
         return conv_reference(x, weight, bias, documents)
     out: Tensor = F.conv1d(x.mT, weight, bias, groups=weight.shape[0])
     return out.mT
+
+
+def conv_rows(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None = None) -> Tensor:
+    """The same by a pass for each tap over blocks of positions, as they lie in memory.
+
+    PyTorch's convolution wants the channels first and copies every tensor there and back: forward and backward it
+    takes a CPU three to six times as long (docs/log.md). A compiler makes one pass of the plain sum by itself.
+    """
+    if documents is not None or x.shape[1] == weight.shape[-1] or torch.compiler.is_compiling():
+        return conv_reference(x, weight, bias, documents)
+    out: Tensor = _Rows.apply(x, weight, bias)
+    return out
+
+
+class _Rows(torch.autograd.Function):
+    """`conv_rows` and its gradients, a block at a time. Memory: the result, and a block for the weights' gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        first, *later = weight[:, 0].mT.contiguous()
+        y = x.new_empty(x.shape[0], x.shape[1] - len(later), x.shape[2])
+        for batch, start, end in _blocks(y):
+            taken, block = x[batch], y[batch, start:end]
+            torch.addcmul(bias, taken[start:end], first, out=block)
+            for k, tap in enumerate(later, 1):
+                block.addcmul_(taken[start + k : end + k], tap)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        (x, weight), (dy,) = ctx.saved_tensors, upstream
+        taps = weight[:, 0].mT.contiguous()
+        last = len(taps) - 1
+        dx, d_taps, d_bias = torch.empty_like(x), torch.zeros_like(taps), torch.zeros_like(taps[0])
+        dx[:, :last] = 0
+        for batch, start, end in _blocks(dy):
+            block, taken, given = dy[batch, start:end], x[batch], dx[batch]
+            # The last tap's rows are the first time the blocks come to them; the others are added to.
+            torch.mul(block, taps[last], out=given[start + last : end + last])
+            for k in range(last):
+                given[start + k : end + k].addcmul_(block, taps[k])
+            for k in range(last + 1):
+                d_taps[k] += (block * taken[start + k : end + k]).sum(0)
+            d_bias += block.sum(0)
+        return dx, d_taps.mT[:, None], d_bias
+
+
+def _blocks(y: Tensor) -> Iterator[tuple[int, int, int]]:
+    """Sequence, first position and end of each block of (B, T, C)."""
+    rows = max(1, BLOCK // y.shape[2])
+    for batch in range(y.shape[0]):
+        for start in range(0, y.shape[1], rows):
+            yield batch, start, min(start + rows, y.shape[1])
 
 
 def init_conv(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:

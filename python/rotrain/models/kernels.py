@@ -21,7 +21,7 @@ from rotrain.models.attention_kernels import (
     document_attention_masked,
     window_attention_banded,
 )
-from rotrain.models.conv import conv_reference, conv_torch
+from rotrain.models.conv import conv_reference, conv_rows, conv_torch
 from rotrain.models.cuda_kernels import (
     document_attention_varlen,
     scan_mamba_ssm,
@@ -191,7 +191,10 @@ REGISTRY: dict[str, tuple[Candidate, ...]] = {
             "grouped chunks", scan_chunked, "matrix products over chunks, C B' once a group, states in fp32"
         ),
     ),
-    "conv": (Candidate("torch conv1d", conv_torch, "depthwise, on any device"),),
+    "conv": (
+        Candidate("rows", conv_rows, "a pass a tap, positions as they lie in memory", _cpu_fp32),
+        Candidate("torch conv1d", conv_torch, "depthwise, on any device"),
+    ),
     "rms_norm": (Candidate("torch rms_norm", rms_norm_fused, "one call, the mean in fp32"),),
     "layer_norm": (Candidate("torch layer_norm", layer_norm_fused, "one call, mean and variance in fp32"),),
     "rope": (
