@@ -112,6 +112,14 @@ def test_the_convolution_is_causal_and_the_sum_it_says(documents: bool) -> None:
         torch.testing.assert_close(conv(x, weight, bias, numbers), truth, rtol=0, atol=1e-5)
 
 
+def test_the_convolution_by_blocks_leaves_16_bits_to_pytorch() -> None:
+    x, weight, bias = (torch.randn(s, dtype=torch.bfloat16) for s in ((1, 12, 5), (5, 1, 4), (5,)))
+    assert (conv_rows(x, weight, bias) == conv_torch(x, weight, bias)).all()
+    with torch.autocast("cpu", torch.bfloat16):  # of a run: the weights are fp32
+        found = conv_rows(x, weight.float(), bias.float())
+    assert found.dtype == torch.bfloat16
+
+
 @settings(deadline=None)
 @given(st.integers(1, 3), st.integers(2, 20), st.integers(1, 6), st.integers(1, 4), st.integers(1, 40))
 def test_the_convolution_by_blocks_has_the_sum_s_gradients(

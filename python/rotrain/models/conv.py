@@ -45,8 +45,11 @@ def conv_rows(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None 
     """The same by a pass for each tap over blocks of positions, as they lie in memory.
 
     PyTorch's convolution wants the channels first and copies every tensor there and back: forward and backward it
-    takes a CPU three to six times as long (docs/log.md). A compiler makes one pass of the plain sum by itself.
+    takes a CPU three to six times as long (docs/log.md). A compiler makes one pass of the plain sum by itself. In 16
+    bits, where each pass would round, and on a GPU it is PyTorch's.
     """
+    if x.dtype.itemsize < 4 or x.device.type != "cpu":
+        return conv_torch(x, weight, bias, documents)
     if documents is not None or x.shape[1] == weight.shape[-1] or torch.compiler.is_compiling():
         return conv_reference(x, weight, bias, documents)
     out: Tensor = _Rows.apply(x, weight, bias)
