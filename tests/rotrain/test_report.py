@@ -81,9 +81,7 @@ def test_a_chart_of_any_values_is_drawn_inside_its_frame(values: list[float], lo
     assert "NaN" not in drawn and "a &lt; b &amp; c" in drawn
     points = drawn.split('points="')[1].split('"')[0].split()
     assert all(0 <= float(part) <= 640 for point in points for part in point.split(","))
-    assert "<svg" in scatter(
-        [Point(v, 1.0, "p", 0, 0, 0.9, 1.1) for v in values], "x", "y", {0: "a"}, {0: "b"}
-    )
+    assert "<svg" in scatter([Point(v, 1.0, "p", 0, 0, 0.9, 1.1) for v in values], "x", "y", ["a"], ["b"])
 
 
 def test_many_lines_are_told_apart_and_their_names_stay_inside() -> None:
@@ -91,7 +89,7 @@ def test_many_lines_are_told_apart_and_their_names_stay_inside() -> None:
     places = [float(part.split('"')[0]) for part in line_chart(ends, "x", "y").split(' y="')[1:]]
     assert max(places) <= 360
     marked = [Line(f"{i}", [1, 2, 4], [i, i + 1, i + 2], 0, i) for i in range(3)]
-    drawn = line_chart(marked, "x", "y", {0: "arch"}, {0: "fp32", 1: "q8_0", 2: "q4_k_m"})
+    drawn = line_chart(marked, "x", "y", ["arch"], ["fp32", "q8_0", "q4_k_m"])
     titles = re.findall(r"<g fill=\"#0072B2\"><title>(\d: .*?)</title>", drawn)
     assert len(titles) == 9 and titles[0] == "0: 0 at 1"
     assert [drawn.count(f">{name}</text>") for name in ("arch", "fp32", "q8_0", "q4_k_m")] == [1, 1, 1, 1]

@@ -77,8 +77,8 @@ def line_chart(
     lines: Sequence[Line],
     x: str,
     y: str,
-    names: dict[int, str] | None = None,
-    shapes: dict[int, str] | None = None,
+    names: Sequence[str] = (),
+    shapes: Sequence[str] = (),
     *,
     log_x: bool = False,
     log_y: bool = False,
@@ -102,10 +102,10 @@ def line_chart(
             for a, b in zip(line.xs, line.ys, strict=True):
                 title = f"{line.name}: {figure(b)} at {figure(a)}"
                 parts.append(_marked(across.at(a), up.at(b), line.shape, colour, title))
-    if names is None:
-        parts += _names([(line.name, up.at(line.ys[-1]), line.colour) for line in lines])
+    if names:
+        parts += _legend(names, shapes)
     else:
-        parts += _legend(names, shapes or {})
+        parts += _names([(line.name, up.at(line.ys[-1]), line.colour) for line in lines])
     return _svg(parts, f"{y} against {x}")
 
 
@@ -113,8 +113,8 @@ def scatter(
     points: Sequence[Point],
     x: str,
     y: str,
-    names: dict[int, str],
-    shapes: dict[int, str],
+    names: Sequence[str],
+    shapes: Sequence[str],
     *,
     log_x: bool = True,
 ) -> str:
@@ -222,11 +222,11 @@ def _names(ends: list[tuple[str, float, int]]) -> list[str]:
     ]
 
 
-def _legend(names: dict[int, str], shapes: dict[int, str]) -> list[str]:
-    """What the colours stand for, then the shapes, at the right."""
+def _legend(names: Sequence[str], shapes: Sequence[str]) -> list[str]:
+    """What the colours stand for, in their order, then the shapes, at the right."""
     parts = []
-    rows = [(name, _mark(0, 0, 0), COLOURS[key % len(COLOURS)]) for key, name in names.items()]
-    rows += [(name, _mark(0, 0, key), "#444") for key, name in shapes.items()]
+    rows = [(name, _mark(0, 0, 0), COLOURS[i % len(COLOURS)]) for i, name in enumerate(names)]
+    rows += [(name, _mark(0, 0, i), "#444") for i, name in enumerate(shapes)]
     for row, (name, mark, colour) in enumerate(rows):
         top = TOP + 8 + 16 * row
         parts.append(f'<g transform="translate({WIDTH - RIGHT + 14},{top})" fill="{colour}">{mark}</g>')

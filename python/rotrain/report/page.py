@@ -74,7 +74,6 @@ def _table(heads: Sequence[Column], rows: Sequence[Row]) -> str:
 
 def _quality(runs: Sequence[Run], rows: Sequence[Row]) -> str:
     archs, variants = _looks(runs, rows)
-    names, shapes = dict(enumerate(archs)), dict(enumerate(variants))
     axes: tuple[tuple[str, Callable[[Row], float | None], float], ...] = (
         ("file, MiB", lambda row: row.file_bytes, MIB),
         ("decode, tokens/s", lambda row: row.speed, 1),
@@ -96,7 +95,7 @@ def _quality(runs: Sequence[Run], rows: Sequence[Row]) -> str:
                 for row in rows
                 if domain in row.text and (x := value(row))
             ]
-            drawn = scatter(points, label, f"{domain}, bits/byte", names, shapes)
+            drawn = scatter(points, label, f"{domain}, bits/byte", archs, variants)
             charts.append(_figure(drawn, f"{domain} against {label}; dashed: no other is better in both"))
     return _grid(charts)
 
@@ -150,8 +149,7 @@ def _speed(runs: Sequence[Run], rows: Sequence[Row]) -> str:
         for row in rows
         if len(row.speeds) > 1
     ]
-    names, shapes = dict(enumerate(archs)), dict(enumerate(variants))
-    drawn = line_chart(lines, "tokens in the context", "decode, tokens/s", names, shapes)
+    drawn = line_chart(lines, "tokens in the context", "decode, tokens/s", archs, variants)
     disturbed = [row.cell.name for row in rows if any(bench["contended"] for bench in row.cell.bench)]
     note = f"; left out, for the machine was not quiet: {', '.join(disturbed)}" if disturbed else ""
     return _grid([_figure(drawn, f"measured{note}")]) or (f"<p>Nothing to show{note}.</p>" if note else "")
