@@ -34,8 +34,7 @@ def conv_reference(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | 
 
 def conv_torch(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None = None) -> Tensor:
     """The same by PyTorch's depthwise convolution; documents, and a single position, by the sum."""
-    # Setting up a convolution takes a CPU longer than K products of one position (docs/log.md).
-    if documents is not None or x.shape[1] == weight.shape[-1]:
+    if _wants_sum(x, weight, documents):
         return conv_reference(x, weight, bias, documents)
     out: Tensor = F.conv1d(x.mT, weight, bias, groups=weight.shape[0])
     return out.mT
@@ -50,10 +49,15 @@ def conv_rows(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None 
     """
     if x.dtype.itemsize < 4 or x.device.type != "cpu":
         return conv_torch(x, weight, bias, documents)
-    if documents is not None or x.shape[1] == weight.shape[-1] or torch.compiler.is_compiling():
+    if _wants_sum(x, weight, documents) or torch.compiler.is_compiling():
         return conv_reference(x, weight, bias, documents)
     out: Tensor = _Rows.apply(x, weight, bias)
     return out
+
+
+def _wants_sum(x: Tensor, weight: Tensor, documents: Tensor | None) -> bool:
+    # Setting up a convolution takes a CPU longer than K products of one position (docs/log.md).
+    return documents is not None or x.shape[1] == weight.shape[-1]
 
 
 class _Rows(torch.autograd.Function):
