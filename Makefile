@@ -15,7 +15,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= never
 # The extension is built in place; cargo decides what has to be compiled again.
 setup: .venv/ready
 	@ls python/rotools/_rotext*.so >/dev/null 2>&1 || echo "packages first; then the core is compiled, in silence, for some minutes"
-	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --uv --release --quiet --extras dev,books,gguf,hf,sample
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --uv --release --quiet --extras dev,train,books,gguf,hf,sample
 
 demo: setup
 	bash configs/demo.sh

@@ -15,6 +15,7 @@ from typing import Any
 
 from rotools import _rotext
 from rotools._rotext import Progress
+from rotools.distribution import install
 from rotools.errors import RotoolsError, failure
 
 THREADS = 2
@@ -46,7 +47,7 @@ def sign(
     try:
         ray: Any = importlib.import_module("ray")
     except ImportError:
-        raise failure("the engine ray needs the package ray", "pip install 'rotools[ray]'") from None
+        raise failure("the engine ray needs the package ray", install("ray")) from None
     try:
         if address != "auto":
             # Ray itself would knock for minutes.

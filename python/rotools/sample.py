@@ -11,6 +11,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+from rotools.distribution import install
 from rotools.errors import usage
 
 LICENCE = "RoWordNet 1.1 (D. Tufiș, V. Barbu Mititelu and others; package by S. Dumitrescu), GPL-3.0"
@@ -49,7 +50,7 @@ def write(out: Path) -> tuple[int, str]:
     """
     found = importlib.util.find_spec("rowordnet")
     if found is None or not found.submodule_search_locations:
-        raise usage("the package rowordnet is not installed", "pip install 'rotools[sample]'")
+        raise usage("the package rowordnet is not installed", install("sample"))
     with (Path(found.submodule_search_locations[0]) / "rowordnet.pickle").open("rb") as file:
         synsets = _Inert(file).load().attributes["_synsets"]
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from rotools.distribution import install
+
+__all__ = ["RotrainError", "Stopped", "UsageError", "install"]
+
 
 class RotrainError(Exception):
     """A failure the user can act on.

@@ -25,10 +25,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from rotrain.errors import RotrainError
+from rotrain.errors import RotrainError, install
 
 ENVIRONMENT = "ROTRAIN_LLAMA_CPP"
-INSTALL = "install it: pip install 'rotools[gguf]'"
 # More than any version's structure: a C function reads and writes its own part of it.
 _ROOM = 1024
 # Where the fields of llama_context_params lie, and what they hold by default.
@@ -104,13 +103,13 @@ def library() -> Library:
 def _load() -> Library:
     found = find_library()
     if found is None:
-        raise RotrainError("llama.cpp is not installed", hint=INSTALL)
+        raise RotrainError("llama.cpp is not installed", hint=install("gguf"))
     file, origin = found
     try:
         handle = ctypes.CDLL(str(file))
         _declare(handle)
     except (OSError, AttributeError) as error:
-        raise RotrainError(f"this is no llama.cpp: {error}", place=file, hint=INSTALL) from None
+        raise RotrainError(f"this is no llama.cpp: {error}", place=file, hint=install("gguf")) from None
     defaults = bytes(handle.llama_context_default_params().raw)
     if any(struct.unpack_from("<i", defaults, at)[0] != value for at, value in _DEFAULTS.items()):
         raise RotrainError(

@@ -17,7 +17,7 @@ from rotrain.evaluate.windows import windows
 from rotrain.train.loop import fit
 from rotrain.train.screen import Quiet
 
-pytest.importorskip("lm_eval", reason="pip install 'rotools[lm-eval]'")
+pytest.importorskip("lm_eval", reason="pip install 'rotext[lm-eval]'")
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 
 # The forms of multiblimp_ron, xquad_ro and a perplexity task.

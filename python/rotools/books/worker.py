@@ -14,6 +14,7 @@ from typing import Any
 
 from rotools import _rotext
 from rotools.books import ocr, texts
+from rotools.distribution import install
 from rotools.errors import failure
 
 __all__ = ["library", "main"]
@@ -38,7 +39,7 @@ def library() -> Path:
         for name in names:
             if (Path(folder) / name).exists():
                 return Path(folder) / name
-    raise failure("PDF files need the package pypdfium2", "pip install 'rotools[books]'")
+    raise failure("PDF files need the package pypdfium2", install("books"))
 
 
 def _say(message: Result) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rotrain.errors import RotrainError, UsageError
+from rotrain.errors import RotrainError, UsageError, install
 from rotrain.evaluate.model import LanguageModel, as_ids
 from rotrain.evaluate.tasks import continuations
 from rotrain.evaluate.text import window_nats
@@ -43,7 +43,7 @@ def run_harness(
     except ImportError:
         raise RotrainError(
             f"the tasks {', '.join(names)} are of the lm-evaluation-harness, which is not installed",
-            hint="pip install 'rotools[lm-eval]', or name a .jsonl file of your own",
+            hint=f"{install('lm-eval')}, or name a .jsonl file of your own",
         ) from None
     manager = TaskManager(include_path=None if folder is None else str(folder))
     unknown = [name for name in names if not manager.match_tasks([name])]

@@ -13,7 +13,7 @@ import sys
 from typing import Any, Protocol
 
 from rotrain.config import FitConfig, flatten
-from rotrain.errors import RotrainError, UsageError
+from rotrain.errors import RotrainError, UsageError, install
 from rotrain.train.rundir import RunDir
 
 NAMES = ("tensorboard", "trackio", "wandb")
@@ -102,5 +102,5 @@ def _load(name: str) -> Any:
     except ImportError:
         raise RotrainError(
             f"--track {name} needs the package {name}, which is not installed",
-            hint=f"pip install {name} (the extra `track` has all trackers)",
+            hint=f"pip install {name}, or all trackers: {install('track')}",
         ) from None

@@ -13,16 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotrain.errors import RotrainError
+from rotrain.errors import RotrainError, install
 from rotrain.files import sync_directory, sync_file
-
-INSTALL = "install it: pip install 'rotools[gguf]'"
 
 
 def require_gguf() -> Any:
     """The package `gguf`, or an error that says how to get it."""
     if importlib.util.find_spec("gguf") is None:
-        raise RotrainError("the package gguf is not installed", hint=INSTALL)
+        raise RotrainError("the package gguf is not installed", hint=install("gguf"))
     import gguf
 
     return gguf
