@@ -16,12 +16,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from rotrain.data.tokenizer import Tokenizer
-from rotrain.export.gguf.export import export_gguf, text_encoder
+from rotrain.exporters.gguf.export import export_gguf, text_encoder
 from rotrain.llamacpp import LlamaCpp
 from rotrain.models.decoder import Decoder
 from rotrain.models.presets import model_config
-from rotrain.train.load import Trained
-from rotrain.train.rundir import RunDir
+from rotrain.run.directory import RunDir
+from rotrain.run.load import Trained
 
 
 def main() -> None:

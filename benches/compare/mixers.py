@@ -36,7 +36,8 @@ from rotrain.models.mamba2 import Mamba2
 from rotrain.models.mixer import Place
 from rotrain.models.presets import model_config
 from rotrain.models.ssd import scan_chunked
-from rotrain.train.runtime import cpu_has_bf16, keep_freed_memory
+from rotrain.runtime.allocator import keep_freed_memory
+from rotrain.runtime.device import cpu_has_bf16
 
 Work = Callable[[], Tensor]
 

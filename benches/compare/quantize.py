@@ -29,20 +29,20 @@ import torch
 
 from rotrain.compare.study import is_folder, quantize_words
 from rotrain.data.pack import open_pack
-from rotrain.evaluate.divergence import diverge
-from rotrain.evaluate.domains import held_out
-from rotrain.evaluate.model import LanguageModel, TorchModel, open_model
-from rotrain.evaluate.text import Document
-from rotrain.export.gguf.export import export_gguf
-from rotrain.export.gguf.write import read_gguf
+from rotrain.evaluation.divergence import diverge
+from rotrain.evaluation.domains import held_out
+from rotrain.evaluation.model import LanguageModel, TorchModel, open_model
+from rotrain.evaluation.text import Document
+from rotrain.exporters.gguf.export import export_gguf
+from rotrain.exporters.gguf.write import read_gguf
 from rotrain.files import sha256_file
 from rotrain.models.count import param_count
-from rotrain.quantize.calibration import Calibration, calibration_tokens, mean_squares
-from rotrain.quantize.gguf import quantize_gguf, source_of_run, target_types
-from rotrain.quantize.imatrix import Importance, importance_of
-from rotrain.quantize.recipes import METHODS
-from rotrain.quantize.torch import quantize_torch
-from rotrain.train.load import Trained, load_run
+from rotrain.quantization.calibration import Calibration, calibration_tokens, mean_squares
+from rotrain.quantization.gguf import quantize_gguf, source_of_run, target_types
+from rotrain.quantization.imatrix import Importance, importance_of
+from rotrain.quantization.recipes import METHODS
+from rotrain.quantization.torch import quantize_torch
+from rotrain.run.load import Trained, load_run
 
 Q4_K_M = 15
 EVERY = (

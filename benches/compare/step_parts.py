@@ -33,11 +33,12 @@ import torch
 from rotrain.config import resolve
 from rotrain.data.sampler import Sampler
 from rotrain.models.loss import token_loss_chunked, token_loss_reference
+from rotrain.runtime.allocator import keep_freed_memory
+from rotrain.runtime.device import cpu_has_bf16
 from rotrain.train.learner import Learner
 from rotrain.train.loop import fit
 from rotrain.train.plan import make_plan
 from rotrain.train.progress import Progress
-from rotrain.train.runtime import cpu_has_bf16, keep_freed_memory
 from rotrain.train.screen import Quiet
 from rotrain.train.spikes import SpikeGuard
 

@@ -40,15 +40,9 @@ from rotrain.config import ModelConfig, Optim, Runtime
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import hf_config, to_hf
 from rotrain.models.presets import model_config
+from rotrain.runtime.allocator import SETTLING_STEPS, keep_freed_memory, use_huge_pages
+from rotrain.runtime.device import Machine, choose_machine, cpu_has_bf16
 from rotrain.train.optim import Optimizer
-from rotrain.train.runtime import (
-    SETTLING_STEPS,
-    Machine,
-    choose_machine,
-    cpu_has_bf16,
-    keep_freed_memory,
-    use_huge_pages,
-)
 
 Step = Callable[[], float]
 LITGPT = ("llama-mha", "llama-gqa", "mistral-swa", "falcon-mqa")

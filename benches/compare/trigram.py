@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from rotrain.config import FitConfig, Runtime
 from rotrain.data.tokenizer import Tokenizer
+from rotrain.run.directory import RunDir
+from rotrain.run.load import Trained, load_run
+from rotrain.runtime.device import Machine, choose_machine
 from rotrain.train.evaluation import evaluate_phases
-from rotrain.train.load import Trained, load_run
 from rotrain.train.plan import Plan, make_plan
-from rotrain.train.rundir import RunDir
-from rotrain.train.runtime import Machine, choose_machine
 
 Ids = NDArray[np.int64]
 

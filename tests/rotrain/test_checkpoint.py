@@ -17,7 +17,7 @@ from runs import content, metrics_without_time
 
 from rotrain.config import Checkpoint
 from rotrain.errors import RotrainError
-from rotrain.train import checkpoint
+from rotrain.run import checkpoint
 from rotrain.train.loop import fit
 from rotrain.train.screen import Quiet
 from rotrain.train.writer import CheckpointWriter

@@ -20,14 +20,14 @@ from torch import Tensor
 
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError
-from rotrain.evaluate import diacritics, probes
-from rotrain.evaluate.divergence import diverge
-from rotrain.evaluate.harness import continue_text
-from rotrain.evaluate.interval import paired, ratio
-from rotrain.evaluate.model import Ids, LanguageModel, TorchModel, as_ids, open_model, sequence_nats
-from rotrain.evaluate.tasks import continuations, read_task, score_task
-from rotrain.evaluate.text import Document, compare_text, score_text
-from rotrain.evaluate.windows import windows
+from rotrain.evaluation import diacritics, probes
+from rotrain.evaluation.divergence import diverge
+from rotrain.evaluation.harness import continue_text
+from rotrain.evaluation.interval import paired, ratio
+from rotrain.evaluation.model import Ids, LanguageModel, TorchModel, as_ids, open_model, sequence_nats
+from rotrain.evaluation.tasks import continuations, read_task, score_task
+from rotrain.evaluation.text import Document, compare_text, score_text
+from rotrain.evaluation.windows import windows
 from rotrain.train.loop import fit
 from rotrain.train.screen import Quiet
 

@@ -18,13 +18,13 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 
 from rotrain.data.tokenizer import Tokenizer as OurTokenizer
 from rotrain.errors import RotrainError
-from rotrain.export.gguf.export import compare, draw_tokens, export_gguf, text_encoder
-from rotrain.export.gguf.tokenizer import PATTERNS, pattern_name
-from rotrain.export.gguf.write import read_gguf
+from rotrain.exporters.gguf.export import compare, draw_tokens, export_gguf, text_encoder
+from rotrain.exporters.gguf.tokenizer import PATTERNS, pattern_name
+from rotrain.exporters.gguf.write import read_gguf
 from rotrain.llamacpp import LlamaCpp, find_library
 from rotrain.models.presets import ARCHS
-from rotrain.train.load import Trained
-from rotrain.train.rundir import RunDir
+from rotrain.run.directory import RunDir
+from rotrain.run.load import Trained
 
 pytestmark = pytest.mark.skipif(find_library() is None, reason="llama.cpp is not installed")
 
@@ -175,7 +175,7 @@ def test_attention_is_compared_unrounded(tmp_path: Path) -> None:
 
 def test_what_is_not_proven_gets_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = trained(tmp_path, "llama-mha")
-    monkeypatch.setattr("rotrain.export.gguf.export.TOLERANCE", 1e-12)
+    monkeypatch.setattr("rotrain.exporters.gguf.export.TOLERANCE", 1e-12)
     with pytest.raises(RotrainError, match="logits differ from ours"):
         export_gguf(model, tmp_path / "model.gguf")
     assert [path.name for path in tmp_path.iterdir()] == ["tokenizer.json"]

@@ -14,15 +14,16 @@ from torch import nn
 from rotrain.config import Optim, Runtime
 from rotrain.errors import Stopped
 from rotrain.models.decoder import Decoder
-from rotrain.train import checkpoint, loop
+from rotrain.run import checkpoint
+from rotrain.runtime.device import choose_machine
+from rotrain.runtime.distributed import Team
+from rotrain.train import loop
 from rotrain.train.learner import Learner
 from rotrain.train.loop import fit
 from rotrain.train.muon import Muon
 from rotrain.train.optim import Optimizer
 from rotrain.train.plan import make_plan
-from rotrain.train.runtime import choose_machine
 from rotrain.train.screen import Quiet
-from rotrain.train.team import Team
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 

@@ -16,24 +16,24 @@ from test_gguf import trained
 from test_models import fresh
 
 from rotrain.errors import RotrainError, UsageError
-from rotrain.export.gguf.export import compare, draw_tokens, export_gguf
-from rotrain.export.gguf.layout import pieces
-from rotrain.export.gguf.metadata import architecture
-from rotrain.export.gguf.write import Stored, read_gguf
+from rotrain.exporters.gguf.export import compare, draw_tokens, export_gguf
+from rotrain.exporters.gguf.layout import pieces
+from rotrain.exporters.gguf.metadata import architecture
+from rotrain.exporters.gguf.write import Stored, read_gguf
 from rotrain.llamacpp import LlamaCpp, find_library
 from rotrain.models.presets import ARCHS, model_config
-from rotrain.quantize.allocate import Choice, allocate
-from rotrain.quantize.calibration import matrices, mean_squares, second_moments
-from rotrain.quantize.encode import decode, encode
-from rotrain.quantize.gguf import (
+from rotrain.quantization.allocate import Choice, allocate
+from rotrain.quantization.calibration import matrices, mean_squares, second_moments
+from rotrain.quantization.encode import decode, encode
+from rotrain.quantization.gguf import (
     quantize_gguf,
     source_of_gguf,
     source_of_run,
     target_types,
 )
-from rotrain.quantize.imatrix import importance_of, read_imatrix, write_imatrix
-from rotrain.quantize.recipes import BLOCKS, METHODS, choose_types, row_bytes
-from rotrain.train.load import Trained, load_run
+from rotrain.quantization.imatrix import importance_of, read_imatrix, write_imatrix
+from rotrain.quantization.recipes import BLOCKS, METHODS, choose_types, row_bytes
+from rotrain.run.load import Trained, load_run
 
 libgguf = pytest.importorskip("libgguf")
 pytestmark = pytest.mark.skipif(find_library() is None, reason="llama.cpp is not installed")

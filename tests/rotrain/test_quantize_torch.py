@@ -17,11 +17,11 @@ from test_models import fresh, tokens
 from rotrain.errors import RotrainError
 from rotrain.models.presets import ARCHS
 from rotrain.models.quantized import grids, hold, pack_codes, unpack_codes
-from rotrain.quantize.calibration import matrices
-from rotrain.quantize.polish import divergence, polish
-from rotrain.quantize.rounding import gptq, hqq, rtn
-from rotrain.quantize.torch import BITS, quantized, target_bits
-from rotrain.train.load import load_run
+from rotrain.quantization.calibration import matrices
+from rotrain.quantization.polish import divergence, polish
+from rotrain.quantization.rounding import gptq, hqq, rtn
+from rotrain.quantization.torch import BITS, quantized, target_bits
+from rotrain.run.load import load_run
 
 
 @pytest.fixture(autouse=True)
@@ -143,7 +143,7 @@ def test_polish_brings_the_model_nearer() -> None:
 
 
 def test_a_polish_that_diverges_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rotrain.quantize import polish as module
+    from rotrain.quantization import polish as module
 
     for rate in ("SCALE_RATE", "ZERO_RATE", "GAIN_RATE"):
         monkeypatch.setattr(module, rate, 1e30)

@@ -16,7 +16,8 @@ from runs import content, metrics_without_time
 
 from rotrain.config import Spikes
 from rotrain.errors import RotrainError, Stopped
-from rotrain.train import checkpoint, loop
+from rotrain.run import checkpoint
+from rotrain.train import loop
 from rotrain.train.learner import Learner
 from rotrain.train.loop import fit
 from rotrain.train.screen import Quiet

@@ -21,12 +21,14 @@ from rotrain.errors import RotrainError
 from rotrain.models import kernels
 from rotrain.models.decoder import Decoder
 from rotrain.models.presets import model_config
-from rotrain.train import checkpoint, learner
+from rotrain.run import checkpoint
+from rotrain.runtime.allocator import SETTLING_STEPS
+from rotrain.runtime.device import choose_machine
+from rotrain.train import learner
 from rotrain.train.evaluation import evaluate_stream
 from rotrain.train.learner import Learner
 from rotrain.train.loop import fit, make_plan
 from rotrain.train.optim import Optimizer
-from rotrain.train.runtime import SETTLING_STEPS, choose_machine
 from rotrain.train.screen import Quiet
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
@@ -283,7 +285,7 @@ def test_checkpoints_are_whole_and_the_newest_stay(tmp_path: Path) -> None:
 
 
 def test_memory_of_activations_is_what_a_run_keeps() -> None:
-    from rotrain.train.memory import training_bytes
+    from rotrain.runtime.memory import training_bytes
 
     config = model_config("llama-mha", "nano", vocab_size=500, context=32)
     kept = training_bytes(config, 4)

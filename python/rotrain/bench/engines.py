@@ -67,7 +67,7 @@ class TorchEngine:
         import torch
 
         from rotrain.models.quantized import grids
-        from rotrain.train.load import load_run
+        from rotrain.run.load import load_run
 
         torch.set_num_threads(spec["threads"])
         if spec["device"] == "cuda" and not torch.cuda.is_available():
@@ -132,7 +132,7 @@ def weight_bytes_on_disk(path: Path) -> int:
 
 def gguf_facts(path: Path) -> dict[str, Any]:
     """Sizes from a GGUF's header: weights, and what a sequence's cache takes."""
-    from rotrain.export.gguf.write import read_gguf
+    from rotrain.exporters.gguf.write import read_gguf
 
     reader = read_gguf(path)
 

@@ -22,10 +22,11 @@ from rotrain.errors import RotrainError
 from rotrain.models import count, kernels
 from rotrain.models.decoder import Decoder
 from rotrain.models.presets import model_config
+from rotrain.runtime.allocator import keep_freed_memory
+from rotrain.runtime.device import COMPILE_CPU_FLOPS, choose_machine
+from rotrain.runtime.distributed import Team
+from rotrain.runtime.memory import peak_bytes
 from rotrain.train.learner import Learner
-from rotrain.train.memory import peak_bytes
-from rotrain.train.runtime import COMPILE_CPU_FLOPS, choose_machine, keep_freed_memory
-from rotrain.train.team import Team
 
 
 class Steps:

@@ -60,7 +60,7 @@ def configure(
         size = load_toml(config).get("size")
     # A branch has the size of its trunk.
     if size == "auto" or (size is None and not flags.get("begin_from")):
-        from rotrain.train.size import automatic_size
+        from rotrain.runtime.size import automatic_size
 
         size, said = automatic_size()
     resolved = resolve({**flags, "size": size}, file=config, assignments=assignments)

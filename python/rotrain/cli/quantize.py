@@ -65,8 +65,8 @@ def run(
         if method in ("rtn", "hqq", "gptq"):
             if imatrix is not None or save_imatrix is not None:
                 raise UsageError(f"{method} reads no importance matrix", hint="give --calibrate PACK")
-            from rotrain.quantize.torch import quantize_torch
-            from rotrain.train.load import load_run
+            from rotrain.quantization.torch import quantize_torch
+            from rotrain.run.load import load_run
 
             trained = load_run(model)
             tell_notes(trained.notes, quiet=quiet)
@@ -119,10 +119,10 @@ def _gguf(
     from rotrain.errors import UsageError
     from rotrain.files import sha256_file
     from rotrain.llamacpp import library
-    from rotrain.quantize import gguf, recipes
-    from rotrain.quantize.calibration import calibration_tokens, mean_squares
-    from rotrain.quantize.imatrix import importance_of, read_imatrix, write_imatrix
-    from rotrain.train.load import load_run
+    from rotrain.quantization import gguf, recipes
+    from rotrain.quantization.calibration import calibration_tokens, mean_squares
+    from rotrain.quantization.imatrix import importance_of, read_imatrix, write_imatrix
+    from rotrain.run.load import load_run
 
     if name is not None:
         recipes.method(name)

@@ -16,8 +16,8 @@ from typing import Any
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError
 from rotrain.models import count
-from rotrain.train.metrics import read_metrics
-from rotrain.train.rundir import RunDir
+from rotrain.run.directory import RunDir
+from rotrain.run.metrics import read_metrics
 
 Json = dict[str, Any]
 KNOWN = {"rotrain-evaluation": 1, "rotrain-quantized": 1, "rotrain-bench": 1}

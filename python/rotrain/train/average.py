@@ -22,11 +22,11 @@ from rotrain.errors import RotrainError
 from rotrain.files import sync_directory, write_atomic, write_json
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
-from rotrain.train import checkpoint
+from rotrain.run import checkpoint
+from rotrain.run.directory import RunDir
+from rotrain.runtime.device import choose_machine
 from rotrain.train.evaluation import evaluate_phases
 from rotrain.train.plan import make_plan
-from rotrain.train.rundir import RunDir
-from rotrain.train.runtime import choose_machine
 
 
 def average_run(path: Path, last: int, *, out: Path | None = None, replace: bool = False) -> dict[str, Any]:

@@ -9,12 +9,13 @@ import torch
 from rotrain.config import FitConfig
 from rotrain.errors import RotrainError, UsageError
 from rotrain.models import count
+from rotrain.run.directory import RunDir
+from rotrain.runtime.allocator import keep_freed_memory
+from rotrain.runtime.device import Machine, choose_machine
+from rotrain.runtime.distributed import Team, choose_parallel
 from rotrain.train.branch import begin_branch
 from rotrain.train.plan import Plan, check_rates, make_plan
-from rotrain.train.rundir import RunDir
-from rotrain.train.runtime import Machine, choose_machine, keep_freed_memory
 from rotrain.train.screen import Screen
-from rotrain.train.team import Team, choose_parallel
 
 
 def check_begun(run: RunDir) -> None:

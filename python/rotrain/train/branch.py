@@ -14,9 +14,9 @@ from typing import Any
 
 from rotrain.config import FitConfig, trunk_words
 from rotrain.errors import RotrainError
-from rotrain.train import checkpoint
+from rotrain.run import checkpoint
+from rotrain.run.directory import RunDir
 from rotrain.train.plan import Plan, make_plan
-from rotrain.train.rundir import RunDir
 
 
 def find_trunk(text: str, *, pack_digest: str) -> tuple[checkpoint.Saved, dict[str, Any]]:

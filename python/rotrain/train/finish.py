@@ -7,12 +7,12 @@ from typing import Any
 
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.files import write_atomic
-from rotrain.generate import Sampling, generate
+from rotrain.generation import Sampling, generate
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
-from rotrain.train.metrics import read_metrics
+from rotrain.run.directory import RunDir
+from rotrain.run.metrics import read_metrics
 from rotrain.train.plan import Plan
-from rotrain.train.rundir import RunDir
 
 
 def finish(plan: Plan, run: RunDir, model: Decoder, tokenizer: Tokenizer, step: int) -> dict[str, Any]:

@@ -22,10 +22,11 @@ from torch import Tensor, nn
 
 from rotrain.config import Optim
 from rotrain.models.decoder import Decoder
-from rotrain.train.checkpoint import Saved
+from rotrain.run.checkpoint import Saved
+from rotrain.runtime.allocator import SETTLING_STEPS, use_huge_pages
+from rotrain.runtime.device import Machine
+from rotrain.runtime.distributed import Team
 from rotrain.train.optim import Optimizer, sharded_like, whole
-from rotrain.train.runtime import SETTLING_STEPS, Machine, use_huge_pages
-from rotrain.train.team import Team
 
 
 class _Loss(nn.Module):

@@ -20,7 +20,10 @@ from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError, Stopped
 from rotrain.models import kernels
 from rotrain.models.decoder import Decoder
-from rotrain.train import checkpoint
+from rotrain.run import checkpoint
+from rotrain.run.directory import RunDir, locked
+from rotrain.runtime.device import Machine, choose_machine
+from rotrain.runtime.distributed import Team, joined
 from rotrain.train.average import average_run
 from rotrain.train.begin import check_begun, parallel_kind, prepare
 from rotrain.train.evaluation import evaluate_phases
@@ -28,12 +31,9 @@ from rotrain.train.finish import finish
 from rotrain.train.learner import Learner
 from rotrain.train.plan import Plan, make_plan
 from rotrain.train.progress import Progress
-from rotrain.train.rundir import RunDir, locked
-from rotrain.train.runtime import Machine, choose_machine
 from rotrain.train.screen import Quiet, Screen
 from rotrain.train.spikes import Spike, SpikeGuard
 from rotrain.train.stop import StopSignals
-from rotrain.train.team import Team, joined
 from rotrain.train.track import Tracker, check_trackers, open_trackers
 from rotrain.train.writer import CheckpointWriter
 

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from rotrain.models import count
-from rotrain.train.energy import EnergyMeter
-from rotrain.train.memory import peak_bytes
-from rotrain.train.metrics import MetricsLog
+from rotrain.run.directory import RunDir
+from rotrain.run.metrics import MetricsLog
+from rotrain.runtime.device import Machine
+from rotrain.runtime.distributed import Team
+from rotrain.runtime.energy import EnergyMeter
+from rotrain.runtime.memory import peak_bytes
 from rotrain.train.plan import Plan
-from rotrain.train.rundir import RunDir
-from rotrain.train.runtime import Machine
 from rotrain.train.screen import Screen
 from rotrain.train.spikes import Spike, finite_or_none
-from rotrain.train.team import Team
 from rotrain.train.track import Tracker
 
 

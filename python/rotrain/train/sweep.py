@@ -20,7 +20,7 @@ from rotrain.config import FitConfig
 from rotrain.data.pack import open_pack
 from rotrain.errors import RotrainError, UsageError
 from rotrain.files import write_json
-from rotrain.train.rundir import RunDir
+from rotrain.run.directory import RunDir
 
 
 def parse_rates(text: str) -> list[float]:

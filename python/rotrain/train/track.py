@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from rotrain.config import FitConfig, flatten
 from rotrain.errors import RotrainError, UsageError, install
-from rotrain.train.rundir import RunDir
+from rotrain.run.directory import RunDir
 
 NAMES = ("tensorboard", "trackio", "wandb")
 

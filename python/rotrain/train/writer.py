@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from rotrain.config import Checkpoint, ModelConfig
-from rotrain.train import checkpoint
+from rotrain.run import checkpoint
 
 
 class CheckpointWriter:

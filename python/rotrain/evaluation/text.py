@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rotrain.evaluate.interval import Interval, paired, ratio
-from rotrain.evaluate.model import LanguageModel, as_ids, label_nats
-from rotrain.evaluate.windows import Window, windows
+from rotrain.evaluation.interval import Interval, paired, ratio
+from rotrain.evaluation.model import LanguageModel, as_ids, label_nats
+from rotrain.evaluation.windows import Window, windows
 
 FEW_DOCUMENTS = 30
 GROUP = 64  # documents whose windows go to the model together

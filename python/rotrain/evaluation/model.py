@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
-from rotrain.train.load import Trained, load_run
+from rotrain.run.load import Trained, load_run
 
 R = TypeVar("R")
 Ids = NDArray[np.int64]
@@ -137,7 +137,7 @@ def _batches(sequences: Sequence[Ids]) -> list[list[int]]:
 def open_model(path: Path) -> LanguageModel:
     """A run directory, a Hugging Face folder of one of our architectures, a quantized folder, or a GGUF file."""
     if path.suffix == ".gguf":
-        from rotrain.evaluate.gguf import GgufModel
+        from rotrain.evaluation.gguf import GgufModel
 
         return GgufModel(path)
     return TorchModel(load_run(path), str(path))

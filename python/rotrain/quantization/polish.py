@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rotrain.models.decoder import Decoder
 from rotrain.models.quantized import QuantizedEmbedding, QuantizedLinear, grids, install
-from rotrain.quantize.allocate import mean_kl
+from rotrain.quantization.allocate import mean_kl
 
 BATCH_TOKENS = 1024
 # Steps of Adam: a share of the mean scale, of a code, of a gain.

@@ -15,16 +15,16 @@ from torch import Tensor
 
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError, UsageError
-from rotrain.export.gguf.layout import Piece, check_known, pieces
-from rotrain.export.gguf.metadata import architecture, shape_fields
-from rotrain.export.gguf.tokenizer import tokenizer_fields
-from rotrain.export.gguf.write import Stored, float_rows, write_gguf
+from rotrain.exporters.gguf.layout import Piece, check_known, pieces
+from rotrain.exporters.gguf.metadata import architecture, shape_fields
+from rotrain.exporters.gguf.tokenizer import tokenizer_fields
+from rotrain.exporters.gguf.write import Stored, float_rows, write_gguf
 from rotrain.files import sync_directory
 from rotrain.llamacpp import LlamaCpp, find_library
 from rotrain.models.decoder import Decoder
 from rotrain.models.parallel import ParallelMixer
 from rotrain.models.quantized import check_floats
-from rotrain.train.load import Trained
+from rotrain.run.load import Trained
 
 # `general.file_type` (llama.h, llama_ftype) of files whose matrices are floats.
 FILE_TYPES = {"f32": 0, "f16": 1, "bf16": 32}

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from rotrain.errors import RotrainError, UsageError, install
-from rotrain.evaluate.model import LanguageModel, as_ids
-from rotrain.evaluate.tasks import continuations
-from rotrain.evaluate.text import window_nats
-from rotrain.evaluate.windows import windows
+from rotrain.evaluation.model import LanguageModel, as_ids
+from rotrain.evaluation.tasks import continuations
+from rotrain.evaluation.text import window_nats
+from rotrain.evaluation.windows import windows
 
 GENERATED_TOKENS = 256
 

@@ -16,20 +16,20 @@ from torch import Tensor
 
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError, UsageError
-from rotrain.export.gguf.export import all_fields
-from rotrain.export.gguf.layout import check_known, pieces
-from rotrain.export.gguf.metadata import architecture
-from rotrain.export.gguf.write import Copied, Stored, read_gguf, write_gguf
+from rotrain.exporters.gguf.export import all_fields
+from rotrain.exporters.gguf.layout import check_known, pieces
+from rotrain.exporters.gguf.metadata import architecture
+from rotrain.exporters.gguf.write import Copied, Stored, read_gguf, write_gguf
 from rotrain.files import sha256_file, write_json
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.models.quantized import check_floats
-from rotrain.quantize.allocate import Choice, allocate, divergences
-from rotrain.quantize.artifact import artifact, class_of
-from rotrain.quantize.encode import decode, encode
-from rotrain.quantize.imatrix import Importance, check_importance
-from rotrain.quantize.recipes import choose_types, fitting, method, row_bytes
-from rotrain.train.load import Trained
+from rotrain.quantization.allocate import Choice, allocate, divergences
+from rotrain.quantization.artifact import artifact, class_of
+from rotrain.quantization.encode import decode, encode
+from rotrain.quantization.imatrix import Importance, check_importance
+from rotrain.quantization.recipes import choose_types, fitting, method, row_bytes
+from rotrain.run.load import Trained
 
 # What --target-bpw chooses from, and what it probes with.
 CANDIDATES = ("Q2_K", "Q3_K", "IQ4_XS", "Q4_K", "Q5_K", "Q6_K", "Q8_0")

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rotrain.evaluate.model import LanguageModel
-from rotrain.evaluate.probes import Result, sentence_nats
-from rotrain.evaluate.text import Document
+from rotrain.evaluation.model import LanguageModel
+from rotrain.evaluation.probes import Result, sentence_nats
+from rotrain.evaluation.text import Document
 
 CASES, READINGS, SEED = 300, 4, 0
 SEEN = 3  # a reading counts when the training text has it this often: rarer ones are misspellings

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError
-from rotrain.export.gguf.layout import pieces
-from rotrain.export.gguf.write import Stored, require_gguf, write_gguf
+from rotrain.exporters.gguf.layout import pieces
+from rotrain.exporters.gguf.write import Stored, require_gguf, write_gguf
 
 Importance = dict[str, NDArray[np.float32]]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rotrain.evaluate.model import Ids
+from rotrain.evaluation.model import Ids
 
 
 @dataclass(frozen=True)

@@ -19,20 +19,20 @@ from rotrain.files import sha256_file, sync_directory, write_atomic, write_json
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.models.quantized import Grid, check_floats, grid_bytes, grids, install, to_tensors
-from rotrain.quantize.allocate import Choice, allocate, divergences
-from rotrain.quantize.artifact import artifact
-from rotrain.quantize.calibration import (
+from rotrain.quantization.allocate import Choice, allocate, divergences
+from rotrain.quantization.artifact import artifact
+from rotrain.quantization.calibration import (
     Calibration,
     calibration_tokens,
     matrices,
     mean_squares,
     second_moments,
 )
-from rotrain.quantize.polish import divergence, held_out
-from rotrain.quantize.polish import polish as distill
-from rotrain.quantize.rounding import gptq, group_of, hqq, rtn, weighted_error
-from rotrain.train.checkpoint import write_tensors
-from rotrain.train.load import QUANTIZATION, Trained
+from rotrain.quantization.polish import divergence, held_out
+from rotrain.quantization.polish import polish as distill
+from rotrain.quantization.rounding import gptq, group_of, hqq, rtn, weighted_error
+from rotrain.run.checkpoint import write_tensors
+from rotrain.run.load import QUANTIZATION, Trained
 
 BITS, GROUPS, PROBE_BITS = (3, 4, 5, 6, 8), (32, 64, 128), 4
 Progress = Callable[[str, int, int], None]

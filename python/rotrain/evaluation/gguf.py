@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rotrain.errors import RotrainError
-from rotrain.evaluate.model import Ids, R
-from rotrain.export.gguf.write import read_gguf
+from rotrain.evaluation.model import Ids, R
+from rotrain.exporters.gguf.write import read_gguf
 from rotrain.files import sha256_file
 from rotrain.llamacpp import LlamaCpp
 

@@ -21,8 +21,8 @@ from rotrain.files import sync_directory, write_atomic, write_json
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import hf_config, to_hf
 from rotrain.models.quantized import check_floats
-from rotrain.train.checkpoint import write_tensors
-from rotrain.train.load import Trained
+from rotrain.run.checkpoint import write_tensors
+from rotrain.run.load import Trained
 
 TOLERANCE = 1e-4
 

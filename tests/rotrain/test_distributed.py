@@ -17,8 +17,8 @@ from program import rotrain
 from runs import metrics_without_time
 
 from rotrain.errors import UsageError
-from rotrain.train import checkpoint
-from rotrain.train.team import choose_parallel
+from rotrain.run import checkpoint
+from rotrain.runtime.distributed import choose_parallel
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 

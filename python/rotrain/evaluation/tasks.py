@@ -22,8 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from torch import Tensor
 
 from rotrain.errors import RotrainError
-from rotrain.evaluate.model import Ids, LanguageModel, as_ids, label_nats
-from rotrain.evaluate.probes import Result
+from rotrain.evaluation.model import Ids, LanguageModel, as_ids, label_nats
+from rotrain.evaluation.probes import Result
 
 GAP = "___"
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotrain.export.gguf.write import float_rows, require_gguf
+from rotrain.exporters.gguf.write import float_rows, require_gguf
 from rotrain.llamacpp import quantize_rows
-from rotrain.quantize.recipes import row_bytes
+from rotrain.quantization.recipes import row_bytes
 
 # Values a thread takes at once: enough to outweigh the call, few enough to share out one matrix.
 PART = 1 << 17

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rotrain.errors import RotrainError
-from rotrain.evaluate.interval import Interval, ratio
-from rotrain.evaluate.model import ROWS, LanguageModel
-from rotrain.evaluate.text import Document, cut
-from rotrain.evaluate.windows import Window
+from rotrain.evaluation.interval import Interval, ratio
+from rotrain.evaluation.model import ROWS, LanguageModel
+from rotrain.evaluation.text import Document, cut
+from rotrain.evaluation.windows import Window
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from rotrain.files import sha256_file
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import from_hf
 from rotrain.models.quantized import free_bytes, from_tensors, hold
-from rotrain.train import checkpoint
-from rotrain.train.rundir import RunDir
+from rotrain.run import checkpoint
+from rotrain.run.directory import RunDir
 
 # The record in a folder of `rotrain quantize --method rtn | hqq | gptq`.
 QUANTIZATION = "quantization.json"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from rotrain.evaluate.grammar.lexicon import (
+from rotrain.evaluation.grammar.lexicon import (
     ADJECTIVES,
     FIRST_PERSON,
     MEN,

@@ -17,8 +17,8 @@ import numpy as np
 from rotrain.data.pack import Pack, TokenStream, open_pack
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError
-from rotrain.evaluate.model import LanguageModel
-from rotrain.evaluate.text import Document
+from rotrain.evaluation.model import LanguageModel
+from rotrain.evaluation.text import Document
 
 TRAINING_BYTES = 8_000_000  # of text the readings of `diacritics` are counted in
 

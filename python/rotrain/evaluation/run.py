@@ -11,15 +11,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from rotrain import __version__
-from rotrain.evaluate import diacritics, probes
-from rotrain.evaluate.divergence import diverge
-from rotrain.evaluate.domains import Domains
-from rotrain.evaluate.grammar.pairs import PHENOMENA
-from rotrain.evaluate.harness import run_harness
-from rotrain.evaluate.model import LanguageModel
-from rotrain.evaluate.probes import Result
-from rotrain.evaluate.tasks import read_task, score_task
-from rotrain.evaluate.text import CONVENTIONS, score_text
+from rotrain.evaluation import diacritics, probes
+from rotrain.evaluation.divergence import diverge
+from rotrain.evaluation.domains import Domains
+from rotrain.evaluation.grammar.pairs import PHENOMENA
+from rotrain.evaluation.harness import run_harness
+from rotrain.evaluation.model import LanguageModel
+from rotrain.evaluation.probes import Result
+from rotrain.evaluation.tasks import read_task, score_task
+from rotrain.evaluation.text import CONVENTIONS, score_text
 
 FORMAT, VERSION = "rotrain-evaluation", 1
 PROBES = ("grammar", "diacritics", "copy", "induction", "phonebook")

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rotrain.evaluate.grammar.lexicon import MEN, WOMEN
-from rotrain.evaluate.grammar.pairs import PHENOMENA, Pair, pairs
-from rotrain.evaluate.interval import Interval, ratio
-from rotrain.evaluate.model import Ids, LanguageModel, as_ids, sequence_nats
+from rotrain.evaluation.grammar.lexicon import MEN, WOMEN
+from rotrain.evaluation.grammar.pairs import PHENOMENA, Pair, pairs
+from rotrain.evaluation.interval import Interval, ratio
+from rotrain.evaluation.model import Ids, LanguageModel, as_ids, sequence_nats
 
 SEED, CASES = 0, 50
 COPY_LENGTHS = (8, 16, 32, 64, 128, 256, 512)
