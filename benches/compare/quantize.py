@@ -27,7 +27,7 @@ from typing import Any
 
 import torch
 
-from rotrain.compare.study import is_folder, quantize_words
+from rotrain.compare.study import is_folder, quantize_args
 from rotrain.data.pack import open_pack
 from rotrain.evaluation.divergence import diverge
 from rotrain.evaluation.domains import held_out
@@ -42,7 +42,7 @@ from rotrain.quantization.gguf import quantize_gguf, source_of_run, target_types
 from rotrain.quantization.imatrix import Importance, importance_of
 from rotrain.quantization.recipes import METHODS
 from rotrain.quantization.torch import quantize_torch
-from rotrain.run.load import Trained, load_run
+from rotrain.run.load import TrainedModel, load_run
 
 Q4_K_M = 15
 EVERY = (
@@ -132,7 +132,7 @@ def same_tensors(a: Path, b: Path) -> bool:
 
 
 def variants(
-    trained: Trained, words: argparse.Namespace, stock: Stock, folder: Path
+    trained: TrainedModel, words: argparse.Namespace, stock: Stock, folder: Path
 ) -> Iterator[tuple[str, Path, float]]:
     """Name, place and bits a weight of each."""
     parameters = param_count(trained.model.config)
@@ -156,7 +156,7 @@ def variants(
     yield f"q4_k_m ({'the same bytes' if same else 'OTHER BYTES'})", folder / "q4_k_m.gguf", bits
     yield "--target-bpw", (found := ours("target", bits)), bits_of(found, parameters)
     for name in EVERY if words.also == "all" else filter(None, words.also.split(",")):
-        asked = quantize_words(name)
+        asked = quantize_args(name)
         options = dict(zip(asked[::2], asked[1::2], strict=True))
         if is_folder(name):
             result = quantize_torch(

@@ -18,7 +18,7 @@ from runs import metrics_without_time
 
 from rotrain.errors import UsageError
 from rotrain.run import checkpoint
-from rotrain.runtime.distributed import choose_parallel
+from rotrain.runtime.distributed import choose_strategy
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 
@@ -114,7 +114,7 @@ def teams(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
         for name, command in commands.items()
     ]
     done = subprocess.run(
-        [sys.executable, str(HERE / "teams.py")],
+        [sys.executable, str(HERE / "two_processes.py")],
         env=ENVIRONMENT,
         input=json.dumps(asked),
         capture_output=True,
@@ -128,7 +128,7 @@ def teams(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
 
 def assert_one_process_goes_on(pack: Path, two: Path, alone: Path) -> None:
     """Whole tensors, with the names and shapes one process has: it goes on from any step of the two."""
-    ours, theirs = (checkpoint.at_step(path / "checkpoints", 4) for path in (two, alone))
+    ours, theirs = (checkpoint.open_step(path / "checkpoints", 4) for path in (two, alone))
     for found, expected in ((ours.weights(), theirs.weights()), (ours.optimizer(), theirs.optimizer())):
         assert {n: t.shape for n, t in found.items()} == {n: t.shape for n, t in expected.items()}
     (two / "summary.json").unlink()
@@ -168,13 +168,13 @@ def test_a_killed_process_ends_the_run_with_a_sentence(teams: dict[str, Any]) ->
     assert (code, killed) == (1, -signal.SIGKILL)
     assert "error: another process of this run is gone" in said and "hint: what was saved is whole" in said
     assert "Traceback" not in said
-    assert checkpoint.newest(teams["lost"]["run"] / "checkpoints")[0] is not None
+    assert checkpoint.find_newest(teams["lost"]["run"] / "checkpoints")[0] is not None
 
 
 def test_a_signal_to_one_process_stops_all_at_the_same_step(teams: dict[str, Any]) -> None:
     (code, _, said), (other, _, other_said) = teams["stopped"]["ranks"]
     assert (code, other) == (143, 143), said
-    step = checkpoint.steps(teams["stopped"]["run"] / "checkpoints")[0]
+    step = checkpoint.list_steps(teams["stopped"]["run"] / "checkpoints")[0]
     for text in (said, other_said):
         assert f"stopped: at step {step:,} of 100,000" in text and "Traceback" not in text
 
@@ -197,18 +197,18 @@ def test_the_kind_is_chosen_with_a_reason() -> None:
         (("fsdp", 2, 1, gpu), "fsdp"),
     ]
     for case, kind in cases:
-        found, why = choose_parallel(*case)
+        found, why = choose_strategy(*case)
         assert found == kind and why, case
     for wanted, size in (("ddp", 1), ("fsdp", 1), ("none", 2)):
         with pytest.raises(UsageError):
-            choose_parallel(wanted, size, 1, None)
+            choose_strategy(wanted, size, 1, None)
 
 
 def test_the_gathered_tensor_of_one_process_is_itself() -> None:
-    from rotrain.train.optim import whole
+    from rotrain.train.optim import full_tensor
 
     tensor = torch.arange(3.0)
-    assert whole(tensor) is tensor
+    assert full_tensor(tensor) is tensor
 
 
 def test_a_process_of_a_team_ends_without_finalizing_python(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from rotrain.quantization.gguf import (
 )
 from rotrain.quantization.imatrix import importance_of, read_imatrix, write_imatrix
 from rotrain.quantization.recipes import BLOCKS, METHODS, choose_types, row_bytes
-from rotrain.run.load import Trained, load_run
+from rotrain.run.load import TrainedModel, load_run
 
 libgguf = pytest.importorskip("libgguf")
 pytestmark = pytest.mark.skipif(find_library() is None, reason="llama.cpp is not installed")
@@ -53,7 +53,7 @@ def wide(folder: Path, arch: str, **changes: Any) -> Any:
     return trained(folder, arch, **(words | changes))
 
 
-def restore(model: Trained, path: Path) -> None:
+def restore(model: TrainedModel, path: Path) -> None:
     """Give a model, in place, the matrices a file stands for: what llama.cpp computes, without its own rounding."""
     c, weights = model.model.config, dict(model.model.named_parameters())
     tensors = {tensor.name: tensor for tensor in read_gguf(path).tensors}
@@ -147,7 +147,7 @@ def test_a_file_of_floats_gives_the_same_bytes_as_its_run(tmp_path: Path) -> Non
 def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
     model = wide(tmp_path / "run", "llama-gqa")
     with torch.no_grad():
-        model.model.get_parameter("blocks.1.mixer.out.weight")[0, 0] = torch.nan
+        model.model.get_parameter("blocks.1.mixer.out_proj.weight")[0, 0] = torch.nan
     with pytest.raises(RotrainError, match=r"blk\.1\.attn_output\.weight holds values that are not finite"):
         quantize_gguf(source_of_run(model), tmp_path / "n.gguf", "q4_k_m", None, record=NO_RECORD)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
@@ -231,7 +231,7 @@ def test_the_verb(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
     result = json.loads(ended.stdout)
     assert result["calibration"]["tokens"] == 1024 and len(result["calibration"]["tokens_sha256"]) == 64
     # A run read matrix by matrix gives the bytes of a model in memory.
-    outline, model = load_run(run, outline=True), load_run(run)
+    outline, model = load_run(run, meta=True), load_run(run)
     assert outline.shelf is not None and outline.model.embed.weight.is_meta
     assert dict(outline.weights()).keys() == dict(model.weights()).keys()
     quantize_gguf(source_of_run(outline), tmp_path / "o.gguf", "q4_k_m", None, record=NO_RECORD)

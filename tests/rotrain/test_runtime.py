@@ -92,7 +92,7 @@ def test_autocast_is_bf16_products_over_fp32_weights() -> None:
 def test_deterministic_mode_is_set_for_cuda_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that it is put back afterwards
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
-    monkeypatch.setattr(device, "find_hardware", lambda: H200)
+    monkeypatch.setattr(device, "detect_hardware", lambda: H200)
     try:
         device.choose_machine(Runtime(device="cpu"))
         assert not torch.are_deterministic_algorithms_enabled()

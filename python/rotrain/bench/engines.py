@@ -1,4 +1,4 @@
-"""The two engines by one face. llama.cpp's half must not import PyTorch: its process would hold 200 MiB more."""
+"""The two engines by one face. llama.cpp's half must not import PyTorch: its process would cache_dequantized 200 MiB more."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class TorchEngine:
     def __init__(self, path: Path, spec: dict[str, Any]) -> None:
         import torch
 
-        from rotrain.models.quantized import grids
+        from rotrain.models.quantized import quantized_matrices
         from rotrain.run.load import load_run
 
         torch.set_num_threads(spec["threads"])
@@ -82,7 +82,7 @@ class TorchEngine:
             )
         self._torch, self._tokenizer, model = torch, trained.tokenizer, trained.model
         self._device = torch.device(spec["device"])
-        quantized = grids(model)
+        quantized = quantized_matrices(model)
         dtype = torch.bfloat16 if spec["variant"] == "bf16" else torch.float32
         self._model = model.to(self._device, dtype)
         self._context = spec["context"]

@@ -68,9 +68,9 @@ def run(
         steps = steps_of(found)
         if plan:
             if json:
-                print_json([{"step": step.name, "command": ["rotrain", *step.words]} for step in steps])
+                print_json([{"step": step.name, "command": ["rotrain", *step.args]} for step in steps])
             else:
-                print("\n".join(f"rotrain {' '.join(step.words)}" for step in steps))
+                print("\n".join(f"rotrain {' '.join(step.args)}" for step in steps))
             return
         begun = time.monotonic()
         outcomes = []

@@ -28,7 +28,7 @@ def run(
         from rotrain.runtime.device import choose_machine
 
         machine = choose_machine(Runtime())
-        platform = kernels.find_platform(machine.device, half=machine.precision == "bf16")
+        platform = kernels.detect_platform(machine.device, half=machine.precision == "bf16")
         errors = kernel_errors(vocab_size, machine.device, platform)
         rows = [
             {"operation": operation, "kernel": name, "reason": reason, "parity_error": errors[operation]}

@@ -137,7 +137,7 @@ def _gguf(
     trained = None
     if model.is_dir() or not model.exists():
         # Without calibration nothing is computed: matrices are read, encoded and written one by one.
-        trained = load_run(model, outline=calibrate is None)
+        trained = load_run(model, meta=calibrate is None)
         tell_notes(trained.notes, quiet=quiet)
         source = gguf.source_of_run(trained)
     else:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
-from rotrain.run.load import Trained, load_run
+from rotrain.run.load import TrainedModel, load_run
 
 R = TypeVar("R")
 Ids = NDArray[np.int64]
@@ -27,7 +27,7 @@ BATCH_TOKENS = 2_048
 ROWS = 256  # of logits at a time in a reduction: 41 MB of fp32 at a vocabulary of 40,000
 
 
-class Reader(Protocol):
+class TokenizerProtocol(Protocol):
     """A tokenizer, as far as evaluation needs one."""
 
     def encode(self, text: str) -> list[int]:
@@ -53,7 +53,7 @@ class LanguageModel(Protocol):
     notes: list[str]
 
     @property
-    def tokenizer(self) -> Reader:
+    def tokenizer(self) -> TokenizerProtocol:
         """What turns text into its ids."""
 
     def describe(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class LanguageModel(Protocol):
 class TorchModel:
     """A decoder of this house, in fp32 on the device that is there."""
 
-    def __init__(self, trained: Trained, name: str) -> None:
+    def __init__(self, trained: TrainedModel, name: str) -> None:
         self.name = name
         self.step = trained.step
         self.notes = trained.notes
@@ -98,7 +98,7 @@ class TorchModel:
 
     def data(self) -> Path | None:
         """See `LanguageModel`."""
-        record = self.run.record() if self.run.metrics.exists() else None
+        record = self.run.read_config() if self.run.metrics.exists() else None
         if record is None:
             return None
         pack = Path(record["config"]["data"])

@@ -1,1 +1,1 @@
-"""Trained models in the formats other programs read."""
+"""TrainedModel models in the formats other programs read."""

@@ -20,18 +20,18 @@ from rotrain.errors import RotrainError
 from rotrain.files import sync_directory, write_atomic, write_json
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import hf_config, to_hf
-from rotrain.models.quantized import check_floats
+from rotrain.models.quantized import check_not_quantized
 from rotrain.run.checkpoint import write_tensors
-from rotrain.run.load import Trained
+from rotrain.run.load import TrainedModel
 
 TOLERANCE = 1e-4
 
 
-def export_hf(trained: Trained, out: Path) -> dict[str, Any]:
+def export_hf(trained: TrainedModel, out: Path) -> dict[str, Any]:
     """Write the folder `out`, whole or not at all, and check it; returns what was found."""
     if out.exists():
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
-    check_floats(trained.model, trained.run.path)
+    check_not_quantized(trained.model, trained.run.path)
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -69,7 +69,7 @@ def export_hf(trained: Trained, out: Path) -> dict[str, Any]:
     }
 
 
-def check(trained: Trained, folder: Path) -> float | None:
+def check(trained: TrainedModel, folder: Path) -> float | None:
     """Load the folder with stock `transformers` and compare: the largest difference of logits.
 
     None where `transformers` is not installed. A difference above `TOLERANCE`, or other ids

@@ -23,13 +23,13 @@ from rotrain.exporters.gguf.write import Copied, Stored, read_gguf, write_gguf
 from rotrain.files import sha256_file, write_json
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
-from rotrain.models.quantized import check_floats
+from rotrain.models.quantized import check_not_quantized
 from rotrain.quantization.allocate import Choice, allocate, divergences
 from rotrain.quantization.artifact import artifact, class_of
 from rotrain.quantization.encode import decode, encode
 from rotrain.quantization.imatrix import Importance, check_importance
-from rotrain.quantization.recipes import choose_types, fitting, method, row_bytes
-from rotrain.run.load import Trained
+from rotrain.quantization.recipes import choose_types, fitting_type, method, row_bytes
+from rotrain.run.load import TrainedModel
 
 # What --target-bpw chooses from, and what it probes with.
 CANDIDATES = ("Q2_K", "Q3_K", "IQ4_XS", "Q4_K", "Q5_K", "Q6_K", "Q8_0")
@@ -57,14 +57,14 @@ class Source:
     described: dict[str, Any]
 
 
-def source_of_run(trained: Trained) -> Source:
+def source_of_run(trained: TrainedModel) -> Source:
     """The newest checkpoint of a run."""
     c, weights = trained.model.config, trained.weights()
-    outline = dict(trained.model.named_parameters())
+    meta = dict(trained.model.named_parameters())
     check_known(c)
-    check_floats(trained.model, trained.run.path)
+    check_not_quantized(trained.model, trained.run.path)
     found = pieces(c)
-    shapes = {p.name: tuple(p.take(outline, c).shape) for p in found}
+    shapes = {p.name: tuple(p.take(meta, c).shape) for p in found}
 
     def loader(piece: Any) -> Load:
         return lambda: np.asarray(piece.take(weights, c).float().numpy())
@@ -195,7 +195,7 @@ def quantize_gguf(
 
 
 def target_types(
-    trained: Trained,
+    trained: TrainedModel,
     source: Source,
     tokens: Tensor,
     importance: Importance,
@@ -213,16 +213,16 @@ def target_types(
     for index, name in enumerate(source.matrices):
         values = source.load[name]()
         errors[name] = {}
-        for kind in dict.fromkeys(fitting(kind, values.shape[-1]) for kind in (*CANDIDATES, PROBE)):
+        for kind in dict.fromkeys(fitting_type(kind, values.shape[-1]) for kind in (*CANDIDATES, PROBE)):
             back = decode(encode(values, kind, importance[name]), kind, values.shape[-1])
             errors[name][kind] = float((np.square(values - back) @ importance[name]).sum(dtype=np.float64))
-            if kind == fitting(PROBE, values.shape[-1]):
+            if kind == fitting_type(PROBE, values.shape[-1]):
                 replaced[name] = back
         progress(name, index + 1, len(source.matrices))
     harm = divergences(model, tokens, source.matrices, lambda name: _replace(model, c, name, replaced[name]))
     choices = {}
     for name, (rows, inputs) in source.matrices.items():
-        scale = harm[name] / max(errors[name][fitting(PROBE, inputs)], 1e-30)
+        scale = harm[name] / max(errors[name][fitting_type(PROBE, inputs)], 1e-30)
         choices[name] = [
             Choice(kind, rows * row_bytes(kind, inputs), scale * error)
             for kind, error in errors[name].items()

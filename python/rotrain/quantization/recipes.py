@@ -43,7 +43,7 @@ FALLBACK = {
 
 
 @dataclass(frozen=True)
-class Place:
+class MatrixPosition:
     """What the rules look at: the part of the model, the layer among those that have this part, and the model."""
 
     part: str
@@ -66,14 +66,14 @@ class Method:
 
     file_type: int
     base: str
-    exceptions: Callable[[Place], str | None] = lambda place: None
+    exceptions: Callable[[MatrixPosition], str | None] = lambda position: None
 
 
-def _values(place: Place) -> bool:
-    return place.part in ("attn_v", "attn_qkv")
+def _values(position: MatrixPosition) -> bool:
+    return position.part in ("attn_v", "attn_qkv")
 
 
-def _q4_k_m(p: Place) -> str | None:
+def _q4_k_m(p: MatrixPosition) -> str | None:
     if _values(p):
         return "Q6_K" if p.more_bits else None
     if p.part == "ffn_down":
@@ -83,18 +83,18 @@ def _q4_k_m(p: Place) -> str | None:
     return None
 
 
-def _q5_k_m(p: Place) -> str | None:
+def _q5_k_m(p: MatrixPosition) -> str | None:
     return "Q6_K" if (_values(p) or p.part == "ffn_down") and p.more_bits else None
 
 
-def _q4_k_s(p: Place) -> str | None:
+def _q4_k_s(p: MatrixPosition) -> str | None:
     if _values(p):
         return "Q5_K" if p.index < 4 else None
     falcon = p.architecture == "falcon"
     return "Q5_K" if p.part == "ffn_down" and not falcon and p.index < p.count // 8 else None
 
 
-def _q3_k_m(p: Place) -> str | None:
+def _q3_k_m(p: MatrixPosition) -> str | None:
     falcon = p.architecture == "falcon"
     if _values(p):
         return "Q5_K" if p.index < 2 else "Q4_K"
@@ -105,7 +105,7 @@ def _q3_k_m(p: Place) -> str | None:
     return "Q4_K" if p.part == "attn_output" and not falcon else None
 
 
-def _q3_k_l(p: Place) -> str | None:
+def _q3_k_l(p: MatrixPosition) -> str | None:
     falcon = p.architecture == "falcon"
     if _values(p):
         return "Q5_K"
@@ -114,7 +114,7 @@ def _q3_k_l(p: Place) -> str | None:
     return None
 
 
-def _q2_k(p: Place) -> str | None:
+def _q2_k(p: MatrixPosition) -> str | None:
     if _values(p):
         return "Q4_K" if p.queries_per_kv >= 4 else "Q3_K"
     if p.part == "ffn_down" or (p.part == "attn_output" and p.architecture != "falcon"):
@@ -122,15 +122,15 @@ def _q2_k(p: Place) -> str | None:
     return None
 
 
-def _iq4(p: Place) -> str | None:
+def _iq4(p: MatrixPosition) -> str | None:
     if _values(p):
         return "Q5_K" if p.queries_per_kv >= 4 else None
     first = p.part == "ffn_down" and p.index < p.count // 8
     return "Q5_K" if first and not p.importance else None
 
 
-def _legacy(higher: str) -> Callable[[Place], str | None]:
-    def rule(p: Place) -> str | None:
+def _legacy(higher: str) -> Callable[[MatrixPosition], str | None]:
+    def rule(p: MatrixPosition) -> str | None:
         first = p.part == "ffn_down" and p.index < p.count // 8
         return higher if first and p.importance else None
 
@@ -185,12 +185,14 @@ def choose_types(
         if part in ("token_embd", "output"):
             high = "Q8_0" if architecture == "falcon" or chosen.base == "Q8_0" else "Q6_K"
             width = BLOCKS[chosen.base][0]
-            types[tensor] = fitting("Q8_0" if shape[-1] % width else high, shape[-1])
+            types[tensor] = fitting_type("Q8_0" if shape[-1] % width else high, shape[-1])
             continue
         among = layers[_family(part)]
         layer = int(tensor.split(".")[1])
-        place = Place(part, among.index(layer), len(among), architecture, queries_per_kv, importance)
-        types[tensor] = fitting(chosen.exceptions(place) or chosen.base, shape[-1])
+        position = MatrixPosition(
+            part, among.index(layer), len(among), architecture, queries_per_kv, importance
+        )
+        types[tensor] = fitting_type(chosen.exceptions(position) or chosen.base, shape[-1])
     return types
 
 
@@ -198,7 +200,7 @@ def _family(part: str) -> str:
     return "attn_v" if part == "attn_qkv" else part
 
 
-def fitting(kind: str, inputs: int) -> str:
+def fitting_type(kind: str, inputs: int) -> str:
     """The type itself where rows of `inputs` values fill its blocks, else llama.cpp's substitute."""
     if inputs % BLOCKS[kind][0] == 0:
         return kind

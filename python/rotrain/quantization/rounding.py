@@ -1,6 +1,6 @@
 """Three ways from a matrix to codes: to the nearest (RTN), with fitted zero points (HQQ), with the errors passed on (GPTQ).
 
-All give a `Grid`: groups of neighbouring inputs of a row share a scale and a zero point, both fp16. A range always
+All give a `QuantizedMatrix`: groups of neighbouring inputs of a row share a scale and a zero point, both fp16. A range always
 holds zero, so a zero point is between 0 and 2^bits - 1 and exact enough in 16 bits.
 """
 
@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from rotrain.models.quantized import Grid
+from rotrain.models.quantized import QuantizedMatrix
 
 # HQQ: the norm, the first weight of the penalty and its growth, the rounds (Badri and Shaji 2023, their code's defaults).
 HQQ_NORM, HQQ_BETA, HQQ_GROWTH, HQQ_ROUNDS = 0.7, 10.0, 1.01, 20
@@ -26,14 +26,14 @@ def group_of(inputs: int, group: int) -> int:
     return math.gcd(inputs, group)
 
 
-def rtn(weight: Tensor, bits: int, group: int) -> Grid:
+def rtn(weight: Tensor, bits: int, group: int) -> QuantizedMatrix:
     """Round to the nearest of 2^bits steps between the least and the greatest of a group. `weight`: (out, in)."""
     grouped = weight.unflatten(1, (-1, group_of(weight.shape[1], group)))
     scale, zero = _range(grouped, bits)
-    return Grid(_codes(grouped, scale, zero, bits).flatten(1), scale, zero, bits)
+    return QuantizedMatrix(_codes(grouped, scale, zero, bits).flatten(1), scale, zero, bits)
 
 
-def hqq(weight: Tensor, bits: int, group: int) -> Grid:
+def hqq(weight: Tensor, bits: int, group: int) -> QuantizedMatrix:
     """RTN whose zero points are moved to leave few large errors, by half-quadratic splitting.
 
     min |W - (Q - z) s|_p over z, p < 1: an error E is split off by shrinking, then z is the mean of Q - (W - E) / s.
@@ -51,10 +51,10 @@ def hqq(weight: Tensor, bits: int, group: int) -> Grid:
         kept = (size - size.clamp(min=1e-8).pow(HQQ_NORM - 1) / beta).clamp(min=0) * error.sign()
         zero = _half((codes - (grouped - kept) / scale[..., None]).mean(-1))
         beta *= HQQ_GROWTH
-    return Grid(_codes(grouped, scale, best, bits).flatten(1), scale, best, bits)
+    return QuantizedMatrix(_codes(grouped, scale, best, bits).flatten(1), scale, best, bits)
 
 
-def gptq(weight: Tensor, bits: int, group: int, moment: Tensor) -> Grid:
+def gptq(weight: Tensor, bits: int, group: int, moment: Tensor) -> QuantizedMatrix:
     """Round column by column and let the columns to come make up for each error, as the inputs' second moment tells.
 
     `moment`: X'X / n of the inputs, (in, in). Minimizes |X (W - Q)'|^2 greedily; the inverse is never updated, its
@@ -86,10 +86,10 @@ def gptq(weight: Tensor, bits: int, group: int, moment: Tensor) -> Grid:
             work[:, column:end] -= error[:, None] * upper[column, column:end]
             errors[:, column - start] = error
         work[:, end:] -= errors @ upper[start:end, end:]
-    return Grid(codes, scales, zeros, bits)
+    return QuantizedMatrix(codes, scales, zeros, bits)
 
 
-def weighted_error(weight: Tensor, grid: Grid, importance: Tensor) -> float:
+def weighted_error(weight: Tensor, grid: QuantizedMatrix, importance: Tensor) -> float:
     """Sum of squared errors, each column weighed by the mean square of its input (in,)."""
     return float(((weight - grid.weight()).square() @ importance.float()).sum(dtype=torch.float64))
 

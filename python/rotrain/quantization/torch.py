@@ -18,7 +18,14 @@ from rotrain.errors import RotrainError, UsageError
 from rotrain.files import sha256_file, sync_directory, write_atomic, write_json
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
-from rotrain.models.quantized import Grid, check_floats, grid_bytes, grids, install, to_tensors
+from rotrain.models.quantized import (
+    QuantizedMatrix,
+    check_not_quantized,
+    quantized_bytes,
+    quantized_matrices,
+    replace_matrix,
+    to_tensors,
+)
 from rotrain.quantization.allocate import Choice, allocate, divergences
 from rotrain.quantization.artifact import artifact
 from rotrain.quantization.calibration import (
@@ -28,18 +35,17 @@ from rotrain.quantization.calibration import (
     mean_squares,
     second_moments,
 )
-from rotrain.quantization.polish import divergence, held_out
-from rotrain.quantization.polish import polish as distill
+from rotrain.quantization.distillation import distill_scales, divergence, held_out
 from rotrain.quantization.rounding import gptq, group_of, hqq, rtn, weighted_error
 from rotrain.run.checkpoint import write_tensors
-from rotrain.run.load import QUANTIZATION, Trained
+from rotrain.run.load import QUANTIZATION, TrainedModel
 
 BITS, GROUPS, PROBE_BITS = (3, 4, 5, 6, 8), (32, 64, 128), 4
 Progress = Callable[[str, int, int], None]
 
 
 def quantize_torch(
-    trained: Trained,
+    trained: TrainedModel,
     out: Path,
     method: str,
     *,
@@ -58,7 +64,7 @@ def quantize_torch(
         )
     if out.exists():
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
-    check_floats(trained.model, trained.run.path)
+    check_not_quantized(trained.model, trained.run.path)
     text = _text(trained, calibrate, calibration_tokens, method, polish, target_bpw)
     begun = time.perf_counter()
     widths = dict.fromkeys(matrices(trained.model), bits)
@@ -69,7 +75,7 @@ def quantize_torch(
     scores: dict[str, Any] = {"kl": None, "kl_before_polish": None, "polish_steps": polish}
     if text is not None:
         if polish:
-            before, after = distill(trained.model, model, text.tokens, polish)
+            before, after = distill_scales(trained.model, model, text.tokens, polish)
             scores |= {"kl_before_polish": before, "kl": after}
         else:
             scores["kl"] = divergence(trained.model, model, held_out(text.tokens)[1])
@@ -90,7 +96,7 @@ def quantize_torch(
 
 
 def _text(
-    trained: Trained,
+    trained: TrainedModel,
     calibrate: Path | None,
     tokens: int,
     method: str,
@@ -120,12 +126,12 @@ def quantized(
         weight = model.get_parameter(name).detach().float()
         if not torch.isfinite(weight).all():
             raise RotrainError(f"{name} holds values that are not finite", hint="the model has diverged")
-        grid: Grid
+        grid: QuantizedMatrix
         if method == "gptq":
             grid = gptq(weight, bits[name], group, moments.pop(name))
         else:
             grid = (rtn if method == "rtn" else hqq)(weight, bits[name], group)
-        install(found, name, grid)
+        replace_matrix(found, name, grid)
         progress(name, index + 1, len(bits))
     return found.eval()
 
@@ -157,7 +163,7 @@ def target_bits(model: Decoder, tokens: Tensor, group: int, bpw: float) -> dict[
         rows, inputs = weight.shape
         size = group_of(inputs, group)
         choices[name] = [
-            Choice(str(bits), grid_bytes(rows, inputs, bits, size), scale * error)
+            Choice(str(bits), quantized_bytes(rows, inputs, bits, size), scale * error)
             for bits, error in errors.items()
         ]
     whole = count.param_count(model.config)
@@ -166,7 +172,9 @@ def target_bits(model: Decoder, tokens: Tensor, group: int, bpw: float) -> dict[
     return {name: int(choice.kind) for name, choice in taken.items()}
 
 
-def _write(trained: Trained, model: Decoder, out: Path, method: str, more: dict[str, Any]) -> dict[str, Any]:
+def _write(
+    trained: TrainedModel, model: Decoder, out: Path, method: str, more: dict[str, Any]
+) -> dict[str, Any]:
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -174,7 +182,7 @@ def _write(trained: Trained, model: Decoder, out: Path, method: str, more: dict[
     file = temporary / "model.safetensors"
     write_tensors(file, to_tensors(model))
     write_atomic(temporary / "tokenizer.json", trained.run.tokenizer.read_bytes())
-    held = grids(model)
+    held = quantized_matrices(model)
     tensors = [
         {
             "name": name,

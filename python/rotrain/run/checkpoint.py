@@ -30,10 +30,12 @@ from rotrain.files import sha256_file, sync_directory, sync_file, write_json
 FORMAT, VERSION = "rotrain-checkpoint", 1
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 _NAME = re.compile(r"step-(\d{6,})")
+_OLD_NAME = re.compile(r"\.mixer\.(into|out)\.")
+_PRESENT = {"into": "in_proj", "out": "out_proj"}
 
 
 @dataclass(frozen=True)
-class Saved:
+class SavedCheckpoint:
     """A checkpoint on the disk, its files checked against their hashes."""
 
     path: Path
@@ -44,11 +46,30 @@ class Saved:
 
     def weights(self) -> dict[str, Tensor]:
         """The model's parameters by name, on the CPU."""
-        return load_file(self.path / MODEL)
+        return _load_tensors(self.path / MODEL)
 
     def optimizer(self) -> dict[str, Tensor]:
         """The optimizer's state by name, on the CPU."""
-        return load_file(self.path / OPTIMIZER)
+        return _load_tensors(self.path / OPTIMIZER)
+
+
+def current_name(name: str) -> str:
+    """Return the present name of a parameter, given the name in a file.
+
+    Older files call the two projections of a mixer `into` and `out`. They are still read; new files have `in_proj`
+    and `out_proj`.
+
+    Example:
+        >>> current_name("blocks.0.mixer.into.weight")
+        'blocks.0.mixer.in_proj.weight'
+        >>> current_name("blocks.0.mixer.qkv.weight")
+        'blocks.0.mixer.qkv.weight'
+    """
+    return _OLD_NAME.sub(lambda found: f".mixer.{_PRESENT[found[1]]}.", name)
+
+
+def _load_tensors(file: Path) -> dict[str, Tensor]:
+    return {current_name(name): tensor for name, tensor in load_file(file).items()}
 
 
 def save(
@@ -114,7 +135,7 @@ def write_tensors(file: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
     sync_file(file)
 
 
-def retain(folder: Path, config: Checkpoint) -> None:
+def remove_old(folder: Path, config: Checkpoint) -> None:
     """Remove what need not stay: all but the newest `kept`, the newest scheduled one (a `rewind` goes
     back to it), and those of the steps that `keep_every` divides. Also for a resume: a kill may have
     come between saving and removing."""
@@ -126,13 +147,15 @@ def retain(folder: Path, config: Checkpoint) -> None:
             shutil.rmtree(folder / old, ignore_errors=True)
 
 
-def clean(folder: Path) -> None:
+def remove_partial(folder: Path) -> None:
     """Remove what a kill left half-written."""
     for half in folder.glob(".step-*.tmp"):
         shutil.rmtree(half, ignore_errors=True)
 
 
-def newest(folder: Path, *, every: int = 1, weights_only: bool = False) -> tuple[Saved | None, list[str]]:
+def find_newest(
+    folder: Path, *, every: int = 1, weights_only: bool = False
+) -> tuple[SavedCheckpoint | None, list[str]]:
     """The newest checkpoint that is whole, and a sentence about each newer one that is not.
 
     With `every`, only those of its multiples count. `weights_only`: see `open_checkpoint`.
@@ -148,16 +171,16 @@ def newest(folder: Path, *, every: int = 1, weights_only: bool = False) -> tuple
     return None, damaged
 
 
-def steps(folder: Path) -> list[int]:
+def list_steps(folder: Path) -> list[int]:
     """The steps that have a checkpoint, newest first."""
     return [_step(name) for name in _names(folder)]
 
 
-def at_step(folder: Path, step: int) -> Saved:
+def open_step(folder: Path, step: int) -> SavedCheckpoint:
     """The checkpoint of a step, checked."""
     path = folder / f"step-{step:06d}"
     if not path.is_dir():
-        there = ", ".join(str(step) for step in steps(folder)) or "none"
+        there = ", ".join(str(step) for step in list_steps(folder)) or "none"
         raise RotrainError(f"there is no checkpoint of step {step}", place=folder, hint=f"there are: {there}")
     return open_checkpoint(path)
 
@@ -173,7 +196,7 @@ def _names(folder: Path) -> list[str]:
     return sorted(names, key=_step, reverse=True)
 
 
-def open_checkpoint(path: Path, *, weights_only: bool = False) -> Saved:
+def open_checkpoint(path: Path, *, weights_only: bool = False) -> SavedCheckpoint:
     """A checkpoint, its files checked against their hashes; a damaged one is a `RotrainError`.
 
     `weights_only`: the optimizer's state, twice as large as the weights, is not looked at; who goes on training needs it.
@@ -193,7 +216,7 @@ def open_checkpoint(path: Path, *, weights_only: bool = False) -> Saved:
                 raise RotrainError(
                     "the checkpoint is damaged (its hash differs)", place=path / name, hint=hint
                 )
-        return Saved(
+        return SavedCheckpoint(
             path,
             int(state["step"]),
             ModelConfig.model_validate(state["model"]),

@@ -27,7 +27,7 @@ FORMAT, VERSION = "rotrain-run", 1
 
 # Keys that may change between the parts of a run: they move files or describe, and change
 # neither weights nor metrics (the clock's fields aside).
-FREE_KEYS = {
+MUTABLE_KEYS = {
     "data",
     "out",
     "checkpoint.every",
@@ -39,7 +39,7 @@ FREE_KEYS = {
 
 
 @dataclass(frozen=True)
-class RunDir:
+class RunDirectory:
     """The files of a run by name."""
 
     path: Path
@@ -74,7 +74,7 @@ class RunDir:
         """The result of a finished run."""
         return self.path / "summary.json"
 
-    def record(self) -> dict[str, Any] | None:
+    def read_config(self) -> dict[str, Any] | None:
         """The content of config.json, or None where no run has begun."""
         try:
             record: dict[str, Any] = json.loads(self.config.read_bytes())
@@ -89,7 +89,7 @@ class RunDir:
                 f"this is no configuration of a run: {error}", place=self.config, hint="take another --out"
             ) from None
 
-    def finished(self) -> dict[str, Any] | None:
+    def read_summary(self) -> dict[str, Any] | None:
         """The summary of a finished run, or None."""
         try:
             summary: dict[str, Any] = json.loads(self.summary.read_bytes())
@@ -99,7 +99,7 @@ class RunDir:
         except (OSError, ValueError) as error:
             raise RotrainError(f"cannot read the summary: {error}", place=self.summary) from None
 
-    def check_free(self) -> None:
+    def check_empty(self) -> None:
         """Refuse a directory with anything in it but what a kill right before a run's beginning leaves."""
         foreign = [item.name for item in self.path.iterdir() if item.name not in _MAY_PRECEDE]
         if "checkpoints" in foreign and self.checkpoints.is_dir():
@@ -113,7 +113,7 @@ class RunDir:
                 hint="take another --out",
             )
 
-    def begin(
+    def create(
         self,
         config: FitConfig,
         model: dict[str, Any],
@@ -143,16 +143,16 @@ class RunDir:
             },
         )
 
-    def end(self, summary: dict[str, Any]) -> None:
+    def write_summary(self, summary: dict[str, Any]) -> None:
         """Record the result: the run is finished."""
         write_json(self.summary, summary)
 
-    def check_same(self, record: dict[str, Any], config: FitConfig, pack: Pack) -> None:
+    def check_same_run(self, record: dict[str, Any], config: FitConfig, pack: Pack) -> None:
         """Refuse to go on with another configuration or other data, naming what differs."""
         # Read as a configuration: a key that did not exist when the run began has its default.
         begun = FitConfig.model_validate(record["config"])
         there, here = (flatten(config.model_dump(mode="json")) for config in (begun, config))
-        free = FREE_KEYS
+        free = MUTABLE_KEYS
         if config.spikes.policy == "rewind":  # it goes back to a scheduled checkpoint
             free = free - {"checkpoint.every"}
         differing = [
@@ -180,7 +180,7 @@ _MAY_PRECEDE = {".lock", ".tokenizer.json.tmp", "tokenizer.json", ".config.json.
 
 
 @contextmanager
-def locked(run: RunDir) -> Iterator[None]:
+def lock_run(run: RunDirectory) -> Iterator[None]:
     """Make the directory and hold it: two processes must not write one run.
 
     The lock is the system's and goes with the process, however that ends.

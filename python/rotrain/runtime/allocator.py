@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 
 # After so many steps a process holds what a step takes, and `use_huge_pages` finds it.
-SETTLING_STEPS = 3
+HUGE_PAGES_AFTER_STEPS = 3
 HUGE_PAGE, MADV_COLLAPSE = 2 << 20, 25  # of x86-64 and of AArch64 with pages of 4 KiB; linux/mman.h
 
 
@@ -29,7 +29,7 @@ def use_huge_pages() -> int:
     """Put the memory this process holds into pages of 2 MiB; how many bytes of it the system was asked for.
 
     Matrices that lie in pages of 4 KiB cost their products many misses of the TLB: a nano step on a CPU gained
-    3 to 5 % (docs/log.md). To be called after `SETTLING_STEPS`: what they took is kept and used again
+    3 to 5 % (docs/log.md). To be called after `HUGE_PAGES_AFTER_STEPS`: what they took is kept and used again
     (`keep_freed_memory`). It copies everything once, a second a GB. Only Linux from 6.1 on does it;
     elsewhere, and where memory is too little, nothing is changed.
     """

@@ -46,7 +46,7 @@ class Hardware:
     compiler: bool  # for C++, which torch.compile needs on a CPU
 
 
-def find_hardware() -> Hardware:
+def detect_hardware() -> Hardware:
     """Ask PyTorch and the system."""
     cuda = torch.cuda.is_available()
     return Hardware(
@@ -96,7 +96,7 @@ def choose_machine(config: Runtime, *, run_flops: float = 0.0) -> Machine:
     """Resolve device, precision and compilation for a run of `run_flops` operations."""
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    machine = resolve_machine(config, find_hardware(), run_flops, torch.get_num_threads())
+    machine = resolve_machine(config, detect_hardware(), run_flops, torch.get_num_threads())
     if machine.device.type == "cuda" and config.deterministic:
         make_deterministic()
     return machine

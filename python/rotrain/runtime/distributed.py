@@ -26,18 +26,18 @@ DDP_MEMORY_SHARE = 0.6
 
 
 @dataclass(frozen=True)
-class Team:
+class Distributed:
     """A process's place among the `size` of its run."""
 
     rank: int = 0
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes the run directory."""
         return self.rank == 0
 
-    def agree(self, loss: float, stop: int) -> tuple[float, int]:
+    def all_reduce(self, loss: float, stop: int) -> tuple[float, int]:
         """The sum of all losses, and the signal by which any process was asked to stop, or 0."""
         if self.size == 1:
             return loss, stop
@@ -52,7 +52,7 @@ class Team:
             int(max(float(row[1]) for row in all_of_them)),
         )
 
-    def share(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """The lead's `value`, in every process."""
         if self.size == 1:
             return value
@@ -75,7 +75,7 @@ def _host_group() -> Any:
     return _groups[0]
 
 
-def choose_parallel(wanted: str, size: int, state_bytes: int, gpu_bytes: int | None) -> tuple[str, str]:
+def choose_strategy(wanted: str, size: int, state_bytes: int, gpu_bytes: int | None) -> tuple[str, str]:
     """`none`, `ddp` or `fsdp` for `size` processes, and why."""
     if size == 1:
         if wanted in ("ddp", "fsdp"):
@@ -97,11 +97,11 @@ def choose_parallel(wanted: str, size: int, state_bytes: int, gpu_bytes: int | N
 
 
 @contextlib.contextmanager
-def joined(device: str) -> Iterator[Team]:
+def join_processes(device: str) -> Iterator[Distributed]:
     """The team of this process: as torchrun's environment says, else alone."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Team()
+        yield Distributed()
         return
     import torch.distributed as dist
 
@@ -110,7 +110,7 @@ def joined(device: str) -> Iterator[Team]:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     dist.init_process_group("nccl" if cuda else "gloo")
     try:
-        yield Team(dist.get_rank(), size)
+        yield Distributed(dist.get_rank(), size)
     except RuntimeError as error:
         if not _is_broken_connection(error):
             raise
@@ -124,7 +124,7 @@ def joined(device: str) -> Iterator[Team]:
             dist.destroy_process_group()
 
 
-def leave(code: int) -> NoReturn:
+def exit_process(code: int) -> NoReturn:
     """End a process of several with `code`, without taking the interpreter down.
 
     DistributedDataParallel keeps gloo's threads beyond `destroy_process_group` (seen with torch 2.15). One that frees a

@@ -83,6 +83,6 @@ class CheckpointWriter:
         try:
             self.before()
             checkpoint.save(self.folder, step, self.model, weights, optimizer, spikes)
-            checkpoint.retain(self.folder, self.config)
+            checkpoint.remove_old(self.folder, self.config)
         except BaseException as error:  # raised again in the training's own thread
             self._error = error

@@ -23,8 +23,8 @@ from rotrain.files import sync_directory
 from rotrain.llamacpp import LlamaCpp, find_library
 from rotrain.models.decoder import Decoder
 from rotrain.models.parallel import ParallelMixer
-from rotrain.models.quantized import check_floats
-from rotrain.run.load import Trained
+from rotrain.models.quantized import check_not_quantized
+from rotrain.run.load import TrainedModel
 
 # `general.file_type` (llama.h, llama_ftype) of files whose matrices are floats.
 FILE_TYPES = {"f32": 0, "f16": 1, "bf16": 32}
@@ -38,7 +38,7 @@ PROOF_TEXTS = (
 )
 
 
-def export_gguf(trained: Trained, out: Path, kind: str = "f32") -> dict[str, Any]:
+def export_gguf(trained: TrainedModel, out: Path, kind: str = "f32") -> dict[str, Any]:
     """Write `out` with matrices of type `kind` and check it; returns what was found."""
     if kind not in FILE_TYPES:
         raise UsageError(f"there is no type {kind!r} here", hint=f"types are: {', '.join(FILE_TYPES)}")
@@ -46,7 +46,7 @@ def export_gguf(trained: Trained, out: Path, kind: str = "f32") -> dict[str, Any
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
     c = trained.model.config
     check_known(c)
-    check_floats(trained.model, trained.run.path)
+    check_not_quantized(trained.model, trained.run.path)
     fields = all_fields(trained, FILE_TYPES[kind])
     weights = dict(trained.model.named_parameters())
     # It takes its name when it is proven.
@@ -72,7 +72,7 @@ def export_gguf(trained: Trained, out: Path, kind: str = "f32") -> dict[str, Any
     }
 
 
-def all_fields(trained: Trained, file_type: int) -> dict[str, Any]:
+def all_fields(trained: TrainedModel, file_type: int) -> dict[str, Any]:
     """Everything before the tensors."""
     c = trained.model.config
     tokens = tokenizer_fields(trained.run.tokenizer, c.vocab_size, trained.eos_id)
@@ -96,7 +96,7 @@ def store(piece: Piece, weights: Mapping[str, Tensor], c: ModelConfig, kind: str
     return Stored(piece.name, stored, tuple(piece.take(weights, c).shape), data)
 
 
-def notes(trained: Trained) -> list[str]:
+def notes(trained: TrainedModel) -> list[str]:
     """What the file cannot say, for the user."""
     c = trained.model.config
     said = []
@@ -110,7 +110,7 @@ def notes(trained: Trained) -> list[str]:
     return said
 
 
-def check(trained: Trained, file: Path, kind: str) -> dict[str, Any]:
+def check(trained: TrainedModel, file: Path, kind: str) -> dict[str, Any]:
     """Load the file in stock llama.cpp; compare ids of texts, and logits over three windows of context."""
     c = trained.model.config
     length = min(c.context, max(256, 3 * (c.window or 0)))

@@ -83,7 +83,7 @@ def _attention(c: ModelConfig) -> Iterator[Piece]:
         turn = None if letter == "v" else interleave
         yield Piece(f"attn_{letter}.weight", "mixer.qkv.weight", True, start, size, turn=turn)
         start += size
-    yield Piece("attn_output.weight", "mixer.out.weight", True)
+    yield Piece("attn_output.weight", "mixer.out_proj.weight", True)
     if c.window is not None:
         # An attention sink a head, which this architecture wants: e^-1e30 adds nothing to a softmax.
         yield Piece("attn_sinks.weight", "mixer_norm.weight", turn=lambda x, c: torch.full((c.heads,), -1e30))
@@ -92,21 +92,21 @@ def _attention(c: ModelConfig) -> Iterator[Piece]:
 def _falcon(c: ModelConfig) -> Iterator[Piece]:
     queries, width = c.heads * c.head_dim, sum(attention_sizes(c))
     yield Piece("attn_norm.bias", "mixer_norm.bias")
-    yield Piece("attn_qkv.weight", "mixer.into.weight", True, 0, width)
-    yield Piece("ffn_up.weight", "mixer.into.weight", True, width, c.ffn)
-    yield Piece("attn_output.weight", "mixer.out.weight", True, 0, queries, dim=1)
-    yield Piece("ffn_down.weight", "mixer.out.weight", True, queries, c.ffn, dim=1)
+    yield Piece("attn_qkv.weight", "mixer.in_proj.weight", True, 0, width)
+    yield Piece("ffn_up.weight", "mixer.in_proj.weight", True, width, c.ffn)
+    yield Piece("attn_output.weight", "mixer.out_proj.weight", True, 0, queries, dim=1)
+    yield Piece("ffn_down.weight", "mixer.out_proj.weight", True, queries, c.ffn, dim=1)
 
 
 def _mamba2() -> Iterator[Piece]:
-    yield Piece("ssm_in.weight", "mixer.into.weight", True)
+    yield Piece("ssm_in.weight", "mixer.in_proj.weight", True)
     yield Piece("ssm_conv1d.weight", "mixer.conv_weight", turn=lambda x, c: x.squeeze(1))
     yield Piece("ssm_conv1d.bias", "mixer.conv_bias")
     yield Piece("ssm_dt.bias", "mixer.dt_bias")
     yield Piece("ssm_a", "mixer.A_log", turn=lambda x, c: -x.exp()[:, None])
     yield Piece("ssm_d", "mixer.D", turn=lambda x, c: x[:, None])
     yield Piece("ssm_norm.weight", "mixer.gain", turn=_grouped)
-    yield Piece("ssm_out.weight", "mixer.out.weight", True)
+    yield Piece("ssm_out.weight", "mixer.out_proj.weight", True)
 
 
 def interleave(rows: Tensor, c: ModelConfig) -> Tensor:

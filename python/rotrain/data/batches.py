@@ -18,7 +18,7 @@ from rotrain.data.order import Order
 
 
 @dataclass(frozen=True)
-class Sampler:
+class BatchReader:
     """The batches of a planned run."""
 
     curriculum: Curriculum

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from rotrain.models.decoder import Decoder
-from rotrain.models.quantized import QuantizedEmbedding, QuantizedLinear, grids, install
+from rotrain.models.quantized import QuantizedEmbedding, QuantizedLinear, quantized_matrices, replace_matrix
 from rotrain.quantization.allocate import mean_kl
 
 BATCH_TOKENS = 1024
@@ -39,7 +39,7 @@ def divergence(teacher: Decoder, model: Decoder, tokens: Tensor) -> float:
     return total / len(tokens)
 
 
-def polish(
+def distill_scales(
     teacher: Decoder, model: Decoder, tokens: Tensor, steps: int, seed: int = 0
 ) -> tuple[float, float]:
     """Change `model` in place; its divergence from the teacher on held-out sequences before and after."""
@@ -69,8 +69,8 @@ def polish(
             group["lr"] = group["peak"] * warm * (0.5 + 0.5 * math.cos(math.pi * step / steps))
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-    for name, grid in grids(model).items():
-        install(model, name, grid)  # as it will be read: rounded to 16 bits
+    for name, grid in quantized_matrices(model).items():
+        replace_matrix(model, name, grid)  # as it will be read: rounded to 16 bits
     after = divergence(teacher, model, judged)
     if not after < before:
         model.load_state_dict(kept)
