@@ -31,8 +31,10 @@ from rotrain.compare.study import is_folder, quantize_args
 from rotrain.data.pack import open_pack
 from rotrain.evaluation.divergence import diverge
 from rotrain.evaluation.domains import held_out
-from rotrain.evaluation.model import LanguageModel, TorchModel, open_model
+from rotrain.evaluation.model import LanguageModel
+from rotrain.evaluation.open import open_model
 from rotrain.evaluation.text import Document
+from rotrain.evaluation.torch_model import TorchModel
 from rotrain.exporters.gguf.export import export_gguf
 from rotrain.exporters.gguf.write import read_gguf
 from rotrain.files import sha256_file

@@ -10,7 +10,8 @@ import pytest
 from conftest import fit_config
 from packs import SENTENCES
 
-from rotrain.evaluation.model import as_ids, open_model
+from rotrain.evaluation.model import as_ids
+from rotrain.evaluation.open import open_model
 from rotrain.evaluation.tasks import continuations
 from rotrain.evaluation.text import window_nats
 from rotrain.evaluation.windows import windows

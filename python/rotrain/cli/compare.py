@@ -42,7 +42,6 @@ class Steps:
 def run(
     study: Annotated[Path, typer.Argument(help="Study file (TOML), see docs/compare.md.")],
     plan: Annotated[bool, typer.Option("--plan", help="Print the commands; run nothing.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped; it always does.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:

@@ -61,7 +61,7 @@ def run(
     with app_errors():
         from rotrain.errors import UsageError
         from rotrain.evaluation import domains
-        from rotrain.evaluation.model import open_model
+        from rotrain.evaluation.open import open_model
         from rotrain.evaluation.run import PROBES, Questions, evaluate
         from rotrain.files import write_json
 

@@ -2,7 +2,7 @@
 
 data = "pack"                       # the pack all are trained on
 out = "study"                       # where runs, variants, results and the report go
-archs = ["llama-mha", "mamba2"]     # default: all five
+archs = ["llama-mha", "mamba2"]     # default: the five that are not hybrids
 size = "nano"
 steps = 2000                        # default: the whole curriculum
 seeds = [0]
@@ -35,7 +35,7 @@ from rotrain.config import Size
 from rotrain.errors import RotrainError, UsageError
 from rotrain.models.presets import ARCHS
 
-FIVE = ("llama-mha", "llama-gqa", "mistral-swa", "falcon-mqa", "mamba2")
+DEFAULT_ARCHS = ("llama-mha", "llama-gqa", "mistral-swa", "falcon-mqa", "mamba2")
 _IN_FRAMEWORK = re.compile(r"(rtn|hqq|gptq)-([34568])(?:-g(32|64|128))?(?:-polish(\d+))?")
 _TARGET = re.compile(r"bpw-(\d+(?:\.\d+)?)")
 
@@ -64,7 +64,7 @@ class Study(_Table):
 
     data: Path = Path("pack")
     out: Path = Path("study")
-    archs: Annotated[tuple[str, ...], Field(min_length=1)] = FIVE
+    archs: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_ARCHS
     size: Size = "nano"
     steps: Annotated[int | None, Field(ge=1)] = None
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)

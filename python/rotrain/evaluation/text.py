@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rotrain.evaluation.interval import Interval, paired, ratio
+from rotrain.evaluation.interval import Interval, ratio
 from rotrain.evaluation.model import LanguageModel, as_ids, label_nats
 from rotrain.evaluation.windows import Window, windows
 
@@ -113,13 +113,6 @@ def score_text(
     table = np.array(rows, dtype=np.float64).reshape(-1, 3)
     unit = "window" if by_window else "document"
     return TextScore(unit, len(documents), units, table[:, 0], table[:, 1], table[:, 2])
-
-
-def compare_text(left: TextScore, right: TextScore) -> Interval:
-    """left - right in bits per byte, in pairs over the same units."""
-    if left.units != right.units or not np.array_equal(left.bytes, right.bytes):
-        raise ValueError("the two scores are of other texts")
-    return paired(left.nats / math.log(2), right.nats / math.log(2), left.bytes)
 
 
 def window_nats(model: LanguageModel, pieces: Sequence[Window]) -> list[float]:

@@ -1,1 +1,1 @@
-"""A trained model in fewer bits, and what it costs."""
+"""Quantization: a trained model in fewer bits, and what that costs."""

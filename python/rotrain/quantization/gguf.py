@@ -24,11 +24,12 @@ from rotrain.files import sha256_file, write_json
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.models.quantized import check_not_quantized
-from rotrain.quantization.allocate import Choice, allocate, divergences
-from rotrain.quantization.artifact import artifact, class_of
+from rotrain.progress import Progress
+from rotrain.quantization.allocate import Sensitivity, choose_storage, measure_divergences
+from rotrain.quantization.artifact import artifact, tensor_class
 from rotrain.quantization.encode import decode, encode
 from rotrain.quantization.imatrix import Importance, check_importance
-from rotrain.quantization.recipes import choose_types, fitting_type, method, row_bytes
+from rotrain.quantization.recipes import choose_types, find_method, fitting_type, row_bytes
 from rotrain.run.load import TrainedModel
 
 # What --target-bpw chooses from, and what it probes with.
@@ -36,7 +37,6 @@ CANDIDATES = ("Q2_K", "Q3_K", "IQ4_XS", "Q4_K", "Q5_K", "Q6_K", "Q8_0")
 PROBE = "Q4_K"
 # A matrix is loaded when its turn comes.
 Load = Callable[[], NDArray[np.float32]]
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def quantize_gguf(
     importance: Importance | None,
     *,
     types: dict[str, str] | None = None,
-    progress: Progress = lambda name, done, whole: None,
+    progress: Progress | None = None,
     record: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Write `out` and `out`.json; the record is returned. `types` overrides the method's choice."""
@@ -158,19 +158,20 @@ def quantize_gguf(
                 )
             weights = None if importance is None or tensor not in source.matrices else importance[tensor]
             blocks = encode(values, kind, weights)
-            progress(tensor, index + 1, len(source.load))
+            if progress is not None:
+                progress.update(tensor, index + 1, len(source.load))
             return blocks
 
         return Stored(tensor, kind, source.shapes[tensor], data)
 
     laid = [stored(i, tensor, types.get(tensor, "F32")) for i, tensor in enumerate(source.load)]
-    file_type = method(name).file_type if name != "target" else method("q4_k_m").file_type
+    file_type = find_method("q4_k_m" if name == "target" else name).file_type
     fields = source.fields | {"general.file_type": file_type, "general.quantization_version": 2}
     write_gguf(out, source.architecture, fields, laid)
     tensors = [
         {
             "name": t.name,
-            "class": class_of(t.name),
+            "class": tensor_class(t.name),
             "type": t.type,
             "shape": list(t.shape),
             "bytes": t.bytes,
@@ -200,16 +201,28 @@ def target_types(
     tokens: Tensor,
     importance: Importance,
     bits: float,
-    progress: Progress = lambda name, done, whole: None,
+    progress: Progress | None = None,
 ) -> dict[str, str]:
-    """Types by measured sensitivity so that all tensors together take `bits` bits a parameter, within 1 %."""
-    c, model = trained.model.config, trained.model
+    """Choose a type for each matrix by measured sensitivity.
+
+    Args:
+        trained: The run that `source` was made from.
+        source: Its tensors under the names of the file.
+        tokens: Token ids (N, T) to measure with.
+        importance: Mean squares of the inputs of each matrix.
+        bits: Bits for each parameter, over all tensors; met within 1 %.
+        progress: Receives the number of matrices that are measured.
+
+    Raises:
+        UsageError: The target is out of reach.
+    """
+    config, model = trained.model.config, trained.model
     fixed = sum(4 * math.prod(shape) for name, shape in source.shapes.items() if name not in source.matrices)
     budget = int(bits * source.parameters / 8) - fixed
     if budget <= 0:
         raise UsageError(f"{bits} bits a weight is less than the norms alone take")
     errors: dict[str, dict[str, float]] = {}
-    replaced: dict[str, NDArray[np.float32]] = {}
+    probed: dict[str, NDArray[np.float32]] = {}
     for index, name in enumerate(source.matrices):
         values = source.load[name]()
         errors[name] = {}
@@ -217,17 +230,24 @@ def target_types(
             back = decode(encode(values, kind, importance[name]), kind, values.shape[-1])
             errors[name][kind] = float((np.square(values - back) @ importance[name]).sum(dtype=np.float64))
             if kind == fitting_type(PROBE, values.shape[-1]):
-                replaced[name] = back
-        progress(name, index + 1, len(source.matrices))
-    harm = divergences(model, tokens, source.matrices, lambda name: _replace(model, c, name, replaced[name]))
-    choices = {}
-    for name, (rows, inputs) in source.matrices.items():
-        scale = harm[name] / max(errors[name][fitting_type(PROBE, inputs)], 1e-30)
-        choices[name] = [
-            Choice(kind, rows * row_bytes(kind, inputs), scale * error)
-            for kind, error in errors[name].items()
-        ]
-    return {name: choice.kind for name, choice in allocate(choices, budget).items()}
+                probed[name] = back
+        if progress is not None:
+            progress.update(name, index + 1, len(source.matrices))
+    divergences = measure_divergences(
+        model, tokens, source.matrices, lambda name: _replace(model, config, name, probed[name])
+    )
+    return choose_storage(
+        {
+            name: Sensitivity(
+                errors=errors[name],
+                bytes={kind: rows * row_bytes(kind, inputs) for kind in errors[name]},
+                probe=fitting_type(PROBE, inputs),
+                probe_kl=divergences[name],
+            )
+            for name, (rows, inputs) in source.matrices.items()
+        },
+        budget,
+    )
 
 
 def _replace(model: Decoder, c: ModelConfig, name: str, values: NDArray[np.float32]) -> Callable[[], None]:

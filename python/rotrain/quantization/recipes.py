@@ -155,7 +155,7 @@ METHODS = {
 }
 
 
-def method(name: str) -> Method:
+def find_method(name: str) -> Method:
     """The method called `name`."""
     if name not in METHODS:
         raise UsageError(
@@ -173,7 +173,7 @@ def choose_types(
     name: str, shapes: dict[str, tuple[int, ...]], architecture: str, queries_per_kv: int, importance: bool
 ) -> dict[str, str]:
     """The type of each matrix of a file, given their shapes (rows, inputs) in the order of the file."""
-    chosen = method(name)
+    chosen = find_method(name)
     layers: dict[str, list[int]] = {}
     for tensor in shapes:
         found = re.match(r"blk\.(\d+)\.", tensor)

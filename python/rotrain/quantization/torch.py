@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError, UsageError
 from rotrain.files import sha256_file, sync_directory, write_atomic, write_json
 from rotrain.models import count
@@ -26,8 +25,9 @@ from rotrain.models.quantized import (
     replace_matrix,
     to_tensors,
 )
-from rotrain.quantization.allocate import Choice, allocate, divergences
-from rotrain.quantization.artifact import artifact
+from rotrain.progress import Progress
+from rotrain.quantization.allocate import Sensitivity, choose_storage, measure_divergences
+from rotrain.quantization.artifact import artifact, tensor_class
 from rotrain.quantization.calibration import (
     Calibration,
     calibration_tokens,
@@ -41,7 +41,6 @@ from rotrain.run.checkpoint import write_tensors
 from rotrain.run.load import QUANTIZATION, TrainedModel
 
 BITS, GROUPS, PROBE_BITS = (3, 4, 5, 6, 8), (32, 64, 128), 4
-Progress = Callable[[str, int, int], None]
 
 
 def quantize_torch(
@@ -55,7 +54,7 @@ def quantize_torch(
     calibration_tokens: int,
     polish: int,
     target_bpw: float | None,
-    progress: Progress = lambda name, done, whole: None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Write the folder `out`, whole or not at all; the record is returned."""
     if bits not in BITS or group not in GROUPS:
@@ -117,7 +116,7 @@ def quantized(
     bits: dict[str, int],
     group: int,
     tokens: Tensor | None,
-    progress: Progress = lambda name, done, whole: None,
+    progress: Progress | None = None,
 ) -> Decoder:
     """A copy of the model with every matrix quantized; `tokens` (N, T) are what GPTQ looks at."""
     moments = second_moments(model, tokens) if method == "gptq" and tokens is not None else {}
@@ -132,12 +131,23 @@ def quantized(
         else:
             grid = (rtn if method == "rtn" else hqq)(weight, bits[name], group)
         replace_matrix(found, name, grid)
-        progress(name, index + 1, len(bits))
+        if progress is not None:
+            progress.update(name, index + 1, len(bits))
     return found.eval()
 
 
 def target_bits(model: Decoder, tokens: Tensor, group: int, bpw: float) -> dict[str, int]:
-    """Bits of each matrix by measured sensitivity, so that the whole takes `bpw` bits a parameter within 1 %."""
+    """Choose bits for each matrix by measured sensitivity.
+
+    Args:
+        model: The float model.
+        tokens: Token ids (N, T) to measure with.
+        group: Weights that share a scale.
+        bpw: Bits for each parameter, over all tensors; met within 1 %.
+
+    Raises:
+        UsageError: The target is out of reach.
+    """
     squares = mean_squares(model, tokens)
     changed = copy.deepcopy(model)
     names = list(matrices(model))
@@ -154,22 +164,24 @@ def target_bits(model: Decoder, tokens: Tensor, group: int, bpw: float) -> dict[
 
         return undo
 
-    harm = divergences(changed, tokens, names, replace)
-    choices = {}
+    divergences = measure_divergences(changed, tokens, names, replace)
+    sensitivities = {}
     for name in names:
         weight = model.get_parameter(name).detach()
-        errors = {bits: weighted_error(weight, rtn(weight, bits, group), squares[name]) for bits in BITS}
-        scale = harm[name] / max(errors[PROBE_BITS], 1e-30)
         rows, inputs = weight.shape
         size = group_of(inputs, group)
-        choices[name] = [
-            Choice(str(bits), quantized_bytes(rows, inputs, bits, size), scale * error)
-            for bits, error in errors.items()
-        ]
-    whole = count.param_count(model.config)
-    fixed = 4 * (whole - sum(model.get_parameter(name).numel() for name in names))
-    taken = allocate(choices, int(bpw * whole / 8) - fixed)
-    return {name: int(choice.kind) for name, choice in taken.items()}
+        sensitivities[name] = Sensitivity(
+            errors={
+                str(bits): weighted_error(weight, rtn(weight, bits, group), squares[name]) for bits in BITS
+            },
+            bytes={str(bits): quantized_bytes(rows, inputs, bits, size) for bits in BITS},
+            probe=str(PROBE_BITS),
+            probe_kl=divergences[name],
+        )
+    parameters = count.param_count(model.config)
+    fixed = 4 * (parameters - sum(model.get_parameter(name).numel() for name in names))
+    chosen = choose_storage(sensitivities, int(bpw * parameters / 8) - fixed)
+    return {name: int(bits) for name, bits in chosen.items()}
 
 
 def _write(
@@ -186,7 +198,7 @@ def _write(
     tensors = [
         {
             "name": name,
-            "class": _class_of(name, trained.model.config),
+            "class": tensor_class(name, trained.model.config),
             "type": f"int{grid.bits}",
             "bits": grid.bits,
             "group": grid.group,
@@ -200,7 +212,7 @@ def _write(
             tensors.append(
                 {
                     "name": name,
-                    "class": _class_of(name, trained.model.config),
+                    "class": tensor_class(name, trained.model.config),
                     "type": "f32",
                     "shape": list(parameter.shape),
                     "bytes": 4 * parameter.numel(),
@@ -220,16 +232,3 @@ def _write(
     os.rename(temporary, out)
     sync_directory(out.parent)
     return result
-
-
-def _class_of(name: str, c: ModelConfig) -> str:
-    """Embedding, attention, mlp, state_space, norms, or parallel (Falcon's joined matrices), by a parameter's name."""
-    if name == "embed.weight":
-        return "embedding"
-    if "norm" in name:
-        return "norms"
-    if ".mlp." in name:
-        return "mlp"
-    if c.parallel:
-        return "parallel"
-    return "attention" if c.mixer(int(name.split(".")[1])) == "attention" else "state_space"

@@ -103,7 +103,7 @@ def load_run(path: Path, *, meta: bool = False) -> TrainedModel:
         model.eval(),
         Tokenizer(run.tokenizer),
         int(record["data"]["eos_id"]),
-        damaged,
+        [f"{sentence}; using the one before" for sentence in damaged],
         saved.sha256[checkpoint.MODEL],
         saved.path / checkpoint.MODEL if meta else None,
     )
