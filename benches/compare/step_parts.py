@@ -31,19 +31,20 @@ import numpy as np
 import torch
 
 from rotrain.config import resolve
-from rotrain.data.sampler import Sampler
+from rotrain.data.batches import BatchReader
 from rotrain.models.loss import token_loss_chunked, token_loss_reference
+from rotrain.runtime.allocator import keep_freed_memory
+from rotrain.runtime.device import cpu_has_bf16
 from rotrain.train.learner import Learner
 from rotrain.train.loop import fit
 from rotrain.train.plan import make_plan
 from rotrain.train.progress import Progress
-from rotrain.train.runtime import cpu_has_bf16, keep_freed_memory
 from rotrain.train.screen import Quiet
 from rotrain.train.spikes import SpikeGuard
 
 TOKENS = 5_600_000_000
 PASSES = ((Learner, "gradients"), (Learner, "clip"), (Learner, "apply"))
-BESIDE = ((Sampler, "read"), (SpikeGuard, "judge"), (Progress, "log"))
+BESIDE = ((BatchReader, "read"), (SpikeGuard, "check"), (Progress, "log"))
 LOSSES = {"plain": token_loss_reference, "rotrain": token_loss_chunked}
 
 
@@ -111,7 +112,7 @@ def resume(words: argparse.Namespace) -> dict[str, Any]:
             planned.append(1e3 * (time.perf_counter() - began))
             out = np.empty((config.batch.sequences, config.context + 1), dtype=np.int64)
             began = time.perf_counter()
-            plan.sampler.read(draw.randrange(plan.steps), out)
+            plan.batches.read(draw.randrange(plan.steps), out)
             found.append(1e3 * (time.perf_counter() - began))
     return {
         "tokens": TOKENS,

@@ -305,21 +305,21 @@ def resolve(
         _merge(merged, _assignment(word))
     for key in _unknown_keys(merged):
         raise unknown_key(key)
-    trunk = _trunk_config(merged["begin_from"]) if merged.get("begin_from") else {}
+    parent = _parent_config(merged["begin_from"]) if merged.get("begin_from") else {}
     for key in ("size", "arch"):
-        if trunk:
-            merged.setdefault(key, trunk[key])
+        if parent:
+            merged.setdefault(key, parent[key])
     size = merged.setdefault("size", "nano")
     if size not in DEFAULTS:
         raise UsageError(f"there is no size {size!r}", hint=f"sizes are: {', '.join(DEFAULTS)}, auto")
     if "arch" not in merged:
         raise UsageError("no architecture given", hint="add --arch llama-mha (see `rotrain archs`)")
-    if trunk:
+    if parent:
         merged.setdefault("out", f"{merged['begin_from'].rstrip('/').replace('@', '-from-')}")
     merged.setdefault("out", f"runs/{merged['arch']}-{size}")
     whole: dict[str, Any] = {}
     _merge(whole, DEFAULTS[size])
-    _merge(whole, trunk)
+    _merge(whole, parent)
     _merge(whole, CURRICULA.get(str(merged.get("curriculum")), {}))  # a wrong name is told below
     _merge(whole, merged)
     try:
@@ -328,7 +328,7 @@ def resolve(
         raise _bad_value(error) from None
 
 
-def trunk_words(text: str) -> tuple[Path, int | None]:
+def parse_run_step(text: str) -> tuple[Path, int | None]:
     """Directory and step of `RUN[@STEP]`."""
     path, at, step = text.rpartition("@")
     if at and step.isdecimal():
@@ -336,12 +336,12 @@ def trunk_words(text: str) -> tuple[Path, int | None]:
     return Path(text), None
 
 
-def _trunk_config(text: str) -> dict[str, Any]:
-    """What a branch takes over from its trunk: everything but its length, its place and its machine.
+def _parent_config(text: str) -> dict[str, Any]:
+    """What a branch takes over from its parent: everything but its length, its place and its machine.
 
-    It goes on at the trunk's rate, so it needs no warmup.
+    It goes on at the parent's rate, so it needs no warmup.
     """
-    path, _ = trunk_words(text)
+    path, _ = parse_run_step(text)
     try:
         config: dict[str, Any] = json.loads((path / "config.json").read_bytes())["config"]
     except (OSError, ValueError, KeyError, TypeError):

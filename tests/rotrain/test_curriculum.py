@@ -62,7 +62,7 @@ def test_the_draws_of_a_phase_have_no_gap_and_no_double(
         mixed=mixed,
         drawn=drawn,
     )
-    assert curriculum.steps == steps and sum(s.steps for s in curriculum.stretches) == steps
+    assert curriculum.steps == steps and sum(s.steps for s in curriculum.segments) == steps
     next_draw = list(drawn)
     for step in range(steps):
         assert curriculum.drawn(step) == tuple(next_draw)
@@ -116,11 +116,11 @@ def test_mixed_reads_everything_throughout() -> None:
 
 
 def test_a_position_is_arithmetic_at_any_size() -> None:
-    # 5.6 billion tokens in blocks of 2048, 43,000 steps: as many stretches as the ramp has stairs, no more.
+    # 5.6 billion tokens in blocks of 2048, 43,000 steps: as many segments as the ramp has stairs, no more.
     curriculum = plan_curriculum(
         pack_of([2_100_000, 650_000]), context=32, batch=64, steps=43_000, replay=0.05, ramp=0.01
     )
-    assert len(curriculum.stretches) <= 66
+    assert len(curriculum.segments) <= 66
     phases, draws = curriculum.draws(42_999)
     assert draws[phases == 1].max() == curriculum.drawn(43_000)[1] - 1
 

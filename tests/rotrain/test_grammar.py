@@ -12,8 +12,8 @@ from collections.abc import Callable
 import pytest
 
 from rotools.normalize import normalize_text
-from rotrain.evaluate.grammar.lexicon import ADJECTIVES, PEOPLE, PLACES, THINGS, VERBS, Noun
-from rotrain.evaluate.grammar.pairs import PHENOMENA, pairs
+from rotrain.evaluation.grammar.lexicon import ADJECTIVES, PEOPLE, PLACES, THINGS, VERBS, Noun
+from rotrain.evaluation.grammar.pairs import PHENOMENA, pairs
 
 
 def definite(noun: Noun) -> tuple[str, str]:

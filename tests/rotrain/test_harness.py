@@ -10,10 +10,11 @@ import pytest
 from conftest import fit_config
 from packs import SENTENCES
 
-from rotrain.evaluate.model import as_ids, open_model
-from rotrain.evaluate.tasks import continuations
-from rotrain.evaluate.text import window_nats
-from rotrain.evaluate.windows import windows
+from rotrain.evaluation.model import as_ids
+from rotrain.evaluation.open import open_model
+from rotrain.evaluation.tasks import continuations
+from rotrain.evaluation.text import window_nats
+from rotrain.evaluation.windows import windows
 from rotrain.train.loop import fit
 from rotrain.train.screen import Quiet
 
@@ -57,7 +58,7 @@ metric_list: [{{metric: exact_match, aggregation: mean, higher_is_better: true}}
 
 
 def test_the_harness_scores_as_we_do(pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rotrain.evaluate.harness import continue_text, run_harness
+    from rotrain.evaluation.harness import continue_text, run_harness
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from program import rotrain
 
 from rotrain.errors import RotrainError
-from rotrain.evaluate.grammar import pairs
+from rotrain.evaluation.grammar import pairs
 from rotrain.report.chart import Line, Point, line_chart, pareto, scatter
 from rotrain.report.rank import better, difference, rank
 from rotrain.report.results import read_runs

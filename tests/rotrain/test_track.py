@@ -14,9 +14,9 @@ from program import rotrain
 from runs import metrics_without_time
 
 from rotrain.errors import RotrainError, UsageError
-from rotrain.train.energy import EnergyMeter
+from rotrain.run.metrics import read_metrics
+from rotrain.runtime.energy import EnergyMeter
 from rotrain.train.loop import fit
-from rotrain.train.metrics import read_metrics
 from rotrain.train.screen import Quiet
 from rotrain.train.sweep import parse_rates
 

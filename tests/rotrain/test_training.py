@@ -21,12 +21,14 @@ from rotrain.errors import RotrainError
 from rotrain.models import kernels
 from rotrain.models.decoder import Decoder
 from rotrain.models.presets import model_config
-from rotrain.train import checkpoint, learner
+from rotrain.run import checkpoint
+from rotrain.runtime.allocator import HUGE_PAGES_AFTER_STEPS
+from rotrain.runtime.device import choose_machine
+from rotrain.train import learner
 from rotrain.train.evaluation import evaluate_stream
 from rotrain.train.learner import Learner
 from rotrain.train.loop import fit, make_plan
 from rotrain.train.optim import Optimizer
-from rotrain.train.runtime import SETTLING_STEPS, choose_machine
 from rotrain.train.screen import Quiet
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
@@ -75,7 +77,7 @@ def test_memory_is_put_into_huge_pages_once_when_it_is_known(
     monkeypatch.setattr(Learner, "apply", apply)
     monkeypatch.setattr(learner, "use_huge_pages", lambda: at.append(len(steps)))
     fit(fit_config(pack, tmp_path / "run", steps=6), Quiet())
-    assert (at, len(steps)) == ([SETTLING_STEPS], 6)
+    assert (at, len(steps)) == ([HUGE_PAGES_AFTER_STEPS], 6)
 
 
 @pytest.mark.parametrize("micro", [1, 3])
@@ -108,7 +110,7 @@ def test_one_step_is_adamw_written_out(pack: Path, tmp_path: Path) -> None:
     rows = np.empty((4, 33), dtype=np.int64)
     c = config.optim
     for step in (1, 2):
-        plan.sampler.read(step - 1, rows)
+        plan.batches.read(step - 1, rows)
         batch = torch.from_numpy(rows)
         model.zero_grad()
         (model.loss(batch[:, :-1], batch[:, 1:]) / 128).backward()
@@ -125,7 +127,7 @@ def test_one_step_is_adamw_written_out(pack: Path, tmp_path: Path) -> None:
                     p.mul_(1 - c.lr * c.weight_decay)
                 update = (first / (1 - c.beta1**step)) / ((second / (1 - c.beta2**step)).sqrt() + c.eps)
                 p.sub_(c.lr * update)
-    saved, _ = checkpoint.newest(tmp_path / "run" / "checkpoints")
+    saved, _ = checkpoint.find_newest(tmp_path / "run" / "checkpoints")
     assert saved is not None and saved.step == 2
     for name, weight in saved.weights().items():
         # AdamW divides by the gradient's own size: entries with almost none magnify rounding.
@@ -192,7 +194,7 @@ def test_bf16_autocast_trains_fp32_weights(pack: Path, tmp_path: Path) -> None:
     bf16 = fit(fit_config(pack, tmp_path / "bf16", "runtime.precision=bf16"), Quiet())
     assert bf16["loss"] != fp32["loss"]
     assert bf16["loss"] == pytest.approx(fp32["loss"], rel=0.02)
-    saved, _ = checkpoint.newest(tmp_path / "bf16" / "checkpoints")
+    saved, _ = checkpoint.find_newest(tmp_path / "bf16" / "checkpoints")
     assert saved is not None
     assert {tensor.dtype for tensor in (saved.weights() | saved.optimizer()).values()} == {torch.float32}
 
@@ -241,7 +243,7 @@ def test_nothing_to_resume_and_a_foreign_directory(pack: Path, tmp_path: Path) -
 def test_divergence_stops_and_is_not_saved(pack: Path, tmp_path: Path) -> None:
     with pytest.raises(RotrainError, match="training diverged"):
         fit(fit_config(pack, tmp_path / "run", "optim.lr=1e30", "schedule.warmup_fraction=0"), Quiet())
-    saved, _ = checkpoint.newest(tmp_path / "run" / "checkpoints")
+    saved, _ = checkpoint.find_newest(tmp_path / "run" / "checkpoints")
     assert saved is None or all(bool(w.isfinite().all()) for w in saved.weights().values())
 
 
@@ -276,14 +278,14 @@ def test_checkpoints_are_whole_and_the_newest_stay(tmp_path: Path) -> None:
     tensors: dict[str, Any] = {"x": torch.arange(4.0)}
     for step in (5, 20, 100, 1_000_000):
         checkpoint.save(tmp_path, step, shape("llama-mha"), tensors, tensors)
-        checkpoint.retain(tmp_path, Checkpoint(every=5, keep=2))
+        checkpoint.remove_old(tmp_path, Checkpoint(every=5, keep=2))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000100", "step-1000000"]
-    saved, damaged = checkpoint.newest(tmp_path)
+    saved, damaged = checkpoint.find_newest(tmp_path)
     assert saved is not None and saved.step == 1_000_000 and damaged == []
 
 
 def test_memory_of_activations_is_what_a_run_keeps() -> None:
-    from rotrain.train.memory import training_bytes
+    from rotrain.runtime.memory import training_bytes
 
     config = model_config("llama-mha", "nano", vocab_size=500, context=32)
     kept = training_bytes(config, 4)

@@ -55,7 +55,7 @@ def main() -> None:
         app()
     except SystemExit as end:
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            from rotrain.train.team import leave
+            from rotrain.runtime.distributed import exit_process
 
-            leave(end.code if isinstance(end.code, int) else int(end.code is not None))
+            exit_process(end.code if isinstance(end.code, int) else int(end.code is not None))
         raise

@@ -42,7 +42,6 @@ class Steps:
 def run(
     study: Annotated[Path, typer.Argument(help="Study file (TOML), see docs/compare.md.")],
     plan: Annotated[bool, typer.Option("--plan", help="Print the commands; run nothing.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped; it always does.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -68,9 +67,9 @@ def run(
         steps = steps_of(found)
         if plan:
             if json:
-                print_json([{"step": step.name, "command": ["rotrain", *step.words]} for step in steps])
+                print_json([{"step": step.name, "command": ["rotrain", *step.args]} for step in steps])
             else:
-                print("\n".join(f"rotrain {' '.join(step.words)}" for step in steps))
+                print("\n".join(f"rotrain {' '.join(step.args)}" for step in steps))
             return
         begun = time.monotonic()
         outcomes = []

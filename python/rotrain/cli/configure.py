@@ -58,9 +58,9 @@ def configure(
     size, said = flags["size"], None
     if size is None and config is not None:
         size = load_toml(config).get("size")
-    # A branch has the size of its trunk.
+    # A branch has the size of its parent.
     if size == "auto" or (size is None and not flags.get("begin_from")):
-        from rotrain.train.size import automatic_size
+        from rotrain.runtime.size import automatic_size
 
         size, said = automatic_size()
     resolved = resolve({**flags, "size": size}, file=config, assignments=assignments)

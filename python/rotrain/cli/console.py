@@ -49,7 +49,7 @@ def print_json(value: Any) -> None:
 def tell_notes(notes: list[str], *, quiet: bool) -> None:
     """Say which damaged checkpoints were passed over."""
     for note in [] if quiet else notes:
-        _tell("note", f"{note}; using the one before")
+        _tell("note", note)
 
 
 def tell_warnings(sentences: list[str], *, quiet: bool) -> None:

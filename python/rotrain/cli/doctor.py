@@ -25,10 +25,10 @@ def run(
         from rotrain.config import Runtime
         from rotrain.models import kernels
         from rotrain.models.parity import kernel_errors
-        from rotrain.train.runtime import choose_machine
+        from rotrain.runtime.device import choose_machine
 
         machine = choose_machine(Runtime())
-        platform = kernels.find_platform(machine.device, half=machine.precision == "bf16")
+        platform = kernels.detect_platform(machine.device, half=machine.precision == "bf16")
         errors = kernel_errors(vocab_size, machine.device, platform)
         rows = [
             {"operation": operation, "kernel": name, "reason": reason, "parity_error": errors[operation]}

@@ -60,9 +60,9 @@ def run(
     """
     with app_errors():
         from rotrain.errors import UsageError
-        from rotrain.evaluate import domains
-        from rotrain.evaluate.model import open_model
-        from rotrain.evaluate.run import PROBES, Questions, evaluate
+        from rotrain.evaluation import domains
+        from rotrain.evaluation.open import open_model
+        from rotrain.evaluation.run import PROBES, Questions, evaluate
         from rotrain.files import write_json
 
         wanted = _probes(probes, PROBES)
@@ -120,7 +120,7 @@ class _Screen:
 
     @contextmanager
     def step(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
-        """See `rotrain.evaluate.run.Steps`."""
+        """See `rotrain.evaluation.run.Steps`."""
         bar = self._bars.add_task(f"{self._name}: {name}", total=total)
         yield lambda done: self._bars.advance(bar, done)
         self._bars.remove_task(bar)

@@ -32,7 +32,7 @@ def run(
     """
     with app_errors():
         from rotrain.errors import UsageError
-        from rotrain.train.load import load_run
+        from rotrain.run.load import load_run
 
         if to not in ("hf", "gguf"):
             raise UsageError(f"there is no format {to!r}", hint="formats are: hf, gguf")
@@ -41,11 +41,11 @@ def run(
         trained = load_run(run)
         tell_notes(trained.notes, quiet=quiet)
         if to == "hf":
-            from rotrain.export.hf import export_hf
+            from rotrain.exporters.hf import export_hf
 
             result, engine = export_hf(trained, out), "transformers"
         else:
-            from rotrain.export.gguf.export import export_gguf
+            from rotrain.exporters.gguf.export import export_gguf
 
             result, engine = export_gguf(trained, out, kind or "f32"), "llama.cpp"
             tell_warnings(result["notes"], quiet=quiet)

@@ -28,8 +28,8 @@ def run(
       rotrain generate runs/llama-mha-nano --prompt "A fost odată" --max-tokens 64
     """
     with app_errors():
-        from rotrain.generate import Sampling, generate
-        from rotrain.train.load import load_run
+        from rotrain.generation import Sampling, generate
+        from rotrain.run.load import load_run
 
         sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
         trained = load_run(run)

@@ -63,10 +63,10 @@ def run(
             "begin_from": begin_from,
         }
         resolved, said = configure(flags, config, assignments)
-        from rotrain.train.branch import plan_of
+        from rotrain.train.branch import plan_new_run
         from rotrain.train.plan import check_rates
 
-        plan = plan_of(resolved)
+        plan = plan_new_run(resolved)
         facts = _facts(plan, tokens_per_s)
         if json:
             print_json(facts)

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from rotrain.cli.console import app_errors, print_json, tell_notes, tell_warnings
+from rotrain.cli.console import app_errors, print_json, tell_warnings
+from rotrain.progress import Progress
 
 
 def run(
@@ -54,49 +55,27 @@ def run(
     """
     with app_errors():
         from rotrain.errors import UsageError
+        from rotrain.quantization.quantize import quantize
 
         if out is None:
             raise UsageError(
                 "no place to write to", hint="add --out FILE.gguf, or --out FOLDER for rtn, hqq, gptq"
             )
-        if method is None and target_bpw is None:
-            raise UsageError("no method given", hint="add --method q4_k_m, or --target-bpw 4.8")
-        progress = Bar(quiet=quiet or json)
-        if method in ("rtn", "hqq", "gptq"):
-            if imatrix is not None or save_imatrix is not None:
-                raise UsageError(f"{method} reads no importance matrix", hint="give --calibrate PACK")
-            from rotrain.quantize.torch import quantize_torch
-            from rotrain.train.load import load_run
-
-            trained = load_run(model)
-            tell_notes(trained.notes, quiet=quiet)
-            result = quantize_torch(
-                trained,
-                out,
-                method,
-                bits=bits,
-                group=group,
-                calibrate=calibrate,
-                calibration_tokens=calibration_tokens,
-                polish=polish,
-                target_bpw=target_bpw,
-                progress=progress,
-            )
-        else:
-            if polish:
-                raise UsageError("--polish is for rtn, hqq and gptq", hint="leave it out")
-            result = _gguf(
-                model,
-                method,
-                out,
-                calibrate,
-                calibration_tokens,
-                imatrix,
-                save_imatrix,
-                target_bpw,
-                progress,
-                quiet,
-            )
+        progress = Bar(quiet=quiet, json=json)
+        result = quantize(
+            model,
+            out,
+            method,
+            calibrate=calibrate,
+            calibration_tokens=calibration_tokens,
+            imatrix=imatrix,
+            save_imatrix=save_imatrix,
+            target_bpw=target_bpw,
+            bits=bits,
+            group=group,
+            polish=polish,
+            progress=progress,
+        ).to_dict()
         progress.end()
         if json:
             print_json(result)
@@ -104,97 +83,30 @@ def run(
             _show(result)
 
 
-def _gguf(
-    model: Path,
-    name: str | None,
-    out: Path,
-    calibrate: Path | None,
-    tokens: int,
-    imatrix: Path | None,
-    save_imatrix: Path | None,
-    target_bpw: float | None,
-    progress: Bar,
-    quiet: bool,
-) -> dict[str, Any]:
-    from rotrain.errors import UsageError
-    from rotrain.files import sha256_file
-    from rotrain.llamacpp import library
-    from rotrain.quantize import gguf, recipes
-    from rotrain.quantize.calibration import calibration_tokens, mean_squares
-    from rotrain.quantize.imatrix import importance_of, read_imatrix, write_imatrix
-    from rotrain.train.load import load_run
-
-    if name is not None:
-        recipes.method(name)
-        if target_bpw is not None:
-            raise UsageError(
-                f"{name} has its own bits",
-                hint="give --target-bpw without --method, or with rtn, hqq or gptq",
-            )
-    if calibrate is not None and imatrix is not None:
-        raise UsageError("--calibrate and --imatrix say the same thing twice", hint="give one of them")
-    library()  # ggml's encoders are in it: better told now than after the calibration
-    trained = None
-    if model.is_dir() or not model.exists():
-        # Without calibration nothing is computed: matrices are read, encoded and written one by one.
-        trained = load_run(model, outline=calibrate is None)
-        tell_notes(trained.notes, quiet=quiet)
-        source = gguf.source_of_run(trained)
-    else:
-        source = gguf.source_of_gguf(model)
-    record: dict[str, Any] = {"calibration": None, "imatrix": None, "target_bpw": target_bpw}
-    importance, calibration = None, None
-    if calibrate is not None:
-        if trained is None:
-            raise UsageError("a GGUF file cannot be calibrated here", hint="give the run, or --imatrix FILE")
-        sha256 = sha256_file(trained.run.tokenizer)
-        calibration = calibration_tokens(calibrate, trained.model, sha256, tokens)
-        progress.say(f"calibrating on {calibration.origin['tokens']:,} tokens of {calibrate}")
-        importance = importance_of(trained.model.config, mean_squares(trained.model, calibration.tokens))
-        record["calibration"] = calibration.origin
-        if save_imatrix is not None:
-            write_imatrix(save_imatrix, importance, calibration.origin)
-    elif imatrix is not None:
-        importance = read_imatrix(imatrix)
-        record["imatrix"] = {"file": str(imatrix), "sha256": sha256_file(imatrix)}
-    elif save_imatrix is not None:
-        raise UsageError("there is nothing to save", hint="add --calibrate PACK")
-    types = None
-    if target_bpw is not None:
-        if trained is None or calibration is None or importance is None:
-            raise UsageError("--target-bpw measures a run on text", hint="give a run and --calibrate PACK")
-        types = gguf.target_types(trained, source, calibration.tokens, importance, target_bpw, progress)
-    elif importance is None:
-        tell_warnings(
-            ["every input counts the same: --calibrate PACK makes low bits better"],
-            quiet=quiet or name == "q8_0",
-        )
-    return gguf.quantize_gguf(
-        source, out, name or "target", importance, types=types, progress=progress, record=record
-    )
-
-
-class Bar:
+class Bar(Progress):
     """One line on a terminal: what is being done, how much of it, and the time left."""
 
-    def __init__(self, *, quiet: bool) -> None:
-        self.shown = not quiet and sys.stderr.isatty()
-        self.quiet, self.begun, self.last = quiet, time.perf_counter(), 0
+    def __init__(self, *, quiet: bool, json: bool) -> None:
+        self.shown = not quiet and not json and sys.stderr.isatty()
+        self.quiet, self.silent = quiet, quiet or json
+        self.begun, self.last = time.perf_counter(), 0
 
-    def say(self, sentence: str) -> None:
-        """A line that stays."""
-        if not self.quiet:
-            print(sentence, file=sys.stderr)
+    def message(self, text: str) -> None:
+        if not self.silent:
+            print(text, file=sys.stderr)
         self.begun = time.perf_counter()
 
-    def __call__(self, name: str, done: int, whole: int) -> None:
+    def note(self, text: str) -> None:
+        tell_warnings([text], quiet=self.quiet)
+
+    def update(self, task: str, done: int, total: int) -> None:
         if done <= self.last:
             self.begun = time.perf_counter()
         self.last = done
         if self.shown:
             spent = time.perf_counter() - self.begun
-            left = spent / done * (whole - done)
-            print(f"\r\x1b[K{done}/{whole} {name}, {left:.0f} s left", end="", file=sys.stderr, flush=True)
+            left = spent / done * (total - done)
+            print(f"\r\x1b[K{done}/{total} {task}, {left:.0f} s left", end="", file=sys.stderr, flush=True)
 
     def end(self) -> None:
         """Remove the line."""

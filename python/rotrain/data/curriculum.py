@@ -5,8 +5,8 @@ named after, and `replay` of the earlier ones; around a boundary the mix changes
 `ramp` of the run. `mixed` is one stage of everything.
 
 The sequences of a run are numbered 0, 1, 2, ... ("slots"; `batch` of them are a step). The run is
-cut into stretches of whole steps, each with a whole number of slots for each phase, so what lies
-before a stretch is a sum, and inside it the slots are spread evenly (Bresenham's line, once for
+cut into segments of whole steps, each with a whole number of slots for each phase, so what lies
+before a segment is a sum, and inside it the slots are spread evenly (Bresenham's line, once for
 each phase over the slots the others left). So slot `n` is draw `d` of phase `p` by arithmetic
 alone: no state, whatever the number of processes. The draws of a phase count 0, 1, 2, ... without
 a gap, and `Order` permutes each epoch of them: replay goes on in the earlier text where it
@@ -27,7 +27,7 @@ from rotrain.data.pack import Pack, Phase
 from rotrain.errors import RotrainError, UsageError
 
 # A ramp is this many stairs at most: at 1 % of a long run, a few steps each.
-STAIRS = 64
+MAX_RAMP_SEGMENTS = 64
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Segment:
     """Steps with one mix: slots of each phase in all of them, and draws of each phase before."""
 
     first: int
@@ -59,7 +59,7 @@ class Curriculum:
     batch: int
     stages: tuple[Stage, ...]
     ramps: tuple[int, ...]  # half the steps of the ramp at the start of each stage; 0 for the first
-    stretches: tuple[Stretch, ...]
+    segments: tuple[Segment, ...]
 
     @property
     def steps(self) -> int:
@@ -83,17 +83,17 @@ class Curriculum:
 
     def draws(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Phase (as its index) and draw of each of the `batch` sequences of a step."""
-        stretch = self._stretch(step)
-        slots = np.arange(self.batch, dtype=np.int64) + (step - stretch.first) * self.batch
+        segment = self._segment_at(step)
+        slots = np.arange(self.batch, dtype=np.int64) + (step - segment.first) * self.batch
         phase, draw = np.empty_like(slots), np.empty_like(slots)
-        pending, left = np.arange(self.batch), stretch.steps * self.batch
-        for index, quota in enumerate(stretch.quotas):
+        pending, left = np.arange(self.batch), segment.steps * self.batch
+        for index, quota in enumerate(segment.quotas):
             if quota == 0:
                 continue
             taken = slots * quota // left
             here = (slots + 1) * quota // left > taken
             phase[pending[here]] = index
-            draw[pending[here]] = stretch.before[index] + taken[here]
+            draw[pending[here]] = segment.before[index] + taken[here]
             pending, slots, left = pending[~here], (slots - taken)[~here], left - quota
         return phase, draw
 
@@ -105,18 +105,18 @@ class Curriculum:
     def drawn(self, step: int) -> tuple[int, ...]:
         """Sequences of each phase in the steps before `step`, and before the run."""
         if step >= self.steps:
-            last = self.stretches[-1]
+            last = self.segments[-1]
             return tuple(a + b for a, b in zip(last.before, last.quotas, strict=True))
-        stretch = self._stretch(step)
-        slots, left, out = (step - stretch.first) * self.batch, stretch.steps * self.batch, []
-        for before, quota in zip(stretch.before, stretch.quotas, strict=True):
+        segment = self._segment_at(step)
+        slots, left, out = (step - segment.first) * self.batch, segment.steps * self.batch, []
+        for before, quota in zip(segment.before, segment.quotas, strict=True):
             taken = slots * quota // left if quota else 0
             out.append(before + taken)
             slots, left = slots - taken, left - quota
         return tuple(out)
 
-    def _stretch(self, step: int) -> Stretch:
-        return self.stretches[bisect_right(self.stretches, step, key=lambda stretch: stretch.first) - 1]
+    def _segment_at(self, step: int) -> Segment:
+        return self.segments[bisect_right(self.segments, step, key=lambda segment: segment.first) - 1]
 
 
 def plan_curriculum(
@@ -150,11 +150,11 @@ def plan_curriculum(
         if steps is None:
             lengths = [max(1, int(texts[index] / mixes[index][index] / batch)) for index in used]
             if fractions is not None:
-                lengths = share_steps(sum(lengths), [weights[index] for index in used])
+                lengths = apportion_steps(sum(lengths), [weights[index] for index in used])
         elif steps < len(used):
             raise UsageError(f"{steps} steps cannot cover {len(used)} phases", hint="give more --steps")
         else:
-            lengths = share_steps(steps, [weights[index] for index in used])
+            lengths = apportion_steps(steps, [weights[index] for index in used])
         stages = []
         for index, length in zip(used, lengths, strict=True):
             first = stages[-1].first + stages[-1].steps if stages else 0
@@ -168,11 +168,11 @@ def plan_curriculum(
         batch=batch,
         stages=tuple(stages),
         ramps=tuple(ramps),
-        stretches=_stretches(stages, ramps, batch, drawn or (0,) * len(sequences)),
+        segments=_segments(stages, ramps, batch, drawn or (0,) * len(sequences)),
     )
 
 
-def share_steps(steps: int, weights: list[float]) -> list[int]:
+def apportion_steps(steps: int, weights: list[float]) -> list[int]:
     """Whole steps in proportion to weights: largest remainders first, each at least one."""
     total = sum(weights)
     exact = [steps * weight / total for weight in weights]
@@ -194,16 +194,16 @@ def _shares(index: int, texts: list[float], replay: float) -> tuple[float, ...]:
     )
 
 
-def _stretches(
+def _segments(
     stages: list[Stage], ramps: list[int], batch: int, drawn: tuple[int, ...]
-) -> tuple[Stretch, ...]:
+) -> tuple[Segment, ...]:
     """Cut the run where its mix changes, and give each phase whole slots: what is due so far, rounded."""
     pieces: list[tuple[int, int, tuple[float, ...]]] = []
     for index, stage in enumerate(stages):
         half = ramps[index]
         if half:
             width, earlier = 2 * half, stages[index - 1].shares
-            stairs = min(width, STAIRS)
+            stairs = min(width, MAX_RAMP_SEGMENTS)
             edges = [stage.first - half + i * width // stairs for i in range(stairs + 1)]
             for i, (begin, end) in enumerate(pairwise(edges)):
                 into = (i + 0.5) / stairs
@@ -219,7 +219,7 @@ def _stretches(
         due = [d + share * slots for d, share in zip(due, shares, strict=True)]
         quotas = _whole(slots, [d - g for d, g in zip(due, given, strict=True)], shares)
         before = tuple(d + g for d, g in zip(drawn, given, strict=True))
-        out.append(Stretch(first, steps, tuple(quotas), before))
+        out.append(Segment(first, steps, tuple(quotas), before))
         given = [g + quota for g, quota in zip(given, quotas, strict=True)]
     return tuple(out)
 

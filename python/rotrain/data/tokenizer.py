@@ -2,7 +2,7 @@
 
 The tokenizers of this house are byte-level: a token is a string of stand-in characters, one a
 byte (the GPT-2 alphabet), so the bytes a token covers are known exactly. That makes bits per
-byte exact for any stretch of tokens, and streaming output exact at any token.
+byte exact for any segment of tokens, and streaming output exact at any token.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from html import escape
 
 from rotrain import __version__
 from rotrain.config import ModelConfig
-from rotrain.evaluate.text import CONVENTIONS
+from rotrain.evaluation.text import CONVENTIONS
 from rotrain.models import count
 from rotrain.report.advice import advice
 from rotrain.report.chart import Line, Point, line_chart, scatter

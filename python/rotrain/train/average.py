@@ -22,11 +22,11 @@ from rotrain.errors import RotrainError
 from rotrain.files import sync_directory, write_atomic, write_json
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
-from rotrain.train import checkpoint
+from rotrain.run import checkpoint
+from rotrain.run.directory import RunDirectory
+from rotrain.runtime.device import choose_machine
 from rotrain.train.evaluation import evaluate_phases
 from rotrain.train.plan import make_plan
-from rotrain.train.rundir import RunDir
-from rotrain.train.runtime import choose_machine
 
 
 def average_run(path: Path, last: int, *, out: Path | None = None, replace: bool = False) -> dict[str, Any]:
@@ -35,11 +35,11 @@ def average_run(path: Path, last: int, *, out: Path | None = None, replace: bool
     The result is evaluated on the run's pack. It appears whole or not at all; what is there already
     is an error, or replaced. Raises `RotrainError` when there are too few checkpoints.
     """
-    run, target = RunDir(path), RunDir(out or path / "average")
-    record = run.record()
+    run, target = RunDirectory(path), RunDirectory(out or path / "average")
+    record = run.read_config()
     if record is None:
         raise RotrainError("there is no run here", place=path, hint="train one with `rotrain fit`")
-    steps = sorted(checkpoint.steps(run.checkpoints)[:last])
+    steps = sorted(checkpoint.list_steps(run.checkpoints)[:last])
     if len(steps) < last or last < 2:
         raise RotrainError(
             f"the run has {len(steps)} checkpoints, and the average of {last} was asked for",
@@ -48,7 +48,7 @@ def average_run(path: Path, last: int, *, out: Path | None = None, replace: bool
         )
     if target.path.exists() and not replace:
         raise RotrainError("this exists already", place=target.path, hint="remove it, or give another --out")
-    saved = [checkpoint.at_step(run.checkpoints, step) for step in steps]
+    saved = [checkpoint.open_step(run.checkpoints, step) for step in steps]
     weights = mean_weights(saved)
     config = FitConfig.model_validate(record["config"])
     plan = make_plan(config, record["from"])
@@ -67,7 +67,7 @@ def average_run(path: Path, last: int, *, out: Path | None = None, replace: bool
         "averaged": steps,
         "eval": scores,
     }
-    partial = RunDir(target.path.with_name(f".{target.path.name}.partial"))
+    partial = RunDirectory(target.path.with_name(f".{target.path.name}.partial"))
     shutil.rmtree(partial.path, ignore_errors=True)
     partial.path.mkdir(parents=True)
     write_atomic(partial.tokenizer, run.tokenizer.read_bytes())
@@ -82,7 +82,7 @@ def average_run(path: Path, last: int, *, out: Path | None = None, replace: bool
     return summary
 
 
-def mean_weights(saved: list[checkpoint.Saved]) -> dict[str, Tensor]:
+def mean_weights(saved: list[checkpoint.SavedCheckpoint]) -> dict[str, Tensor]:
     """The mean of the weights, one checkpoint in memory at a time besides the sum."""
     total: dict[str, Tensor] = {}
     types: dict[str, torch.dtype] = {}

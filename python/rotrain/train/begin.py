@@ -9,68 +9,69 @@ import torch
 from rotrain.config import FitConfig
 from rotrain.errors import RotrainError, UsageError
 from rotrain.models import count
-from rotrain.train.branch import begin_branch
+from rotrain.run.directory import RunDirectory
+from rotrain.runtime.allocator import keep_freed_memory
+from rotrain.runtime.device import Machine, choose_machine
+from rotrain.runtime.distributed import Distributed, choose_strategy
+from rotrain.train.branch import start_branch
 from rotrain.train.plan import Plan, check_rates, make_plan
-from rotrain.train.rundir import RunDir
-from rotrain.train.runtime import Machine, choose_machine, keep_freed_memory
 from rotrain.train.screen import Screen
-from rotrain.train.team import Team, choose_parallel
 
 
-def check_begun(run: RunDir) -> None:
+def check_begun(run: RunDirectory) -> None:
     """Refuse to go on with a run that is not there."""
-    if run.record() is None:
+    if run.read_config() is None:
         raise RotrainError(
             "there is no run here to resume", place=run.path, hint="leave --resume out to begin one"
         )
 
 
-def parallel_kind(plan: Plan, machine: Machine, team: Team) -> tuple[str, str]:
+def choose_run_strategy(plan: Plan, machine: Machine, distributed: Distributed) -> tuple[str, str]:
     """How the processes of a team share this run, and why; a batch must divide among them."""
     sequences = plan.config.batch.sequences
-    if sequences % team.size:
+    if sequences % distributed.size:
         raise UsageError(
-            f"a batch of {sequences} sequences does not divide among {team.size} processes",
-            hint=f"take a multiple, for example --set batch.sequences={-(-sequences // team.size) * team.size}",
+            f"a batch of {sequences} sequences does not divide among {distributed.size} processes",
+            hint=f"take a multiple, for example --set batch.sequences={-(-sequences // distributed.size) * distributed.size}",
         )
     cuda = machine.device.type == "cuda"
-    return choose_parallel(
+    return choose_strategy(
         plan.config.runtime.parallel,
-        team.size,
+        distributed.size,
         16 * count.param_count(plan.model),
         torch.cuda.get_device_properties(machine.device).total_memory if cuda else None,
     )
 
 
 def prepare(
-    config: FitConfig, run: RunDir, screen: Screen, team: Team, *, force: bool
+    config: FitConfig, run: RunDirectory, screen: Screen, distributed: Distributed, *, force: bool
 ) -> tuple[dict[str, Any] | None, Machine]:
     """Check or begin the run, as the lead of its team; its summary if it is finished, and the machine.
 
     config.json is written last, so what is refused here leaves no run behind.
     """
-    record = run.record()
+    record = run.read_config()
     plan = make_plan(config, None if record is None else record["from"])
     keep_freed_memory()
     machine = choose_machine(config.runtime, run_flops=plan.run_flops)
-    described = machine.describe() | {"processes": team.size}
+    described = machine.describe() | {"processes": distributed.size}
     if record is not None:
-        run.check_same(record, config, plan.pack)
-        summary = run.finished()
+        run.check_same_run(record, config, plan.pack)
+        summary = run.read_summary()
         if summary is not None:
             screen.say(f"{run.path}: this run is finished ({summary['steps']:,} steps); nothing to do")
             return summary, machine
         changed = [key for key, value in described.items() if record["machine"].get(key) != value]
         if changed:
             screen.say(f"note: {', '.join(changed)} changed since this run began: the last bits may differ")
-    parallel_kind(plan, machine, team)
+    choose_run_strategy(plan, machine, distributed)
     if record is None:
-        run.check_free()
+        run.check_empty()
         if not force:
             check_rates(plan)
         origin = None
         if config.begin_from is not None:
-            origin = begin_branch(config.begin_from, plan, run)
-        run.begin(config, plan.model.model_dump(), plan.pack, described, origin)
+            origin = start_branch(config.begin_from, plan, run)
+        run.create(config, plan.model.model_dump(), plan.pack, described, origin)
     screen.say(machine.said)
     return None, machine

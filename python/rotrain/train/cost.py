@@ -6,9 +6,9 @@ from typing import Any
 
 from rotrain.config import ModelConfig
 from rotrain.models import count
-from rotrain.train.memory import training_bytes
+from rotrain.runtime.device import ASSUMED_MFU, PEAK_TFLOPS
+from rotrain.runtime.memory import training_bytes
 from rotrain.train.plan import Plan
-from rotrain.train.runtime import ASSUMED_MFU, PEAK_TFLOPS
 
 
 def checkpoint_bytes(model: ModelConfig) -> int:

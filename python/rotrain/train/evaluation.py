@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 
 from rotrain.data.pack import TokenStream
+from rotrain.runtime.device import Machine
 from rotrain.train.plan import Plan
-from rotrain.train.runtime import Machine
 
 
 class HasLoss(Protocol):

@@ -7,15 +7,15 @@ from typing import Any
 
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.files import write_atomic
-from rotrain.generate import Sampling, generate
+from rotrain.generation import Sampling, generate
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
-from rotrain.train.metrics import read_metrics
+from rotrain.run.directory import RunDirectory
+from rotrain.run.metrics import read_metrics
 from rotrain.train.plan import Plan
-from rotrain.train.rundir import RunDir
 
 
-def finish(plan: Plan, run: RunDir, model: Decoder, tokenizer: Tokenizer, step: int) -> dict[str, Any]:
+def finish(plan: Plan, run: RunDirectory, model: Decoder, tokenizer: Tokenizer, step: int) -> dict[str, Any]:
     """Write samples.jsonl; returns the summary, which the caller writes last."""
     samples = _write_samples(plan, run, model, tokenizer, step)
     lines = read_metrics(run.metrics)
@@ -38,7 +38,7 @@ def finish(plan: Plan, run: RunDir, model: Decoder, tokenizer: Tokenizer, step: 
 
 
 def _write_samples(
-    plan: Plan, run: RunDir, model: Decoder, tokenizer: Tokenizer, step: int
+    plan: Plan, run: RunDirectory, model: Decoder, tokenizer: Tokenizer, step: int
 ) -> list[dict[str, str]]:
     prompt, length = plan.config.evaluation.prompt, plan.config.evaluation.sample_tokens
     ids = tokenizer.encode(prompt)[: plan.config.context - 1]

@@ -22,10 +22,11 @@ from torch import Tensor, nn
 
 from rotrain.config import Optim
 from rotrain.models.decoder import Decoder
-from rotrain.train.checkpoint import Saved
-from rotrain.train.optim import Optimizer, sharded_like, whole
-from rotrain.train.runtime import SETTLING_STEPS, Machine, use_huge_pages
-from rotrain.train.team import Team
+from rotrain.run.checkpoint import SavedCheckpoint
+from rotrain.runtime.allocator import HUGE_PAGES_AFTER_STEPS, use_huge_pages
+from rotrain.runtime.device import Machine
+from rotrain.runtime.distributed import Distributed
+from rotrain.train.optim import Optimizer, full_tensor, shard_like
 
 
 class _Loss(nn.Module):
@@ -42,8 +43,15 @@ class _Loss(nn.Module):
 class Learner:
     """A model in training. `kind` is `none`, `ddp` or `fsdp`."""
 
-    def __init__(self, model: Decoder, optim: Optim, machine: Machine, team: Team, kind: str) -> None:
-        self.model, self.machine, self.team, self.kind = model.to(machine.device), machine, team, kind
+    def __init__(
+        self, model: Decoder, optim: Optim, machine: Machine, distributed: Distributed, kind: str
+    ) -> None:
+        self.model, self.machine, self.distributed, self.kind = (
+            model.to(machine.device),
+            machine,
+            distributed,
+            kind,
+        )
         self._loss = _Loss(model, model.loss)
         self.compute: Callable[[Tensor, Tensor], Tensor] = self._loss
         self._whole_loss: Callable[[Tensor, Tensor], Tensor] = model.loss
@@ -80,7 +88,7 @@ class Learner:
         self._loss.compute = compiled
         return None
 
-    def gradients(self, batch: Tensor, *, micro: int, tokens: int) -> Tensor:
+    def compute_gradients(self, batch: Tensor, *, micro: int, tokens: int) -> Tensor:
         """Gradients of this process's rows (n, context + 1); returns the sum of their losses / `tokens`."""
         total = torch.zeros((), device=self.machine.device)
         parts = batch.split(micro)
@@ -88,26 +96,26 @@ class Learner:
             with self._exchanging(index == len(parts) - 1):
                 with self.machine.autocast():
                     loss = self.compute(part[:, :-1], part[:, 1:]) / tokens
-                (loss * self.team.size if self.team.size > 1 else loss).backward()
+                (loss * self.distributed.size if self.distributed.size > 1 else loss).backward()
             total += loss.detach()
         return total
 
-    def clip(self) -> float:
+    def clip_gradients(self) -> float:
         """Clip the gradients; their norm before clipping."""
-        return float(self.optimizer.clip())
+        return float(self.optimizer.clip_gradients())
 
-    def apply(self, lr: float) -> None:
+    def update(self, lr: float) -> None:
         """Change the weights, and forget the gradients."""
         self.optimizer.update(lr)
 
-    def forget(self) -> None:
+    def zero_grad(self) -> None:
         """Drop the gradients."""
-        self.optimizer.forget()
+        self.optimizer.zero_grad()
 
-    def settle(self) -> None:
+    def maybe_use_huge_pages(self) -> None:
         """To be called after each step: when a CPU's process holds what a step takes, that goes into huge pages."""
         self._steps += 1
-        if self._steps == SETTLING_STEPS and self.machine.device.type == "cpu":
+        if self._steps == HUGE_PAGES_AFTER_STEPS and self.machine.device.type == "cpu":
             use_huge_pages()
 
     def loss(self, tokens: Tensor, labels: Tensor) -> Tensor:
@@ -116,21 +124,21 @@ class Learner:
 
     def weights(self) -> dict[str, Tensor]:
         """The whole parameters by name. With FSDP all processes must ask."""
-        return {name: whole(parameter.detach()) for name, parameter in self.model.named_parameters()}
+        return {name: full_tensor(parameter.detach()) for name, parameter in self.model.named_parameters()}
 
-    def moments(self) -> dict[str, Tensor]:
+    def optimizer_state(self) -> dict[str, Tensor]:
         """The optimizer's whole state by name. With FSDP all processes must ask."""
-        return {name: whole(tensor) for name, tensor in self.optimizer.tensors().items()}
+        return {name: full_tensor(tensor) for name, tensor in self.optimizer.named_state().items()}
 
-    def restore(self, saved: Saved) -> None:
+    def load_checkpoint(self, saved: SavedCheckpoint) -> None:
         """Take over weights and optimizer of a checkpoint."""
         weights = saved.weights()
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
-                parameter.copy_(sharded_like(weights[name], parameter))
-        self.optimizer.load(saved.optimizer())
+                parameter.copy_(shard_like(weights[name], parameter))
+        self.optimizer.load_state(saved.optimizer())
 
-    def plain(self) -> Decoder:
+    def unsharded_model(self) -> Decoder:
         """The model by itself. With FSDP all processes must ask, and get a copy."""
         if self.kind != "fsdp":
             return self.model

@@ -48,9 +48,9 @@ class Optimizer:
             muon = Muon(**pulled, lr=config.lr, momentum=config.momentum, products=products)
             self.parts = [(muon, MUON), (torch.optim.AdamW([free], **adamw), ADAMW)]
 
-    def clip(self) -> Tensor:
+    def clip_gradients(self) -> Tensor:
         """Clip the gradients; returns their norm before clipping."""
-        return whole(nn.utils.clip_grad_norm_(self.parameters, self.clip_norm, foreach=True))
+        return full_tensor(nn.utils.clip_grad_norm_(self.parameters, self.clip_norm, foreach=True))
 
     def update(self, lr: float) -> None:
         """Change the weights by the gradients, and forget these."""
@@ -58,14 +58,14 @@ class Optimizer:
             for group in part.param_groups:
                 group["lr"] = lr
             part.step()
-        self.forget()
+        self.zero_grad()
 
-    def forget(self) -> None:
+    def zero_grad(self) -> None:
         """Drop the gradients."""
         for part, _ in self.parts:
             part.zero_grad(set_to_none=True)
 
-    def tensors(self) -> dict[str, Tensor]:
+    def named_state(self) -> dict[str, Tensor]:
         """The state as named tensors, for a checkpoint; shards stay shards."""
         names = dict(zip(map(id, self.parameters), self.names, strict=True))
         return {
@@ -76,14 +76,14 @@ class Optimizer:
             for key in keys
         }
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
         """Take over the state that `tensors` gave, whole or sharded as the parameters are."""
         names = dict(zip(map(id, self.parameters), self.names, strict=True))
         for part, keys in self.parts:
             ordered = [parameter for group in part.param_groups for parameter in group["params"]]
             try:
                 state = {
-                    index: {key: sharded_like(tensors[f"{names[id(p)]}.{key}"], p) for key in keys}
+                    index: {key: shard_like(tensors[f"{names[id(p)]}.{key}"], p) for key in keys}
                     for index, p in enumerate(ordered)
                 }
             except KeyError as error:
@@ -94,14 +94,14 @@ class Optimizer:
             part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
 
 
-def whole(tensor: Tensor) -> Tensor:
+def full_tensor(tensor: Tensor) -> Tensor:
     """A tensor with all its shards (every process must ask); one that has none as it is."""
     # By its method, for importing DTensor costs as much as PyTorch itself and one process needs none of it.
     gather = getattr(tensor, "full_tensor", None)
     return tensor if gather is None else gather()
 
 
-def sharded_like(tensor: Tensor, parameter: Tensor) -> Tensor:
+def shard_like(tensor: Tensor, parameter: Tensor) -> Tensor:
     """A whole tensor, sharded as `parameter` is; scalars are every process's own."""
     if tensor.ndim == 0 or not hasattr(parameter, "full_tensor"):
         return tensor

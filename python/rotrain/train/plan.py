@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from rotrain.config import FitConfig, ModelConfig
+from rotrain.data.batches import BatchReader
 from rotrain.data.curriculum import Curriculum, plan_curriculum
 from rotrain.data.pack import Pack, open_pack
-from rotrain.data.sampler import Sampler
 from rotrain.errors import RotrainError, UsageError
 from rotrain.models import count
 from rotrain.models.presets import model_config
@@ -27,13 +27,13 @@ class Plan:
     config: FitConfig
     model: ModelConfig
     pack: Pack
-    sampler: Sampler
+    batches: BatchReader
     rate: LearningRate
 
     @property
     def curriculum(self) -> Curriculum:
         """What each step reads."""
-        return self.sampler.curriculum
+        return self.batches.curriculum
 
     @property
     def steps(self) -> int:
@@ -54,7 +54,7 @@ class Plan:
 def make_plan(config: FitConfig, origin: dict[str, Any] | None = None) -> Plan:
     """Open the pack and lay out the run. Nothing is written.
 
-    `origin` is where a branch began (`branch.find_trunk`): what was read before it is not read again.
+    `origin` is where a branch began (`branch.find_parent`): what was read before it is not read again.
     """
     pack = open_pack(Path(config.data))
     drawn = None
@@ -84,7 +84,7 @@ def make_plan(config: FitConfig, origin: dict[str, Any] | None = None) -> Plan:
         config,
         model,
         pack,
-        Sampler(curriculum, config.context, config.seed),
+        BatchReader(curriculum, config.context, config.seed),
         learning_rate(config, curriculum),
     )
 

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from rotrain.models import count
-from rotrain.train.energy import EnergyMeter
-from rotrain.train.memory import peak_bytes
-from rotrain.train.metrics import MetricsLog
+from rotrain.run.directory import RunDirectory
+from rotrain.run.metrics import MetricsLog
+from rotrain.runtime.device import Machine
+from rotrain.runtime.distributed import Distributed
+from rotrain.runtime.energy import EnergyMeter
+from rotrain.runtime.memory import peak_bytes
 from rotrain.train.plan import Plan
-from rotrain.train.rundir import RunDir
-from rotrain.train.runtime import Machine
 from rotrain.train.screen import Screen
 from rotrain.train.spikes import Spike, finite_or_none
-from rotrain.train.team import Team
 from rotrain.train.track import Tracker
 
 
@@ -27,17 +27,17 @@ class Progress:
         self,
         plan: Plan,
         machine: Machine,
-        run: RunDir,
+        run: RunDirectory,
         screen: Screen,
         *,
         upto: int,
         trackers: list[Tracker],
-        team: Team,
+        distributed: Distributed,
     ) -> None:
         self.plan, self.machine, self.screen, self.trackers = plan, machine, screen, trackers
         self.flops_per_token = count.flops_per_token(plan.model)
-        self.peak_flops = None if machine.peak_flops is None else machine.peak_flops * team.size
-        self._log = MetricsLog(run.metrics, upto=upto) if team.leads else None
+        self.peak_flops = None if machine.peak_flops is None else machine.peak_flops * distributed.size
+        self._log = MetricsLog(run.metrics, upto=upto) if distributed.is_main else None
         self._energy = EnergyMeter(machine.device.type)
 
     def introduce(self) -> None:
@@ -70,7 +70,7 @@ class Progress:
             return
         now = time.monotonic()
         rate = (step - self._window_step) * self.plan.tokens_per_step / max(now - self._window, 1e-9)
-        phase, epoch = self.plan.sampler.position(step - 1)
+        phase, epoch = self.plan.batches.position(step - 1)
         tokens = step * self.plan.tokens_per_step
         line = {
             "step": step,
@@ -114,7 +114,7 @@ class Progress:
             {
                 "step": step,
                 "tokens": step * self.plan.tokens_per_step,
-                "spike": {"action": action, **spike.record()},
+                "spike": {"action": action, **spike.as_json()},
                 "seconds": self._seconds(),
             }
         )
@@ -123,7 +123,7 @@ class Progress:
         )
 
     @contextlib.contextmanager
-    def aside(self) -> Iterator[None]:
+    def paused_timer(self) -> Iterator[None]:
         """What happens inside is no training: its time does not count in the rate."""
         began = time.monotonic()
         yield

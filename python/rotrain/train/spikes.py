@@ -31,11 +31,11 @@ class Spike:
     norm_limit: float | None
 
     @property
-    def finite(self) -> bool:
+    def is_finite(self) -> bool:
         """Whether both values are numbers."""
         return math.isfinite(self.loss) and math.isfinite(self.norm)
 
-    def record(self) -> dict[str, float | None]:
+    def as_json(self) -> dict[str, float | None]:
         """The spike for the log; JSON has no NaN, so null stands for it."""
         return {
             "loss": finite_or_none(self.loss),
@@ -54,7 +54,7 @@ class SpikeGuard:
         self.norms: deque[float] = deque(maxlen=config.window)
         self.in_a_row = 0
 
-    def judge(self, loss: float, norm: float) -> Spike | None:
+    def check(self, loss: float, norm: float) -> Spike | None:
         """The spike this step is, or None; either way it joins the history if it is finite."""
         spike = None
         if math.isfinite(loss) and math.isfinite(norm):
@@ -69,11 +69,11 @@ class SpikeGuard:
         self.in_a_row = 0 if spike is None else self.in_a_row + 1
         return spike
 
-    def exhausted(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Whether there were more spikes in a row than is worth going on with."""
         return self.in_a_row > self.config.patience
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Begin the history anew."""
         self.losses.clear()
         self.norms.clear()
@@ -84,7 +84,7 @@ class SpikeGuard:
 
     def load(self, state: dict[str, Any]) -> None:
         """Take over what `state` gave."""
-        self.forget()
+        self.reset()
         self.losses.extend(state.get("losses", ()))
         self.norms.extend(state.get("norms", ()))
         self.in_a_row = state.get("in_a_row", 0)

@@ -20,7 +20,7 @@ from rotrain.config import FitConfig
 from rotrain.data.pack import open_pack
 from rotrain.errors import RotrainError, UsageError
 from rotrain.files import write_json
-from rotrain.train.rundir import RunDir
+from rotrain.run.directory import RunDirectory
 
 
 def parse_rates(text: str) -> list[float]:
@@ -58,21 +58,21 @@ def adopt(folder: Path, config: FitConfig) -> None:
 
     Trained again it would have the same weights. Another seed, other steps, a begun run: nothing is done.
     """
-    source, target = RunDir(folder / f"lr-{config.optim.lr:g}"), RunDir(Path(config.out))
-    record, summary = source.record(), source.finished()
+    source, target = RunDirectory(folder / f"lr-{config.optim.lr:g}"), RunDirectory(Path(config.out))
+    record, summary = source.read_config(), source.read_summary()
     begun = target.path.exists() and any(target.path.iterdir())
     # An average is a run inside the run, and names it.
     if record is None or summary is None or begun or config.checkpoint.average:
         return
     try:
-        source.check_same(record, config, open_pack(Path(config.data)))
+        source.check_same_run(record, config, open_pack(Path(config.data)))
     except RotrainError:
         return
-    copy = RunDir(target.path.with_name(f".{target.path.name}.tmp"))
+    copy = RunDirectory(target.path.with_name(f".{target.path.name}.tmp"))
     shutil.rmtree(copy.path, ignore_errors=True)
     shutil.copytree(source.path, copy.path)
     write_json(copy.config, record | {"config": record["config"] | {"out": config.out}})
-    copy.end(summary | {"run": config.out})
+    copy.write_summary(summary | {"run": config.out})
     if target.path.exists():
         target.path.rmdir()
     os.replace(copy.path, target.path)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from rotrain.config import FitConfig, flatten
 from rotrain.errors import RotrainError, UsageError, install
-from rotrain.train.rundir import RunDir
+from rotrain.run.directory import RunDirectory
 
 NAMES = ("tensorboard", "trackio", "wandb")
 
@@ -37,7 +37,7 @@ def check_trackers(names: tuple[str, ...]) -> None:
         _load(name)
 
 
-def open_trackers(names: tuple[str, ...], run: RunDir, config: FitConfig) -> list[Tracker]:
+def open_trackers(names: tuple[str, ...], run: RunDirectory, config: FitConfig) -> list[Tracker]:
     """The trackers called `names`."""
     return [TensorBoard(run) if name == "tensorboard" else Service(name, run, config) for name in names]
 
@@ -54,7 +54,7 @@ def scalars(line: dict[str, Any]) -> dict[str, float]:
 class TensorBoard:
     """Event files in the run directory; `tensorboard --logdir runs` shows all runs beside each other."""
 
-    def __init__(self, run: RunDir) -> None:
+    def __init__(self, run: RunDirectory) -> None:
         module = _load("tensorboard")
         self._writer = module.SummaryWriter(log_dir=str(run.path / "tensorboard"))
 
@@ -67,21 +67,21 @@ class TensorBoard:
 
 
 class Service:
-    """W&B, or trackio, which has the same words. One run directory is one run there, resumed or not."""
+    """W&B, or trackio, which has the same args. One run directory is one run there, resumed or not."""
 
-    def __init__(self, name: str, run: RunDir, config: FitConfig) -> None:
+    def __init__(self, name: str, run: RunDirectory, config: FitConfig) -> None:
         self._module = _load(name)
         identity = hashlib.sha256(str(run.path.resolve()).encode()).hexdigest()[:16]
-        words: dict[str, Any] = {
+        args: dict[str, Any] = {
             "project": "rotrain",
             "name": run.path.name,
             "config": flatten(config.model_dump(mode="json")),
             "resume": "allow",
         }
         if name == "wandb":
-            words |= {"id": identity, "dir": str(run.path)}
+            args |= {"id": identity, "dir": str(run.path)}
         with _no_data_on_stdout():
-            self._module.init(**words)
+            self._module.init(**args)
 
     def log(self, line: dict[str, Any]) -> None:
         self._module.log(scalars(line), step=line["step"])

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from rotrain.config import Checkpoint, ModelConfig
-from rotrain.train import checkpoint
+from rotrain.run import checkpoint
 
 
 class CheckpointWriter:
@@ -83,6 +83,6 @@ class CheckpointWriter:
         try:
             self.before()
             checkpoint.save(self.folder, step, self.model, weights, optimizer, spikes)
-            checkpoint.retain(self.folder, self.config)
+            checkpoint.remove_old(self.folder, self.config)
         except BaseException as error:  # raised again in the training's own thread
             self._error = error
