@@ -1,4 +1,4 @@
-"""The report of a pack: where every document and byte went, as one offline page."""
+"""The report of a pack: one offline page about every document and every decision."""
 
 from rotools.report.gather import Gathered, gather
 from rotools.report.page import page
