@@ -18,8 +18,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rotools_program import rotools
 
-from rotools.report import gather
 from rotools.report.draw import Stage, flow, histogram
+from rotools.report.gather import gather
 from rotools.report.side_by_side import side_by_side
 
 PROSE = (

@@ -72,7 +72,13 @@ impl PdfBook {
     }
 }
 
-/// The text by the rule book, and its measures by stretches of about a page.
+/// Normalize a text and measure it in stretches of about a page.
+///
+/// Args:
+///     text: Any text.
+///
+/// Returns:
+///     The text, and (measures, score, first byte) of each stretch.
 #[pyfunction]
 pub(crate) fn read_text<'py>(py: Python<'py>, text: &str) -> PyResult<(String, Bound<'py, PyAny>)> {
     let (text, stretches) = py.detach(|| {
@@ -83,7 +89,13 @@ pub(crate) fn read_text<'py>(py: Python<'py>, text: &str) -> PyResult<(String, B
     Ok((text, files::python(py, &stretches)?))
 }
 
-/// Where `text` has words that the lexicon does not know: first byte and end of each.
+/// Find the words of a text that the lexicon does not know.
+///
+/// Args:
+///     text: Any text.
+///
+/// Returns:
+///     (first byte, end byte) of each.
 #[pyfunction]
 pub(crate) fn doubtful(py: Python<'_>, text: &str) -> Vec<(usize, usize)> {
     py.detach(|| books::doubtful(text))
@@ -115,7 +127,18 @@ fn row((document, source, action, rule, value, threshold, score): Decision) -> P
     })
 }
 
-/// Puts the records of books, each a file of one JSON line, into `out`, and the decisions into a ledger beside it.
+/// Join the records of books into one file and write the ledger beside it.
+///
+/// Args:
+///     records: Files of one JSON line each, in order.
+///     decisions: (document, source, action, rule, value, threshold, score).
+///     out: The file to write: .jsonl, .jsonl.zst or .jsonl.gz.
+///
+/// Returns:
+///     Path of the ledger.
+///
+/// Raises:
+///     RotoolsError: The arguments, the input or the system do not allow it.
 #[pyfunction]
 pub(crate) fn assemble(
     py: Python<'_>,

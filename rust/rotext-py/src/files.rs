@@ -18,14 +18,14 @@ pub(crate) fn threads(asked: usize) -> usize {
 
 /// Options of reading and cleaning.
 pub(crate) fn feed(
-    text_field: String,
+    text_field: &str,
     id_field: Option<String>,
     strict: bool,
     normalize: bool,
     workers: usize,
 ) -> Options {
     Options {
-        fields: reader::Fields { text: text_field, id: id_field, keep_record: false },
+        fields: reader::Fields { text: text_field.to_owned(), id: id_field, keep_record: false },
         strict,
         keys: true,
         normalize: normalize.then(normalize::Options::default),
