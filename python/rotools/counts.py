@@ -1,10 +1,11 @@
 """Counts of a run: what was read, and what happened to it."""
 
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ReadCounts", "ShardResult"]
+__all__ = ["ReadCounts", "ShardResult", "shard_result"]
 
 
 @dataclass(frozen=True)
@@ -49,3 +50,8 @@ class ShardResult:
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as `--json` prints them."""
         return {**vars(self), "out": str(self.out), "folder": str(self.folder)}
+
+
+def shard_result(out: str | PathLike[str], found: dict[str, Any]) -> ShardResult:
+    """Make the result from what the binding returns."""
+    return ShardResult(Path(out), found["records"], found["documents"], found["bytes"], Path(found["folder"]))

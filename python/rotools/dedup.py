@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, Unpack
 
 from rotools import _rotext
-from rotools.counts import ReadCounts, ShardResult
+from rotools.counts import ReadCounts, ShardResult, shard_result
 from rotools.options import MAX_RAM, Paths, Preset, Profile, paths, size_bytes
 from rotools.progress import Callback, run
 
@@ -150,7 +150,7 @@ def dedup_shard(
         1
     """
     progress = options.pop("progress", None)
-    return ShardResult(Path(out), **_dedup(inputs, out, shard, progress, dict(options)))
+    return shard_result(out, _dedup(inputs, out, shard, progress, dict(options)))
 
 
 def _dedup(

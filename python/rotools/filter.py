@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 
 from rotools import _rotext
-from rotools.counts import ReadCounts, ShardResult
+from rotools.counts import ReadCounts, ShardResult, shard_result
 from rotools.options import DiacriticsPolicy, Paths, Profile, paths
 from rotools.progress import Callback, run
 
@@ -247,7 +247,7 @@ def filter_shard(
         1
     """
     progress = options.pop("progress", None)
-    return ShardResult(Path(out), **_filter(inputs, out, shard, progress, dict(options)))
+    return shard_result(out, _filter(inputs, out, shard, progress, dict(options)))
 
 
 def _filter(

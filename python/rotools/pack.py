@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from rotools import _rotext
-from rotools.counts import ShardResult
+from rotools.counts import ShardResult, shard_result
 from rotools.errors import UsageError
 from rotools.filter import Thresholds
 from rotools.options import (
@@ -210,7 +210,7 @@ def pack_shard(
         found = run(
             lambda counters: _rotext.pack(listed, out, shard=shard, progress=counters, **core), progress
         )
-    return ShardResult(Path(out), **found)
+    return shard_result(out, found)
 
 
 def _core_options(options: dict[str, Any], stack: ExitStack) -> dict[str, Any]:

@@ -11,7 +11,7 @@ use rotext::pipeline::books;
 use crate::errors::raise;
 use crate::files;
 
-/// A PDF while it is read. PDFium is not thread-safe: one at a time in a process, on the thread that made it.
+/// A PDF that is being read. PDFium is not thread-safe: one book at a time in a process, on the thread that opened it.
 #[pyclass(unsendable)]
 pub(crate) struct PdfBook(Option<books::PdfBook>);
 
@@ -28,28 +28,34 @@ impl PdfBook {
         books::PdfBook::open(&path, &library).map(|book| Self(Some(book))).map_err(|e| raise(&e))
     }
 
+    /// Number of pages.
     #[getter]
     fn pages(&mut self) -> PyResult<usize> {
         Ok(self.book()?.pages())
     }
 
+    /// Read the next page.
     fn read_next(&mut self) -> PyResult<()> {
         self.book()?.read_next();
         Ok(())
     }
 
+    /// Judge all pages. Returns the numbers, from 0, of the pages that need OCR.
     fn judge(&mut self) -> PyResult<Vec<usize>> {
         Ok(self.book()?.judge())
     }
 
+    /// Choose at most `most` pages on which OCR checks the text layer of a scan. Returns their numbers, from 0.
     fn samples(&mut self, most: usize) -> PyResult<Vec<usize>> {
         Ok(self.book()?.samples(most))
     }
 
+    /// Return the numbers, from 0, of the pages whose text layer OCR has put in doubt.
     fn doubted(&mut self) -> PyResult<Vec<usize>> {
         Ok(self.book()?.doubted())
     }
 
+    /// Draw a page. Returns (columns, rows, one grey byte a dot).
     fn render<'py>(
         &mut self,
         py: Python<'py>,
@@ -60,11 +66,13 @@ impl PdfBook {
         Ok((picture.width, picture.height, PyBytes::new(py, &picture.pixels)))
     }
 
+    /// Take the words that tesseract found on a page, as its TSV.
     fn recognized(&mut self, page: usize, tsv: &str, dpi: f32, height: usize, sample: bool) -> PyResult<()> {
         self.book()?.recognized(page, tsv, dpi, height, sample);
         Ok(())
     }
 
+    /// Put the text together without the pages `dropped`, numbered from 0. The book cannot be used afterwards.
     fn finish<'py>(&mut self, py: Python<'py>, dropped: Vec<usize>) -> PyResult<Bound<'py, PyAny>> {
         self.book()?;
         let text = self.0.take().map(|book| book.finish(&dropped));
