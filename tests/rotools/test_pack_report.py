@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rotools_program import rotools
 
-from rotools.report import gather
+from rotools.report.gather import gather
 from rotools.report.side_by_side import side_by_side
 
 PROSE = (
