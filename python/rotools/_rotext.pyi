@@ -14,6 +14,7 @@ __all__ = [
     "assemble",
     "block",
     "dedup",
+    "dedup_estimate",
     "diff_files",
     "diff_text",
     "doubtful",
@@ -149,6 +150,7 @@ def filter(
     threads: int,
     progress: Progress,
 ) -> dict[str, Any]: ...
+def dedup_estimate(documents: int, *, preset: str, max_ram: int, threads: int) -> dict[str, int]: ...
 def judge(
     text: str, profile: str = "web", thresholds: Sequence[tuple[str, float | None]] = ...
 ) -> dict[str, Any]: ...
