@@ -17,6 +17,7 @@ __all__ = [
     "assemble",
     "block",
     "dedup",
+    "dedup_estimate",
     "diff_files",
     "diff_text",
     "doubtful",
@@ -137,7 +138,23 @@ class PdfBook:
     @property
     def pages(self) -> int: ...
     def read_next(self) -> None: ...
-    def judge(self) -> list[int]: ...
+    def dedup_estimate(documents: int, *, preset: str, max_ram: int, threads: int) -> dict[str, int]:
+    """Estimate what deduplication takes.
+
+    Args:
+        documents: Number of documents.
+        preset: `default`, `strict` or `exact`.
+        max_ram: Memory limit of the run in bytes.
+        threads: Worker threads. 0: one for each core.
+
+    Returns:
+        `memory`, `memory_needed` and `scratch`, in bytes.
+
+    Raises:
+        RotoolsError: There is no such preset.
+    """
+
+def judge(self) -> list[int]: ...
     def render(self, page: int, dpi: float) -> tuple[int, int, bytes]: ...
     def samples(self, most: int) -> list[int]: ...
     def doubted(self) -> list[int]: ...

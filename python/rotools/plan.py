@@ -25,17 +25,6 @@ SAMPLE = "32M"
 POLL_SECONDS = 0.01
 """Between two looks at the running step. Steps of the sample take tenths of a second."""
 
-DOCUMENT_BYTES = 8 + 16 + 41 + 24
-"""A document's tables and records in deduplication: order, ranks, key, place of its words."""
-
-BANDS = {"default": 14, "strict": 26}
-KEY_BYTES = 43
-"""A document's place in the table of the preset `exact`, at half of its fill."""
-BAND_BYTES = 12
-
-RESERVED_BYTES = 256 << 20
-"""Of `max_ram`, for chunks in flight and the interpreter; as the core reserves them."""
-
 
 @dataclass(frozen=True)
 class Step:
@@ -173,11 +162,7 @@ def _measure(
     scale = text / max(sum(texts), 1)
     by_phase = dict(zip((phase[0] for phase in phases), scales, strict=True))
     steps = [Step(name, spent, spent * _growth(name, scale, by_phase)) for name, spent in seconds]
-    # What is sorted in memory is not written; the rest is, once, and once more where many runs are merged.
-    near = preset in BANDS
-    records = documents * (DOCUMENT_BYTES + BANDS[preset] * BAND_BYTES) if near else 0
-    sorting = max(max_ram - RESERVED_BYTES, 0) // 2
-    tables = documents * 8 + documents * BANDS[preset] * 4 // 8 if near else documents * KEY_BYTES
+    dedup = _rotext.dedup_estimate(documents, preset=preset, max_ram=max_ram, threads=options["threads"])
     return Plan(
         text_bytes=round(text),
         documents=documents,
@@ -185,9 +170,9 @@ def _measure(
         whole=all(head["whole"] for head in heads),
         steps=steps,
         seconds=sum(step.seconds for step in steps),
-        memory=min(max_ram, RESERVED_BYTES + tables + records),
-        memory_needed=max(RESERVED_BYTES + (32 << 20), RESERVED_BYTES + 2 * tables),
-        scratch=round(journal * scale) + max(records - sorting, 0),
+        memory=dedup["memory"],
+        memory_needed=dedup["memory_needed"],
+        scratch=round(journal * scale) + dedup["scratch"],
         output=round(produced * scale),
     )
 

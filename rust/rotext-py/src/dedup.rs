@@ -3,17 +3,26 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use rotext::dedup::{Grams, Kind, Preset};
+use rotext::dedup::{Grams, Preset};
+use rotext::document::TextKind;
 use rotext::error::Error;
-use rotext::pipeline::{Duplicates, Shard, dedup as core, plan};
+use rotext::pipeline::{Duplicates, NearOptions, Shard, dedup as core, plan};
 
 use crate::errors::raise;
 use crate::{files, progress::Progress};
 
 /// The kind of a source by its name.
-pub(crate) fn kind(name: &str) -> PyResult<Kind> {
-    Kind::from_name(name).ok_or_else(|| {
+pub(crate) fn kind(name: &str) -> PyResult<TextKind> {
+    TextKind::from_name(name).ok_or_else(|| {
         raise(&Error::usage(format!("there is no kind of text {name:?}")).hint("take one of: web, books"))
+    })
+}
+
+/// The preset of near-duplicates by its name.
+fn preset(name: &str) -> PyResult<Preset> {
+    Preset::from_name(name).ok_or_else(|| {
+        let error = Error::usage(format!("there is no preset {name:?}"));
+        raise(&error.hint("take one of: default, strict, exact"))
     })
 }
 
@@ -34,12 +43,9 @@ pub(crate) fn options(
         }
         return Ok(Duplicates::Exact { max_ram });
     }
-    let preset = Preset::from_name(preset).ok_or_else(|| {
-        let error = Error::usage(format!("there is no preset {preset:?}"));
-        raise(&error.hint("take one of: default, strict, exact"))
-    })?;
+    let preset = self::preset(preset)?;
     let evaluation = files::sources(decontaminate)?;
-    Ok(Duplicates::Near(plan::Options { preset, max_ram, accept_loss, repeated_lines, evaluation }))
+    Ok(Duplicates::Near(NearOptions { preset, max_ram, accept_loss, repeated_lines, evaluation }))
 }
 
 /// Remove duplicates and near-duplicates from files, into one JSONL file.
@@ -92,13 +98,14 @@ pub(crate) fn dedup<'py>(
     let kind = kind(profile)?;
     let options = options(preset, max_ram, accept_loss, repeated_lines, &decontaminate)?;
     let sources = files::sources(&inputs)?;
-    let feed = files::feed(text_field, id_field, strict, false, threads);
+    let mut stream = files::feed(text_field, id_field, strict, false, threads);
+    stream.kind = kind;
     if let Some((number, of)) = shard {
         let shard = Shard::new(number, of).map_err(|e| raise(&e))?;
-        let run = || core::shard(&sources, kind, &feed, &options, (&out, shard), &progress.inner);
+        let run = || core::shard(&sources, &stream, &options, (&out, shard), &progress.inner);
         return files::python(py, &py.detach(run).map_err(|e| raise(&e))?);
     }
-    let run = || core::dedup(&sources, kind, &feed, &options, &out, &progress.inner);
+    let run = || core::dedup(&sources, &stream, &options, &out, &progress.inner);
     let outcome = py.detach(run).map_err(|e| raise(&e))?;
     files::python(py, &outcome)
 }
@@ -115,4 +122,21 @@ pub(crate) fn dedup<'py>(
 pub(crate) fn likeness(py: Python<'_>, first: &str, second: &str) -> (f64, f64) {
     let likeness = py.detach(|| Grams::of_text(first).likeness(&Grams::of_text(second)));
     (likeness.containment, likeness.jaccard)
+}
+
+/// What deduplication is expected to take, in bytes: `memory`, `memory_needed`, `scratch`. 0 threads means all cores.
+#[pyfunction]
+#[pyo3(signature = (documents, *, preset, max_ram, threads))]
+pub(crate) fn dedup_estimate<'py>(
+    py: Python<'py>,
+    documents: u64,
+    preset: &str,
+    max_ram: u64,
+    threads: usize,
+) -> PyResult<Bound<'py, PyAny>> {
+    let near = match preset {
+        "exact" => None,
+        _ => Some(self::preset(preset)?),
+    };
+    files::python(py, &plan::estimate(documents, near, max_ram, files::threads(threads)))
 }

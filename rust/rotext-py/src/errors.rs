@@ -2,11 +2,11 @@
 
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
-use rotext::error::{Error, Kind};
+use rotext::error::{Error, ErrorKind};
 
 /// The exception for `error`; a stop by the user is a `KeyboardInterrupt`.
 pub(crate) fn raise(error: &Error) -> PyErr {
-    if error.kind == Kind::Cancelled {
+    if error.kind == ErrorKind::Cancelled {
         return PyKeyboardInterrupt::new_err(error.to_string());
     }
     Python::attach(|py| exception(py, error).unwrap_or_else(|failed| failed))
@@ -16,8 +16,8 @@ pub(crate) fn raise(error: &Error) -> PyErr {
 fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let errors = py.import("rotools.errors")?;
     let class = match error.kind {
-        Kind::Usage => "UsageError",
-        Kind::Io => "ResourceError",
+        ErrorKind::Usage => "UsageError",
+        ErrorKind::Io => "ResourceError",
         _ => "InputError",
     };
     let place = match &error.place {

@@ -1,7 +1,7 @@
 //! Arguments of all functions that read files.
 
 use pyo3::prelude::*;
-use rotext::pipeline::feed::Options;
+use rotext::pipeline::StreamOptions as Options;
 use rotext::{normalize, reader};
 
 use crate::errors::raise;
@@ -30,7 +30,7 @@ pub(crate) fn feed(
         keys: true,
         normalize: normalize.then(normalize::Options::default),
         filter: None,
-        kind: rotext::dedup::Kind::Web,
+        kind: rotext::document::TextKind::Web,
         threads: threads(workers),
     }
 }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
+use rotext::document::TextKind;
 use rotext::error::Error;
 use rotext::filter::{Filter, Profile, RULES, Scratch, Side};
-use rotext::pipeline::Shard;
 use rotext::pipeline::filter as core;
-use rotext::pipeline::filtering::{Diacritics, Filtering};
+use rotext::pipeline::{Diacritics, FilterStage, Shard};
 
 use crate::errors::raise;
 use crate::{dedup, files, progress::Progress};
@@ -19,7 +19,7 @@ pub(crate) fn filtering(
     boilerplate: bool,
     annotate: bool,
     diacritics: &str,
-) -> PyResult<Filtering> {
+) -> PyResult<FilterStage> {
     let diacritics = match diacritics {
         "flag" => Diacritics::Flag,
         "drop" => Diacritics::Drop,
@@ -29,7 +29,7 @@ pub(crate) fn filtering(
             return Err(raise(&Error::usage(what).hint("take one of: flag, drop, keep")));
         }
     };
-    Filtering::new(thresholds, redact, boilerplate, annotate, diacritics).map_err(|e| raise(&e))
+    FilterStage::new(thresholds, redact, boilerplate, annotate, diacritics).map_err(|e| raise(&e))
 }
 
 /// Filter files into one JSONL file.
@@ -96,8 +96,8 @@ pub(crate) fn filter<'py>(
 /// The filter of a profile by its name, with `thresholds` in place of its own.
 pub(crate) fn profile(name: &str, thresholds: Vec<(String, Option<f64>)>) -> PyResult<Filter> {
     let profile = match dedup::kind(name)? {
-        rotext::dedup::Kind::Web => Profile::Web,
-        rotext::dedup::Kind::Books => Profile::Books,
+        TextKind::Web => Profile::Web,
+        TextKind::Books => Profile::Books,
     };
     let change = |filter: Filter, (rule, threshold): (String, Option<f64>)| filter.with(&rule, threshold);
     thresholds.into_iter().try_fold(Filter::new(profile), change).map_err(|e| raise(&e))
@@ -138,7 +138,7 @@ pub(crate) fn judge<'py>(
 #[pyfunction]
 pub(crate) fn redact(py: Python<'_>, text: &str) -> (String, Vec<(&'static str, u64)>) {
     let (text, counts) = py.detach(|| rotext::filter::redact(text));
-    let names = rotext::filter::Kind::ALL.map(rotext::filter::Kind::name);
+    let names = rotext::filter::PersonalData::ALL.map(rotext::filter::PersonalData::name);
     (text.into_owned(), names.into_iter().zip(counts).collect())
 }
 

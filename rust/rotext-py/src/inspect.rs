@@ -68,7 +68,7 @@ pub(crate) fn head<'py>(
     let progress = progress.unwrap_or(&unwatched);
     let sources = files::sources(&inputs)?;
     let fields = files::feed(text_field, id_field, false, false, 1).fields;
-    let take = || rotext::pipeline::head::head(&sources, &fields, size, &out, &progress.inner);
+    let take = || rotext::pipeline::sample::sample(&sources, &fields, size, &out, &progress.inner);
     let head = py.detach(take).map_err(|e| raise(&e))?;
     files::python(py, &head)
 }

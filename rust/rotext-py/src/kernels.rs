@@ -12,10 +12,10 @@ use arrow_pyarrow::FromPyArrow;
 use arrow_schema::{DataType, Schema};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
+use rotext::arrow_kernels::{Encode, Kernel as Core};
 use rotext::dedup::Preset;
 use rotext::error::Error;
 use rotext::normalize::{Normalizer, Options};
-use rotext::pipeline::kernels::{Encode, Kernel as Core};
 
 use crate::errors::raise;
 use crate::filter;

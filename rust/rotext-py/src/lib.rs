@@ -31,6 +31,7 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(filter::redact, module)?)?;
     module.add_function(wrap_pyfunction!(filter::filter_rules, module)?)?;
     module.add_function(wrap_pyfunction!(dedup::dedup, module)?)?;
+    module.add_function(wrap_pyfunction!(dedup::dedup_estimate, module)?)?;
     module.add_function(wrap_pyfunction!(dedup::likeness, module)?)?;
     module.add_class::<kernels::Kernel>()?;
     module.add_class::<kernels::ArrowArray>()?;

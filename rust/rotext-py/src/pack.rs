@@ -83,13 +83,13 @@ pub(crate) fn pack<'py>(
             Ok(PhaseInput { name, sources: files::sources(&inputs)?, epochs, kind: dedup::kind(&kind)? })
         })
         .collect::<PyResult<Vec<_>>>()?;
-    let mut feed = files::feed(text_field, id_field, strict, normalize, threads);
+    let mut stream = files::feed(text_field, id_field, strict, normalize, threads);
     if filter {
-        feed.filter = Some(filter::filtering(&thresholds, redact, boilerplate, false, diacritics)?);
+        stream.filter = Some(filter::filtering(&thresholds, redact, boilerplate, false, diacritics)?);
     }
     let alike = |preset: &str| dedup::options(preset, max_ram, accept_loss, repeated_lines, &decontaminate);
     let dedup = dedup.map(alike).transpose()?;
-    let options = Options { phases, feed, dedup, tokenizer, vocab_size, valid_share, out, force };
+    let options = Options { phases, stream, dedup, tokenizer, vocab_size, valid_share, out, force };
     if let Some((number, of)) = shard {
         let shard = Shard::new(number, of).map_err(|e| raise(&e))?;
         let run = || rotext::pipeline::pack::shard(&options, shard, &progress.inner);

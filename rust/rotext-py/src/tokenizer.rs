@@ -140,7 +140,7 @@ pub(crate) fn report<'py>(
     let run = || {
         let tokenizers =
             tokenizers.iter().map(bpe::Tokenizer::from_file).collect::<Result<Vec<_>, Error>>()?;
-        rotext::pipeline::report::report(&sources, &options, &tokenizers, &progress.inner)
+        rotext::pipeline::tokenizer_report::report(&sources, &options, &tokenizers, &progress.inner)
     };
     let (reports, account) = py.detach(run).map_err(|e| raise(&e))?;
     Ok((files::python(py, &reports)?, files::python(py, &account)?))

@@ -1,11 +1,12 @@
-//! A share of the first pass, for array jobs.
+//! Part I of N of a first pass, for the array jobs of a cluster.
 
 use std::path::{Path, PathBuf};
 
+use super::super::output::with_suffix;
 use crate::error::{Error, Result};
 use crate::reader::Source;
 
-/// Which chunks of the input are a shard's: those whose number leaves `rest` when divided by `of`.
+/// One shard of a first pass: the chunks whose number, divided by `of`, has the remainder `rest`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     rest: u32,
@@ -13,10 +14,10 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// The shard of that number, from 1.
+    /// Shard `number` of `of`, counted from 1.
     ///
     /// # Errors
-    /// The number is 0 or beyond the last.
+    /// `number` is 0 or greater than `of`.
     pub fn new(number: u32, of: u32) -> Result<Self> {
         if (1..=of).contains(&number) {
             return Ok(Self { rest: number - 1, of });
@@ -24,11 +25,14 @@ impl Shard {
         Err(Error::usage(format!("there is no shard {number} of {of}")).hint("shards are 1/N to N/N"))
     }
 
-    /// That every shard can read the sources.
+    /// Checks that every shard can read the sources.
     ///
     /// # Errors
-    /// One is a stream, which has no shards.
-    pub(super) fn needs_files<'a>(self, sources: impl IntoIterator<Item = &'a Source>) -> Result<()> {
+    /// A source is a stream, which can be read only once.
+    pub(in crate::pipeline) fn check_sources<'a>(
+        self,
+        sources: impl IntoIterator<Item = &'a Source>,
+    ) -> Result<()> {
         if let Some(stream) = sources.into_iter().find(|source| source.stream) {
             let what = format!("{} is a stream, which has no shards", stream.name);
             return Err(Error::usage(what).hint("write it to a file that every shard can read"));
@@ -36,8 +40,8 @@ impl Shard {
         Ok(())
     }
 
-    /// Whether the chunk of that number, counted over all phases, is in it.
-    pub(super) fn has(self, chunk: u64) -> bool {
+    /// Whether the shard has chunk `chunk`, counted over all phases.
+    pub(in crate::pipeline) fn contains(self, chunk: u64) -> bool {
         chunk % u64::from(self.of) == u64::from(self.rest)
     }
 
@@ -47,20 +51,18 @@ impl Shard {
     }
 
     /// Its work folder in the folder of all shards.
-    pub(super) fn folder(self, shards: &Path) -> PathBuf {
+    pub(in crate::pipeline) fn folder(self, shards: &Path) -> PathBuf {
         shards.join(self.name())
     }
 
-    /// The shard whose folder has that name.
-    pub(super) fn of_name(name: &str) -> Option<Self> {
+    /// The shard whose folder has this name.
+    pub(in crate::pipeline) fn from_name(name: &str) -> Option<Self> {
         let (number, of) = name.split_once("-of-")?;
         Self::new(number.parse().ok()?, of.parse().ok()?).ok()
     }
 }
 
-/// Where the shards of the run that makes `out` lie.
-pub(super) fn shards_of(out: &Path) -> PathBuf {
-    let mut name = out.as_os_str().to_owned();
-    name.push(".shards");
-    name.into()
+/// The folder of the shards of the run that writes `out`.
+pub(in crate::pipeline) fn shards_folder(out: &Path) -> PathBuf {
+    with_suffix(out, ".shards")
 }

@@ -1,29 +1,35 @@
-//! What was left out, and why: lines of the rejects file and rows of the ledger.
+//! Why each record was rejected: lines of the rejects file and rows of the ledger.
 
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::dedup::{Cut, Rule, Verdict};
-use crate::document::{Document, Reason, Reject};
+use crate::dedup::{Cut, Removal, Rule};
+use crate::document::Reason;
+use crate::document::{Document, Reject};
 use crate::error::{Error, Result};
 use crate::ledger::{self, Action, Row};
 use crate::reader::Source;
 
-/// Where it is written down what was left out, and why.
+/// Where a pass writes rejects and decisions.
 #[derive(Default)]
-pub(super) struct LeftOut<'a> {
-    /// Every record that was left out, one JSON object a line.
+pub(in crate::pipeline) struct DecisionLog<'a> {
+    /// Every reject, one JSON object a line.
     pub rejects: Option<&'a mut (dyn Write + Send)>,
     /// Every decision.
     pub ledger: Option<&'a mut ledger::Writer>,
 }
 
-impl LeftOut<'_> {
-    /// Writes down what was left out of a chunk: records by line, rows by line and stage.
+impl DecisionLog<'_> {
+    /// Writes what a chunk came to: rejects by line, rows by line and stage.
     ///
     /// # Errors
     /// The disk is full or fails.
-    pub(super) fn write(&mut self, rejects: &[Reject], mut rows: Vec<Row>, source: &Source) -> Result<()> {
+    pub(in crate::pipeline) fn write(
+        &mut self,
+        rejects: &[Reject],
+        mut rows: Vec<Row>,
+        source: &Source,
+    ) -> Result<()> {
         if let Some(out) = self.rejects.as_mut() {
             let mut lines = rejects.iter();
             lines
@@ -31,7 +37,7 @@ impl LeftOut<'_> {
                 .map_err(|e| Error::io(PathBuf::from("rejects.jsonl"), &e))?;
         }
         if let Some(ledger) = self.ledger.as_mut() {
-            // Stable: rows of one document stay in the order of the stages.
+            // A stable sort: the rows of one document stay in the order of the stages.
             rows.sort_by_key(|row| row.line);
             rows.into_iter().try_for_each(|row| ledger.push(row))?;
         }
@@ -39,10 +45,14 @@ impl LeftOut<'_> {
     }
 }
 
-/// A document that goes for another, or for an evaluation text.
-pub(super) fn gone(document: &Document, verdict: Verdict, source: &Source) -> (Reject, Row) {
+/// The reject and the row of a document that deduplication or decontamination removed.
+pub(in crate::pipeline) fn removed_document(
+    document: &Document,
+    removal: Removal,
+    source: &Source,
+) -> (Reject, Row) {
     let Document { id, line, .. } = document;
-    let Verdict { rule, value, partner } = verdict;
+    let Removal { rule, value, partner } = removal;
     let (jaccard, partner) = partner.unzip();
     let other = partner.as_deref().unwrap_or_default();
     let (reason, what) = match rule {
@@ -62,9 +72,13 @@ pub(super) fn gone(document: &Document, verdict: Verdict, source: &Source) -> (R
     (Reject { line: *line, byte: None, reason, what, raw: Vec::new() }, row)
 }
 
-/// A document whose text stood at `first` already, in a run that keeps no ids.
-pub(super) fn same(document: &Document, first: String, source: &Source) -> (Reject, Row) {
-    gone(document, Verdict { rule: Rule::Exact, value: 1.0, partner: Some((1.0, first)) }, source)
+/// The same for a document whose text occurred earlier, at `first`, in a run that keeps keys and no ids.
+pub(in crate::pipeline) fn duplicate_of_earlier(
+    document: &Document,
+    first: String,
+    source: &Source,
+) -> (Reject, Row) {
+    removed_document(document, Removal { rule: Rule::Exact, value: 1.0, partner: Some((1.0, first)) }, source)
 }
 
 /// A row without figures.
@@ -91,8 +105,13 @@ fn row(
     }
 }
 
-/// The ledger's row about a document that lines were cut from.
-pub(super) fn cut(document: &Document, lines: Cut, source: &Source, limit: u32) -> Row {
+/// The row of a document from which repeated lines were cut.
+pub(in crate::pipeline) fn repeated_lines_row(
+    document: &Document,
+    lines: Cut,
+    source: &Source,
+    limit: u32,
+) -> Row {
     let Document { id, line, .. } = document;
     Row {
         value: Some(lines.lines as f64),
@@ -102,8 +121,8 @@ pub(super) fn cut(document: &Document, lines: Cut, source: &Source, limit: u32) 
     }
 }
 
-/// The ledger's row about a record that could not become a document: it has no id but its place.
-pub(super) fn unread(reject: &Reject, source: &Source) -> Row {
+/// The row of a record that could not become a document. Its place is its only id.
+pub(in crate::pipeline) fn unusable_record_row(reject: &Reject, source: &Source) -> Row {
     let document = format!("{}:{}", source.name, reject.line);
     Row {
         byte: reject.byte,
@@ -111,7 +130,7 @@ pub(super) fn unread(reject: &Reject, source: &Source) -> Row {
     }
 }
 
-/// One line of a rejects file: where, why, and the record as it stood (hex when it is not UTF-8).
+/// One line of a rejects file: place, reason, and the record as it was read (in hex when it is not UTF-8).
 fn write_reject(out: &mut (dyn Write + Send), source: &Source, reject: &Reject) -> std::io::Result<()> {
     let mut line = serde_json::json!({
         "source": source.name, "line": reject.line, "reason": reject.reason.name(), "what": reject.what,

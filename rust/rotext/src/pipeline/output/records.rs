@@ -3,21 +3,21 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::feed::Parcel;
-use super::files::Whole;
+use super::super::stream::ProcessedChunk;
+use super::AtomicFile;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::reader::{Format, Source};
 
-/// A line for each document: a JSONL record as it stood but for a text that changed, else `{"id", "text", "source"}`; with
-/// what the filter measured in the field `filter`, when that was asked.
-pub(super) fn lines(parcel: &Parcel, source: &Source) -> Vec<u8> {
+/// One line for each document. A JSONL record keeps its bytes, except for a changed text. Another document becomes
+/// `{"id", "text", "source"}`. When the filter annotates, the field `filter` has what it measured.
+pub(in crate::pipeline) fn record_lines(chunk: &ProcessedChunk, source: &Source) -> Vec<u8> {
     let mut out = Vec::new();
-    for passed in &parcel.documents {
-        let Document { id, text, record, .. } = &passed.document;
+    for kept in &chunk.documents {
+        let Document { id, text, record, .. } = &kept.document;
         match record {
             Some(record) if source.format == Format::Jsonl => {
-                if passed.changed {
+                if kept.changed {
                     out.extend_from_slice(&record.raw.as_bytes()[..record.text.start]);
                     string(&mut out, text);
                     out.extend_from_slice(&record.raw.as_bytes()[record.text.end..]);
@@ -37,8 +37,8 @@ pub(super) fn lines(parcel: &Parcel, source: &Source) -> Vec<u8> {
                 out.push(b'}');
             }
         }
-        if let Some(verdict) = &passed.verdict {
-            // The record is an object and has a text, so it ends in a brace with a field before it.
+        if let Some(verdict) = &kept.verdict {
+            // The record is an object with a text, so it ends in a brace that follows a field.
             out.pop();
             out.extend_from_slice(b", \"filter\": ");
             out.extend_from_slice(sonic_rs::to_string(verdict).unwrap_or_default().as_bytes());
@@ -53,16 +53,16 @@ fn string(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(sonic_rs::to_string(text).unwrap_or_default().as_bytes());
 }
 
-/// The compressor that the file's name asks for.
-pub(super) enum Sink {
-    Plain(Whole),
-    Zstd(zstd::Encoder<'static, Whole>),
-    Gzip(flate2::write::GzEncoder<Whole>),
+/// A file of records, compressed as its name asks: `.zst`, `.gz` or plain.
+pub(in crate::pipeline) enum RecordWriter {
+    Plain(AtomicFile),
+    Zstd(zstd::Encoder<'static, AtomicFile>),
+    Gzip(flate2::write::GzEncoder<AtomicFile>),
 }
 
-impl Sink {
-    pub(super) fn create(out: &Path) -> Result<Self> {
-        let file = Whole::create(out)?;
+impl RecordWriter {
+    pub(in crate::pipeline) fn create(out: &Path) -> Result<Self> {
+        let file = AtomicFile::create(out)?;
         Ok(match out.extension().and_then(|e| e.to_str()) {
             Some("zst") => Self::Zstd(zstd::Encoder::new(file, 3).map_err(|e| Error::io(out, &e))?),
             Some("gz") => Self::Gzip(flate2::write::GzEncoder::new(file, flate2::Compression::default())),
@@ -70,7 +70,7 @@ impl Sink {
         })
     }
 
-    pub(super) fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    pub(in crate::pipeline) fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         match self {
             Self::Plain(file) => file.write_all(bytes),
             Self::Zstd(file) => file.write_all(bytes),
@@ -78,7 +78,7 @@ impl Sink {
         }
     }
 
-    pub(super) fn finish(self, out: &Path) -> Result<()> {
+    pub(in crate::pipeline) fn finish(self, out: &Path) -> Result<()> {
         let file = match self {
             Self::Plain(file) => Ok(file),
             Self::Zstd(file) => file.finish(),

@@ -1,8 +1,4 @@
-//! Steps of the road as functions on Arrow columns, for engines that hold text in columns (Ray Data, Polars, DataFusion).
-//!
-//! Each calls what the verb of its name calls, so a column comes out as the verb would have written it. Rows stay rows: a null
-//! stays null, and a text that the verb would have left out (nothing of it is left, a rule drops it) is still there, for only
-//! the engine can remove a row of its table. One call works on one thread; engines have their own.
+//! The kernels: text columns in, result columns out.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -14,30 +10,31 @@ use arrow_array::builder::{
 };
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, OffsetSizeTrait, RecordBatch, StructArray};
-use arrow_schema::{ArrowError, DataType, Field, Schema};
+use arrow_schema::{DataType, Field, Schema};
 
 use super::annotation;
+use super::errors::from_arrow;
 use crate::bpe;
 use crate::dedup::{Key, Preset, Signer, Words};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Scratch};
 use crate::normalize::{Normalizer, Report};
 
-/// A step with its settings. Serves many threads.
+/// A step of the pipeline with its settings. Many threads may share one.
 pub enum Kernel {
-    /// Text to repaired text, of the same type; without a change the very same buffers.
+    /// Text to repaired text, of the same type. If nothing changes, the result has the same buffers.
     Normalize(Normalizer),
     /// Text to what `rotools filter --annotate` writes into the field `filter`, as a struct.
     Score(Filter),
-    /// Text to what deduplication compares: the key of equal texts (16 bytes, big-endian) and the bands (u64, none for fewer
-    /// than five words), as a struct.
+    /// Text to what deduplication compares, as a struct: the key of equal texts (16 bytes, big-endian) and the band hashes (u64;
+    /// none for fewer than five words).
     Sign(Preset),
-    /// Text to token ids, a list of u16 that ends in `<|endoftext|>`.
+    /// Text to token ids: a list of u16 that ends with `<|endoftext|>`.
     Encode(Encode),
 }
 
 impl Kernel {
-    /// The column of a table that the result becomes; nothing: that of the text.
+    /// The name of the result's column in a table. `None`: it replaces the text column.
     #[must_use]
     pub fn result(&self) -> Option<&'static str> {
         match self {
@@ -48,10 +45,10 @@ impl Kernel {
         }
     }
 
-    /// Works on a column of text (string, large string, string view).
+    /// Applies the kernel to a column of text (string, large string, string view).
     ///
     /// # Errors
-    /// It holds something else, or text that is not UTF-8; the result does not fit into the 32-bit offsets of its type.
+    /// The column has another type, or bytes that are not UTF-8; the result does not fit into the 32-bit offsets of its type.
     pub fn column(&self, texts: &ArrayRef) -> Result<ArrayRef> {
         let rows = rows(texts)?;
         match self {
@@ -59,17 +56,17 @@ impl Kernel {
             Self::Score(filter) => {
                 let mut scratch = Scratch::default();
                 let verdicts: Vec<_> = rows.map(|text| Some(filter.judge(text?, &mut scratch))).collect();
-                annotation::of(&verdicts, texts)
+                annotation::struct_of(&verdicts, texts)
             }
             Self::Sign(preset) => sign(texts, rows, *preset),
             Self::Encode(encode) => encode.column(rows),
         }
     }
 
-    /// Works on the column `text` of a batch; the other columns stay the same buffers.
+    /// Applies the kernel to the column `text` of a batch. The other columns keep their buffers.
     ///
     /// # Errors
-    /// There is no such column, or as [`Kernel::column`].
+    /// The column does not exist, or as [`Kernel::column`].
     pub fn batch(&self, batch: &RecordBatch, text: &str) -> Result<RecordBatch> {
         let schema = batch.schema();
         let Some(texts) = batch.column_by_name(text) else {
@@ -89,16 +86,11 @@ impl Kernel {
             }
         }
         let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
-        RecordBatch::try_new(Arc::new(schema), columns).map_err(|e| arrow(&e))
+        RecordBatch::try_new(Arc::new(schema), columns).map_err(|e| from_arrow(&e))
     }
 }
 
-pub(super) fn arrow(error: &ArrowError) -> Error {
-    Error::data(error.to_string())
-        .hint("this should not happen: please report it with the type of the column")
-}
-
-/// The texts of a column, whatever its layout.
+/// The texts of a column of any text type.
 fn rows(texts: &ArrayRef) -> Result<Box<dyn Iterator<Item = Option<&str>> + '_>> {
     let rows: Box<dyn Iterator<Item = Option<&str>>> = match texts.data_type() {
         DataType::Utf8 => Box::new(texts.as_string::<i32>().iter()),
@@ -109,14 +101,14 @@ fn rows(texts: &ArrayRef) -> Result<Box<dyn Iterator<Item = Option<&str>> + '_>>
                 .hint("cast it to string, or name another with column=..."));
         }
     };
-    // Whoever made the buffers may not have looked, and all that follows relies on it.
+    // The producer of the buffers may not have checked them, and everything that follows relies on valid UTF-8.
     texts.to_data().validate_full().map_err(|e| {
         Error::data(format!("the column is damaged: {e}")).hint("text must be UTF-8, with offsets in order")
     })?;
     Ok(rows)
 }
 
-/// The bytes of `i32` offsets.
+/// The most bytes that `i32` offsets can address.
 const OFFSETS_32: usize = i32::MAX as usize;
 
 fn too_long(what: &str) -> Error {
@@ -168,7 +160,7 @@ fn sign<'a>(
     for text in rows {
         one.clear();
         if let Some(text) = text {
-            keys.append_value(key.of(text).to_be_bytes()).map_err(|e| arrow(&e))?;
+            keys.append_value(key.of(text).to_be_bytes()).map_err(|e| from_arrow(&e))?;
             words.read(text);
             signer.sign(&words.folded, &mut one);
         } else {
@@ -184,12 +176,13 @@ fn sign<'a>(
     ];
     let columns: Vec<ArrayRef> = vec![Arc::new(keys), Arc::new(bands)];
     let signatures = StructArray::try_new(fields.into(), columns, texts.nulls().cloned());
-    Ok(Arc::new(signatures.map_err(|e| arrow(&e))?))
+    Ok(Arc::new(signatures.map_err(|e| from_arrow(&e))?))
 }
 
 type Encoder = bpe::Encoder<u16, Arc<bpe::Tokenizer>>;
 
-/// A tokenizer, and encoders that have seen words: cold ones are three times slower, and batches are small.
+/// A tokenizer and its idle encoders. Encoders are kept because their caches are warm: a cold one is three times slower, and
+/// batches are small.
 pub struct Encode {
     tokenizer: Arc<bpe::Tokenizer>,
     eos: u16,
@@ -200,7 +193,7 @@ impl Encode {
     /// Reads a tokenizer.json.
     ///
     /// # Errors
-    /// As `rotools tokenizer encode`: a file that is none, no `<|endoftext|>`, ids beyond u16.
+    /// The file is not a tokenizer, it has no `<|endoftext|>`, or its ids do not fit into u16.
     pub fn open(path: &Path) -> Result<Self> {
         let tokenizer = Arc::new(bpe::Tokenizer::from_file(path)?);
         let first = Encoder::new(Arc::clone(&tokenizer)).map_err(|e| e.at(path))?;
@@ -261,7 +254,7 @@ mod tests {
             let normalizer = Normalizer::new(crate::normalize::Options::default());
             let filter = Filter::new(Profile::Web);
             for column in columns(&texts) {
-                // A slice: offsets that do not begin at 0.
+                // A slice has offsets that do not begin at 0.
                 let from = from.min(texts.len());
                 let (column, texts) = (column.slice(from, texts.len() - from), &texts[from..]);
                 let repaired = Kernel::Normalize(normalizer).column(&column).unwrap();

@@ -1,4 +1,4 @@
-//! What the filter measured, as an Arrow struct of the shape that `rotools filter --annotate` writes into the field `filter`:
+//! What the filter measured, as an Arrow struct. It has the fields that `rotools filter --annotate` writes into `filter`:
 //! `{dropped: {rule, value, threshold, side}, measures: {words, ...}}`.
 
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float64Array, StringArray, StructArray, UInt64Array};
 use arrow_schema::{DataType, Field};
 
-use super::kernels::arrow;
+use super::errors::from_arrow;
 use crate::error::Result;
 use crate::filter::{Broken, Measures, Side, Verdict};
 
-/// A row for each verdict; null where `texts` is.
+/// One row for each verdict, null where `texts` is null.
 ///
 /// # Errors
-/// None that is known: all columns have the same length.
-pub(super) fn of(verdicts: &[Option<Verdict>], texts: &ArrayRef) -> Result<ArrayRef> {
+/// None is known: all columns have the same length.
+pub(super) fn struct_of(verdicts: &[Option<Verdict>], texts: &ArrayRef) -> Result<ArrayRef> {
     let dropped: Vec<Option<&Broken>> = verdicts.iter().map(|v| v.as_ref()?.dropped.as_ref()).collect();
     let number = |of: fn(&Broken) -> f64| -> ArrayRef {
         Arc::new(dropped.iter().map(|broken| broken.map(of)).collect::<Float64Array>())
@@ -75,20 +75,20 @@ fn measures(verdicts: &[Option<Verdict>], texts: &ArrayRef) -> Result<ArrayRef> 
     )
 }
 
-/// The same number of values in every row.
+/// Lists with the same number of values in every row.
 fn lists<const N: usize>(rows: impl Iterator<Item = [f64; N]>) -> Result<ArrayRef> {
     let values = Float64Array::from(rows.flatten().collect::<Vec<f64>>());
     let field = Arc::new(Field::new("item", DataType::Float64, true));
     let lists = FixedSizeListArray::try_new(field, N as i32, Arc::new(values), None);
-    Ok(Arc::new(lists.map_err(|e| arrow(&e))?))
+    Ok(Arc::new(lists.map_err(|e| from_arrow(&e))?))
 }
 
-/// A struct of the columns; null where `like` is.
+/// A struct of the columns, null where `like` is null.
 fn columns(columns: Vec<(&str, ArrayRef)>, like: &ArrayRef) -> Result<ArrayRef> {
     let (fields, columns): (Vec<Field>, Vec<ArrayRef>) = columns
         .into_iter()
         .map(|(name, column)| (Field::new(name, column.data_type().clone(), true), column))
         .unzip();
     let rows = StructArray::try_new(fields.into(), columns, like.nulls().cloned());
-    Ok(Arc::new(rows.map_err(|e| arrow(&e))?))
+    Ok(Arc::new(rows.map_err(|e| from_arrow(&e))?))
 }

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::feed::{self, Account, Parcel, Removal};
-use super::left_out::LeftOut;
+use super::stream::{DocumentStream, Options, ProcessedChunk, StreamReport};
 use crate::bpe::Tokenizer;
 use crate::bpe::report::{Measure, Sums, Tally};
 use crate::error::{Error, Result};
@@ -13,25 +12,25 @@ use crate::reader::Source;
 /// Examples of split words and clitic forms in a report.
 const EXAMPLES: usize = 40;
 
-/// What one tokenizer did.
+/// What one tokenizer did to the documents.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// The name llama.cpp has for its pattern.
+    /// The name of its pattern in llama.cpp.
     pub pattern: &'static str,
-    /// Its ids.
+    /// The number of its ids.
     pub vocab_size: usize,
     /// Over all sources.
     #[serde(flatten)]
     pub total: Figures,
-    /// By source, in the order given: what was passed on the command line, or a file of it.
+    /// For each source, in the order of the input.
     pub sources: Vec<(String, Figures)>,
-    /// Words with diacritics that were split most often, bars where tokens meet, and how often.
+    /// The words with diacritics that were split most often, with a bar between tokens, and their counts.
     pub split_words: Vec<(String, u64)>,
-    /// The most frequent clitic forms in lower case, bars where tokens meet, and how often.
+    /// The most frequent clitic forms, in lower case with a bar between tokens, and their counts.
     pub clitic_forms: Vec<(String, u64)>,
 }
 
-/// The sums and what follows from them.
+/// Sums, and ratios of them.
 #[derive(Debug, Serialize)]
 pub struct Figures {
     /// The sums.
@@ -41,15 +40,15 @@ pub struct Figures {
     pub fertility: f64,
     /// Bytes in a token.
     pub bytes_per_token: f64,
-    /// Share of the vocabulary that was met.
+    /// Share of the vocabulary that occurred.
     pub vocabulary_used: f64,
     /// Share of tokens that are one byte.
     pub single_byte_share: f64,
-    /// Share of written words kept whole.
+    /// Share of words that are one token.
     pub whole_word_share: f64,
-    /// Share of written words with diacritics kept whole.
+    /// Share of words with diacritics that are one token.
     pub whole_diacritic_word_share: f64,
-    /// Share of clitic forms cut at the hyphen or not at all.
+    /// Share of clitic forms that are split at the hyphen or not at all.
     pub clean_clitic_share: f64,
 }
 
@@ -70,46 +69,41 @@ impl Figures {
     }
 }
 
-/// Measures every tokenizer on every document of `sources`, in one pass; a report for each tokenizer, in order.
+/// Measures every tokenizer on every document of `sources`, in one pass. Returns one report for each tokenizer, in order.
 ///
 /// # Errors
 /// Unreadable sources, no document in them.
 pub fn report(
     sources: &[Source],
-    options: &feed::Options,
+    options: &Options,
     tokenizers: &[Tokenizer],
     progress: &Progress,
-) -> Result<(Vec<Report>, Account)> {
+) -> Result<(Vec<Report>, StreamReport)> {
     progress.begin("measure", sources.iter().map(|s| s.size).sum());
-    let options = &feed::Options { keys: false, ..options.clone() };
+    let options = &Options { keys: false, ..options.clone() };
     let empty = || tokenizers.iter().map(|t| Tally::new(t.vocab_size())).collect::<Vec<_>>();
     let mut by_source: Vec<Vec<Tally>> = sources.iter().map(|_| empty()).collect();
-    let account = feed::run(
-        sources,
-        options,
-        Removal::Nothing,
-        LeftOut::default(),
-        progress,
+    let read = DocumentStream::new(sources, options, progress).run(
         || tokenizers.iter().map(Measure::new).collect::<Result<Vec<_>>>(),
-        |measures, parcel: Parcel| {
+        |measures, chunk: ProcessedChunk| {
             let measures = measures.as_mut().map_err(|e| e.clone())?;
             let mut tallies = empty();
             for (measure, tally) in measures.iter_mut().zip(&mut tallies) {
-                for passed in &parcel.documents {
-                    measure.add(&passed.document.text, tally);
+                for kept in &chunk.documents {
+                    measure.add(&kept.document.text, tally);
                 }
             }
-            Ok((parcel.source, tallies))
+            Ok((chunk.source, tallies))
         },
         |(source, tallies)| {
-            // In the order of the input, so the same examples are kept whatever the number of threads.
+            // In the order of the input, so any number of threads keeps the same examples.
             for (sum, tally) in by_source[source].iter_mut().zip(&tallies) {
                 sum.merge(tally);
             }
             Ok(())
         },
     )?;
-    if account.documents == 0 {
+    if read.documents == 0 {
         return Err(Error::data("there is no document to measure")
             .hint("each line is a JSON object with a text, for example {\"text\": \"...\"}"));
     }
@@ -131,5 +125,5 @@ pub fn report(
             clitic_forms: total.frequent_clitics(EXAMPLES),
         }
     });
-    Ok((reports.collect(), account))
+    Ok((reports.collect(), read))
 }

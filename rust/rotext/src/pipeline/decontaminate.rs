@@ -1,4 +1,4 @@
-//! Reading the texts of evaluations, whatever their fields are called.
+//! Reads the texts of evaluations, whatever the names of their fields are.
 
 use std::path::Path;
 
@@ -7,11 +7,11 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::reader::{Cursor, Fields, Format, Reader, Source};
 
-/// Every text in `sources`: all strings of a JSONL record, each alone and all in a row (a question and its answer), the
-/// text field of a Parquet row, the whole of a text file.
+/// Reads every text in `sources`: each string of a JSONL record alone, and all its strings joined (a question and its answer);
+/// the text field of a Parquet row; a whole text file.
 ///
 /// # Errors
-/// A source cannot be read, or no text in it is long enough to be looked for.
+/// A source cannot be read, or has no text of at least 13 words.
 pub(super) fn read(sources: &[Source], fields: &Fields, progress: &Progress) -> Result<Evaluation> {
     let mut evaluation = Evaluation::default();
     let mut words = Words::default();
@@ -53,7 +53,7 @@ pub(super) fn read(sources: &[Source], fields: &Fields, progress: &Progress) -> 
 }
 
 fn each_line(source: &Source, progress: &Progress, mut f: impl FnMut(serde_json::Value)) -> Result<()> {
-    // A field that no record has, so that every record comes back as it stands, as a reject.
+    // No record has this field, so every record comes back as a reject, with its bytes.
     let fields = Fields { text: "\0".into(), id: None, keep_record: false };
     let mut reader = Reader::open(source, &fields, Cursor::default())?;
     while let Some(chunk) = reader.next_chunk()? {
@@ -64,7 +64,7 @@ fn each_line(source: &Source, progress: &Progress, mut f: impl FnMut(serde_json:
                 let path: &Path = &source.path;
                 Error::data(format!("broken JSON ({e})"))
                     .at_place(reject.place(path))
-                    .hint("an evaluation file is one JSON value a line")
+                    .hint("an evaluation file has one JSON value on each line")
             })?;
             f(value);
         }
@@ -72,7 +72,7 @@ fn each_line(source: &Source, progress: &Progress, mut f: impl FnMut(serde_json:
     Ok(())
 }
 
-/// Hands every string in `value` on, in order.
+/// Calls `f` with every string in `value`, in order.
 fn strings(value: &serde_json::Value, f: &mut impl FnMut(&str)) {
     match value {
         serde_json::Value::String(text) => f(text),
