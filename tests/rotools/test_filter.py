@@ -30,7 +30,7 @@ def verdict(text: str, profile: str = "web") -> str | None:
 
 
 def test_the_rules_are_those_of_the_document() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "filter.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "filter-rules.md").read_text(encoding="utf-8")
     written: dict[str, tuple[str, list[float | None], list[float | None]]] = {}
     for line in page.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]

@@ -1,4 +1,4 @@
-"""Normalization through the binding and the command line; the rows are those of docs/normalization.md."""
+"""Normalization through the binding and the command line; the rows are those of docs/reference/normalization-rules.md."""
 
 import gzip
 import json
@@ -21,7 +21,7 @@ from rotools_program import rotools
 
 from rotools.normalize import RULES, diff, normalize
 
-BOOK = Path(__file__).parents[2] / "docs" / "normalization.md"
+BOOK = Path(__file__).parents[2] / "docs" / "reference" / "normalization-rules.md"
 
 
 class Row(NamedTuple):
