@@ -39,7 +39,7 @@ impl PdfBook {
     }
 
     fn judge(&mut self) -> PyResult<Vec<usize>> {
-        Ok(self.book()?.judge())
+        Ok(self.book()?.assess())
     }
 
     fn samples(&mut self, most: usize) -> PyResult<Vec<usize>> {
