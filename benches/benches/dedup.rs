@@ -50,7 +50,7 @@ fn dedup(c: &mut Criterion) {
     group.throughput(Throughput::Elements(keys.len() as u64));
     group.bench_function("seen", |b| {
         b.iter_batched(
-            || Seen::within(usize::MAX),
+            || Seen::with_limit(usize::MAX),
             |mut seen| keys.iter().filter(|key| seen.insert(**key, "web", 1).unwrap().is_none()).count(),
             BatchSize::PerIteration,
         );

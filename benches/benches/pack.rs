@@ -2,10 +2,10 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rotext::dedup::{Kind, Preset};
-use rotext::pipeline::filtering::{Diacritics, Filtering};
+use rotext::dedup::Preset;
+use rotext::document::TextKind;
 use rotext::pipeline::pack::{Options, PhaseInput, pack};
-use rotext::pipeline::{Duplicates, feed, plan, tokenizer};
+use rotext::pipeline::{Diacritics, Duplicates, FilterStage, NearOptions, StreamOptions, tokenizer};
 use rotext::progress::Progress;
 use rotext::reader::{Fields, expand};
 use rotext::{bpe, normalize};
@@ -17,18 +17,18 @@ fn all_stages(c: &mut Criterion) {
     let path = folder.path().join("text.jsonl");
     std::fs::write(&path, benches::jsonl(&documents)).unwrap();
     let sources = expand(&[path.to_string_lossy().into_owned()]).unwrap();
-    let feed = feed::Options {
+    let stream = StreamOptions {
         fields: Fields::default(),
         strict: false,
-        filter: Some(Filtering::new(&[], true, true, false, Diacritics::Flag).unwrap()),
-        kind: Kind::Web,
+        filter: Some(FilterStage::new(&[], true, true, false, Diacritics::Flag).unwrap()),
+        kind: TextKind::Web,
         keys: true,
         normalize: Some(normalize::Options::default()),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
     };
     let tokenizer_path = folder.path().join("tokenizer.json");
     let train = bpe::TrainOptions { vocab_size: 40_000, ..bpe::TrainOptions::default() };
-    tokenizer::train(&sources, &feed, &train, &tokenizer_path, &Progress::default()).unwrap();
+    tokenizer::train(&sources, &stream, &train, &tokenizer_path, &Progress::default()).unwrap();
 
     let mut group = c.benchmark_group("pack");
     group.throughput(Throughput::Bytes(bytes)).sample_size(10);
@@ -40,10 +40,10 @@ fn all_stages(c: &mut Criterion) {
                 name: "web".into(),
                 sources: sources.clone(),
                 epochs: 1,
-                kind: Kind::Web,
+                kind: TextKind::Web,
             }],
-            feed: feed.clone(),
-            dedup: Some(Duplicates::Near(plan::Options {
+            stream: stream.clone(),
+            dedup: Some(Duplicates::Near(NearOptions {
                 preset: Preset::Default,
                 max_ram: 1 << 30,
                 accept_loss: true,

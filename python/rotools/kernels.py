@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from rotools import _rotext
 from rotools._rotext import Kernel
-from rotools.errors import usage
+from rotools.errors import UsageError
 
 __all__ = ["encode", "normalize", "score", "sign"]
 
@@ -117,9 +117,9 @@ def _through(kernel: Kernel, data: Data, column: str) -> Data:
     """Data in, data of the same kind out."""
     array, stream = (hasattr(data, f"__arrow_c_{name}__") for name in ("array", "stream"))
     if not (array or stream):
-        raise usage(
-            f"a {type(data).__name__} is no Arrow data",
-            "pass a column or table of pyarrow or Polars (of a LazyFrame: map_batches); in Ray Data say "
+        raise UsageError(
+            f"a {type(data).__name__} is not Arrow data",
+            hint="pass a column or table of pyarrow or Polars (for a LazyFrame: map_batches); in Ray Data set "
             'batch_format="pyarrow"',
         )
     library = type(data).__module__.partition(".")[0]

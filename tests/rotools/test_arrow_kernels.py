@@ -188,7 +188,7 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
         (lambda: kernels.normalize(batch), "no column `text`, only body, n"),
         (lambda: kernels.sign(batch, column="n"), "Int64, not text"),
         (lambda: kernels.score(pa.array([1.5])), "Float64, not text"),
-        (lambda: kernels.score({"text": ["x"]}), "dict is no Arrow data"),
+        (lambda: kernels.score({"text": ["x"]}), "dict is not Arrow data"),
         (lambda: kernels.score(batch, column="body", profile="forum"), "forum"),
         (lambda: kernels.score(batch, column="body", thresholds={"wrods": 1.0}), "no filter rule `wrods`"),
         (lambda: kernels.sign(batch, column="body", preset="lax"), "lax"),

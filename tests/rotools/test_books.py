@@ -311,7 +311,7 @@ def test_decisions_are_replayed(shelf: Path, tmp_path: Path) -> None:
     decisions.append(out, {"digest": digests["a.pdf"], "id": "a.pdf", "verdict": "undo"})
     run(shelf, out)
     assert len(records(out)) == 2
-    with pytest.raises(_rotext.RotoolsError, match="no decision"):
+    with pytest.raises(_rotext.RotoolsError, match="not a decision"):
         decisions.append(out, {"digest": "x", "verdict": "maybe"})
 
 
@@ -391,14 +391,14 @@ def test_review_serves_only_who_has_the_token(shelf: Path, tmp_path: Path) -> No
     import urllib.error
     import urllib.request
 
-    from rotools.books.review import Review, serve, static
+    from rotools.books.review import Review
 
     book(shelf / "a.pdf", pages=2)
     (shelf / "b.txt").write_text("<script>alert(1)</script> " + PARAGRAPHS[0], encoding="utf-8")
     out = tmp_path / "books.jsonl"
     run(shelf, out)
     review = Review(out)
-    server, address = serve(review)
+    server, address = review.serve()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         rows = json.load(urllib.request.urlopen(address + "books"))
@@ -424,6 +424,6 @@ def test_review_serves_only_who_has_the_token(shelf: Path, tmp_path: Path) -> No
     finally:
         server.shutdown()
         server.server_close()
-    static(review, tmp_path / "review.html")
+    review.write_page(tmp_path / "review.html")
     page = (tmp_path / "review.html").read_text(encoding="utf-8")
     assert "data:image/png;base64," in page and "<script>alert" not in page

@@ -21,7 +21,7 @@ from rotools_program import rotools
 
 from rotools import _rotext
 from rotools.books import decisions, ocr
-from rotools.books.review import Review, serve
+from rotools.books.review import Review
 from rotools.books.run import work_folder
 from rotools.books.worker import library
 
@@ -149,7 +149,7 @@ def test_a_text_layer_that_is_not_what_is_drawn_is_found(tmp_path: Path) -> None
 @contextmanager
 def served(out: Path) -> Iterator[str]:
     """The address of the review of `out`, while it is served."""
-    server, address = serve(Review(out))
+    server, address = Review(out).serve()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield address

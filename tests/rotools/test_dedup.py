@@ -138,7 +138,7 @@ def test_why_answers_in_words(corpus: Path, tmp_path: Path) -> None:
         )
         assert answer == rotools("why", f"{corpus}:{row['line']}", "--ledger", outcome["ledger"]).stdout
         other = rotools("why", row["partner"], "--ledger", outcome["ledger"]).stdout
-        assert "stays for" in other and row["document"] in other
+        assert "represents" in other and row["document"] in other
     found = json.loads(rotools("why", row["document"], "--ledger", outcome["ledger"], "--json").stdout)
     assert found["rows"] == [row]
     assert "nothing was decided" in rotools("why", "nobody", "--ledger", outcome["ledger"]).stdout

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rotools_program import rotools
 
-from rotools.normalize import RULES, diff, normalize_text
+from rotools.normalize import RULES, diff, normalize
 
 BOOK = Path(__file__).parents[2] / "docs" / "normalization.md"
 
@@ -65,10 +65,10 @@ ROWS = list(rows())
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"line {row.line}")
 def test_row_of_the_rule_book(row: Row) -> None:
     wanted = row.before if row.after is None else row.after
-    assert normalize_text(row.before) == wanted
+    assert normalize(row.before) == wanted
     rules = {change.rule for change in diff(row.before)}
     assert (row.rule in rules) if row.after is not None else not rules
-    assert normalize_text(wanted) == wanted
+    assert normalize(wanted) == wanted
 
 
 def test_every_rule_has_rows() -> None:
@@ -80,8 +80,8 @@ def test_every_rule_has_rows() -> None:
 
 @given(st.text())
 def test_twice_is_once(text: str) -> None:
-    once = normalize_text(text)
-    assert normalize_text(once) == once
+    once = normalize(text)
+    assert normalize(once) == once
     assert not diff(once)
 
 
@@ -96,8 +96,8 @@ def test_changes_tell_rule_and_place() -> None:
 
 
 def test_turkish_words_are_protected_on_wish() -> None:
-    assert normalize_text("Beşiktaş") == "Beşiktaş"
-    assert normalize_text("Beşiktaş", protect_turkish=False) == "Beșiktaș"
+    assert normalize("Beşiktaş") == "Beşiktaş"
+    assert normalize("Beşiktaş", protect_turkish=False) == "Beșiktaș"
 
 
 BROKEN = ["Ştiinţa şi viaţa", "text bun, fără defecte", "Rom&acirc;nia &ndash; È™i\u200b"]

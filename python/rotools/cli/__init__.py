@@ -2,12 +2,12 @@
 
 import sys
 
-from rotools._rotext import RotoolsError
 from rotools.cli import console
+from rotools.errors import RotoolsError
 
 
 def main() -> None:
-    """Entry point of the script `rotools`."""
+    """Run the command line. This is the entry point of the script `rotools`."""
     from rotools.cli.app import app
 
     try:
@@ -21,5 +21,5 @@ def main() -> None:
         console.fail(f"{error.filename}: {(error.strerror or str(error)).lower()}", "check the path")
         sys.exit(1)
     except KeyboardInterrupt:
-        console.fail("stopped by the user; no half file is left")
+        console.fail("stopped by the user; no incomplete file is left")
         sys.exit(130)

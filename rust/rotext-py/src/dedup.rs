@@ -3,17 +3,26 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use rotext::dedup::{Grams, Kind, Preset};
+use rotext::dedup::{Grams, Preset};
+use rotext::document::TextKind;
 use rotext::error::Error;
-use rotext::pipeline::{Duplicates, Shard, dedup as core, plan};
+use rotext::pipeline::{Duplicates, NearOptions, Shard, dedup as core, plan};
 
 use crate::errors::raise;
 use crate::{files, progress::Progress};
 
 /// The kind of a source by its name.
-pub(crate) fn kind(name: &str) -> PyResult<Kind> {
-    Kind::from_name(name).ok_or_else(|| {
+pub(crate) fn kind(name: &str) -> PyResult<TextKind> {
+    TextKind::from_name(name).ok_or_else(|| {
         raise(&Error::usage(format!("there is no kind of text {name:?}")).hint("take one of: web, books"))
+    })
+}
+
+/// The preset of near-duplicates by its name.
+fn preset(name: &str) -> PyResult<Preset> {
+    Preset::from_name(name).ok_or_else(|| {
+        let error = Error::usage(format!("there is no preset {name:?}"));
+        raise(&error.hint("take one of: default, strict, exact"))
     })
 }
 
@@ -34,18 +43,38 @@ pub(crate) fn options(
         }
         return Ok(Duplicates::Exact { max_ram });
     }
-    let preset = Preset::from_name(preset).ok_or_else(|| {
-        let error = Error::usage(format!("there is no preset {preset:?}"));
-        raise(&error.hint("take one of: default, strict, exact"))
-    })?;
+    let preset = self::preset(preset)?;
     let evaluation = files::sources(decontaminate)?;
-    Ok(Duplicates::Near(plan::Options { preset, max_ram, accept_loss, repeated_lines, evaluation }))
+    Ok(Duplicates::Near(NearOptions { preset, max_ram, accept_loss, repeated_lines, evaluation }))
 }
 
-/// Files in, one JSONL file without duplicates and near-duplicates out; with a shard (number, of) only its journal.
+/// Remove duplicates and near-duplicates from files, into one JSONL file.
+///
+/// Args:
+///     inputs: Files, folders or globs; `-` is standard input.
+///     out: The file to write: .jsonl, .jsonl.zst or .jsonl.gz.
+///     profile: What the inputs hold: `web` or `books`.
+///     preset: `default`, `strict` or `exact`.
+///     max_ram: Memory of the whole run, in bytes.
+///     accept_loss: Allow near-duplicates to remove more than half of a source.
+///     repeated_lines: Cut lines of web text that occur in more documents than this.
+///     decontaminate: Evaluation files; a document that shares 13 words in a row with one is removed.
+///     shard: (number, of): run only the first pass of this shard.
+///     text_field: Field of the text.
+///     id_field: Field of the id. None: `id` where there is one, else file:line.
+///     strict: Stop at the first record that cannot be used.
+///     threads: Worker threads. 0: one for each core.
+///     progress: Counters to watch, and the switch to stop the call.
+///
+/// Returns:
+///     `read` and `dedup` (counts) and `ledger` (path); of a shard `records`, `documents`, `bytes` and `folder`.
+///
+/// Raises:
+///     RotoolsError: The arguments, the input or the system do not allow it.
 #[pyfunction]
-#[pyo3(signature = (inputs, out, *, profile, preset, max_ram, accept_loss, repeated_lines, decontaminate,
-                    shard, text_field, id_field, strict, threads, progress))]
+#[pyo3(signature = (inputs, out, *, profile = "web", preset = "default", max_ram = 1073741824, accept_loss =
+                    false, repeated_lines = None, decontaminate = Vec::new(), shard = None, text_field =
+                    "text", id_field = None, strict = false, threads = 0, progress = None))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn dedup<'py>(
     py: Python<'py>,
@@ -58,29 +87,56 @@ pub(crate) fn dedup<'py>(
     repeated_lines: Option<u32>,
     decontaminate: Vec<String>,
     shard: Option<(u32, u32)>,
-    text_field: String,
+    text_field: &str,
     id_field: Option<String>,
     strict: bool,
     threads: usize,
-    progress: &Progress,
+    progress: Option<&Progress>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let unwatched = Progress::default();
+    let progress = progress.unwrap_or(&unwatched);
     let kind = kind(profile)?;
     let options = options(preset, max_ram, accept_loss, repeated_lines, &decontaminate)?;
     let sources = files::sources(&inputs)?;
-    let feed = files::feed(text_field, id_field, strict, false, threads);
+    let mut stream = files::feed(text_field, id_field, strict, false, threads);
+    stream.kind = kind;
     if let Some((number, of)) = shard {
         let shard = Shard::new(number, of).map_err(|e| raise(&e))?;
-        let run = || core::shard(&sources, kind, &feed, &options, (&out, shard), &progress.inner);
+        let run = || core::shard(&sources, &stream, &options, (&out, shard), &progress.inner);
         return files::python(py, &py.detach(run).map_err(|e| raise(&e))?);
     }
-    let run = || core::dedup(&sources, kind, &feed, &options, &out, &progress.inner);
+    let run = || core::dedup(&sources, &stream, &options, &out, &progress.inner);
     let outcome = py.detach(run).map_err(|e| raise(&e))?;
     files::python(py, &outcome)
 }
 
-/// How alike two texts are: (share of the first one's word 3-grams that stand in the second, Jaccard similarity).
+/// Compare two texts by their word 3-grams.
+///
+/// Args:
+///     first: A text.
+///     second: A text.
+///
+/// Returns:
+///     (share of the first text's 3-grams that occur in the second, Jaccard similarity).
 #[pyfunction]
 pub(crate) fn likeness(py: Python<'_>, first: &str, second: &str) -> (f64, f64) {
     let likeness = py.detach(|| Grams::of_text(first).likeness(&Grams::of_text(second)));
     (likeness.containment, likeness.jaccard)
+}
+
+/// What deduplication is expected to take, in bytes: `memory`, `memory_needed`, `scratch`. 0 threads means all cores.
+#[pyfunction]
+#[pyo3(signature = (documents, *, preset, max_ram, threads))]
+pub(crate) fn dedup_estimate<'py>(
+    py: Python<'py>,
+    documents: u64,
+    preset: &str,
+    max_ram: u64,
+    threads: usize,
+) -> PyResult<Bound<'py, PyAny>> {
+    let near = match preset {
+        "exact" => None,
+        _ => Some(self::preset(preset)?),
+    };
+    files::python(py, &plan::estimate(documents, near, max_ram, files::threads(threads)))
 }

@@ -24,6 +24,36 @@ pub struct Record {
     pub text: std::ops::Range<usize>,
 }
 
+/// What a source holds. It selects the profile of the filter, and decides which documents may remove which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TextKind {
+    /// Books. Only a book removes a book.
+    Books,
+    /// Web pages and everything else.
+    Web,
+}
+
+impl TextKind {
+    /// The name: `books` or `web`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Books => "books",
+            Self::Web => "web",
+        }
+    }
+
+    /// The kind with this name: `books` or `web`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "books" => Some(Self::Books),
+            "web" => Some(Self::Web),
+            _ => None,
+        }
+    }
+}
+
 /// Why a record was skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]

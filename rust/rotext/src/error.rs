@@ -11,7 +11,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Who has to act, which decides the exit code of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// The request makes no sense as given (exit code 2).
     Usage,
     /// The data are wrong: broken, cut off, of another format or tokenizer (exit code 1).
@@ -51,7 +51,7 @@ impl fmt::Display for Place {
 #[error("{}{what}", place.as_ref().map(|p| format!("{p}: ")).unwrap_or_default())]
 pub struct Error {
     /// Who has to act.
-    pub kind: Kind,
+    pub kind: ErrorKind,
     /// One clear sentence, without the place and without a full stop.
     pub what: String,
     /// The file, line and byte, when there is one.
@@ -61,18 +61,18 @@ pub struct Error {
 }
 
 impl Error {
-    fn new(kind: Kind, what: impl Into<String>) -> Self {
+    fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
         Self { kind, what: what.into(), place: None, hint: None }
     }
 
     /// A request that makes no sense as given.
     pub fn usage(what: impl Into<String>) -> Self {
-        Self::new(Kind::Usage, what)
+        Self::new(ErrorKind::Usage, what)
     }
 
     /// Data that are broken or of another kind than asked for.
     pub fn data(what: impl Into<String>) -> Self {
-        Self::new(Kind::Data, what)
+        Self::new(ErrorKind::Data, what)
     }
 
     /// A later pass met other records than the first.
@@ -83,7 +83,7 @@ impl Error {
 
     /// The run was stopped by the user.
     pub fn cancelled() -> Self {
-        Self::new(Kind::Cancelled, "stopped by the user")
+        Self::new(ErrorKind::Cancelled, "stopped by the user")
     }
 
     /// A failed system call on `path`; the commonest causes get a hint of their own.
@@ -104,7 +104,7 @@ impl Error {
             }
             _ => (source.to_string(), None),
         };
-        let error = Self::new(Kind::Io, what).at(path);
+        let error = Self::new(ErrorKind::Io, what).at(path);
         match hint {
             Some(hint) => error.hint(hint),
             None => error,

@@ -3,6 +3,7 @@
 //! Pure Rust, no Python. Each stage is a module that knows [`document`], [`error`] and [`progress`] and no
 //! other stage; only [`pipeline`] composes them. The Python binding lives in `rust/rotext-py`.
 
+pub mod arrow_kernels;
 pub mod books;
 pub mod bpe;
 pub mod dedup;

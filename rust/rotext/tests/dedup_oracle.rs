@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use proptest::prelude::*;
 use rotext::dedup::{
-    CONTAINMENT, Entry, Fate, Grams, Hashes, JACCARD, Key, Kind, Options, Plan, Planner, Preset, Signer,
-    SourceInfo, Words,
+    CONTAINMENT, Decision, Deduplicator, Entry, Grams, Hashes, JACCARD, Key, Options, Preset, Removals,
+    Signer, SourceInfo, Words,
 };
+use rotext::document::TextKind;
 use rotext::progress::Progress;
 
 #[derive(Debug, Clone)]
@@ -24,20 +25,20 @@ fn options(folder: &std::path::Path, memory: usize) -> Options {
         memory,
         folder: folder.to_owned(),
         words: None,
-        most_lost: 1.0,
+        max_lost: 1.0,
         repeated_lines: None,
     }
 }
 
 fn sources() -> Vec<SourceInfo> {
-    [("web", Kind::Web), ("books", Kind::Books)]
+    [("web", TextKind::Web), ("books", TextKind::Books)]
         .map(|(name, kind)| SourceInfo { name: name.into(), phase: name.into(), kind })
         .into()
 }
 
-fn plan(docs: &[Doc], options: Options) -> rotext::error::Result<Plan> {
+fn plan(docs: &[Doc], options: Options) -> rotext::error::Result<Removals> {
     let (mut key, mut words, mut signer) = (Key::default(), Words::default(), Signer::new(options.preset));
-    let mut planner = Planner::new(options, sources())?;
+    let mut planner = Deduplicator::new(options, sources())?;
     let mut held_out = HashSet::new();
     for doc in docs {
         words.read(&doc.text);
@@ -65,10 +66,10 @@ fn plan(docs: &[Doc], options: Options) -> rotext::error::Result<Plan> {
 /// Who goes, and for whom.
 fn removed(docs: &[Doc], options: Options) -> BTreeMap<String, String> {
     let mut plan = plan(docs, options).unwrap();
-    let mut judge = plan.explain().unwrap();
+    let mut judge = plan.reader_with_reasons().unwrap();
     let mut removed = BTreeMap::new();
     for doc in docs {
-        if let Fate::Drop(Some(verdict)) = judge.next().unwrap() {
+        if let Decision::Drop(Some(verdict)) = judge.next().unwrap() {
             removed.insert(doc.id.clone(), verdict.partner.unwrap().1);
         }
     }
@@ -272,7 +273,7 @@ fn a_source_that_would_lose_most_of_itself_stops_the_run() {
             held_out: false,
         })
         .collect();
-    let careful = Options { most_lost: 0.5, ..options(folder.path(), 1 << 22) };
+    let careful = Options { max_lost: 0.5, ..options(folder.path(), 1 << 22) };
     let error = plan(&docs, careful).err().unwrap();
     assert!(error.what.contains("99 % of web: 119 of 120") && error.what.contains("like p"), "{error}");
     assert!(error.hint.unwrap().contains("--accept-loss"));

@@ -92,8 +92,8 @@ impl Counts {
     /// Takes the words out of `counter`, which is empty afterwards.
     ///
     /// # Errors
-    /// [`Kind::Usage`](crate::error::Kind::Usage) when the counter cuts words by another pattern than those
-    /// before; [`Kind::Io`](crate::error::Kind::Io) when a run cannot be written.
+    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) when the counter cuts words by another pattern than those
+    /// before; [`ErrorKind::Io`](crate::error::ErrorKind::Io) when a run cannot be written.
     pub fn absorb(&mut self, counter: &mut WordCounter) -> Result<()> {
         if *self.pattern.get_or_insert(counter.pattern) != counter.pattern {
             return Err(Error::usage("words of two patterns cannot be counted together"));

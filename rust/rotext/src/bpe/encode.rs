@@ -55,7 +55,7 @@ impl<I: Id, T: Deref<Target = Tokenizer>> Encoder<I, T> {
     /// An encoder with an empty cache.
     ///
     /// # Errors
-    /// [`Kind::Data`](crate::error::Kind::Data) when the vocabulary is too large for `I`: over 65,499 for `u16`.
+    /// [`ErrorKind::Data`](crate::error::ErrorKind::Data) when the vocabulary is too large for `I`: over 65,499 for `u16`.
     pub fn new(tokenizer: T) -> Result<Self> {
         let size = tokenizer.vocab_size();
         if size > I::MAX_VOCAB {

@@ -47,7 +47,7 @@ impl Tokenizer {
     /// them; `rules` are left, right, merged in order of rank.
     ///
     /// # Errors
-    /// [`Kind::Data`](crate::error::Kind::Data) when some byte has no token: its text would be lost.
+    /// [`ErrorKind::Data`](crate::error::ErrorKind::Data) when some byte has no token: its text would be lost.
     pub(super) fn new(
         pattern: Pattern,
         vocab: impl IntoIterator<Item = (u32, Vec<u8>, bool)>,
@@ -96,7 +96,7 @@ impl Tokenizer {
     /// Reads a `tokenizer.json`.
     ///
     /// # Errors
-    /// [`Kind::Io`](crate::error::Kind::Io) when the file cannot be read; as [`Tokenizer::from_json`] else.
+    /// [`ErrorKind::Io`](crate::error::ErrorKind::Io) when the file cannot be read; as [`Tokenizer::from_json`] else.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let json = std::fs::read(path).map_err(|e| Error::io(path, &e))?;

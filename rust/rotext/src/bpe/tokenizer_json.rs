@@ -81,7 +81,7 @@ impl Tokenizer {
     /// Reads the bytes of a `tokenizer.json`; `path` is for messages.
     ///
     /// # Errors
-    /// [`Kind::Data`](crate::error::Kind::Data) when it is no JSON, no byte-level BPE, or uses a part that would
+    /// [`ErrorKind::Data`](crate::error::ErrorKind::Data) when it is no JSON, no byte-level BPE, or uses a part that would
     /// change the ids and is not supported here; the message names the part.
     pub fn from_json(json: &[u8], path: &Path) -> Result<Self> {
         read(json, path).map_err(|error| if error.place.is_none() { error.at(path) } else { error })

@@ -54,10 +54,10 @@ impl Default for TrainOptions {
 /// Trains a tokenizer. Progress counts tokens of the vocabulary.
 ///
 /// # Errors
-/// [`Kind::Usage`](crate::error::Kind::Usage) when the options make no sense (too small a vocabulary, a special
+/// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) when the options make no sense (too small a vocabulary, a special
 /// token that ordinary text could spell, another pattern than the words were cut by);
-/// [`Kind::Io`](crate::error::Kind::Io) when spilled words cannot be read back;
-/// [`Kind::Cancelled`](crate::error::Kind::Cancelled).
+/// [`ErrorKind::Io`](crate::error::ErrorKind::Io) when spilled words cannot be read back;
+/// [`ErrorKind::Cancelled`](crate::error::ErrorKind::Cancelled).
 pub fn train(counts: Counts, options: &TrainOptions, progress: &Progress) -> Result<Tokenizer> {
     check(&counts, options)?;
     progress.begin("train", options.vocab_size as u64);

@@ -1,42 +1,42 @@
-//! From equal bands to decisions: who is compared with whom, and who goes.
+//! From equal bands to decisions: which documents are compared, and which of them are removed.
 //!
 //! ```text
 //! bands, sorted       (hash, document)      ─> buckets: documents that share a band hash
 //! entries, sorted     (position, bucket)    ─> documents from the best to the worst, each with its buckets
-//! for each document   candidates = those that stay already, from its buckets
-//!                     compared on their 3-grams, most shared bands first, until one is like it
-//!                     like one: it goes, that one is its partner.  Else it stays and joins its buckets.
+//! for each document   candidates = the kept documents in its buckets
+//!                     compare 3-grams, most shared bands first, until one is alike
+//!                     found: remove the document, the other is its partner.  Else keep it and add it to its buckets.
 //! ```
-//! A document is only ever compared with documents that stay, so a removal cannot hang on one that goes itself, and a
-//! cluster of n copies costs n comparisons, not n².
+//! A document is compared with kept documents only. So the partner of a removed document is never removed itself, and a group of
+//! n copies costs n comparisons, not n².
 
 use rustc_hash::FxHashMap;
 
-use super::plan::Rule;
 use super::rank::{NONE, Order};
+use super::rule::Rule;
 use super::runs::{Merge, Sorter};
 use super::store::Store;
 use super::verify::{Grams, Likeness};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
-/// Band hash, document.
+/// Bytes of a record: band hash, document.
 pub(super) const BANDED: usize = 12;
-/// Position, bucket.
+/// Bytes of a record: position, bucket.
 pub(super) const ENTRY: usize = 8;
 
-/// Most comparisons of one document. Beyond that (templates that share their frame and differ in what they say) it
-/// stays; the report counts these.
-const MOST_COMPARED: usize = 64;
+/// The most comparisons for one document. After that it is kept, and the report counts it. These are pages of one template whose
+/// content differs.
+const MAX_COMPARED: usize = 64;
 
-/// Documents that stay and that one bucket offers for comparison: the best.
-const BUCKET_KEEPS: usize = 256;
+/// The most kept documents of one bucket that are compared: the best ones.
+const MAX_BUCKET: usize = 256;
 
-/// 3-gram sets that are kept for the next comparison, and how many grams they may have together (64 MB).
+/// The number of 3-gram sets in the cache, and the number of grams that they may have together (64 MB).
 const CACHE_SLOTS: usize = 1024;
 const CACHED_GRAMS: usize = 1 << 24;
 
-/// Turns sorted bands into entries; returns the number of buckets with at least two documents.
+/// Turns sorted bands into entries. Returns the number of buckets with at least two documents.
 pub(super) fn buckets(
     mut bands: Merge<BANDED>,
     order: &Order,
@@ -71,7 +71,7 @@ pub(super) fn buckets(
         let Some((next, document)) = now else { return Ok(count) };
         hash = next;
         let position = order.positions[document as usize];
-        // Documents that go for an equal one take no part.
+        // Exact duplicates have no position and take no part.
         if position != NONE {
             members.push(position);
         }
@@ -83,18 +83,18 @@ pub(super) fn buckets(
     }
 }
 
-/// What the comparisons came to.
+/// Counts of the comparisons.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Compared {
     /// Documents that share a band with another.
     pub(super) candidates: u64,
     /// Comparisons.
     pub(super) pairs: u64,
-    /// Documents that had more candidates than are compared.
+    /// Documents with more candidates than are compared.
     pub(super) capped: u64,
 }
 
-/// Decides; calls `remove` with the document that goes, the one that stays for it, the rule and how alike they are.
+/// Decides about the documents of `entries`. Calls `remove` with the removed document, the kept one, the rule and their likeness.
 pub(super) fn compare(
     mut entries: Merge<ENTRY>,
     buckets: u32,
@@ -130,10 +130,10 @@ pub(super) fn compare(
         let mut found = None;
         if !candidates.is_empty() {
             let ordered = by_shared(&mut candidates);
-            compared.capped += u64::from(ordered.len() > MOST_COMPARED);
+            compared.capped += u64::from(ordered.len() > MAX_COMPARED);
             let document = order.documents[position as usize];
             let grams = Grams::of(&store.words(document)?);
-            for &(_, other) in ordered.iter().take(MOST_COMPARED) {
+            for &(_, other) in ordered.iter().take(MAX_COMPARED) {
                 compared.pairs += 1;
                 let likeness = cache.with(other, order, store, |other| grams.likeness(other))?;
                 if let Some(rule) = likeness.rule() {
@@ -150,7 +150,7 @@ pub(super) fn compare(
     Ok(compared)
 }
 
-/// Candidates as (shared bands, position): most shared first, then the best.
+/// Candidates as (shared bands, position): most shared bands first, then the best position.
 fn by_shared(candidates: &mut [u32]) -> Vec<(usize, u32)> {
     candidates.sort_unstable();
     let mut counted: Vec<(usize, u32)> =
@@ -159,7 +159,7 @@ fn by_shared(candidates: &mut [u32]) -> Vec<(usize, u32)> {
     counted
 }
 
-/// The documents that stay, by bucket: 4 bytes a bucket, and a list for the few that have more than one.
+/// The kept documents of each bucket: 4 bytes a bucket, and a list for the few buckets with more than one.
 struct Kept {
     first: Vec<u32>,
     more: FxHashMap<u32, Vec<u32>>,
@@ -182,14 +182,14 @@ impl Kept {
             *first = position;
         } else {
             let more = self.more.entry(bucket).or_default();
-            if more.len() + 1 < BUCKET_KEEPS {
+            if more.len() + 1 < MAX_BUCKET {
                 more.push(position);
             }
         }
     }
 }
 
-/// 3-gram sets of documents that stay: the next copy in order is nearly always of the same ones.
+/// 3-gram sets of kept documents: the next documents are nearly always compared with the same ones.
 struct Cache {
     slots: Vec<Option<(u32, Grams)>>,
     grams: usize,

@@ -1,9 +1,9 @@
-//! Texts of evaluations, and which documents share words with them.
+//! Texts of evaluations, and the documents that share runs of words with them.
 
 use rustc_hash::FxHashSet;
 
-/// Words that must stand in a row in both (Brown et al. 2020, appendix C). Shorter evaluation texts cannot be looked for:
-/// eight or ten common words in a row are found in texts that have nothing to do with each other.
+/// The number of consecutive words that both texts must have (Brown et al. 2020, appendix C). Shorter evaluation texts cannot be
+/// found: unrelated texts share eight or ten consecutive common words.
 const RUN: usize = 13;
 
 /// The 13-grams of evaluation texts, blind to case, diacritics and digits: 8 to 16 bytes each.
@@ -12,7 +12,7 @@ pub struct Evaluation {
     grams: FxHashSet<u64>,
 }
 
-/// Hashes of every run of 13 words, rolling: one multiplication for the word that comes, one for the word that goes.
+/// Rolling hashes of every run of 13 words: one multiplication for the word that enters, one for the word that leaves.
 fn runs(words: &[u32]) -> impl Iterator<Item = u64> + '_ {
     const K: u64 = 0x9E37_79B9_7F4A_7C15;
     let leaving = (0..RUN).fold(1u64, |power, _| power.wrapping_mul(K));
@@ -27,13 +27,13 @@ fn runs(words: &[u32]) -> impl Iterator<Item = u64> + '_ {
 }
 
 impl Evaluation {
-    /// Adds a text by the folded hashes of its words; whether it is long enough to be looked for.
+    /// Adds a text by the folded hashes of its words. Returns false if it is too short to be found.
     pub fn add(&mut self, words: &[u32]) -> bool {
         self.grams.extend(runs(words));
         words.len() >= RUN
     }
 
-    /// How many runs of 13 words of a document stand in an evaluation text.
+    /// The number of runs of 13 words that the document shares with evaluation texts.
     #[must_use]
     pub fn shared(&self, words: &[u32]) -> u32 {
         if self.grams.is_empty() {
@@ -42,19 +42,19 @@ impl Evaluation {
         runs(words).filter(|run| self.grams.contains(run)).count().try_into().unwrap_or(u32::MAX)
     }
 
-    /// Different runs to look for.
+    /// The number of distinct runs.
     #[must_use]
     pub fn len(&self) -> usize {
         self.grams.len()
     }
 
-    /// A number that is another one for other runs.
+    /// A hash of the runs that does not depend on their order.
     #[must_use]
     pub fn digest(&self) -> u64 {
         self.grams.iter().fold(self.grams.len() as u64, |sum, gram| sum.wrapping_add(*gram))
     }
 
-    /// True when there is nothing to look for.
+    /// True if no text was long enough.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.grams.is_empty()

@@ -1,7 +1,7 @@
 //! Exact duplicates: documents whose texts are equal, diacritics and white space aside.
 //!
-//! The key is 128 bits, so that among 10^9 documents a wrong removal has a chance of about 10^-21. The
-//! text itself is kept as it is; only the key is blind.
+//! The key has 128 bits. Among 10^9 documents, two different texts have the same key with a probability of about 10^-21. The
+//! text itself does not change; only the key ignores diacritics and white space.
 
 use hashbrown::HashMap;
 use icu_normalizer::DecomposingNormalizerBorrowed;
@@ -11,7 +11,15 @@ use super::letters::{FIRST, LAST, is_mark, letters, two_bytes};
 use super::plain;
 use crate::error::{Error, Result};
 
-/// Computes keys; holds the buffer that the folded text needs, so one a thread.
+/// Computes the keys of texts, in O(n) for n bytes. It holds a buffer, so make one for each thread.
+///
+/// # Examples
+///
+/// ```
+/// let mut key = rotext::dedup::Key::default();
+/// assert_eq!(key.of("Știință și artă"), key.of("Stiinta  si arta"));
+/// assert_ne!(key.of("Articolul 5"), key.of("Articolul 6"));
+/// ```
 pub struct Key {
     folded: Vec<u8>,
     nfd: DecomposingNormalizerBorrowed<'static>,
@@ -25,15 +33,15 @@ impl Default for Key {
 }
 
 impl Key {
-    /// The key of `text`: accents dropped (ș = ş = s, both encodings of them too), runs of white space as one
-    /// space, none at the ends. Case, digits and punctuation count.
+    /// The key of `text`. It ignores accents (ș, ş and s are equal, in each encoding) and white space at the ends; a run of white
+    /// space counts as one space. Case, digits and punctuation count.
     pub fn of(&mut self, text: &str) -> u128 {
         let out = &mut self.folded;
         out.clear();
         out.reserve(text.len());
         let bytes = text.as_bytes();
         let mut at = 0;
-        // As if a space had come before, so that none is kept at the start.
+        // The start counts as after a space, so that no space is kept there.
         let mut space = true;
         while at < bytes.len() {
             let copied = plain::copy(&bytes[at..], space, out);
@@ -52,7 +60,7 @@ impl Key {
                 at += 1;
                 continue;
             }
-            // Letters that are one ASCII letter and marks, which are nearly all there is.
+            // Letters that are one ASCII letter with marks: nearly all of what is not ASCII.
             if let (0xc3..=0xc9, Some(&second)) = (byte, bytes.get(at + 1)) {
                 let plain = self.letters[two_bytes(byte, second)];
                 if plain != 0 {
@@ -62,8 +70,8 @@ impl Key {
                     continue;
                 }
             }
-            // U+2010 to U+2027 (dashes, quotes, the ellipsis) and U+2500 to U+25FF (frames of tables) decompose to
-            // nothing else and are not white space.
+            // U+2010 to U+2027 (dashes, quotes, the ellipsis) and U+2500 to U+25FF (frames of tables) have no decomposition and
+            // are not white space.
             if let [0xe2, 0x80, 0x90..=0xa7, ..] | [0xe2, 0x94..=0x97, _, ..] = bytes[at..] {
                 out.extend_from_slice(&bytes[at..at + 3]);
                 space = false;
@@ -71,7 +79,7 @@ impl Key {
                 continue;
             }
             let end = bytes[at..].iter().position(u8::is_ascii).map_or(bytes.len(), |n| at + n);
-            // `at` and `end` stand at character borders: both are at or after a whole character.
+            // `at` and `end` are at character borders.
             let run = std::str::from_utf8(&bytes[at..end]).unwrap_or_default();
             let letters = &self.letters;
             let known = |c: char| (FIRST..=LAST).contains(&c) && letters[c as usize - FIRST as usize] != 0;
@@ -96,52 +104,59 @@ impl Key {
     }
 }
 
-/// The keys seen so far and where each stood first. A slot of the table has 25 bytes; it is full at 7/8, doubles, and while
-/// it does, the old one stands beside the new.
+/// The keys so far, and the place where each occurred first.
+///
+/// The table takes 25 bytes a slot. At 7/8 full it doubles, and during that the old table and the new one are both in memory.
 pub struct Seen {
-    places: HashMap<[u64; 2], Place, rustc_hash::FxBuildHasher>,
+    places: HashMap<[u64; 2], FirstPlace, rustc_hash::FxBuildHasher>,
     sources: Vec<String>,
-    most: usize,
+    max_bytes: usize,
 }
 
 #[derive(Clone, Copy)]
-struct Place {
+struct FirstPlace {
     source: u32,
     line: u32,
 }
 
-const SLOT: usize = size_of::<([u64; 2], Place)>() + 1;
+/// Bytes of one slot of the table.
+const SLOT: usize = size_of::<([u64; 2], FirstPlace)>() + 1;
+
+/// Bytes of the table for one document, on average: it is between 7/16 and 7/8 full.
+pub(super) const SEEN_BYTES: u64 = (SLOT as u64 * 12).div_ceil(7);
 
 impl Seen {
-    /// For a table of at most `most` bytes.
+    /// A table of at most `max_bytes` bytes.
     #[must_use]
-    pub fn within(most: usize) -> Self {
-        Self { places: HashMap::default(), sources: Vec::new(), most }
+    pub fn with_limit(max_bytes: usize) -> Self {
+        Self { places: HashMap::default(), sources: Vec::new(), max_bytes }
     }
 
-    /// `FILE:LINE` of the first text of that key, unless it is this one, which stands at `line` of `source`.
+    /// Adds the key of the text at `line` of `source`. Returns `FILE:LINE` of the first text with this key, if there is one.
     ///
     /// # Errors
-    /// The table would not fit into its bytes.
+    /// The table would exceed its limit.
     pub fn insert(&mut self, key: u128, source: &str, line: u64) -> Result<Option<String>> {
         let key = [(key >> 64) as u64, key as u64];
         if let Some(place) = self.places.get(&key) {
             return Ok(Some(format!("{}:{}", self.sources[place.source as usize], place.line)));
         }
         let (documents, slots) = (self.places.len(), self.places.capacity() / 7 * 8);
-        if documents == self.places.capacity() && slots.saturating_mul(3 * SLOT) > self.most {
+        if documents == self.places.capacity() && slots.saturating_mul(3 * SLOT) > self.max_bytes {
             return Err(Error::usage(format!(
                 "the keys of more than {documents} documents need {} MB of memory",
                 (slots * 3 * SLOT) >> 20
             ))
-            .hint("allow more with --max-ram, or take --preset default, which sorts on disk"));
+            .hint("allow more with --max-ram, or use --preset default, which sorts on disk"));
         }
         if self.sources.last().is_none_or(|last| last != source) {
             self.sources.push(source.to_owned());
         }
-        // A file of more lines than that has no room here for its keys.
-        let place =
-            Place { source: self.sources.len() as u32 - 1, line: u32::try_from(line).unwrap_or(u32::MAX) };
+        // A file with more lines than u32 has more keys than fit into memory.
+        let place = FirstPlace {
+            source: self.sources.len() as u32 - 1,
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+        };
         self.places.insert(key, place);
         Ok(None)
     }
@@ -161,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn blind_to_diacritics_and_layout_only() {
+    fn ignores_diacritics_and_layout_only() {
         let mut key = Key::default();
         let text = key.of("Și așa, în țară\ne bine.");
         assert_eq!(text, key.of("Si asa, in  tara e bine. "));

@@ -1,27 +1,27 @@
-//! Lines that stand in many documents: menus, notices, footers.
+//! Lines that occur in many documents: menus, notices, footers.
 //!
-//! A line counts once a document, and only in documents that stay. Short lines and those of dialogue never count: "Da." and
-//! "– Nu știu, domnule." are in many texts because people say them.
+//! A line counts once for each document, and only in kept documents. Short lines and lines of dialogue never count: "Da." and
+//! "– Nu știu, domnule." occur in many texts because people say them.
 
 use rustc_hash::FxHashSet;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::plan::Bits;
-use super::planner::needs;
+use super::bits::Bits;
+use super::memory::check_tables;
 use super::runs::Merge;
 use crate::error::Result;
 
-/// Hash of the line, document.
+/// Bytes of a record: hash of the line, document.
 pub(super) const LINED: usize = 12;
 
-/// Bytes that a line needs to be looked at.
-const SHORT: usize = 20;
+/// The fewest bytes of a line that counts.
+const MIN_LINE: usize = 20;
 
-/// The hash of a line, white space at its ends aside; `None` for lines that are left alone.
+/// The hash of a line without white space at its ends. `None`: the line never counts.
 fn hash(line: &str) -> Option<u64> {
     let line = line.trim();
     let dialogue = line.starts_with(['–', '—', '―', '-', '„', '«', '"']);
-    (line.len() >= SHORT && !dialogue).then(|| xxh3_64(line.as_bytes()))
+    (line.len() >= MIN_LINE && !dialogue).then(|| xxh3_64(line.as_bytes()))
 }
 
 /// Appends the hashes of the lines of `text`, each once, sorted.
@@ -39,21 +39,21 @@ pub fn line_hashes(text: &str, out: &mut Vec<u64>) {
     out.truncate(kept);
 }
 
-/// Lines that stand in more documents than allowed.
+/// The lines that occur in more documents than allowed.
 #[derive(Debug, Default)]
 pub struct Repeated {
-    /// Hashes: 8 to 16 bytes a line.
+    /// Their hashes: 8 to 16 bytes a line.
     lines: FxHashSet<u64>,
-    /// Documents that a line may stand in.
+    /// The number of documents that a line may occur in.
     pub(super) limit: u32,
 }
 
-/// What was cut from a document.
+/// The lines that were cut from a document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Cut {
-    /// Lines.
+    /// The number of lines.
     pub lines: u64,
-    /// Bytes, line ends included.
+    /// Their bytes, line ends included.
     pub bytes: u64,
 }
 
@@ -72,7 +72,7 @@ impl Repeated {
                 if documents == limit.saturating_add(1) {
                     repeated.lines.insert(line);
                     if repeated.lines.len().is_multiple_of(1 << 16) {
-                        needs(16 * repeated.lines.len() as u64, memory)?;
+                        check_tables(16 * repeated.lines.len() as u64, memory)?;
                     }
                 }
             }
@@ -80,7 +80,7 @@ impl Repeated {
         Ok(repeated)
     }
 
-    /// Different lines that are cut.
+    /// The number of distinct lines that are cut.
     #[must_use]
     pub fn len(&self) -> usize {
         self.lines.len()
@@ -92,7 +92,7 @@ impl Repeated {
         self.lines.is_empty()
     }
 
-    /// Documents that a line may stand in.
+    /// The number of documents that a line may occur in.
     #[must_use]
     pub fn limit(&self) -> u32 {
         self.limit
@@ -108,8 +108,8 @@ impl Repeated {
         let mut out = String::new();
         let mut at = 0;
         for line in text.split_inclusive('\n') {
-            let goes = hash(line).is_some_and(|hash| self.lines.contains(&hash));
-            if goes {
+            let is_repeated = hash(line).is_some_and(|hash| self.lines.contains(&hash));
+            if is_repeated {
                 if cut.lines == 0 {
                     out.reserve(text.len());
                     out.push_str(&text[..at]);
@@ -135,13 +135,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_many_documents_go_and_dialogue_stays() {
+    fn lines_of_many_documents_are_cut_and_dialogue_is_kept() {
         let notice = "Acest site folosește module cookie pentru analiză.";
         let talk = "– Nu știu, domnule, răspunse el încet.";
         let texts =
             [0, 1, 2, 3].map(|n| format!("Pagina {n} spune ceva anume.\n {notice}\n{talk}\nDa.\n{notice}\n"));
         let folder = tempfile::tempdir().unwrap();
-        let count = |limit, gone: u32| {
+        let count = |limit, removed_documents: u32| {
             let mut sorter = Sorter::<LINED>::new(folder.path(), "lines", 0);
             let mut lines = Vec::new();
             for (n, text) in (0u32..).zip(&texts) {
@@ -156,7 +156,7 @@ mod tests {
                 }
             }
             let mut removed = Bits::new(4);
-            (0..gone).for_each(|n| removed.set(n));
+            (0..removed_documents).for_each(|n| removed.set(n));
             Repeated::count(sorter.finish().unwrap(), limit, &removed, 1 << 20).unwrap()
         };
         assert!(count(4, 0).is_empty() && count(3, 1).is_empty());

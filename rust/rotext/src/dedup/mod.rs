@@ -3,41 +3,50 @@
 //! ```text
 //! pass 1   text -> key (exact) ─┐
 //!          text -> words -> 5-grams -> MinHash -> band hashes ─┐
-//! between  equal keys ─> one stays                             │
-//!          equal bands ─> a pair is PROPOSED <─────────────────┘
-//!          pair -> word 3-grams compared ─> the worse one goes, or both stay
-//! pass 2   documents stream by again; the plan says which go
+//! between  equal keys ─> one is kept                           │
+//!          equal bands ─> a pair is proposed <─────────────────┘
+//!          pair -> compare the word 3-grams ─> remove the worse document, or keep both
+//! pass 2   read the documents again; a reader says which are removed
 //! ```
 //!
-//! What decides is kept apart from what proposes. Bands (Broder's MinHash in the layout of Indyk and Motwani's
-//! locality-sensitive hashing) find pairs that are probably alike; every removal is then verified on the words of the
-//! two documents, and against a document that stays. Nothing is transitive: that A is like B and B like C removes
-//! nothing, so there is no union-find. Documents are taken from the best to the worst ([`rank`](Planner::finish)), and
-//! each is compared with those that stay already, which is the only order in which "verified against a kept one" can
-//! be had in one go. The order is that of the texts, so the result does not depend on the order of files or threads.
+//! Proposing and deciding are separate steps. Bands (Broder's MinHash in the layout of Indyk and Motwani's locality-sensitive
+//! hashing) propose pairs that are probably alike. Each removal is then verified on the words of both documents, and one of them
+//! is kept. Nothing is transitive: if A is like B and B is like C, that removes nothing, so there is no union-find.
+//!
+//! [`Deduplicator::finish`] takes the documents from the best to the worst, and compares each with the kept ones. Only this order
+//! verifies every removal against a kept document in one pass. The order depends on the texts alone, so the order of files and the
+//! number of threads do not change the result.
 
+mod bits;
 mod candidates;
 mod contamination;
+mod deduplicator;
+mod estimate;
 mod key;
 mod letters;
 mod lines;
+mod memory;
 mod plain;
-mod plan;
-mod planner;
 mod rank;
+mod removals;
+mod rule;
 mod runs;
 mod sign;
 mod store;
+mod types;
 mod verify;
 mod words;
 
 pub use contamination::Evaluation;
+pub use deduplicator::Deduplicator;
+pub use estimate::{Footprint, footprint};
 pub use key::{Key, Seen};
 pub use lines::{Cut, Repeated, line_hashes};
-pub use plan::{Fate, Judge, Plan, Removed, Rule, Verdict};
-pub use planner::{Entry, Kind, Options, Planner, Report, SourceInfo};
+pub use removals::{Decision, Removal, RemovalReader, Removals, RemovedSet};
+pub use rule::{CONTAINMENT, JACCARD, Rule};
 pub use runs::{Merge, Run, Sorter};
 pub use sign::{Preset, Signer};
 pub use store::{Hashes, WordFile, bytes as hash_bytes};
-pub use verify::{CONTAINMENT, Grams, JACCARD, Likeness};
+pub use types::{Entry, Options, Report, SourceInfo};
+pub use verify::{Grams, Likeness};
 pub use words::Words;

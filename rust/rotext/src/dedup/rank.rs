@@ -1,25 +1,30 @@
 //! Equal texts, and the order from the best document to the worst.
 //!
-//! The order is of the texts, never of files or threads: first the kind (books before web: web never removes books;
-//! within a kind held-out documents before those that are trained on: what is like a held-out text is kept out of
-//! training), then the longer text in bytes (a copy with its diacritics is longer than one without), then the key. Among equal
-//! keys the hash of the text as it stands decides, then the id.
+//! The order depends on the texts, never on files or threads:
+//!
+//! 1. Books are before web text, so web text never removes a book.
+//! 2. Within a kind, held-out documents are before training documents: a text like a held-out one is kept out of training.
+//! 3. The longer text in bytes is first: a copy with diacritics is longer than one without.
+//! 4. The smaller key is first.
+//!
+//! Among equal keys the kind and the length decide, then the hash of the text, then the id.
 
-use super::planner::{Kind, SourceInfo};
 use super::runs::{Merge, Sorter};
 use super::store::Store;
+use super::types::SourceInfo;
+use crate::document::TextKind;
 use crate::error::Result;
 
-/// Key, kind, length (inverted), hash of the text, document, source.
+/// Bytes of a record: key, kind, length (inverted), hash of the text, document, source.
 pub(super) const KEYED: usize = SAME + 4 + 4;
-/// What is equal for copies of which only the id can tell which stays.
+/// The bytes that copies share when only their ids differ.
 const SAME: usize = 16 + 1 + 8 + 8;
-/// Class, length (inverted), key, document, source.
+/// Bytes of a record: class, length (inverted), key, document, source.
 pub(super) const RANKED: usize = 1 + 8 + 16 + 4 + 4;
 
 pub(super) struct Document {
     pub(super) key: u128,
-    pub(super) kind: Kind,
+    pub(super) kind: TextKind,
     pub(super) bytes: u64,
     pub(super) text: u64,
     pub(super) number: u32,
@@ -43,8 +48,8 @@ fn number(bytes: &[u8]) -> u32 {
     u32::from_be_bytes(bytes.try_into().unwrap_or_default())
 }
 
-/// Hands the documents of `keyed` on: the best of each key to `ranked`, the others, each with the best, to `equal`.
-/// `held_out` says of a best one, by key and source and in the order of the keys, whether it is held out.
+/// Gives the best document of each key to `ranked`, and every other one, with the best, to `equal`. `held_out` says, by key and
+/// source and in the order of the keys, whether a best document is held out.
 pub(super) fn distinct(
     mut keyed: Merge<KEYED>,
     sources: &[SourceInfo],
@@ -54,7 +59,7 @@ pub(super) fn distinct(
     ranked: &mut Sorter<RANKED>,
 ) -> Result<()> {
     let mut next = keyed.next()?;
-    // Document and source of those that are equal to the last byte.
+    // Document and source of the copies that are equal to the last byte.
     let mut copies: Vec<(u32, u32)> = Vec::new();
     while let Some(first) = next {
         copies.clear();
@@ -77,7 +82,7 @@ pub(super) fn distinct(
             next = keyed.next()?;
         }
         let key = u128::from_be_bytes(first[..16].try_into().unwrap_or_default());
-        let books = sources[source as usize].kind == Kind::Books;
+        let books = sources[source as usize].kind == TextKind::Books;
         let class = match (books, held_out(key, source)) {
             (true, true) => 0,
             (true, false) => 1,
@@ -95,8 +100,8 @@ pub(super) fn distinct(
     Ok(())
 }
 
-/// The copy with the shortest id and of those the first by its bytes, so that `d5` stays for `d400`; among equal ids
-/// (then nothing tells them apart) the first in the input.
+/// The copy with the shortest id, so that `d5` is kept and `d400` is not. Among ids of one length the first by its bytes, and
+/// among equal ids the first in the input.
 fn shortest_id(copies: &[(u32, u32)], store: &Store) -> Result<(u32, u32)> {
     let mut best = copies[0];
     if copies.len() > 1 {
@@ -111,18 +116,18 @@ fn shortest_id(copies: &[(u32, u32)], store: &Store) -> Result<(u32, u32)> {
     Ok(best)
 }
 
-/// No position: the document is not among the ranked.
+/// The position of a document that has no rank.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// Who stands where in the order: 8 bytes a document.
+/// The order of the documents: 8 bytes a document.
 pub(super) struct Order {
     /// Documents, best first.
     pub(super) documents: Vec<u32>,
-    /// For each document its place in `documents`, or [`NONE`].
+    /// The position of each document in `documents`, or [`NONE`].
     pub(super) positions: Vec<u32>,
 }
 
-/// Reads the order; counts the documents of each source into `unique`.
+/// Reads the order, and counts the distinct documents of each source into `unique`.
 pub(super) fn order(mut ranked: Merge<RANKED>, documents: u32, unique: &mut [u64]) -> Result<Order> {
     let mut order = Order { documents: Vec::new(), positions: vec![NONE; documents as usize] };
     order.documents.reserve_exact(documents as usize);

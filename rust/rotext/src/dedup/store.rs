@@ -12,7 +12,7 @@ use super::runs::scratch_file;
 use crate::error::{Error, Result};
 
 /// Being filled, one document after another.
-pub(super) struct Filling {
+pub(super) struct StoreWriter {
     words: Growing,
     names: Growing,
     places: Growing,
@@ -90,9 +90,10 @@ pub(super) struct Name {
     pub(super) source: u32,
 }
 
-const PLACE: usize = 24;
+/// Bytes of the place of one document in the files.
+pub(super) const PLACE: usize = 24;
 
-impl Filling {
+impl StoreWriter {
     /// Scratch files in `folder`; the words in the file `kept`, if there is one, which is not emptied.
     pub(super) fn create(folder: &Path, kept: Option<&Path>) -> Result<Self> {
         let growing = |kind| Growing::create(folder, kind);

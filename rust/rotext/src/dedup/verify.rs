@@ -1,11 +1,12 @@
-//! How much of one document stands in another: the 3-grams of their words, compared one by one.
+//! How much of one document another one has: the 3-grams of their words, compared one by one.
 
+use super::rule::{CONTAINMENT, JACCARD, Rule};
 use super::words::Words;
 
 /// The set of a document's word 3-grams, sorted.
 ///
-/// 32-bit hashes: two 3-grams are taken for one with a chance of 2^-32, so in a novel of 100,000 words two or three
-/// of its 3-grams are wrong about another novel.
+/// A 3-gram is a 32-bit hash. Two different 3-grams have the same hash with a probability of 2^-32, so two novels of 100,000
+/// words seem to share two or three 3-grams that differ. Building a set costs O(n) for n words.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Grams(Vec<u32>);
 
@@ -15,30 +16,20 @@ const GRAM: usize = 3;
 /// How alike two documents are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Likeness {
-    /// Share of the first one's 3-grams that stand in the second.
+    /// The share of the first document's 3-grams that the second one has.
     pub containment: f64,
-    /// Shared 3-grams of all 3-grams of both.
+    /// The shared 3-grams, as a share of all 3-grams of both.
     pub jaccard: f64,
 }
 
-/// Share of a document's 3-grams that must stand in the one that stays.
-///
-/// For sets of equal size a Jaccard similarity of 0.85 is a containment of 0.92 (I >= 0.85 / 1.85 (A + B)), so this
-/// loses none of the pairs that are wanted, and what goes has at most a tenth of its own.
-pub const CONTAINMENT: f64 = 0.9;
-
-/// Or the Jaccard similarity of both: where the worse document is the longer one in words (its copy has diacritics, and
-/// so more bytes), containment alone is lower.
-pub const JACCARD: f64 = 0.85;
-
 impl Likeness {
-    /// The rule by which the first document may go for the second, if one does.
+    /// The rule by which the first document is a near-duplicate of the second, if it is one.
     #[must_use]
-    pub fn rule(self) -> Option<super::Rule> {
+    pub fn rule(self) -> Option<Rule> {
         if self.containment >= CONTAINMENT {
-            Some(super::Rule::NearContainment)
+            Some(Rule::NearContainment)
         } else if self.jaccard >= JACCARD {
-            Some(super::Rule::NearJaccard)
+            Some(Rule::NearJaccard)
         } else {
             None
         }
@@ -46,7 +37,7 @@ impl Likeness {
 }
 
 impl Grams {
-    /// From the exact hashes of the words, in order. A text of one or two words is one gram.
+    /// The set of a text, from the exact hashes of its words in order. A text of one or two words is one gram.
     #[must_use]
     pub fn of(words: &[u32]) -> Self {
         let mix = |parts: &[u32]| {
@@ -67,7 +58,7 @@ impl Grams {
         Self(grams)
     }
 
-    /// From a text.
+    /// The set of a text.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
         let mut words = Words::default();
@@ -75,7 +66,7 @@ impl Grams {
         Self::of(&words.exact)
     }
 
-    /// 3-grams in the set.
+    /// The number of 3-grams in the set.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -87,13 +78,13 @@ impl Grams {
         self.0.is_empty()
     }
 
-    /// How alike this document is to `other`; nothing is like a document without words.
+    /// How alike this document is to `other`, in O(n) for n 3-grams of both. Nothing is like a document without words.
     #[must_use]
     pub fn likeness(&self, other: &Self) -> Likeness {
         let (a, b) = (&self.0, &other.0);
         let (mut i, mut j, mut shared) = (0, 0, 0usize);
         while i < a.len() && j < b.len() {
-            // No branch on the order of random numbers: a wrong guess costs more than both additions.
+            // No branch: the numbers are random, and a mispredicted branch costs more than both additions.
             let (x, y) = (a[i], b[j]);
             shared += usize::from(x == y);
             i += usize::from(x <= y);
@@ -104,11 +95,11 @@ impl Grams {
     }
 }
 
-/// Sets smaller than this are sorted by comparing: the tables of the other way would cost more.
+/// A smaller set is sorted by comparison: the tables of the radix sort would cost more.
 const SMALL: usize = 1024;
 
-/// Sorts by eleven bits at a time, the lowest first: the sets of novels are what verification spends its time on, and
-/// their hashes are spread evenly.
+/// Radix sort, eleven bits at a time from the lowest. Verification spends its time on the sets of novels, and their hashes are
+/// spread evenly.
 fn sort(grams: &mut Vec<u32>) {
     const BUCKETS: usize = 1 << 11;
     if grams.len() < SMALL {

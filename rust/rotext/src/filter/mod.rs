@@ -22,7 +22,7 @@ mod rules;
 pub use boilerplate::Boilerplate;
 pub use language::Language;
 pub use measure::Measures;
-pub use personal::{Kind, find as find_personal, redact};
+pub use personal::{PersonalData, find as find_personal, redact};
 pub use rules::{Profile, RULES, Rule, Side};
 
 use crate::error::{Error, Result};

@@ -10,7 +10,7 @@ use memchr::memchr_iter;
 /// A kind of personal data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum PersonalData {
     /// The personal number of a citizen or resident (13 digits; law 105/1996).
     Cnp,
     /// An account, of any country (ISO 13616).
@@ -23,7 +23,7 @@ pub enum Kind {
     Telephone,
 }
 
-impl Kind {
+impl PersonalData {
     /// All kinds, as they are counted.
     pub const ALL: [Self; 5] = [Self::Cnp, Self::Iban, Self::Card, Self::Email, Self::Telephone];
 
@@ -52,10 +52,10 @@ impl Kind {
     }
 }
 
-/// The text without personal data, and how many of each kind (in the order of [`Kind::ALL`]) there were.
+/// The text without personal data, and how many of each kind (in the order of [`PersonalData::ALL`]) there were.
 #[must_use]
-pub fn redact(text: &str) -> (Cow<'_, str>, [u64; Kind::ALL.len()]) {
-    let mut counts = [0; Kind::ALL.len()];
+pub fn redact(text: &str) -> (Cow<'_, str>, [u64; PersonalData::ALL.len()]) {
+    let mut counts = [0; PersonalData::ALL.len()];
     let places = find(text);
     if places.is_empty() {
         return (Cow::Borrowed(text), counts);
@@ -74,10 +74,10 @@ pub fn redact(text: &str) -> (Cow<'_, str>, [u64; Kind::ALL.len()]) {
 
 /// The places of personal data, in order; none overlaps another.
 #[must_use]
-pub fn find(text: &str) -> Vec<(Range<usize>, Kind)> {
+pub fn find(text: &str) -> Vec<(Range<usize>, PersonalData)> {
     let bytes = text.as_bytes();
-    let mut places: Vec<(Range<usize>, Kind)> =
-        memchr_iter(b'@', bytes).filter_map(|at| Some((email(bytes, at)?, Kind::Email))).collect();
+    let mut places: Vec<(Range<usize>, PersonalData)> =
+        memchr_iter(b'@', bytes).filter_map(|at| Some((email(bytes, at)?, PersonalData::Email))).collect();
     numbers(bytes, &mut places);
     // The longest of those that begin first; a number inside an address is part of the address.
     places.sort_by_key(|(range, kind)| (range.start, std::cmp::Reverse(range.end), *kind));
@@ -163,7 +163,7 @@ struct Digits {
 /// Longer phrases of digits are tables.
 const LONGEST: usize = 24;
 
-fn numbers(bytes: &[u8], places: &mut Vec<(Range<usize>, Kind)>) {
+fn numbers(bytes: &[u8], places: &mut Vec<(Range<usize>, PersonalData)>) {
     let mut digits = Digits { values: Vec::with_capacity(LONGEST), places: Vec::with_capacity(LONGEST) };
     let mut at = 0;
     while let Some(start) = bytes[at..].iter().position(u8::is_ascii_digit).map(|n| at + n) {
@@ -172,7 +172,7 @@ fn numbers(bytes: &[u8], places: &mut Vec<(Range<usize>, Kind)>) {
         at = start + group;
         if let Some(range) = iban(bytes, start) {
             at = range.end;
-            places.push((range, Kind::Iban));
+            places.push((range, PersonalData::Iban));
             continue;
         }
         if inside_word(bytes, start) {
@@ -183,9 +183,9 @@ fn numbers(bytes: &[u8], places: &mut Vec<(Range<usize>, Kind)>) {
             continue;
         }
         let found = [
-            (Kind::Cnp, cnp(&digits)),
-            (Kind::Telephone, telephone(bytes, &digits)),
-            (Kind::Card, card(&digits)),
+            (PersonalData::Cnp, cnp(&digits)),
+            (PersonalData::Telephone, telephone(bytes, &digits)),
+            (PersonalData::Card, card(&digits)),
         ];
         if let Some((kind, Some(length))) = found.into_iter().find(|(_, length)| length.is_some()) {
             let end = digits.places[length - 1] + 1;
@@ -193,7 +193,7 @@ fn numbers(bytes: &[u8], places: &mut Vec<(Range<usize>, Kind)>) {
             if bytes.get(end).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_') {
                 continue;
             }
-            let start = if kind == Kind::Telephone { plus(bytes, start, end) } else { start };
+            let start = if kind == PersonalData::Telephone { plus(bytes, start, end) } else { start };
             places.push((start..end, kind));
             at = end;
         }

@@ -1,17 +1,19 @@
 //! The pack directory: tokens written once, headerless little-endian u16, `<|endoftext|>` after every
 //! document, with sidecars for the readers of other trainers. `docs/pack-format.md` is the specification.
 
+mod entry;
 mod manifest;
 mod read;
 mod sidecar;
 mod verify;
 mod writer;
 
+pub use entry::DocumentEntry;
 pub use manifest::{FORMAT, Manifest, Phase, Shard, Split, TokenizerFile, VERSION};
 pub use read::read_block;
 pub(crate) use verify::hex;
 pub use verify::{Verified, verify};
-pub use writer::{Entry, Writer};
+pub use writer::Writer;
 
 /// Inputs (and labels) of one block.
 pub const BLOCK_TOKENS: u64 = 2048;

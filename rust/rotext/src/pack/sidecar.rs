@@ -12,7 +12,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use super::writer::Entry;
+use super::entry::DocumentEntry;
 use crate::error::{Error, Result};
 
 /// `.offsets.npy`: u64 document ends in tokens, starting with 0 (numpy format 1.0).
@@ -83,7 +83,7 @@ const GROUP: usize = 65_536;
 pub(super) struct Table {
     writer: ArrowWriter<File>,
     schema: Arc<Schema>,
-    rows: Vec<(Entry, u64)>,
+    rows: Vec<(DocumentEntry, u64)>,
     path: std::path::PathBuf,
 }
 
@@ -106,16 +106,16 @@ impl Table {
         Ok(Self { writer, schema, rows: Vec::new(), path: path.to_owned() })
     }
 
-    pub(super) fn push(&mut self, entry: Entry, start: u64) -> Result<()> {
+    pub(super) fn push(&mut self, entry: DocumentEntry, start: u64) -> Result<()> {
         self.rows.push((entry, start));
         if self.rows.len() == GROUP { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<()> {
-        let text = |get: fn(&Entry) -> &str| -> ArrayRef {
+        let text = |get: fn(&DocumentEntry) -> &str| -> ArrayRef {
             Arc::new(StringArray::from_iter_values(self.rows.iter().map(|(entry, _)| get(entry))))
         };
-        let number = |get: fn(&(Entry, u64)) -> u64| -> ArrayRef {
+        let number = |get: fn(&(DocumentEntry, u64)) -> u64| -> ArrayRef {
             Arc::new(UInt64Array::from_iter_values(self.rows.iter().map(get)))
         };
         let columns = vec![

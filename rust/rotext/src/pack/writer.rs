@@ -6,22 +6,10 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::entry::DocumentEntry;
 use super::manifest::{Shard, Split};
 use super::{BLOCK_TOKENS, PIECE_BYTES, blocks, sidecar};
 use crate::error::{Error, Result};
-
-/// What the documents' table says of a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The document's id.
-    pub id: String,
-    /// The source's name.
-    pub source: String,
-    /// Tokens, `<|endoftext|>` included.
-    pub tokens: u64,
-    /// UTF-8 bytes of the text.
-    pub bytes: u64,
-}
 
 /// The stream of one phase and split.
 pub struct Writer {
@@ -56,7 +44,7 @@ impl Writer {
     ///
     /// # Errors
     /// The disk is full or fails.
-    pub fn push(&mut self, entry: Entry, tokens: &[u16]) -> Result<()> {
+    pub fn push(&mut self, entry: DocumentEntry, tokens: &[u16]) -> Result<()> {
         if self.open.is_none() {
             self.open = Some(Open::create(&self.directory, &self.name, self.split.shards.len())?);
         }
@@ -105,7 +93,7 @@ impl Open {
         Ok(Self { path, file, piece: Vec::with_capacity(PIECE_BYTES), shard, ends: vec![0], table })
     }
 
-    fn push(&mut self, entry: Entry, tokens: &[u16]) -> Result<()> {
+    fn push(&mut self, entry: DocumentEntry, tokens: &[u16]) -> Result<()> {
         let mut rest = tokens;
         while !rest.is_empty() {
             let room = (PIECE_BYTES - self.piece.len()) / 2;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::records::Sink;
+use super::output::{RecordWriter, hidden_sibling, with_suffix};
 use crate::books::pdfium::{Pdf, Picture};
 use crate::books::{Book, Measures, PAGE, Page, Repair, measure, ocr, romanian};
 use crate::error::{Error, Result};
@@ -167,11 +167,9 @@ pub fn doubtful(text: &str) -> Vec<(usize, usize)> {
 /// # Errors
 /// A record is missing, the disk is full, an ending of `out` that is not known.
 pub fn assemble(records: &[PathBuf], rows: Vec<Row>, out: &Path) -> Result<PathBuf> {
-    let mut name = out.as_os_str().to_owned();
-    name.push(".ledger.parquet");
-    let ledger = PathBuf::from(name);
-    let part = super::files::beside(out, "ledger.part");
-    let mut sink = Sink::create(out)?;
+    let ledger = with_suffix(out, ".ledger.parquet");
+    let part = hidden_sibling(out, "ledger.part");
+    let mut sink = RecordWriter::create(out)?;
     for record in records {
         let line = std::fs::read(record).map_err(|e| Error::io(record, &e))?;
         sink.write_all(line.trim_ascii_end())

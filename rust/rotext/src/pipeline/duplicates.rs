@@ -1,21 +1,22 @@
-//! What is removed of documents that are alike.
+//! Which duplicates a run removes.
 
-use super::feed::{Account, Decided, Removal};
-use super::plan;
+use super::memory::table_bytes;
+use super::near_dedup::{self, FirstPassReplay};
+use super::stream::{DuplicateCheck, ReplaySource, StreamReport};
 use crate::dedup::{Report, Seen};
 use crate::document::Reason;
 use crate::error::{Error, Result};
 
-/// Of documents that are alike the first or the longest stays.
+/// Which duplicates a run removes, and which document of a group it keeps.
 #[derive(Debug, Clone)]
 pub enum Duplicates {
-    /// Of equal texts the first stays. One pass, and the keys in memory.
+    /// Equal texts; the first one stays. One pass, with all keys in memory.
     Exact {
         /// Memory of the whole process, in bytes.
         max_ram: u64,
     },
-    /// Near-duplicates go as well and the longest stays, which a first pass finds out.
-    Near(plan::Options),
+    /// Near-duplicates too; the longest text stays. A first pass finds them.
+    Near(near_dedup::Options),
 }
 
 impl Duplicates {
@@ -28,64 +29,64 @@ impl Duplicates {
         }
     }
 
-    /// The options of a first pass, where one is made.
-    pub(super) fn near(&self) -> Option<&plan::Options> {
+    /// The options of the first pass, if there is one.
+    pub(super) fn near(&self) -> Option<&near_dedup::Options> {
         match self {
             Self::Exact { .. } => None,
             Self::Near(near) => Some(near),
         }
     }
 
-    /// The same for a shard.
+    /// The options of the first pass, for a shard of it.
     ///
     /// # Errors
-    /// No first pass is made, so there is nothing to share out.
-    pub(super) fn for_shards(&self) -> Result<&plan::Options> {
+    /// There is no first pass.
+    pub(super) fn for_shards(&self) -> Result<&near_dedup::Options> {
         self.near().ok_or_else(|| {
             Error::usage("equal texts are found in the pass that writes, which has no shards")
-                .hint("take --preset default or strict, or leave --shard out")
+                .hint("use --preset default or strict, or omit --shard")
         })
     }
 
     /// Bytes for tables and sorting.
     ///
     /// # Errors
-    /// The limit leaves nothing.
-    pub(super) fn memory(&self, threads: usize) -> Result<usize> {
+    /// The limit leaves too little.
+    pub(super) fn table_bytes(&self, threads: usize) -> Result<usize> {
         match self {
-            Self::Exact { max_ram } => plan::memory(*max_ram, threads),
-            Self::Near(near) => near.memory(threads),
+            Self::Exact { max_ram } => table_bytes(*max_ram, threads),
+            Self::Near(near) => near.table_bytes(threads),
         }
     }
 
-    /// An empty table of keys, where that is all that is needed.
+    /// An empty table of keys, if there is no first pass.
     ///
     /// # Errors
-    /// The limit leaves nothing.
+    /// The limit leaves too little.
     pub(super) fn seen(&self, threads: usize) -> Result<Option<Seen>> {
-        Ok(if self.near().is_none() { Some(Seen::within(self.memory(threads)?)) } else { None })
+        Ok(if self.near().is_none() { Some(Seen::with_limit(self.table_bytes(threads)?)) } else { None })
     }
 }
 
-/// How a pass removes, by what a first one decided or the table that it fills.
-pub(super) fn removal<'a, 'b: 'a>(
-    decided: Option<&'a mut Decided<'b>>,
+/// How a pass removes duplicates: by the first pass, else by the table of keys that it fills, else not at all.
+pub(super) fn removal<'a, 'b>(
+    first_pass: Option<&'a mut FirstPassReplay<'b>>,
     seen: Option<&'a mut Seen>,
-) -> Removal<'a, 'b> {
-    match (decided, seen) {
-        (Some(decided), _) => Removal::Planned(decided),
-        (None, Some(seen)) => Removal::Exact(seen),
-        (None, None) => Removal::Nothing,
+) -> (ReplaySource<'a>, DuplicateCheck<'a, 'b>) {
+    match (first_pass, seen) {
+        (Some(first_pass), _) => first_pass.parts(),
+        (None, Some(seen)) => (ReplaySource::None, DuplicateCheck::Exact(seen)),
+        (None, None) => (ReplaySource::None, DuplicateCheck::None),
     }
 }
 
-/// What a run with such a table found.
-pub(super) fn report(accounts: &[Account]) -> Report {
-    let mut report = Report::default();
-    for account in accounts {
-        let exact = account.rejected.get(Reason::Duplicate.name()).copied().unwrap_or_default();
-        report.exact += exact;
-        report.documents += account.documents + exact;
+/// The report of a run that removed equal texts in one pass.
+pub(super) fn exact_report(reports: &[StreamReport]) -> Report {
+    let mut sum = Report::default();
+    for report in reports {
+        let exact = report.rejected.get(Reason::Duplicate.name()).copied().unwrap_or_default();
+        sum.exact += exact;
+        sum.documents += report.documents + exact;
     }
-    report
+    sum
 }

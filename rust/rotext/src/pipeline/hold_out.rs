@@ -1,34 +1,36 @@
-//! Which documents of a phase are held out: a share by the hash of the text, and one where the share takes none.
+//! Which documents of a phase are held out: a share by the hash of the text, or one document if the share has none.
 
-use super::feed::{self, Parcel, Removal};
-use super::left_out::LeftOut;
+use super::stream::{DocumentStream, Options, ProcessedChunk};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::reader::Source;
 
-/// A phase with fewer documents than this keeps none back: there is too little to learn from.
+/// A phase with fewer documents holds none out: it has too little to learn from.
 const MIN_HELD_OUT_FROM: u64 = 10;
 
 /// Which documents of a phase are held out.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum HoldOut {
+    /// The documents whose key is below this share of all keys.
     Share(f64),
+    /// The document with this key.
     One(u128),
 }
 
 impl HoldOut {
-    pub(super) fn takes(self, key: u128) -> bool {
+    /// Whether the document with this key is held out.
+    pub(super) fn holds_out(self, key: u128) -> bool {
         match self {
             Self::Share(share) => ((key >> 64) as u64 as f64) < share * 2f64.powi(64),
             Self::One(one) => key == one,
         }
     }
 
-    /// For a phase of so many documents whose smallest key is `smallest`. The share takes the small keys, so where it
-    /// does not take the smallest it takes none.
-    pub(super) fn of(share: f64, documents: u64, smallest: u128) -> Self {
+    /// For a phase of `documents` documents. `smallest` is its smallest key: the share has the small keys, so if it does not
+    /// have the smallest it has none.
+    pub(super) fn for_phase(share: f64, documents: u64, smallest: u128) -> Self {
         let by_share = Self::Share(share);
-        if share == 0.0 || by_share.takes(smallest) || documents < MIN_HELD_OUT_FROM {
+        if share == 0.0 || by_share.holds_out(smallest) || documents < MIN_HELD_OUT_FROM {
             by_share
         } else {
             Self::One(smallest)
@@ -36,18 +38,18 @@ impl HoldOut {
     }
 }
 
-/// The error of a phase that has nothing in it.
+/// The error of a phase without documents.
 pub(super) fn no_document(phase: &str) -> Error {
     Error::data(format!("the phase `{phase}` has no document that passes the filter"))
         .hint("see why with `rotools filter FILE --out scores.jsonl --annotate`, or pack with --no-filter")
 }
 
-/// Looks whether the share takes any document of the phase, where no other pass has read it. Stops at the first hit, so
-/// it costs a moment on a large phase.
-pub(super) fn look(
+/// Finds out, when no other pass has read the phase, whether the share has any of its documents. It stops at the first one, so
+/// it is quick on a large phase.
+pub(super) fn find(
     phase: &str,
     sources: &[Source],
-    options: &feed::Options,
+    options: &Options,
     share: f64,
     progress: &Progress,
 ) -> Result<HoldOut> {
@@ -56,19 +58,14 @@ pub(super) fn look(
     }
     let (mut smallest, mut documents, mut hit) = (u128::MAX, 0u64, false);
     progress.begin(&format!("look at {phase}"), sources.iter().map(|source| source.size).sum());
-    let found = feed::run(
-        sources,
-        options,
-        Removal::Nothing,
-        LeftOut::default(),
-        progress,
+    let found = DocumentStream::new(sources, options, progress).run(
         || (),
-        |(), parcel: Parcel| Ok(parcel.documents.iter().map(|passed| passed.key).collect::<Vec<_>>()),
+        |(), chunk: ProcessedChunk| Ok(chunk.documents.iter().map(|kept| kept.key).collect::<Vec<_>>()),
         |keys| {
             documents += keys.len() as u64;
             smallest = keys.iter().copied().fold(smallest, u128::min);
-            hit |= keys.iter().any(|key| HoldOut::Share(share).takes(*key));
-            // Not an error to anyone but the loop, which has seen enough.
+            hit |= keys.iter().any(|key| HoldOut::Share(share).holds_out(*key));
+            // This is no error: it ends the loop, which has seen enough.
             if hit { Err(Error::cancelled()) } else { Ok(()) }
         },
     );
@@ -76,6 +73,6 @@ pub(super) fn look(
         Err(_) if hit => Ok(HoldOut::Share(share)),
         Err(e) => Err(e),
         Ok(_) if documents == 0 => Err(no_document(phase)),
-        Ok(_) => Ok(HoldOut::of(share, documents, smallest)),
+        Ok(_) => Ok(HoldOut::for_phase(share, documents, smallest)),
     }
 }

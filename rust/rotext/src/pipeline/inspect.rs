@@ -1,24 +1,23 @@
-//! `rotools inspect FILE...`: what a corpus holds, before anything is made of it.
+//! `rotools inspect FILE...`: what a corpus holds, before any verb works on it.
 
 use serde::Serialize;
 
-use super::feed::{self, Account, Parcel, Removal};
-use super::left_out::LeftOut;
+use super::stream::{DocumentStream, DuplicateCheck, Options, ProcessedChunk, StreamReport};
 use crate::dedup::Seen;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::reader::{self, Compression, Format, Source};
 
-/// What was found. Nothing is changed: the repairs are those that `normalize` and `pack` would make.
+/// What a corpus holds. No file is changed: the repairs are those that `normalize` and `pack` would make.
 #[derive(Debug, Clone, Serialize)]
 pub struct Overview {
     /// The files.
     pub sources: Vec<File>,
-    /// Records read, repaired in passing, and left out.
-    pub read: Account,
+    /// What was read, what would be repaired, and what would be rejected.
+    pub read: StreamReport,
     /// Lengths of the documents.
     pub lengths: Option<Lengths>,
-    /// The beginning of the first document, as repaired.
+    /// The beginning of the first document, after repair.
     pub first: Option<First>,
 }
 
@@ -37,15 +36,14 @@ pub struct File {
     pub fields: Vec<(String, String)>,
 }
 
-/// Bytes of UTF-8 of a document: the smallest, the middle, nine in ten below, the largest. The middle ones are
-/// right within a part in sixteen.
+/// Lengths of documents in bytes of UTF-8. Median and 90th percentile are at most one sixteenth too small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Lengths {
     /// The shortest.
     pub min: u64,
-    /// Half are shorter.
+    /// The median.
     pub median: u64,
-    /// Nine in ten are shorter.
+    /// The 90th percentile.
     pub p90: u64,
     /// The longest.
     pub max: u64,
@@ -63,33 +61,33 @@ pub struct First {
 /// Characters of the first document that are shown.
 const SHOWN: usize = 300;
 
-/// Reads `sources` once and says what is in them.
+/// Reads `sources` once and says what they hold.
 ///
 /// # Errors
-/// As [`feed::run`].
-pub fn inspect(sources: &[Source], options: &feed::Options, progress: &Progress) -> Result<Overview> {
+/// Unreadable sources, or none of a source's first records has the text field.
+pub fn inspect(sources: &[Source], options: &Options, progress: &Progress) -> Result<Overview> {
     progress.begin("inspect", sources.iter().map(|s| s.size).sum());
     let mut histogram = Histogram::default();
     let mut first = None;
-    // A stream cannot be looked at twice, so its fields stay unnamed.
+    // A stream cannot be read twice, so its fields stay unknown.
     let look = |source: &Source| if source.stream { Ok(Vec::new()) } else { reader::columns(source) };
     let files = sources.iter().map(|source| {
         let (name, fields) = (source.name.clone(), look(source)?);
         Ok(File { name, format: source.format, compression: source.compression, size: source.size, fields })
     });
     let files = files.collect::<Result<Vec<File>>>()?;
-    let read = feed::run(
-        sources,
-        options,
-        Removal::Exact(&mut Seen::within(usize::MAX)),
-        LeftOut::default(),
-        progress,
+    let mut seen = Seen::with_limit(usize::MAX);
+    let stream = DocumentStream {
+        duplicates: DuplicateCheck::Exact(&mut seen),
+        ..DocumentStream::new(sources, options, progress)
+    };
+    let read = stream.run(
         || (),
-        |(), parcel: Parcel| {
-            let lengths: Vec<u64> = parcel.documents.iter().map(|p| p.document.text.len() as u64).collect();
-            let first = parcel.documents.into_iter().next().map(|passed| First {
-                id: passed.document.id,
-                text: passed.document.text.chars().take(SHOWN).collect(),
+        |(), chunk: ProcessedChunk| {
+            let lengths: Vec<u64> = chunk.documents.iter().map(|d| d.document.text.len() as u64).collect();
+            let first = chunk.documents.into_iter().next().map(|kept| First {
+                id: kept.document.id,
+                text: kept.document.text.chars().take(SHOWN).collect(),
             });
             Ok((lengths, first))
         },
@@ -102,7 +100,7 @@ pub fn inspect(sources: &[Source], options: &feed::Options, progress: &Progress)
     Ok(Overview { sources: files, read, lengths: histogram.lengths(), first })
 }
 
-/// Counts by the power of two and its sixteenths: 64 * 16 numbers for any number of documents.
+/// Counts lengths in slots, sixteen for each power of two: at most 64 * 16 numbers for any number of documents.
 #[derive(Default)]
 struct Histogram {
     counts: Vec<u64>,

@@ -1,32 +1,36 @@
-//! The only module that composes the stages.
+//! The verbs: they compose the stages. Beside [`crate::arrow_kernels`], this is the only module that does.
+//!
+//! ```text
+//! pack dedup filter normalize books tokenizer tokenizer_report inspect plan sample pick   one file for each verb
+//! filter_stage near_dedup decontaminate duplicates hold_out memory                   what several verbs share
+//! stream/   one pass over documents, in parallel, with results in the order of the input
+//! resume/   the journal that lets a killed run continue; shards
+//! output/   files that appear whole or not at all; rejects and decisions
+//! ```
 
-mod annotation;
 pub mod books;
-mod bytes;
+mod decontaminate;
 pub mod dedup;
 mod duplicates;
-mod encoded;
-mod evaluation;
-pub mod feed;
-mod files;
 pub mod filter;
-pub mod filtering;
-mod frame;
-pub mod head;
+mod filter_stage;
 mod hold_out;
 pub mod inspect;
-mod journal;
-pub mod kernels;
-mod left_out;
+mod memory;
+mod near_dedup;
 pub mod normalize;
-mod ordered;
+mod output;
 pub mod pack;
 pub mod pick;
 pub mod plan;
-mod records;
-pub mod report;
-mod shard;
+mod resume;
+pub mod sample;
+mod stream;
 pub mod tokenizer;
+pub mod tokenizer_report;
 
 pub use duplicates::Duplicates;
-pub use shard::Shard;
+pub use filter_stage::{Diacritics, FilterReport, FilterStage};
+pub use near_dedup::{Options as NearOptions, ShardReport};
+pub use resume::Shard;
+pub use stream::{Options as StreamOptions, StreamReport};

@@ -2,49 +2,45 @@
 
 use std::path::Path;
 
-use super::feed::{self, Account, Parcel, Removal};
-use super::files::Rejects;
-use super::left_out::LeftOut;
-use super::records::{Sink, lines};
+use super::output::{DecisionLog, RecordWriter, RejectsFile, record_lines};
+use super::stream::{DocumentStream, Options as StreamOptions, ProcessedChunk, StreamReport};
 use crate::document::Reason;
 use crate::error::{Error, Result};
 use crate::normalize::{Change, Normalizer, Options};
 use crate::progress::Progress;
 use crate::reader::{Cursor, Fields, Reader, Source, missing_field_error};
 
-/// Normalizes `sources` into `out` (`.jsonl`, also `.zst` or `.gz`). A JSONL record keeps its other fields
-/// as they stand; a text file or Parquet row becomes `{"id", "text", "source"}`. Rejects go to
-/// `OUT.rejects.jsonl` when there are any.
+/// Normalizes `sources` into `out` (`.jsonl`, also `.zst` or `.gz`). A JSONL record keeps the bytes of its other fields. A text
+/// file or Parquet row becomes `{"id", "text", "source"}`. Rejects are written to `OUT.rejects.jsonl` if there are any.
 ///
 /// # Errors
-/// Unreadable sources, a full disk, an ending of `out` that is not known.
+/// Unreadable sources, a full disk.
 pub fn normalize(
     sources: &[Source],
-    options: &feed::Options,
+    options: &StreamOptions,
     out: &Path,
     progress: &Progress,
-) -> Result<Account> {
+) -> Result<StreamReport> {
     let mut options = options.clone();
     options.fields.keep_record = true;
     progress.begin("normalize", sources.iter().map(|s| s.size).sum());
-    let mut rejects = Rejects::of(out);
-    let mut sink = Sink::create(out)?;
-    let account = feed::run(
-        sources,
-        &options,
-        Removal::Nothing,
-        LeftOut { rejects: Some(&mut rejects), ledger: None },
-        progress,
+    let mut rejects = RejectsFile::beside(out);
+    let mut records = RecordWriter::create(out)?;
+    let stream = DocumentStream {
+        decisions: DecisionLog { rejects: Some(&mut rejects), ledger: None },
+        ..DocumentStream::new(sources, &options, progress)
+    };
+    let report = stream.run(
         || (),
-        |(), parcel: Parcel| Ok(lines(&parcel, &sources[parcel.source])),
-        |lines: Vec<u8>| sink.write_all(&lines).map_err(|e| Error::io(out, &e)),
+        |(), chunk: ProcessedChunk| Ok(record_lines(&chunk, &sources[chunk.source])),
+        |lines: Vec<u8>| records.write_all(&lines).map_err(|e| Error::io(out, &e)),
     )?;
-    sink.finish(out)?;
+    records.finish(out)?;
     rejects.finish()?;
-    Ok(account)
+    Ok(report)
 }
 
-/// The first `limit` places that normalizing would change, each with its document's id.
+/// The first `limit` changes that normalization would make, each with the id of its document.
 ///
 /// # Errors
 /// Unreadable sources, or none of a source's first records has the text field.

@@ -1,8 +1,8 @@
 //! `rotools pack`: files in, a pack directory out.
 //!
-//! Everything is written under `OUT.partial` and renamed to `OUT` when it is whole, so `OUT` is never half a
-//! pack. A run that was killed goes on where it stopped in the first pass (the [journal](super::journal)), takes the tokenizer
-//! if it had trained one, and the tokens that it had [encoded](super::encoded); being deterministic it ends in the same bytes.
+//! Everything is written under `OUT.partial`, which is renamed to `OUT` at the end, so `OUT` is never half a pack. A killed run
+//! continues: the journal has what its first pass found, and the work folder has its tokenizer and its encoded tokens. It writes
+//! the same bytes in the end, because nothing in a pack depends on time, machine or threads.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -13,114 +13,122 @@ use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::duplicates::{self, Duplicates, removal};
-use super::encoded::{Encoded, Size};
-use super::feed::{self, Account, Decided, Parcel, Removal};
-use super::files::{claim, give_up, remove, write_whole};
 use super::hold_out::{self, HoldOut};
-use super::journal::Journal;
-use super::left_out::LeftOut;
-use super::plan::{self, Group, Planned, Sharded};
-use super::shard::{Shard, shards_of};
-use crate::dedup::{Kind, Seen};
+use super::near_dedup::{self, FirstPass, FirstPassInput, FirstPassReplay, Phase, ShardReport};
+use super::output::{DecisionLog, lock_workdir, parent, release_workdir, remove_folder, write_atomic};
+use super::resume::{DocumentTokens, Encoded, Journal, Shard, shards_folder};
+use super::stream::{DocumentStream, Options as StreamOptions, ProcessedChunk, StreamReport};
+use crate::dedup::Seen;
+use crate::document::TextKind;
 use crate::error::{Error, Result};
-use crate::pack::{self, Entry, Manifest, Split, Writer};
+use crate::pack::{self, DocumentEntry, Manifest, Split, Writer};
 use crate::progress::Progress;
 use crate::reader::{self, Source};
 use crate::{bpe, ledger};
 
-/// A named part of the curriculum.
+/// A phase: a named group of sources that is trained on together.
 #[derive(Debug, Clone)]
 pub struct PhaseInput {
-    /// For example `web`; letters, digits, `-` and `_`.
+    /// The name, for example `web`: letters, digits, `-` and `_`.
     pub name: String,
-    /// Its files, in order.
+    /// The files, in order.
     pub sources: Vec<Source>,
-    /// Times it is trained on.
+    /// How often the phase is trained on.
     pub epochs: u32,
-    /// What its sources hold.
-    pub kind: Kind,
+    /// What the sources hold.
+    pub kind: TextKind,
 }
 
 /// What to pack and how.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The curriculum, in order.
+    /// The phases, in the order of training.
     pub phases: Vec<PhaseInput>,
-    /// Reading and cleaning.
-    pub feed: feed::Options,
-    /// Removal of duplicates; `None` keeps them.
+    /// How documents are read and cleaned. The kind of text is that of each phase.
+    pub stream: StreamOptions,
+    /// Which duplicates are removed; `None` keeps them all.
     pub dedup: Option<Duplicates>,
-    /// A tokenizer.json; `None` trains one on the training documents.
+    /// The path of a tokenizer.json; `None` trains a tokenizer on the training documents.
     pub tokenizer: Option<PathBuf>,
-    /// Size of a tokenizer that is trained here.
+    /// The vocabulary of a tokenizer that is trained.
     pub vocab_size: u32,
-    /// Share of documents held out, by the hash of their text.
+    /// The share of documents to hold out for validation, by the hash of their text: 0 to 0.5.
     pub valid_share: f64,
-    /// The directory to make.
+    /// The directory to write.
     pub out: PathBuf,
-    /// Replace `out` when it exists.
+    /// Replace `out` if it exists.
     pub force: bool,
 }
 
 impl Options {
-    /// How near-duplicates are looked for, where they are.
-    fn near(&self) -> Option<&plan::Options> {
+    /// How near-duplicates are found, if they are.
+    fn near(&self) -> Option<&near_dedup::Options> {
         self.dedup.as_ref().and_then(Duplicates::near)
     }
 
-    /// Reading and cleaning of sources of that kind.
-    fn feed(&self, kind: Kind) -> feed::Options {
-        feed::Options { kind, ..self.feed.clone() }
+    /// How the documents of a phase are read and cleaned.
+    fn stream_of(&self, phase: &PhaseInput) -> StreamOptions {
+        StreamOptions { kind: phase.kind, ..self.stream.clone() }
+    }
+
+    /// The phases as the first pass reads them.
+    fn first_pass_phases(&self) -> Vec<Phase<'_>> {
+        let phase = |phase| {
+            let PhaseInput { name, kind, sources, .. }: &PhaseInput = phase;
+            Phase { name, kind: *kind, sources }
+        };
+        self.phases.iter().map(phase).collect()
+    }
+
+    /// An empty table of keys, if the pass that writes is the one that finds equal texts.
+    fn seen(&self) -> Result<Option<Seen>> {
+        self.dedup.as_ref().map_or(Ok(None), |duplicates| duplicates.seen(self.stream.threads))
     }
 }
 
-/// Memory of the word counts before they are spilled to disk.
+/// Memory of the word counts, in bytes, before they are spilled to disk.
 const COUNTS_BYTES: usize = 256 << 20;
 
-/// Packs; returns the report that also lies in `OUT/report.json`.
+/// Packs a corpus; returns the report, which `OUT/report.json` has too.
 ///
 /// # Errors
-/// Bad options, unreadable sources, no document at all, a foreign tokenizer, a full disk.
+/// Invalid options, unreadable sources, a phase without documents, a tokenizer that does not fit, a full disk.
 pub fn pack(options: &Options, progress: &Progress) -> Result<serde_json::Value> {
     check(options)?;
     let partial = options
         .out
         .with_file_name(format!("{}.partial", options.out.file_name().unwrap_or_default().to_string_lossy()));
-    let _lock = claim(&partial, Journal::FOLDER)?;
+    let _lock = lock_workdir(&partial, Journal::FOLDER)?;
     let result = fill(&partial, options, progress).and_then(|report| {
-        remove(&partial.join(Journal::FOLDER))?;
+        remove_folder(&partial.join(Journal::FOLDER))?;
         if options.out.exists() {
             std::fs::remove_dir_all(&options.out).map_err(|e| Error::io(&options.out, &e))?;
         }
         std::fs::rename(&partial, &options.out).map_err(|e| Error::io(&options.out, &e))?;
         sync_parent(&options.out);
-        remove(&shards_of(&options.out))?;
+        remove_folder(&shards_folder(&options.out))?;
         Ok(report)
     });
-    give_up(&partial, Journal::FOLDER, Journal::WORTH_KEEPING, result.is_err());
+    release_workdir(&partial, Journal::FOLDER, Journal::KEEP_BYTES, result.is_err());
     result
 }
 
-/// Reads, judges and signs the chunks of one shard. [`pack`] with the same options takes what it found, on any machine that
-/// sees the same files, and finds what no shard did: the bytes are those of a run without shards.
+/// Reads, filters and signs the chunks of one shard, on any machine that sees the same files.
+///
+/// [`pack`] with the same options uses what the shard found, and processes what no shard has. It writes the same bytes as a run
+/// without shards.
 ///
 /// # Errors
-/// As [`pack`]; no removal of near-duplicates, which is what a shard prepares.
-pub fn shard(options: &Options, shard: Shard, progress: &Progress) -> Result<Sharded> {
+/// As [`pack`]; near-duplicates are not removed, so there is no first pass to share.
+pub fn shard(options: &Options, shard: Shard, progress: &Progress) -> Result<ShardReport> {
     check(options)?;
     let Some(dedup) = &options.dedup else {
         return Err(Error::usage("without deduplication there is nothing to do in shards")
             .hint("run without --no-dedup, or without --shard"));
     };
-    plan::shard(&groups(options), &options.feed, dedup.for_shards()?, (&options.out, shard), progress)
-}
-
-fn groups(options: &Options) -> Vec<Group<'_>> {
-    let group = |phase| {
-        let PhaseInput { name, kind, sources, .. }: &PhaseInput = phase;
-        Group { name, kind: *kind, sources }
-    };
-    options.phases.iter().map(group).collect()
+    let phases = options.first_pass_phases();
+    let input = FirstPassInput { phases: &phases, stream: &options.stream, near: dedup.for_shards()? };
+    near_dedup::sign_shard(&input, (&options.out, shard), progress)
 }
 
 fn check(options: &Options) -> Result<()> {
@@ -155,15 +163,14 @@ fn check(options: &Options) -> Result<()> {
 }
 
 fn sync_parent(path: &Path) {
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if let Ok(directory) = File::open(parent) {
+    if let Ok(directory) = File::open(parent(path)) {
         let _ = directory.sync_all();
     }
 }
 
 fn fill(directory: &Path, options: &Options, progress: &Progress) -> Result<serde_json::Value> {
     let mut options = options.clone();
-    // The stages read a source more than once.
+    // The passes read a source more than once, and a stream can be read once.
     let sources = options.phases.iter_mut().flat_map(|phase| &mut phase.sources);
     let spooled = reader::spool(sources, directory, progress)?;
     let report = stages(directory, &options, progress)?;
@@ -174,10 +181,10 @@ fn fill(directory: &Path, options: &Options, progress: &Progress) -> Result<serd
 }
 
 fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<serde_json::Value> {
-    let (mut planned, hold_outs) = decide(directory, options, progress)?;
+    let (mut first_pass, hold_outs) = decide(directory, options, progress)?;
     let tokenizer = match &options.tokenizer {
         Some(path) => bpe::Tokenizer::from_file(path)?,
-        None => train(directory, options, planned.as_ref(), &hold_outs, progress)?,
+        None => train(directory, options, first_pass.as_ref(), &hold_outs, progress)?,
     };
     let eos = tokenizer.eos().ok_or_else(|| {
         let error = Error::data("the tokenizer has no <|endoftext|> token");
@@ -198,57 +205,62 @@ fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<se
     let file = BufWriter::new(File::create(&rejects_path).map_err(io)?);
     let mut rejects = zstd::Encoder::new(file, 3).map_err(io)?;
     let mut ledger = ledger::Writer::create(&directory.join("ledger.parquet"))?;
-    let found = planned.as_ref().map(|planned| planned.plan.report().clone());
-    let (mut encoded, known) = match &planned {
-        Some(planned) => {
-            let of = format!(
+    let found = first_pass.as_ref().map(|first_pass| first_pass.removals.report().clone());
+    let (mut encoded, encoded_chunks) = match &first_pass {
+        Some(first_pass) => {
+            let description = format!(
                 "{} {}",
-                hangs_on(planned, options, &hold_outs),
+                fingerprint(first_pass, options, &hold_outs),
                 pack::hex(&Sha256::digest(&json_bytes))
             );
             let names = options.phases.iter().map(|phase| phase.name.clone()).collect();
-            let (encoded, known) = Encoded::open(&directory.join(Journal::FOLDER), &of, names)?;
-            (Some(encoded), known)
+            let (encoded, chunks) = Encoded::open(&directory.join(Journal::FOLDER), &description, names)?;
+            (Some(encoded), chunks)
         }
         None => (None, Vec::new()),
     };
-    let mut seen = seen(options)?;
-    let mut decided = planned.as_mut().map(Planned::explained).transpose()?;
+    let mut seen = options.seen()?;
+    let mut replay = first_pass.as_mut().map(FirstPass::replay_with_reasons).transpose()?;
+    let encoder = PhaseEncoder { directory, tokenizer: &tokenizer, eos: eos as u16 };
     let mut phases = Vec::new();
-    let mut accounts = Vec::new();
+    let mut reports = Vec::new();
     for (number, (phase, hold_out)) in options.phases.iter().zip(&hold_outs).enumerate() {
         progress.begin(&format!("encode {}", phase.name), size(&phase.sources));
-        if let Some(decided) = &mut decided {
-            decided.encoded = known[number];
+        if let Some(replay) = &mut replay {
+            replay.encoded = encoded_chunks[number];
         }
+        let stream_options = options.stream_of(phase);
+        let (replay, duplicates) = removal(replay.as_mut(), seen.as_mut());
+        let stream = DocumentStream {
+            replay,
+            duplicates,
+            decisions: DecisionLog { rejects: Some(&mut rejects), ledger: Some(&mut ledger) },
+            ..DocumentStream::new(&phase.sources, &stream_options, progress)
+        };
         let encoded = encoded.as_mut().map(|encoded| (encoded, number));
-        let removal = removal(decided.as_mut(), seen.as_mut());
-        let left_out = LeftOut { rejects: Some(&mut rejects), ledger: Some(&mut ledger) };
-        let (done, account) = encode(
-            directory, phase, *hold_out, options, &tokenizer, eos, removal, left_out, encoded, progress,
-        )?;
+        let (done, report) = encoder.encode(phase, *hold_out, stream, encoded)?;
         phases.push(done);
-        accounts.push(account);
+        reports.push(report);
     }
-    decided.map_or(Ok(()), Decided::finish)?;
+    replay.map_or(Ok(()), FirstPassReplay::finish)?;
     encoded.map_or(Ok(()), |encoded| encoded.release(directory))?;
     ledger.finish()?;
     rejects.finish().and_then(|out| out.into_inner()?.sync_all()).map_err(io)?;
-    let found = found.or_else(|| seen.map(|_| duplicates::report(&accounts)));
+    let found = found.or_else(|| seen.map(|_| duplicates::exact_report(&reports)));
 
     let config = json!({
-        "text_field": options.feed.fields.text, "id_field": options.feed.fields.id,
-        "normalize": options.feed.normalize.is_some(),
-        "filter": options.feed.filter.as_ref().map(|filtering| {
-            let kinds = options.phases.iter().map(|phase| (phase.kind.name(), filtering.describe(phase.kind)));
+        "text_field": options.stream.fields.text, "id_field": options.stream.fields.id,
+        "normalize": options.stream.normalize.is_some(),
+        "filter": options.stream.filter.as_ref().map(|filter| {
+            let kinds = options.phases.iter().map(|phase| (phase.kind.name(), filter.describe(phase.kind)));
             kinds.collect::<std::collections::BTreeMap<_, _>>()
         }),
         "dedup": options.dedup.as_ref().map(Duplicates::name),
         "valid_share": options.valid_share,
         "vocab_size": options.tokenizer.is_none().then_some(options.vocab_size),
     });
-    let sources = options.phases.iter().zip(&accounts).flat_map(|(phase, account)| {
-        phase.sources.iter().zip(&account.sources).map(|(source, (documents, bytes, keys))| {
+    let sources = options.phases.iter().zip(&reports).flat_map(|(phase, report)| {
+        phase.sources.iter().zip(&report.sources).map(|(source, (documents, bytes, keys))| {
             json!({"phase": phase.name, "name": source.name, "documents": documents, "bytes": bytes,
                    "keys_xxh3_64": format!("{keys:016x}")})
         })
@@ -270,8 +282,8 @@ fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<se
         provenance: json!({"version": env!("CARGO_PKG_VERSION"), "sources": sources.collect::<Vec<_>>()}),
     };
     let report = json!({
-        "phases": options.phases.iter().zip(&accounts).map(|(phase, account)| {
-            json!({"name": phase.name, "read": account})
+        "phases": options.phases.iter().zip(&reports).map(|(phase, report)| {
+            json!({"name": phase.name, "read": report})
         }).collect::<Vec<_>>(),
         "dedup": found,
         "vocab_size": manifest.vocab_size,
@@ -302,165 +314,161 @@ fn size(sources: &[Source]) -> u64 {
     sources.iter().map(|source| source.size).sum()
 }
 
-/// Reads everything once to decide who goes for whom and who is held out.
+/// Reads everything once to decide which documents are removed and which are held out.
 fn decide(
     directory: &Path,
     options: &Options,
     progress: &Progress,
-) -> Result<(Option<Planned>, Vec<HoldOut>)> {
+) -> Result<(Option<FirstPass>, Vec<HoldOut>)> {
     let share = options.valid_share;
-    let Some(dedup) = options.near() else {
-        let look = |phase: &PhaseInput| {
-            hold_out::look(&phase.name, &phase.sources, &options.feed(phase.kind), share, progress)
+    let Some(near) = options.near() else {
+        let find = |phase: &PhaseInput| {
+            hold_out::find(&phase.name, &phase.sources, &options.stream_of(phase), share, progress)
         };
-        return Ok((None, options.phases.iter().map(look).collect::<Result<_>>()?));
+        return Ok((None, options.phases.iter().map(find).collect::<Result<_>>()?));
     };
-    let groups = groups(options);
-    // The keys come in ascending order, so a phase's first one is its smallest.
-    let mut hold_outs: Vec<Option<HoldOut>> = vec![None; groups.len()];
-    let planned = plan::plan(
-        &groups,
-        &options.feed,
-        dedup,
+    let phases = options.first_pass_phases();
+    // The keys come in ascending order, so the first key of a phase is its smallest.
+    let mut hold_outs: Vec<Option<HoldOut>> = vec![None; phases.len()];
+    let first_pass = near_dedup::first_pass(
+        &FirstPassInput { phases: &phases, stream: &options.stream, near },
         (directory, &options.out),
-        |accounts| {
-            if let Some((group, _)) = groups.iter().zip(accounts).find(|(_, account)| account.documents == 0)
-            {
-                return Err(hold_out::no_document(group.name));
+        |reports| {
+            let mut read = phases.iter().zip(reports);
+            if let Some((phase, _)) = read.find(|(_, report)| report.documents == 0) {
+                return Err(hold_out::no_document(phase.name));
             }
-            let documents: Vec<u64> = accounts.iter().map(|account| account.documents).collect();
+            let documents: Vec<u64> = reports.iter().map(|report| report.documents).collect();
             let hold_outs = &mut hold_outs;
             Ok(move |key, phase: usize| {
-                hold_outs[phase].get_or_insert_with(|| HoldOut::of(share, documents[phase], key)).takes(key)
+                hold_outs[phase]
+                    .get_or_insert_with(|| HoldOut::for_phase(share, documents[phase], key))
+                    .holds_out(key)
             })
         },
         progress,
     )?;
-    // A phase all of whose texts stand in an earlier one has no key of its own.
-    Ok((Some(planned), hold_outs.into_iter().map(|found| found.unwrap_or(HoldOut::Share(share))).collect()))
+    // A phase has no key of its own when an earlier phase has all its texts.
+    let hold_outs = hold_outs.into_iter().map(|found| found.unwrap_or(HoldOut::Share(share)));
+    Ok((Some(first_pass), hold_outs.collect()))
 }
 
-/// An empty table of keys, where equal texts go in the pass that meets them.
-fn seen(options: &Options) -> Result<Option<Seen>> {
-    options.dedup.as_ref().map_or(Ok(None), |duplicates| duplicates.seen(options.feed.threads))
-}
-
-/// What the documents that are trained on, and their texts, hang on.
-fn hangs_on(planned: &Planned, options: &Options, hold_outs: &[HoldOut]) -> String {
+/// A fingerprint of everything that determines the training documents and their texts.
+fn fingerprint(first_pass: &FirstPass, options: &Options, hold_outs: &[HoldOut]) -> String {
     let lines = options.near().and_then(|near| near.repeated_lines);
-    format!("{:016x} {hold_outs:?} {lines:?}", planned.digest)
+    format!("{:016x} {hold_outs:?} {lines:?}", first_pass.digest)
 }
 
 fn train(
     directory: &Path,
     options: &Options,
-    planned: Option<&Planned>,
+    first_pass: Option<&FirstPass>,
     hold_outs: &[HoldOut],
     progress: &Progress,
 ) -> Result<bpe::Tokenizer> {
     let train = bpe::TrainOptions { vocab_size: options.vocab_size as usize, ..bpe::TrainOptions::default() };
-    // Where a killed run put its tokenizer: named by everything that it hangs on.
-    let kept = planned.map(|planned| {
-        let of = format!("{} {}", hangs_on(planned, options, hold_outs), options.vocab_size);
-        let name = format!("tokenizer-{:016x}.json", xxh3_64(of.as_bytes()));
+    // The tokenizer of a killed run. Its name is a hash of everything that determines it.
+    let saved = first_pass.map(|first_pass| {
+        let description = format!("{} {}", fingerprint(first_pass, options, hold_outs), options.vocab_size);
+        let name = format!("tokenizer-{:016x}.json", xxh3_64(description.as_bytes()));
         directory.join(Journal::FOLDER).join(name)
     });
-    if let Some(path) = kept.as_ref().filter(|path| path.exists())
+    if let Some(path) = saved.as_ref().filter(|path| path.exists())
         && let Ok(tokenizer) = bpe::Tokenizer::from_file(path)
     {
         return Ok(tokenizer);
     }
     let mut counts = bpe::Counts::new(COUNTS_BYTES, directory);
-    let mut decided = planned.map(Planned::decided).transpose()?;
-    let mut seen = seen(options)?;
+    let mut replay = first_pass.map(FirstPass::replay).transpose()?;
+    let mut seen = options.seen()?;
     for (phase, hold_out) in options.phases.iter().zip(hold_outs) {
         progress.begin(&format!("count {}", phase.name), size(&phase.sources));
-        super::tokenizer::count(
-            &phase.sources,
-            &options.feed(phase.kind),
-            removal(decided.as_mut(), seen.as_mut()),
-            &mut counts,
-            train.pattern,
-            |key| !hold_out.takes(key),
-            progress,
-        )?;
+        let stream_options = options.stream_of(phase);
+        let (replay, duplicates) = removal(replay.as_mut(), seen.as_mut());
+        let stream = DocumentStream {
+            replay,
+            duplicates,
+            ..DocumentStream::new(&phase.sources, &stream_options, progress)
+        };
+        super::tokenizer::count(stream, &mut counts, train.pattern, |key| !hold_out.holds_out(key))?;
     }
     let tokenizer = bpe::train(counts, &train, progress)?;
-    if let Some(path) = kept {
-        write_whole(&path, tokenizer.to_json().as_bytes())?;
+    if let Some(path) = saved {
+        write_atomic(&path, tokenizer.to_json().as_bytes())?;
     }
     Ok(tokenizer)
 }
 
-#[allow(clippy::too_many_arguments)]
-fn encode(
-    directory: &Path,
-    phase: &PhaseInput,
-    hold_out: HoldOut,
-    options: &Options,
-    tokenizer: &bpe::Tokenizer,
-    eos: u32,
-    removal: Removal<'_, '_>,
-    left_out: LeftOut<'_>,
-    mut encoded: Option<(&mut Encoded, usize)>,
-    progress: &Progress,
-) -> Result<(pack::Phase, Account)> {
-    let directory = encoded.as_ref().map_or(directory, |(encoded, _)| encoded.folder());
-    let writer = |split| Writer::new(directory, &format!("{split}-{}", phase.name), pack::SHARD_TOKENS);
-    let mut known = encoded.as_ref().map(|(encoded, number)| encoded.chunks(*number)).transpose()?;
-    let (mut train, mut valid) = (writer("train"), writer("valid"));
-    // One encoder checks, before any work, that the ids fit into 16 bits.
-    drop(bpe::Encoder::<u16, _>::new(tokenizer)?);
-    let eos = eos as u16;
-    let account = feed::run(
-        &phase.sources,
-        &options.feed(phase.kind),
-        removal,
-        left_out,
-        progress,
-        || bpe::Encoder::<u16, _>::new(tokenizer),
-        |encoder, parcel: Parcel| {
-            let encoder = encoder.as_mut().map_err(|e| e.clone())?;
-            let source = &phase.sources[parcel.source].name;
-            let mut tokens = Vec::new();
-            let mut entries = Vec::with_capacity(parcel.documents.len());
-            for passed in parcel.documents {
-                let before = tokens.len();
-                if !parcel.encoded {
-                    encoder.encode_u16(&passed.document.text, &mut tokens);
-                    tokens.push(eos);
+/// Encodes phases into token files.
+struct PhaseEncoder<'a> {
+    /// The directory of the pack.
+    directory: &'a Path,
+    tokenizer: &'a bpe::Tokenizer,
+    eos: u16,
+}
+
+impl PhaseEncoder<'_> {
+    /// Encodes one phase. `encoded` has the tokens of a killed run and the number of the phase, after a first pass.
+    fn encode(
+        &self,
+        phase: &PhaseInput,
+        hold_out: HoldOut,
+        stream: DocumentStream<'_, '_>,
+        mut encoded: Option<(&mut Encoded, usize)>,
+    ) -> Result<(pack::Phase, StreamReport)> {
+        let directory = encoded.as_ref().map_or(self.directory, |(encoded, _)| encoded.folder());
+        let writer = |split| Writer::new(directory, &format!("{split}-{}", phase.name), pack::SHARD_TOKENS);
+        let mut earlier = encoded.as_ref().map(|(encoded, number)| encoded.chunks(*number)).transpose()?;
+        let (mut train, mut valid) = (writer("train"), writer("valid"));
+        // Making one encoder checks, before any work, that the ids fit into 16 bits.
+        drop(bpe::Encoder::<u16, _>::new(self.tokenizer)?);
+        let report = stream.run(
+            || bpe::Encoder::<u16, _>::new(self.tokenizer),
+            |encoder, chunk: ProcessedChunk| {
+                let encoder = encoder.as_mut().map_err(|e| e.clone())?;
+                let source = &phase.sources[chunk.source].name;
+                let mut tokens = Vec::new();
+                let mut entries = Vec::with_capacity(chunk.documents.len());
+                for kept in chunk.documents {
+                    let before = tokens.len();
+                    if !chunk.encoded {
+                        encoder.encode_u16(&kept.document.text, &mut tokens);
+                        tokens.push(self.eos);
+                    }
+                    let entry = DocumentEntry {
+                        id: kept.document.id,
+                        source: source.clone(),
+                        tokens: (tokens.len() - before) as u64,
+                        bytes: kept.bytes,
+                    };
+                    entries.push((entry, hold_out.holds_out(kept.key)));
                 }
-                let entry = Entry {
-                    id: passed.document.id,
-                    source: source.clone(),
-                    tokens: (tokens.len() - before) as u64,
-                    bytes: passed.bytes,
-                };
-                entries.push((entry, hold_out.takes(passed.key)));
-            }
-            Ok((entries, tokens, parcel.encoded))
-        },
-        |(mut entries, mut tokens, already): (Vec<(Entry, bool)>, Vec<u16>, bool)| {
-            if let (true, Some(known)) = (already, &mut known) {
-                let sizes = known.next(&mut tokens)?;
-                if sizes.len() != entries.len() {
-                    return Err(Error::changed());
+                Ok((entries, tokens, chunk.encoded))
+            },
+            |(mut entries, mut tokens, already_encoded): (Vec<(DocumentEntry, bool)>, Vec<u16>, bool)| {
+                if let (true, Some(earlier)) = (already_encoded, &mut earlier) {
+                    let sizes = earlier.next(&mut tokens)?;
+                    if sizes.len() != entries.len() {
+                        return Err(Error::changed());
+                    }
+                    for ((entry, _), (size, _)) in entries.iter_mut().zip(sizes) {
+                        entry.tokens = size.into();
+                    }
+                } else if let Some((encoded, number)) = &mut encoded {
+                    let sizes: Vec<DocumentTokens> =
+                        entries.iter().map(|(entry, held_out)| (entry.tokens as u32, *held_out)).collect();
+                    encoded.add(*number, &sizes, &tokens)?;
                 }
-                entries.iter_mut().zip(sizes).for_each(|((entry, _), (size, _))| entry.tokens = size.into());
-            } else if let Some((encoded, number)) = &mut encoded {
-                let sizes: Vec<Size> =
-                    entries.iter().map(|(entry, held_out)| (entry.tokens as u32, *held_out)).collect();
-                encoded.add(*number, &sizes, &tokens)?;
-            }
-            let mut rest = tokens.as_slice();
-            for (entry, held_out) in entries {
-                let (document, later) = rest.split_at(entry.tokens as usize);
-                rest = later;
-                if held_out { valid.push(entry, document)? } else { train.push(entry, document)? }
-            }
-            Ok(())
-        },
-    )?;
-    let (train, valid): (Split, Split) = (train.finish()?, valid.finish()?);
-    Ok((pack::Phase { name: phase.name.clone(), epochs: phase.epochs, train, valid }, account))
+                let mut rest = tokens.as_slice();
+                for (entry, held_out) in entries {
+                    let (document, later) = rest.split_at(entry.tokens as usize);
+                    rest = later;
+                    if held_out { valid.push(entry, document)? } else { train.push(entry, document)? }
+                }
+                Ok(())
+            },
+        )?;
+        let (train, valid): (Split, Split) = (train.finish()?, valid.finish()?);
+        Ok((pack::Phase { name: phase.name.clone(), epochs: phase.epochs, train, valid }, report))
+    }
 }

@@ -1,4 +1,4 @@
-//! Documents by their ids, out of the files they came from.
+//! Finds documents by their ids in the files that they came from.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,8 +6,8 @@ use crate::error::Result;
 use crate::progress::Progress;
 use crate::reader::{Cursor, Fields, Reader, Source};
 
-/// The texts of the documents `wanted`, as they stand in `sources`; of two with one id the first. Reading stops when all
-/// are found; what is not there is not in the answer.
+/// The texts of the documents `wanted`, as `sources` have them. The first of two documents with one id counts. Reading stops
+/// when all are found. An id that is not found is not in the result.
 ///
 /// # Errors
 /// A source cannot be read.

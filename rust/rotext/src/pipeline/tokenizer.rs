@@ -1,41 +1,32 @@
-//! `rotools tokenizer`: training on files, encoding files.
+//! `rotools tokenizer`: train on files, encode files.
 
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use super::feed::{self, Account, Parcel, Removal};
-use super::files::{Rejects, Whole, beside, write_whole};
-use super::left_out::LeftOut;
+use super::output::{AtomicFile, DecisionLog, RejectsFile, hidden_sibling, write_atomic};
+use super::stream::{DocumentStream, Options, ProcessedChunk, StreamReport};
 use crate::bpe;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::reader::Source;
 
-/// Adds the words of the documents that `keep` takes by their key to `counts`.
+/// Adds the words of a pass to `counts`, from the documents whose key `keep` accepts.
 pub(super) fn count(
-    sources: &[Source],
-    options: &feed::Options,
-    removal: Removal<'_, '_>,
+    stream: DocumentStream<'_, '_>,
     counts: &mut bpe::Counts,
     pattern: bpe::Pattern,
     keep: impl Fn(u128) -> bool + Sync,
-    progress: &Progress,
-) -> Result<Account> {
-    // A counter serves one chunk at a time and many chunks, so that a word is handed on once, not per chunk.
+) -> Result<StreamReport> {
+    // A counter serves many chunks, one after another, so that a word is handed on once and not once a chunk.
     let idle: Mutex<Vec<bpe::WordCounter>> = Mutex::default();
     let take = || idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let account = feed::run(
-        sources,
-        options,
-        removal,
-        LeftOut::default(),
-        progress,
+    let read = stream.run(
         || (),
-        |(), parcel: Parcel| {
+        |(), chunk: ProcessedChunk| {
             let mut counter = take().unwrap_or_else(|| bpe::WordCounter::new(pattern));
-            for passed in parcel.documents.iter().filter(|passed| keep(passed.key)) {
-                counter.add(&passed.document.text);
+            for kept in chunk.documents.iter().filter(|kept| keep(kept.key)) {
+                counter.add(&kept.document.text);
             }
             let full = counter.bytes_used() > COUNTER_BYTES;
             if !full {
@@ -49,82 +40,81 @@ pub(super) fn count(
     while let Some(mut counter) = take() {
         counts.absorb(&mut counter)?;
     }
-    Ok(account)
+    Ok(read)
 }
 
-/// Memory of one thread's word counter before it is handed on.
+/// Memory of a word counter, in bytes, before its words are handed on.
 const COUNTER_BYTES: usize = 64 << 20;
 
-/// Trains on every document of `sources`; writes `out` whole or not at all.
+/// Trains a tokenizer on every document of `sources`, and writes it to `out`, whole or not at all.
 ///
 /// # Errors
 /// Unreadable sources, no text, a full disk.
 pub fn train(
     sources: &[Source],
-    options: &feed::Options,
+    options: &Options,
     train: &bpe::TrainOptions,
     out: &Path,
     progress: &Progress,
-) -> Result<(bpe::Tokenizer, Account)> {
-    let scratch = beside(out, "words");
-    // What a killed run left is in the way; a folder that is not there is a slip of the user's.
+) -> Result<(bpe::Tokenizer, StreamReport)> {
+    let scratch = hidden_sibling(out, "words");
+    // A killed run may have left the folder. `create_dir` fails if the user named a folder that does not exist.
     let _ = std::fs::remove_dir_all(&scratch);
     std::fs::create_dir(&scratch).map_err(|e| Error::io(out, &e))?;
     let result = (|| {
         let mut counts = bpe::Counts::new(256 << 20, &scratch);
         progress.begin("count words", sources.iter().map(|s| s.size).sum());
-        let options = &feed::Options { keys: false, ..options.clone() };
-        let account =
-            count(sources, options, Removal::Nothing, &mut counts, train.pattern, |_| true, progress)?;
-        if account.documents == 0 {
+        let options = &Options { keys: false, ..options.clone() };
+        let stream = DocumentStream::new(sources, options, progress);
+        let read = count(stream, &mut counts, train.pattern, |_| true)?;
+        if read.documents == 0 {
             return Err(Error::data("there is no document to train on")
                 .hint("see the input with `rotools inspect FILE`"));
         }
         let tokenizer = bpe::train(counts, train, progress)?;
-        write_whole(out, tokenizer.to_json().as_bytes())?;
-        Ok((tokenizer, account))
+        write_atomic(out, tokenizer.to_json().as_bytes())?;
+        Ok((tokenizer, read))
     })();
     let _ = std::fs::remove_dir_all(&scratch);
     result
 }
 
-/// Encodes every document, `<|endoftext|>` after each, as little-endian u16; returns the account and tokens.
-/// Rejects go to `OUT.rejects.jsonl` when there are any.
+/// Encodes every document as little-endian u16, with `<|endoftext|>` after each. Returns the report and the number of tokens.
+/// Rejects are written to `OUT.rejects.jsonl` if there are any.
 ///
 /// # Errors
 /// Unreadable sources, a tokenizer without `<|endoftext|>` or with ids beyond u16, a full disk.
 pub fn encode(
     sources: &[Source],
-    options: &feed::Options,
+    options: &Options,
     tokenizer: &bpe::Tokenizer,
     out: &Path,
     progress: &Progress,
-) -> Result<(Account, u64)> {
+) -> Result<(StreamReport, u64)> {
     drop(bpe::Encoder::<u16, _>::new(tokenizer)?);
     let eos = tokenizer.eos().ok_or_else(|| {
         Error::data("the tokenizer has no <|endoftext|> token")
             .hint("train one with `rotools tokenizer train`")
     })? as u16;
     progress.begin("encode", sources.iter().map(|s| s.size).sum());
-    let options = &feed::Options { keys: false, ..options.clone() };
-    let mut file = Whole::create(out)?;
-    let mut rejects = Rejects::of(out);
+    let options = &Options { keys: false, ..options.clone() };
+    let mut file = AtomicFile::create(out)?;
+    let mut rejects = RejectsFile::beside(out);
     let mut tokens = 0u64;
-    let account = feed::run(
-        sources,
-        options,
-        Removal::Nothing,
-        LeftOut { rejects: Some(&mut rejects), ledger: None },
-        progress,
+    let stream = DocumentStream {
+        decisions: DecisionLog { rejects: Some(&mut rejects), ledger: None },
+        ..DocumentStream::new(sources, options, progress)
+    };
+    let read = stream.run(
         || bpe::Encoder::<u16, _>::new(tokenizer),
-        |encoder, parcel: Parcel| {
+        |encoder, chunk: ProcessedChunk| {
             let encoder = encoder.as_mut().map_err(|e| e.clone())?;
             let mut ids = Vec::new();
-            for passed in &parcel.documents {
-                encoder.encode_u16(&passed.document.text, &mut ids);
+            for kept in &chunk.documents {
+                encoder.encode_u16(&kept.document.text, &mut ids);
                 ids.push(eos);
             }
-            // Two bytes an id, written in place: the compiler makes one copy of it on little-endian machines.
+            // Two bytes for each id, written in place: on little-endian machines the compiler turns this into one copy.
             let mut bytes = vec![0; ids.len() * 2];
             for (two, id) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(&ids) {
                 *two = id.to_le_bytes();
@@ -138,5 +128,5 @@ pub fn encode(
     )?;
     file.finish()?;
     rejects.finish()?;
-    Ok((account, tokens))
+    Ok((read, tokens))
 }

@@ -1,0 +1,362 @@
+//! The first pass of deduplication: it signs every document, then decides which documents are removed.
+
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::decontaminate;
+use super::memory::table_bytes;
+use super::output::{lock_path, lock_workdir};
+use super::resume::{
+    Frame, FrameReader, Journal, JournalEntry, JournalReader, Origin, Shard, SignedDocument, shards_folder,
+};
+use super::stream::{
+    ChunkRecord, DocumentStream, DuplicateCheck, Options as StreamOptions, ProcessedChunk, ReplaySource,
+    StreamReport,
+};
+use crate::dedup::{
+    self, Deduplicator, Evaluation, Hashes, Preset, RemovalReader, Removals, Signer, SourceInfo, WordFile,
+    Words, hash_bytes, line_hashes,
+};
+use crate::document::TextKind;
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::reader::Source;
+
+/// How near-duplicates are removed.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The number and size of the bands.
+    pub preset: Preset,
+    /// Memory of the whole process, in bytes.
+    pub max_ram: u64,
+    /// Let a source lose any share of its documents.
+    pub accept_loss: bool,
+    /// The number of web documents that a line may occur in; a line that occurs in more is cut. `None` cuts no line.
+    pub repeated_lines: Option<u32>,
+    /// Evaluation files. A document that shares 13 consecutive words with one is removed.
+    pub evaluation: Vec<Source>,
+}
+
+/// The share of its distinct documents that a source may lose.
+const MAX_LOST: f64 = 0.5;
+
+impl Options {
+    /// Bytes for sorting and tables.
+    ///
+    /// # Errors
+    /// The limit leaves too little.
+    pub(super) fn table_bytes(&self, threads: usize) -> Result<usize> {
+        table_bytes(self.max_ram, threads)
+    }
+}
+
+/// The sources of one phase.
+pub(super) struct Phase<'a> {
+    pub(super) name: &'a str,
+    pub(super) kind: TextKind,
+    pub(super) sources: &'a [Source],
+}
+
+/// What the first pass reads, and how.
+pub(super) struct FirstPassInput<'a> {
+    pub(super) phases: &'a [Phase<'a>],
+    pub(super) stream: &'a StreamOptions,
+    pub(super) near: &'a Options,
+}
+
+/// What the first pass found and decided.
+pub(super) struct FirstPass {
+    pub(super) removals: Removals,
+    journal: Journal,
+    /// A hash of everything that was found: it differs for other documents.
+    pub(super) digest: u64,
+}
+
+/// Reads all phases and decides which documents are removed.
+///
+/// `workdir` takes the journal; the entries of shards of `out` are used. `held_out` gets the reports of the phases and returns a
+/// function. That function is asked once for each key, in ascending order, whether the document is held out of its phase.
+///
+/// # Errors
+/// As [`DocumentStream::run`] and [`Deduplicator::finish`].
+pub(super) fn first_pass<H: FnMut(u128, usize) -> bool>(
+    input: &FirstPassInput<'_>,
+    (workdir, out): (&Path, &Path),
+    held_out: impl FnOnce(&[StreamReport]) -> Result<H>,
+    progress: &Progress,
+) -> Result<FirstPass> {
+    let FirstPassInput { phases, stream, near } = *input;
+    let infos = phases.iter().flat_map(|phase| {
+        phase.sources.iter().map(|source| SourceInfo {
+            name: source.name.clone(),
+            phase: phase.name.to_owned(),
+            kind: phase.kind,
+        })
+    });
+    let evaluation = decontaminate::read(&near.evaluation, &stream.fields, progress)?;
+    let journal = Journal::open(workdir, &input.description(&evaluation))?;
+    let (reader, mut writer) = (journal.reader(&shards_folder(out), None)?, journal.writer()?);
+    let options = dedup::Options {
+        preset: near.preset,
+        memory: near.table_bytes(stream.threads)?,
+        folder: workdir.to_owned(),
+        words: Some(journal.words()),
+        max_lost: if near.accept_loss { 1.0 } else { MAX_LOST },
+        repeated_lines: near.repeated_lines,
+    };
+    let mut deduplicator = Deduplicator::new(options, infos.collect())?;
+    let reports = input.sign(&evaluation, reader, progress, |signed| match signed {
+        SignedChunk::Kept(frame, frame_ref) => {
+            writer.keep(frame_ref);
+            push(&mut deduplicator, &frame, None)
+        }
+        SignedChunk::New(frame, words) => {
+            push(&mut deduplicator, &frame, Some(&words))?;
+            writer.append(&frame, |sync| deduplicator.flush(sync))
+        }
+    })?;
+    let digest = writer.finish()?;
+    let mut held_out = held_out(&reports)?;
+    // The phase of each source.
+    let phase_of: Vec<usize> =
+        (0..).zip(phases).flat_map(|(number, phase)| vec![number; phase.sources.len()]).collect();
+    let removals = deduplicator.finish(|key, source| held_out(key, phase_of[source as usize]), progress)?;
+    Ok(FirstPass { removals, journal, digest })
+}
+
+/// What one shard found.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct ShardReport {
+    /// Records in the shard, good and bad.
+    pub records: u64,
+    /// Documents of the shard that passed the filter.
+    pub documents: u64,
+    /// UTF-8 bytes of their texts.
+    pub bytes: u64,
+    /// The folder of its journal.
+    pub folder: PathBuf,
+}
+
+/// The first pass over the chunks of one shard. The run that writes `out` takes them from the shard's journal.
+///
+/// # Errors
+/// As [`DocumentStream::run`]; a source is a stream; another run works on the same shard.
+pub(super) fn sign_shard(
+    input: &FirstPassInput<'_>,
+    (out, shard): (&Path, Shard),
+    progress: &Progress,
+) -> Result<ShardReport> {
+    let FirstPassInput { phases, stream, near } = *input;
+    shard.check_sources(phases.iter().flat_map(|phase| phase.sources))?;
+    let folder = shard.folder(&shards_folder(out));
+    let _lock = lock_workdir(&folder, Journal::FOLDER)?;
+    let evaluation = decontaminate::read(&near.evaluation, &stream.fields, progress)?;
+    let journal = Journal::open(&folder, &input.description(&evaluation))?;
+    let (reader, mut writer) = (journal.reader(Path::new(""), Some(shard))?, journal.writer()?);
+    let mut file = WordFile::open(&journal.words())?;
+    let reports = input.sign(&evaluation, reader, progress, |signed| match signed {
+        SignedChunk::Kept(frame, frame_ref) => {
+            writer.keep(frame_ref);
+            frame.documents.iter().try_for_each(|signed| file.push(Hashes::Kept(signed.words)))
+        }
+        SignedChunk::New(frame, words) => {
+            file.push(Hashes::New(&words))?;
+            writer.append(&frame, |sync| file.flush(sync))
+        }
+    })?;
+    file.flush(true)?;
+    writer.finish()?;
+    let _ = std::fs::remove_file(lock_path(&folder));
+    let sum = |of: fn(&StreamReport) -> u64| reports.iter().map(of).sum();
+    Ok(ShardReport {
+        records: sum(|report| report.records),
+        documents: sum(|report| report.documents),
+        bytes: sum(|report| report.bytes),
+        folder,
+    })
+}
+
+impl FirstPassInput<'_> {
+    /// Reads, filters and signs all phases; hands each chunk to `sink`, in order.
+    fn sign(
+        &self,
+        evaluation: &Evaluation,
+        mut reader: JournalReader,
+        progress: &Progress,
+        mut sink: impl FnMut(SignedChunk) -> Result<()> + Send,
+    ) -> Result<Vec<StreamReport>> {
+        let cuts_lines = self.near.repeated_lines.is_some();
+        let mut reports = Vec::new();
+        let mut first_source = 0;
+        for phase in self.phases {
+            progress
+                .begin(&format!("sign {}", phase.name), phase.sources.iter().map(|source| source.size).sum());
+            reader.first_source = first_source;
+            let options = StreamOptions { keys: true, kind: phase.kind, ..self.stream.clone() };
+            let stream = DocumentStream {
+                replay: ReplaySource::Journal { reader: &mut reader, emit_documents: false },
+                ..DocumentStream::new(phase.sources, &options, progress)
+            };
+            let hash_lines = cuts_lines && phase.kind == TextKind::Web;
+            reports.push(stream.run(
+                || ChunkSigner {
+                    words: Words::default(),
+                    signer: Signer::new(self.near.preset),
+                    hash_lines,
+                    evaluation,
+                },
+                |signer, chunk| Ok(signer.sign(first_source, chunk)),
+                &mut sink,
+            )?);
+            first_source += phase.sources.len() as u32;
+        }
+        Ok(reports)
+    }
+
+    /// Everything that determines what the first pass finds in the same input.
+    fn description(&self, evaluation: &Evaluation) -> String {
+        let names = |phase: &Phase<'_>| -> Vec<String> {
+            phase.sources.iter().map(|source| format!("{} {:?}", source.name, source.format)).collect()
+        };
+        let phases: Vec<_> = self.phases.iter().map(|phase| (phase.name, phase.kind, names(phase))).collect();
+        let StreamOptions { fields, strict, normalize, filter, .. } = self.stream;
+        let (lines, evaluation) = (self.near.repeated_lines.is_some(), evaluation.digest());
+        format!(
+            "{} {phases:?} {fields:?} {strict} {normalize:?} {filter:?} {:?} {lines} {evaluation}",
+            env!("CARGO_PKG_VERSION"),
+            self.near.preset
+        )
+    }
+}
+
+impl FirstPass {
+    /// For a pass that must know which documents are removed, but not why.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub(super) fn replay(&self) -> Result<FirstPassReplay<'_>> {
+        Ok(FirstPassReplay { removals: self.removals.reader(), frames: self.journal.read()?, encoded: 0 })
+    }
+
+    /// For a pass that also says why documents are removed. This works once.
+    ///
+    /// # Errors
+    /// The journal or the decisions cannot be read.
+    pub(super) fn replay_with_reasons(&mut self) -> Result<FirstPassReplay<'_>> {
+        let frames = self.journal.read()?;
+        Ok(FirstPassReplay { frames, removals: self.removals.reader_with_reasons()?, encoded: 0 })
+    }
+}
+
+/// The first pass, being applied by a later one.
+pub(super) struct FirstPassReplay<'b> {
+    removals: RemovalReader<'b>,
+    frames: FrameReader,
+    /// Chunks to come that an earlier run encoded, so that nobody needs their texts.
+    pub(super) encoded: u64,
+}
+
+impl<'b> FirstPassReplay<'b> {
+    /// What a pass over the next sources applies.
+    pub(super) fn parts(&mut self) -> (ReplaySource<'_>, DuplicateCheck<'_, 'b>) {
+        let Self { removals, frames, encoded } = self;
+        (ReplaySource::FirstPass { frames, encoded }, DuplicateCheck::Planned(removals))
+    }
+
+    /// Checks, after the last source, that the first pass found no more.
+    ///
+    /// # Errors
+    /// It did, so the input changed.
+    pub(super) fn finish(mut self) -> Result<()> {
+        self.removals.finish()?;
+        if self.frames.next()?.is_some() { Err(Error::changed()) } else { Ok(()) }
+    }
+}
+
+/// A signed chunk, for the journal and the deduplicator.
+enum SignedChunk {
+    /// The journal of this run has the frame and its words.
+    Kept(Frame, super::resume::FrameRef),
+    /// The journal lacks them; the words of all documents, one after another.
+    New(Frame, Vec<u32>),
+}
+
+/// Signs the documents of chunks; one for each thread.
+struct ChunkSigner<'a> {
+    words: Words,
+    signer: Signer,
+    hash_lines: bool,
+    evaluation: &'a Evaluation,
+}
+
+impl ChunkSigner<'_> {
+    /// `first_source`: the index, over all phases, of the first source of this phase.
+    fn sign(&mut self, first_source: u32, chunk: ProcessedChunk) -> SignedChunk {
+        let mut frame = match chunk.record {
+            Some(ChunkRecord::Journaled(entry)) => {
+                let JournalEntry { frame, origin } = *entry;
+                return match origin {
+                    Origin::Own(frame_ref) => SignedChunk::Kept(frame, frame_ref),
+                    Origin::Shard(words) => SignedChunk::New(frame, words),
+                };
+            }
+            Some(ChunkRecord::New(frame)) => *frame,
+            None => Frame::default(),
+        };
+        frame.source = first_source + chunk.source as u32;
+        let mut all = Vec::new();
+        for kept in chunk.documents {
+            let text = &kept.document.text;
+            self.words.read(text);
+            let (bands_before, lines_before) = (frame.bands.len(), frame.lines.len());
+            if self.hash_lines {
+                line_hashes(text, &mut frame.lines);
+            }
+            self.signer.sign(&self.words.folded, &mut frame.bands);
+            all.extend_from_slice(&self.words.exact);
+            frame.documents.push(SignedDocument {
+                key: kept.key,
+                text: xxh3_64(text.as_bytes()),
+                bytes: text.len() as u64,
+                words: self.words.exact.len() as u32,
+                bands: (frame.bands.len() - bands_before) as u32,
+                lines: (frame.lines.len() - lines_before) as u32,
+                contaminated: self.evaluation.shared(&self.words.folded),
+                id: kept.document.id,
+            });
+        }
+        frame.words = xxh3_64(&hash_bytes(&all));
+        SignedChunk::New(frame, all)
+    }
+}
+
+/// Gives the documents of a frame to the deduplicator, with their words if those are new.
+fn push(deduplicator: &mut Deduplicator, frame: &Frame, mut words: Option<&[u32]>) -> Result<()> {
+    let (mut bands, mut lines) = (frame.bands.as_slice(), frame.lines.as_slice());
+    for signed in &frame.documents {
+        let (own_bands, other_bands) = bands.split_at(signed.bands as usize);
+        let (own_lines, other_lines) = lines.split_at(signed.lines as usize);
+        (bands, lines) = (other_bands, other_lines);
+        let hashes = match &mut words {
+            None => Hashes::Kept(signed.words),
+            Some(left) => {
+                let (own, others) = left.split_at(signed.words as usize);
+                *left = others;
+                Hashes::New(own)
+            }
+        };
+        deduplicator.push(dedup::Entry {
+            key: signed.key,
+            text: signed.text,
+            bytes: signed.bytes,
+            id: &signed.id,
+            source: frame.source,
+            words: hashes,
+            bands: own_bands,
+            lines: own_lines,
+            contaminated: signed.contaminated,
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! How a killed run continues: what it found and encoded is on the disk, chunk by chunk.
+//!
+//! ```text
+//! journal.rs  the file of frames; runs and shards read it back
+//! frame.rs    everything that the first pass found in one chunk, and its bytes
+//! codec.rs    numbers and texts as bytes
+//! encoded.rs  the tokens that a killed `pack` had encoded
+//! shard.rs    which chunks belong to part I of N
+//! ```
+
+mod codec;
+mod encoded;
+mod frame;
+mod journal;
+mod shard;
+
+pub(in crate::pipeline) use encoded::{DocumentTokens, Encoded};
+pub(in crate::pipeline) use frame::{DocumentOutcome, Frame, SignedDocument, Status};
+pub(in crate::pipeline) use journal::{
+    FrameReader, FrameRef, FrameWriter, Journal, JournalEntry, JournalReader, Origin,
+};
+pub use shard::Shard;
+pub(in crate::pipeline) use shard::shards_folder;

@@ -1,0 +1,68 @@
+//! Part I of N of a first pass, for the array jobs of a cluster.
+
+use std::path::{Path, PathBuf};
+
+use super::super::output::with_suffix;
+use crate::error::{Error, Result};
+use crate::reader::Source;
+
+/// One shard of a first pass: the chunks whose number, divided by `of`, has the remainder `rest`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    rest: u32,
+    of: u32,
+}
+
+impl Shard {
+    /// Shard `number` of `of`, counted from 1.
+    ///
+    /// # Errors
+    /// `number` is 0 or greater than `of`.
+    pub fn new(number: u32, of: u32) -> Result<Self> {
+        if (1..=of).contains(&number) {
+            return Ok(Self { rest: number - 1, of });
+        }
+        Err(Error::usage(format!("there is no shard {number} of {of}")).hint("shards are 1/N to N/N"))
+    }
+
+    /// Checks that every shard can read the sources.
+    ///
+    /// # Errors
+    /// A source is a stream, which can be read only once.
+    pub(in crate::pipeline) fn check_sources<'a>(
+        self,
+        sources: impl IntoIterator<Item = &'a Source>,
+    ) -> Result<()> {
+        if let Some(stream) = sources.into_iter().find(|source| source.stream) {
+            let what = format!("{} is a stream, which has no shards", stream.name);
+            return Err(Error::usage(what).hint("write it to a file that every shard can read"));
+        }
+        Ok(())
+    }
+
+    /// Whether the shard has chunk `chunk`, counted over all phases.
+    pub(in crate::pipeline) fn contains(self, chunk: u64) -> bool {
+        chunk % u64::from(self.of) == u64::from(self.rest)
+    }
+
+    /// The name of its folder: `2-of-8` is the second.
+    fn name(self) -> String {
+        format!("{}-of-{}", self.rest + 1, self.of)
+    }
+
+    /// Its work folder in the folder of all shards.
+    pub(in crate::pipeline) fn folder(self, shards: &Path) -> PathBuf {
+        shards.join(self.name())
+    }
+
+    /// The shard whose folder has this name.
+    pub(in crate::pipeline) fn from_name(name: &str) -> Option<Self> {
+        let (number, of) = name.split_once("-of-")?;
+        Self::new(number.parse().ok()?, of.parse().ok()?).ok()
+    }
+}
+
+/// The folder of the shards of the run that writes `out`.
+pub(in crate::pipeline) fn shards_folder(out: &Path) -> PathBuf {
+    with_suffix(out, ".shards")
+}

@@ -1,0 +1,102 @@
+//! What travels between the steps of a pass.
+
+use super::super::filter_stage::{DocumentRef, FilterReport, Finding};
+use super::super::resume::{Frame, JournalEntry};
+use crate::document::{Document, Reason, Reject};
+use crate::ledger::{Action, Row};
+use crate::reader::{Chunk, Source};
+use crate::{dedup, filter, normalize};
+
+/// A document that was kept, and the key of its text.
+pub(in crate::pipeline) struct KeptDocument {
+    /// The document, its text repaired.
+    pub document: Document,
+    /// Its 128-bit key; 0 when the pass computes none.
+    pub key: u128,
+    /// UTF-8 bytes of the repaired text, even where the text itself was left as it was read.
+    pub bytes: u64,
+    /// The text differs from the record.
+    pub changed: bool,
+    /// The repeated lines that were cut from it.
+    pub cut: dedup::Cut,
+    /// What the filter measured, when the filter only annotates.
+    pub verdict: Option<Box<filter::Verdict>>,
+}
+
+/// The kept documents of one chunk, in the order of the input.
+#[derive(Default)]
+pub(in crate::pipeline) struct ProcessedChunk {
+    /// Index of the source.
+    pub source: usize,
+    /// The documents.
+    pub documents: Vec<KeptDocument>,
+    /// An earlier run encoded this chunk, so the texts may be as they were read.
+    pub encoded: bool,
+    /// What a journal stores about the chunk; `None` when the pass writes no journal.
+    pub record: Option<ChunkRecord>,
+}
+
+/// What a journal stores about a chunk.
+pub(in crate::pipeline) enum ChunkRecord {
+    /// Found now: everything but the signatures, which deduplication adds.
+    New(Box<Frame>),
+    /// Found by an earlier run or a shard.
+    Journaled(Box<JournalEntry>),
+}
+
+/// A chunk on its way from a worker to the gate.
+pub(super) struct OpenedChunk {
+    pub(super) chunk: ProcessedChunk,
+    /// Records in the chunk, good and bad.
+    pub(super) records: u64,
+    pub(super) rejects: Vec<Reject>,
+    /// Decisions of the filter.
+    pub(super) rows: Vec<Row>,
+    pub(super) normalize: normalize::Report,
+    pub(super) filter: FilterReport,
+    /// It is the first chunk of its source.
+    pub(super) first: bool,
+    /// Bytes that the file on disk moved on.
+    pub(super) moved: u64,
+    pub(super) bytes: u64,
+}
+
+impl OpenedChunk {
+    pub(super) fn new(source: usize, chunk: &Chunk) -> Self {
+        Self {
+            chunk: ProcessedChunk { source, ..ProcessedChunk::default() },
+            records: 0,
+            rejects: Vec::new(),
+            rows: Vec::new(),
+            normalize: normalize::Report::default(),
+            filter: FilterReport::default(),
+            first: chunk.first,
+            moved: chunk.moved,
+            bytes: chunk.bytes as u64,
+        }
+    }
+
+    /// Records the decisions of the filter about a document.
+    pub(super) fn add_findings(&mut self, document: &Document, source: &Source, findings: &[Finding]) {
+        let document = DocumentRef { id: &document.id, source: &source.name, line: document.line };
+        for finding in findings {
+            self.filter.add(finding);
+            self.rows.push(document.row(finding));
+        }
+    }
+
+    /// Rejects a document that has no text after repair.
+    pub(super) fn reject_empty(&mut self, document: Document) {
+        let what = "the document has no text once it is repaired".to_owned();
+        let raw = document.id.into_bytes();
+        self.rejects.push(Reject { line: document.line, byte: None, reason: Reason::Empty, what, raw });
+    }
+
+    /// Rejects a document that the filter dropped.
+    pub(super) fn reject_filtered(&mut self, document: &Document, findings: &[Finding]) {
+        let dropped = findings.iter().find(|finding| finding.action == Action::Drop);
+        let what = dropped.map(|finding| finding.explain(&document.id)).unwrap_or_default();
+        let (line, raw) = (document.line, Vec::new());
+        self.rejects.push(Reject { line, byte: None, reason: Reason::Filtered, what, raw });
+    }
+}

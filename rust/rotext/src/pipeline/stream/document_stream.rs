@@ -1,0 +1,105 @@
+//! The flow that every verb shares: from files to clean, distinct documents.
+//!
+//! ```text
+//! read a chunk -> process or replay it (parallel) -> gate (in order) -> close (parallel) -> sink (in order)
+//! ```
+
+use super::super::output::DecisionLog;
+use super::chunk::ProcessedChunk;
+use super::gate::{DuplicateCheck, Gate};
+use super::options::Options;
+use super::ordered::Workers;
+use super::process::Worker;
+use super::replay::ReplaySource;
+use super::report::StreamReport;
+use crate::dedup;
+use crate::document::TextKind;
+use crate::error::Result;
+use crate::progress::Progress;
+use crate::reader::{Cursor, Reader, Source};
+
+/// One pass over the documents of some sources.
+pub(in crate::pipeline) struct DocumentStream<'a, 'b> {
+    pub sources: &'a [Source],
+    pub options: &'a Options,
+    /// Where earlier results come from.
+    pub replay: ReplaySource<'a>,
+    /// How duplicates are removed.
+    pub duplicates: DuplicateCheck<'a, 'b>,
+    /// Where decisions are written.
+    pub decisions: DecisionLog<'a>,
+    pub progress: &'a Progress,
+}
+
+impl<'a> DocumentStream<'a, '_> {
+    /// A pass that processes every chunk, keeps duplicates, and writes no decision down.
+    pub(in crate::pipeline) fn new(
+        sources: &'a [Source],
+        options: &'a Options,
+        progress: &'a Progress,
+    ) -> Self {
+        Self {
+            sources,
+            options,
+            replay: ReplaySource::None,
+            duplicates: DuplicateCheck::None,
+            decisions: DecisionLog::default(),
+            progress,
+        }
+    }
+
+    /// Sends every kept document through `close` (parallel) to `sink` (in order). `local` makes what one thread needs in `close`.
+    ///
+    /// # Errors
+    /// A source cannot be read, none of its records has the text field, `strict` and a reject, or an error of `close` or `sink`.
+    pub(in crate::pipeline) fn run<D: Send, L>(
+        self,
+        local: impl Fn() -> L + Sync,
+        close: impl Fn(&mut L, ProcessedChunk) -> Result<D> + Sync,
+        sink: impl FnMut(D) -> Result<()> + Send,
+    ) -> Result<StreamReport> {
+        let Self { sources, options, mut replay, duplicates, decisions, progress } = self;
+        let (mut repeated, mut removed) = (None, None);
+        if let DuplicateCheck::Planned(removals) = &duplicates {
+            repeated = (options.kind == TextKind::Web).then(|| removals.repeated());
+            removed = Some(removals.removed());
+        }
+        let mut gate = Gate {
+            sources,
+            strict: options.strict,
+            duplicates,
+            line_limit: repeated.map_or(0, dedup::Repeated::limit),
+            decisions,
+            progress,
+            report: StreamReport::new(sources.len()),
+        };
+        let mut files = sources.iter().enumerate();
+        let mut reading: Option<(usize, Reader)> = None;
+        let workers = Workers { threads: options.threads, progress };
+        workers.run(
+            || {
+                loop {
+                    if let Some((index, reader)) = reading.as_mut()
+                        && let Some(chunk) = reader.next_chunk()?
+                    {
+                        if !replay.selects_next() {
+                            progress.check()?;
+                            progress.advance(chunk.moved);
+                            continue;
+                        }
+                        let state = replay.state_of(*index, &chunk)?;
+                        return Ok(Some((chunk.bytes, (*index, chunk, state))));
+                    }
+                    let Some((index, source)) = files.next() else { return Ok(None) };
+                    reading = Some((index, Reader::open(source, &options.fields, Cursor::default())?));
+                }
+            },
+            || (Worker::new(sources, options, repeated, removed), local()),
+            |(worker, _), (index, chunk, state)| worker.open(index, chunk, state),
+            |opened| gate.admit(opened),
+            |(_, own), chunk| close(own, chunk),
+            sink,
+        )?;
+        Ok(gate.report)
+    }
+}

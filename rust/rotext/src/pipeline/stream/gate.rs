@@ -1,0 +1,151 @@
+//! The serial step of a pass, in the order of the input: it removes duplicates, counts, and writes decisions down.
+
+use super::super::output::{
+    DecisionLog, duplicate_of_earlier, removed_document, repeated_lines_row, unusable_record_row,
+};
+use super::chunk::{ChunkRecord, KeptDocument, OpenedChunk, ProcessedChunk};
+use super::report::StreamReport;
+use crate::dedup;
+use crate::document::{Reason, Reject};
+use crate::error::{Error, Result};
+use crate::ledger::Row;
+use crate::progress::Progress;
+use crate::reader::{self, Source};
+
+/// How a pass removes duplicates.
+pub(in crate::pipeline) enum DuplicateCheck<'a, 'b> {
+    /// It keeps all documents.
+    None,
+    /// It removes a document whose text equals an earlier one. The table holds one key for each document.
+    Exact(&'a mut dedup::Seen),
+    /// It applies decisions that were made after a first pass.
+    Planned(&'a mut dedup::RemovalReader<'b>),
+}
+
+/// The state of the serial step.
+pub(super) struct Gate<'a, 'b> {
+    pub(super) sources: &'a [Source],
+    /// Stop at the first record that cannot be used.
+    pub(super) strict: bool,
+    pub(super) duplicates: DuplicateCheck<'a, 'b>,
+    /// The number of documents that a repeated line may occur in.
+    pub(super) line_limit: u32,
+    pub(super) decisions: DecisionLog<'a>,
+    pub(super) progress: &'a Progress,
+    pub(super) report: StreamReport,
+}
+
+impl Gate<'_, '_> {
+    /// Takes the next chunk; returns its kept documents.
+    ///
+    /// # Errors
+    /// `strict` and a reject; no record of a source's first chunk has the text field; decisions cannot be read or written.
+    pub(super) fn admit(&mut self, opened: OpenedChunk) -> Result<ProcessedChunk> {
+        let OpenedChunk {
+            mut chunk,
+            records,
+            mut rejects,
+            rows: filter_rows,
+            normalize,
+            filter,
+            first,
+            moved,
+            bytes,
+        } = opened;
+        let source = &self.sources[chunk.source];
+        self.report.records += records;
+        self.report.normalize.merge(&normalize);
+        self.report.filter.merge(&filter);
+        if first && chunk.documents.is_empty() {
+            check_text_field(source, &rejects)?;
+        }
+        if self.strict
+            && let Some(reject) = rejects.first()
+        {
+            return Err(Error::data(reject.what.clone())
+                .at_place(reject.place(&source.path))
+                .hint("correct the record, or run without --strict to skip it and keep it in the rejects"));
+        }
+        let mut rows: Vec<Row> = if self.decisions.ledger.is_some() {
+            let unusable = rejects.iter().filter(|reject| reject.reason != Reason::Filtered);
+            unusable.map(|reject| unusable_record_row(reject, source)).chain(filter_rows).collect()
+        } else {
+            Vec::new()
+        };
+        let mut documents = Vec::with_capacity(chunk.documents.len());
+        for kept in chunk.documents {
+            if let Some((reject, row)) = self.find_duplicate(&kept, source)? {
+                rejects.push(reject);
+                rows.extend(row);
+                continue;
+            }
+            if kept.cut.lines > 0 {
+                self.report.cut.lines += kept.cut.lines;
+                self.report.cut.bytes += kept.cut.bytes;
+                rows.push(repeated_lines_row(&kept.document, kept.cut, source, self.line_limit));
+            }
+            if kept.document.text.trim().is_empty() {
+                let what = format!("{} has nothing but repeated lines", kept.document.id);
+                let (line, raw) = (kept.document.line, Vec::new());
+                rejects.push(Reject { line, byte: None, reason: Reason::Empty, what, raw });
+            } else {
+                documents.push(kept);
+            }
+        }
+        chunk.documents = documents;
+        rejects.sort_by_key(|reject| reject.line);
+        for reject in &rejects {
+            *self.report.rejected.entry(reject.reason.name()).or_default() += 1;
+        }
+        self.decisions.write(&rejects, rows, source)?;
+        let before = self.report.documents;
+        // A journaled chunk carries either its signed documents or the emitted ones.
+        if let Some(ChunkRecord::Journaled(entry)) = &chunk.record {
+            for signed in &entry.frame.documents {
+                self.report.add(chunk.source, signed.key, signed.bytes);
+            }
+        }
+        for kept in &chunk.documents {
+            self.report.add(chunk.source, kept.key, kept.bytes);
+        }
+        self.progress.advance(moved);
+        self.progress.add(bytes, self.report.documents - before);
+        Ok(chunk)
+    }
+
+    /// The reject and the ledger's row of a document that duplicates another. A pass that gives no reasons has no row.
+    fn find_duplicate(
+        &mut self,
+        kept: &KeptDocument,
+        source: &Source,
+    ) -> Result<Option<(Reject, Option<Row>)>> {
+        let line = kept.document.line;
+        Ok(match &mut self.duplicates {
+            DuplicateCheck::None => None,
+            DuplicateCheck::Exact(seen) => seen.insert(kept.key, &source.name, line)?.map(|first| {
+                let (reject, row) = duplicate_of_earlier(&kept.document, first, source);
+                (reject, Some(row))
+            }),
+            DuplicateCheck::Planned(removals) => match removals.next()? {
+                dedup::Decision::Keep => None,
+                dedup::Decision::Drop(None) => {
+                    let (reason, what, raw) = (Reason::Duplicate, String::new(), Vec::new());
+                    Some((Reject { line, byte: None, reason, what, raw }, None))
+                }
+                dedup::Decision::Drop(Some(removal)) => {
+                    let (reject, row) = removed_document(&kept.document, removal, source);
+                    Some((reject, Some(row)))
+                }
+            },
+        })
+    }
+}
+
+/// Err when no record of a source's first chunk has the text field: that is a wrong field name, not bad luck.
+fn check_text_field(source: &Source, rejects: &[Reject]) -> Result<()> {
+    let missing = |reject: &Reject| reject.reason == Reason::MissingField;
+    match rejects.first() {
+        Some(reject) if rejects.iter().all(missing) => Err(reader::missing_field_error(source, reject)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,29 @@
+//! One pass over documents, which every verb uses: read, process or replay, check for duplicates, hand on.
+//!
+//! ```text
+//! options.rs          how documents are read and cleaned
+//! document_stream.rs  the flow; the verb gives its last two steps
+//! ordered.rs          parallel work whose results leave in the order of the input
+//! process.rs          a worker turns a chunk into documents: parse, normalize, filter, key
+//! replay.rs           or it applies the frame that an earlier pass or run wrote about the chunk
+//! gate.rs             in order: duplicates are removed, everything is counted, decisions are written
+//! chunk.rs            what travels between these steps
+//! report.rs           what was read, kept and rejected
+//! ```
+
+mod chunk;
+mod document_stream;
+mod gate;
+mod options;
+mod ordered;
+mod process;
+mod replay;
+mod report;
+
+pub(in crate::pipeline) use chunk::{ChunkRecord, ProcessedChunk};
+pub(in crate::pipeline) use document_stream::DocumentStream;
+pub(in crate::pipeline) use gate::DuplicateCheck;
+pub use options::Options;
+pub(in crate::pipeline) use ordered::read_ahead;
+pub(in crate::pipeline) use replay::ReplaySource;
+pub use report::StreamReport;

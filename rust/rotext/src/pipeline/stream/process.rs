@@ -1,0 +1,121 @@
+//! A worker turns a chunk into documents: parse, normalize, filter, key.
+
+use std::borrow::Cow;
+
+use super::super::filter_stage::FilterScratch;
+use super::super::resume::{DocumentOutcome, Frame, Status};
+use super::chunk::{ChunkRecord, KeptDocument, OpenedChunk};
+use super::options::Options;
+use super::replay::ReplayState;
+use crate::error::Result;
+use crate::reader::{Chunk, Source};
+use crate::{dedup, normalize};
+
+/// One worker thread, with the buffers that it keeps from chunk to chunk.
+pub(super) struct Worker<'a> {
+    pub(super) sources: &'a [Source],
+    pub(super) options: &'a Options,
+    /// Lines to cut from web text, in a pass that applies decisions.
+    pub(super) repeated: Option<&'a dedup::Repeated>,
+    /// Documents that the gate will remove, in such a pass: their texts need no repair.
+    pub(super) removed: Option<dedup::RemovedSet<'a>>,
+    pub(super) normalizer: Option<normalize::Normalizer>,
+    key: dedup::Key,
+    pub(super) scratch: FilterScratch,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(
+        sources: &'a [Source],
+        options: &'a Options,
+        repeated: Option<&'a dedup::Repeated>,
+        removed: Option<dedup::RemovedSet<'a>>,
+    ) -> Self {
+        let normalizer = options.normalize.map(normalize::Normalizer::new);
+        let (key, scratch) = (dedup::Key::default(), FilterScratch::default());
+        Self { sources, options, repeated, removed, normalizer, key, scratch }
+    }
+
+    /// Turns a chunk into documents, with what is known about it already.
+    pub(super) fn open(&mut self, source: usize, chunk: Chunk, state: ReplayState) -> Result<OpenedChunk> {
+        match state {
+            ReplayState::Unknown { record_as } => Ok(self.process(source, chunk, record_as)),
+            ReplayState::Journaled { entry, emit_documents: false } => {
+                Ok(super::replay::skip(source, &chunk, entry))
+            }
+            ReplayState::Journaled { entry, emit_documents: true } => {
+                let mut opened = self.replay(source, chunk, &entry.frame, None, false)?;
+                opened.chunk.record = Some(ChunkRecord::Journaled(entry));
+                Ok(opened)
+            }
+            ReplayState::Decided { frame, first, encoded } => {
+                self.replay(source, chunk, &frame, Some(first), encoded)
+            }
+        }
+    }
+
+    /// Normalizes, filters and keys the documents of a chunk. With `record_as`, the hash of the chunk, it also makes the frame.
+    fn process(&mut self, index: usize, chunk: Chunk, record_as: Option<u64>) -> OpenedChunk {
+        let (source, options) = (&self.sources[index], self.options);
+        let mut opened = OpenedChunk::new(index, &chunk);
+        let batch = chunk.parse(source, &options.fields);
+        let mut outcomes = Vec::new();
+        opened.records = (batch.documents.len() + batch.rejects.len()) as u64;
+        opened.rejects = batch.rejects;
+        opened.chunk.documents.reserve(batch.documents.len());
+        for mut document in batch.documents {
+            let mut changed = false;
+            if let Some(normalizer) = &self.normalizer {
+                if let Cow::Owned(text) = normalizer.normalize(&document.text, &mut opened.normalize) {
+                    document.text = text;
+                    changed = true;
+                }
+                if document.text.trim().is_empty() {
+                    opened.reject_empty(document);
+                    outcomes.push(DocumentOutcome { status: Status::Empty, findings: Vec::new() });
+                    continue;
+                }
+            }
+            let mut verdict = None;
+            let mut findings = Vec::new();
+            if let Some(filter) = &options.filter {
+                let outcome = filter.apply(&document.text, options.kind, &mut self.scratch);
+                findings = outcome.findings;
+                opened.add_findings(&document, source, &findings);
+                if outcome.dropped {
+                    opened.reject_filtered(&document, &findings);
+                    outcomes.push(DocumentOutcome { status: Status::Filtered, findings });
+                    continue;
+                }
+                if let Some(text) = outcome.edited {
+                    document.text = text;
+                    changed = true;
+                }
+                verdict = outcome.verdict;
+                // The text was only boilerplate lines, and the profile has no rule against few words.
+                if document.text.trim().is_empty() {
+                    opened.reject_empty(document);
+                    outcomes.push(DocumentOutcome { status: Status::Empty, findings });
+                    continue;
+                }
+            }
+            // The key of the repaired text, which is the text that deduplication compares.
+            let key = if options.keys { self.key.of(&document.text) } else { 0 };
+            opened.chunk.documents.push(KeptDocument {
+                bytes: document.text.len() as u64,
+                document,
+                key,
+                changed,
+                cut: dedup::Cut::default(),
+                verdict,
+            });
+            outcomes.push(DocumentOutcome { status: Status::Kept, findings });
+        }
+        if let Some(hash) = record_as {
+            let (records, normalize) = (opened.records, opened.normalize.clone());
+            let frame = Frame { hash, records, normalize, outcomes, ..Frame::default() };
+            opened.chunk.record = Some(ChunkRecord::New(Box::new(frame)));
+        }
+        opened
+    }
+}

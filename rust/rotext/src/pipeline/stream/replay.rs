@@ -1,0 +1,160 @@
+//! A pass that replays: it applies what an earlier pass or run found, and measures nothing again.
+
+use std::borrow::Cow;
+
+use super::super::filter_stage::FilterStage;
+use super::super::resume::{DocumentOutcome, Frame, FrameReader, JournalEntry, JournalReader, Status};
+use super::chunk::{ChunkRecord, KeptDocument, OpenedChunk};
+use super::process::Worker;
+use crate::error::{Error, Result};
+use crate::reader::Chunk;
+use crate::{dedup, normalize};
+
+/// Where a pass takes earlier results from.
+pub(in crate::pipeline) enum ReplaySource<'a> {
+    /// Nowhere. Every chunk is processed.
+    None,
+    /// The journals of earlier runs and of shards. Chunks that they lack are processed. Every chunk carries its record.
+    Journal {
+        /// The journals.
+        reader: &'a mut JournalReader,
+        /// Emit the documents of journaled chunks too; else such a chunk carries its record alone.
+        emit_documents: bool,
+    },
+    /// The first pass of this run, which has a frame for every chunk.
+    FirstPass {
+        /// The frames.
+        frames: &'a mut FrameReader,
+        /// Chunks to come that an earlier run encoded, so that nobody needs their texts.
+        encoded: &'a mut u64,
+    },
+}
+
+/// What is known about one chunk before a worker opens it.
+pub(super) enum ReplayState {
+    /// Nothing. With a hash, the worker makes a frame for the journal.
+    Unknown { record_as: Option<u64> },
+    /// An earlier run or a shard processed it.
+    Journaled { entry: Box<JournalEntry>, emit_documents: bool },
+    /// The first pass of this run processed it, and `first` is the number of its first kept document.
+    Decided { frame: Box<Frame>, first: u32, encoded: bool },
+}
+
+impl ReplaySource<'_> {
+    /// Counts the next chunk; false when it belongs to another shard.
+    pub(super) fn selects_next(&mut self) -> bool {
+        match self {
+            ReplaySource::Journal { reader, .. } => reader.selects_next(),
+            ReplaySource::None | ReplaySource::FirstPass { .. } => true,
+        }
+    }
+
+    /// Looks up what is known about a chunk of `source`.
+    ///
+    /// # Errors
+    /// The first pass saw another chunk here, or its frames cannot be read.
+    pub(super) fn state_of(&mut self, source: usize, chunk: &Chunk) -> Result<ReplayState> {
+        Ok(match self {
+            ReplaySource::None => ReplayState::Unknown { record_as: None },
+            ReplaySource::Journal { reader, emit_documents } => match reader.next(source, chunk.hash()) {
+                Some(entry) => {
+                    ReplayState::Journaled { entry: Box::new(entry), emit_documents: *emit_documents }
+                }
+                None => ReplayState::Unknown { record_as: Some(chunk.hash()) },
+            },
+            ReplaySource::FirstPass { frames, encoded } => {
+                let (frame, _, first) = frames.next()?.ok_or_else(Error::changed)?;
+                if frame.hash != chunk.hash() {
+                    return Err(Error::changed());
+                }
+                let is_encoded = **encoded > 0;
+                **encoded = encoded.saturating_sub(1);
+                ReplayState::Decided { frame: Box::new(frame), first, encoded: is_encoded }
+            }
+        })
+    }
+}
+
+/// Passes on the record of a journaled chunk, without its documents.
+pub(super) fn skip(source: usize, chunk: &Chunk, entry: Box<JournalEntry>) -> OpenedChunk {
+    let mut opened = OpenedChunk::new(source, chunk);
+    opened.records = entry.frame.records;
+    opened.normalize = entry.frame.normalize.clone();
+    opened.chunk.record = Some(ChunkRecord::Journaled(entry));
+    opened
+}
+
+impl Worker<'_> {
+    /// Applies a frame to its chunk: it measures nothing, and repairs only the documents that stay.
+    ///
+    /// `first`, the number of the first kept document, is there when duplicates were decided too. Nobody needs the texts of an
+    /// `encoded` chunk, unless lines are cut from them.
+    pub(super) fn replay(
+        &mut self,
+        index: usize,
+        chunk: Chunk,
+        frame: &Frame,
+        first: Option<u32>,
+        encoded: bool,
+    ) -> Result<OpenedChunk> {
+        let source = &self.sources[index];
+        let mut opened = OpenedChunk::new(index, &chunk);
+        opened.chunk.encoded = encoded;
+        let as_read = encoded && self.repeated.is_none();
+        let batch = chunk.parse(source, &self.options.fields);
+        if batch.documents.len() != frame.outcomes.len() {
+            return Err(Error::changed());
+        }
+        opened.records = (batch.documents.len() + batch.rejects.len()) as u64;
+        opened.rejects = batch.rejects;
+        opened.normalize = frame.normalize.clone();
+        let mut signed = (first.unwrap_or_default()..).zip(&frame.documents);
+        for (mut document, DocumentOutcome { status, findings }) in
+            batch.documents.into_iter().zip(&frame.outcomes)
+        {
+            opened.add_findings(&document, source, findings);
+            match status {
+                Status::Empty => opened.reject_empty(document),
+                Status::Filtered => opened.reject_filtered(&document, findings),
+                Status::Kept => {
+                    let (mut changed, mut cut) = (false, dedup::Cut::default());
+                    let (mut key, mut removed, mut bytes) = (0, false, 0);
+                    if first.is_some() {
+                        let (number, signed) = signed.next().ok_or_else(Error::changed)?;
+                        (key, bytes) = (signed.key, signed.bytes);
+                        removed = self.removed.is_some_and(|set| set.contains(number));
+                    }
+                    if !removed && !as_read {
+                        if let Some(normalizer) = &self.normalizer
+                            && let Cow::Owned(text) =
+                                normalizer.normalize(&document.text, &mut normalize::Report::default())
+                        {
+                            (document.text, changed) = (text, true);
+                        }
+                        let text = Cow::Borrowed(document.text.as_str());
+                        if let Cow::Owned(text) = FilterStage::edit(text, findings, &mut self.scratch) {
+                            (document.text, changed) = (text, true);
+                        }
+                        if let Some((text, lines)) =
+                            self.repeated.and_then(|repeated| repeated.cut(&document.text))
+                        {
+                            (document.text, cut, changed) = (text, lines, true);
+                        }
+                    }
+                    if !as_read {
+                        bytes = document.text.len() as u64;
+                    }
+                    opened.chunk.documents.push(KeptDocument {
+                        document,
+                        key,
+                        bytes,
+                        changed,
+                        cut,
+                        verdict: None,
+                    });
+                }
+            }
+        }
+        Ok(opened)
+    }
+}

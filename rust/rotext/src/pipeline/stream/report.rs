@@ -1,0 +1,46 @@
+//! What a pass read, kept and rejected.
+
+use std::collections::BTreeMap;
+
+use crate::pipeline::filter_stage::FilterReport;
+use crate::{dedup, normalize};
+
+/// What a pass read, kept and rejected.
+#[derive(Debug, Default, Clone, serde::Serialize)]
+pub struct StreamReport {
+    /// Records read, good and bad.
+    pub records: u64,
+    /// Documents kept.
+    pub documents: u64,
+    /// UTF-8 bytes of their texts.
+    pub bytes: u64,
+    /// Records and documents rejected, by reason.
+    pub rejected: BTreeMap<&'static str, u64>,
+    /// Repeated lines cut from kept documents, and their bytes.
+    pub cut: dedup::Cut,
+    /// What the normalizer did.
+    pub normalize: normalize::Report,
+    /// What the filter did.
+    pub filter: FilterReport,
+    /// Kept documents of each source: (documents, bytes, chained hash of the keys).
+    #[serde(skip)]
+    pub sources: Vec<(u64, u64, u64)>,
+}
+
+impl StreamReport {
+    /// An empty report about `sources` sources.
+    pub(super) fn new(sources: usize) -> Self {
+        Self { sources: vec![(0, 0, 0); sources], ..Self::default() }
+    }
+
+    /// Counts a kept document.
+    pub(super) fn add(&mut self, source: usize, key: u128, bytes: u64) {
+        self.documents += 1;
+        self.bytes += bytes;
+        let tally = &mut self.sources[source];
+        let mut link = [0u8; 24];
+        link[..8].copy_from_slice(&tally.2.to_le_bytes());
+        link[8..].copy_from_slice(&key.to_le_bytes());
+        *tally = (tally.0 + 1, tally.1 + bytes, xxhash_rust::xxh3::xxh3_64(&link));
+    }
+}
