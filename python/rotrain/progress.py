@@ -42,3 +42,15 @@ class Progress:
 
     def close(self) -> None:
         """Receive the end of a training, however it ended."""
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as 1:02:03, or as 2:03 under an hour.
+
+    Example:
+        >>> clock(3723), clock(123)
+        ('1:02:03', '2:03')
+    """
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

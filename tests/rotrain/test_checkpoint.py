@@ -20,10 +20,10 @@ from safetensors.torch import load_file
 from rotrain.config import Checkpoint
 from rotrain.errors import RotrainError
 from rotrain.files import sha256_file
+from rotrain.progress import Progress
 from rotrain.run import checkpoint
 from rotrain.run.load import load_run
-from rotrain.train.loop import fit
-from rotrain.train.screen import Quiet
+from rotrain.train.loop import run_training
 from rotrain.train.writer import CheckpointWriter
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
@@ -67,8 +67,8 @@ def old_names(run: Path, step: int) -> None:
 def test_a_run_with_the_old_names_of_tensors_is_read_and_goes_on(
     pack: Path, tmp_path: Path, arch: str
 ) -> None:
-    fit(fit_config(pack, tmp_path / "whole", arch=arch, steps=4), Quiet())
-    fit(fit_config(pack, tmp_path / "old", "checkpoint.keep=9", arch=arch, steps=4), Quiet())
+    run_training(fit_config(pack, tmp_path / "whole", arch=arch, steps=4), Progress())
+    run_training(fit_config(pack, tmp_path / "old", "checkpoint.keep=9", arch=arch, steps=4), Progress())
     truth = load_run(tmp_path / "old").model.state_dict()
     old_names(tmp_path / "old", 4)
     loaded = load_run(tmp_path / "old").model.state_dict()
@@ -81,7 +81,7 @@ def test_a_run_with_the_old_names_of_tensors_is_read_and_goes_on(
     old_names(tmp_path / "old", 2)
     shutil.rmtree(tmp_path / "old" / "checkpoints" / "step-000004")
     (tmp_path / "old" / "summary.json").unlink()
-    fit(fit_config(pack, tmp_path / "old", "checkpoint.keep=9", arch=arch, steps=4), Quiet())
+    run_training(fit_config(pack, tmp_path / "old", "checkpoint.keep=9", arch=arch, steps=4), Progress())
     paths = [tmp_path / name / "checkpoints" / "step-000004" / checkpoint.MODEL for name in ("old", "whole")]
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert metrics_without_time(tmp_path / "old") == metrics_without_time(tmp_path / "whole")
@@ -129,12 +129,12 @@ def files_of_at_most(size: int) -> Iterator[None]:
 def test_a_disk_that_is_full_is_one_sentence_and_the_checkpoint_before_stays(
     pack: Path, tmp_path: Path
 ) -> None:
-    fit(fit_config(pack, tmp_path / "whole"), Quiet())
+    run_training(fit_config(pack, tmp_path / "whole"), Progress())
     words = ("checkpoint.keep=9",)
     config = fit_config(pack, tmp_path / "run", *words)
     folder = tmp_path / "run" / "checkpoints"
 
-    class Filling(Quiet):
+    class Filling(Progress):
         """The disk fills up when step 5 is logged; the checkpoints of 2 and 4 are there by then."""
 
         def metrics(self, line: dict[str, object], seconds_left: float) -> None:
@@ -148,19 +148,19 @@ def test_a_disk_that_is_full_is_one_sentence_and_the_checkpoint_before_stays(
         files_of_at_most(resource.getrlimit(resource.RLIMIT_FSIZE)[0]),
         pytest.raises(RotrainError) as caught,
     ):
-        fit(config, Filling())
+        run_training(config, Filling())
     assert "checkpoint of step 6 could not be written: " in str(caught.value)
     assert "File too large" in str(caught.value)  # on a full disk: No space left on device
     assert "make room" in str(caught.value.hint)
     assert sorted(path.name for path in folder.iterdir()) == ["step-000002", "step-000004"]
     # With room again the same command comes to the same bytes.
-    fit(config, Quiet())
+    run_training(config, Progress())
     assert metrics_without_time(tmp_path / "run") == metrics_without_time(tmp_path / "whole")
 
 
 def test_an_average_is_the_mean_and_a_run_of_its_own(pack: Path, tmp_path: Path) -> None:
     config = fit_config(pack, tmp_path / "run", "checkpoint.average=3", "checkpoint.keep=1")
-    summary = fit(config, Quiet())
+    summary = run_training(config, Progress())
     steps = [8, 6, 4]
     assert checkpoint.list_steps(tmp_path / "run" / "checkpoints") == steps
     weights = [checkpoint.open_step(tmp_path / "run" / "checkpoints", step).weights() for step in steps]
@@ -236,9 +236,9 @@ def test_a_branch_goes_on_from_a_checkpoint(pack: Path, tmp_path: Path) -> None:
 
 
 def test_a_branch_of_nothing_or_of_another_model_is_refused(pack: Path, tmp_path: Path) -> None:
-    fit(fit_config(pack, tmp_path / "trunk"), Quiet())
+    run_training(fit_config(pack, tmp_path / "trunk"), Progress())
     cases = [
-        (f"{tmp_path}/none", (), "no run here to begin from"),
+        (f"{tmp_path}/none", (), "no run here to start from"),
         (f"{tmp_path}/trunk@3", (), "no checkpoint of step 3"),
         (f"{tmp_path}/trunk", ("--arch", "llama-gqa"), "another model"),
         (f"{tmp_path}/trunk", ("--set", "optim.name=muon"), "another optim.name"),

@@ -16,9 +16,9 @@ from program import rotrain
 from rotrain.data.curriculum import Curriculum, plan_curriculum
 from rotrain.data.pack import Pack, Phase, TokenStream
 from rotrain.errors import RotrainError, UsageError
-from rotrain.train.loop import fit
+from rotrain.progress import Progress
+from rotrain.train.loop import run_training
 from rotrain.train.plan import check_rates, make_plan
-from rotrain.train.screen import Quiet
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 
@@ -169,12 +169,12 @@ def test_a_plan_that_wastes_the_books_is_refused_unless_forced(pack: Path, tmp_p
     wasteful = ("schedule.decay_to=0", "phase_fractions.web=0.9", "phase_fractions.books=0.1")
     config = fit_config(pack, tmp_path / "run", *wasteful, curriculum="sequential", steps=20)
     with pytest.raises(RotrainError, match="'books', would be trained wholly at") as caught:
-        fit(config, Quiet())
+        run_training(config, Progress())
     assert "--curriculum anneal" in str(caught.value.hint)
     assert not (tmp_path / "run" / "config.json").exists()
     for curriculum in ("anneal", "mixed"):
         check_rates(make_plan(fit_config(pack, tmp_path, *wasteful, curriculum=curriculum, steps=20)))
-    assert fit(config, Quiet(), force=True)["steps"] == 20
+    assert run_training(config, Progress(), force=True)["steps"] == 20
 
     words = ["plan", "--arch", "llama-mha", "--size", "nano", "--data", pack, "--steps", 50]
     for key in ("context=32", *wasteful):

@@ -30,8 +30,8 @@ from rotrain.evaluation.tasks import continuations, read_task, score_task
 from rotrain.evaluation.text import Document, score_text
 from rotrain.evaluation.torch_model import TorchModel
 from rotrain.evaluation.windows import windows
-from rotrain.train.loop import fit
-from rotrain.train.screen import Quiet
+from rotrain.progress import Progress
+from rotrain.train.loop import run_training
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 R = TypeVar("R")
@@ -54,7 +54,7 @@ def other(pack: Path, tmp_path_factory: pytest.TempPathFactory, tiny_nano: None)
 
 
 def rotrain_fit(pack: Path, out: Path, steps: int) -> None:
-    fit(fit_config(pack, out, steps=steps), Quiet())
+    run_training(fit_config(pack, out, steps=steps), Progress())
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from rotrain.evaluation.open import open_model
 from rotrain.evaluation.tasks import continuations
 from rotrain.evaluation.text import window_nats
 from rotrain.evaluation.windows import windows
-from rotrain.train.loop import fit
-from rotrain.train.screen import Quiet
+from rotrain.progress import Progress
+from rotrain.train.loop import run_training
 
 pytest.importorskip("lm_eval", reason="pip install 'rotext[lm-eval]'")
 pytestmark = pytest.mark.usefixtures("tiny_nano")
@@ -62,7 +62,7 @@ def test_the_harness_scores_as_we_do(pack: Path, tmp_path: Path, monkeypatch: py
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
-    fit(fit_config(pack, tmp_path / "run", steps=20), Quiet())
+    run_training(fit_config(pack, tmp_path / "run", steps=20), Progress())
     model = open_model(tmp_path / "run")
     folder = tmp_path / "tasks"
     folder.mkdir()

@@ -234,7 +234,7 @@ def test_the_verb_and_the_way_back(tmp_path: Path, pack: Path, tiny_nano: None) 
     with pytest.raises(RotrainError, match="cut off or foreign"):
         load_run(out)
     (out / "quantization.json").write_text("{}")
-    with pytest.raises(RotrainError, match="no record of a quantized model"):
+    with pytest.raises(RotrainError, match="not the record of a quantized model"):
         load_run(out)
 
 

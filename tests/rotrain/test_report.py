@@ -20,12 +20,12 @@ from program import rotrain
 
 from rotrain.errors import RotrainError
 from rotrain.evaluation.grammar import pairs
+from rotrain.progress import Progress
 from rotrain.report.page import front
 from rotrain.report.rank import better, difference, rank
 from rotrain.report.results import read_runs
 from rotrain.report.table import as_latex, as_text, columns, rows_of
-from rotrain.train.loop import fit
-from rotrain.train.screen import Quiet
+from rotrain.train.loop import run_training
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 
@@ -79,7 +79,7 @@ def runs(pack: Path, tmp_path_factory: pytest.TempPathFactory, tiny_nano: None) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pairs, "MOST", 5)
         for arch in ("llama-gqa", "mamba2"):
-            fit(fit_config(pack, folder / arch, arch=arch, steps=12), Quiet())
+            run_training(fit_config(pack, folder / arch, arch=arch, steps=12), Progress())
             assert rotrain("evaluate", folder / arch, "--quiet", "--probes", "grammar").returncode == 0
     variant = folder / "mamba2" / "variants" / "q4_k_m"
     variant.mkdir(parents=True)

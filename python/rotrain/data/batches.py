@@ -1,9 +1,9 @@
-"""From a curriculum to batches: which tokens are the batch of step `s`, as a pure function of `s`.
+"""From a curriculum to batches: the tokens of step `s` are a pure function of `s`.
 
-A block of the pack is `block_tokens` inputs and their next tokens. A run with a shorter context
-cuts each block into `block_tokens / context` sequences of `context` inputs and `context` labels
-(so the context must divide the block): sequence `j` of a stream is tokens `j * context` to
-`(j + 1) * context`, both ends included. No label is lost or read twice in an epoch.
+A block of the pack is `block_tokens` inputs and their next tokens. A run with a shorter context cuts each block into
+`block_tokens / context` sequences of `context` inputs and `context` labels, so the context must divide the block. Sequence
+`j` of a stream is the tokens from `j * context` to `(j + 1) * context`, both included. No label is lost or read twice in an
+epoch.
 """
 
 from __future__ import annotations
@@ -19,22 +19,33 @@ from rotrain.data.order import Order
 
 @dataclass(frozen=True)
 class BatchReader:
-    """The batches of a planned run."""
+    """The batches of a planned run.
+
+    Attributes:
+        curriculum: What each step reads.
+        context: Tokens of a sequence.
+        seed: Seed of the order.
+    """
 
     curriculum: Curriculum
     context: int
     seed: int
 
     def position(self, step: int) -> tuple[str, int]:
-        """Name of the stage, and the epoch (from 0) of its main phase, in which a step begins."""
+        """Return the name of a step's stage, and the epoch (from 0) of its main phase in which the step starts."""
         stage = self.curriculum.stage_at(step)
         main = max(range(len(stage.shares)), key=lambda index: stage.shares[index])
         return stage.name, self.curriculum.drawn(step)[main] // self.curriculum.sequences[main]
 
     def read(self, step: int, out: NDArray[np.int64], first: int = 0) -> None:
-        """Fill `out`, (n, context + 1), with sequences `first ... first + n - 1` of a step.
+        """Fill an array with sequences of a step.
 
-        One process of a run reads all of the batch, one of several its own rows of the same batch.
+        One process alone reads the whole batch. One of several processes reads its own rows of the same batch.
+
+        Args:
+            step: The step, from 0.
+            out: The array (n, context + 1), int64.
+            first: The first sequence; the array gets sequences `first` to `first + n - 1`.
         """
         phases, draws = self.curriculum.draws(step)
         rows = slice(first, first + len(out))

@@ -114,22 +114,14 @@ def _spread(documents: list[Document], most: int) -> list[Document]:
 
 
 def _read(file: Path, text_field: str) -> list[Document]:
-    from rotools import _rotext
+    """Read a file of the user with `rotools`, through a temporary file: it gives records only in files."""
+    import rotools
 
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "text.jsonl"
         try:
-            _rotext.normalize(
-                [str(file)],
-                out,
-                text_field=text_field,
-                id_field=None,
-                protect_turkish=True,
-                strict=False,
-                threads=0,
-                progress=_rotext.Progress(),
-            )
-        except _rotext.RotoolsError as error:
+            rotools.normalize_files(file, out, text_field=text_field)
+        except rotools.RotoolsError as error:
             raise RotrainError(str(error), hint=error.hint) from None
         lines = out.read_bytes().splitlines()
     return [

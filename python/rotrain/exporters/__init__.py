@@ -1,1 +1,1 @@
-"""TrainedModel models in the formats other programs read."""
+"""Exporters: a trained model in the formats that other programs read."""

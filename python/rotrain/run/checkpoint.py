@@ -1,11 +1,10 @@
-"""Checkpoints that are whole or absent.
+"""Checkpoints that are complete or absent.
 
-A checkpoint is a directory `checkpoints/step-000200/` of model.safetensors (fp32 weights),
-optimizer.safetensors (the state of AdamW or Muon) and state.json (step, shape, history of the spike
-guard, size and SHA-256 of the other two). It is written under a hidden name, forced to the disk, and
-takes its name in one rename, so a kill at any moment leaves the checkpoints before it. It holds no
-time and no path: the same run gives the same bytes. Tensors are whole, however many processes
-trained them, so any number of processes can go on.
+A checkpoint is a directory `checkpoints/step-000200/` with model.safetensors (fp32 weights), optimizer.safetensors (the
+state of AdamW or Muon) and state.json (step, shape, history of the spike guard, size and SHA-256 of the other two). It
+is written under a hidden name, forced to the disk, and renamed once. A kill at any moment leaves the checkpoints before
+it intact. A checkpoint holds no time and no path, so the same run gives the same bytes. Its tensors are not sharded,
+however many processes trained them, so any number of processes can continue.
 """
 
 from __future__ import annotations
@@ -36,7 +35,15 @@ _PRESENT = {"into": "in_proj", "out": "out_proj"}
 
 @dataclass(frozen=True)
 class SavedCheckpoint:
-    """A checkpoint on the disk, its files checked against their hashes."""
+    """A checkpoint on the disk whose files match their hashes.
+
+    Attributes:
+        path: Its directory.
+        step: Steps that were done.
+        model: Shape of the model.
+        sha256: Hash of each file by name.
+        spikes: History of the spike guard.
+    """
 
     path: Path
     step: int
@@ -45,11 +52,11 @@ class SavedCheckpoint:
     spikes: dict[str, Any] = field(default_factory=dict)
 
     def weights(self) -> dict[str, Tensor]:
-        """The model's parameters by name, on the CPU."""
+        """Return the model's parameters by name, fp32, on the CPU."""
         return _load_tensors(self.path / MODEL)
 
     def optimizer(self) -> dict[str, Tensor]:
-        """The optimizer's state by name, on the CPU."""
+        """Return the optimizer's state by name, on the CPU."""
         return _load_tensors(self.path / OPTIMIZER)
 
 
@@ -80,9 +87,21 @@ def save(
     optimizer: Mapping[str, Tensor] | None,
     spikes: dict[str, Any] | None = None,
 ) -> Path:
-    """Write the checkpoint of `step` into `folder`. One without an optimizer's state cannot be resumed.
+    """Write a checkpoint. If it cannot be written, for example on a full disk, nothing of it stays.
 
-    When it cannot be written (a full disk), nothing of it stays.
+    Args:
+        folder: The folder of the run's checkpoints.
+        step: Steps that were done.
+        model: Shape of the model.
+        weights: Parameters by name.
+        optimizer: The optimizer's state by name. Without it a run cannot continue from the checkpoint.
+        spikes: History of the spike guard.
+
+    Returns:
+        The directory of the checkpoint.
+
+    Raises:
+        RotrainError: The disk refuses it.
     """
     final, temporary = folder / f"step-{step:06d}", folder / f".step-{step:06d}.tmp"
     try:
@@ -90,7 +109,7 @@ def save(
             try:
                 open_checkpoint(final)
                 return final
-            except RotrainError:  # damaged, so the run went on from the one before and is here again
+            except RotrainError:  # damaged: the run continued from the one before and reached this step again
                 shutil.rmtree(final)
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(temporary, ignore_errors=True)
@@ -124,9 +143,14 @@ def save(
 
 
 def write_tensors(file: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write a safetensors file, forced to the disk, with the permissions any other file would have.
+    """Write a safetensors file and force it to the disk.
 
-    The library makes its files readable by their owner alone.
+    The file gets the permissions of any other new file; the library alone would make it readable by its owner only.
+
+    Args:
+        file: The file.
+        tensors: Tensors by name.
+        metadata: Strings for the header of the file.
     """
     save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, file, metadata)
     umask = os.umask(0)
@@ -136,9 +160,11 @@ def write_tensors(file: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
 
 
 def remove_old(folder: Path, config: Checkpoint) -> None:
-    """Remove what need not stay: all but the newest `kept`, the newest scheduled one (a `rewind` goes
-    back to it), and those of the steps that `keep_every` divides. Also for a resume: a kill may have
-    come between saving and removing."""
+    """Remove old checkpoints.
+
+    The newest `kept` stay, the newest scheduled one (a `rewind` goes back to it), and those of the steps that
+    `keep_every` divides. A resumed run calls this too: a kill may have come between saving and removing.
+    """
     names = _names(folder)
     scheduled = next((name for name in names if _step(name) % config.every == 0), None)
     for old in names[config.kept :]:
@@ -148,17 +174,20 @@ def remove_old(folder: Path, config: Checkpoint) -> None:
 
 
 def remove_partial(folder: Path) -> None:
-    """Remove what a kill left half-written."""
-    for half in folder.glob(".step-*.tmp"):
-        shutil.rmtree(half, ignore_errors=True)
+    """Remove checkpoints that a kill left incomplete."""
+    for partial in folder.glob(".step-*.tmp"):
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def find_newest(
     folder: Path, *, every: int = 1, weights_only: bool = False
 ) -> tuple[SavedCheckpoint | None, list[str]]:
-    """The newest checkpoint that is whole, and a sentence about each newer one that is not.
+    """Return the newest complete checkpoint, and a sentence about each newer one that is damaged.
 
-    With `every`, only those of its multiples count. `weights_only`: see `open_checkpoint`.
+    Args:
+        folder: The folder of the run's checkpoints.
+        every: Consider only steps that are multiples of this.
+        weights_only: See `open_checkpoint`.
     """
     damaged: list[str] = []
     for name in _names(folder):
@@ -172,12 +201,16 @@ def find_newest(
 
 
 def list_steps(folder: Path) -> list[int]:
-    """The steps that have a checkpoint, newest first."""
+    """Return the steps that have a checkpoint, newest first."""
     return [_step(name) for name in _names(folder)]
 
 
 def open_step(folder: Path, step: int) -> SavedCheckpoint:
-    """The checkpoint of a step, checked."""
+    """Return the checkpoint of a step.
+
+    Raises:
+        RotrainError: There is none, or it is damaged.
+    """
     path = folder / f"step-{step:06d}"
     if not path.is_dir():
         there = ", ".join(str(step) for step in list_steps(folder)) or "none"
@@ -197,11 +230,16 @@ def _names(folder: Path) -> list[str]:
 
 
 def open_checkpoint(path: Path, *, weights_only: bool = False) -> SavedCheckpoint:
-    """A checkpoint, its files checked against their hashes; a damaged one is a `RotrainError`.
+    """Open a checkpoint and check its files against their hashes.
 
-    `weights_only`: the optimizer's state, twice as large as the weights, is not looked at; who goes on training needs it.
+    Args:
+        path: Its directory.
+        weights_only: Do not read the optimizer's state, which is twice as large as the weights. A training needs it.
+
+    Raises:
+        RotrainError: The checkpoint is damaged.
     """
-    hint = "remove it to go on from the one before"
+    hint = "remove it to continue from the one before"
     try:
         state = json.loads((path / STATE).read_bytes())
         if state["format"] != FORMAT or state["version"] != VERSION:

@@ -1,10 +1,10 @@
-"""A run directory: what the run is, whether it may go on, and its files.
+"""A run directory: what the run is, whether it may continue, and its files.
 
-config.json      the resolved configuration, the model's shape, the data's identity, the machine
-tokenizer.json   a copy: a run directory is all that `generate` and `export` need
+config.json      the resolved configuration, the model's shape, the identity of the data, the machine
+tokenizer.json   a copy: `generate` and `export` need nothing but the run directory
 metrics.jsonl    see metrics.py
 checkpoints/     see checkpoint.py
-samples.jsonl    texts the finished model wrote
+samples.jsonl    texts that the finished model wrote
 summary.json     the result; it is written last, so a run that has it is finished
 """
 
@@ -25,8 +25,8 @@ from rotrain.files import sha256_file, write_atomic, write_json
 
 FORMAT, VERSION = "rotrain-run", 1
 
-# Keys that may change between the parts of a run: they move files or describe, and change
-# neither weights nor metrics (the clock's fields aside).
+# Keys that may change between the parts of a run: they move files or describe the machine. They change neither weights
+# nor metrics, except the fields of the clock.
 MUTABLE_KEYS = {
     "data",
     "out",
@@ -40,7 +40,15 @@ MUTABLE_KEYS = {
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """The files of a run by name."""
+    """The files of a run by name.
+
+    Attributes:
+        path: The directory. It need not exist.
+
+    Example:
+        >>> RunDirectory(Path("runs/nano")).summary.as_posix()
+        'runs/nano/summary.json'
+    """
 
     path: Path
 
@@ -66,7 +74,7 @@ class RunDirectory:
 
     @property
     def samples(self) -> Path:
-        """What the finished model wrote."""
+        """Texts that the finished model wrote."""
         return self.path / "samples.jsonl"
 
     @property
@@ -75,22 +83,28 @@ class RunDirectory:
         return self.path / "summary.json"
 
     def read_config(self) -> dict[str, Any] | None:
-        """The content of config.json, or None where no run has begun."""
+        """Return the content of config.json, or None where no run has started.
+
+        Raises:
+            RotrainError: The file is not the configuration of a run.
+        """
         try:
             record: dict[str, Any] = json.loads(self.config.read_bytes())
             if record["format"] != FORMAT or record["version"] != VERSION:
                 raise ValueError(f"format {record['format']} {record['version']}")
-            record.setdefault("from", None)  # runs of before there were branches
+            record.setdefault("from", None)  # the first runs had no branches
             return record
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RotrainError(
-                f"this is no configuration of a run: {error}", place=self.config, hint="take another --out"
+                f"this is not the configuration of a run: {error}",
+                place=self.config,
+                hint="take another --out",
             ) from None
 
     def read_summary(self) -> dict[str, Any] | None:
-        """The summary of a finished run, or None."""
+        """Return the summary of a finished run, or None."""
         try:
             summary: dict[str, Any] = json.loads(self.summary.read_bytes())
             return summary
@@ -100,7 +114,11 @@ class RunDirectory:
             raise RotrainError(f"cannot read the summary: {error}", place=self.summary) from None
 
     def check_empty(self) -> None:
-        """Refuse a directory with anything in it but what a kill right before a run's beginning leaves."""
+        """Refuse a directory that is not empty. What a kill just before the start of a run leaves is allowed.
+
+        Raises:
+            RotrainError: There is a file that no run leaves.
+        """
         foreign = [item.name for item in self.path.iterdir() if item.name not in _MAY_PRECEDE]
         if "checkpoints" in foreign and self.checkpoints.is_dir():
             inside = [item.name for item in self.checkpoints.iterdir()]
@@ -121,9 +139,14 @@ class RunDirectory:
         machine: dict[str, Any],
         origin: dict[str, Any] | None = None,
     ) -> None:
-        """Record a new run. config.json comes last: with it, the run has begun.
+        """Record a new run. config.json comes last: with it, the run has started.
 
-        `origin` is where a branch began; its checkpoint of step 0 is there already.
+        Args:
+            config: The resolved configuration.
+            model: Shape of the model.
+            pack: The data.
+            machine: What the bits of the run depend on.
+            origin: Where a branch started; its checkpoint of step 0 is already there.
         """
         write_atomic(self.tokenizer, pack.tokenizer_file.read_bytes())
         write_json(
@@ -144,14 +167,23 @@ class RunDirectory:
         )
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        """Record the result: the run is finished."""
+        """Record the result. The run is then finished."""
         write_json(self.summary, summary)
 
     def check_same_run(self, record: dict[str, Any], config: FitConfig, pack: Pack) -> None:
-        """Refuse to go on with another configuration or other data, naming what differs."""
-        # Read as a configuration: a key that did not exist when the run began has its default.
-        begun = FitConfig.model_validate(record["config"])
-        there, here = (flatten(config.model_dump(mode="json")) for config in (begun, config))
+        """Refuse to continue with another configuration or other data.
+
+        Args:
+            record: The content of config.json.
+            config: The configuration to continue with.
+            pack: The data to continue with.
+
+        Raises:
+            RotrainError: They differ; the message names the keys.
+        """
+        # Validation gives a key that did not exist when the run started its default.
+        started = FitConfig.model_validate(record["config"])
+        there, here = (flatten(config.model_dump(mode="json")) for config in (started, config))
         free = MUTABLE_KEYS
         if config.spikes.policy == "rewind":  # it goes back to a scheduled checkpoint
             free = free - {"checkpoint.every"}
@@ -162,28 +194,31 @@ class RunDirectory:
         ]
         if differing:
             raise RotrainError(
-                f"this run was begun with another configuration: {'; '.join(differing)}",
+                f"this run was started with other options: {'; '.join(differing)}",
                 place=self.path,
-                hint="give the same words to go on, or another --out for a new run",
+                hint="give the same options to continue, or another --out for a new run",
             )
         if record["data"]["manifest_sha256"] != pack.digest:
             raise RotrainError(
-                f"this run was begun with another pack than {pack.path} (the manifests differ)",
+                f"this run was started with another pack than {pack.path} (the manifests differ)",
                 place=self.path,
-                hint="give the same --data to go on, or another --out for a new run",
+                hint="give the same --data to continue, or another --out for a new run",
             )
 
 
-# A branch copies its beginning before it is one (branch.py).
+# A branch copies its start before it is a run (branch.py).
 _BRANCH_MAY_LEAVE = {"step-000000", ".step-000000.tmp"}
 _MAY_PRECEDE = {".lock", ".tokenizer.json.tmp", "tokenizer.json", ".config.json.tmp"}
 
 
 @contextmanager
 def lock_run(run: RunDirectory) -> Iterator[None]:
-    """Make the directory and hold it: two processes must not write one run.
+    """Make the directory and lock it: two processes must not write one run.
 
-    The lock is the system's and goes with the process, however that ends.
+    The lock belongs to the process. The system releases it when the process ends, however it ends.
+
+    Raises:
+        RotrainError: Another process has the lock, or the directory cannot be written.
     """
     try:
         run.path.mkdir(parents=True, exist_ok=True)

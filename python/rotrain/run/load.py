@@ -1,10 +1,11 @@
-"""A trained model back from its run directory, or from a Hugging Face folder."""
+"""Load a trained model from its run directory, a quantized folder, or a Hugging Face folder."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,11 +30,18 @@ QUANTIZATION = "quantization.json"
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The newest whole checkpoint of a run, ready to compute in fp32.
+    """A trained model in fp32, ready to compute.
 
-    Of a Hugging Face folder, `run` knows the tokenizer alone and `step` is 0. `sha256` is of the
-    file of the weights, the first one where there are several. `weights_file`: the file itself where the model
-    is an meta, see `load_run`. `matrices`: how those of a quantized folder are computed with, and why.
+    Attributes:
+        run: Its directory. Of a Hugging Face folder only the tokenizer is known.
+        step: Step of the checkpoint; 0 for a Hugging Face folder.
+        model: The decoder, in evaluation mode, on the CPU.
+        tokenizer: Its tokenizer.
+        eos_id: Id of the token between documents.
+        notes: Sentences for the user, for example about a damaged newer checkpoint.
+        sha256: Hash of the file of the weights; of the first one where there are several.
+        weights_file: The file of the weights where the model has no memory, see `load_run`.
+        matrices: How the matrices of a quantized folder are computed, and why.
     """
 
     run: RunDirectory
@@ -47,52 +55,66 @@ class TrainedModel:
     matrices: str | None = None
 
     def weights(self) -> Mapping[str, Tensor]:
-        """The parameters by name: the model's, or of an meta each read when it is asked for."""
-        return (
-            dict(self.model.named_parameters())
-            if self.weights_file is None
-            else LazyTensors(self.weights_file)
-        )
+        """Return the parameters by name. Without memory, each one is read from the disk when it is asked for."""
+        if self.weights_file is None:
+            return dict(self.model.named_parameters())
+        return LazyTensors(self.weights_file)
 
 
 class LazyTensors(Mapping[str, Tensor]):
-    """The tensors of a safetensors file, each read when it is asked for and not kept."""
+    """The tensors of a safetensors file. Each one is read when it is asked for, and not kept.
+
+    Args:
+        file: The file.
+    """
 
     def __init__(self, file: Path) -> None:
         self._file = cast(Any, safe_open(file, framework="pt", backend="pread"))
         self._stored = {checkpoint.current_name(name): name for name in self._file.keys()}  # noqa: SIM118
 
     def __getitem__(self, name: str) -> Tensor:
+        """Read a tensor."""
         tensor: Tensor = self._file.get_tensor(self._stored[name])
         return tensor
 
     def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
         return iter(self._stored)
 
     def __len__(self) -> int:
+        """Return the number of tensors."""
         return len(self._stored)
 
 
-def load_run(path: Path, *, meta: bool = False) -> TrainedModel:
-    """Load a run's newest checkpoint on the CPU; `notes` tells of damaged newer ones.
+def load_run(path: str | PathLike[str], *, meta: bool = False) -> TrainedModel:
+    """Load the newest complete checkpoint of a run on the CPU.
 
-    A Hugging Face folder of one of our architectures is read too, whoever trained it, and a folder
-    of `rotrain quantize`, whose matrices stay in their few bits. `meta`: the model of a run has names and
-    shapes alone (it is on PyTorch's device "meta"), for a reader who takes its `weights()` one by one.
+    Args:
+        path: Run directory; a folder of `rotrain quantize`, whose matrices stay in their few bits; or a Hugging Face
+            folder of one of our architectures, whoever trained it.
+        meta: Give the model of a run shapes but no memory (PyTorch's device `meta`), for a caller that takes its
+            `weights()` one by one.
+
+    Raises:
+        RotrainError: There is no model, or it is damaged.
+
+    Example:
+        >>> load_run("runs/llama-mha-nano").model.config.arch  # doctest: +SKIP
+        'llama-mha'
     """
-    run = RunDirectory(path)
-    if (path / QUANTIZATION).is_file():
+    run = RunDirectory(Path(path))
+    if (run.path / QUANTIZATION).is_file():
         return _load_quantized(run)
-    config = _hf_config(path)
+    config = _hf_config(run.path)
     if config is not None:
         return _load_hf(run, config)
     record = run.read_config()
     if record is None:
-        raise RotrainError("there is no run here", place=path, hint="train one with `rotrain fit`")
+        raise RotrainError("there is no run here", place=run.path, hint="train one with `rotrain fit`")
     saved, damaged = checkpoint.find_newest(run.checkpoints, weights_only=True)
     if saved is None:
         what = damaged[0] if damaged else "the run has no checkpoint yet"
-        raise RotrainError(what, place=path, hint="go on with the run: `rotrain fit ... --resume`")
+        raise RotrainError(what, place=run.path, hint="continue the run: `rotrain fit ... --resume`")
     with torch.device("meta" if meta else "cpu"):
         model = Decoder(saved.model)
     if not meta:
@@ -110,7 +132,6 @@ def load_run(path: Path, *, meta: bool = False) -> TrainedModel:
 
 
 def _load_quantized(run: RunDirectory) -> TrainedModel:
-    """A folder of codes and scales. What does not fit its record is a `RotrainError`."""
     again = "quantize the run again"
     file = run.path / "model.safetensors"
     try:
@@ -126,12 +147,14 @@ def _load_quantized(run: RunDirectory) -> TrainedModel:
         step, eos_id, sha256 = int(record["step"]), int(record["eos_id"]), record["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RotrainError(
-            f"this is no record of a quantized model: {error}", place=run.path / QUANTIZATION, hint=again
+            f"this is not the record of a quantized model: {error}", place=run.path / QUANTIZATION, hint=again
         ) from None
     try:
         if sha256_file(file) != sha256:
             raise RotrainError(
-                "its hash is not the record's: it is cut off or foreign", place=file, hint=again
+                "the hash of the file differs from the record: the file is cut off or from another model",
+                place=file,
+                hint=again,
             )
         tensors = {checkpoint.current_name(name): tensor for name, tensor in load_file(file).items()}
         model = from_tensors(shape, bits, tensors)
@@ -147,7 +170,7 @@ def _hf_config(path: Path) -> dict[str, Any] | None:
     try:
         config = json.loads((path / "config.json").read_bytes())
     except (OSError, ValueError):
-        return None  # what is wrong with it is for the run directory to say
+        return None  # the run directory reports what is wrong with the file
     return config if isinstance(config, dict) and "model_type" in config else None
 
 

@@ -1,9 +1,8 @@
-"""metrics.jsonl: one JSON object a log line, and what remains of it when a run resumes.
+"""metrics.jsonl: one JSON object for each log line.
 
-A training line has step, tokens, phase, epoch, mix, loss, lr, grad_norm, flops, seconds,
-tokens_per_s, mfu, memory_bytes and joules; an evaluation line has step, tokens, eval and seconds; a
-spike line step, tokens, spike and seconds. The fields of `TIME_FIELDS` depend on the clock and the
-machine; all others are the same whenever the same run is done again.
+A training line has step, tokens, phase, epoch, mix, loss, lr, grad_norm, flops, seconds, tokens_per_s, mfu, memory_bytes
+and joules. An evaluation line has step, tokens, eval and seconds. A spike line has step, tokens, spike and seconds. The
+fields of `TIME_FIELDS` depend on the clock and the machine; all others are the same whenever the same run is repeated.
 """
 
 from __future__ import annotations
@@ -20,21 +19,34 @@ TIME_FIELDS = ("seconds", "tokens_per_s", "mfu", "memory_bytes", "joules")
 
 
 class MetricsLog:
-    """An open metrics file. A line is with the system when `write` returns, on the disk after `sync`."""
+    """An open metrics file.
+
+    The system has a line when `write` returns; the disk has it after `sync`.
+
+    Args:
+        path: The file.
+        upto: Step at which the run is. Lines of later steps and an incomplete line are removed.
+
+    Attributes:
+        seconds: Training time of the earlier parts of the run.
+        joules: Energy of the earlier parts; None where a part had no counter.
+    """
 
     def __init__(self, path: Path, *, upto: int) -> None:
-        """Open for a run that stands at step `upto`: lines of later steps, and a half line, go."""
         kept = _lines_upto(path, upto)
         write_atomic(path, b"".join(kept))
         self._file = open(path, "ab", buffering=0)
         self.path = path
         self.seconds = json.loads(kept[-1])["seconds"] if kept else 0.0
-        # Energy up to here, over all parts of the run; None where a part had no counter.
         used = [json.loads(line) for line in reversed(kept) if b'"joules"' in line][:1]
         self.joules: float | None = used[0]["joules"] if used else 0.0
 
     def write(self, line: dict[str, Any]) -> None:
-        """Append one line."""
+        """Append one line.
+
+        Raises:
+            RotrainError: The disk refuses it.
+        """
         try:
             self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
         except OSError as error:
@@ -54,7 +66,7 @@ class MetricsLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """All lines of a metrics file."""
+    """Return all lines of a metrics file."""
     return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 

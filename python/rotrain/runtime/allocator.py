@@ -1,21 +1,23 @@
-"""Freed memory that the process keeps, and huge pages: what makes large tensors cheap on a CPU."""
+"""Two ways to make large tensors cheap on a CPU: keep freed memory, and use huge pages."""
 
 from __future__ import annotations
 
 import ctypes
 
-# After so many steps a process holds what a step takes, and `use_huge_pages` finds it.
+# After this many steps a process holds all memory that a step takes, and `use_huge_pages` finds it.
 HUGE_PAGES_AFTER_STEPS = 3
-HUGE_PAGE, MADV_COLLAPSE = 2 << 20, 25  # of x86-64 and of AArch64 with pages of 4 KiB; linux/mman.h
+HUGE_PAGE, MADV_COLLAPSE = 2 << 20, 25  # x86-64, and AArch64 with pages of 4 KiB; linux/mman.h
 
 
 def keep_freed_memory() -> bool:
-    """Let the process keep the memory of freed tensors for the next ones; whether the system can.
+    """Let the process keep the memory of freed tensors for the next ones.
 
-    glibc gives every block above 32 MB back to the kernel when it is freed, and pays a page fault
-    for each 4 KiB of the next one. A training step frees and takes the same large blocks each time:
-    keeping them was worth 10 % of a nano step (docs/log.md, train). Elsewhere than on glibc nothing
-    is changed.
+    glibc returns every block above 32 MB to the kernel when it is freed, and pays a page fault for each 4 KiB of the
+    next block. A training step frees and takes the same large blocks each time. Keeping them saved 10 % of a nano step
+    (docs/log.md, train). Without glibc nothing changes.
+
+    Returns:
+        Whether the system supports it.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -26,12 +28,15 @@ def keep_freed_memory() -> bool:
 
 
 def use_huge_pages() -> int:
-    """Put the memory this process holds into pages of 2 MiB; how many bytes of it the system was asked for.
+    """Move the memory of this process into pages of 2 MiB.
 
-    Matrices that lie in pages of 4 KiB cost their products many misses of the TLB: a nano step on a CPU gained
-    3 to 5 % (docs/log.md). To be called after `HUGE_PAGES_AFTER_STEPS`: what they took is kept and used again
-    (`keep_freed_memory`). It copies everything once, a second a GB. Only Linux from 6.1 on does it;
-    elsewhere, and where memory is too little, nothing is changed.
+    Products of matrices in pages of 4 KiB miss the TLB often: huge pages saved 3 to 5 % of a nano step on a CPU
+    (docs/log.md). Call it after `HUGE_PAGES_AFTER_STEPS`, when the process holds what a step takes; that memory is kept
+    and used again (`keep_freed_memory`). The call copies everything once, which takes a second for each GB. It needs
+    Linux 6.1; elsewhere, and where memory is short, nothing changes.
+
+    Returns:
+        Bytes for which the system accepted the request.
     """
     asked = 0
     try:
@@ -42,7 +47,7 @@ def use_huge_pages() -> int:
         return 0
     madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     for span, access, _, _, _, *name in areas:
-        # Anonymous memory alone: a file's pages are shared.
+        # Only anonymous memory: the pages of a file are shared.
         if access != "rw-p" or (name and name[0] != "[heap]"):
             continue
         first, last = (int(end, 16) for end in span.split("-"))

@@ -1,4 +1,4 @@
-"""What a run computes on, chosen when it starts, with the reason for every choice."""
+"""The device of a run: what it computes on, in which precision, and why."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 from rotrain.config import Runtime
 from rotrain.errors import RotrainError
 
-# Dense bf16 peak in TFLOP/s, from the vendors' data sheets, by a part of the device's name
-# (longer names first: "H100 PCIe" is not "H100").
+# Dense bf16 peak in TFLOP/s from the vendors' data sheets, by a part of the device's name. Longer names come first:
+# "H100 PCIe" is not "H100".
 PEAK_TFLOPS = {
     "H100 PCIe": 756.0,
     "H200": 989.0,
@@ -26,28 +26,36 @@ PEAK_TFLOPS = {
     "RTX 3090": 71.0,
 }
 
-# What a well-run 300m model reaches of that peak elsewhere (docs/training.md): assumptions for `rotrain
-# plan`, measured by nobody with this program.
+# The part of that peak that a well-run 300m model reaches in other programs (docs/training.md). These are assumptions
+# for `rotrain plan`; nobody measured them with this program.
 ASSUMED_MFU = {"RTX 4090": 0.55, "A100": 0.55, "H100": 0.45}
 
-# A compiled step is 10-30 % faster on a CPU but compiles for half a minute (docs/log.md):
-# it pays from about ten minutes of training, taken at 10^11 operations a second.
+# A compiled step is 10-30 % faster on a CPU but compiles for half a minute (docs/log.md): it pays from about ten minutes
+# of training, taken at 10^11 operations a second.
 COMPILE_CPU_FLOPS = 6e13
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """What this machine has. The choices below depend on nothing else, so tests can try any machine."""
+    """What this machine has. The choices below depend on nothing else, so a test can try any machine.
 
-    cuda: str | None  # the name of the first GPU
+    Attributes:
+        cuda: Name of the first GPU, or None.
+        cuda_bf16: Whether that GPU multiplies bf16 in hardware.
+        mps: Whether there is an Apple GPU.
+        cpu_bf16: Whether the CPU multiplies bf16 in hardware.
+        compiler: Whether there is a C++ compiler, which torch.compile needs on a CPU.
+    """
+
+    cuda: str | None
     cuda_bf16: bool
     mps: bool
     cpu_bf16: bool
-    compiler: bool  # for C++, which torch.compile needs on a CPU
+    compiler: bool
 
 
 def detect_hardware() -> Hardware:
-    """Ask PyTorch and the system."""
+    """Ask PyTorch and the system what this machine has."""
     cuda = torch.cuda.is_available()
     return Hardware(
         cuda=torch.cuda.get_device_name() if cuda else None,
@@ -60,7 +68,16 @@ def detect_hardware() -> Hardware:
 
 @dataclass(frozen=True)
 class Machine:
-    """The resolved choices, and the sentence about each."""
+    """The choices for a run.
+
+    Attributes:
+        device: The device of model and batches.
+        precision: `bf16` or `fp32`.
+        compiled: Whether forward and backward pass are compiled.
+        threads: Threads of PyTorch on a CPU.
+        peak_flops: Operations a second that the device reaches at best; None if unknown.
+        said: One sentence about every choice.
+    """
 
     device: torch.device
     precision: str
@@ -75,13 +92,13 @@ class Machine:
         return torch.bfloat16 if self.precision == "bf16" else torch.float32
 
     def autocast(self) -> contextlib.AbstractContextManager[None]:
-        """The context of a forward pass: bf16 products over fp32 weights, or nothing."""
+        """Return the context of a forward pass: bf16 products over fp32 weights, or nothing for fp32."""
         if self.precision == "fp32":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, self.products)
 
     def describe(self) -> dict[str, str | int | bool]:
-        """What the bits of a run depend on, for its record."""
+        """Return what the bits of a run depend on, for its record."""
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
         return {
             "torch": torch.__version__,
@@ -93,7 +110,12 @@ class Machine:
 
 
 def choose_machine(config: Runtime, *, run_flops: float = 0.0) -> Machine:
-    """Resolve device, precision and compilation for a run of `run_flops` operations."""
+    """Choose device, precision and compilation on this machine, and make CUDA deterministic if the run wants that.
+
+    Args:
+        config: The `runtime` section of a configuration.
+        run_flops: Operations of the whole run: a short run does not pay for compiling.
+    """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     machine = resolve_machine(config, detect_hardware(), run_flops, torch.get_num_threads())
@@ -103,7 +125,13 @@ def choose_machine(config: Runtime, *, run_flops: float = 0.0) -> Machine:
 
 
 def resolve_machine(config: Runtime, hardware: Hardware, run_flops: float, threads: int) -> Machine:
-    """The choices for a machine as `hardware` describes it. Touches no device."""
+    """Make the choices for a machine that `hardware` describes. No device is touched.
+
+    Example:
+        >>> laptop = Hardware(cuda=None, cuda_bf16=False, mps=False, cpu_bf16=False, compiler=True)
+        >>> resolve_machine(Runtime(), laptop, run_flops=1e9, threads=2).said
+        'device: cpu, 2 threads (no CUDA device found); precision: fp32 (no bf16 in this hardware: it would be emulated, and slower); compile: off (too short a run to pay for compiling)'
+    """
     device, why_device = choose_device(config.device, hardware)
     precision, why_precision = choose_precision(config.precision, device, hardware)
     compiled, why_compiled = choose_compile(config.compile, device, hardware, run_flops)
@@ -119,7 +147,7 @@ def resolve_machine(config: Runtime, hardware: Hardware, run_flops: float, threa
 
 
 def make_deterministic() -> None:
-    """The same command gives the same metrics on CUDA too: no atomic sums, fixed cuBLAS workspace."""
+    """Make CUDA deterministic: no atomic sums, a fixed cuBLAS workspace. The same command then gives the same metrics."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     # PyTorch gives this attribute a class of its own that type checkers cannot see.
@@ -127,10 +155,10 @@ def make_deterministic() -> None:
 
 
 def cpu_has_bf16() -> bool:
-    """Whether this CPU multiplies bf16 in hardware (AVX512-BF16, AMX, or ARM's BF16).
+    """Return whether this CPU multiplies bf16 in hardware (AVX512-BF16, AMX, or ARM's BF16).
 
-    Without it oneDNN emulates: 31 GFLOP/s in bf16 against 119 in fp32 were measured on a Xeon
-    that has AVX-512 but not its BF16 part.
+    Without it oneDNN emulates bf16: 31 GFLOP/s in bf16 against 119 in fp32 were measured on a Xeon that has AVX-512 but
+    not its BF16 part.
     """
     try:
         flags = open("/proc/cpuinfo", encoding="utf-8", errors="replace").read(20_000).split()
@@ -140,7 +168,11 @@ def cpu_has_bf16() -> bool:
 
 
 def choose_device(wanted: str, hardware: Hardware) -> tuple[str, str]:
-    """The device and why. `auto` never takes an Apple GPU: its sums are not the same twice."""
+    """Return the device and why. `auto` never takes an Apple GPU: its sums differ from run to run.
+
+    Raises:
+        RotrainError: The wanted device is not there.
+    """
     if wanted == "auto":
         return ("cuda", hardware.cuda) if hardware.cuda is not None else ("cpu", "no CUDA device found")
     if wanted == "cuda" and hardware.cuda is None:
@@ -151,7 +183,7 @@ def choose_device(wanted: str, hardware: Hardware) -> tuple[str, str]:
 
 
 def choose_precision(wanted: str, device: str, hardware: Hardware) -> tuple[str, str]:
-    """bf16 where the device multiplies it in hardware, and why."""
+    """Return `bf16` where the device multiplies it in hardware, else `fp32`, and why."""
     mixed = "bf16 autocast, fp32 masters"
     if wanted != "auto":
         return wanted, f"{mixed if wanted == 'bf16' else 'fp32'} (as asked)"
@@ -163,7 +195,7 @@ def choose_precision(wanted: str, device: str, hardware: Hardware) -> tuple[str,
 
 
 def choose_compile(wanted: str, device: str, hardware: Hardware, run_flops: float) -> tuple[bool, str]:
-    """Whether to compile the forward and backward pass, and why."""
+    """Return whether to compile the forward and backward pass, and why."""
     if wanted != "auto":
         return wanted == "on", f"{wanted} (as asked)"
     if device == "cuda":
@@ -178,7 +210,7 @@ def choose_compile(wanted: str, device: str, hardware: Hardware, run_flops: floa
 
 
 def peak_flops(given_tflops: float | None, device: str, hardware: Hardware) -> float | None:
-    """Operations a second the device could do at best: as given, or by its name; None: unknown."""
+    """Return the operations a second that the device reaches at best: as given, else by its name, else None."""
     if given_tflops is not None:
         return given_tflops * 1e12
     if device != "cuda" or hardware.cuda is None:

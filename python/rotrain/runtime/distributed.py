@@ -2,9 +2,8 @@
 
     torchrun --nproc-per-node 2 -m rotrain fit ...
 
-Every process reads its own rows of the same batch, so the order of the data does not depend on how
-many there are. The first ("the lead") alone holds the directory, logs and writes checkpoints; what it
-decides, it shares.
+Each process reads its own rows of the same batch, so the order of the data does not depend on the number of processes.
+Only the main process, with rank 0, holds the run directory, logs and writes checkpoints. It broadcasts what it decides.
 """
 
 from __future__ import annotations
@@ -27,7 +26,16 @@ DDP_MEMORY_SHARE = 0.6
 
 @dataclass(frozen=True)
 class Distributed:
-    """A process's place among the `size` of its run."""
+    """The rank of this process among the processes of its run.
+
+    Attributes:
+        rank: Number of this process, from 0.
+        size: Number of processes.
+
+    Example:
+        >>> Distributed().all_reduce(2.5, stop_signal=0)
+        (2.5, 0)
+    """
 
     rank: int = 0
     size: int = 1
@@ -37,23 +45,25 @@ class Distributed:
         """Whether this process writes the run directory."""
         return self.rank == 0
 
-    def all_reduce(self, loss: float, stop: int) -> tuple[float, int]:
-        """The sum of all losses, and the signal by which any process was asked to stop, or 0."""
+    def all_reduce(self, loss: float, stop_signal: int) -> tuple[float, int]:
+        """Return the sum of all losses, and the signal that asked any process to stop (0 for none).
+
+        Every process adds the losses in the order of the ranks, so all get the same sum.
+        """
         if self.size == 1:
-            return loss, stop
+            return loss, stop_signal
         import torch.distributed as dist
 
-        # The losses of the processes in the order of their ranks, on each the same: one sum, one result.
-        mine = torch.tensor([loss, float(stop)], dtype=torch.float64)
-        all_of_them = [torch.empty_like(mine) for _ in range(self.size)]
-        dist.all_gather(all_of_them, mine, group=_host_group())
+        mine = torch.tensor([loss, float(stop_signal)], dtype=torch.float64)
+        gathered = [torch.empty_like(mine) for _ in range(self.size)]
+        dist.all_gather(gathered, mine, group=_host_group())
         return (
-            float(sum(float(row[0]) for row in all_of_them)),
-            int(max(float(row[1]) for row in all_of_them)),
+            float(sum(float(row[0]) for row in gathered)),
+            int(max(float(row[1]) for row in gathered)),
         )
 
     def broadcast(self, value: Any) -> Any:
-        """The lead's `value`, in every process."""
+        """Return the main process's `value`, in every process."""
         if self.size == 1:
             return value
         import torch.distributed as dist
@@ -67,7 +77,7 @@ _groups: list[Any] = []
 
 
 def _host_group() -> Any:
-    """The group for a few numbers of the host: gloo, also beside NCCL, so that no GPU waits for them."""
+    """Return a gloo group for a few numbers of the host, also beside NCCL: no GPU waits for them."""
     import torch.distributed as dist
 
     if not _groups:
@@ -76,7 +86,24 @@ def _host_group() -> Any:
 
 
 def choose_strategy(wanted: str, size: int, state_bytes: int, gpu_bytes: int | None) -> tuple[str, str]:
-    """`none`, `ddp` or `fsdp` for `size` processes, and why."""
+    """Choose how processes share a model.
+
+    Args:
+        wanted: `runtime.parallel`: auto, none, ddp or fsdp.
+        size: Number of processes.
+        state_bytes: Bytes of weights, gradients and moments.
+        gpu_bytes: Memory of one GPU, or None on a CPU.
+
+    Returns:
+        `none`, `ddp` or `fsdp`, and why.
+
+    Raises:
+        UsageError: `wanted` does not fit the number of processes.
+
+    Example:
+        >>> choose_strategy("auto", 2, state_bytes=60 * 10**9, gpu_bytes=80 * 10**9)
+        ('fsdp', '60 GB of states do not fit one GPU')
+    """
     if size == 1:
         if wanted in ("ddp", "fsdp"):
             raise UsageError(
@@ -98,7 +125,14 @@ def choose_strategy(wanted: str, size: int, state_bytes: int, gpu_bytes: int | N
 
 @contextlib.contextmanager
 def join_processes(device: str) -> Iterator[Distributed]:
-    """The team of this process: as torchrun's environment says, else alone."""
+    """Join the processes that torchrun's environment describes, or stay alone.
+
+    Args:
+        device: `runtime.device`.
+
+    Raises:
+        RotrainError: Another process ended.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Distributed()
@@ -125,11 +159,11 @@ def join_processes(device: str) -> Iterator[Distributed]:
 
 
 def exit_process(code: int) -> NoReturn:
-    """End a process of several with `code`, without taking the interpreter down.
+    """End one of several processes with `code`, without finalizing the interpreter.
 
-    DistributedDataParallel keeps gloo's threads beyond `destroy_process_group` (seen with torch 2.15). One that frees a
-    tensor while Python finalizes ends the process by SIGABRT ("terminate called without an active exception"), and
-    torchrun calls a run failed that is finished and saved.
+    DistributedDataParallel keeps gloo's threads alive after `destroy_process_group` (seen with torch 2.15). If one of
+    them frees a tensor while Python finalizes, the process ends by SIGABRT ("terminate called without an active
+    exception"). torchrun then reports a finished and saved run as failed.
     """
     atexit._run_exitfuncs()
     sys.stdout.flush()

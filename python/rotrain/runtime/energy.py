@@ -1,7 +1,7 @@
-"""Joules since a run began, where the machine counts them.
+"""Energy used since a moment, on machines that count it.
 
-NVIDIA GPUs since Volta have a counter of millijoules (NVML), Linux gives those of CPU packages to who
-may read them (RAPL, microjoules that wrap around). Elsewhere the answer is None, never a guess.
+NVIDIA GPUs since Volta have a counter of millijoules (NVML). Linux has counters of CPU packages in microjoules that wrap
+around (RAPL); reading them needs permission. Without a counter the answer is None, never a guess.
 """
 
 from __future__ import annotations
@@ -14,7 +14,16 @@ RAPL = Path("/sys/class/powercap")
 
 
 class EnergyMeter:
-    """Counts from its making on: the GPU of this process, or all CPU packages."""
+    """Count the energy from the creation of the meter on: of the GPU of this process, or of all CPU packages.
+
+    Args:
+        device: Type of the device: `cuda`, or anything else for the CPU.
+        rapl: Directory of the counters of the CPU packages.
+
+    Example:
+        >>> EnergyMeter("cpu", rapl=Path("/nowhere")).joules() is None
+        True
+    """
 
     def __init__(self, device: str, rapl: Path = RAPL) -> None:
         self._nvml, self._packages = None, list[Path]()
@@ -23,7 +32,7 @@ class EnergyMeter:
             self._nvml = _nvml_counter()
             self._last = [] if self._nvml is None else [self._nvml()]
         else:
-            # intel-rapl:0 is a package, intel-rapl:0:1 a part of one. AMD's have the same names.
+            # intel-rapl:0 is a package, intel-rapl:0:1 a part of one. AMD's packages have the same names.
             self._packages = sorted(rapl.glob("intel-rapl:?")) if rapl.is_dir() else []
             try:
                 self._last = [int((package / "energy_uj").read_text()) for package in self._packages]
@@ -31,7 +40,7 @@ class EnergyMeter:
                 self._packages = []
 
     def joules(self) -> float | None:
-        """Energy used so far, or None where there is no counter."""
+        """Return the energy used so far in joules, or None without a counter."""
         if self._nvml is not None:
             return (self._nvml() - self._last[0]) / 1e3
         if not self._packages:
@@ -46,7 +55,7 @@ class EnergyMeter:
 
 
 def _nvml_counter() -> Callable[[], int] | None:
-    """A function that gives the millijoules of this process's GPU, or None."""
+    """Return a function that reads the millijoules of this process's GPU, or None."""
     import torch
 
     try:

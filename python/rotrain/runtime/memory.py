@@ -1,7 +1,7 @@
-"""What a training run holds in memory, counted without training it.
+"""The memory of a training run, counted without training.
 
-The model runs once on PyTorch's `meta` device, which has shapes and no memory, and every tensor
-that autograd keeps for the backward pass is counted once.
+The model runs once on PyTorch's `meta` device, which has shapes and no memory. Every tensor that autograd keeps for the
+backward pass is counted once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rotrain.models.loss import chunk_tokens
 
 
 def peak_bytes(device: str) -> int:
-    """The most memory this process has held: of the GPU with CUDA, else of the host."""
+    """Return the most memory that this process has held, in bytes: of the GPU for `cuda`, else of the host."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
     # In KiB on Linux, in bytes on macOS.
@@ -28,11 +28,18 @@ def peak_bytes(device: str) -> int:
 
 
 def training_bytes(config: ModelConfig, sequences: int) -> dict[str, int]:
-    """Bytes of states (fp32 weights and gradients, AdamW's two moments), of activations of
-    `sequences` in fp32 (bf16 autocast needs about two thirds of them), and of the logits in
-    work at once."""
+    """Return the bytes of a training step by part.
+
+    Args:
+        config: Shape of the model.
+        sequences: Sequences that go through the model at once.
+
+    Returns:
+        `states`: fp32 weights and gradients, and AdamW's two moments. `activations`: those of `sequences` in fp32; bf16
+        autocast needs about two thirds of them. `logits`: those that exist at once.
+    """
     tokens = sequences * config.context
-    # The chunked loss works in one buffer; the plain one keeps scores, probabilities and their gradient.
+    # The chunked loss works in one buffer. The plain loss keeps scores, probabilities and their gradient.
     chunked = config.vocab_size >= kernels.CHUNKED_LOSS_VOCAB
     rows = chunk_tokens(tokens, config.vocab_size) if chunked else 3 * tokens
     return {
@@ -50,7 +57,7 @@ def _saved_bytes(config: ModelConfig, sequences: int) -> int:
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        # Views of one tensor share a storage; holding it keeps its identity from being reused.
+        # Views of one tensor share a storage. A reference to it prevents that its identity is used again.
         held.setdefault(storage._cdata, (storage.nbytes(), storage))
         return tensor
 

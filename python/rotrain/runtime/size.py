@@ -1,16 +1,16 @@
-"""`--size auto`: the size this machine can train."""
+"""`--size auto`: the size that this machine can train."""
 
 from __future__ import annotations
 
 import torch
 
-# 300m needs 16 bytes a parameter for weights, gradients and AdamW, and about as much again for
-# the activations of 4 sequences of 2048: 12 GB is the least that holds both.
+# 300m needs 16 bytes for each parameter (weights, gradients, AdamW), and about as much again for the activations of 4
+# sequences of 2048 tokens. 12 GB is the least that holds both.
 GPU_BYTES_300M = 12 * 10**9
 
 
 def automatic_size() -> tuple[str, str]:
-    """The size, and the sentence that says why."""
+    """Return the size that this machine can train, and a sentence that says why."""
     if not torch.cuda.is_available():
         return "nano", "size: nano (no CUDA device found)"
     memory = torch.cuda.get_device_properties(0).total_memory

@@ -7,7 +7,7 @@ from typing import Any
 
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.files import write_atomic
-from rotrain.generation import Sampling, generate
+from rotrain.generation import Sampling, generate_tokens
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.run.directory import RunDirectory
@@ -16,7 +16,7 @@ from rotrain.train.plan import Plan
 
 
 def finish(plan: Plan, run: RunDirectory, model: Decoder, tokenizer: Tokenizer, step: int) -> dict[str, Any]:
-    """Write samples.jsonl; returns the summary, which the caller writes last."""
+    """Write samples.jsonl and return the summary, which the caller writes last."""
     samples = _write_samples(plan, run, model, tokenizer, step)
     lines = read_metrics(run.metrics)
     training = [line for line in lines if "loss" in line]
@@ -46,7 +46,7 @@ def _write_samples(
     for temperature in (0.0, 0.8) if length else ():
         sampling = Sampling(temperature=temperature, seed=plan.config.seed)
         text = tokenizer.decode(
-            generate(model, ids, max_tokens=length, eos_id=plan.pack.eos_id, sampling=sampling)
+            generate_tokens(model, ids, max_tokens=length, eos_id=plan.pack.eos_id, sampling=sampling)
         )
         samples.append({"temperature": str(temperature), "prompt": prompt, "text": text})
     lines = [json.dumps({"step": step, **sample}, ensure_ascii=False) + "\n" for sample in samples]

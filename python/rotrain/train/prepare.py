@@ -1,4 +1,4 @@
-"""Whether a run may begin or go on: everything that can be refused before a step is made."""
+"""Whether a run may start or continue: everything that can be refused before a step is made."""
 
 from __future__ import annotations
 
@@ -9,25 +9,36 @@ import torch
 from rotrain.config import FitConfig
 from rotrain.errors import RotrainError, UsageError
 from rotrain.models import count
+from rotrain.progress import Progress
 from rotrain.run.directory import RunDirectory
 from rotrain.runtime.allocator import keep_freed_memory
 from rotrain.runtime.device import Machine, choose_machine
 from rotrain.runtime.distributed import Distributed, choose_strategy
 from rotrain.train.branch import start_branch
 from rotrain.train.plan import Plan, check_rates, make_plan
-from rotrain.train.screen import Screen
 
 
-def check_begun(run: RunDirectory) -> None:
-    """Refuse to go on with a run that is not there."""
+def check_exists(run: RunDirectory) -> None:
+    """Refuse to continue a run that is not there.
+
+    Raises:
+        RotrainError: The directory holds no run.
+    """
     if run.read_config() is None:
         raise RotrainError(
-            "there is no run here to resume", place=run.path, hint="leave --resume out to begin one"
+            "there is no run here to resume", place=run.path, hint="leave out --resume to start one"
         )
 
 
 def choose_run_strategy(plan: Plan, machine: Machine, distributed: Distributed) -> tuple[str, str]:
-    """How the processes of a team share this run, and why; a batch must divide among them."""
+    """Choose how the processes share this run.
+
+    Returns:
+        `none`, `ddp` or `fsdp`, and why.
+
+    Raises:
+        UsageError: The batch does not divide among the processes.
+    """
     sequences = plan.config.batch.sequences
     if sequences % distributed.size:
         raise UsageError(
@@ -43,12 +54,25 @@ def choose_run_strategy(plan: Plan, machine: Machine, distributed: Distributed) 
     )
 
 
-def prepare(
-    config: FitConfig, run: RunDirectory, screen: Screen, distributed: Distributed, *, force: bool
+def prepare_run(
+    config: FitConfig, run: RunDirectory, progress: Progress, distributed: Distributed, *, force: bool
 ) -> tuple[dict[str, Any] | None, Machine]:
-    """Check or begin the run, as the lead of its team; its summary if it is finished, and the machine.
+    """Check a run and start it if it is new. Only the main process calls this.
 
-    config.json is written last, so what is refused here leaves no run behind.
+    config.json is written last, so a refused run leaves nothing behind.
+
+    Args:
+        config: The configuration of the run.
+        run: Its directory, locked.
+        progress: Receives what was chosen.
+        distributed: The processes of the run.
+        force: Start a run that `check_rates` refuses.
+
+    Returns:
+        The summary if the run is finished, else None; and the machine.
+
+    Raises:
+        RotrainError: The run cannot start or continue.
     """
     record = run.read_config()
     plan = make_plan(config, None if record is None else record["from"])
@@ -59,11 +83,11 @@ def prepare(
         run.check_same_run(record, config, plan.pack)
         summary = run.read_summary()
         if summary is not None:
-            screen.say(f"{run.path}: this run is finished ({summary['steps']:,} steps); nothing to do")
+            progress.message(f"{run.path}: this run is finished ({summary['steps']:,} steps); nothing to do")
             return summary, machine
         changed = [key for key, value in described.items() if record["machine"].get(key) != value]
         if changed:
-            screen.say(f"note: {', '.join(changed)} changed since this run began: the last bits may differ")
+            progress.note(f"{', '.join(changed)} changed since this run began: the last bits may differ")
     choose_run_strategy(plan, machine, distributed)
     if record is None:
         run.check_empty()
@@ -73,5 +97,5 @@ def prepare(
         if config.begin_from is not None:
             origin = start_branch(config.begin_from, plan, run)
         run.create(config, plan.model.model_dump(), plan.pack, described, origin)
-    screen.say(machine.said)
+    progress.message(machine.said)
     return None, machine

@@ -1,4 +1,4 @@
-"""What a run tells: the log, the screen and the trackers, and the clock behind their figures."""
+"""The log of a run: metrics.jsonl, the display and the trackers, and the clock behind their figures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rotrain.models import count
+from rotrain.progress import Progress
 from rotrain.run.directory import RunDirectory
 from rotrain.run.metrics import MetricsLog
 from rotrain.runtime.device import Machine
@@ -15,57 +16,73 @@ from rotrain.runtime.distributed import Distributed
 from rotrain.runtime.energy import EnergyMeter
 from rotrain.runtime.memory import peak_bytes
 from rotrain.train.plan import Plan
-from rotrain.train.screen import Screen
 from rotrain.train.spikes import Spike, finite_or_none
 from rotrain.train.track import Tracker
 
 
-class Progress:
-    """The lines of a run that stands at step `upto`. Only the lead of a team tells anything."""
+class RunLog:
+    """Everything that a run reports. Only the main process reports anything.
+
+    Args:
+        plan: The run.
+        machine: What it computes on.
+        run: Its directory.
+        progress: The display.
+        upto: Step at which the run is.
+        trackers: Programs that receive the log too.
+        distributed: The processes of the run.
+    """
 
     def __init__(
         self,
         plan: Plan,
         machine: Machine,
         run: RunDirectory,
-        screen: Screen,
+        progress: Progress,
         *,
         upto: int,
         trackers: list[Tracker],
         distributed: Distributed,
     ) -> None:
-        self.plan, self.machine, self.screen, self.trackers = plan, machine, screen, trackers
+        self.plan, self.machine, self.progress, self.trackers = plan, machine, progress, trackers
         self.flops_per_token = count.flops_per_token(plan.model)
         self.peak_flops = None if machine.peak_flops is None else machine.peak_flops * distributed.size
         self._log = MetricsLog(run.metrics, upto=upto) if distributed.is_main else None
         self._energy = EnergyMeter(machine.device.type)
 
-    def introduce(self) -> None:
-        """Say what is going to be trained."""
+    def describe_plan(self) -> None:
+        """Report what is going to be trained."""
         plan, model = self.plan, self.plan.model
         phases = ", ".join(f"{stage.name} {stage.steps:,} steps" for stage in plan.curriculum.stages)
-        self.screen.say(
+        self.progress.message(
             f"model: {model.arch} {plan.config.size}, {count.param_count(model):,} parameters, "
             f"{model.layers} layers, width {model.hidden}, context {model.context}, "
             f"{f'window {model.window}, ' if model.window else ''}"
             f"{'' if model.document_end is None else 'documents apart, '}"
             f"vocabulary {model.vocab_size:,}"
         )
-        self.screen.say(f"plan: {plan.steps:,} steps of {plan.tokens_per_step:,} tokens: {phases}")
+        self.progress.message(f"plan: {plan.steps:,} steps of {plan.tokens_per_step:,} tokens: {phases}")
         if self.peak_flops is not None:
-            self.screen.say(
+            self.progress.message(
                 f"MFU = tokens/s x {self.flops_per_token:.3g} operations a token "
                 f"/ {self.peak_flops:.3g} a second"
             )
 
     def start(self, step: int) -> None:
-        """Training begins at `step`."""
-        self.screen.start(step, self.plan.steps)
+        """Report that training starts at `step`, and start the clock."""
+        self.progress.start_training(step, self.plan.steps)
         self._began = self._window = time.monotonic()
         self._first = self._window_step = step
 
     def log(self, step: int, loss: float, norm: float, lr: float) -> None:
-        """A training line. `step` is done; its loss and norm may be no numbers."""
+        """Write a training line.
+
+        Args:
+            step: Steps that are done.
+            loss: Loss of the last step in nats a token. It may be not finite.
+            norm: Norm of its gradient. It may be not finite.
+            lr: Its learning rate.
+        """
         if self._log is None:
             return
         now = time.monotonic()
@@ -90,11 +107,11 @@ class Progress:
         }
         self._write(line)
         left = (now - self._began) / (step - self._first) * (self.plan.steps - step)
-        self.screen.metrics(line, left)
+        self.progress.metrics(line, left)
         self._window, self._window_step = time.monotonic(), step
 
     def log_evaluation(self, step: int, scores: dict[str, dict[str, float | int]]) -> None:
-        """An evaluation line."""
+        """Write an evaluation line."""
         self._write(
             {
                 "step": step,
@@ -106,10 +123,10 @@ class Progress:
                 "seconds": self._seconds(),
             }
         )
-        self.screen.evaluation(step, scores)
+        self.progress.evaluation(step, scores)
 
     def log_spike(self, step: int, spike: Spike, action: str) -> None:
-        """A line about a step that was not applied."""
+        """Write a line about a step that was not applied."""
         self._write(
             {
                 "step": step,
@@ -118,25 +135,25 @@ class Progress:
                 "seconds": self._seconds(),
             }
         )
-        self.screen.say(
+        self.progress.message(
             f"step {step:,}: a spike ({action}): loss {spike.loss:.4g}, gradient's norm {spike.norm:.4g}"
         )
 
     @contextlib.contextmanager
     def paused_timer(self) -> Iterator[None]:
-        """What happens inside is no training: its time does not count in the rate."""
+        """Exclude the time inside from the rate of training."""
         began = time.monotonic()
         yield
         self._window += time.monotonic() - began
 
     def sync(self) -> None:
-        """Force the lines to the disk: the metrics of a checkpoint's steps are there before it is."""
+        """Force the lines to the disk. The metrics of a checkpoint's steps are there before the checkpoint is."""
         if self._log is not None:
             self._log.sync()
 
     def close(self) -> None:
-        """Training ended, in whatever way."""
-        self.screen.close()
+        """Close the log, the display and the trackers."""
+        self.progress.close()
         if self._log is not None:
             self._log.close()
         for tracker in self.trackers:
