@@ -112,7 +112,7 @@ def test_without_the_sources_the_figures_stay(pack: Path, tmp_path: Path) -> Non
     assert gather(copy, texts=False).texts == {}
 
 
-def test_what_cannot_be_reported_is_told(pack: Path, tmp_path: Path) -> None:
+def test_errors_of_the_report_name_the_cause(pack: Path, tmp_path: Path) -> None:
     rotools("report", tmp_path / "nowhere", code=1)
     copy = tmp_path / "pack"
     shutil.copytree(pack, copy)
@@ -145,7 +145,7 @@ def test_any_values_make_a_histogram(values: list[float], log: bool, limit: floa
     assert sum(shown) == (sum(v > 0 for v in values) if log else len(values))
 
 
-def test_the_flow_leaves_out_what_is_nothing() -> None:
+def test_the_flow_omits_empty_stages() -> None:
     drawn = flow([Stage("a", 10, 100, 3), Stage("b", 7, None, 0)])
     assert "−3" in drawn and drawn.count('class="drop"') == 1
     assert flow([]) == flow([Stage("a", 0, None, 0)]) == ""
