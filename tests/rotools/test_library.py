@@ -87,6 +87,10 @@ def test_importing_rotools_loads_no_heavy_package() -> None:
     assert done.stdout == "[]\n"
 
 
+def test_the_command_prints_the_version() -> None:
+    assert command("--version").stdout == f"rotools {rotools.__version__}\n"
+
+
 def test_every_verb_has_a_function() -> None:
     assert set(commands("", typer.main.get_command(app))) == set(VERBS)
     assert {function.__name__ for function in VERBS.values()} <= set(rotools.__all__)
