@@ -63,7 +63,7 @@ def printed(result: Any) -> Any:
 
 def output(*arguments: object) -> Any:
     """The JSON that a command prints."""
-    return json.loads(command(*arguments, "--json", "--quiet").stdout)
+    return json.loads(command(*arguments, "--json").stdout)
 
 
 @pytest.fixture(scope="module")
