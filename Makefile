@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export CARGO_TERM_PROGRESS_WHEN ?= never
 
-.PHONY: setup demo test test-system check bench bench-compare docs clean
+.PHONY: setup demo test test-system check wheel bench bench-compare docs clean
 
 # The environment is made once and made again when the project file changes.
 .venv/ready: pyproject.toml
@@ -15,7 +15,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= never
 # The extension is built in place; cargo decides what has to be compiled again.
 setup: .venv/ready
 	@ls python/rotools/_rotext*.so >/dev/null 2>&1 || echo "packages first; then the core is compiled, in silence, for some minutes"
-	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --uv --release --quiet --extras dev,train,books,gguf,hf,sample
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --uv --release --quiet --extras dev,docs,train,books,gguf,hf,sample
 
 demo: setup
 	bash configs/demo.sh
@@ -36,21 +36,35 @@ $(MAMBA)/mamba_ssm: .venv/ready
 	MAMBA_SKIP_CUDA_BUILD=TRUE MAMBA_FORCE_BUILD=TRUE $(BIN)/uv pip install -q --python $(BIN)/python \
 		--target $(MAMBA) --no-deps --no-build-isolation "mamba-ssm==2.3.2.post1" einops packaging
 
-test-system: setup $(MAMBA)/mamba_ssm
+test-system: setup wheel $(MAMBA)/mamba_ssm
 	$(BIN)/uv pip install -q --python $(BIN)/python "lm-eval>=0.4.9" "ray[data]>=2.50"
 	$(BIN)/python -m pytest -rs tests/rotrain/test_mamba_ssm.py tests/rotrain/test_harness.py \
-		tests/rotrain/test_report_browser.py tests/rotools/test_ray.py tests/rotools/test_books_system.py
+		tests/rotrain/test_report_browser.py tests/rotools/test_ray.py tests/rotools/test_books_system.py \
+		tests/test_package_system.py tests/test_tutorials_system.py
 
-check: setup
+# A wheel for every Python from 3.11 on (abi3), and a source distribution.
+wheel: .venv/ready
+	rm -rf dist
+	$(BIN)/maturin build --release --strip --quiet --out dist
+	$(BIN)/maturin sdist --quiet --out dist
+
+# cargo-deny is compiled once (some minutes) where it is not installed.
+DENY := $(or $(shell command -v cargo-deny),target/tools/bin/cargo-deny)
+target/tools/bin/cargo-deny:
+	cargo install --quiet --locked --debug --root target/tools cargo-deny
+
+check: setup $(DENY)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	$(BIN)/ruff check python tests benches
-	$(BIN)/ruff format --check python tests benches
+	$(DENY) --log-level error check licenses bans sources
+	$(BIN)/python .ci/licences.py
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	MYPYPATH=tests/rotools $(BIN)/mypy --ignore-missing-imports benches/compare
 	$(BIN)/lint-imports
 	$(BIN)/python -m mypy.stubtest rotools._rotext
-	$(BIN)/python docs/check_links.py
+	$(BIN)/python .ci/check_links.py
 
 bench:
 	cargo bench
@@ -75,9 +89,12 @@ bench-compare: setup
 	$(BIN)/rotools pack --phase web=target/compare.jsonl --tokenizer target/compare-tokenizer.json --out target/compare-pack --quiet
 	$(BIN)/python benches/compare/step_parts.py --data target/compare-pack
 
+# The site, in target/site: pages, commands, Python and Rust API. A warning is an error.
 docs: setup
-	$(BIN)/python docs/check_links.py
-	cargo doc --no-deps -p rotext
+	$(BIN)/python .ci/check_links.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps -p rotext
+	cp -r target/doc target/site/rust
 
 clean:
-	rm -rf .venv target demo
+	rm -rf .venv target demo dist

@@ -16,12 +16,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from rotrain.data.tokenizer import Tokenizer
-from rotrain.export.gguf.export import export_gguf, text_encoder
+from rotrain.exporters.gguf.export import export_gguf, text_encoder
 from rotrain.llamacpp import LlamaCpp
 from rotrain.models.decoder import Decoder
 from rotrain.models.presets import model_config
-from rotrain.train.load import Trained
-from rotrain.train.rundir import RunDir
+from rotrain.run.directory import RunDirectory
+from rotrain.run.load import TrainedModel
 
 
 def main() -> None:
@@ -37,7 +37,9 @@ def main() -> None:
         tokenizer = Tokenizer(folder / "tokenizer.json")
         model = Decoder(model_config("llama-mha", "nano", vocab_size=tokenizer.vocab_size))
         model.init_weights(0)
-        export_gguf(Trained(RunDir(folder), 0, model.eval(), tokenizer, 0, [], ""), folder / "model.gguf")
+        export_gguf(
+            TrainedModel(RunDirectory(folder), 0, model.eval(), tokenizer, 0, [], ""), folder / "model.gguf"
+        )
         oracle = text_encoder(folder / "tokenizer.json")
         documents = differ = ids = size = 0
         raw = pa.input_stream(str(arguments.text), compression="detect")

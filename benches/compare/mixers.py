@@ -33,10 +33,11 @@ from rotrain.models.attention_kernels import (
 )
 from rotrain.models.hf import hf_config
 from rotrain.models.mamba2 import Mamba2
-from rotrain.models.mixer import Place
+from rotrain.models.mixer import Positions
 from rotrain.models.presets import model_config
 from rotrain.models.ssd import scan_chunked
-from rotrain.train.runtime import cpu_has_bf16, keep_freed_memory
+from rotrain.runtime.allocator import keep_freed_memory
+from rotrain.runtime.device import cpu_has_bf16
 
 Work = Callable[[], Tensor]
 
@@ -107,15 +108,15 @@ def mixer(words: argparse.Namespace, half: bool) -> dict[str, float]:
     fields = hf_config(config, 0) | {"chunk_size": 256}
     theirs = modeling_mamba2.Mamba2Mixer(transformers.Mamba2Config(**fields), 0)
     names = {
-        "in_proj.weight": ours.into.weight,
+        "in_proj.weight": ours.in_proj.weight,
         "conv1d.weight": ours.conv_weight,
         "conv1d.bias": ours.conv_bias,
     }
     names |= {"A_log": ours.A_log, "D": ours.D, "dt_bias": ours.dt_bias, "norm.weight": ours.gain}
-    theirs.load_state_dict(names | {"out_proj.weight": ours.out.weight})
+    theirs.load_state_dict(names | {"out_proj.weight": ours.out_proj.weight})
     x = torch.randn(1, words.length, config.hidden).requires_grad_()
-    place = Place(0, None, None, None)
-    sides: dict[str, Work] = {"rotrain": lambda: ours(x, place, None), "transformers": lambda: theirs(x)}
+    positions = Positions(0, None, None, None)
+    sides: dict[str, Work] = {"rotrain": lambda: ours(x, positions, None), "transformers": lambda: theirs(x)}
     near = (sides["rotrain"]() - sides["transformers"]()).abs().max().item()
     if near > 1e-4:
         sys.exit(f"the mixers differ by {near}")

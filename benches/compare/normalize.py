@@ -22,7 +22,7 @@ import ftfy
 import pyarrow as pa
 from measure import machine
 
-from rotools.normalize import normalize_text
+from rotools import normalize
 
 
 def documents(corpus: Path, megabytes: float) -> list[str]:
@@ -44,16 +44,16 @@ def main() -> None:
     arguments = parser.parse_args()
     texts = documents(arguments.corpus, arguments.mb)
     megabytes = sum(len(text.encode()) for text in texts) / 1e6
-    normal = [normalize_text(text) for text in texts]
+    normal = [normalize(text) for text in texts]
     options = ftfy.TextFixerConfig(uncurl_quotes=False, fix_latin_ligatures=False, explain=False)
 
     def fix(text: str) -> str:
         return str(ftfy.fix_text(text, options))
 
     contenders: list[tuple[str, Callable[[str], str], list[str]]] = [
-        ("rotools, web text", normalize_text, texts),
+        ("rotools, web text", normalize, texts),
         ("ftfy, web text", fix, texts),
-        ("rotools, clean text", normalize_text, normal),
+        ("rotools, clean text", normalize, normal),
         ("ftfy, clean text", fix, normal),
     ]
     seconds: dict[str, list[float]] = {name: [] for name, _, _ in contenders}

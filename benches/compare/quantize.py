@@ -27,22 +27,24 @@ from typing import Any
 
 import torch
 
-from rotrain.compare.study import is_folder, quantize_words
+from rotrain.compare.study import is_folder, quantize_args
 from rotrain.data.pack import open_pack
-from rotrain.evaluate.divergence import diverge
-from rotrain.evaluate.domains import held_out
-from rotrain.evaluate.model import LanguageModel, TorchModel, open_model
-from rotrain.evaluate.text import Document
-from rotrain.export.gguf.export import export_gguf
-from rotrain.export.gguf.write import read_gguf
+from rotrain.evaluation.divergence import diverge
+from rotrain.evaluation.domains import held_out
+from rotrain.evaluation.model import LanguageModel
+from rotrain.evaluation.open import open_model
+from rotrain.evaluation.text import Document
+from rotrain.evaluation.torch_model import TorchModel
+from rotrain.exporters.gguf.export import export_gguf
+from rotrain.exporters.gguf.write import read_gguf
 from rotrain.files import sha256_file
 from rotrain.models.count import param_count
-from rotrain.quantize.calibration import Calibration, calibration_tokens, mean_squares
-from rotrain.quantize.gguf import quantize_gguf, source_of_run, target_types
-from rotrain.quantize.imatrix import Importance, importance_of
-from rotrain.quantize.recipes import METHODS
-from rotrain.quantize.torch import quantize_torch
-from rotrain.train.load import Trained, load_run
+from rotrain.quantization.calibration import Calibration, calibration_tokens, mean_squares
+from rotrain.quantization.gguf import quantize_gguf, source_of_run, target_types
+from rotrain.quantization.imatrix import Importance, importance_of
+from rotrain.quantization.recipes import METHODS
+from rotrain.quantization.torch import quantize_torch
+from rotrain.run.load import TrainedModel, load_run
 
 Q4_K_M = 15
 EVERY = (
@@ -132,7 +134,7 @@ def same_tensors(a: Path, b: Path) -> bool:
 
 
 def variants(
-    trained: Trained, words: argparse.Namespace, stock: Stock, folder: Path
+    trained: TrainedModel, words: argparse.Namespace, stock: Stock, folder: Path
 ) -> Iterator[tuple[str, Path, float]]:
     """Name, place and bits a weight of each."""
     parameters = param_count(trained.model.config)
@@ -156,7 +158,7 @@ def variants(
     yield f"q4_k_m ({'the same bytes' if same else 'OTHER BYTES'})", folder / "q4_k_m.gguf", bits
     yield "--target-bpw", (found := ours("target", bits)), bits_of(found, parameters)
     for name in EVERY if words.also == "all" else filter(None, words.also.split(",")):
-        asked = quantize_words(name)
+        asked = quantize_args(name)
         options = dict(zip(asked[::2], asked[1::2], strict=True))
         if is_folder(name):
             result = quantize_torch(

@@ -31,19 +31,20 @@ import numpy as np
 import torch
 
 from rotrain.config import resolve
-from rotrain.data.sampler import Sampler
+from rotrain.data.batches import BatchReader
 from rotrain.models.loss import token_loss_chunked, token_loss_reference
+from rotrain.progress import Progress
+from rotrain.runtime.allocator import keep_freed_memory
+from rotrain.runtime.device import cpu_has_bf16
 from rotrain.train.learner import Learner
-from rotrain.train.loop import fit
+from rotrain.train.loop import run_training
 from rotrain.train.plan import make_plan
-from rotrain.train.progress import Progress
-from rotrain.train.runtime import cpu_has_bf16, keep_freed_memory
-from rotrain.train.screen import Quiet
+from rotrain.train.run_log import RunLog
 from rotrain.train.spikes import SpikeGuard
 
 TOKENS = 5_600_000_000
-PASSES = ((Learner, "gradients"), (Learner, "clip"), (Learner, "apply"))
-BESIDE = ((Sampler, "read"), (SpikeGuard, "judge"), (Progress, "log"))
+PASSES = ((Learner, "compute_gradients"), (Learner, "clip_gradients"), (Learner, "update"))
+BESIDE = ((BatchReader, "read"), (SpikeGuard, "check"), (RunLog, "log"))
 LOSSES = {"plain": token_loss_reference, "rotrain": token_loss_chunked}
 
 
@@ -70,9 +71,9 @@ def step(words: argparse.Namespace) -> dict[str, Any]:
     """Medians over the steps of a run, in seconds, and their part of a step."""
     with tempfile.TemporaryDirectory() as folder, clocks(*PASSES, *BESIDE) as seconds:
         flags = {"arch": words.arch, "data": str(words.data), "out": f"{folder}/run", "steps": words.steps}
-        fit(
+        run_training(
             resolve(flags, assignments=["runtime.device=cpu", f"runtime.threads={words.threads}"]),
-            Quiet(),
+            Progress(),
             force=True,
         )
     median = {name: statistics.median(taken) for name, taken in seconds.items()}
@@ -82,7 +83,7 @@ def step(words: argparse.Namespace) -> dict[str, Any]:
         "seconds": median,
         "part": {name: value / whole for name, value in median.items()},
         "loader_times_needed": whole / median["read"],
-        "log_and_guard": (median["judge"] + median["log"]) / whole,
+        "log_and_guard": (median["check"] + median["log"]) / whole,
     }
 
 
@@ -111,7 +112,7 @@ def resume(words: argparse.Namespace) -> dict[str, Any]:
             planned.append(1e3 * (time.perf_counter() - began))
             out = np.empty((config.batch.sequences, config.context + 1), dtype=np.int64)
             began = time.perf_counter()
-            plan.sampler.read(draw.randrange(plan.steps), out)
+            plan.batches.read(draw.randrange(plan.steps), out)
             found.append(1e3 * (time.perf_counter() - began))
     return {
         "tokens": TOKENS,

@@ -40,15 +40,9 @@ from rotrain.config import ModelConfig, Optim, Runtime
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import hf_config, to_hf
 from rotrain.models.presets import model_config
+from rotrain.runtime.allocator import HUGE_PAGES_AFTER_STEPS, keep_freed_memory, use_huge_pages
+from rotrain.runtime.device import Machine, choose_machine, cpu_has_bf16
 from rotrain.train.optim import Optimizer
-from rotrain.train.runtime import (
-    SETTLING_STEPS,
-    Machine,
-    choose_machine,
-    cpu_has_bf16,
-    keep_freed_memory,
-    use_huge_pages,
-)
 
 Step = Callable[[], float]
 LITGPT = ("llama-mha", "llama-gqa", "mistral-swa", "falcon-mqa")
@@ -66,7 +60,7 @@ def our_step(
         with machine.autocast():
             loss = loss_of(inputs, labels) / labels.numel()
         loss.backward()
-        float(optimizer.clip())  # the spike guard looks at it before the weights change
+        float(optimizer.clip_gradients())  # the spike guard looks at it before the weights change
         optimizer.update(1e-4)
         return float(loss.detach())
 
@@ -126,7 +120,7 @@ def work(side: str, words: argparse.Namespace, precision: str, compiled: bool, p
         step = their_step(theirs, machine, inputs, labels, compiled)
     pipe.send(step())
     if side == "rotrain" or words.same_allocator:
-        for _ in range(SETTLING_STEPS - 1):
+        for _ in range(HUGE_PAGES_AFTER_STEPS - 1):
             step()
         use_huge_pages()
     while steps := pipe.recv():

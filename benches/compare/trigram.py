@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from rotrain.config import FitConfig, Runtime
 from rotrain.data.tokenizer import Tokenizer
+from rotrain.run.directory import RunDirectory
+from rotrain.run.load import TrainedModel, load_run
+from rotrain.runtime.device import Machine, choose_machine
 from rotrain.train.evaluation import evaluate_phases
-from rotrain.train.load import Trained, load_run
 from rotrain.train.plan import Plan, make_plan
-from rotrain.train.rundir import RunDir
-from rotrain.train.runtime import Machine, choose_machine
 
 Ids = NDArray[np.int64]
 
@@ -120,7 +120,7 @@ def trained_on(plan: Plan) -> Ids:
     batch, context = plan.config.batch.sequences, plan.config.context
     rows = np.empty((plan.steps * batch, context + 1), np.int64)
     for step in range(plan.steps):
-        plan.sampler.read(step, rows[step * batch : (step + 1) * batch])
+        plan.batches.read(step, rows[step * batch : (step + 1) * batch])
     return rows
 
 
@@ -151,7 +151,7 @@ def baseline(plan: Plan, tokenizer: Tokenizer, order: int) -> dict[str, dict[str
     return scores
 
 
-def model_scores(trained: Trained, plan: Plan, machine: Machine) -> dict[str, float]:
+def model_scores(trained: TrainedModel, plan: Plan, machine: Machine) -> dict[str, float]:
     """Bits per byte of a run's newest checkpoint."""
     scores = evaluate_phases(
         trained.model.to(machine.device), plan, trained.tokenizer.byte_lengths(), machine
@@ -174,7 +174,7 @@ def main() -> None:
     counted: dict[str, dict[str, dict[str, float]]] = {}
     rows: list[dict[str, Any]] = []
     for path in words.runs:
-        record = RunDir(path).record()
+        record = RunDirectory(path).read_config()
         if record is None:
             parser.error(f"{path} is no run")
         trained = load_run(path)
@@ -186,7 +186,7 @@ def main() -> None:
             config = config.model_copy(update={"evaluation": seen})
         plan = make_plan(config)
         read = json.dumps(
-            [config.seed, config.context, plan.steps, repr(plan.curriculum.stretches), plan.pack.digest]
+            [config.seed, config.context, plan.steps, repr(plan.curriculum.segments), plan.pack.digest]
         )
         if read not in counted:
             counted[read] = baseline(plan, trained.tokenizer, words.order)

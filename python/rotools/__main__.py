@@ -1,4 +1,4 @@
-"""`python -m rotools`: the same program as the `rotools` script."""
+"""`python -m rotools`: the same program as the script `rotools`."""
 
 from rotools.cli import main
 

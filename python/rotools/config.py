@@ -1,4 +1,4 @@
-"""The curriculum: from arguments or a corpus file to phases."""
+"""The corpus file: the phases of a pack, in TOML."""
 
 import tomllib
 from pathlib import Path
@@ -6,10 +6,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rotools.errors import usage
+from rotools.errors import Place, UsageError
+from rotools.phases import Phase
+
+__all__ = ["read_config"]
+
+HINT = "see configs/corpus/example.toml"
 
 
-class Phase(BaseModel):
+class PhaseTable(BaseModel):
     """One `[[phase]]` of a corpus file."""
 
     model_config = ConfigDict(extra="forbid")
@@ -17,64 +22,45 @@ class Phase(BaseModel):
     name: str
     inputs: list[str] = Field(min_length=1)
     kind: Literal["web", "books"] | None = None
-    """What the inputs hold; by default what the phase's name says, and `web` for other names."""
+    """What the inputs hold. By default the name of the phase says it; other names hold web text."""
     epochs: int = Field(default=1, ge=1)
 
 
-class Corpus(BaseModel):
+class CorpusFile(BaseModel):
     """A corpus file."""
 
     model_config = ConfigDict(extra="forbid")
 
-    phase: list[Phase] = Field(min_length=1)
+    phase: list[PhaseTable] = Field(min_length=1)
 
 
-def kind_of(name: str) -> str:
-    """What a phase of that name holds: books in `books`, else web text."""
-    return "books" if name == "books" else "web"
-
-
-def phases(inputs: list[str], named: list[str], config: Path | None) -> list[tuple[str, list[str], int, str]]:
-    """(name, inputs, epochs, kind) in order of training, from exactly one of the three ways to say it.
-
-    Relative paths in a corpus file are relative to the file.
+def read_config(path: Path) -> list[Phase]:
+    """Read a corpus file. Relative paths in it are relative to the file.
 
     Raises:
-        RotoolsError: none or several ways, or a corpus file that is wrong.
+        UsageError: The file cannot be read, is not TOML, or has a wrong key or value.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "corpus.toml"
+        >>> _ = path.write_text('[[phase]]\\nname = "books"\\ninputs = ["/data/books.jsonl"]\\nepochs = 2\\n')
+        >>> read_config(path)
+        [Phase(name='books', inputs=['/data/books.jsonl'], epochs=2, profile=None)]
     """
-    if sum(map(bool, (inputs, named, config))) != 1:
-        raise usage(
-            "name the corpus in one way",
-            "rotools pack corpus.jsonl, or --phase web=web.jsonl, or --config corpus.toml",
-        )
-    if config is not None:
-        return _read(config)
-    if inputs:
-        return [("web", inputs, 1, "web")]
-    result = []
-    for phase in named:
-        name, equals, files = phase.partition("=")
-        if not equals or not files:
-            raise usage(f"--phase {phase}: not NAME=FILE", "for example --phase web=web.jsonl.zst")
-        result.append((name, files.split(","), 1, kind_of(name)))
-    return result
-
-
-def _read(path: Path) -> list[tuple[str, list[str], int, str]]:
     try:
-        corpus = Corpus.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        corpus = CorpusFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise usage(f"{path}: {error}", "see configs/corpus/example.toml") from None
+        raise UsageError(str(error), Place(str(path)), HINT) from None
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise usage(f"{path}: {place}: {first['msg']}", "see configs/corpus/example.toml") from None
+        key = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{key}: {first['msg']}", Place(str(path)), HINT) from None
     return [
-        (
-            phase.name,
-            [i if i == "-" else str(path.parent / i) for i in phase.inputs],
-            phase.epochs,
-            phase.kind or kind_of(phase.name),
+        Phase(
+            table.name,
+            [name if name == "-" else str(path.parent / name) for name in table.inputs],
+            table.epochs,
+            table.kind,
         )
-        for phase in corpus.phase
+        for table in corpus.phase
     ]

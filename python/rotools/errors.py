@@ -1,17 +1,69 @@
-"""Errors that are found in Python, in the form of the core's: a sentence, the next step, an exit code."""
+"""The errors of rotools. The Rust core and the Python code raise the same classes.
 
-from rotools._rotext import RotoolsError
+`str(error)` is one sentence that starts with the place. The command line prints it, then the hint, and exits with
+`exit_code`.
 
-__all__ = ["RotoolsError", "failure", "usage"]
+Example:
+    >>> import rotools
+    >>> try:
+    ...     rotools.judge("text", profile="poems")
+    ... except rotools.UsageError as error:
+    ...     print(error.exit_code, error.hint)
+    2 take one of: web, books
+"""
+
+from dataclasses import dataclass
+
+__all__ = ["InputError", "Place", "ResourceError", "RotoolsError", "UsageError"]
 
 
-def failure(what: str, hint: str, code: int = 1) -> RotoolsError:
-    """An error of a run: what is wrong and where, and what to do next."""
-    error = RotoolsError(what)
-    error.hint, error.exit_code = hint, code
-    return error
+@dataclass(frozen=True)
+class Place:
+    """A point in a file, in the form that editors can open: `web.jsonl:17 byte 3`."""
+
+    path: str
+    """The file, as the user named it."""
+    line: int | None = None
+    """Line, from 1."""
+    byte: int | None = None
+    """Byte, from 0; within the line if there is a line, else within the file."""
+
+    def __str__(self) -> str:
+        line = "" if self.line is None else f":{self.line}"
+        byte = "" if self.byte is None else f" byte {self.byte}"
+        return f"{self.path}{line}{byte}"
 
 
-def usage(what: str, hint: str) -> RotoolsError:
-    """An error of usage (exit code 2)."""
-    return failure(what, hint, 2)
+class RotoolsError(Exception):
+    """What went wrong, where, and what to do next. All errors of rotools are of this class.
+
+    Attributes:
+        what: One sentence without the place.
+        place: File, line and byte, where there is one.
+        hint: The next step, where there is one.
+        exit_code: Exit code of the command line.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, place: Place | None = None, hint: str | None = None) -> None:
+        # All arguments go to the base class: pickle calls the class with them again.
+        super().__init__(what, place, hint)
+        self.what, self.place, self.hint = what, place, hint
+
+    def __str__(self) -> str:
+        return self.what if self.place is None else f"{self.place}: {self.what}"
+
+
+class UsageError(RotoolsError):
+    """The arguments make no sense: an unknown rule, two options that exclude each other (exit code 2)."""
+
+    exit_code = 2
+
+
+class InputError(RotoolsError):
+    """The data are wrong: broken, cut off, of another format or version (exit code 1)."""
+
+
+class ResourceError(RotoolsError):
+    """The system refuses: a missing file or program, a full disk, no permission (exit code 1)."""

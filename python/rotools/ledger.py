@@ -1,52 +1,89 @@
-"""The ledger of decisions: why a document went, in words.
+"""The ledger of decisions: why a document was removed or changed. The columns are in docs/ledger.md."""
 
-The columns are described in docs/ledger.md.
-"""
-
+from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from rotools import _rotext
 
-__all__ = ["explain", "why"]
+__all__ = ["WhyResult", "explain", "why"]
 
 Row = dict[str, Any]
-"""A row of the ledger, by the names of its columns; what is absent is None."""
+"""A row of the ledger, by the names of its columns. A missing value is None."""
 
 
-def why(document: str, ledger: Path) -> dict[str, Any]:
-    """What a ledger says of a document.
+@dataclass(frozen=True)
+class WhyResult:
+    """What a ledger records about one document."""
+
+    document: str
+    """The id or place that was asked for."""
+    ledger: Path
+    rows: list[Row]
+    """The decisions about the document, in order. Empty: the document was kept unchanged, or no input has it."""
+    stands_for: int
+    """Number of documents that were removed because this one was kept."""
+    examples: list[Row]
+    """The decisions about the first ten of those."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as `rotools why --json` prints it."""
+        return {**vars(self), "ledger": str(self.ledger)}
+
+
+def why(
+    document: str, *, pack: str | PathLike[str] = "pack", ledger: str | PathLike[str] | None = None
+) -> WhyResult:
+    """Find the decisions about a document. `explain` turns a decision into a sentence.
 
     Args:
-        document: an id, or a place as `file:line`.
-        ledger: the Parquet file.
+        document: An id, or a place as `file:line`.
+        pack: A pack, which contains a ledger.
+        ledger: The ledger. None: the one of the pack.
 
     Returns:
-        `rows`, the decisions about it in order; `stands_for`, how many documents went because this one stays;
-        `examples`, the first ten of those.
+        The decisions, and how many documents this one represents.
 
     Raises:
-        RotoolsError: no ledger there, a damaged one, or one of another version.
+        RotoolsError: There is no ledger, or it is damaged or of another version.
+
+    Example:
+        >>> import tempfile
+        >>> from rotools import filter_files
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "web.jsonl").write_text('{"id": "d1", "text": "Cumpără acum!"}', encoding="utf-8")
+        >>> result = filter_files(folder / "web.jsonl", folder / "good.jsonl")
+        >>> [explain(row) for row in why("d1", ledger=result.ledger).rows]
+        ['dropped by filter: words, value 2, threshold 10']
     """
-    found: dict[str, Any] = _rotext.why(ledger, document)
-    return found
+    path = Path(pack) / "ledger.parquet" if ledger is None else Path(ledger)
+    return WhyResult(document, path, **_rotext.why(path, document))
 
 
 _ACTIONS = {"drop": "dropped", "edit": "changed", "flag": "flagged", "keep": "kept"}
 
 _RULES = {
-    "exact": "it has the same text as {partner}, diacritics and white space aside",
-    "near-containment": "{value:.1%} of its word 3-grams stand in {partner} (from {threshold:.0%} on it goes); "
+    "exact": "it has the same text as {partner}, apart from diacritics and white space",
+    "near-containment": "{value:.1%} of its word 3-grams occur in {partner} (threshold {threshold:.0%}); "
     "Jaccard similarity {score:.2f}",
     "near-jaccard": "its word 3-grams and those of {partner} have a Jaccard similarity of {value:.2f} "
-    "(from {threshold:.2f} on it goes)",
+    "(threshold {threshold:.2f})",
     "contaminated": "it shares {value:.0f} runs of 13 words with an evaluation text",
-    "repeated-lines": "{value:.0f} lines ({score:.0f} bytes) stand in more than {threshold:.0f} documents and were cut",
+    "repeated-lines": "{value:.0f} lines ({score:.0f} bytes) occur in more than {threshold:.0f} documents and were cut",
 }
 
 
 def explain(row: Row) -> str:
-    """One decision as a sentence without its subject: `dropped by dedup: ...`."""
+    """Describe one decision in words, without the document: `dropped by dedup: ...`.
+
+    Args:
+        row: A row of the ledger, as `why` returns it.
+
+    Example:
+        >>> explain({"action": "drop", "stage": "dedup", "rule": "exact", "partner": "d3"})
+        'dropped by dedup: it has the same text as d3, apart from diacritics and white space'
+    """
     beginning = f"{_ACTIONS.get(row['action'], row['action'])} by {row['stage']}: "
     if row["rule"] in _RULES:
         return beginning + _RULES[row["rule"]].format(**row)

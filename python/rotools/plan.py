@@ -1,23 +1,29 @@
-"""What a run of `rotools pack` will take: the default road on a sample of the input, timed here, and scaled up.
+"""Estimate what `pack` needs: pack a sample with the default options, time it here, and scale the figures up.
 
-Time and disk of every step grow with the text, so they are multiplied by (all text / text of the sample); the size of
-all text follows from the sizes of the files and how many bytes of text a byte on disk gave in the sample. Training the
-tokenizer's merges is the exception: it hangs on the number of different words, which grows as about the square root of the
-text (Heaps' law), and is multiplied by that.
+Time and disk of a step grow with the text, so they are multiplied by (all text / text of the sample). The size of all text
+follows from the sizes of the files and from the bytes of text that a byte on disk gave in the sample. Training the merges of
+the tokenizer is the exception: its time depends on the number of different words, which grows with about the square root of
+the text (Heaps' law).
 """
 
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from rotools import _rotext
-from rotools._rotext import Progress
-from rotools.background import Background
+from rotools.options import MAX_RAM, VALID_SHARE, VOCAB_SIZE, Paths, Preset, size_bytes
+from rotools.phases import CorePhase, PhasesLike, resolve
+from rotools.progress import Callback, Status, run
+
+__all__ = ["SAMPLE", "Plan", "Step", "plan"]
+
+SAMPLE = "32M"
 
 POLL_SECONDS = 0.01
-"""Between two looks at the running step; steps of the sample take tenths of seconds."""
+"""Between two looks at the running step. Steps of the sample take tenths of a second."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +54,86 @@ class Plan:
     """On the disk of the output, until the run ends."""
     output: int
 
-    def as_dict(self) -> dict[str, Any]:
-        """The figures by name."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as `rotools plan --json` prints them."""
         return asdict(self)
 
 
 def plan(
-    phases: list[tuple[str, list[str], int, str]], *, sample: int, max_ram: int, preset: str, **options: Any
+    inputs: Paths | None = None,
+    *,
+    phases: PhasesLike | None = None,
+    config: str | PathLike[str] | None = None,
+    tokenizer: str | PathLike[str] | None = None,
+    vocab_size: int = VOCAB_SIZE,
+    preset: Preset = "default",
+    max_ram: int | str = MAX_RAM,
+    sample: int | str = SAMPLE,
+    text_field: str = "text",
+    id_field: str | None = None,
+    threads: int = 0,
+    progress: Callback | None = None,
 ) -> Plan:
-    """Packs a sample of about `sample` bytes of text with the options of `_rotext.pack` and scales the figures up.
+    """Estimate the memory, disk and time that `pack` needs. A sample is packed and timed on this machine.
+
+    Nothing is written but a temporary folder. A busy machine gives a longer estimate.
+
+    Args:
+        inputs: Files of one phase, `web`: files, folders or globs.
+        phases: In place of `inputs`: inputs by the names of their phases, or a list of `Phase`, in the order of training.
+        config: In place of `inputs`: a corpus file in TOML.
+        tokenizer: A tokenizer.json. None: train one on the corpus.
+        vocab_size: Size of a tokenizer that is trained.
+        preset: `default`, `strict` or `exact`, as for `pack`.
+        max_ram: Memory of the whole run, in bytes or as `4G`.
+        sample: Text to measure on, in bytes or as `32M`.
+        text_field: Field of the text.
+        id_field: Field of the id. None: `id` where there is one, else file:line.
+        threads: Worker threads. 0: one for each core.
+        progress: Called with the state of the sample's run (see `rotools.progress`).
+
+    Returns:
+        The estimate.
 
     Raises:
-        RotoolsError: an input cannot be read, is standard input, or nothing in the sample passes the filter.
+        RotoolsError: An input cannot be read, is standard input, or nothing in the sample passes the filter.
+
+    Example:
+        >>> import json
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> words = "Ana are mere și pere, iar fratele ei a mers la școală ca să învețe o poezie despre toamnă. "
+        >>> lines = [json.dumps({"text": f"{words * 3}{i}. {i * i} de copii au citit."}) for i in range(60)]
+        >>> _ = (folder / "web.jsonl").write_text("\\n".join(lines))
+        >>> estimate = plan(folder / "web.jsonl", vocab_size=300, preset="exact")
+        >>> estimate.documents, estimate.whole
+        (60, True)
     """
+    return _measure(
+        resolve(inputs, phases, config),
+        sample=size_bytes(sample),
+        max_ram=size_bytes(max_ram),
+        preset=preset,
+        watch=progress,
+        tokenizer=tokenizer,
+        vocab_size=vocab_size,
+        valid_share=VALID_SHARE,
+        text_field=text_field,
+        id_field=id_field,
+        accept_loss=True,
+        threads=threads,
+    )
+
+
+def _measure(
+    phases: list[CorePhase],
+    *,
+    sample: int,
+    max_ram: int,
+    preset: str,
+    watch: Callback | None,
+    **options: Any,
+) -> Plan:
+    """Pack a sample of about `sample` bytes of text with the options of `_rotext.pack`, and scale the figures up."""
     with tempfile.TemporaryDirectory(prefix="rotools-plan-") as folder:
         heads = []
         for name, inputs, _, _ in phases:
@@ -71,7 +144,6 @@ def plan(
                     size=sample // len(phases),
                     text_field=options["text_field"],
                     id_field=options["id_field"],
-                    progress=Progress(),
                 )
             )
         scales = [
@@ -82,7 +154,7 @@ def plan(
         ]
         out = Path(folder) / "pack"
         options |= {"text_field": "text", "id_field": "id", "dedup": preset, "max_ram": max_ram}
-        seconds, journal = _timed(taken, out, options)
+        seconds, journal = _timed(taken, out, options, watch)
         produced = sum(path.stat().st_size for path in out.iterdir() if path.name != "tokenizer.json")
     texts = [head["bytes"] for head in heads]
     text = sum(size * scale for size, scale in zip(texts, scales, strict=True))
@@ -106,7 +178,7 @@ def plan(
 
 
 def _growth(step: str, scale: float, phases: dict[str, float]) -> float:
-    """How much longer a step takes on all of the input than on the sample."""
+    """Return how much longer a step takes on all of the input than on the sample."""
     verb, _, phase = step.partition(" ")
     if verb == "look":
         # For the first document that is held out.
@@ -117,25 +189,27 @@ def _growth(step: str, scale: float, phases: dict[str, float]) -> float:
 
 
 def _timed(
-    phases: list[tuple[str, list[str], int, str]], out: Path, options: dict[str, Any]
+    phases: list[CorePhase], out: Path, options: dict[str, Any], watch: Callback | None
 ) -> tuple[list[tuple[str, float]], int]:
-    """Runs the sample; seconds of each step in order, and the most bytes of the journal that lay on the disk.
+    """Run the sample.
 
-    A step that is over between two looks is counted with the one before it.
+    Returns:
+        (step, seconds) in order, and the largest size of the journal on the disk. A step that ends between two looks is
+        counted with the one before it.
     """
-    progress, began = Progress(), time.perf_counter()
+    began = time.perf_counter()
     marks: list[tuple[int, str, float]] = []
     journal = 0
 
-    def look(running: Background[dict[str, Any]]) -> None:
+    def look(status: Status) -> None:
         nonlocal journal
-        while running.runs(POLL_SECONDS):
-            name, number, *_ = progress.snapshot()
-            if name and (not marks or marks[-1][0] != number):
-                marks.append((number, name, time.perf_counter()))
-                journal = max(journal, _size(out.with_name("pack.partial") / "journal"))
+        if status.step and (not marks or marks[-1][0] != status.number):
+            marks.append((status.number, status.step, time.perf_counter()))
+            journal = max(journal, _size(out.with_name("pack.partial") / "journal"))
+        if watch is not None:
+            watch(status)
 
-    Background(lambda: _rotext.pack(phases, out, progress=progress, **options), progress.cancel).result(look)
+    run(lambda counters: _rotext.pack(phases, out, progress=counters, **options), look, POLL_SECONDS)
     ends = [mark[2] for mark in marks[1:]] + [time.perf_counter()]
     starts = [began] + [mark[2] for mark in marks[1:]]
     return [

@@ -1,8 +1,8 @@
-"""`rotools pack --engine ray`: the first pass in shards on a Ray cluster, the rest here.
+"""Run the first pass of `pack` in shards on a Ray cluster. The rest of the run follows on this machine.
 
-A task is a shard of `_rotext.pack`: it reads the input and writes its journal beside the output, so
-both must lie in a folder that all nodes see under the same name. Nothing goes through Ray but the arguments and a few
-counts: no join, no object store. A task whose node dies is started again by Ray and goes on from its journal.
+A task is one shard: it reads the input and writes its journal beside the output. So input and output must be in folders that
+all nodes see under the same name. Only the arguments and a few counts go through Ray: no join, no object store. When a node
+dies, Ray starts its task again, and the task continues from its journal.
 """
 
 import importlib
@@ -14,32 +14,39 @@ from pathlib import Path
 from typing import Any
 
 from rotools import _rotext
-from rotools._rotext import Progress
 from rotools.distribution import install
-from rotools.errors import RotoolsError, failure
+from rotools.errors import ResourceError, RotoolsError
+from rotools.phases import CorePhase
 
 THREADS = 2
-"""Of a task. More tasks of few threads leave less idle at the end; each task reads the whole input, so not too many."""
+"""Of a task. Many small tasks leave fewer cores idle at the end, but each task reads the whole input."""
 
 CONNECT_SECONDS = 10
-"""Until a cluster's head must have answered."""
+"""The head of a cluster must answer within this time."""
 
 TRIES = 3
-"""Times that a task is started again when its node is lost."""
+"""How often a task is started again when its node is lost."""
 
 
 def sign(
-    phases: list[tuple[str, list[str], int, str]],
+    phases: list[CorePhase],
     out: Path,
     *,
     address: str,
     say: Callable[[str], None],
     **options: Any,
 ) -> int:
-    """Runs the first pass of `_rotext.pack` on the cluster at `address` (`auto`: the one that this machine is part of).
+    """Run the first pass of `_rotext.pack` on a cluster. `_rotext.pack` with the same arguments then merges the shards.
 
-    Returns the number of shards; `_rotext.pack` with the same arguments takes what they found. `say` gets a line for each
-    shard that is done.
+    Args:
+        phases: (name, inputs, epochs, profile).
+        out: The directory that `_rotext.pack` is going to make.
+        address: Head of the cluster as HOST:PORT; `auto` is the cluster that this machine is part of.
+        say: Called with a line for each shard that is done.
+        options: The options of `_rotext.pack`.
+
+    Returns:
+        The number of shards.
 
     Raises:
         RotoolsError: Ray is not installed, there is no cluster, or a shard failed.
@@ -47,17 +54,17 @@ def sign(
     try:
         ray: Any = importlib.import_module("ray")
     except ImportError:
-        raise failure("the engine ray needs the package ray", install("ray")) from None
+        raise ResourceError("the engine ray needs the package ray", hint=install("ray")) from None
     try:
         if address != "auto":
-            # Ray itself would knock for minutes.
+            # Ray itself would try for minutes.
             host, _, port = address.rpartition(":")
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError) as error:
-        raise failure(
+        raise ResourceError(
             f"no Ray cluster at {address!r}: {error}",
-            "start one with `ray start --head`, or name its head with --address",
+            hint="start one with `ray start --head`, or name its head with --address",
         ) from None
     try:
         cores = int(ray.cluster_resources().get("CPU", 1))
@@ -66,23 +73,22 @@ def sign(
         options |= {"threads": threads}
         folder = os.getcwd()
 
-        def work(number: int) -> tuple[int, dict[str, Any] | None, tuple[str, str | None, int] | None]:
-            # Errors of the core travel as plain values: the class has state that pickle does not know.
-            # Names are as they were typed here, for ids and ledgers hold them.
+        def work(number: int) -> tuple[int, dict[str, Any] | RotoolsError]:
+            # Ray wraps an error that is raised; one that is returned arrives as it is. Names stay as they were typed here,
+            # because ids and ledgers contain them.
             os.chdir(folder)
             try:
-                found = _rotext.pack(phases, out, shard=(number, shards), progress=Progress(), **options)
+                return number, _rotext.pack(phases, out, shard=(number, shards), **options)
             except RotoolsError as error:
-                return number, None, (str(error), error.hint, error.exit_code)
-            return number, found, None
+                return number, error
 
         task = ray.remote(num_cpus=threads, max_retries=TRIES)(work)
         waiting = [task.remote(number) for number in range(1, shards + 1)]
         while waiting:
             ready, waiting = ray.wait(waiting)
-            number, found, failed = ray.get(ready[0])
-            if failed:
-                raise failure(f"shard {number} of {shards}: {failed[0]}", failed[1] or "", failed[2])
+            number, found = ray.get(ready[0])
+            if isinstance(found, RotoolsError):
+                raise type(found)(f"shard {number} of {shards}: {found}", hint=found.hint)
             say(f"shard {number} of {shards}: {found['documents']:,} documents")
         return shards
     finally:

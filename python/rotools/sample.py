@@ -1,27 +1,30 @@
-"""Real Romanian text from the package index: the glosses of RoWordNet.
+"""Write real Romanian text from the package index: the glosses of RoWordNet.
 
-The package `rowordnet` ships its data as a pickle. It is read here without running anything of it: every
-class in the file becomes an inert bag of attributes, so neither its code nor a forged file can do harm.
+The package `rowordnet` ships its data as a pickle. It is read here without running any of its code: every class in the file
+becomes an inert holder of attributes, so neither the package nor a forged file can do harm.
 """
 
 import importlib.util
 import json
 import os
 import pickle
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rotools.distribution import install
-from rotools.errors import usage
+from rotools.errors import UsageError
+
+__all__ = ["SampleResult", "sample"]
 
 LICENCE = "RoWordNet 1.1 (D. Tufiș, V. Barbu Mititelu and others; package by S. Dumitrescu), GPL-3.0"
 
 GLOSSES = 24
-"""Glosses of one document: about 2 kB of text, so that a document is longer than a sentence."""
+"""Glosses of one document: about 2 kB of text. One gloss would be too short for a document."""
 
 
 class _Bag(dict[Any, Any]):
-    """Stands for any object of the pickle; holds its attributes."""
+    """Replaces every object of the pickle, and holds its attributes."""
 
     attributes: Any
 
@@ -39,18 +42,40 @@ class _Inert(pickle.Unpickler):
         return (lambda *_: _Bag) if (module, name) == ("builtins", "getattr") else _Bag
 
 
-def write(out: Path) -> tuple[int, str]:
-    """Writes the sample as JSONL, whole or not at all.
+@dataclass(frozen=True)
+class SampleResult:
+    """The sample that was written."""
+
+    out: Path
+    documents: int
+    licence: str
+    """The licence of the text, which is also in every record."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as `rotools sample --json` prints it."""
+        return {**vars(self), "out": str(self.out)}
+
+
+def sample(out: str | os.PathLike[str] = "corpus.jsonl") -> SampleResult:
+    """Write real Romanian text for a first try: the glosses of RoWordNet, as JSONL.
+
+    Args:
+        out: The file to write.
 
     Returns:
-        The number of documents and the licence, which is also in every record.
+        The number of documents, and the licence.
 
     Raises:
-        RotoolsError: the package is not installed.
+        UsageError: The package `rowordnet` is not installed.
+
+    Example:
+        >>> sample("corpus.jsonl").documents  # doctest: +SKIP
+        3024
     """
+    out = Path(out)
     found = importlib.util.find_spec("rowordnet")
     if found is None or not found.submodule_search_locations:
-        raise usage("the package rowordnet is not installed", install("sample"))
+        raise UsageError("the package rowordnet is not installed", hint=install("sample"))
     with (Path(found.submodule_search_locations[0]) / "rowordnet.pickle").open("rb") as file:
         synsets = _Inert(file).load().attributes["_synsets"]
 
@@ -84,4 +109,4 @@ def write(out: Path) -> tuple[int, str]:
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
-    return documents, LICENCE
+    return SampleResult(out, documents, LICENCE)

@@ -1,7 +1,7 @@
-"""What a run is made of: the shape of the model and every choice of a training run.
+"""The configuration of a run: the shape of its model and every choice of its training.
 
-A run's configuration is the defaults of its size, then a TOML file (`--config`), then the
-flags, then `--set key=value`; later wins. The resolved whole is stored in the run directory.
+A configuration is made from the defaults of a size, then a TOML file (`--config`), then the options, then `--set
+key=value`. The later value wins. The run directory stores the result.
 """
 
 from __future__ import annotations
@@ -27,18 +27,27 @@ class _Strict(BaseModel):
 
 
 class Ssm(_Strict):
-    """The shape of a Mamba-2 mixer: `groups` pairs of B and C of `state` elements serve all heads."""
+    """The shape of a Mamba-2 mixer.
+
+    Attributes:
+        heads: Heads.
+        head_dim: Elements of a head.
+        state: Elements of the state of a head, for each element of the head.
+        groups: Pairs of B and C; each pair serves `heads / groups` heads.
+        conv: Positions of the causal convolution.
+        chunk: Positions that the scan processes at once. It changes the speed, not the result.
+    """
 
     heads: int = Field(ge=1)
     head_dim: int = Field(default=64, ge=1)
     state: int = Field(default=128, ge=1)
     groups: int = Field(default=1, ge=1)
     conv: int = Field(default=4, ge=2)
-    chunk: int = Field(default=128, ge=1)  # positions the scan takes at once: speed, not the result
+    chunk: int = Field(default=128, ge=1)
 
     @property
     def inner(self) -> int:
-        """Width of all heads."""
+        """Width of all heads together."""
         return self.heads * self.head_dim
 
     @property
@@ -54,11 +63,33 @@ class Ssm(_Strict):
 
 
 class ModelConfig(_Strict):
-    """The shape of a decoder. Widths are in elements; `context` is in tokens.
+    """The shape of a decoder.
 
-    Layer i mixes with `pattern[i % len(pattern)]`. `window` is what a token of attention sees, itself
-    included. `parallel` reads mixer and feed-forward from one norm and adds both. With
-    `document_end`, the id of the token after each document, nothing is seen across it.
+    Attributes:
+        arch: Name of the architecture.
+        layers: Layers.
+        hidden: Width of the residual stream, in elements.
+        pattern: Layer i has the mixer `pattern[i % len(pattern)]`.
+        heads: Query heads; 0 without attention.
+        kv_heads: Key/value heads; 0 without attention.
+        head_dim: Elements of a head.
+        window: Tokens that a token of attention sees, itself included; None for all before it.
+        ssm: Shape of the Mamba-2 mixers, if there are any.
+        mlp: Kind of the feed-forward.
+        ffn: Width of the feed-forward, in elements; 0 without one.
+        norm: RMSNorm or LayerNorm.
+        parallel: Mixer and feed-forward read one norm, and both are added.
+        vocab_size: Entries of the vocabulary.
+        context: Most tokens of a sequence.
+        document_end: Id of the token after each document. Nothing is seen across it; None sees everything.
+        rope_theta: Base of the rotary positions.
+        norm_eps: Epsilon of the norms.
+
+    Example:
+        >>> from rotrain.models.presets import model_config
+        >>> shape = model_config("mamba2-hybrid", "nano")
+        >>> shape.layers, [shape.mixer(layer) for layer in range(4)]
+        (4, ['mamba2', 'mamba2', 'mamba2', 'attention'])
     """
 
     arch: str
@@ -81,11 +112,11 @@ class ModelConfig(_Strict):
     norm_eps: float = Field(default=1e-5, gt=0)
 
     def mixer(self, layer: int) -> MixerName:
-        """The kind of mixer of a layer."""
+        """Return the kind of mixer of a layer (from 0)."""
         return self.pattern[layer % len(self.pattern)]
 
     def mixers(self, kind: MixerName) -> int:
-        """How many layers mix in this way."""
+        """Return how many layers have this kind of mixer."""
         return sum(self.mixer(layer) == kind for layer in range(self.layers))
 
     @model_validator(mode="after")
@@ -113,11 +144,12 @@ class ModelConfig(_Strict):
 
 
 class Batch(_Strict):
-    """How many sequences make one optimizer step.
+    """The batch of one optimizer step.
 
-    `sequences` is the batch; `micro` of them go through the model at once, and the gradients
-    of the parts are added up, so `micro` changes memory and speed, not the result (beyond the
-    rounding of a sum in another order).
+    Attributes:
+        sequences: Sequences of the batch.
+        micro: Sequences that go through the model at once. The gradients of the parts are added, so `micro` changes
+            memory and speed, not the result (except the rounding of a sum in another order).
     """
 
     sequences: int = Field(ge=1)
@@ -127,7 +159,15 @@ class Batch(_Strict):
 class Optim(_Strict):
     """AdamW (Loshchilov and Hutter, 2019), or Muon for the matrices of the blocks and AdamW for the rest.
 
-    Weight decay applies to the matrices of the blocks only. `momentum` is Muon's.
+    Attributes:
+        name: `adamw` or `muon`.
+        lr: Peak learning rate.
+        momentum: Momentum of Muon.
+        beta1: AdamW's decay of the first moment.
+        beta2: AdamW's decay of the second moment.
+        eps: AdamW's epsilon.
+        weight_decay: Decoupled weight decay, for the matrices of the blocks only.
+        clip_norm: Largest norm of the gradient.
     """
 
     name: Literal["adamw", "muon"] = "adamw"
@@ -143,9 +183,14 @@ class Optim(_Strict):
 class Schedule(_Strict):
     """The learning rate over the run, in fractions of its steps.
 
-    `wsd`: linear warmup, constant, then a decay over the last `decay_fraction`, never longer
-    than the last phase. `cosine`: warmup, then half a cosine. `constant`: warmup, then flat.
-    Decays end at `decay_to` of the peak. `phase_lr` multiplies the rate inside a phase.
+    Attributes:
+        shape: `wsd`: linear warmup, constant, then a decay over the last `decay_fraction`, never longer than the last
+            phase. `cosine`: warmup, then half a cosine. `constant`: warmup, then flat.
+        decay: Shape of the decay of `wsd`.
+        warmup_fraction: Part of the steps that warm up.
+        decay_fraction: Part of the steps that decay.
+        decay_to: Where a decay ends, as a part of the peak.
+        phase_lr: Factors of the rate inside a phase, by name.
     """
 
     shape: Literal["wsd", "cosine", "constant"] = "wsd"
@@ -159,8 +204,9 @@ class Schedule(_Strict):
 class Mix(_Strict):
     """How the phases of the pack share the batches.
 
-    In a phase with predecessors, `replay` of the sequences are of the earlier phases, against
-    forgetting. The mix changes linearly over `ramp` of the run's steps, centred on the boundary.
+    Attributes:
+        replay: Part of the sequences that repeats earlier phases inside a later phase, against forgetting.
+        ramp: Part of the run's steps over which the mix changes linearly, centred on the boundary of two phases.
     """
 
     replay: float = Field(default=0.05, ge=0, lt=1)
@@ -168,7 +214,14 @@ class Mix(_Strict):
 
 
 class Evaluation(_Strict):
-    """Evaluation in the loop: every `every` steps, at most `max_tokens` held-out tokens a domain."""
+    """Evaluation during training.
+
+    Attributes:
+        every: Steps between evaluations.
+        max_tokens: Held-out tokens of each phase, at most.
+        prompt: Start of the texts that the finished model writes.
+        sample_tokens: Tokens of such a text; 0 writes none.
+    """
 
     every: int = Field(ge=1)
     max_tokens: int = Field(ge=1)
@@ -179,10 +232,14 @@ class Evaluation(_Strict):
 class Spikes(_Strict):
     """What happens when the loss or the gradient's norm leaves its recent range, or is not finite.
 
-    A spike is a value more than `sigma` standard deviations above the mean of the last `window`
-    steps. `skip` drops the update; `rewind` goes back to the weights of the newest scheduled
-    checkpoint and reads on; `stop` ends the run; `off` looks only for values that are not finite,
-    which then stop it. More than `patience` spikes in a row stop any run: it has diverged.
+    A spike is a value more than `sigma` standard deviations above the mean of the last `window` steps.
+
+    Attributes:
+        policy: `skip` drops the update. `rewind` loads the weights of the newest scheduled checkpoint and reads on.
+            `stop` ends the run. `off` ends the run only for values that are not finite.
+        sigma: Standard deviations.
+        window: Steps.
+        patience: More spikes in a row than this end any run: it has diverged.
     """
 
     policy: Literal["skip", "stop", "rewind", "off"] = "skip"
@@ -194,8 +251,11 @@ class Spikes(_Strict):
 class Checkpoint(_Strict):
     """A checkpoint every `every` steps and at the end.
 
-    The newest `keep` stay, and for ever those of the steps that `keep_every` divides. With `average`
-    the last so many are averaged when the run ends (and that many stay).
+    Attributes:
+        every: Steps between checkpoints.
+        keep: Newest checkpoints that stay.
+        keep_every: Checkpoints of steps that are multiples of this stay for ever.
+        average: Newest checkpoints that are averaged when the run ends; at least so many stay.
     """
 
     every: int = Field(ge=1)
@@ -205,12 +265,22 @@ class Checkpoint(_Strict):
 
     @property
     def kept(self) -> int:
-        """How many of the newest stay."""
+        """How many of the newest checkpoints stay."""
         return max(self.keep, self.average or 1)
 
 
 class Runtime(_Strict):
-    """What the run computes on. `auto` chooses when the run starts, and the run says what."""
+    """What the run computes on. `auto` chooses when the run starts, and the run reports the choice.
+
+    Attributes:
+        device: Where to compute.
+        precision: `bf16` multiplies in bf16 over fp32 weights.
+        compile: Whether to compile forward and backward pass.
+        parallel: How several processes share the model.
+        deterministic: The same command gives the same metrics on CUDA too.
+        threads: Threads of PyTorch on a CPU.
+        peak_tflops: Peak of the device in TFLOP/s, for the MFU.
+    """
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "bf16", "fp32"] = "auto"
@@ -222,7 +292,35 @@ class Runtime(_Strict):
 
 
 class FitConfig(_Strict):
-    """Everything `rotrain fit` needs to give the same metrics again."""
+    """Everything that `fit` needs to give the same metrics again. `make_config` and `resolve` make one.
+
+    Attributes:
+        arch: Name of the architecture.
+        size: `nano`, `mini` or `300m`.
+        data: Pack directory.
+        out: Run directory.
+        steps: Optimizer steps; None reads every phase for its epochs.
+        begin_from: `RUN[@STEP]`: the checkpoint at which a branch starts.
+        seed: Seed of weights and order.
+        context: Tokens of a sequence.
+        window: Window of an architecture that has one, in tokens; None takes a quarter of the context.
+        document_mask: Whether nothing is seen across documents.
+        log_every: Steps between log lines.
+        curriculum: `anneal`, `sequential` or `mixed`.
+        phase_fractions: Share of the steps of each phase, by name.
+        mix: Replay and ramps.
+        batch: Sequences of a step.
+        optim: Optimizer.
+        schedule: Learning rate.
+        spikes: What happens at a loss spike.
+        evaluation: Evaluation during training.
+        checkpoint: When checkpoints are written and kept.
+        runtime: Device and precision.
+
+    Example:
+        >>> resolve({"arch": "llama-mha", "size": "nano"}).batch
+        Batch(sequences=8, micro=8)
+    """
 
     arch: str
     size: Size
@@ -247,8 +345,8 @@ class FitConfig(_Strict):
     runtime: Runtime = Runtime()
 
 
-# Defaults by size. nano and mini are sized for two CPU cores; the learning rates fall with the
-# width, as in every published sweep; 300m takes 64 sequences of 2048 = 131,072 tokens a step.
+# Defaults by size. nano and mini fit two CPU cores. The learning rates fall with the width, as in every published sweep.
+# 300m takes 64 sequences of 2048 = 131,072 tokens a step.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "nano": {
         "context": 256,
@@ -274,10 +372,10 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
 }
 
-# A curriculum by name is a few defaults. `anneal` spends the decay of the learning rate inside the last
-# phase, where the best text is (MiniCPM, Hu et al. 2024, section 4; OLMo 2, section 3.5), and keeps 5 % of
-# the earlier text in it (Ibrahim et al. 2024: from 1 % on, replay holds back forgetting). `sequential` is
-# the plain habit it is measured against, and `mixed` the control without any order.
+# A curriculum by name is a few defaults. `anneal` puts the decay of the learning rate inside the last phase, where the
+# best text is (MiniCPM, Hu et al. 2024, section 4; OLMo 2, section 3.5), and keeps 5 % of the earlier text in it (Ibrahim
+# et al. 2024: from 1 % on, replay reduces forgetting). `sequential` is the usual practice that it is compared with, and
+# `mixed` is the control without any order.
 CURRICULA: dict[str, dict[str, Any]] = {
     "anneal": {},
     "sequential": {"schedule": {"shape": "cosine"}, "mix": {"replay": 0.0, "ramp": 0.0}},
@@ -290,12 +388,23 @@ def resolve(
     *,
     file: Path | None = None,
     assignments: list[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> FitConfig:
-    """The configuration of a run from defaults, a TOML file, flags and `key=value` words.
+    """Return the configuration of a run from defaults, a TOML file, options and settings.
 
-    `flags` holds the words of the command line that were given, `None` for those that were
-    not. `size` must be resolved by the caller when it is `auto` (it depends on the machine).
-    Raises `UsageError` for an unknown key (with the nearest one) or a value out of range.
+    Args:
+        flags: Top-level keys; None where an option was not given. `size` must not be `auto`, which depends on the
+            machine.
+        file: TOML file of configuration keys.
+        assignments: `key=value` strings.
+        settings: Keys in dotted form with their values; they win over everything else.
+
+    Raises:
+        UsageError: A key is unknown, or a value is not allowed.
+
+    Example:
+        >>> resolve({"arch": "mamba2"}, assignments=["optim.lr=0.002", "runtime.device=cpu"]).optim.lr
+        0.002
     """
     merged: dict[str, Any] = {}
     if file is not None:
@@ -303,24 +412,26 @@ def resolve(
     _merge(merged, {key: value for key, value in flags.items() if value is not None})
     for word in assignments or []:
         _merge(merged, _assignment(word))
+    for key, value in (settings or {}).items():
+        _merge(merged, _nested(key, value))
     for key in _unknown_keys(merged):
         raise unknown_key(key)
-    trunk = _trunk_config(merged["begin_from"]) if merged.get("begin_from") else {}
+    parent = _parent_config(merged["begin_from"]) if merged.get("begin_from") else {}
     for key in ("size", "arch"):
-        if trunk:
-            merged.setdefault(key, trunk[key])
+        if parent:
+            merged.setdefault(key, parent[key])
     size = merged.setdefault("size", "nano")
     if size not in DEFAULTS:
         raise UsageError(f"there is no size {size!r}", hint=f"sizes are: {', '.join(DEFAULTS)}, auto")
     if "arch" not in merged:
         raise UsageError("no architecture given", hint="add --arch llama-mha (see `rotrain archs`)")
-    if trunk:
+    if parent:
         merged.setdefault("out", f"{merged['begin_from'].rstrip('/').replace('@', '-from-')}")
     merged.setdefault("out", f"runs/{merged['arch']}-{size}")
     whole: dict[str, Any] = {}
     _merge(whole, DEFAULTS[size])
-    _merge(whole, trunk)
-    _merge(whole, CURRICULA.get(str(merged.get("curriculum")), {}))  # a wrong name is told below
+    _merge(whole, parent)
+    _merge(whole, CURRICULA.get(str(merged.get("curriculum")), {}))  # validation reports a wrong name
     _merge(whole, merged)
     try:
         return FitConfig.model_validate(whole)
@@ -328,25 +439,30 @@ def resolve(
         raise _bad_value(error) from None
 
 
-def trunk_words(text: str) -> tuple[Path, int | None]:
-    """Directory and step of `RUN[@STEP]`."""
+def parse_run_step(text: str) -> tuple[Path, int | None]:
+    """Return directory and step of `RUN[@STEP]`.
+
+    Example:
+        >>> parse_run_step("runs/nano@150")[1], parse_run_step("runs/nano")[1]
+        (150, None)
+    """
     path, at, step = text.rpartition("@")
     if at and step.isdecimal():
         return Path(path), int(step)
     return Path(text), None
 
 
-def _trunk_config(text: str) -> dict[str, Any]:
-    """What a branch takes over from its trunk: everything but its length, its place and its machine.
+def _parent_config(text: str) -> dict[str, Any]:
+    """Return what a branch takes from its parent: everything except its length, its paths and its machine.
 
-    It goes on at the trunk's rate, so it needs no warmup.
+    The branch continues at the parent's rate, so it needs no warmup.
     """
-    path, _ = trunk_words(text)
+    path, _ = parse_run_step(text)
     try:
         config: dict[str, Any] = json.loads((path / "config.json").read_bytes())["config"]
     except (OSError, ValueError, KeyError, TypeError):
         raise RotrainError(
-            "there is no run here to begin from", place=path, hint="give --from RUN[@STEP]"
+            "there is no run here to start from", place=path, hint="give --from RUN[@STEP]"
         ) from None
     for key in ("out", "steps", "begin_from", "phase_fractions", "runtime"):
         config.pop(key, None)
@@ -355,7 +471,11 @@ def _trunk_config(text: str) -> dict[str, Any]:
 
 
 def load_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file of configuration keys."""
+    """Read a TOML file of configuration keys.
+
+    Raises:
+        UsageError: The file cannot be read, or it is not TOML.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -365,7 +485,7 @@ def load_toml(path: Path) -> dict[str, Any]:
 
 
 def known_keys(model: type[BaseModel] = FitConfig, prefix: str = "") -> Iterator[str]:
-    """Every key of the configuration in dotted form."""
+    """Return every key of the configuration in dotted form."""
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from known_keys(field.annotation, f"{prefix}{name}.")
@@ -373,14 +493,19 @@ def known_keys(model: type[BaseModel] = FitConfig, prefix: str = "") -> Iterator
             yield f"{prefix}{name}"
 
 
-# Keys whose value is a table by the name of a phase.
+# Keys whose value is a table by names of phases.
 TABLES = ("phase_fractions", "schedule.phase_lr")
 
 
 def unknown_key(key: str) -> UsageError:
-    """The error for a key that is not there, with the nearest one that is."""
+    """Return the error for an unknown key, with the nearest key that exists.
+
+    Example:
+        >>> unknown_key("optim.learning_rate").hint.startswith("keys are: arch, size")
+        True
+    """
     keys = list(known_keys())
-    # A key is mistyped as a whole or given without its section: try both.
+    # A key may be mistyped, or given without its section: try both.
     by_leaf = {name.rsplit(".", 1)[-1]: name for name in keys}
     near = difflib.get_close_matches(key, keys, n=1) or [
         by_leaf[leaf] for leaf in difflib.get_close_matches(key.rsplit(".", 1)[-1], by_leaf, n=1)
@@ -390,7 +515,12 @@ def unknown_key(key: str) -> UsageError:
 
 
 def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested tables as one table of dotted keys."""
+    """Return nested tables as one table of dotted keys.
+
+    Example:
+        >>> flatten({"optim": {"lr": 0.1}, "seed": 1})
+        {'optim.lr': 0.1, 'seed': 1}
+    """
     flat: dict[str, Any] = {}
     for key, item in value.items():
         if isinstance(item, Mapping) and item:
@@ -417,6 +547,10 @@ def _assignment(word: str) -> dict[str, Any]:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()  # a bare word is a string: --set runtime.device=cpu
+    return _nested(key, value)
+
+
+def _nested(key: str, value: Any) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     table = nested
     *sections, leaf = key.split(".")
@@ -429,7 +563,7 @@ def _assignment(word: str) -> dict[str, Any]:
 def _unknown_keys(value: Mapping[str, Any]) -> Iterator[str]:
     known = set(known_keys())
     for key in flatten(value):
-        # A table of phases takes any name: only the pack knows them.
+        # A table of phases takes any name: only the pack knows the names.
         if key not in known and key.rpartition(".")[0] not in TABLES:
             yield key
 
@@ -438,4 +572,4 @@ def _bad_value(error: ValidationError) -> UsageError:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     what = first["msg"][0].lower() + first["msg"][1:]
-    return UsageError(f"the value of {key!r} will not do: {what} (got {first['input']!r})")
+    return UsageError(f"invalid value for {key!r}: {what} (got {first['input']!r})")

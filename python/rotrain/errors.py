@@ -1,4 +1,4 @@
-"""The one error a user sees: a sentence, a place and a next step."""
+"""The errors that a user sees: one sentence, a place and a next step."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ __all__ = ["RotrainError", "Stopped", "UsageError", "install"]
 
 
 class RotrainError(Exception):
-    """A failure the user can act on.
+    """A failure that the user can act on. The command line prints it and ends with `exit_code`.
 
-    `message` says what is wrong in one sentence, `place` where (a file, a key, a line), and
-    `hint` what to do next. The command line prints them and ends with exit code 1; a
-    `UsageError` ends with 2.
+    Attributes:
+        message: What is wrong, in one sentence.
+        place: Where: a file, a key, a line. None where there is no place.
+        hint: What to do next, or None.
+        exit_code: 1; 2 for a `UsageError`.
+
+    Example:
+        >>> error = RotrainError("there is no pack here", place="corpus", hint="make one with `rotools pack`")
+        >>> print(error)
+        corpus: there is no pack here
     """
 
     exit_code = 1
@@ -23,17 +30,31 @@ class RotrainError(Exception):
         self.hint = hint
         super().__init__(f"{self.place}: {message}" if self.place else message)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the parts, so that an error passes from a worker of a DataLoader to its parent."""
+        return _rebuild, (type(self), self.message, self.place, self.hint)
+
+
+def _rebuild(kind: type[RotrainError], message: str, place: str | None, hint: str | None) -> RotrainError:
+    return kind(message, place=place, hint=hint)
+
 
 class UsageError(RotrainError):
-    """The command itself is wrong: an unknown key, a value out of range, a missing word."""
+    """The call itself is wrong: an unknown key, a value out of range, a missing argument.
+
+    Example:
+        >>> UsageError("there is no size 'huge'").exit_code
+        2
+    """
 
     exit_code = 2
 
 
 class Stopped(Exception):
-    """The user or the system asked the run to stop; what was done is saved.
+    """A signal asked the run to stop. Everything is saved.
 
-    `signal` is the number of the signal; the exit code is 128 plus it (130 for Ctrl-C).
+    Attributes:
+        signal: Number of the signal. The command line ends with 128 plus it (130 for Ctrl-C).
     """
 
     def __init__(self, message: str, signal: int) -> None:

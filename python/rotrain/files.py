@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and their hashes."""
+"""Files that appear complete or not at all, and their hashes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import Any
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write `path` so that a reader, or a kill at any moment, sees the old file or the new one.
+    """Write a file so that a reader sees the old file or the new one, even after a kill at any moment.
 
-    The bytes go to a temporary name in the same directory, are forced to the disk, and take
-    the final name in one rename; the directory is forced too, or the rename itself could be
-    lost with the power.
+    The bytes go to a temporary name in the same directory and are forced to the disk. One rename gives them the final
+    name. The directory is forced to the disk too: otherwise a power failure could lose the rename.
+
+    Args:
+        path: The file.
+        data: Its content; text is written as UTF-8.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     with open(temporary, "wb") as file:
@@ -26,7 +29,7 @@ def write_atomic(path: Path, data: bytes | str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all."""
+    """Write a value as indented JSON, complete or not at all."""
     write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -40,12 +43,12 @@ def sync_file(path: Path) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Force the names in a directory to the disk (on POSIX; elsewhere there is no such call)."""
+    """Force the names in a directory to the disk. Only POSIX has this call; elsewhere nothing happens."""
     if os.name == "posix":
         sync_file(path)
 
 
 def sha256_file(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file, in one pass with constant memory."""
+    """Return the hexadecimal SHA-256 of a file. The memory does not depend on the size of the file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -267,32 +267,6 @@ class LlamaCpp:
         return lines[0].split("error loading model: ", 1)[-1] if lines else "it does not say why"
 
 
-def quantize_rows(
-    values: NDArray[np.float32], kind: int, row_bytes: int, importance: NDArray[np.float32] | None
-) -> NDArray[np.uint8]:
-    """Rows (R, N) as blocks of a type of ggml, (R, `row_bytes`), by ggml's own encoder.
-
-    `importance` (N,) weighs the squared error of each column. Threads may call this at once: ctypes lets go of
-    the interpreter.
-    """
-    values = np.ascontiguousarray(values, np.float32)
-    rows, width = values.shape
-    out = np.empty((rows, row_bytes), np.uint8)
-    weights = None if importance is None else np.ascontiguousarray(importance, np.float32)
-    written = library().handle.ggml_quantize_chunk(
-        kind,
-        values.ctypes.data,
-        out.ctypes.data,
-        0,
-        rows,
-        width,
-        None if weights is None else weights.ctypes.data,
-    )
-    if written != out.nbytes:
-        raise RotrainError(f"ggml wrote {written:,} bytes where {out.nbytes:,} belong")
-    return out
-
-
 def _declare(c: Any) -> None:
     """Types of the functions used. A missing one is an `AttributeError`."""
     pointer, integer, text = ctypes.c_void_p, ctypes.c_int32, ctypes.c_char_p
@@ -318,7 +292,6 @@ def _declare(c: Any) -> None:
         ("llama_batch_init", _Batch, [integer, integer, integer]),
         ("llama_batch_free", None, [_Batch]),
         ("llama_decode", integer, [pointer, _Batch]),
-        ("ggml_quantize_chunk", ctypes.c_size_t, [integer, pointer, pointer, *[ctypes.c_int64] * 3, pointer]),
         ("llama_get_logits", ctypes.POINTER(ctypes.c_float), [pointer]),
     ):
         function = getattr(c, name)

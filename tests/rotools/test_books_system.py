@@ -21,7 +21,7 @@ from rotools_program import rotools
 
 from rotools import _rotext
 from rotools.books import decisions, ocr
-from rotools.books.review import Review, serve
+from rotools.books.review import Review
 from rotools.books.run import work_folder
 from rotools.books.worker import library
 
@@ -53,7 +53,7 @@ def folded(text: str) -> str:
 
 
 @pytest.mark.parametrize("setter", ["t1", "ot1", "columns", "chromium", "libreoffice"])
-def test_a_typesetter_is_read_back(setter: str, tmp_path: Path) -> None:
+def test_the_text_of_a_typeset_book_is_recovered(setter: str, tmp_path: Path) -> None:
     if setter in typeset.missing():
         pytest.skip(f"{setter}: its program is not installed")
     lines = [folded(line) for line in read(typeset.SETTERS[setter](PARAGRAPHS, tmp_path, setter)).split("\n")]
@@ -149,7 +149,7 @@ def test_a_text_layer_that_is_not_what_is_drawn_is_found(tmp_path: Path) -> None
 @contextmanager
 def served(out: Path) -> Iterator[str]:
     """The address of the review of `out`, while it is served."""
-    server, address = serve(Review(out))
+    server, address = Review(out).serve()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield address
@@ -178,7 +178,7 @@ def test_the_review_page_works_in_a_browser(tmp_path: Path) -> None:
 
 
 @with_browser
-def test_verdicts_by_keyboard_are_written_down_and_replayed(tmp_path: Path) -> None:
+def test_decisions_by_keyboard_are_saved_and_replayed(tmp_path: Path) -> None:
     shelf = tmp_path / "shelf"
     shelf.mkdir()
     for name, count in (("a", 1), ("b", 2), ("c", 3), ("d", 4)):

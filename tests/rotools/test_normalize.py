@@ -1,4 +1,4 @@
-"""Normalization through the binding and the command line; the rows are those of docs/normalization.md."""
+"""Normalization through the binding and the command line; the rows are those of docs/reference/normalization-rules.md."""
 
 import gzip
 import json
@@ -19,9 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rotools_program import rotools
 
-from rotools.normalize import RULES, diff, normalize_text
+from rotools.normalize import RULES, diff, normalize
 
-BOOK = Path(__file__).parents[2] / "docs" / "normalization.md"
+BOOK = Path(__file__).parents[2] / "docs" / "reference" / "normalization-rules.md"
 
 
 class Row(NamedTuple):
@@ -65,10 +65,10 @@ ROWS = list(rows())
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"line {row.line}")
 def test_row_of_the_rule_book(row: Row) -> None:
     wanted = row.before if row.after is None else row.after
-    assert normalize_text(row.before) == wanted
+    assert normalize(row.before) == wanted
     rules = {change.rule for change in diff(row.before)}
     assert (row.rule in rules) if row.after is not None else not rules
-    assert normalize_text(wanted) == wanted
+    assert normalize(wanted) == wanted
 
 
 def test_every_rule_has_rows() -> None:
@@ -79,9 +79,9 @@ def test_every_rule_has_rows() -> None:
 
 
 @given(st.text())
-def test_twice_is_once(text: str) -> None:
-    once = normalize_text(text)
-    assert normalize_text(once) == once
+def test_normalizing_twice_changes_nothing_more(text: str) -> None:
+    once = normalize(text)
+    assert normalize(once) == once
     assert not diff(once)
 
 
@@ -95,9 +95,9 @@ def test_changes_tell_rule_and_place() -> None:
     assert diff(text, 1) == [first]
 
 
-def test_turkish_words_are_protected_on_wish() -> None:
-    assert normalize_text("Beşiktaş") == "Beşiktaş"
-    assert normalize_text("Beşiktaş", protect_turkish=False) == "Beșiktaș"
+def test_turkish_words_are_protected_by_option() -> None:
+    assert normalize("Beşiktaş") == "Beşiktaş"
+    assert normalize("Beşiktaş", protect_turkish=False) == "Beșiktaș"
 
 
 BROKEN = ["Ştiinţa şi viaţa", "text bun, fără defecte", "Rom&acirc;nia &ndash; È™i\u200b"]
@@ -156,7 +156,7 @@ def test_every_kind_of_input_gives_the_same_texts(corpus: Path, tmp_path: Path) 
     assert [record["text"] for record in read(out)] == REPAIRED
 
 
-def test_output_is_normal_and_stays_so(corpus: Path, tmp_path: Path) -> None:
+def test_output_is_normalized_and_stable(corpus: Path, tmp_path: Path) -> None:
     once, twice = tmp_path / "once.jsonl", tmp_path / "twice.jsonl"
     rotools("normalize", corpus, "--out", once, "--threads", 1)
     rotools("normalize", once, "--out", twice, "--threads", 3)
@@ -200,7 +200,7 @@ def test_json_goes_to_stdout_and_people_read_stderr(corpus: Path, tmp_path: Path
     assert "3 documents" in told and "cedilla: 4" in told
 
 
-def test_wrong_use_is_told_in_one_sentence(corpus: Path, tmp_path: Path) -> None:
+def test_wrong_usage_gives_one_sentence(corpus: Path, tmp_path: Path) -> None:
     assert "--out" in rotools("normalize", corpus, code=2).stderr
     assert (
         "once"

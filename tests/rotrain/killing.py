@@ -24,8 +24,8 @@ import tiny
 from conftest import fit_config
 from runs import content
 
-from rotrain.train.loop import fit
-from rotrain.train.screen import Quiet
+from rotrain.progress import Progress
+from rotrain.train.loop import run_training
 
 
 def child(work: Callable[[], object]) -> int:
@@ -86,12 +86,14 @@ def main() -> None:
     begin = {}
     words = ["checkpoint.keep=1"]
     if mode == "sync":
-        assert ended(child(lambda: fit(fit_config(pack, out / "trunk", "checkpoint.keep=9"), Quiet())))
+        assert ended(
+            child(lambda: run_training(fit_config(pack, out / "trunk", "checkpoint.keep=9"), Progress()))
+        )
         begin = {"begin_from": f"{out / 'trunk'}@4"}
         words.append("checkpoint.average=2")
 
     def train(name: str) -> Callable[[], object]:
-        return lambda: fit(fit_config(pack, out / name, *words, steps=steps, **begin), Quiet())
+        return lambda: run_training(fit_config(pack, out / name, *words, steps=steps, **begin), Progress())
 
     began = time.monotonic()
     assert ended(child(train("whole")))

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rotrain.train.metrics import TIME_FIELDS, read_metrics
+from rotrain.run.metrics import TIME_FIELDS, read_metrics
 
 
 def metrics_without_time(run: Path) -> list[dict[str, Any]]:

@@ -23,10 +23,10 @@ from rotrain.bench.measure import FORMULAS, Settings, bench
 from rotrain.bench.process import Worker
 from rotrain.bench.statistics import half_width, ratio, summary
 from rotrain.errors import RotrainError
-from rotrain.export.gguf.export import export_gguf
+from rotrain.exporters.gguf.export import export_gguf
 from rotrain.llamacpp import find_library
 from rotrain.models import count
-from rotrain.train.load import load_run
+from rotrain.run.load import load_run
 
 needs_llama = pytest.mark.skipif(find_library() is None, reason="llama.cpp is not installed")
 QUICK = Settings(depths=(0, 16), new_tokens=4, rounds=2, most_rounds=2, cold_starts=1, threads=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +15,15 @@ import torch
 from conftest import fit_config, shape
 from program import rotrain
 from runs import content, metrics_without_time
+from safetensors.torch import load_file
 
 from rotrain.config import Checkpoint
 from rotrain.errors import RotrainError
-from rotrain.train import checkpoint
-from rotrain.train.loop import fit
-from rotrain.train.screen import Quiet
+from rotrain.files import sha256_file
+from rotrain.progress import Progress
+from rotrain.run import checkpoint
+from rotrain.run.load import load_run
+from rotrain.train.loop import run_training
 from rotrain.train.writer import CheckpointWriter
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
@@ -34,14 +38,53 @@ def test_a_checkpoint_is_the_state_at_the_call_whatever_comes_after(tmp_path: Pa
     weights = {"x": torch.zeros(1000)}
     writer.save(1, weights, weights, {})
     weights["x"] += 1  # training goes on while nothing of it is on the disk
-    assert checkpoint.steps(tmp_path) == []
+    assert checkpoint.list_steps(tmp_path) == []
     gate.set()
     writer.wait()
-    assert not checkpoint.at_step(tmp_path, 1).weights()["x"].any()
+    assert not checkpoint.open_step(tmp_path, 1).weights()["x"].any()
     writer.save(2, weights, weights, {"losses": [0.1]})
     writer.wait()
-    saved = checkpoint.at_step(tmp_path, 2)
+    saved = checkpoint.open_step(tmp_path, 2)
     assert saved.weights()["x"].eq(1).all() and saved.spikes == {"losses": [0.1]}
+
+
+def old_names(run: Path, step: int) -> None:
+    """Rewrite a checkpoint as versions before `in_proj` and `out_proj` wrote it."""
+    folder = run / "checkpoints" / f"step-{step:06d}"
+    state = json.loads((folder / checkpoint.STATE).read_bytes())
+    for name, entry in state["files"].items():
+        tensors = {
+            key.replace(".in_proj.", ".into.").replace(".out_proj.", ".out."): tensor
+            for key, tensor in load_file(folder / name).items()
+        }
+        assert any(".mixer.out." in key for key in tensors)
+        checkpoint.write_tensors(folder / name, tensors)
+        entry["sha256"] = sha256_file(folder / name)
+    (folder / checkpoint.STATE).write_text(json.dumps(state))
+
+
+@pytest.mark.parametrize("arch", ["falcon-mqa", "mamba2"])
+def test_a_run_with_the_old_names_of_tensors_is_read_and_goes_on(
+    pack: Path, tmp_path: Path, arch: str
+) -> None:
+    run_training(fit_config(pack, tmp_path / "whole", arch=arch, steps=4), Progress())
+    run_training(fit_config(pack, tmp_path / "old", "checkpoint.keep=9", arch=arch, steps=4), Progress())
+    truth = load_run(tmp_path / "old").model.state_dict()
+    old_names(tmp_path / "old", 4)
+    loaded = load_run(tmp_path / "old").model.state_dict()
+    assert loaded.keys() == truth.keys() and all(torch.equal(loaded[key], truth[key]) for key in truth)
+    lazy = load_run(tmp_path / "old", meta=True).weights()
+    assert set(lazy) == set(dict(load_run(tmp_path / "old").model.named_parameters()))
+    assert all(torch.equal(lazy[key], truth[key]) for key in lazy)
+
+    # A run that was stopped at step 2 goes on from the old names to the same bytes.
+    old_names(tmp_path / "old", 2)
+    shutil.rmtree(tmp_path / "old" / "checkpoints" / "step-000004")
+    (tmp_path / "old" / "summary.json").unlink()
+    run_training(fit_config(pack, tmp_path / "old", "checkpoint.keep=9", arch=arch, steps=4), Progress())
+    paths = [tmp_path / name / "checkpoints" / "step-000004" / checkpoint.MODEL for name in ("old", "whole")]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert metrics_without_time(tmp_path / "old") == metrics_without_time(tmp_path / "whole")
 
 
 def test_who_reads_weights_needs_no_whole_optimizer_and_who_trains_on_does(tmp_path: Path) -> None:
@@ -50,13 +93,13 @@ def test_who_reads_weights_needs_no_whole_optimizer_and_who_trains_on_does(tmp_p
         checkpoint.save(tmp_path, step, shape("llama-mha"), tensors, tensors)
     optimizer = tmp_path / "step-000020" / checkpoint.OPTIMIZER
     optimizer.write_bytes(optimizer.read_bytes()[:-1])
-    saved, damaged = checkpoint.newest(tmp_path)
+    saved, damaged = checkpoint.find_newest(tmp_path)
     assert saved is not None and saved.step == 10 and "hash differs" in damaged[0]
-    saved, damaged = checkpoint.newest(tmp_path, weights_only=True)
+    saved, damaged = checkpoint.find_newest(tmp_path, weights_only=True)
     assert saved is not None and saved.step == 20 and not damaged
     weights = tmp_path / "step-000020" / checkpoint.MODEL
     weights.write_bytes(weights.read_bytes()[:-1])
-    saved, damaged = checkpoint.newest(tmp_path, weights_only=True)
+    saved, damaged = checkpoint.find_newest(tmp_path, weights_only=True)
     assert saved is not None and saved.step == 10 and "hash differs" in damaged[0]
 
 
@@ -64,11 +107,11 @@ def test_retention_keeps_the_newest_the_scheduled_and_the_lasting(tmp_path: Path
     tensors = {"x": torch.zeros(1)}
     for step in (10, 20, 30, 40, 43, 47):
         checkpoint.save(tmp_path, step, shape("llama-mha"), tensors, tensors)
-    checkpoint.retain(tmp_path, Checkpoint(every=10, keep=2, keep_every=20))
-    assert checkpoint.steps(tmp_path) == [47, 43, 40, 20]
-    assert checkpoint.newest(tmp_path, every=10)[0] == checkpoint.at_step(tmp_path, 40)
+    checkpoint.remove_old(tmp_path, Checkpoint(every=10, keep=2, keep_every=20))
+    assert checkpoint.list_steps(tmp_path) == [47, 43, 40, 20]
+    assert checkpoint.find_newest(tmp_path, every=10)[0] == checkpoint.open_step(tmp_path, 40)
     with pytest.raises(RotrainError) as caught:
-        checkpoint.at_step(tmp_path, 30)
+        checkpoint.open_step(tmp_path, 30)
     assert "no checkpoint of step 30" in str(caught.value) and "47, 43, 40, 20" in str(caught.value.hint)
 
 
@@ -86,17 +129,17 @@ def files_of_at_most(size: int) -> Iterator[None]:
 def test_a_disk_that_is_full_is_one_sentence_and_the_checkpoint_before_stays(
     pack: Path, tmp_path: Path
 ) -> None:
-    fit(fit_config(pack, tmp_path / "whole"), Quiet())
+    run_training(fit_config(pack, tmp_path / "whole"), Progress())
     words = ("checkpoint.keep=9",)
     config = fit_config(pack, tmp_path / "run", *words)
     folder = tmp_path / "run" / "checkpoints"
 
-    class Filling(Quiet):
+    class Filling(Progress):
         """The disk fills up when step 5 is logged; the checkpoints of 2 and 4 are there by then."""
 
         def metrics(self, line: dict[str, object], seconds_left: float) -> None:
             if line["step"] == 5:
-                while checkpoint.steps(folder) != [4, 2]:
+                while checkpoint.list_steps(folder) != [4, 2]:
                     pass
                 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, hard))
@@ -105,23 +148,23 @@ def test_a_disk_that_is_full_is_one_sentence_and_the_checkpoint_before_stays(
         files_of_at_most(resource.getrlimit(resource.RLIMIT_FSIZE)[0]),
         pytest.raises(RotrainError) as caught,
     ):
-        fit(config, Filling())
+        run_training(config, Filling())
     assert "checkpoint of step 6 could not be written: " in str(caught.value)
     assert "File too large" in str(caught.value)  # on a full disk: No space left on device
     assert "make room" in str(caught.value.hint)
     assert sorted(path.name for path in folder.iterdir()) == ["step-000002", "step-000004"]
     # With room again the same command comes to the same bytes.
-    fit(config, Quiet())
+    run_training(config, Progress())
     assert metrics_without_time(tmp_path / "run") == metrics_without_time(tmp_path / "whole")
 
 
 def test_an_average_is_the_mean_and_a_run_of_its_own(pack: Path, tmp_path: Path) -> None:
     config = fit_config(pack, tmp_path / "run", "checkpoint.average=3", "checkpoint.keep=1")
-    summary = fit(config, Quiet())
+    summary = run_training(config, Progress())
     steps = [8, 6, 4]
-    assert checkpoint.steps(tmp_path / "run" / "checkpoints") == steps
-    weights = [checkpoint.at_step(tmp_path / "run" / "checkpoints", step).weights() for step in steps]
-    found, _ = checkpoint.newest(tmp_path / "run" / "average" / "checkpoints")
+    assert checkpoint.list_steps(tmp_path / "run" / "checkpoints") == steps
+    weights = [checkpoint.open_step(tmp_path / "run" / "checkpoints", step).weights() for step in steps]
+    found, _ = checkpoint.find_newest(tmp_path / "run" / "average" / "checkpoints")
     assert found is not None and found.step == 8
     for name, tensor in found.weights().items():
         mean = sum(w[name].double() for w in weights) / 3
@@ -152,7 +195,7 @@ def test_a_branch_goes_on_from_a_checkpoint(pack: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     record = json.loads((end / "config.json").read_text())
     assert record["config"]["arch"] == "llama-gqa" and record["config"]["optim"]["lr"] == 3e-3
-    start = checkpoint.at_step(trunk / "checkpoints", 6)
+    start = checkpoint.open_step(trunk / "checkpoints", 6)
     assert record["from"] | {"run": ""} == {
         "run": "",
         "step": 6,
@@ -193,9 +236,9 @@ def test_a_branch_goes_on_from_a_checkpoint(pack: Path, tmp_path: Path) -> None:
 
 
 def test_a_branch_of_nothing_or_of_another_model_is_refused(pack: Path, tmp_path: Path) -> None:
-    fit(fit_config(pack, tmp_path / "trunk"), Quiet())
+    run_training(fit_config(pack, tmp_path / "trunk"), Progress())
     cases = [
-        (f"{tmp_path}/none", (), "no run here to begin from"),
+        (f"{tmp_path}/none", (), "no run here to start from"),
         (f"{tmp_path}/trunk@3", (), "no checkpoint of step 3"),
         (f"{tmp_path}/trunk", ("--arch", "llama-gqa"), "another model"),
         (f"{tmp_path}/trunk", ("--set", "optim.name=muon"), "another optim.name"),

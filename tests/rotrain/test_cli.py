@@ -164,7 +164,7 @@ def test_failures_are_a_sentence_a_hint_and_a_code(
         ),
         (
             1,
-            "another configuration: seed is 0 there and 9 here",
+            "other options: seed is 0 there and 9 here",
             [*fit_words(pack, run), "--resume", "--seed", 9],
         ),
         (1, "no run here to resume", [*fit_words(pack, tmp_path / "new"), "--resume"]),
@@ -178,7 +178,7 @@ def test_failures_are_a_sentence_a_hint_and_a_code(
             "no configuration key 'optim.lrr'",
             ["fit", "--arch", "llama-mha", "--size", "nano", "--set", "optim.lrr=1"],
         ),
-        (2, "the value of 'steps'", ["fit", "--arch", "llama-mha", "--size", "nano", "--steps", 0]),
+        (2, "invalid value for 'steps'", ["fit", "--arch", "llama-mha", "--size", "nano", "--steps", 0]),
         (2, "there is no format 'onnx'", ["export", run, "--to", "onnx", "--out", tmp_path / "x"]),
         (2, "the prompt has", ["generate", run, "--prompt", "zi " * 200]),
         (2, "a temperature is", ["generate", run, "--temperature", -1]),

@@ -13,7 +13,7 @@ from program import rotrain
 
 from rotrain.compare import matrix
 from rotrain.compare.matrix import Step, run_matrix, steps_of
-from rotrain.compare.study import Study, quantize_words, read_study
+from rotrain.compare.study import Study, quantize_args, read_study
 from rotrain.errors import RotrainError
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("tiny_nano")
 
 def in_this_process(step: Step, tell: Callable[[str], None]) -> str | None:
     """What `matrix._run` does, without loading PyTorch anew for each step."""
-    ended = rotrain(*step.words)
+    ended = rotrain(*step.args)
     return None if ended.returncode == 0 else ended.stderr.splitlines()[0]
 
 
@@ -35,10 +35,10 @@ def test_a_step_is_a_process_and_tells_its_error() -> None:
 
 
 def test_the_words_of_variants() -> None:
-    assert quantize_words("q4_k_m") == ["--method", "q4_k_m"]
-    assert quantize_words("bpw-4.8") == ["--target-bpw", "4.8"]
-    assert quantize_words("rtn-8") == ["--method", "rtn", "--bits", "8"]
-    assert quantize_words("gptq-4-g32-polish200") == [
+    assert quantize_args("q4_k_m") == ["--method", "q4_k_m"]
+    assert quantize_args("bpw-4.8") == ["--target-bpw", "4.8"]
+    assert quantize_args("rtn-8") == ["--method", "rtn", "--bits", "8"]
+    assert quantize_args("gptq-4-g32-polish200") == [
         *("--method", "gptq", "--bits", "4", "--group", "32", "--polish", "200")
     ]
 
@@ -72,7 +72,7 @@ def test_steps_come_after_what_they_need() -> None:
         assert set(step.needs) <= seen, step
         seen.add(step.name)
     assert len(seen) == len(steps) == 10 + 11 * (1 + 2 * 2 + 1)
-    assert not any(step.words[0] == "fit" and "mine" in step.name for step in steps)
+    assert not any(step.args[0] == "fit" and "mine" in step.name for step in steps)
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_each_architecture_is_trained_at_its_best_rate(
     assert ended.returncode == 2 and "another is given" in ended.stderr
     (out / "sweeps" / "llama-gqa-nano" / "sweep.json").write_text("{}")
     ended = rotrain("fit", "--arch", "mamba2", "--lr-of", out / "sweeps" / "llama-gqa-nano")
-    assert ended.returncode == 1 and "this is no result of a sweep" in ended.stderr
+    assert ended.returncode == 1 and "this is not the result of a sweep" in ended.stderr
 
 
 def test_the_time_left_is_told_when_every_command_was_seen(

@@ -16,9 +16,9 @@ from program import rotrain
 from rotrain.data.curriculum import Curriculum, plan_curriculum
 from rotrain.data.pack import Pack, Phase, TokenStream
 from rotrain.errors import RotrainError, UsageError
-from rotrain.train.loop import fit
+from rotrain.progress import Progress
+from rotrain.train.loop import run_training
 from rotrain.train.plan import check_rates, make_plan
-from rotrain.train.screen import Quiet
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 
@@ -62,7 +62,7 @@ def test_the_draws_of_a_phase_have_no_gap_and_no_double(
         mixed=mixed,
         drawn=drawn,
     )
-    assert curriculum.steps == steps and sum(s.steps for s in curriculum.stretches) == steps
+    assert curriculum.steps == steps and sum(s.steps for s in curriculum.segments) == steps
     next_draw = list(drawn)
     for step in range(steps):
         assert curriculum.drawn(step) == tuple(next_draw)
@@ -116,11 +116,11 @@ def test_mixed_reads_everything_throughout() -> None:
 
 
 def test_a_position_is_arithmetic_at_any_size() -> None:
-    # 5.6 billion tokens in blocks of 2048, 43,000 steps: as many stretches as the ramp has stairs, no more.
+    # 5.6 billion tokens in blocks of 2048, 43,000 steps: as many segments as the ramp has stairs, no more.
     curriculum = plan_curriculum(
         pack_of([2_100_000, 650_000]), context=32, batch=64, steps=43_000, replay=0.05, ramp=0.01
     )
-    assert len(curriculum.stretches) <= 66
+    assert len(curriculum.segments) <= 66
     phases, draws = curriculum.draws(42_999)
     assert draws[phases == 1].max() == curriculum.drawn(43_000)[1] - 1
 
@@ -169,12 +169,12 @@ def test_a_plan_that_wastes_the_books_is_refused_unless_forced(pack: Path, tmp_p
     wasteful = ("schedule.decay_to=0", "phase_fractions.web=0.9", "phase_fractions.books=0.1")
     config = fit_config(pack, tmp_path / "run", *wasteful, curriculum="sequential", steps=20)
     with pytest.raises(RotrainError, match="'books', would be trained wholly at") as caught:
-        fit(config, Quiet())
+        run_training(config, Progress())
     assert "--curriculum anneal" in str(caught.value.hint)
     assert not (tmp_path / "run" / "config.json").exists()
     for curriculum in ("anneal", "mixed"):
         check_rates(make_plan(fit_config(pack, tmp_path, *wasteful, curriculum=curriculum, steps=20)))
-    assert fit(config, Quiet(), force=True)["steps"] == 20
+    assert run_training(config, Progress(), force=True)["steps"] == 20
 
     words = ["plan", "--arch", "llama-mha", "--size", "nano", "--data", pack, "--steps", 50]
     for key in ("context=32", *wasteful):

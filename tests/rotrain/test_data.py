@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packs import SENTENCES, train_tokenizer, write_pack
 
-from rotrain.data.curriculum import plan_curriculum, share_steps
+from rotrain.data.batches import BatchReader
+from rotrain.data.curriculum import apportion_steps, plan_curriculum
 from rotrain.data.pack import open_pack
-from rotrain.data.sampler import Sampler
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError, UsageError
 
@@ -43,7 +43,7 @@ def test_reading_across_shards_is_the_concatenation(pack: Path) -> None:
 def test_an_epoch_has_every_label_of_the_whole_blocks_once(pack: Path, context: int) -> None:
     opened = open_pack(pack)
     curriculum = plan_curriculum(opened, context=context, batch=3, steps=2000)
-    sampler = Sampler(curriculum, context=context, seed=4)
+    batches = BatchReader(curriculum, context=context, seed=4)
     sequences = curriculum.sequences[0]
     truth = stream_of(pack, "train", "web")
     blocks = (len(truth) - 1) // opened.block_tokens
@@ -54,7 +54,7 @@ def test_an_epoch_has_every_label_of_the_whole_blocks_once(pack: Path, context: 
     assert steps < curriculum.stages[0].steps
     drawn = 0
     for step in range(steps + 1):
-        sampler.read(step, out)
+        batches.read(step, out)
         for row in out:
             if drawn < sequences:
                 rows[row.tobytes()] += 1
@@ -65,7 +65,7 @@ def test_an_epoch_has_every_label_of_the_whole_blocks_once(pack: Path, context: 
 
 def test_a_batch_is_a_function_of_its_step(pack: Path) -> None:
     curriculum = plan_curriculum(open_pack(pack), context=32, batch=5, steps=30, replay=0.1, ramp=0.2)
-    a, b = (Sampler(curriculum, context=32, seed=1) for _ in range(2))
+    a, b = (BatchReader(curriculum, context=32, seed=1) for _ in range(2))
     one, other = np.empty((5, 33), dtype=np.int64), np.empty((5, 33), dtype=np.int64)
     for step in range(30):
         a.read(step, one)
@@ -95,7 +95,7 @@ def test_phases_share_the_steps_in_proportion(pack: Path) -> None:
 @given(st.lists(st.floats(1e-3, 1e6), min_size=1, max_size=6), st.integers(0, 500))
 def test_shares_add_up(weights: list[float], spare: int) -> None:
     steps = len(weights) + spare
-    shares = share_steps(steps, weights)
+    shares = apportion_steps(steps, weights)
     assert sum(shares) == steps and min(shares) >= 1
 
 
@@ -204,10 +204,10 @@ def test_too_little_text_is_said(tmp_path: Path) -> None:
 def test_a_foreign_tokenizer_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "tokenizer.json"
     file.write_text("{}")
-    with pytest.raises(RotrainError, match="no byte-level BPE"):
+    with pytest.raises(RotrainError, match="not a byte-level BPE"):
         Tokenizer(file)
     written = json.loads(train_tokenizer().to_str())
     written["model"]["vocab"]["▁the"] = 319
     file.write_text(json.dumps(written))
-    with pytest.raises(RotrainError, match="stands for no byte"):
+    with pytest.raises(RotrainError, match="is not the character of a byte"):
         Tokenizer(file)

@@ -7,7 +7,7 @@ import torch
 from conftest import shape
 
 from rotrain.errors import UsageError
-from rotrain.generate import Sampling, generate
+from rotrain.generation import Sampling, generate
 from rotrain.models.decoder import Decoder
 
 

@@ -18,25 +18,25 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 
 from rotrain.data.tokenizer import Tokenizer as OurTokenizer
 from rotrain.errors import RotrainError
-from rotrain.export.gguf.export import compare, draw_tokens, export_gguf, text_encoder
-from rotrain.export.gguf.tokenizer import PATTERNS, pattern_name
-from rotrain.export.gguf.write import read_gguf
+from rotrain.exporters.gguf.export import compare, draw_tokens, export_gguf, text_encoder
+from rotrain.exporters.gguf.tokenizer import PATTERNS, pattern_name
+from rotrain.exporters.gguf.write import read_gguf
 from rotrain.llamacpp import LlamaCpp, find_library
 from rotrain.models.presets import ARCHS
-from rotrain.train.load import Trained
-from rotrain.train.rundir import RunDir
+from rotrain.run.directory import RunDirectory
+from rotrain.run.load import TrainedModel
 
 pytestmark = pytest.mark.skipif(find_library() is None, reason="llama.cpp is not installed")
 
 
-def trained(folder: Path, arch: str, tokenizer: Tokenizer | None = None, **changes: Any) -> Trained:
+def trained(folder: Path, arch: str, tokenizer: Tokenizer | None = None, **changes: Any) -> TrainedModel:
     """A tiny model with random weights, as if it came from a run."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = tokenizer or train_tokenizer(300)
     tokenizer.save(str(folder / "tokenizer.json"))
     words = {"vocab_size": tokenizer.get_vocab_size()} | changes
     model = fresh(shape(arch, **words))
-    return Trained(RunDir(folder), 3, model, OurTokenizer(folder / "tokenizer.json"), 0, [], "")
+    return TrainedModel(RunDirectory(folder), 3, model, OurTokenizer(folder / "tokenizer.json"), 0, [], "")
 
 
 def pattern_tokenizer(name: str) -> Tokenizer:
@@ -82,7 +82,7 @@ def test_llama_cpp_computes_the_same(arch: str, tmp_path: Path) -> None:
 def test_a_window_read_as_full_attention_would_be_seen(tmp_path: Path) -> None:
     model = trained(tmp_path, "mistral-swa", context=160)
     full = model.model.config.model_copy(update={"window": None})
-    wrong = Trained(model.run, 0, fresh(full), model.tokenizer, 0, [], "")
+    wrong = TrainedModel(model.run, 0, fresh(full), model.tokenizer, 0, [], "")
     wrong.model.load_state_dict(model.model.state_dict())
     export_gguf(wrong, tmp_path / "full.gguf")
     tokens = draw_tokens(160, model.tokenizer.vocab_size, 0)
@@ -175,7 +175,7 @@ def test_attention_is_compared_unrounded(tmp_path: Path) -> None:
 
 def test_what_is_not_proven_gets_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = trained(tmp_path, "llama-mha")
-    monkeypatch.setattr("rotrain.export.gguf.export.TOLERANCE", 1e-12)
+    monkeypatch.setattr("rotrain.exporters.gguf.export.TOLERANCE", 1e-12)
     with pytest.raises(RotrainError, match="logits differ from ours"):
         export_gguf(model, tmp_path / "model.gguf")
     assert [path.name for path in tmp_path.iterdir()] == ["tokenizer.json"]

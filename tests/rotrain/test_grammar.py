@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import pytest
 
-from rotools.normalize import normalize_text
-from rotrain.evaluate.grammar.lexicon import ADJECTIVES, PEOPLE, PLACES, THINGS, VERBS, Noun
-from rotrain.evaluate.grammar.pairs import PHENOMENA, pairs
+from rotools import normalize
+from rotrain.evaluation.grammar.lexicon import ADJECTIVES, PEOPLE, PLACES, THINGS, VERBS, Noun
+from rotrain.evaluation.grammar.pairs import PHENOMENA, pairs
 
 
 def definite(noun: Noun) -> tuple[str, str]:
@@ -219,7 +219,7 @@ def test_pairs(phenomenon: str) -> None:
     assert len({pair.good for pair in found}) >= 100
     for pair in found:
         assert pair.good != pair.bad
-        assert normalize_text(pair.good) == pair.good, "the text is as training text is"
+        assert normalize(pair.good) == pair.good, "the text is as training text is"
         assert RULES[phenomenon](pair.good), pair
         assert not RULES[phenomenon](pair.bad), pair
         assert _differing_words(pair.good, pair.bad) <= 2, pair

@@ -10,12 +10,13 @@ import pytest
 from conftest import fit_config
 from packs import SENTENCES
 
-from rotrain.evaluate.model import as_ids, open_model
-from rotrain.evaluate.tasks import continuations
-from rotrain.evaluate.text import window_nats
-from rotrain.evaluate.windows import windows
-from rotrain.train.loop import fit
-from rotrain.train.screen import Quiet
+from rotrain.evaluation.model import as_ids
+from rotrain.evaluation.open import open_model
+from rotrain.evaluation.tasks import continuations
+from rotrain.evaluation.text import window_nats
+from rotrain.evaluation.windows import windows
+from rotrain.progress import Progress
+from rotrain.train.loop import run_training
 
 pytest.importorskip("lm_eval", reason="pip install 'rotext[lm-eval]'")
 pytestmark = pytest.mark.usefixtures("tiny_nano")
@@ -57,11 +58,11 @@ metric_list: [{{metric: exact_match, aggregation: mean, higher_is_better: true}}
 
 
 def test_the_harness_scores_as_we_do(pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rotrain.evaluate.harness import continue_text, run_harness
+    from rotrain.evaluation.harness import continue_text, run_harness
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
-    fit(fit_config(pack, tmp_path / "run", steps=20), Quiet())
+    run_training(fit_config(pack, tmp_path / "run", steps=20), Progress())
     model = open_model(tmp_path / "run")
     folder = tmp_path / "tasks"
     folder.mkdir()

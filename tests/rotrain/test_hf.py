@@ -14,7 +14,7 @@ from test_models import fresh, tokens
 
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError
-from rotrain.export.hf import largest_difference
+from rotrain.exporters.hf import largest_difference
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import from_hf, hf_config, layout_of, model_config_of, to_hf
@@ -142,8 +142,8 @@ def test_a_shape_without_a_class_is_refused() -> None:
 
 
 def test_a_folder_is_loaded_like_a_run(tmp_path: Path, pack: Path) -> None:
-    from rotrain.generate import Sampling, generate
-    from rotrain.train.load import load_run
+    from rotrain.generation import Sampling, generate
+    from rotrain.run.load import load_run
 
     model = fresh(shape("mamba2", vocab_size=320))
     save_file(to_hf(model.config, dict(model.named_parameters())), tmp_path / "model.safetensors")

@@ -200,7 +200,7 @@ def test_weight_decay_pulls_on_the_matrices_of_the_blocks_only() -> None:
             assert parameter.ndim == 2 or name not in decayed
 
 
-DECAYED = ("qkv.weight", "into.weight", "out.weight", "gate_up.weight", "down.weight")
+DECAYED = ("qkv.weight", "in_proj.weight", "out_proj.weight", "gate_up.weight", "down.weight")
 
 
 @pytest.mark.parametrize("arch", ["llama-gqa", "mistral-swa", "mamba2", "mamba2-hybrid", "falcon-mqa"])

@@ -14,15 +14,16 @@ from torch import nn
 from rotrain.config import Optim, Runtime
 from rotrain.errors import Stopped
 from rotrain.models.decoder import Decoder
-from rotrain.train import checkpoint, loop
+from rotrain.progress import Progress
+from rotrain.run import checkpoint
+from rotrain.runtime.device import choose_machine
+from rotrain.runtime.distributed import Distributed
+from rotrain.train import loop
 from rotrain.train.learner import Learner
-from rotrain.train.loop import fit
+from rotrain.train.loop import run_training
 from rotrain.train.muon import Muon
 from rotrain.train.optim import Optimizer
 from rotrain.train.plan import make_plan
-from rotrain.train.runtime import choose_machine
-from rotrain.train.screen import Quiet
-from rotrain.train.team import Team
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 
@@ -102,7 +103,7 @@ def test_muon_is_pytorch_s_muon_in_the_type_of_the_run(products: torch.dtype) ->
 def test_a_run_in_fp32_orthogonalizes_in_fp32(pack: Path) -> None:
     for precision, products in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         machine = choose_machine(Runtime.model_validate({"device": "cpu", "precision": precision}))
-        learner = Learner(model_of(pack), Optim(name="muon", lr=1e-3), machine, Team(), "none")
+        learner = Learner(model_of(pack), Optim(name="muon", lr=1e-3), machine, Distributed(), "none")
         (muon, _), _ = learner.optimizer.parts
         assert isinstance(muon, Muon) and muon.products is products
 
@@ -111,9 +112,9 @@ def test_a_stopped_muon_run_comes_to_the_same_bytes(
     pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("optim.name=muon", "checkpoint.keep=1")
-    summary = fit(fit_config(pack, tmp_path / "whole", *words, steps=20), Quiet())
+    summary = run_training(fit_config(pack, tmp_path / "whole", *words, steps=20), Progress())
     assert summary["loss"] < summary["first_loss"] - 1
-    saved, _ = checkpoint.newest(tmp_path / "whole" / "checkpoints")
+    saved, _ = checkpoint.find_newest(tmp_path / "whole" / "checkpoints")
     assert saved is not None
     keys = {name.rsplit(".", 1)[1] for name in saved.optimizer() if name.startswith("blocks.0.mlp.down")}
     assert keys == {"momentum_buffer"}
@@ -125,6 +126,6 @@ def test_a_stopped_muon_run_comes_to_the_same_bytes(
 
     with monkeypatch.context() as patch, pytest.raises(Stopped):
         patch.setattr(loop._Training, "_gradients", ask)
-        fit(fit_config(pack, tmp_path / "run", *words, steps=20), Quiet())
-    fit(fit_config(pack, tmp_path / "run", *words, steps=20), Quiet())
+        run_training(fit_config(pack, tmp_path / "run", *words, steps=20), Progress())
+    run_training(fit_config(pack, tmp_path / "run", *words, steps=20), Progress())
     assert content(tmp_path / "run") == content(tmp_path / "whole")

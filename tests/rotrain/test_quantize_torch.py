@@ -12,16 +12,19 @@ from conftest import shape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from program import rotrain
+from safetensors.torch import load_file
 from test_models import fresh, tokens
 
 from rotrain.errors import RotrainError
+from rotrain.files import sha256_file
 from rotrain.models.presets import ARCHS
-from rotrain.models.quantized import grids, hold, pack_codes, unpack_codes
-from rotrain.quantize.calibration import matrices
-from rotrain.quantize.polish import divergence, polish
-from rotrain.quantize.rounding import gptq, hqq, rtn
-from rotrain.quantize.torch import BITS, quantized, target_bits
-from rotrain.train.load import load_run
+from rotrain.models.quantized import cache_dequantized, pack_codes, quantized_matrices, unpack_codes
+from rotrain.quantization.calibration import matrices
+from rotrain.quantization.distillation import distill_scales, divergence
+from rotrain.quantization.rounding import gptq, hqq, rtn
+from rotrain.quantization.torch import BITS, quantized, target_bits
+from rotrain.run.checkpoint import write_tensors
+from rotrain.run.load import load_run
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +104,7 @@ def test_every_method_on_every_architecture(arch: str, method: str) -> None:
     kls = []
     for bits in (8, 3):
         found = quantized(model, method, dict.fromkeys(matrices(model), bits), 32, text)
-        assert grids(found).keys() == matrices(model).keys()
+        assert quantized_matrices(found).keys() == matrices(model).keys()
         kls.append(divergence(model, found, text))
     assert kls[0] < 1e-3 < 5e-3 < kls[1]
     # With a cache as without.
@@ -115,35 +118,35 @@ def test_every_method_on_every_architecture(arch: str, method: str) -> None:
 def test_holding_changes_the_time_and_nothing_else(arch: str) -> None:
     model = fresh(shape(arch))
     found = quantized(model, "hqq", dict.fromkeys(matrices(model), 4), 32, None)
-    x, before = tokens(model.config, 2, 24), grids(found)
+    x, before = tokens(model.config, 2, 24), quantized_matrices(found)
     with torch.inference_mode():
         truth = found.logits(found(x))
         for free in (None, 1000):
-            assert hold(found, free).startswith("unfolded in every product")
-            assert all(module.held is None for module in found.modules() if hasattr(module, "held"))
-        assert hold(found, 1 << 30).startswith("unfolded once and held")
+            assert cache_dequantized(found, free).startswith("dequantized in every product")
+            assert all(module.cached is None for module in found.modules() if hasattr(module, "cached"))
+        assert cache_dequantized(found, 1 << 30).startswith("dequantized once and cached")
         assert (found.logits(found(x)) == truth).all()
-    for name, grid in grids(found).items():
+    for name, grid in quantized_matrices(found).items():
         assert (grid.codes == before[name].codes).all() and (grid.scale == before[name].scale).all()
-    assert not any("held" in name for name in found.state_dict())
+    assert not any("cached" in name for name in found.state_dict())
 
 
-def test_polish_brings_the_model_nearer() -> None:
+def test_distillation_brings_the_model_nearer() -> None:
     model = fresh(shape("llama-gqa"))
     text = tokens(model.config, 16, 48)
     found = quantized(model, "rtn", dict.fromkeys(matrices(model), 3), 32, None)
-    codes = {name: grid.codes.clone() for name, grid in grids(found).items()}
-    before, after = polish(model, found, text, 30)
+    codes = {name: grid.codes.clone() for name, grid in quantized_matrices(found).items()}
+    before, after = distill_scales(model, found, text, 30)
     assert after < 0.9 * before
     judged = text[torch.arange(16) % 8 == 7]
     assert divergence(model, found, judged) == pytest.approx(after, rel=1e-3)
-    for name, grid in grids(found).items():
+    for name, grid in quantized_matrices(found).items():
         assert (grid.codes == codes[name]).all()
         assert (grid.scale == grid.scale.half().float()).all()
 
 
-def test_a_polish_that_diverges_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rotrain.quantize import polish as module
+def test_a_distillation_that_diverges_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rotrain.quantization import distillation as module
 
     for rate in ("SCALE_RATE", "ZERO_RATE", "GAIN_RATE"):
         monkeypatch.setattr(module, rate, 1e30)
@@ -151,7 +154,7 @@ def test_a_polish_that_diverges_is_not_taken(monkeypatch: pytest.MonkeyPatch) ->
     text = tokens(model.config, 8, 48)
     found = quantized(model, "rtn", dict.fromkeys(matrices(model), 4), 32, None)
     held = {name: value.clone() for name, value in found.state_dict().items()}
-    before, after = polish(model, found, text, 3)
+    before, after = distill_scales(model, found, text, 3)
     assert after == before > 0
     for name, value in found.state_dict().items():
         assert (value == held[name]).all()
@@ -164,10 +167,26 @@ def test_a_target_is_met_with_less_harm_than_even_bits(arch: str) -> None:
     for bpw in (5.5, 7.0):
         bits = target_bits(model, text, 32, bpw)
         found = quantized(model, "rtn", bits, 32, None)
-        held = grids(found)
+        held = quantized_matrices(found)
         plain = sum(p.numel() for name, p in model.named_parameters() if name not in held)
         real = 8 * (sum(grid.bytes for grid in held.values()) + 4 * plain) / model.param_count()
         assert 0.99 * bpw <= real <= bpw
+
+
+def with_old_names(folder: Path) -> None:
+    """Rewrite a quantized folder as versions before `in_proj` and `out_proj` wrote it."""
+
+    def old(name: str) -> str:
+        return name.replace(".in_proj.", ".into.").replace(".out_proj.", ".out.")
+
+    file, record = folder / "model.safetensors", folder / "quantization.json"
+    tensors = {old(name): tensor for name, tensor in load_file(file).items()}
+    assert any(".mixer.into." in name for name in tensors)
+    write_tensors(file, tensors)
+    value = json.loads(record.read_bytes())
+    value |= {"sha256": sha256_file(file)}
+    value["tensors"] = [tensor | {"name": old(tensor["name"])} for tensor in value["tensors"]]
+    record.write_text(json.dumps(value))
 
 
 def test_the_verb_and_the_way_back(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
@@ -192,6 +211,9 @@ def test_the_verb_and_the_way_back(tmp_path: Path, pack: Path, tiny_nano: None) 
     )
     assert again.returncode == 0, again.stderr
     assert (out / "model.safetensors").read_bytes() == (tmp_path / "r" / "model.safetensors").read_bytes()
+    with_old_names(out)
+    old = load_run(out).model.state_dict()
+    assert all(torch.equal(old[name], tensor) for name, tensor in back.model.state_dict().items())
     for wrong, sentence in (
         (["--method", "gptq"], "needs text"),
         (["--method", "rtn", "--polish", 2], "needs text"),
@@ -212,7 +234,7 @@ def test_the_verb_and_the_way_back(tmp_path: Path, pack: Path, tiny_nano: None) 
     with pytest.raises(RotrainError, match="cut off or foreign"):
         load_run(out)
     (out / "quantization.json").write_text("{}")
-    with pytest.raises(RotrainError, match="no record of a quantized model"):
+    with pytest.raises(RotrainError, match="not the record of a quantized model"):
         load_run(out)
 
 

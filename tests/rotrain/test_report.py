@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,13 +19,13 @@ from hypothesis import strategies as st
 from program import rotrain
 
 from rotrain.errors import RotrainError
-from rotrain.evaluate.grammar import pairs
-from rotrain.report.chart import Line, Point, line_chart, pareto, scatter
+from rotrain.evaluation.grammar import pairs
+from rotrain.progress import Progress
+from rotrain.report.page import front
 from rotrain.report.rank import better, difference, rank
 from rotrain.report.results import read_runs
 from rotrain.report.table import as_latex, as_text, columns, rows_of
-from rotrain.train.loop import fit
-from rotrain.train.screen import Quiet
+from rotrain.train.loop import run_training
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 
@@ -65,34 +64,12 @@ def test_other_texts_are_compared_by_their_intervals_alone() -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=12), st.booleans())
 def test_the_front_is_of_those_none_beats(values: list[tuple[int, int]], more: bool) -> None:
-    points = [Point(x, y, "", 0) for x, y in values]
-    front = pareto(points, more_x=more)
     sign = -1 if more else 1
 
-    def beaten(p: Point) -> bool:
-        return any(q.x * sign <= p.x * sign and q.y <= p.y and (q.x, q.y) != (p.x, p.y) for q in points)
+    def beaten(p: tuple[int, int]) -> bool:
+        return any(q[0] * sign <= p[0] * sign and q[1] <= p[1] and q != p for q in values)
 
-    assert {(p.x, p.y) for p in front} == {(p.x, p.y) for p in points if not beaten(p)}
-
-
-@given(st.lists(st.floats(1e-6, 1e12), min_size=1, max_size=30), st.booleans())
-def test_a_chart_of_any_values_is_drawn_inside_its_frame(values: list[float], log: bool) -> None:
-    drawn = line_chart([Line("a < b & c", list(range(1, len(values) + 1)), values, 0)], "x", "y", log_y=log)
-    assert "NaN" not in drawn and "a &lt; b &amp; c" in drawn
-    points = drawn.split('points="')[1].split('"')[0].split()
-    assert all(0 <= float(part) <= 640 for point in points for part in point.split(","))
-    assert "<svg" in scatter([Point(v, 1.0, "p", 0, 0, 0.9, 1.1) for v in values], "x", "y", ["a"], ["b"])
-
-
-def test_many_lines_are_told_apart_and_their_names_stay_inside() -> None:
-    ends = [Line(f"line {i}", [1, 2], [1 + 1e-3 * i, 0.1], i) for i in range(20)]
-    places = [float(part.split('"')[0]) for part in line_chart(ends, "x", "y").split(' y="')[1:]]
-    assert max(places) <= 360
-    marked = [Line(f"{i}", [1, 2, 4], [i, i + 1, i + 2], 0, i) for i in range(3)]
-    drawn = line_chart(marked, "x", "y", ["arch"], ["fp32", "q8_0", "q4_k_m"])
-    titles = re.findall(r"<g fill=\"#0072B2\"><title>(\d: .*?)</title>", drawn)
-    assert len(titles) == 9 and titles[0] == "0: 0 at 1"
-    assert [drawn.count(f">{name}</text>") for name in ("arch", "fp32", "q8_0", "q4_k_m")] == [1, 1, 1, 1]
+    assert set(front(values, more_x=more)) == {p for p in values if not beaten(p)}
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +79,7 @@ def runs(pack: Path, tmp_path_factory: pytest.TempPathFactory, tiny_nano: None) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pairs, "MOST", 5)
         for arch in ("llama-gqa", "mamba2"):
-            fit(fit_config(pack, folder / arch, arch=arch, steps=12), Quiet())
+            run_training(fit_config(pack, folder / arch, arch=arch, steps=12), Progress())
             assert rotrain("evaluate", folder / arch, "--quiet", "--probes", "grammar").returncode == 0
     variant = folder / "mamba2" / "variants" / "q4_k_m"
     variant.mkdir(parents=True)
@@ -143,9 +120,10 @@ def test_the_page_holds_what_the_files_say(runs: list[Path], tmp_path: Path) -> 
     html = out.read_text(encoding="utf-8")
     parser = _Strict()
     parser.feed(html)
-    assert not parser.open and parser.seen.count("svg") >= 5
+    assert not parser.open and parser.seen.count("figure") >= 5
     assert "Mic &amp; &lt;iute&gt;" in html
-    assert "http" not in html, "nothing is loaded from anywhere"
+    assert "default-src &#39;none&#39;" in html, "nothing is loaded from anywhere"
+    assert "On this machine, for text like web, use " in html
     for path in runs:
         value = json.loads((path / "evaluation.json").read_bytes())["text"]["web"]["bits_per_byte"]["value"]
         assert f"{value:.3f} [" in html

@@ -11,8 +11,8 @@ import torch
 
 from rotrain.config import Runtime
 from rotrain.errors import RotrainError
-from rotrain.train import runtime
-from rotrain.train.runtime import COMPILE_CPU_FLOPS, Hardware, resolve_machine
+from rotrain.runtime import allocator, device
+from rotrain.runtime.device import COMPILE_CPU_FLOPS, Hardware, resolve_machine
 
 PLAIN_CPU = Hardware(cuda=None, cuda_bf16=False, mps=False, cpu_bf16=False, compiler=True)
 NEW_CPU = Hardware(cuda=None, cuda_bf16=False, mps=False, cpu_bf16=True, compiler=True)
@@ -92,13 +92,13 @@ def test_autocast_is_bf16_products_over_fp32_weights() -> None:
 def test_deterministic_mode_is_set_for_cuda_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that it is put back afterwards
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
-    monkeypatch.setattr(runtime, "find_hardware", lambda: H200)
+    monkeypatch.setattr(device, "detect_hardware", lambda: H200)
     try:
-        runtime.choose_machine(Runtime(device="cpu"))
+        device.choose_machine(Runtime(device="cpu"))
         assert not torch.are_deterministic_algorithms_enabled()
-        runtime.choose_machine(Runtime(deterministic=False))
+        device.choose_machine(Runtime(deterministic=False))
         assert not torch.are_deterministic_algorithms_enabled()
-        runtime.choose_machine(Runtime())
+        device.choose_machine(Runtime())
         assert torch.are_deterministic_algorithms_enabled()
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     finally:
@@ -106,7 +106,7 @@ def test_deterministic_mode_is_set_for_cuda_only(monkeypatch: pytest.MonkeyPatch
 
 
 def test_freed_memory_is_kept() -> None:
-    if not runtime.keep_freed_memory():
+    if not allocator.keep_freed_memory():
         pytest.skip("no glibc here")
 
     def faults_of_a_large_tensor() -> int:
@@ -124,7 +124,7 @@ def test_memory_moves_into_huge_pages_and_stays_what_it_was() -> None:
         return next(1024 * int(line.split()[1]) for line in lines if line.startswith("AnonHugePages:"))
 
     held = torch.arange(16 * 2**20)  # 128 MiB
-    asked = runtime.use_huge_pages()
+    asked = allocator.use_huge_pages()
     if not asked:
         pytest.skip("no Linux 6.1 here")
     assert huge() >= asked / 2  # what is no whole page of memory cannot be moved

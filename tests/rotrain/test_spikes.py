@@ -16,10 +16,11 @@ from runs import content, metrics_without_time
 
 from rotrain.config import Spikes
 from rotrain.errors import RotrainError, Stopped
-from rotrain.train import checkpoint, loop
+from rotrain.progress import Progress
+from rotrain.run import checkpoint
+from rotrain.train import loop
 from rotrain.train.learner import Learner
-from rotrain.train.loop import fit
-from rotrain.train.screen import Quiet
+from rotrain.train.loop import run_training
 from rotrain.train.spikes import SpikeGuard
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
@@ -37,10 +38,10 @@ def test_it_is_the_definition_and_survives_a_save(steps: list[tuple[float, float
             state = json.loads(json.dumps(guard.state()))
             guard = SpikeGuard(config)
             guard.load(state)
-        found = guard.judge(loss, norm)
+        found = guard.check(loss, norm)
         if not (math.isfinite(loss) and math.isfinite(norm)):
             assert found is not None and not found.finite
-            json.dumps(found.record(), allow_nan=False)
+            json.dumps(found.as_json(), allow_nan=False)
             continue
         expected = False
         for history, now in ((losses, loss), (norms, norm)):
@@ -57,12 +58,12 @@ def test_it_is_the_definition_and_survives_a_save(steps: list[tuple[float, float
 def test_a_new_level_is_learnt_and_patience_ends() -> None:
     guard = SpikeGuard(Spikes(window=32))
     for index in range(32):
-        assert guard.judge(2 + 0.01 * (index % 3), 1.0 + 0.01 * (index % 2)) is None
-    spikes = [guard.judge(3.0, 1.0) is not None for _ in range(20)]
+        assert guard.check(2 + 0.01 * (index % 3), 1.0 + 0.01 * (index % 2)) is None
+    spikes = [guard.check(3.0, 1.0) is not None for _ in range(20)]
     assert spikes[0] and not any(spikes[3:])
     for count in range(1, 8):
-        assert guard.judge(math.nan, 1.0) is not None
-        assert guard.exhausted() == (count > 5)
+        assert guard.check(math.nan, 1.0) is not None
+        assert guard.is_exhausted() == (count > 5)
     off = SpikeGuard(Spikes(window=8, policy="off"))
     assert all(off.judge(10.0**index, 1.0) is None for index in range(12))
     assert off.judge(1.0, math.inf) is not None
@@ -94,7 +95,7 @@ WORDS = ("spikes.window=8", "checkpoint.every=5", "evaluation.every=50", "mix.ra
 
 def test_skip_drops_the_update_and_tells(pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poison = Poisoned(monkeypatch, {9: math.nan, 12: 1e6})
-    summary = fit(fit_config(pack, tmp_path / "run", *WORDS, steps=20), Quiet())
+    summary = run_training(fit_config(pack, tmp_path / "run", *WORDS, steps=20), Progress())
     assert summary["spikes"] == 2 and poison.applied == 18
     lines = metrics_without_time(tmp_path / "run")
     spikes = {line["step"]: line["spike"] for line in lines if "spike" in line}
@@ -118,7 +119,7 @@ def test_a_stopped_run_treats_a_spike_as_an_undisturbed_one(
     """The stop comes right before the spike: without its history the resumed run would not see it."""
     words = (*WORDS, f"spikes.policy={policy}", "checkpoint.keep=1")
     Poisoned(monkeypatch, {13: 6.5})  # a little above what the steps before had: only the history tells
-    fit(fit_config(pack, tmp_path / "whole", *words, steps=20), Quiet())
+    run_training(fit_config(pack, tmp_path / "whole", *words, steps=20), Progress())
     whole = content(tmp_path / "whole")
     assert whole["summary"]["spikes"] == 1
 
@@ -130,9 +131,9 @@ def test_a_stopped_run_treats_a_spike_as_an_undisturbed_one(
     with monkeypatch.context() as patch:
         patch.setattr(loop._Training, "_gradients", ask)
         with pytest.raises(Stopped):
-            fit(fit_config(pack, tmp_path / "run", *words, steps=20), Quiet())
-    assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [12, 10]
-    fit(fit_config(pack, tmp_path / "run", *words, steps=20), Quiet())
+            run_training(fit_config(pack, tmp_path / "run", *words, steps=20), Progress())
+    assert checkpoint.list_steps(tmp_path / "run" / "checkpoints") == [12, 10]
+    run_training(fit_config(pack, tmp_path / "run", *words, steps=20), Progress())
     assert content(tmp_path / "run") == whole
 
 
@@ -141,10 +142,10 @@ def test_rewind_takes_the_weights_of_the_checkpoint(
 ) -> None:
     words = (*WORDS, "spikes.policy=rewind", "checkpoint.keep=9")
     Poisoned(monkeypatch, {10: math.inf})
-    fit(fit_config(pack, tmp_path / "run", *words, steps=10), Quiet())
+    run_training(fit_config(pack, tmp_path / "run", *words, steps=10), Progress())
     folder = tmp_path / "run" / "checkpoints"
-    assert checkpoint.steps(folder) == [10, 5]
-    there, here = (checkpoint.at_step(folder, step) for step in (5, 10))
+    assert checkpoint.list_steps(folder) == [10, 5]
+    there, here = (checkpoint.open_step(folder, step) for step in (5, 10))
     assert there.sha256 == here.sha256  # weights and moments
 
 
@@ -153,8 +154,8 @@ def test_stop_ends_the_run_and_leaves_its_checkpoints(
 ) -> None:
     Poisoned(monkeypatch, {12: 1e6})
     with pytest.raises(RotrainError, match="step 12: a spike: loss 1e"):
-        fit(fit_config(pack, tmp_path / "run", *WORDS, "spikes.policy=stop", steps=20), Quiet())
-    assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [10, 5]
+        run_training(fit_config(pack, tmp_path / "run", *WORDS, "spikes.policy=stop", steps=20), Progress())
+    assert checkpoint.list_steps(tmp_path / "run" / "checkpoints") == [10, 5]
 
 
 def test_off_still_stops_at_what_is_not_finite(
@@ -162,4 +163,4 @@ def test_off_still_stops_at_what_is_not_finite(
 ) -> None:
     Poisoned(monkeypatch, {7: 1e6, 9: math.nan})
     with pytest.raises(RotrainError, match="step 9: training diverged"):
-        fit(fit_config(pack, tmp_path / "run", *WORDS, "spikes.policy=off", steps=20), Quiet())
+        run_training(fit_config(pack, tmp_path / "run", *WORDS, "spikes.policy=off", steps=20), Progress())

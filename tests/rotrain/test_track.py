@@ -14,10 +14,10 @@ from program import rotrain
 from runs import metrics_without_time
 
 from rotrain.errors import RotrainError, UsageError
-from rotrain.train.energy import EnergyMeter
-from rotrain.train.loop import fit
-from rotrain.train.metrics import read_metrics
-from rotrain.train.screen import Quiet
+from rotrain.progress import Progress
+from rotrain.run.metrics import read_metrics
+from rotrain.runtime.energy import EnergyMeter
+from rotrain.train.loop import run_training
 from rotrain.train.sweep import parse_rates
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
@@ -38,7 +38,7 @@ def test_a_service_gets_the_lines_of_the_log(
     module.log = lambda values, step: calls.append(("log", (step, values)))  # type: ignore[attr-defined]
     module.finish = lambda: calls.append(("finish", None))  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, name, module)
-    fit(fit_config(pack, tmp_path / "run"), Quiet(), track=(name,))
+    run_training(fit_config(pack, tmp_path / "run"), Progress(), track=(name,))
     assert capsys.readouterr().out == ""
     assert [kind for kind, _ in calls] == ["init", *["log"] * 10, "finish"]
     words = calls[0][1]
@@ -54,7 +54,7 @@ def test_tensorboard_has_the_curves(pack: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    fit(fit_config(pack, tmp_path / "run"), Quiet(), track=("tensorboard",))
+    run_training(fit_config(pack, tmp_path / "run"), Progress(), track=("tensorboard",))
     events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     events.Reload()
     losses = [line["loss"] for line in read_metrics(tmp_path / "run" / "metrics.jsonl") if "loss" in line]
@@ -67,15 +67,15 @@ def test_an_unknown_or_missing_tracker_is_told_before_training(
 ) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(RotrainError, match="not installed") as caught:
-        fit(fit_config(pack, tmp_path / "run"), Quiet(), track=("wandb",))
+        run_training(fit_config(pack, tmp_path / "run"), Progress(), track=("wandb",))
     assert "pip install wandb" in str(caught.value.hint)
     with pytest.raises(UsageError, match="no tracker 'mlflow'"):
-        fit(fit_config(pack, tmp_path / "other"), Quiet(), track=("mlflow",))
+        run_training(fit_config(pack, tmp_path / "other"), Progress(), track=("mlflow",))
     assert not (tmp_path / "run" / "config.json").exists()  # nothing has begun
 
 
 def test_every_line_tells_memory_and_energy_or_null(pack: Path, tmp_path: Path) -> None:
-    fit(fit_config(pack, tmp_path / "run"), Quiet())
+    run_training(fit_config(pack, tmp_path / "run"), Progress())
     lines = [line for line in read_metrics(tmp_path / "run" / "metrics.jsonl") if "loss" in line]
     assert all(line["memory_bytes"] > 50 * 2**20 for line in lines)
     assert all(line["joules"] is None or line["joules"] >= 0 for line in lines)

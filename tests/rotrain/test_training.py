@@ -21,19 +21,21 @@ from rotrain.errors import RotrainError
 from rotrain.models import kernels
 from rotrain.models.decoder import Decoder
 from rotrain.models.presets import model_config
-from rotrain.train import checkpoint, learner
+from rotrain.progress import Progress
+from rotrain.run import checkpoint
+from rotrain.runtime.allocator import HUGE_PAGES_AFTER_STEPS
+from rotrain.runtime.device import choose_machine
+from rotrain.train import learner
 from rotrain.train.evaluation import evaluate_stream
 from rotrain.train.learner import Learner
-from rotrain.train.loop import fit, make_plan
+from rotrain.train.loop import make_plan, run_training
 from rotrain.train.optim import Optimizer
-from rotrain.train.runtime import SETTLING_STEPS, choose_machine
-from rotrain.train.screen import Quiet
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 
 
 def test_loss_falls_and_the_run_has_its_files(pack: Path, tmp_path: Path) -> None:
-    summary = fit(fit_config(pack, tmp_path / "run", steps=40), Quiet())
+    summary = run_training(fit_config(pack, tmp_path / "run", steps=40), Progress())
     assert summary["loss"] < summary["first_loss"] - 1
     assert summary["steps"] == 40 and summary["tokens"] == 40 * 4 * 32
     lines = metrics_without_time(tmp_path / "run")
@@ -47,16 +49,18 @@ def test_loss_falls_and_the_run_has_its_files(pack: Path, tmp_path: Path) -> Non
 
 
 def test_a_compiler_that_fails_leaves_the_run_uncompiled(pack: Path, tmp_path: Path) -> None:
-    class Heard(Quiet):
+    class Heard(Progress):
         said: ClassVar[list[str]] = []
 
-        def say(self, text: str) -> None:
+        def message(self, text: str) -> None:
             self.said.append(text)
 
-    fit(fit_config(pack, tmp_path / "plain", steps=4), Quiet())
+        note = message
+
+    run_training(fit_config(pack, tmp_path / "plain", steps=4), Progress())
     inductor: Any = torch._inductor.config
     with inductor.patch({"cpp.cxx": (None, "/bin/false"), "fx_graph_cache": False}):
-        fit(fit_config(pack, tmp_path / "broken", "runtime.compile=on", steps=4), Heard())
+        run_training(fit_config(pack, tmp_path / "broken", "runtime.compile=on", steps=4), Heard())
     assert any("compiling failed" in text and "/bin/false" in text for text in Heard.said), Heard.said
     assert metrics_without_time(tmp_path / "broken") == metrics_without_time(tmp_path / "plain")
 
@@ -65,23 +69,25 @@ def test_memory_is_put_into_huge_pages_once_when_it_is_known(
     pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[int] = []
-    applied = Learner.apply
+    updated = Learner.update
 
-    def apply(self: Learner, lr: float) -> None:
+    def update(self: Learner, lr: float) -> None:
         steps.append(len(steps) + 1)
-        applied(self, lr)
+        updated(self, lr)
 
     at: list[int] = []
-    monkeypatch.setattr(Learner, "apply", apply)
+    monkeypatch.setattr(Learner, "update", update)
     monkeypatch.setattr(learner, "use_huge_pages", lambda: at.append(len(steps)))
-    fit(fit_config(pack, tmp_path / "run", steps=6), Quiet())
-    assert (at, len(steps)) == ([SETTLING_STEPS], 6)
+    run_training(fit_config(pack, tmp_path / "run", steps=6), Progress())
+    assert (at, len(steps)) == ([HUGE_PAGES_AFTER_STEPS], 6)
 
 
 @pytest.mark.parametrize("micro", [1, 3])
 def test_accumulated_gradients_equal_the_big_batch(pack: Path, tmp_path: Path, micro: int) -> None:
-    big = fit(fit_config(pack, tmp_path / "big", "optim.clip_norm=1000"), Quiet())
-    small = fit(fit_config(pack, tmp_path / "small", "optim.clip_norm=1000", f"batch.micro={micro}"), Quiet())
+    big = run_training(fit_config(pack, tmp_path / "big", "optim.clip_norm=1000"), Progress())
+    small = run_training(
+        fit_config(pack, tmp_path / "small", "optim.clip_norm=1000", f"batch.micro={micro}"), Progress()
+    )
     assert small["loss"] == pytest.approx(big["loss"], rel=1e-4)
     pairs = zip(metrics_without_time(tmp_path / "big"), metrics_without_time(tmp_path / "small"), strict=True)
     for one, other in pairs:
@@ -98,7 +104,7 @@ def test_one_step_is_adamw_written_out(pack: Path, tmp_path: Path) -> None:
         "optim.clip_norm=0.1",
         steps=2,
     )
-    fit(config.model_copy(update={"steps": 2}), Quiet())
+    run_training(config.model_copy(update={"steps": 2}), Progress())
     plan = make_plan(config)
     model = Decoder(plan.model, kernels.REFERENCE)
     model.init_weights(0)
@@ -108,7 +114,7 @@ def test_one_step_is_adamw_written_out(pack: Path, tmp_path: Path) -> None:
     rows = np.empty((4, 33), dtype=np.int64)
     c = config.optim
     for step in (1, 2):
-        plan.sampler.read(step - 1, rows)
+        plan.batches.read(step - 1, rows)
         batch = torch.from_numpy(rows)
         model.zero_grad()
         (model.loss(batch[:, :-1], batch[:, 1:]) / 128).backward()
@@ -125,7 +131,7 @@ def test_one_step_is_adamw_written_out(pack: Path, tmp_path: Path) -> None:
                     p.mul_(1 - c.lr * c.weight_decay)
                 update = (first / (1 - c.beta1**step)) / ((second / (1 - c.beta2**step)).sqrt() + c.eps)
                 p.sub_(c.lr * update)
-    saved, _ = checkpoint.newest(tmp_path / "run" / "checkpoints")
+    saved, _ = checkpoint.find_newest(tmp_path / "run" / "checkpoints")
     assert saved is not None and saved.step == 2
     for name, weight in saved.weights().items():
         # AdamW divides by the gradient's own size: entries with almost none magnify rounding.
@@ -181,27 +187,27 @@ def test_evaluation_equals_token_by_token(pack: Path) -> None:
 
 def test_the_same_command_gives_the_same_bytes(pack: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        fit(fit_config(pack, tmp_path / name, "runtime.threads=2"), Quiet())
+        run_training(fit_config(pack, tmp_path / name, "runtime.threads=2"), Progress())
     assert content(tmp_path / "a") == content(tmp_path / "b")
-    fit(fit_config(pack, tmp_path / "c", seed=1), Quiet())
+    run_training(fit_config(pack, tmp_path / "c", seed=1), Progress())
     assert content(tmp_path / "a") != content(tmp_path / "c")
 
 
 def test_bf16_autocast_trains_fp32_weights(pack: Path, tmp_path: Path) -> None:
-    fp32 = fit(fit_config(pack, tmp_path / "fp32"), Quiet())
-    bf16 = fit(fit_config(pack, tmp_path / "bf16", "runtime.precision=bf16"), Quiet())
+    fp32 = run_training(fit_config(pack, tmp_path / "fp32"), Progress())
+    bf16 = run_training(fit_config(pack, tmp_path / "bf16", "runtime.precision=bf16"), Progress())
     assert bf16["loss"] != fp32["loss"]
     assert bf16["loss"] == pytest.approx(fp32["loss"], rel=0.02)
-    saved, _ = checkpoint.newest(tmp_path / "bf16" / "checkpoints")
+    saved, _ = checkpoint.find_newest(tmp_path / "bf16" / "checkpoints")
     assert saved is not None
     assert {tensor.dtype for tensor in (saved.weights() | saved.optimizer()).values()} == {torch.float32}
 
 
 def test_a_finished_run_is_only_reported(pack: Path, tmp_path: Path) -> None:
     config = fit_config(pack, tmp_path / "run")
-    first = fit(config, Quiet())
+    first = run_training(config, Progress())
     before = {file: file.stat().st_mtime_ns for file in (tmp_path / "run").rglob("*") if file.is_file()}
-    assert fit(config, Quiet()) == first
+    assert run_training(config, Progress()) == first
     after = {file: file.stat().st_mtime_ns for file in (tmp_path / "run").rglob("*") if file.is_file()}
     assert {f: t for f, t in after.items() if f.name != ".lock"} == {
         f: t for f, t in before.items() if f.name != ".lock"
@@ -209,52 +215,56 @@ def test_a_finished_run_is_only_reported(pack: Path, tmp_path: Path) -> None:
 
 
 def test_another_configuration_is_refused_by_name(pack: Path, tmp_path: Path) -> None:
-    fit(fit_config(pack, tmp_path / "run"), Quiet())
+    run_training(fit_config(pack, tmp_path / "run"), Progress())
     with pytest.raises(RotrainError) as caught:
-        fit(fit_config(pack, tmp_path / "run", "optim.lr=0.5", seed=4), Quiet())
+        run_training(fit_config(pack, tmp_path / "run", "optim.lr=0.5", seed=4), Progress())
     assert "optim.lr is 0.003 there and 0.5 here" in str(caught.value) and "seed is 0" in str(caught.value)
     # Where files lie and how many checkpoints stay may change.
-    fit(fit_config(pack, tmp_path / "run", "checkpoint.keep=5"), Quiet())
+    run_training(fit_config(pack, tmp_path / "run", "checkpoint.keep=5"), Progress())
 
 
 def test_another_pack_is_refused(pack: Path, tmp_path: Path) -> None:
     from packs import write_pack
 
-    fit(fit_config(pack, tmp_path / "run"), Quiet())
+    run_training(fit_config(pack, tmp_path / "run"), Progress())
     other = write_pack(tmp_path / "other", train={"web": 150, "books": 60})
     with pytest.raises(RotrainError, match="another pack"):
-        fit(fit_config(other, tmp_path / "run"), Quiet())
+        run_training(fit_config(other, tmp_path / "run"), Progress())
 
 
 def test_nothing_to_resume_and_a_foreign_directory(pack: Path, tmp_path: Path) -> None:
     with pytest.raises(RotrainError, match="no run here to resume"):
-        fit(fit_config(pack, tmp_path / "none"), Quiet(), must_exist=True)
+        run_training(fit_config(pack, tmp_path / "none"), Progress(), must_exist=True)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("x")
     with pytest.raises(RotrainError, match="holds no run"):
-        fit(fit_config(pack, tmp_path / "full"), Quiet())
+        run_training(fit_config(pack, tmp_path / "full"), Progress())
     (tmp_path / "file").write_text("x")
     with pytest.raises(RotrainError, match="cannot write the run directory"):
-        fit(fit_config(pack, tmp_path / "file"), Quiet())
+        run_training(fit_config(pack, tmp_path / "file"), Progress())
 
 
 def test_divergence_stops_and_is_not_saved(pack: Path, tmp_path: Path) -> None:
     with pytest.raises(RotrainError, match="training diverged"):
-        fit(fit_config(pack, tmp_path / "run", "optim.lr=1e30", "schedule.warmup_fraction=0"), Quiet())
-    saved, _ = checkpoint.newest(tmp_path / "run" / "checkpoints")
+        run_training(
+            fit_config(pack, tmp_path / "run", "optim.lr=1e30", "schedule.warmup_fraction=0"), Progress()
+        )
+    saved, _ = checkpoint.find_newest(tmp_path / "run" / "checkpoints")
     assert saved is None or all(bool(w.isfinite().all()) for w in saved.weights().values())
 
 
 def test_a_damaged_checkpoint_is_told_and_the_one_before_serves(pack: Path, tmp_path: Path) -> None:
-    class Ears(Quiet):
+    class Ears(Progress):
         def __init__(self) -> None:
             self.heard: list[str] = []
 
-        def say(self, text: str) -> None:
+        def message(self, text: str) -> None:
             self.heard.append(text)
 
-    fit(fit_config(pack, tmp_path / "whole"), Quiet())
-    fit(fit_config(pack, tmp_path / "run"), Quiet())
+        note = message
+
+    run_training(fit_config(pack, tmp_path / "whole"), Progress())
+    run_training(fit_config(pack, tmp_path / "run"), Progress())
     (tmp_path / "run" / "summary.json").unlink()
     model = tmp_path / "run" / "checkpoints" / "step-000008" / "model.safetensors"
     data = bytearray(model.read_bytes())
@@ -263,7 +273,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_serves(pack: Path, tmp_
     with pytest.raises(RotrainError, match="damaged"):
         checkpoint.open_checkpoint(model.parent)
     ears = Ears()
-    fit(fit_config(pack, tmp_path / "run"), ears)
+    run_training(fit_config(pack, tmp_path / "run"), ears)
     assert any("step-000008" in text and "damaged" in text for text in ears.heard)
     assert any("resuming" in text and "step 6" in text for text in ears.heard)
     # Arrived at its step again, the run has put a whole one in the place of the damaged one.
@@ -276,14 +286,14 @@ def test_checkpoints_are_whole_and_the_newest_stay(tmp_path: Path) -> None:
     tensors: dict[str, Any] = {"x": torch.arange(4.0)}
     for step in (5, 20, 100, 1_000_000):
         checkpoint.save(tmp_path, step, shape("llama-mha"), tensors, tensors)
-        checkpoint.retain(tmp_path, Checkpoint(every=5, keep=2))
+        checkpoint.remove_old(tmp_path, Checkpoint(every=5, keep=2))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000100", "step-1000000"]
-    saved, damaged = checkpoint.newest(tmp_path)
+    saved, damaged = checkpoint.find_newest(tmp_path)
     assert saved is not None and saved.step == 1_000_000 and damaged == []
 
 
 def test_memory_of_activations_is_what_a_run_keeps() -> None:
-    from rotrain.train.memory import training_bytes
+    from rotrain.runtime.memory import training_bytes
 
     config = model_config("llama-mha", "nano", vocab_size=500, context=32)
     kept = training_bytes(config, 4)

@@ -1,7 +1,7 @@
-"""What a person decided about books: a file beside the output, which every later run replays.
+"""The decisions of a person about books: a file beside the output, which every later run applies.
 
-`OUT.decisions.jsonl` has one JSON object a line; of several about one book the last holds. A book is known by the
-SHA-256 of its file, so renaming it changes nothing.
+`OUT.decisions.jsonl` has one JSON object a line. The last one about a book counts. A book is identified by the SHA-256 of
+its file, so renaming the file changes nothing.
 
 | field | what |
 |---|---|
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rotools.errors import failure
+from rotools.errors import InputError, Place
 
 __all__ = ["Decision", "append", "mark", "parse", "path_of", "pending", "read"]
 
@@ -27,26 +27,26 @@ VERDICTS = ("keep", "drop", "pages", "ocr", "undo")
 
 @dataclass(frozen=True)
 class Decision:
-    """What holds for a book."""
+    """What was decided about a book."""
 
     verdict: str = ""
-    """`keep`, `drop`, or nothing where only pages were decided."""
+    """`keep`, `drop`, or empty if only pages were decided."""
     pages: tuple[int, ...] = ()
-    """Pages that go, from 1."""
+    """Numbers of the pages to remove, from 1."""
     again: tuple[int, ...] = ()
-    """Pages to read with OCR, from 1."""
+    """Numbers of the pages to read with OCR, from 1."""
 
 
 def path_of(out: Path) -> Path:
-    """The decisions about the books of `out`."""
+    """Return the file of the decisions about the books of `out`."""
     return out.with_name(out.name + ".decisions.jsonl")
 
 
-def parse(line: str, place: str) -> dict[str, Any]:
-    """A decision from a line.
+def parse(line: str, place: Place | None = None) -> dict[str, Any]:
+    """Parse one line.
 
     Raises:
-        RotoolsError: it is none.
+        InputError: The line is not a decision.
     """
     try:
         value = json.loads(line)
@@ -60,16 +60,18 @@ def parse(line: str, place: str) -> dict[str, Any]:
     except (ValueError, TypeError):
         good = False
     if not good:
-        raise failure(f"{place}: no decision", "see docs/books.md for what a line holds, or remove it")
+        raise InputError(
+            "the line is not a decision", place, "see docs/books.md for its fields, or remove the line"
+        )
     decision: dict[str, Any] = value
     return decision
 
 
 def read(out: Path) -> dict[str, Decision]:
-    """For each book that was decided about, by the SHA-256 of its file, what holds.
+    """Read the decisions, by the SHA-256 of each book's file.
 
     Raises:
-        RotoolsError: a line is no decision.
+        InputError: A line is not a decision.
     """
     found: dict[str, Decision] = {}
     path = path_of(out)
@@ -78,7 +80,7 @@ def read(out: Path) -> dict[str, Decision]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip():
             continue
-        value = parse(line, f"{path}:{number}")
+        value = parse(line, Place(str(path), number))
         old = found.get(value["digest"], Decision())
         pages = tuple(sorted(set(value.get("pages", []))))
         match value["verdict"]:
@@ -95,13 +97,13 @@ def read(out: Path) -> dict[str, Decision]:
 
 
 def append(out: Path, value: dict[str, Any]) -> None:
-    """Adds a decision, on the disk when this returns.
+    """Add a decision. It is on the disk when this function returns.
 
     Raises:
-        RotoolsError: it is none.
+        InputError: The value is not a decision.
     """
     line = json.dumps({"version": 1, **value}, ensure_ascii=False)
-    parse(line, "the decision")
+    parse(line)
     with path_of(out).open("a", encoding="utf-8") as file:
         file.write(line + "\n")
         file.flush()
@@ -114,12 +116,12 @@ def _state(verdicts: dict[str, Decision]) -> str:
 
 
 def mark(out: Path, verdicts: dict[str, Decision]) -> None:
-    """Notes that `out` was written by these decisions."""
+    """Record that `out` was written with these decisions."""
     (out.with_name(out.name + ".work") / "decided").write_text(_state(verdicts))
 
 
 def pending(out: Path) -> bool:
-    """Are there decisions that `out` was not written by?"""
+    """Say whether there are decisions that `out` was not written with."""
     if not path_of(out).exists():
         return False
     marked = out.with_name(out.name + ".work") / "decided"

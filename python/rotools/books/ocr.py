@@ -1,21 +1,21 @@
-"""Tesseract as an outside program: found at run time, one process a page."""
+"""Run tesseract, a separate program: one process a page."""
 
 import os
 import shutil
 import subprocess
 from functools import cache
 
-from rotools.errors import RotoolsError, failure
+from rotools.errors import ResourceError
 
 __all__ = ["INSTALL", "find", "read_picture"]
 
 INSTALL = "sudo apt-get install tesseract-ocr tesseract-ocr-ron"
-"""What makes it appear on Debian and Ubuntu."""
+"""How to install it on Debian and Ubuntu."""
 
 
 @cache
 def find() -> tuple[str | None, str]:
-    """The program and its version, or None and what is missing, in words."""
+    """Return the program and its version, or None and what is missing, in words."""
     program = shutil.which("tesseract")
     if program is None:
         return None, "tesseract is not installed"
@@ -30,21 +30,22 @@ def find() -> tuple[str | None, str]:
 
 
 def read_picture(width: int, height: int, pixels: bytes, *, dpi: int, seconds: float) -> str:
-    """The words of a grey picture, as tesseract's TSV with their boxes.
+    """Recognize the words of a grey picture, as tesseract's TSV with their boxes.
 
     Args:
-        width, height: columns and rows.
-        pixels: one byte a dot, row after row.
-        dpi: dots an inch.
-        seconds: after these it is stopped.
+        width: Columns.
+        height: Rows.
+        pixels: One byte a dot, row after row.
+        dpi: Resolution in dots an inch.
+        seconds: Time after which tesseract is stopped.
 
     Raises:
-        RotoolsError: it is missing, failed, or took too long.
+        ResourceError: Tesseract is missing, failed, or took too long.
     """
     program, said = find()
     if program is None:
         raise _failure(said)
-    # One thread: the parallelism is over books, and OpenMP's threads would fight over the same cores.
+    # One thread: books are read in parallel, and OpenMP's threads would compete for the same cores.
     command = [program, "stdin", "stdout", "-l", "ron", "--psm", "3", "--dpi", str(dpi), "tsv"]
     try:
         done = subprocess.run(
@@ -61,5 +62,5 @@ def read_picture(width: int, height: int, pixels: bytes, *, dpi: int, seconds: f
     return done.stdout.decode(errors="replace")
 
 
-def _failure(what: str) -> RotoolsError:
-    return failure(what, INSTALL)
+def _failure(what: str) -> ResourceError:
+    return ResourceError(what, hint=INSTALL)

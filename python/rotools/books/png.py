@@ -1,4 +1,4 @@
-"""Grey pictures as PNG files."""
+"""Write grey pictures as PNG files."""
 
 import struct
 import zlib
@@ -7,7 +7,16 @@ __all__ = ["png"]
 
 
 def png(width: int, height: int, pixels: bytes) -> bytes:
-    """A PNG of 8-bit grey: `pixels` has `width * height` bytes, row after row (PNG, third edition, section 11)."""
+    """Encode an 8-bit grey picture as PNG.
+
+    Args:
+        width: Columns.
+        height: Rows.
+        pixels: `width * height` bytes, row after row.
+
+    Source:
+        PNG (third edition), section 11.
+    """
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

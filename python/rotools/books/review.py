@@ -1,7 +1,7 @@
-"""Books to look at, worst first: a page on this machine only, or one file that needs no server.
+"""Review books, the worst first: a page for this machine only, or one file that needs no server.
 
-What is decided goes to `OUT.decisions.jsonl` (`decisions`). Text comes from files of strangers, so it enters the page
-as text, never as HTML; the address holds a random token, because any page in a browser can ask 127.0.0.1.
+Decisions are written to `OUT.decisions.jsonl` (`decisions`). The text comes from files of strangers, so it enters the page as
+text, never as HTML. The address has a random token, because any page in a browser can send requests to 127.0.0.1.
 """
 
 import base64
@@ -19,36 +19,37 @@ from typing import Any
 from rotools import _rotext
 from rotools.books import decisions
 from rotools.books.run import work_folder
-from rotools.errors import failure
+from rotools.errors import InputError, Place, RotoolsError
+from rotools.pages import render
 
-__all__ = ["Review", "serve", "static"]
+__all__ = ["Review"]
 
 PAGES = 40
-"""Pages of a book that are shown, the worst ones, in their order."""
+"""At most this many pages of a book are shown: the worst ones, in their order."""
 DPI = 110
 MAX_RAM = 2 << 30
 
 
 class Review:
-    """The books behind `out`, as `rotools books` left them.
+    """The books of `out`, with the results in its work folder.
 
     Raises:
-        RotoolsError: `out` was not written by `rotools books`, or its work folder is gone.
+        InputError: `out` was not written by `rotools books`, or its work folder is missing.
     """
 
     def __init__(self, out: Path) -> None:
         self.out, self.work = out, work_folder(out)
         shelf = self.work / "shelf.json"
         if not shelf.exists():
-            what = f"{out}: there is no {self.work.name} beside it to look at"
-            raise failure(what, f"rotools books FOLDER --out {out}")
+            what = f"there is no {self.work.name} beside the file"
+            raise InputError(what, Place(str(out)), f"rotools books FOLDER --out {out}")
         self.books: dict[str, dict[str, Any]] = {
             book["key"]: book for book in json.loads(shelf.read_text(encoding="utf-8"))
         }
         self.lock = threading.Lock()
 
     def listing(self) -> list[dict[str, Any]]:
-        """Books by score, the worst first: nearest to the eye what may be wrong."""
+        """List the books by score, the worst first."""
         verdicts = decisions.read(self.out)
         rows = []
         for key, book in self.books.items():
@@ -63,20 +64,20 @@ class Review:
         return sorted(rows, key=lambda row: (row["score"], row["id"]))
 
     def decide(self, value: dict[str, Any]) -> str:
-        """Writes a decision down; what holds for the book now, in words.
+        """Record a decision. Returns what is decided about the book now, in words.
 
         Raises:
-            RotoolsError: it is none.
+            InputError: The value is not a decision.
         """
         with self.lock:
             decisions.append(self.out, value)
             return _said(decisions.read(self.out).get(value["digest"]))
 
     def detail(self, key: str, most: int = PAGES) -> dict[str, Any]:
-        """A book's worst pages with their text and the words in it that no lexicon has.
+        """Return the worst pages of a book, with their text and the places of unknown words.
 
         Raises:
-            KeyError: no such book.
+            KeyError: There is no such book.
         """
         book = self.books[key]
         data = (self.work / f"{key}.txt").read_bytes()
@@ -91,12 +92,14 @@ class Review:
             fault = page["fault"]
             about = (
                 f"{page['action']}, score {page['score']:.3f}, known words {page['measures']['known']:.3f}"
-                + ("" if page["agreement"] is None else f", as OCR reads it {page['agreement']:.0%}")
+                + ("" if page["agreement"] is None else f", agreement with OCR {page['agreement']:.0%}")
             )
             about += (
-                f"; {fault['rule']} {fault['value']:.3f} (limit {fault['threshold']:.3f})" if fault else ""
+                f"; {fault['rule']} {fault['value']:.3f} (threshold {fault['threshold']:.3f})"
+                if fault
+                else ""
             )
-            # JavaScript counts UTF-16 units; what is beyond the basic plane is rare enough to count anew.
+            # JavaScript counts UTF-16 units.
             units = [(len(raw[:a].decode().encode("utf-16-le")) // 2, len(raw[:z].decode().encode("utf-16-le")) // 2)
                      for a, z in _rotext.doubtful(text)]  # fmt: skip
             image = f"image/{key}/{number}" if book["path"].lower().endswith(".pdf") else ""
@@ -113,10 +116,10 @@ class Review:
         return {"pages": shown, "what": book.get("what", "")}
 
     def image(self, key: str, page: int) -> bytes:
-        """A page as PNG, drawn by a process of its own; empty when it cannot be drawn.
+        """Draw a page as PNG in a separate process. Empty if the page cannot be drawn.
 
         Raises:
-            KeyError: no such book.
+            KeyError: There is no such book.
         """
         book = self.books[key]
         with self.lock, tempfile.TemporaryDirectory() as folder:
@@ -131,102 +134,133 @@ class Review:
                 return b""
             return out.read_bytes() if out.exists() else b""
 
+    def write_page(self, out: Path | None = None, books: int = 200, pages: int = 4) -> Path:
+        """Write one HTML page that needs no server. The browser saves the decisions to a file.
+
+        Args:
+            out: The page to write. None: BOOKS.review.html.
+            books: At most this many books, the worst first.
+            pages: At most this many pages of each book, the worst ones.
+
+        Returns:
+            The path of the page.
+        """
+        out = out or self.out.with_name(self.out.name + ".review.html")
+        rows = self.listing()[:books]
+        details: dict[str, Any] = {"books": rows}
+        for row in rows:
+            detail = self.detail(row["key"], pages)
+            for page in detail["pages"]:
+                picture = self.image(row["key"], page["page"] - 1) if page["image"] else b""
+                page["image"] = (
+                    "data:image/png;base64," + base64.b64encode(picture).decode() if picture else ""
+                )
+            details[f"book/{row['key']}"] = detail
+        data = json.dumps({"details": details, "file": decisions.path_of(self.out).name}, ensure_ascii=False)
+        part = out.with_name(f".{out.name}.part")
+        part.write_text(_page(data, connect=False), encoding="utf-8")
+        part.replace(out)
+        return out
+
+    def serve(self, port: int = 0) -> tuple[ThreadingHTTPServer, str]:
+        """Start a server on 127.0.0.1 for a browser on this machine.
+
+        Args:
+            port: Port of the server. 0: a free one.
+
+        Returns:
+            The server, on which the caller calls `serve_forever`, and its address with the token.
+        """
+        review = self
+        token = secrets.token_urlsafe(24)
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: object) -> None:
+                """Log nothing: the log would contain the token."""
+
+            def _send(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Referrer-Policy", "no-referrer")
+                self.send_header("X-Content-Type-Options", "nosniff")
+                self.end_headers()
+                self.wfile.write(body)
+
+            def _asked(self) -> str | None:
+                """Return the path after the token. If the token or the host is wrong, send an answer and return None."""
+                _, given, rest = [*self.path.split("/", 2), "", ""][:3]
+                host = (self.headers.get("Host") or "").rsplit(":", 1)[0]
+                if not secrets.compare_digest(given.encode(), token.encode()) or host not in (
+                    "127.0.0.1",
+                    "localhost",
+                ):
+                    self._send(HTTPStatus.FORBIDDEN, "text/plain", b"the address needs its token")
+                    return None
+                return rest
+
+            def do_GET(self) -> None:
+                path = self._asked()
+                if path is None:
+                    return
+                try:
+                    match path.split("/"):
+                        case [""]:
+                            self._send(
+                                HTTPStatus.OK,
+                                "text/html; charset=utf-8",
+                                _page("null", connect=True).encode(),
+                            )
+                        case ["books"]:
+                            self._json(review.listing())
+                        case ["book", key]:
+                            self._json(review.detail(key))
+                        case ["image", key, page] if page.isdigit():
+                            self._send(HTTPStatus.OK, "image/png", review.image(key, int(page)))
+                        case _:
+                            self._send(HTTPStatus.NOT_FOUND, "text/plain", b"not found")
+                except KeyError:
+                    self._send(HTTPStatus.NOT_FOUND, "text/plain", b"no such book")
+
+            def _json(self, value: object) -> None:
+                self._send(HTTPStatus.OK, "application/json", json.dumps(value, ensure_ascii=False).encode())
+
+            def do_POST(self) -> None:
+                if (path := self._asked()) is None:
+                    return
+                try:
+                    size = int(self.headers.get("Content-Length") or 0)
+                    value = json.loads(self.rfile.read(min(size, 1 << 20)))
+                    if path != "verdict" or not isinstance(value, dict):
+                        raise ValueError("not a verdict")
+                    said = review.decide(value)
+                except (ValueError, RotoolsError) as error:
+                    self._send(HTTPStatus.BAD_REQUEST, "text/plain", str(error).encode())
+                    return
+                self._json({"decided": said})
+
+        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        return server, f"http://127.0.0.1:{server.server_port}/{token}/"
+
 
 def _said(decision: decisions.Decision | None) -> str:
     if decision is None or decision == decisions.Decision():
         return ""
     words = [decision.verdict] if decision.verdict else []
-    words += [f"pages {', '.join(map(str, decision.pages))} go"] if decision.pages else []
+    words += [f"remove pages {', '.join(map(str, decision.pages))}"] if decision.pages else []
     words += [f"OCR again: pages {', '.join(map(str, decision.again))}"] if decision.again else []
     return "decided: " + "; ".join(words)
 
 
-def _page(data: str) -> str:
-    template = Path(__file__).with_name("review.html").read_text(encoding="utf-8")
-    # `</script>` inside a string would end the element.
-    return template.replace("/*DATA*/null", data.replace("<", "\\u003c"))
-
-
-def static(review: Review, out: Path, books: int = 200, pages: int = 4) -> None:
-    """One file: the worst `books` books with their worst pages and pictures; decisions are saved from the browser."""
-    rows = review.listing()[:books]
-    details: dict[str, Any] = {"books": rows}
-    for row in rows:
-        detail = review.detail(row["key"], pages)
-        for page in detail["pages"]:
-            picture = review.image(row["key"], page["page"] - 1) if page["image"] else b""
-            page["image"] = "data:image/png;base64," + base64.b64encode(picture).decode() if picture else ""
-        details[f"book/{row['key']}"] = detail
-    data = json.dumps({"details": details, "file": decisions.path_of(review.out).name}, ensure_ascii=False)
-    part = out.with_name(f".{out.name}.part")
-    part.write_text(_page(data), encoding="utf-8")
-    part.replace(out)
-
-
-def serve(review: Review, port: int = 0) -> tuple[ThreadingHTTPServer, str]:
-    """A server on 127.0.0.1 and its address with the token. Call `serve_forever` on it."""
-    token = secrets.token_urlsafe(24)
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Nothing: the log would hold the token."""
-
-        def _send(self, status: HTTPStatus, kind: str, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Referrer-Policy", "no-referrer")
-            self.send_header("X-Content-Type-Options", "nosniff")
-            self.end_headers()
-            self.wfile.write(body)
-
-        def _asked(self) -> str | None:
-            """The path behind the token; nothing, and an answer sent, when the token or the host is wrong."""
-            _, given, rest = [*self.path.split("/", 2), "", ""][:3]
-            host = (self.headers.get("Host") or "").rsplit(":", 1)[0]
-            if not secrets.compare_digest(given.encode(), token.encode()) or host not in (
-                "127.0.0.1",
-                "localhost",
-            ):
-                self._send(HTTPStatus.FORBIDDEN, "text/plain", b"the address needs its token")
-                return None
-            return rest
-
-        def do_GET(self) -> None:
-            path = self._asked()
-            if path is None:
-                return
-            try:
-                match path.split("/"):
-                    case [""]:
-                        self._send(HTTPStatus.OK, "text/html; charset=utf-8", _page("null").encode())
-                    case ["books"]:
-                        self._json(review.listing())
-                    case ["book", key]:
-                        self._json(review.detail(key))
-                    case ["image", key, page] if page.isdigit():
-                        self._send(HTTPStatus.OK, "image/png", review.image(key, int(page)))
-                    case _:
-                        self._send(HTTPStatus.NOT_FOUND, "text/plain", b"nothing there")
-            except KeyError:
-                self._send(HTTPStatus.NOT_FOUND, "text/plain", b"no such book")
-
-        def _json(self, value: object) -> None:
-            self._send(HTTPStatus.OK, "application/json", json.dumps(value, ensure_ascii=False).encode())
-
-        def do_POST(self) -> None:
-            if (path := self._asked()) is None:
-                return
-            try:
-                size = int(self.headers.get("Content-Length") or 0)
-                value = json.loads(self.rfile.read(min(size, 1 << 20)))
-                if path != "verdict" or not isinstance(value, dict):
-                    raise ValueError("not a verdict")
-                said = review.decide(value)
-            except (ValueError, _rotext.RotoolsError) as error:
-                self._send(HTTPStatus.BAD_REQUEST, "text/plain", str(error).encode())
-                return
-            self._json({"decided": said})
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    return server, f"http://127.0.0.1:{server.server_port}/{token}/"
+def _page(data: str, *, connect: bool) -> str:
+    # A `<` inside a string could close the element.
+    safe = data.replace("<", "\\u003c")
+    title = "books to look at"
+    return render(
+        "rotools.books",
+        "review.html.j2",
+        own=("review.css", "review.js"),
+        connect=connect,
+        title=title,
+        data=safe,
+    )

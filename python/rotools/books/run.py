@@ -1,7 +1,7 @@
-"""The run over a folder of books: who reads what, what is stuck, what was done before, and what comes of it all.
+"""Read a folder of books with several workers, and write the results.
 
-A book's result lies in `OUT.work/` under a key of its bytes and of the settings that it depends on. So a run that was
-killed goes on, a book that was done is not read again, and the output does not depend on the number of workers.
+The result of a book is in `OUT.work/` under a key: a hash of the bytes of the book and of the settings that matter. So a run
+that was killed continues, a book is read once, and the output does not depend on the number of workers.
 """
 
 import hashlib
@@ -21,35 +21,35 @@ from typing import Any
 from rotools import _rotext
 from rotools.books import decisions, ocr, texts
 from rotools.books.verdict import judge
-from rotools.errors import failure
+from rotools.errors import InputError, Place, ResourceError, UsageError
 
 __all__ = ["Options", "Screen", "find_books", "read_books", "replay", "work_folder"]
 
 VERSION = 4
-"""Of the results in the work folder: another one is another key."""
+"""Version of the results in the work folder. It is part of the key."""
 
 Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Options:
-    """How books are read."""
+    """How to read books."""
 
     workers: int = 0
-    """Processes; 0 means one a core."""
+    """Processes. 0: one for each core."""
     ocr: bool = True
     """Read pages without a usable text layer with tesseract."""
     dpi: int = 300
-    """Dots an inch of the pictures that OCR reads."""
+    """Resolution of the pictures for OCR, in dots an inch."""
     max_ram: int = 2 << 30
-    """Bytes of address space of a worker."""
+    """Address space of a worker, in bytes."""
     seconds: float = 120.0
-    """A worker that says nothing for so long is stuck: eight pages read, or one page of OCR."""
+    """A worker that reports nothing for so many seconds is stuck. It reports after eight pages, or after one page of OCR."""
 
 
 @dataclass
 class Screen:
-    """Counters for whoever watches."""
+    """Counters of a run, which another thread reads. `stop` ends the run."""
 
     books: int = 0
     total: int = 0
@@ -61,46 +61,44 @@ class Screen:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def add(self, **counts: int) -> None:
-        """Adds to counters; from any thread."""
+        """Add to counters, from any thread."""
         with self.lock:
             for name, count in counts.items():
                 setattr(self, name, getattr(self, name) + count)
 
 
 def find_books(inputs: list[Path]) -> list[tuple[str, Path]]:
-    """(id, file) of every book in files and folders, in the order of their names. The id is the path in its folder.
+    """List (id, file) of every book, in the order of the ids. The id is the path of the file in its folder.
 
     Raises:
-        RotoolsError: nothing is there, or nothing of a kind that can be read.
+        RotoolsError: A path does not exist, or there is no file of a kind that can be read.
     """
     found: dict[Path, str] = {}
     known = {".pdf", *texts.READERS}
     for given in inputs:
         if not given.exists():
-            raise failure(f"{given}: no such file or directory", "check the path", 1)
+            raise ResourceError("no such file or directory", Place(str(given)), "check the path")
         if given.is_file():
             if given.suffix.lower() not in known:
-                raise failure(
-                    f"{given}: books are {', '.join(sorted(known))}", "convert it to one of these", 2
-                )
+                kinds = ", ".join(sorted(known))
+                raise UsageError(f"books are {kinds}", Place(str(given)), "convert it to one of these")
             found.setdefault(given, given.name)
             continue
         for folder, folders, names in os.walk(given):
             folders.sort()
             for name in names:
                 path = Path(folder) / name
-                # A pipe or a device is no book, and reading one may never end.
+                # A pipe or a device is not a book, and reading one may never end.
                 if path.suffix.lower() in known and not name.startswith(".") and path.is_file():
                     found.setdefault(path, path.relative_to(given).as_posix())
     if not found:
-        raise failure(
-            f"{inputs[0]}: no books there", f"books are files that end in {', '.join(sorted(known))}", 1
-        )
+        kinds = ", ".join(sorted(known))
+        raise InputError("there are no books", Place(str(inputs[0])), f"books are files that end in {kinds}")
     return sorted((name, path) for path, name in found.items())
 
 
 def work_folder(out: Path) -> Path:
-    """Where the results of single books lie."""
+    """Return the folder with the results of single books."""
     return out.with_name(out.name + ".work")
 
 
@@ -110,7 +108,7 @@ def _digest(path: Path) -> str:
 
 
 def _key(digest: str, path: Path, options: Options, again: list[int]) -> str:
-    """Of a result: the file's bytes and what else it depends on."""
+    """Return the key of a result: a hash of the file and of everything else that the result depends on."""
     settings = [VERSION, _rotext.__version__, path.suffix.lower(), options.max_ram]
     if options.ocr and path.suffix.lower() == ".pdf":
         settings += [ocr.find()[1], options.dpi, again]
@@ -118,7 +116,7 @@ def _key(digest: str, path: Path, options: Options, again: list[int]) -> str:
 
 
 class _Worker:
-    """A process that reads books, started again when it dies."""
+    """A process that reads books. It is started again when it dies."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -136,7 +134,7 @@ class _Worker:
         self.buffer = b""
 
     def _lines(self, stop: threading.Event) -> Iterator[Result | None]:
-        """Messages; None when nothing came for too long. Ends when the process does."""
+        """Yield the messages of the process until it ends, and None when nothing came for too long."""
         assert self.process is not None and self.process.stdout is not None
         descriptor = self.process.stdout.fileno()
         with selectors.DefaultSelector() as selector:
@@ -157,7 +155,7 @@ class _Worker:
                     self.buffer += data
 
     def ask(self, job: Result, screen: Screen) -> Result:
-        """What becomes of a book: `{"result": ...}` or `{"failed": rule, "what": sentence}`."""
+        """Let the process read a book. Returns `{"result": ...}` or `{"failed": rule, "what": sentence}`."""
         if self.process is None:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "rotools.books.worker", str(self.options.max_ram)],
@@ -180,7 +178,7 @@ class _Worker:
                 if screen.stop.is_set():
                     raise KeyboardInterrupt
                 seconds = f"{self.options.seconds:.0f} s"
-                return {"failed": "timeout", "what": f"no sign of life for {seconds} while {where}"}
+                return {"failed": "timeout", "what": f"no answer for {seconds} while {where}"}
             if "answer" in message:
                 answer: Result = message["answer"]
                 if answer.get("failed") == "memory":
@@ -200,20 +198,20 @@ class _Worker:
 
 
 def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) -> Result:
-    """Reads every book of `inputs` into `out`, with `OUT.ledger.parquet` beside it.
+    """Read every book of `inputs` into `out`, and write `OUT.ledger.parquet` beside it.
 
     Args:
-        inputs: files and folders.
-        out: `.jsonl`, `.jsonl.zst` or `.jsonl.gz`.
-        options: how.
-        screen: counters to watch; set its `stop` to end the run.
+        inputs: Files and folders.
+        out: The file to write: .jsonl, .jsonl.zst or .jsonl.gz.
+        options: How to read.
+        screen: Counters to watch. Set its `stop` to end the run.
 
     Returns:
-        `books`, `kept`, `dropped` by rule, `pages` by action, `bytes`, `wanting` (pages that need OCR and had none),
-        `ledger`, `work`, `tesseract`.
+        `books`, `kept`, `dropped` by rule, `pages` by action, `bytes`, `wanting` (pages that need OCR and got none),
+        `ledger` and `work`.
 
     Raises:
-        RotoolsError: nothing to read, or `out` cannot be written.
+        RotoolsError: There is nothing to read, or `out` cannot be written.
         KeyboardInterrupt: `screen.stop` was set.
     """
     books = find_books(inputs)
@@ -224,7 +222,7 @@ def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) 
 
         library()
     with _lock(work):
-        # What a killed run was writing. Its workers die with it; each names its files by its own process.
+        # Parts that a killed run was writing. Its workers ended with it, and each has its own names for its parts.
         for part in work.glob("*.part"):
             part.unlink(missing_ok=True)
         screen.total = len(books)
@@ -258,7 +256,7 @@ def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) 
             thread.start()
         for thread in threads:
             thread.join()
-        real = [failure for failure in failures if not isinstance(failure, KeyboardInterrupt)]
+        real = [error for error in failures if not isinstance(error, KeyboardInterrupt)]
         if real:
             raise real[0]
         if failures or screen.stop.is_set():
@@ -270,7 +268,7 @@ def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) 
 
 
 class _lock:
-    """One run at a time in a work folder; the lock goes with the process."""
+    """A lock: one run at a time in a work folder. The system releases it when the process ends."""
 
     def __init__(self, work: Path) -> None:
         self.path = work / "lock"
@@ -282,8 +280,9 @@ class _lock:
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise failure(
-                f"{self.path.parent}: another run is writing to this folder",
+            raise ResourceError(
+                "another run is writing to this folder",
+                Place(str(self.path.parent)),
                 "wait for it, or choose another --out",
             ) from None
 
@@ -295,7 +294,7 @@ def _one(
     name: str, path: Path, work: Path, worker: _Worker, options: Options,
     verdicts: dict[str, decisions.Decision], screen: Screen,
 ) -> Result:  # fmt: skip
-    """One book's entry: from an earlier run, or read now."""
+    """Return the entry of one book: from an earlier run, or read now."""
     digest = _digest(path)
     verdict = verdicts.get(digest)
     again = list(verdict.again) if verdict else []
@@ -331,7 +330,7 @@ def _one(
 
 
 def assemble(out: Path, results: list[Result], verdicts: dict[str, decisions.Decision]) -> Result:
-    """Writes the books that stay, by their scores and by what a person decided, and the ledger of all."""
+    """Write the books that are kept, by their scores and by the decisions of a person, and the ledger of all books."""
     work = work_folder(out)
     records = work / "records"
     shutil.rmtree(records, ignore_errors=True)
@@ -389,24 +388,29 @@ def assemble(out: Path, results: list[Result], verdicts: dict[str, decisions.Dec
 
 
 def replay(out: Path) -> bool:
-    """Writes `out` again when there are decisions that it was not written by. Nothing is read anew.
+    """Write `out` again if there are decisions that it was not written with. No book is read again.
+
+    Returns:
+        Whether `out` was written.
 
     Raises:
-        RotoolsError: pages wait for OCR, or the results are gone.
+        RotoolsError: Pages wait for OCR, or the results are missing.
     """
     if not decisions.pending(out):
         return False
     work = work_folder(out)
     again = f"rotools books FOLDER --out {out}"
     if not (work / "shelf.json").exists():
-        raise failure(f"{decisions.path_of(out)}: decisions, but no {work.name} to replay them on", again)
+        raise InputError(
+            f"there is no {work.name} to apply the decisions to", Place(str(decisions.path_of(out))), again
+        )
     verdicts = decisions.read(out)
     with _lock(work):
         results: list[Result] = json.loads((work / "shelf.json").read_text(encoding="utf-8"))
         for result in results:
             decision = verdicts.get(result["digest"])
             if decision and list(decision.again) != result["again"]:
-                raise failure(f"{result['id']}: pages were marked to be read with OCR again", again)
+                raise InputError("pages were marked to be read with OCR again", Place(result["id"]), again)
         assemble(out, results, verdicts)
     return True
 
@@ -427,14 +431,15 @@ def _record(result: Result, text: str) -> Result:
 
 
 def _page_rows(result: Result) -> list[tuple[str, str, str, str, float | None, float | None, float | None]]:
-    """A row for each stretch of pages that share a fate which is worth a word, and for each repaired font."""
+    """List the ledger rows of a book: one for each range of pages with the same action and fault, and one for each repaired
+    font. Ranges that were kept without a fault have none."""
     rows: list[tuple[str, str, str, str, float | None, float | None, float | None]] = []
     name, source = result["id"], result["path"]
     previous: tuple[str, str] | None = None
     first = 0
-    fates = [(page["action"], (page["fault"] or {}).get("rule", "")) for page in result["pages"]]
-    for number, fate in enumerate([*fates, None]):
-        if fate == previous:
+    outcomes = [(page["action"], (page["fault"] or {}).get("rule", "")) for page in result["pages"]]
+    for number, outcome in enumerate([*outcomes, None]):
+        if outcome == previous:
             continue
         if previous is not None and (previous[0] in ("ocr", "drop", "repair") or previous[1]):
             action = {"drop": "drop", "ocr": "edit", "repair": "edit"}.get(previous[0], "flag")
@@ -445,7 +450,7 @@ def _page_rows(result: Result) -> list[tuple[str, str, str, str, float | None, f
                 (name, where, action, "-".join(part for part in ("pages", *previous) if part),
                  fault.get("value"), fault.get("threshold"), score)
             )  # fmt: skip
-        previous, first = fate, number
+        previous, first = outcome, number
     for repair in result.get("repairs", []):
         rule = f"font-letter {repair['shown']} {repair['meant']} {repair['font']}"
         rows.append((name, source, "edit", rule, float(repair["count"]), None, repair["known"]))
@@ -453,7 +458,7 @@ def _page_rows(result: Result) -> list[tuple[str, str, str, str, float | None, f
 
 
 def _without(text: str, starts: list[list[int]], dropped: set[int]) -> str:
-    """The text without the pages `dropped` (from 1). `starts` has (page from 0, byte where it begins)."""
+    """Return the text without the pages `dropped` (from 1). `starts` has (page from 0, first byte of the page)."""
     if not dropped:
         return text
     data = text.encode()

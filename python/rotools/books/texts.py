@@ -1,4 +1,4 @@
-"""EPUB, DOCX, HTML and text files: their paragraphs, one a line."""
+"""Read the paragraphs of EPUB, DOCX, HTML and text files, one a line."""
 
 import posixpath
 import re
@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 __all__ = ["READERS", "read"]
 
 MOST = 512 << 20
-"""Bytes of text in a file; what unpacks to more is a bomb."""
+"""Limit for the text of a file, in bytes. A file that unpacks to more is an attack."""
 
 _BLOCKS = frozenset(
     [
@@ -70,7 +70,7 @@ _SILENT = frozenset(
 
 
 def _decode(data: bytes) -> str:
-    """UTF-8 or UTF-16 by their marks, UTF-8 when it is, else Windows-1250 as old Romanian files are."""
+    """Decode UTF-8 or UTF-16 by the byte order mark, else UTF-8 if valid, else Windows-1250, as in old Romanian files."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", errors="replace")
     try:
@@ -90,7 +90,7 @@ def _limited(path: Path) -> bytes:
 
 
 def _paragraphs(html: str) -> Iterator[str]:
-    """The text of the blocks of a page, in order. `<br>` ends a line, `<pre>` keeps its lines."""
+    """Yield the text of the blocks of a page, in order. `<br>` ends a line, `<pre>` keeps its lines."""
     from selectolax.lexbor import LexborHTMLParser, LexborNode
 
     root = LexborHTMLParser(html).body
@@ -103,7 +103,7 @@ def _paragraphs(html: str) -> Iterator[str]:
         line.clear()
         return text
 
-    # An explicit stack: nesting is as deep as an attacker likes.
+    # An explicit stack: an attacker can nest elements deeper than Python recurses.
     stack: list[tuple[LexborNode, bool]] = [(root, False)]
     while stack:
         node, leaving = stack.pop()
@@ -204,9 +204,9 @@ READERS = {
 
 
 def read(path: Path) -> str:
-    """The paragraphs of a file, one a line.
+    """Read the paragraphs of a file, one a line.
 
     Raises:
-        Exception: whatever a broken file makes its reader raise; the caller names it in the ledger.
+        Exception: Whatever the reader of a broken file raises. The caller records it in the ledger.
     """
     return READERS[path.suffix.lower()](path)

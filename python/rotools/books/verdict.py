@@ -1,4 +1,4 @@
-"""Is a book worth keeping? From the scores of its pages, by quantiles: a bad half must show."""
+"""Decide whether a book is kept, from the scores of its pages. Quantiles are used, so that a bad half is noticed."""
 
 from typing import Any
 
@@ -7,22 +7,28 @@ __all__ = ["judge"]
 SCORE = 0.77
 """The lower quartile of the pages' scores must reach this."""
 USABLE_PAGES = 0.75
-"""Share of the pages with something on them that must have usable text."""
+"""Share of the pages that are not blank that must have usable text."""
 ASTRAY = 0.06
-"""Share of the sentences that may go on elsewhere: more are columns that were read across. Of 81 novels the worst has 0.03."""
+"""Share of the sentences that may continue in the wrong place. A larger share means that columns were read across. The
+worst of 81 novels has 0.03."""
 STOPS = 50
-"""Sentences that must be there before those that go astray count."""
+"""A book with fewer sentences is judged as if it had this many."""
 
 
 def judge(result: dict[str, Any]) -> dict[str, Any]:
-    """`action` (`keep` or `drop`), `rule`, `value`, `threshold`, `score` of a book.
+    """Judge one book.
 
-    `result` has `pages`, each with `action`, `score` and `measures`, and `wanting`: pages that need OCR and had none.
+    Args:
+        result: `pages`, each with `action`, `score` and `measures`, and `wanting`, the number of pages that need OCR and
+            got none.
+
+    Returns:
+        `action` (`keep` or `drop`), `rule`, `value`, `threshold` and `score`.
     """
     pages = [page for page in result["pages"] if page["action"] != "blank"]
     kept = [page for page in pages if page["action"] != "drop"]
     scores = sorted(page["score"] for page in kept if page["measures"]["tokens"] >= 12)
-    # A leaflet has no page that can be judged; what it has is kept.
+    # A leaflet has no page that is long enough to judge. Its text is kept.
     quartile = scores[len(scores) // 4] if scores else (1.0 if kept else 0.0)
     if not pages or not kept:
         rule = "needs-ocr" if result["wanting"] else "no-text"
@@ -30,7 +36,7 @@ def judge(result: dict[str, Any]) -> dict[str, Any]:
     share = len(kept) / len(pages)
     stops = sum(page["measures"]["stops"] for page in kept)
     astray = sum(page["measures"]["astray"] for page in kept) / max(stops, STOPS)
-    # What is missing counts for the rank, but good pages are not given up for bad ones.
+    # Missing pages lower the rank of a book, but they do not remove its good pages.
     score = max(quartile - 5 * max(astray - ASTRAY / 2, 0.0), 0.0) * share
     if share < USABLE_PAGES:
         return {

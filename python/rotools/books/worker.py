@@ -1,6 +1,6 @@
-"""A process that reads books: jobs as JSON lines on stdin, signs of life and results as JSON lines on stdout.
+"""The process that reads books: jobs as JSON lines on stdin, progress and results as JSON lines on stdout.
 
-It may die or hang at any file; nothing but that file is lost. Its memory is limited before it opens the first one.
+It may crash or hang at any file; only that file is lost. Its memory is limited before it opens the first file.
 """
 
 import ctypes
@@ -15,21 +15,21 @@ from typing import Any
 from rotools import _rotext
 from rotools.books import ocr, texts
 from rotools.distribution import install
-from rotools.errors import failure
+from rotools.errors import ResourceError, RotoolsError
 
 __all__ = ["library", "main"]
 
 Result = dict[str, Any]
 
 SAMPLES = 3
-"""Pages of a scan with a text layer on which OCR checks that layer, at some 5 s each."""
+"""Pages of a scan on which OCR checks the text layer. A page takes about 5 s."""
 
 
 def library() -> Path:
-    """PDFium, as the package `pypdfium2` brings it.
+    """Find PDFium, the library that the package `pypdfium2` contains.
 
     Raises:
-        RotoolsError: the package is not there.
+        ResourceError: The package is not installed.
     """
     from importlib.util import find_spec
 
@@ -39,7 +39,7 @@ def library() -> Path:
         for name in names:
             if (Path(folder) / name).exists():
                 return Path(folder) / name
-    raise failure("PDF files need the package pypdfium2", install("books"))
+    raise ResourceError("PDF files need the package pypdfium2", hint=install("books"))
 
 
 def _say(message: Result) -> None:
@@ -64,7 +64,7 @@ def _read_pdf(job: Result) -> Result:
             table = work / f"{key}.{page}.tsv"
             try:
                 tsv, height = _recognize(book, page, table, job)
-            except _rotext.RotoolsError as error:
+            except RotoolsError as error:
                 failures.append(f"page {page + 1}: {error}")
                 continue
             book.recognized(page, tsv, job["dpi"], height, page in samples)
@@ -80,7 +80,7 @@ def _read_pdf(job: Result) -> Result:
 
 
 def _recognize(book: _rotext.PdfBook, page: int, table: Path, job: Result) -> tuple[str, int]:
-    """Tesseract's table for a page, from an earlier run where there is one."""
+    """Return tesseract's table for a page, from an earlier run if there is one."""
     if table.exists():
         first, _, tsv = table.read_text(encoding="utf-8").partition("\n")
         return tsv, int(first)
@@ -91,7 +91,8 @@ def _recognize(book: _rotext.PdfBook, page: int, table: Path, job: Result) -> tu
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all. The name is this process's: a worker of a killed run may still be at the same book."""
+    """Write a file completely or not at all. The part has the number of this process in its name, because a worker of a killed
+    run may still read the same book."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.write_text(text, encoding="utf-8", newline="")
     os.replace(part, path)
@@ -118,7 +119,7 @@ def _read_other(job: Result) -> Result:
 
 
 def _render(job: Result) -> Result:
-    """One page of a book as a PNG file, for people."""
+    """Draw one page of a book as a PNG file, for people."""
     from rotools.books.png import png
 
     book = _rotext.PdfBook(Path(job["path"]), library())
@@ -144,17 +145,22 @@ def _work(job: Result) -> Result:
 
 
 def _die_with_parent() -> None:
-    """A parent that is killed cannot end its workers, and one of them may be in a file that takes for ever."""
+    """Ask the kernel to end this process with its parent. A parent that is killed cannot end its workers, and a worker may
+    hang in a file."""
     if sys.platform == "linux":
         set_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
         ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
 
 
 def main(max_ram: int) -> None:
-    """Works until stdin ends. `max_ram`: bytes of address space."""
+    """Read jobs until stdin ends.
+
+    Args:
+        max_ram: Limit of the address space, in bytes.
+    """
     _die_with_parent()
     resource.setrlimit(resource.RLIMIT_AS, (max_ram, max_ram))
-    # Whatever a library prints must not look like an answer.
+    # The output of a library must not look like an answer.
     answers = os.dup(1)
     os.dup2(2, 1)
     sys.stdout = os.fdopen(answers, "w", encoding="utf-8")

@@ -1,7 +1,10 @@
-"""The verbs of rotools, put together."""
+"""The verbs of rotools in one command line."""
+
+from typing import Annotated
 
 import typer
 
+from rotools._rotext import __version__
 from rotools.cli.books import books
 from rotools.cli.dedup import dedup
 from rotools.cli.filter import filter
@@ -16,16 +19,32 @@ from rotools.cli.tokenizer import app as tokenizer
 from rotools.cli.verify import verify
 from rotools.cli.why import why
 
-# Plain help: the rich one costs a quarter of a second at every start.
+# Plain help: Typer's rich help costs a quarter of a second at each start.
 app = typer.Typer(
     name="rotools",
-    help="Romanian text for language models: read, repair, filter, deduplicate, tokenize, pack.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode=None,
-    epilog="The whole road: rotools pack corpus.jsonl",
+    epilog="All steps at once: rotools pack corpus.jsonl",
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"rotools {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
+    ] = False,
+) -> None:
+    """Romanian text for language models: read, repair, filter, deduplicate, tokenize, pack."""
+
+
 app.command()(pack)
 app.command()(normalize)
 app.command()(filter)

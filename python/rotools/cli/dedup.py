@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from rotools import _rotext
 from rotools.cli import console
+from rotools.cli.display import Display
 from rotools.cli.options import (
     AcceptLoss,
     Decontaminate,
@@ -15,31 +15,29 @@ from rotools.cli.options import (
     Inputs,
     Json,
     MaxRam,
-    Preset,
-    Profile,
     Quiet,
     RepeatedLines,
     Shard,
     Strict,
     TextField,
     Threads,
-    size,
+    shard_number,
 )
-from rotools.cli.options import (
-    shard as parts,
-)
+from rotools.dedup import DedupOptions, dedup_shard
+from rotools.dedup import dedup as remove_duplicates
+from rotools.options import MAX_RAM, Profile
 
 
 def dedup(
     inputs: Inputs,
     out: Annotated[Path, typer.Option(help="The file to write: .jsonl, .jsonl.zst, .jsonl.gz.")],
-    profile: Annotated[Profile, typer.Option(help="What the inputs hold.")] = Profile.web,
-    preset: Duplicates = Preset.default,
+    profile: Annotated[Profile, typer.Option(help="What the inputs hold.")] = "web",
+    preset: Duplicates = "default",
     accept_loss: AcceptLoss = False,
     repeated_lines: RepeatedLines = None,
     decontaminate: Decontaminate = None,
     shard: Shard = None,
-    max_ram: MaxRam = "1G",
+    max_ram: MaxRam = MAX_RAM,
     text_field: TextField = "text",
     id_field: IdField = None,
     strict: Strict = False,
@@ -47,11 +45,12 @@ def dedup(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Remove duplicates and near-duplicates; the records that stay are written as they stand.
+    """Remove duplicates and near-duplicates. The records that are kept are written unchanged.
 
-    MinHash over 5-grams of words, blind to case, diacritics and digits, only proposes pairs. A document goes when 90 % of
-    its word 3-grams stand in a document that stays (or both share 85 %), digits counted; the longest copy stays. The result
-    does not depend on threads or on the order of files. OUT.ledger.parquet names the partner of every document that went.
+    MinHash over 5-grams of words, without case, diacritics and digits, proposes pairs. A document is removed when 90 % of its
+    word 3-grams occur in a document that is kept, or when both share 85 %; here digits count. The longest copy is kept. The
+    result depends neither on threads nor on the order of the files. OUT.ledger.parquet names the kept document of every
+    duplicate.
 
     \b
     Examples:
@@ -60,49 +59,47 @@ def dedup(
       rotools dedup web.jsonl --out clean.jsonl --repeated-lines 20 --decontaminate exams.jsonl
       rotools why d17 --ledger clean.jsonl.zst.ledger.parquet
     """
-    memory = size(max_ram)
-    part = parts(shard)
-    outcome = console.watch(
-        lambda progress: _rotext.dedup(
-            inputs,
-            out,
-            profile=profile.value,
-            preset=preset.value,
-            max_ram=memory,
-            accept_loss=accept_loss,
-            repeated_lines=repeated_lines,
-            decontaminate=decontaminate or [],
-            shard=part,
-            text_field=text_field,
-            id_field=id_field,
-            strict=strict,
-            threads=threads,
-            progress=progress,
-        ),
-        quiet=quiet,
-    )
+    with Display(quiet=quiet) as display:
+        options: DedupOptions = {
+            "profile": profile,
+            "preset": preset,
+            "accept_loss": accept_loss,
+            "repeated_lines": repeated_lines,
+            "decontaminate": decontaminate or [],
+            "max_ram": max_ram,
+            "text_field": text_field,
+            "id_field": id_field,
+            "strict": strict,
+            "threads": threads,
+            "progress": display.callback,
+        }
+        if shard is not None:
+            part = shard_number(shard)
+            done = dedup_shard(part, inputs, out, **options)
+        else:
+            result = remove_duplicates(inputs, out, **options)
+    if shard is not None:
+        if as_json:
+            console.print_json(done.to_dict())
+        else:
+            console.say_shard(done, part, quiet=quiet)
+        return
     if as_json:
-        console.print_json({"out": str(out), **outcome})
+        console.print_json(result.to_dict())
         return
-    if part:
-        console.sharded(outcome, part, quiet=quiet)
-        return
-    read, found = outcome["read"], outcome["dedup"]
+    read, found = result.read, result.dedup
     console.say(
-        f"{out}: {read['documents']:,} of {found['documents']:,} documents, {read['bytes'] / 1e6:.1f} MB of text",
+        f"{out}: {read.documents:,} of {found['documents']:,} documents, {read.bytes / 1e6:.1f} MB of text",
         quiet=quiet,
     )
-    for reason, count in read["rejected"].items():
-        console.say(f"  left out, {reason}: {count:,}", quiet=quiet)
-    console.say(
-        f"  {found['compared']:,} pairs compared; why each went: {outcome['ledger']}",
-        quiet=quiet,
-    )
-    cut = read["cut"]
-    if cut["lines"]:
+    for reason, count in read.rejected.items():
+        console.say(f"  removed, {reason}: {count:,}", quiet=quiet)
+    console.say(f"  {found['compared']:,} pairs compared; reasons: {result.ledger}", quiet=quiet)
+    if read.cut["lines"]:
         console.say(
-            f"  {cut['lines']:,} lines cut ({cut['bytes'] / 1e6:.1f} MB), {found['repeated_lines']:,} different ones",
+            f"  {read.cut['lines']:,} lines cut ({read.cut['bytes'] / 1e6:.1f} MB), "
+            f"{found['repeated_lines']:,} different ones",
             quiet=quiet,
         )
     if found["capped"]:
-        console.say(f"  {found['capped']:,} had more candidates than are compared", quiet=quiet)
+        console.say(f"  {found['capped']:,} documents had more candidates than are compared", quiet=quiet)

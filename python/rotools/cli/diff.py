@@ -1,4 +1,4 @@
-"""`rotools normalize --diff`: what would change, place by place, in colour on a terminal."""
+"""`rotools normalize --diff`: the changes place by place, in colour on a terminal."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from rotools.normalize import Change
 
 
 def show(changes: list[tuple[str, Change]]) -> None:
-    """Prints the changed places with the ids of their rules: red what was, green what is."""
+    """Print the changed places with the ids of their rules: old text in red, new text in green."""
     console = Console(highlight=False, soft_wrap=True)
     if not changes:
         console.print("nothing to repair")
@@ -24,12 +24,12 @@ def show(changes: list[tuple[str, Change]]) -> None:
 
 
 def as_objects(changes: list[tuple[str, Change]]) -> list[dict[str, Any]]:
-    """The changed places for programs."""
+    """Return the changed places as `--json` prints them."""
     return [{"id": identity, **change._asdict()} for identity, change in changes]
 
 
 def _visible(text: str) -> str:
-    """Characters that show nothing, as escapes; white space other than a plain space too."""
+    """Show invisible characters, and white space other than the plain space, as escapes."""
     return "".join(c if c.isprintable() else _ESCAPES.get(c, f"\\u{{{ord(c):X}}}") for c in text)
 
 

@@ -5,15 +5,13 @@ from typing import Annotated
 
 import typer
 
-from rotools import _rotext
 from rotools.cli import console
+from rotools.cli.display import Display
 from rotools.cli.options import (
     Boilerplate,
-    Diacritics,
     IdField,
     Inputs,
     Json,
-    Profile,
     Quiet,
     Redact,
     Shard,
@@ -22,25 +20,25 @@ from rotools.cli.options import (
     Threads,
     Thresholds,
     Undiacritized,
+    shard_number,
     thresholds,
 )
-from rotools.cli.options import (
-    shard as parts,
-)
+from rotools.filter import FilterOptions, filter_files, filter_shard
+from rotools.options import Profile
 
 
 def filter(
     inputs: Inputs,
     out: Annotated[Path, typer.Option(help="The file to write: .jsonl, .jsonl.zst, .jsonl.gz.")],
-    profile: Annotated[Profile, typer.Option(help="What the inputs hold.")] = Profile.web,
+    profile: Annotated[Profile, typer.Option(help="What the inputs hold.")] = "web",
     threshold: Thresholds = None,
     annotate: Annotated[
         bool,
-        typer.Option("--annotate", help="Drop nothing: write what was measured into the field `filter`."),
+        typer.Option("--annotate", help="Remove nothing; write the measured values into the field `filter`."),
     ] = False,
     redact: Redact = True,
     boilerplate: Boilerplate = True,
-    diacritics: Undiacritized = Diacritics.flag,
+    diacritics: Undiacritized = "flag",
     shard: Shard = None,
     text_field: TextField = "text",
     id_field: IdField = None,
@@ -49,10 +47,10 @@ def filter(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Keep what is Romanian prose worth training on, and redact personal data.
+    """Keep the documents that are Romanian prose worth training on, and replace personal data.
 
-    Input is repaired text (see `rotools normalize`). The rules and their thresholds are in docs/filter.md; a document goes
-    by the first rule that it breaks, with its value and threshold in OUT.ledger.parquet.
+    The input is repaired text (see `rotools normalize`). The rules and their thresholds are in docs/filter.md. They are
+    checked in order, and the first rule that a document breaks removes it. OUT.ledger.parquet has the value and the threshold.
 
     \b
     Examples:
@@ -61,36 +59,38 @@ def filter(
       rotools filter clean.jsonl --out scores.jsonl --annotate
       rotools filter clean.jsonl --out good.jsonl --shard 2/8
     """
-    part = parts(shard)
-    outcome = console.watch(
-        lambda progress: _rotext.filter(
-            inputs,
-            out,
-            profile=profile.value,
-            thresholds=thresholds(threshold or []),
-            redact=redact,
-            boilerplate=boilerplate,
-            annotate=annotate,
-            diacritics=diacritics.value,
-            shard=part,
-            text_field=text_field,
-            id_field=id_field,
-            strict=strict,
-            threads=threads,
-            progress=progress,
-        ),
-        quiet=quiet,
-    )
+    with Display(quiet=quiet) as display:
+        options: FilterOptions = {
+            "profile": profile,
+            "thresholds": thresholds(threshold),
+            "annotate": annotate,
+            "redact": redact,
+            "boilerplate": boilerplate,
+            "diacritics": diacritics,
+            "text_field": text_field,
+            "id_field": id_field,
+            "strict": strict,
+            "threads": threads,
+            "progress": display.callback,
+        }
+        if shard is not None:
+            part = shard_number(shard)
+            done = filter_shard(part, inputs, out, **options)
+        else:
+            result = filter_files(inputs, out, **options)
+    if shard is not None:
+        if as_json:
+            console.print_json(done.to_dict())
+        else:
+            console.say_shard(done, part, quiet=quiet)
+        return
     if as_json:
-        console.print_json({"out": str(out), **outcome})
+        console.print_json(result.to_dict())
         return
-    if part:
-        console.sharded(outcome, part, quiet=quiet)
-        return
-    read = outcome["read"]
+    read = result.read
     console.say(
-        f"{out}: {read['documents']:,} of {read['records']:,} documents, {read['bytes'] / 1e6:.1f} MB of text",
+        f"{out}: {read.documents:,} of {read.records:,} documents, {read.bytes / 1e6:.1f} MB of text",
         quiet=quiet,
     )
-    console.left_out(read, quiet=quiet)
-    console.say(f"  why each went: {outcome['ledger']}", quiet=quiet)
+    console.say_removed(read, quiet=quiet)
+    console.say(f"  reasons: {result.ledger}", quiet=quiet)

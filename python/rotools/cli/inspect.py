@@ -1,31 +1,35 @@
-"""`rotools inspect`: a corpus, a tokenizer or a pack, seen from outside."""
+"""`rotools inspect`: describe a corpus, a tokenizer or a pack."""
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from rotools import _rotext
 from rotools.cli import console
+from rotools.cli.display import Display
 from rotools.cli.options import IdField, Json, Quiet, TextField, Threads
+from rotools.inspect import CorpusSummary
+from rotools.inspect import inspect as summarize
+from rotools.pack_reader import Split, open_pack
+from rotools.tokenizer import Tokenizer
 
 
 def inspect(
     path: Annotated[list[str], typer.Argument(help="A pack directory, a tokenizer.json, or corpus files.")],
     block: Annotated[int | None, typer.Option(min=0, help="Print the text of this block of a pack.")] = None,
-    phase: Annotated[str | None, typer.Option(help="Phase of the block; the first by default.")] = None,
-    split: Annotated[str, typer.Option(help="train or valid.")] = "train",
+    phase: Annotated[str | None, typer.Option(help="Phase of the block. By default the first one.")] = None,
+    split: Annotated[Split, typer.Option(help="Split of the block.")] = "train",
     text_field: TextField = "text",
     id_field: IdField = None,
     threads: Threads = 0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what a pack, a tokenizer or a corpus holds, or the text of one block.
+    """Describe a pack, a tokenizer or a corpus, or print the text of one block.
 
-    A corpus is read once, whole, and told by its records: how many, what would be left out or repaired and
-    by which rule, how long they are.
+    A corpus is read once: how many records it has, how many would be rejected or repaired and by which rule, and how long
+    the documents are.
 
     \b
     Examples:
@@ -36,33 +40,40 @@ def inspect(
     """
     one = Path(path[0]) if len(path) == 1 else None
     if one is not None and (block is not None or (one / "manifest.json").exists()):
-        _pack(one, block, phase, split, as_json)
+        _show_pack(one, block, phase, split, as_json)
     elif one is not None and one.suffix == ".json" and _is_tokenizer(one):
-        _tokenizer(one, as_json)
+        _show_tokenizer(one, as_json)
     else:
-        _corpus(path, text_field, id_field, threads, as_json, quiet)
+        with Display(quiet=quiet) as display:
+            summary = summarize(
+                path, text_field=text_field, id_field=id_field, threads=threads, progress=display.callback
+            )
+        if as_json:
+            console.print_json(summary.to_dict())
+        else:
+            _show_corpus(summary)
 
 
-def _pack(path: Path, block: int | None, phase: str | None, split: str, as_json: bool) -> None:
-    manifest = _rotext.manifest(path)
+def _show_pack(path: Path, block: int | None, phase: str | None, split: Split, as_json: bool) -> None:
+    pack = open_pack(path)
     if block is not None:
-        name = phase or manifest["phases"][0]["name"]
-        text = _rotext.block(path, name, split, block)
+        name = phase or pack.phases[0].name
+        text = pack.block_text(block, split, name)
         if as_json:
             console.print_json({"phase": name, "split": split, "block": block, "text": text})
         else:
             print(text)
-    elif as_json:
-        console.print_json(manifest)
-    else:
-        print(f"{path}: vocabulary {manifest['vocab_size']:,}, blocks of {manifest['block_tokens']}")
-        for part in manifest["phases"]:
-            for kind in ("train", "valid"):
-                stream = part[kind]
-                print(
-                    f"  {part['name']:<12} {kind:<6} {stream['documents']:>12,} documents "
-                    f"{stream['tokens']:>16,} tokens {stream['blocks']:>12,} blocks"
-                )
+        return
+    if as_json:
+        console.print_json(pack.manifest)
+        return
+    print(f"{path}: vocabulary {pack.manifest['vocab_size']:,}, blocks of {pack.manifest['block_tokens']}")
+    for part in pack.phases:
+        for kind, stream in (("train", part.train), ("valid", part.valid)):
+            print(
+                f"  {part.name:<12} {kind:<6} {stream.documents:>12,} documents "
+                f"{stream.tokens:>16,} tokens {stream.blocks:>12,} blocks"
+            )
 
 
 def _is_tokenizer(path: Path) -> bool:
@@ -74,51 +85,48 @@ def _is_tokenizer(path: Path) -> bool:
     return isinstance(value, dict) and "model" in value
 
 
-def _tokenizer(path: Path, as_json: bool) -> None:
-    size, pattern, end, specials = _rotext.tokenizer_info(path)
+def _show_tokenizer(path: Path, as_json: bool) -> None:
+    tokenizer = Tokenizer.load(path)
+    specials = tokenizer.special_tokens
+    end = next((text for text, id in specials.items() if id == tokenizer.eos_id), None)
     if as_json:
         console.print_json(
-            {"vocab_size": size, "pre_tokenizer": pattern, "end_of_text": end, "special_tokens": specials}
+            {
+                "vocab_size": tokenizer.vocab_size,
+                "pre_tokenizer": tokenizer.pattern,
+                "end_of_text": end,
+                "special_tokens": list(specials),
+            }
         )
         return
-    print(f"{path}: byte-level BPE, vocabulary {size:,}, pre-tokenizer `{pattern}` (its name in llama.cpp)")
+    print(
+        f"{path}: byte-level BPE, vocabulary {tokenizer.vocab_size:,}, "
+        f"pre-tokenizer `{tokenizer.pattern}` (its name in llama.cpp)"
+    )
     print(f"  end of text {end or 'none'}; special tokens: {', '.join(specials) or 'none'}")
 
 
-def _corpus(
-    inputs: list[str], text_field: str, id_field: str | None, threads: int, as_json: bool, quiet: bool
-) -> None:
-    seen = console.watch(
-        lambda progress: _rotext.inspect(
-            inputs, text_field=text_field, id_field=id_field, threads=threads, progress=progress
-        ),
-        quiet=quiet,
-    )
-    if as_json:
-        console.print_json(seen)
-        return
-    for file in seen["sources"]:
+def _show_corpus(summary: CorpusSummary) -> None:
+    for file in summary.sources:
         kind = file["format"] + ("" if file["compression"] == "none" else f", {file['compression']}")
         print(f"{file['name']}: {kind}, {file['size'] / 1e6:,.1f} MB")
         for name, type_ in file["fields"]:
             print(f"  {name}: {type_}")
-    read: dict[str, Any] = seen["read"]
-    print(
-        f"{read['records']:,} records, {read['documents']:,} documents, {read['bytes'] / 1e6:,.1f} MB of text"
-    )
-    for reason, count in read["rejected"].items():
-        print(f"  would be left out, {reason}: {count:,}")
-    if seen["lengths"]:
-        low, middle, high, top = (seen["lengths"][key] for key in ("min", "median", "p90", "max"))
+    read = summary.read
+    print(f"{read.records:,} records, {read.documents:,} documents, {read.bytes / 1e6:,.1f} MB of text")
+    for reason, count in read.rejected.items():
+        print(f"  would be rejected, {reason}: {count:,}")
+    if summary.lengths:
+        low, middle, high, top = (summary.lengths[key] for key in ("min", "median", "p90", "max"))
         print(
-            f"bytes of a document: {low:,} at least, median {middle:,}, 90 % below {high:,}, longest {top:,}"
+            f"bytes of a document: shortest {low:,}, median {middle:,}, 90 % below {high:,}, longest {top:,}"
         )
-    done = read["normalize"]
-    bare, partial = done["no_diacritics"], done["partial_diacritics"]
+    repairs = read.normalize
+    bare, partial = repairs["no_diacritics"], repairs["partial_diacritics"]
     print(f"without diacritics: {bare:,} documents; with few: {partial:,}")
-    print(f"would be repaired: {done['changed_documents']:,} documents")
-    for rule, count in done["rules"].items():
+    print(f"would be repaired: {repairs['changed_documents']:,} documents")
+    for rule, count in repairs["rules"].items():
         if count:
             print(f"  {rule}: {count:,}")
-    if seen["first"]:
-        print(f"first document, {seen['first']['id']}:\n{seen['first']['text']}")
+    if summary.first:
+        print(f"first document, {summary.first['id']}:\n{summary.first['text']}")

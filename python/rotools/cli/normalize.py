@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from rotools import _rotext
 from rotools.cli import console
+from rotools.cli.display import Display
 from rotools.cli.options import IdField, Inputs, Json, Quiet, Strict, TextField, Threads
+from rotools.errors import UsageError
+from rotools.normalize import diff_files, normalize_files
 
 
 def normalize(
@@ -17,7 +19,7 @@ def normalize(
         Path | None, typer.Option(help="The file to write: .jsonl, .jsonl.zst, .jsonl.gz.")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the counts of the rules as JSON.")] = None,
-    diff: Annotated[int, typer.Option(min=0, help="Show this many changed places with their rules.")] = 0,
+    diff: Annotated[int, typer.Option(min=0, help="Show this many changed places, with their rules.")] = 0,
     protect_turkish: Annotated[bool, typer.Option(help="Keep ş in Turkish words such as Beşiktaş.")] = True,
     text_field: TextField = "text",
     id_field: IdField = None,
@@ -34,15 +36,18 @@ def normalize(
       rotools normalize web.jsonl --diff 20
     """
     if out is None and not diff:
-        raise typer.BadParameter("name the output with --out, or look at changes with --diff 20")
+        raise UsageError(
+            "there is nothing to do", hint="write a file with --out, or show changes with --diff 20"
+        )
     if out is not None and diff:
         for name in inputs:
             if name == "-" or Path(name).is_fifo():
-                raise typer.BadParameter(f"{name} can be read once: for --diff or for --out, not for both")
+                raise UsageError(
+                    f"{name} can be read only once", hint="give either --diff or --out, or read a file"
+                )
     changes = []
     if diff:
         from rotools.cli.diff import as_objects, show
-        from rotools.normalize import diff_files
 
         found = diff_files(inputs, diff, text_field=text_field, protect_turkish=protect_turkish)
         if as_json:
@@ -53,8 +58,8 @@ def normalize(
         if as_json:
             console.print_json({"changes": changes})
         return
-    account = console.watch(
-        lambda progress: _rotext.normalize(
+    with Display(quiet=quiet) as display:
+        result = normalize_files(
             inputs,
             out,
             text_field=text_field,
@@ -62,16 +67,15 @@ def normalize(
             protect_turkish=protect_turkish,
             strict=strict,
             threads=threads,
-            progress=progress,
-        ),
-        quiet=quiet,
-    )
+            progress=display.callback,
+        )
     if report is not None:
-        report.write_text(json.dumps(account, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(result.read.to_dict(), ensure_ascii=False, indent=2)
+        report.write_text(text + "\n", encoding="utf-8")
     if as_json:
-        console.print_json({"out": str(out), **account, **({"changes": changes} if diff else {})})
+        console.print_json({**result.to_dict(), **({"changes": changes} if diff else {})})
         return
-    console.summary(account, str(out), quiet=quiet)
-    for rule, count in account["normalize"]["rules"].items():
+    console.summarize(result.read, str(out), quiet=quiet)
+    for rule, count in result.read.normalize["rules"].items():
         if count:
             console.say(f"  {rule}: {count:,}", quiet=quiet)

@@ -5,46 +5,44 @@ from typing import Annotated
 
 import typer
 
+from rotools.books import review as open_review
 from rotools.cli import console
 from rotools.cli.options import Json, Quiet
 
 
 def review(
-    books: Annotated[Path, typer.Argument(help="What `rotools books` wrote.")],
+    books: Annotated[Path, typer.Argument(help="The file that `rotools books` wrote.")],
     static: Annotated[
         bool, typer.Option("--static", help="Write BOOKS.review.html, which needs no server, and end.")
     ] = False,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the server. 0: a free one.")] = 0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Look at books, the worst first: page image beside the text, doubtful words marked, verdicts by keyboard.
+    """Look at books, the worst first: page image beside the text, doubtful words marked, decisions by keyboard.
 
-    The page is served to this machine only. Verdicts are saved at once in BOOKS.decisions.jsonl; `rotools books` and
-    `rotools pack` replay them.
+    The page is served to this machine only. Decisions are saved at once in BOOKS.decisions.jsonl. `rotools books` and
+    `rotools pack` apply them.
 
     \b
     Examples:
       rotools review books.jsonl.zst
       rotools review books.jsonl.zst --static
     """
-    from rotools.books.review import Review, serve
-    from rotools.books.review import static as write
-
-    shelf = Review(books)
+    opened = open_review(books)
+    count = len(opened.books)
     if static:
-        out = books.with_name(books.name + ".review.html")
-        write(shelf, out)
+        page = opened.write_page()
         if as_json:
-            console.print_json({"out": str(out), "books": len(shelf.books)})
-        console.say(f"{out}: {len(shelf.books):,} books; open it in a browser", quiet=quiet or as_json)
+            console.print_json({"out": str(page), "books": count})
+        console.say(f"{page}: {count:,} books; open it in a browser", quiet=quiet or as_json)
         return
-    server, address = serve(shelf, port)
+    server, address = opened.serve(port)
     if as_json:
-        console.print_json({"address": address, "books": len(shelf.books)})
+        console.print_json({"address": address, "books": count})
     else:
-        # Asked for: without the address there is nothing to look at, so --quiet does not hide it.
-        console.say(f"{len(shelf.books):,} books: {address}  (Ctrl-C ends)")
+        # Without the address there is nothing to look at, so --quiet does not hide it.
+        console.say(f"{count:,} books: {address}  (Ctrl-C ends)")
     try:
         server.serve_forever()
     except KeyboardInterrupt:

@@ -7,6 +7,7 @@ import typer
 
 from rotools.cli import console
 from rotools.cli.options import Json, Quiet
+from rotools.sample import sample as write
 
 
 def sample(
@@ -20,10 +21,8 @@ def sample(
     Example:
       rotools sample --out corpus.jsonl
     """
-    from rotools.sample import write
-
-    documents, licence = write(out)
+    result = write(out)
     if as_json:
-        console.print_json({"out": str(out), "documents": documents, "licence": licence})
+        console.print_json(result.to_dict())
         return
-    console.say(f"{out}: {documents:,} documents; {licence}", quiet=quiet)
+    console.say(f"{out}: {result.documents:,} documents; {result.licence}", quiet=quiet)

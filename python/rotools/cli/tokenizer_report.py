@@ -28,7 +28,7 @@ ROWS: list[tuple[str, Callable[[Figures], str]]] = [
 
 
 def show(reports: list[Figures], examples: int) -> None:
-    """Prints the totals, a line a source where there are several, and the most frequent cuts."""
+    """Print the totals, one line for each source if there are several, and the most frequent cuts."""
     console = Console(highlight=False)
     table = Table(title="what the tokenizers do")
     table.add_column("")

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from rotools import _rotext
 from rotools.cli import console
+from rotools.cli.display import Display
 from rotools.cli.options import Json, Quiet
+from rotools.verify import verify as check
 
 
 def verify(
@@ -21,12 +22,13 @@ def verify(
     Example:
       rotools verify pack
     """
-    checked = console.watch(lambda progress: _rotext.verify(directory, progress), quiet=quiet)
+    with Display(quiet=quiet) as display:
+        checked = check(directory, progress=display.callback)
     if as_json:
-        console.print_json(checked)
+        console.print_json(checked.to_dict())
         return
     console.say(
-        f"{directory}: whole; {checked['shards']} shards, {checked['tokens']:,} tokens, "
-        f"{checked['documents']:,} documents",
+        f"{directory}: complete; {checked.shards} shards, {checked.tokens:,} tokens, "
+        f"{checked.documents:,} documents",
         quiet=quiet,
     )

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotools import _rotext
-from rotools.errors import failure
-from rotools.normalize import normalize_text
+from rotools.errors import InputError, Place
+from rotools.normalize import normalize
 
 Json = dict[str, Any]
 
@@ -52,8 +52,9 @@ def gather(
     try:
         report = json.loads((pack / "report.json").read_bytes())
     except (OSError, ValueError) as error:
-        what = f"{pack / 'report.json'}: the report of the pack cannot be read: {error}"
-        raise failure(what, "copy it again, or pack the corpus again") from None
+        what = f"the report of the pack cannot be read: {error}"
+        place = Place(str(pack / "report.json"))
+        raise InputError(what, place, "copy it again, or pack the corpus again") from None
     ledger = _rotext.ledger_summary(pack / "ledger.parquet", EXAMPLES, CLUSTERS)
     found: dict[str, str] = {}
     missing: str | None = None
@@ -90,7 +91,7 @@ def _texts(
         )
 
     # As the pack has them: repaired, and without personal data.
-    found = {id_: _rotext.redact(normalize_text(text))[0] for id_, text in watch(find).items()}
+    found = {id_: _rotext.redact(normalize(text))[0] for id_, text in watch(find).items()}
     return found, f"{gone[0]} is not there any more" if gone else None
 
 

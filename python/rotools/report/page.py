@@ -1,7 +1,9 @@
-"""The page itself: one HTML file without script or network."""
+"""The values that the page of a pack shows. The template is `pack.html.j2`."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,180 +11,188 @@ import numpy as np
 from rotools import __version__
 from rotools.ledger import explain
 from rotools.normalize import RULES
-from rotools.report.draw import Stage, flow, histogram, human
+from rotools.pages import Chart, flow, histogram, render
 from rotools.report.gather import Gathered, Json
 from rotools.report.side_by_side import side_by_side
 
 EXCERPT = 400
-
-_STYLE = """
-:root{color-scheme:light dark;--ink:#1b1b1b;--paper:#fff;--line:#d8d8d8;--soft:#666;--mark:#f2f6fa;--band:#7fb0d6;--drop:#e0a37e}
-@media (prefers-color-scheme:dark){:root{--ink:#e8e8e8;--paper:#16181b;--line:#3a3d42;--soft:#a0a0a0;--mark:#1f252c;--band:#3f6f96;--drop:#94593a}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:1100px;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid var(--line)}h3{font-size:1rem;margin:1.2rem 0 .3rem}
-table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}
-th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:right}th:first-child,td:first-child{text-align:left}
-svg{width:100%;height:auto;font:12px system-ui,sans-serif}svg text{fill:var(--ink)}svg .name{font-weight:600}
-svg .band,svg .bar{fill:var(--band)}svg .drop{fill:var(--drop)}svg .limit{stroke:#c0392b;stroke-width:2;stroke-dasharray:4 3}
-svg .mid{text-anchor:middle}svg .end{text-anchor:end}
-.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(320px,100%),1fr));gap:1rem}
-.pair{display:grid;grid-template-columns:1fr 1fr;gap:.8rem}.pair div,.text{background:var(--mark);padding:.5rem .7rem;border-radius:6px;font-size:13px;overflow-wrap:anywhere;white-space:pre-wrap}
-del{background:#f5c6b8;color:#5b1a0a;text-decoration:none}ins{background:#bfe3c3;color:#0f3d16;text-decoration:none}
-.soft{color:var(--soft);font-size:13px}summary{cursor:pointer}
-""".strip()
+"""Characters of an example."""
+_DONE = {"drop": "dropped", "edit": "changed", "flag": "flagged", "keep": "kept"}
 
 
 def page(found: Gathered, title: str) -> str:
-    """The whole page."""
-    sections: tuple[tuple[str, str], ...] = (
-        ("The way of the documents", _flows(found)),
-        ("What went, by rule", _rules(found)),
-        ("Duplicates beside what stays for them", _clusters(found)),
-        ("Repairs", _repairs(found)),
-        ("Lengths", _lengths(found)),
-        ("What this is", _methods(found)),
-    )
-    body = "\n".join(f"<section><h2>{name}</h2>{content}</section>" for name, content in sections if content)
-    return (
-        '<!doctype html>\n<html lang="ro"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n"
+    """Write the page.
+
+    Args:
+        found: What `gather` read.
+        title: The heading.
+
+    Returns:
+        One HTML file. The same pack gives the same bytes.
+    """
+    return render(
+        "rotools.report",
+        "pack.html.j2",
+        title=title,
+        missing=found.missing,
+        phases=[_phase(found, phase) for phase in found.report["phases"]],
+        rules=[_rule(found, rule) for rule in sorted(found.ledger["rules"], key=lambda rule: -rule["count"])],
+        clusters=[_cluster(found, cluster) for cluster in found.ledger["clusters"]],
+        repairs=list(_repairs(found)),
+        lengths=[
+            histogram(
+                lengths.astype(np.float64),
+                "tokens of a document",
+                f"{name}: training documents by length",
+                log=True,
+            )
+            for name, lengths in found.lengths.items()
+        ],
+        methods=list(_methods(found)),
     )
 
 
-def stages(phase: Json, packed: Json) -> list[Stage]:
-    """The stages of a phase: what came in, and what each dropped."""
+@dataclass(frozen=True)
+class Stages:
+    """Documents that enter each stage of a phase, and what each stage removes."""
+
+    names: list[str]
+    counts: list[int]
+    removed: list[str]
+
+
+def stages(phase: Json, packed: Json) -> Stages:
+    """Count the documents of a phase by stage.
+
+    Args:
+        phase: The phase in report.json.
+        packed: The phase in manifest.json.
+    """
     read = phase["read"]
     rejected: dict[str, int] = dict(read["rejected"])
     filtered = rejected.pop("filtered", 0)
     duplicates = sum(rejected.pop(name, 0) for name in ("duplicate", "near-duplicate", "contaminated"))
-    broken = sum(rejected.values())
-    records = read["records"]
-    repaired = read.get("normalize") or {}
-    valid, train = packed["valid"]["documents"], packed["train"]["documents"]
-    return [
-        Stage("records", records, None, broken),
-        Stage("documents", records - broken, repaired.get("bytes_in"), filtered),
-        Stage("after the filter", records - broken - filtered, None, duplicates),
-        Stage("without duplicates", read["documents"], read["bytes"], 0),
-        Stage(f"training, {valid:,} held out", train, packed["train"]["bytes"], 0),
-    ]
-
-
-def _flows(found: Gathered) -> str:
-    packed = {phase["name"]: phase for phase in found.manifest["phases"]}
-    parts = []
-    for phase in found.report["phases"]:
-        mine = packed[phase["name"]]
-        tokens = mine["train"]["tokens"] + mine["valid"]["tokens"]
-        parts.append(
-            f"<h3>{escape(phase['name'])}: {tokens:,} tokens, {human(phase['read']['bytes'])} of text</h3>"
-            + flow(stages(phase, mine))
-            + _reasons(phase["read"])
-        )
-    return "".join(parts)
-
-
-def _reasons(read: Json) -> str:
-    rows = [
-        (name, count) for name, count in sorted(read["rejected"].items(), key=lambda item: -item[1]) if count
-    ]
-    return (
-        _table(("left out because", "records"), [(name, f"{count:,}") for name, count in rows])
-        if rows
-        else ""
+    readable = read["records"] - sum(rejected.values())
+    return Stages(
+        ["records", "readable", "after the filter", "distinct", "training"],
+        [
+            read["records"],
+            readable,
+            readable - filtered,
+            readable - filtered - duplicates,
+            packed["train"]["documents"],
+        ],
+        ["unreadable or empty", "filter", "duplicates", "held out for validation"],
     )
 
 
-def _rules(found: Gathered) -> str:
-    note = f'<p class="soft">Texts are missing: {escape(found.missing)}.</p>' if found.missing else ""
-    parts = []
-    for rule in sorted(found.ledger["rules"], key=lambda rule: -rule["count"]):
+def human(size: float) -> str:
+    """A number of bytes in decimal units.
+
+    Example:
+        >>> human(4_900_000)
+        '4.9 MB'
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1_000:
+            return f"{size:.3g} {unit}"
+        size /= 1_000
+    return f"{size:.3g} TB"
+
+
+def _phase(found: Gathered, phase: Json) -> Json:
+    packed = next(one for one in found.manifest["phases"] if one["name"] == phase["name"])
+    counted = stages(phase, packed)
+    reasons = sorted(((n, c) for n, c in phase["read"]["rejected"].items() if c), key=lambda item: -item[1])
+    return {
+        "name": phase["name"],
+        "records": f"{phase['read']['records']:,}",
+        "kept": f"{phase['read']['documents']:,}",
+        "tokens": f"{packed['train']['tokens'] + packed['valid']['tokens']:,}",
+        "size": human(phase["read"]["bytes"]),
+        "most": ", ".join(f"{name} ({count:,})" for name, count in reasons[:2]),
+        "flow": flow(
+            counted.names,
+            counted.counts,
+            counted.removed,
+            "Blue: documents that stay. Orange: documents that a stage removes.",
+        ),
+        "reasons": [(name, f"{count:,}") for name, count in reasons],
+    }
+
+
+def _rule(found: Gathered, rule: Json) -> Json:
+    limits = {row["threshold"] for row in rule["examples"]}
+    limit = next(iter(limits)) if len(limits) == 1 else None
+    chart: Chart | None = None
+    if len(set(rule["values"])) > 1:
         values = np.asarray(rule["values"], dtype=np.float64)
-        limits = {row["threshold"] for row in rule["examples"]}
-        limit = next(iter(limits)) if len(limits) == 1 else None
-        drawn = (
-            histogram(values, f"value of {rule['rule']}", limit=limit) if len(set(rule["values"])) > 1 else ""
+        chart = histogram(
+            values,
+            f"value of {rule['rule']}",
+            f"Documents by the measured value of {rule['rule']}.",
+            limit=limit,
         )
-        examples = "".join(_example(row, found.texts) for row in rule["examples"])
-        parts.append(
-            f"<div><h3>{escape(rule['stage'])}: {escape(rule['rule'])}, {rule['count']:,} {_DONE[rule['action']]}</h3>"
-            f"{drawn}<details><summary>examples</summary>{examples}</details></div>"
-        )
-    return note + f'<div class="grid">{"".join(parts)}</div>' if parts else note
+    return {
+        "stage": rule["stage"],
+        "name": rule["rule"],
+        "count": f"{rule['count']:,}",
+        "done": _DONE[rule["action"]],
+        "chart": chart,
+        "examples": [_example(row, found.texts) for row in rule["examples"]],
+    }
 
 
-_DONE = {"drop": "dropped", "edit": "changed", "flag": "flagged", "keep": "kept"}
-
-
-def _example(row: Json, texts: dict[str, str]) -> str:
+def _example(row: Json, texts: dict[str, str]) -> Json:
     text = texts.get(row["document"])
-    head = f"{row['document']} ({row['source']}:{row['line']}): {explain(row)}"
-    shown = "" if text is None else f'<div class="text">{escape(_around(text, row["byte"]))}</div>'
-    return f'<p class="soft">{escape(head)}</p>{shown}'
+    return {
+        "head": f"{row['document']} ({row['source']}:{row['line']}): {explain(row)}",
+        "text": None if text is None else _around(text, row["byte"]),
+    }
 
 
 def _around(text: str, byte: int | None) -> str:
-    """An excerpt: the beginning, or what stands around a byte."""
+    """An excerpt: the beginning, or the text around a byte."""
     if byte is not None and byte > EXCERPT // 2:
         cut = text.encode()[byte - EXCERPT // 2 : byte + EXCERPT // 2].decode("utf-8", "ignore")
         return f"… {cut} …"
     return text if len(text) <= EXCERPT else text[:EXCERPT] + " …"
 
 
-def _clusters(found: Gathered) -> str:
-    parts = []
-    for cluster in found.ledger["clusters"]:
-        kept = found.texts.get(cluster["document"])
-        head = f"{cluster['document']} stays for {cluster['count']:,}"
-        pairs = "".join(_pair(kept, row, found.texts) for row in cluster["members"])
-        parts.append(f"<details><summary>{escape(head)}</summary>{pairs}</details>")
-    return "".join(parts)
+def _cluster(found: Gathered, cluster: Json) -> Json:
+    kept = found.texts.get(cluster["document"])
+    return {
+        "head": f"{cluster['document']} is kept for {cluster['count']:,}",
+        "pairs": [_pair(kept, row, found.texts) for row in cluster["members"]],
+    }
 
 
-def _pair(kept: str | None, row: Json, texts: dict[str, str]) -> str:
-    gone = texts.get(row["document"])
-    line = f'<p class="soft">{escape(row["document"])}: {escape(explain(row))}</p>'
-    if kept is None or gone is None:
-        return line
-    left, right = side_by_side(kept, gone)
-    return f'{line}<div class="pair"><div>{left}</div><div>{right}</div></div>'
+def _pair(kept: str | None, row: Json, texts: dict[str, str]) -> Json:
+    removed = texts.get(row["document"])
+    left, right = (None, None) if kept is None or removed is None else side_by_side(kept, removed)
+    return {"head": f"{row['document']}: {explain(row)}", "left": left, "right": right}
 
 
-def _repairs(found: Gathered) -> str:
-    titles = {rule.id: rule.title for rule in RULES}
-    rows = []
+def _repairs(found: Gathered) -> Iterator[tuple[str, list[str]]]:
     for rule in RULES:
         counts = [
             (phase["read"].get("normalize") or {}).get("rules", {}).get(rule.id, 0)
             for phase in found.report["phases"]
         ]
         if any(counts):
-            rows.append((f"{rule.id}: {titles[rule.id]}", *(f"{count:,}" for count in counts)))
-    heads = ("rule", *(phase["name"] for phase in found.report["phases"]))
-    return _table(heads, rows) if rows else "<p>Nothing had to be repaired.</p>"
+            yield f"{rule.id}: {rule.title}", [f"{count:,}" for count in counts]
 
 
-def _lengths(found: Gathered) -> str:
-    drawn = [
-        histogram(lengths.astype(np.float64), f"{name}: tokens a training document", log=True)
-        for name, lengths in found.lengths.items()
-    ]
-    return f'<div class="grid">{"".join(f"<div>{one}</div>" for one in drawn)}</div>'
-
-
-def _methods(found: Gathered) -> str:
+def _methods(found: Gathered) -> Iterator[tuple[str, str]]:
     manifest = found.manifest
-    items = [
-        f"pack: {found.pack}, format {manifest['format']} {manifest['version']}, rotools {__version__}",
-        f"tokenizer: {manifest['vocab_size']:,} entries, SHA-256 {manifest['tokenizer']['sha256']}",
-        "bands are as high as documents are many; examples are drawn by the hash of their id",
-        *(
-            f"source {s['name']}: {s['documents']:,} documents stay"
-            for s in manifest["provenance"]["sources"]
-        ),
-        *(f"{key}: {value}" for key, value in _flat(manifest["config"])),
-    ]
-    return "<ul>" + "".join(f'<li class="soft">{escape(item)}</li>' for item in items) + "</ul>"
+    yield "pack", f"{found.pack}, format {manifest['format']} {manifest['version']}"
+    yield "program", f"rotools {__version__}"
+    yield "tokenizer", f"{manifest['vocab_size']:,} entries, SHA-256 {manifest['tokenizer']['sha256']}"
+    yield "examples", "chosen by the hash of their id; repaired and redacted as in the pack"
+    for source in manifest["provenance"]["sources"]:
+        yield f"source {source['name']}", f"{source['documents']:,} documents are kept"
+    for key, value in _flat(manifest["config"]):
+        yield key, str(value)
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -191,9 +201,3 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(inner, f"{name}.{key}" if name else key)
     else:
         yield name, value
-
-
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,4 +1,4 @@
-"""The two engines by one face. llama.cpp's half must not import PyTorch: its process would hold 200 MiB more."""
+"""The two engines by one face. llama.cpp's half must not import PyTorch: its process would cache_dequantized 200 MiB more."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class TorchEngine:
     def __init__(self, path: Path, spec: dict[str, Any]) -> None:
         import torch
 
-        from rotrain.models.quantized import grids
-        from rotrain.train.load import load_run
+        from rotrain.models.quantized import quantized_matrices
+        from rotrain.run.load import load_run
 
         torch.set_num_threads(spec["threads"])
         if spec["device"] == "cuda" and not torch.cuda.is_available():
@@ -82,7 +82,7 @@ class TorchEngine:
             )
         self._torch, self._tokenizer, model = torch, trained.tokenizer, trained.model
         self._device = torch.device(spec["device"])
-        quantized = grids(model)
+        quantized = quantized_matrices(model)
         dtype = torch.bfloat16 if spec["variant"] == "bf16" else torch.float32
         self._model = model.to(self._device, dtype)
         self._context = spec["context"]
@@ -132,7 +132,7 @@ def weight_bytes_on_disk(path: Path) -> int:
 
 def gguf_facts(path: Path) -> dict[str, Any]:
     """Sizes from a GGUF's header: weights, and what a sequence's cache takes."""
-    from rotrain.export.gguf.write import read_gguf
+    from rotrain.exporters.gguf.write import read_gguf
 
     reader = read_gguf(path)
 

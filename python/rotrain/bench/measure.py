@@ -22,7 +22,7 @@ from rotrain.bench.guard import FOREIGN_LIMIT, STEAL_LIMIT, contention, read_clo
 from rotrain.bench.process import Worker
 from rotrain.bench.statistics import half_width, percentiles, ratio, summary
 from rotrain.errors import RotrainError
-from rotrain.train.energy import EnergyMeter
+from rotrain.runtime.energy import EnergyMeter
 
 FORMAT, VERSION = "rotrain-bench", 1
 TRIES, WARM_UPS, HALF_WIDTH = 3, 3, 0.02

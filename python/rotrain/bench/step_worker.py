@@ -22,10 +22,11 @@ from rotrain.errors import RotrainError
 from rotrain.models import count, kernels
 from rotrain.models.decoder import Decoder
 from rotrain.models.presets import model_config
+from rotrain.runtime.allocator import keep_freed_memory
+from rotrain.runtime.device import COMPILE_CPU_FLOPS, choose_machine
+from rotrain.runtime.distributed import Distributed
+from rotrain.runtime.memory import peak_bytes
 from rotrain.train.learner import Learner
-from rotrain.train.memory import peak_bytes
-from rotrain.train.runtime import COMPILE_CPU_FLOPS, choose_machine, keep_freed_memory
-from rotrain.train.team import Team
 
 
 class Steps:
@@ -45,10 +46,10 @@ class Steps:
         # `auto` compiles for a long run, and this stands for one.
         self.machine = choose_machine(config.runtime, run_flops=COMPILE_CPU_FLOPS)
         device = self.machine.device
-        platform = kernels.find_platform(device, half=self.machine.precision == "bf16")
+        platform = kernels.detect_platform(device, half=self.machine.precision == "bf16")
         model = Decoder(shape, kernels.choose(vocab_size, platform))
         model.init_weights(config.seed)
-        self.learner = Learner(model, config.optim, self.machine, Team(), "none")
+        self.learner = Learner(model, config.optim, self.machine, Distributed(), "none")
         begun = time.perf_counter()
         failure = self.learner.compile(min(config.batch.micro, config.batch.sequences))
         compile_s = time.perf_counter() - begun
@@ -80,13 +81,13 @@ class Steps:
         """One optimizer step, to the last operation on the device: its seconds and its loss."""
         self._wait()
         begun = time.perf_counter()
-        loss = self.learner.gradients(self.batch, micro=self.config.batch.micro, tokens=self.tokens)
+        loss = self.learner.compute_gradients(self.batch, micro=self.config.batch.micro, tokens=self.tokens)
         value = float(loss)  # the spike guard looks at both before the weights change
-        self.learner.clip()
-        self.learner.apply(self.config.optim.lr)
+        self.learner.clip_gradients()
+        self.learner.update(self.config.optim.lr)
         self._wait()
         seconds = time.perf_counter() - begun
-        self.learner.settle()
+        self.learner.maybe_use_huge_pages()
         return {"seconds": seconds, "loss": value}
 
     def _wait(self) -> None:

@@ -6,7 +6,10 @@ whole device. On a CPU a step in which others used the processors is done again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from rotrain.bench.guard import FOREIGN_LIMIT, STEAL_LIMIT
@@ -14,6 +17,9 @@ from rotrain.bench.measure import TRIES, machine
 from rotrain.bench.process import Worker
 from rotrain.bench.statistics import percentiles, summary
 from rotrain.config import FitConfig
+from rotrain.files import write_json
+from rotrain.models.presets import DEFAULT_VOCAB
+from rotrain.progress import Progress
 
 FORMAT, VERSION = "rotrain-bench-train", 1
 FORMULAS = {
@@ -35,20 +41,56 @@ FORMULAS = {
 Say = Callable[[str], None]
 
 
-def bench_training(
-    configs: list[FitConfig],
-    *,
-    vocab_size: int,
-    steps: int,
-    warm_up: int,
-    say: Say = lambda sentence: None,
-) -> dict[str, Any]:
-    """Measure a step of every configuration; docs/bench.md describes the object.
+@dataclass(frozen=True)
+class TrainingBenchResult:
+    """What a training step costs on this machine.
 
-    `warm_up`: steps that are not counted, the first one included. Raises `RotrainError` for one that does not fit.
+    Attributes:
+        rows: One row for each configuration: tokens a second, MFU, memory.
+        machine: What the figures were measured on.
+        record: The whole result, see docs/bench.md.
     """
+
+    rows: list[dict[str, Any]]
+    machine: dict[str, Any]
+    record: dict[str, Any] = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result, as `rotrain bench-train --json` prints it."""
+        return self.record
+
+
+def run_training_benchmark(
+    configs: Sequence[FitConfig],
+    *,
+    vocab_size: int = DEFAULT_VOCAB,
+    steps: int = 10,
+    warm_up: int = 3,
+    out: str | PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> TrainingBenchResult:
+    """Measure a training step of every configuration: tokens a second, MFU, peak memory. No pack is needed.
+
+    Args:
+        configs: What to measure, see `make_config`.
+        vocab_size: Entries of the vocabulary.
+        steps: Steps that are timed.
+        warm_up: Steps before them, the first one included.
+        out: File for the whole result (JSON).
+        progress: Receives a message for each step.
+
+    Raises:
+        RotrainError: A configuration does not fit into memory.
+
+    Example:
+        >>> from rotrain.train.configure import make_config
+        >>> config = make_config(arch="llama-gqa", size="nano")
+        >>> run_training_benchmark([config]).rows[0]["tokens_per_s"]["median"]  # doctest: +SKIP
+        5120.0
+    """
+    say = (progress or Progress()).message
     rows = [_measure(config, vocab_size, steps, warm_up, say) for config in configs]
-    return {
+    record: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "machine": machine(),
@@ -56,6 +98,9 @@ def bench_training(
         "formulas": FORMULAS,
         "rows": rows,
     }
+    if out is not None:
+        write_json(Path(out), record)
+    return TrainingBenchResult(rows, record["machine"], record)
 
 
 def _measure(config: FitConfig, vocab_size: int, steps: int, warm_up: int, say: Say) -> dict[str, Any]:

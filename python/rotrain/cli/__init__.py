@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
 import typer
 
@@ -26,7 +27,6 @@ app = typer.Typer(
     name="rotrain",
     help="Train, run, export, quantize and measure small Romanian language models from a pack directory.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -49,13 +49,31 @@ for verb in VERBS:
     app.command(name=verb.__name__.rsplit(".", 1)[-1].replace("_", "-"))(verb.run)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from rotrain import __version__
+
+        print(f"rotrain {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Train, run, export, quantize and measure small Romanian language models from a pack directory."""
+
+
 def main() -> None:
-    """Run the program on the words of the command line."""
+    """Run the program on the arguments of the command line."""
     try:
         app()
     except SystemExit as end:
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            from rotrain.train.team import leave
+            from rotrain.runtime.distributed import exit_process
 
-            leave(end.code if isinstance(end.code, int) else int(end.code is not None))
+            exit_process(end.code if isinstance(end.code, int) else int(end.code is not None))
         raise

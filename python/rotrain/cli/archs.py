@@ -1,8 +1,8 @@
-"""`rotrain archs`: the architectures and their exact sizes."""
+"""`rotrain archs`: list the architectures and their exact sizes."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -21,47 +21,20 @@ def run(
       rotrain archs --json
     """
     with app_errors():
-        from rotrain.config import DEFAULTS
-        from rotrain.errors import UsageError
-        from rotrain.models import count
-        from rotrain.models.presets import ARCHS, model_config
+        from rotrain.models.catalog import list_architectures
 
-        if not 2 <= vocab_size <= 65_536:
-            raise UsageError(f"a vocabulary has 2 to 65,536 entries, not {vocab_size}")
-        rows: list[dict[str, Any]] = []
-        for arch in ARCHS.values():
-            for size in DEFAULTS:
-                shape = model_config(arch.name, size, vocab_size=vocab_size)  # type: ignore[arg-type]
-                rows.append(
-                    {
-                        "arch": arch.name,
-                        "size": size,
-                        "parameters": count.param_count(shape),
-                        "layers": shape.layers,
-                        "hidden": shape.hidden,
-                        "heads": shape.heads,
-                        "kv_heads": shape.kv_heads,
-                        "window": shape.window,
-                        "ssm_heads": shape.ssm.heads if shape.ssm else 0,
-                        "ffn": shape.ffn,
-                        "context": shape.context,
-                        "vocab_size": vocab_size,
-                        "flops_per_token": count.flops_per_token(shape),
-                        "cache_bytes": count.cache_bytes(shape),
-                        "summary": arch.summary,
-                    }
-                )
+        rows = list_architectures(vocab_size)
         if json:
-            print_json(rows)
+            print_json([row.to_dict() for row in rows])
             return
         print(
             f"{'arch':<14}{'size':<6}{'parameters':>12}{'layers':>8}{'width':>7}{'heads':>7}{'context':>9}{'GFLOP/token':>13}{'cache':>11}"
         )
         for row in rows:
-            heads = f"{row['heads']}/{row['kv_heads']}" if row["heads"] else "-"
+            heads = f"{row.heads}/{row.kv_heads}" if row.heads else "-"
             print(
-                f"{row['arch']:<14}{row['size']:<6}{row['parameters']:>12,}{row['layers']:>8}{row['hidden']:>7}{heads:>7}"
-                f"{row['context']:>9,}{row['flops_per_token'] / 1e9:>13.3f}{row['cache_bytes'] / 2**20:>7.1f} MiB"
+                f"{row.arch:<14}{row.size:<6}{row.parameters:>12,}{row.layers:>8}{row.hidden:>7}{heads:>7}"
+                f"{row.context:>9,}{row.flops_per_token / 1e9:>13.3f}{row.cache_bytes / 2**20:>7.1f} MiB"
             )
         print(
             f"\nvocabulary {vocab_size:,}, tied. heads: queries/keys. GFLOP/token: training, at the context.\n"

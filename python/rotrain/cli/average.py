@@ -1,4 +1,4 @@
-"""`rotrain average`: the mean of a run's last checkpoints."""
+"""`rotrain average`: average a run's last checkpoints."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rotrain.cli.console import app_errors, print_json
 
 def run(
     run: Annotated[Path, typer.Argument(help="Run directory.")],
-    last: Annotated[int, typer.Option(min=2, help="How many of the newest checkpoints.")] = 5,
-    out: Annotated[Path | None, typer.Option(help="Where to. [default: RUN/average]")] = None,
+    last: Annotated[int, typer.Option(min=2, help="Newest checkpoints to average.")] = 5,
+    out: Annotated[Path | None, typer.Option(help="Run directory to write. [default: RUN/average]")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -25,13 +25,13 @@ def run(
       rotrain generate runs/llama-mha-nano/average --prompt "A fost odată"
     """
     with app_errors():
-        from rotrain.train.average import average_run
+        from rotrain.train.average import average
 
-        summary = average_run(run, last, out=out)
+        result = average(run, last, out=out)
         if json:
-            print_json(summary)
+            print_json(result.to_dict())
         elif not quiet:
-            steps = ", ".join(f"{step:,}" for step in summary["averaged"])
-            print(f"{summary['run']}: the mean of steps {steps}")
-            for domain, score in summary["eval"].items():
+            steps = ", ".join(f"{step:,}" for step in result.averaged)
+            print(f"{result.run}: the mean of steps {steps}")
+            for domain, score in result.eval.items():
                 print(f"  {domain}: {score['bpb']:.4f} bits per byte on {score['bytes']:,} held-out bytes")

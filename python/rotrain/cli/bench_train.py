@@ -1,20 +1,22 @@
-"""`rotrain bench-train`: how fast a model trains here, how much of the device that uses, and how much memory."""
+"""`rotrain bench-train`: measure how fast a model trains, how much of the device that uses, and how much memory."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from rotrain.cli.configure import ConfigOption, SetOption, SizeOption, configure
+from rotrain.cli.configure import ConfigOption, SetOption, SizeOption
 from rotrain.cli.console import app_errors, print_json
 
 
 def run(
     arch: Annotated[
-        str, typer.Option(metavar="ARCHS", help="Architectures, commas between, or all; see `rotrain archs`.")
+        str,
+        typer.Option(
+            metavar="ARCHS", help="Architectures, separated by commas, or all; see `rotrain archs`."
+        ),
     ],
     size: SizeOption = None,
     steps: Annotated[int, typer.Option(min=2, help="Steps that are timed.")] = 10,
@@ -22,13 +24,13 @@ def run(
     vocab_size: Annotated[int, typer.Option(min=2, max=65_536, help="Entries of the vocabulary.")] = 40_000,
     config: ConfigOption = None,
     assignments: SetOption = None,
-    out: Annotated[Path | None, typer.Option(help="Write the whole result here too (JSON).")] = None,
+    out: Annotated[Path | None, typer.Option(help="File for the whole result (JSON).")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the table and errors only.")] = False,
 ) -> None:
     """Measure a training step: tokens a second, MFU, peak memory. No pack is needed.
 
-    What is timed is the step of `rotrain fit` with the same configuration; every key of it can be --set.
+    The timed step is the step of `rotrain fit` with the same configuration. --set takes any of its keys.
 
     \b
     Example:
@@ -38,24 +40,21 @@ def run(
       rotrain bench-train --arch mistral-swa --size nano --set runtime.compile=off --set context=1024 --json
     """
     with app_errors():
-        from rotrain.bench.training import bench_training
-        from rotrain.files import write_json
+        from rotrain.bench.training import run_training_benchmark
+        from rotrain.cli.display import choose_display
         from rotrain.models.presets import ARCHS
+        from rotrain.train.configure import resolve_config
 
+        display = choose_display(quiet=quiet, messages=not json)
         configs = []
         for name in ARCHS if arch == "all" else arch.split(","):
-            resolved, said = configure({"arch": name.strip(), "size": size}, config, assignments)
+            resolved, said = resolve_config({"arch": name.strip(), "size": size}, config, assignments)
             configs.append(resolved)
-
-        def say(sentence: str) -> None:
-            if not quiet and not json:
-                print(sentence, file=sys.stderr)
-
         if said:
-            say(said)
-        result = bench_training(configs, vocab_size=vocab_size, steps=steps, warm_up=warm_up, say=say)
-        if out is not None:
-            write_json(out, result)
+            display.message(said)
+        result = run_training_benchmark(
+            configs, vocab_size=vocab_size, steps=steps, warm_up=warm_up, out=out, progress=display
+        ).to_dict()
         if json:
             print_json(result)
         else:

@@ -1,14 +1,11 @@
-"""The words `plan` and `fit` share, and the configuration they make."""
+"""The options that `plan`, `fit` and `bench-train` share."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from rotrain.config import FitConfig
 
 ArchOption = Annotated[str | None, typer.Option("--arch", help="Architecture, see `rotrain archs`.")]
 SizeOption = Annotated[
@@ -33,11 +30,11 @@ FromOption = Annotated[
     typer.Option(
         "--from",
         metavar="RUN[@STEP]",
-        help="Begin a new run at a checkpoint of another, with its configuration.",
+        help="Start a new run at a checkpoint of another run, with its configuration.",
     ),
 ]
 ForceOption = Annotated[
-    bool, typer.Option("--force", help="Take a plan that trains its last phase at a near-zero rate.")
+    bool, typer.Option("--force", help="Accept a plan that trains its last phase at a rate near zero.")
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -46,23 +43,3 @@ SetOption = Annotated[
     ),
 ]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file of configuration keys.")]
-
-
-def configure(
-    flags: dict[str, Any], config: Path | None, assignments: list[str] | None
-) -> tuple[FitConfig, str | None]:
-    """The configuration of the words, and a sentence about an automatic size."""
-    from rotrain.config import load_toml, resolve
-    from rotrain.models.presets import find_arch
-
-    size, said = flags["size"], None
-    if size is None and config is not None:
-        size = load_toml(config).get("size")
-    # A branch has the size of its trunk.
-    if size == "auto" or (size is None and not flags.get("begin_from")):
-        from rotrain.train.size import automatic_size
-
-        size, said = automatic_size()
-    resolved = resolve({**flags, "size": size}, file=config, assignments=assignments)
-    find_arch(resolved.arch)
-    return resolved, said

@@ -1,4 +1,4 @@
-"""`rotrain doctor`: what this machine computes with, why, and how exactly."""
+"""`rotrain doctor`: show what this machine computes with, why, and how exactly."""
 
 from __future__ import annotations
 
@@ -20,36 +20,16 @@ def run(
       rotrain doctor
     """
     with app_errors():
-        import torch
+        from rotrain.runtime.doctor import check_machine
 
-        from rotrain.config import Runtime
-        from rotrain.models import kernels
-        from rotrain.models.parity import kernel_errors
-        from rotrain.train.runtime import choose_machine
-
-        machine = choose_machine(Runtime())
-        platform = kernels.find_platform(machine.device, half=machine.precision == "bf16")
-        errors = kernel_errors(vocab_size, machine.device, platform)
-        rows = [
-            {"operation": operation, "kernel": name, "reason": reason, "parity_error": errors[operation]}
-            for operation, (name, reason) in kernels.reasons(vocab_size, platform).items()
-        ]
+        check = check_machine(vocab_size)
         if json:
-            print_json(
-                {
-                    "torch": torch.__version__,
-                    "said": machine.said,
-                    "machine": machine.describe(),
-                    "kernels": rows,
-                }
-            )
+            print_json(check.to_dict())
             return
-        print(f"torch {torch.__version__}")
-        print(machine.said)
-        for row in rows:
-            print(
-                f"  {row['operation']:<20}{row['kernel']:<18}error {row['parity_error']:.1e}   {row['reason']}"
-            )
+        print(f"torch {check.torch}")
+        print(check.said)
+        for row in check.kernels:
+            print(f"  {row.operation:<20}{row.kernel:<18}error {row.parity_error:.1e}   {row.reason}")
         print(
             "error: the largest difference, of output and gradients, from the written-out reference on the CPU,"
         )

@@ -1,15 +1,13 @@
-"""`rotrain evaluate`: what a trained model knows."""
+"""`rotrain evaluate`: measure what a trained model knows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from rotrain.cli.console import app_errors, print_json, tell_notes
+from rotrain.cli.console import app_errors, print_json
 
 
 def run(
@@ -17,24 +15,27 @@ def run(
         list[Path], typer.Argument(help="Run directories, quantized or Hugging Face folders, GGUF files.")
     ],
     data: Annotated[
-        Path | None, typer.Option(help="Pack whose held-out text is scored; default: the run's own.")
+        Path | None, typer.Option(help="Pack whose held-out text is scored. [default: the run's own]")
     ] = None,
     text: Annotated[
-        list[Path] | None, typer.Option(help="Score this file too; its name is the domain.")
+        list[Path] | None, typer.Option(help="Another file to score; its name is the domain.")
     ] = None,
     text_field: Annotated[str, typer.Option(help="Field of the text in --text files.")] = "text",
     max_bytes: Annotated[int, typer.Option(min=1_000, help="Bytes of each domain at most.")] = 1_000_000,
     against: Annotated[
         Path | None,
-        typer.Option(help="Compare distributions with this model: KL divergence, same top token."),
+        typer.Option(help="Model to compare the distributions with: KL divergence, same top token."),
     ] = None,
     against_tokens: Annotated[int, typer.Option(min=1, help="Tokens of that comparison.")] = 20_000,
     probes: Annotated[
-        str, typer.Option(help="Probes, with commas: grammar,diacritics,copy,induction,phonebook; or none.")
+        str,
+        typer.Option(
+            help="Probes, separated by commas: grammar,diacritics,copy,induction,phonebook; or all, or none."
+        ),
     ] = "all",
     tasks: Annotated[
         str | None,
-        typer.Option(help="Tasks, with commas: .jsonl files, or names of the lm-evaluation-harness."),
+        typer.Option(help="Tasks, separated by commas: .jsonl files, or names of the lm-evaluation-harness."),
     ] = None,
     task_folder: Annotated[
         Path | None, typer.Option(help="Folder of harness tasks (YAML) of your own.")
@@ -44,7 +45,7 @@ def run(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Questions of each harness task at most.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File of the result; default: evaluation.json in a run directory.")
+        Path | None, typer.Option(help="File of the result. [default: evaluation.json in a run directory]")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but the result and errors.")] = False,
@@ -59,87 +60,43 @@ def run(
       rotrain evaluate runs/llama-mha-nano --tasks my-task.jsonl,multiblimp_ron
     """
     with app_errors():
+        from rotrain.cli.display import choose_display
         from rotrain.errors import UsageError
-        from rotrain.evaluate import domains
-        from rotrain.evaluate.model import open_model
-        from rotrain.evaluate.run import PROBES, Questions, evaluate
-        from rotrain.files import write_json
+        from rotrain.evaluation.evaluate import PROBES, evaluate
+        from rotrain.evaluation.open import open_model
 
-        wanted = _probes(probes, PROBES)
+        wanted = {"all": list(PROBES), "none": []}.get(probes, probes.split(","))
         if out is not None and len(runs) > 1:
-            raise UsageError("--out is one file, and there are several models", hint="leave --out away")
+            raise UsageError("--out is one file, and there are several models", hint="leave out --out")
         reference = None if against is None else open_model(against)
+        display = choose_display(quiet=quiet)
         results = []
         for path in runs:
-            model = open_model(path)
-            tell_notes(model.notes, quiet=quiet)
-            if reference is not None:
-                # The same windows for both, or their scores could not be compared in pairs.
-                model.context = min(model.context, reference.context)
-            texts, training = domains.texts_of(model, data, text or [], max_bytes, text_field=text_field)
-            questions = Questions(
-                domains=texts,
-                training=training,
-                probes=wanted,
+            result = evaluate(
+                path,
+                data,
+                text=text or [],
+                text_field=text_field,
+                max_bytes=max_bytes,
                 against=reference,
                 against_tokens=against_tokens,
+                probes=wanted,
                 tasks=[task for task in (tasks or "").split(",") if task],
                 task_folder=task_folder,
                 shots=shots,
                 limit=limit,
+                out=out,
+                progress=display,
             )
-            with _screen(path, quiet=quiet) as steps:
-                result = evaluate(model, questions, steps)
-            results.append(result)
-            file = out or (path / "evaluation.json" if (path / "checkpoints").is_dir() else None)
-            if file is not None:
-                write_json(file, result)
+            display.close()
+            results.append(result.to_dict())
             if not json:
-                _print(result, file)
+                _show(result.to_dict(), result.file)
         if json:
             print_json(results[0] if len(results) == 1 else results)
 
 
-def _probes(words: str, known: tuple[str, ...]) -> list[str]:
-    from rotrain.errors import UsageError
-
-    if words in ("all", "none"):
-        return list(known) if words == "all" else []
-    wanted = words.split(",")
-    for name in wanted:
-        if name not in known:
-            raise UsageError(f"there is no probe {name!r}", hint=f"probes are: {', '.join(known)}")
-    return wanted
-
-
-class _Screen:
-    """Steps as bars with their rate and the time left."""
-
-    def __init__(self, bars: Any, name: str) -> None:
-        self._bars, self._name = bars, name
-
-    @contextmanager
-    def step(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
-        """See `rotrain.evaluate.run.Steps`."""
-        bar = self._bars.add_task(f"{self._name}: {name}", total=total)
-        yield lambda done: self._bars.advance(bar, done)
-        self._bars.remove_task(bar)
-
-
-@contextmanager
-def _screen(path: Path, *, quiet: bool) -> Iterator[_Screen]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, disable=quiet or not console.is_terminal, transient=True
-    ) as bars:
-        yield _Screen(bars, str(path))
-
-
-def _print(result: dict[str, Any], file: Path | None) -> None:
+def _show(result: dict[str, Any], file: Path | None) -> None:
     model = result["model"]
     print(f"{model['name']}: {model['arch']}, {model['parameters']:,} parameters")
     for name, score in result["text"].items():

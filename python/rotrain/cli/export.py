@@ -1,4 +1,4 @@
-"""`rotrain export`: a trained model for other programs."""
+"""`rotrain export`: write a trained model for other programs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from rotrain.cli.console import app_errors, print_json, tell_notes, tell_warnings
+from rotrain.cli.console import app_errors, print_json
 
 
 def run(
     run: Annotated[Path, typer.Argument(help="Run directory.")],
     to: Annotated[str, typer.Option(help="Format: hf (a Hugging Face folder) or gguf (a llama.cpp file).")],
-    out: Annotated[Path, typer.Option(help="Folder or file to write; it must not exist.")],
+    out: Annotated[Path, typer.Option(help="Folder or file to write. It must not exist.")],
     kind: Annotated[
         str | None,
         typer.Option("--type", help="Type of the matrices of a gguf: f32, f16, bf16. [default: f32]"),
@@ -23,7 +23,7 @@ def run(
 ) -> None:
     """Write a trained model in another format, and prove that it computes the same.
 
-    A gguf in fewer bits is `rotrain quantize`'s work.
+    For a gguf in fewer bits use `rotrain quantize`.
 
     \b
     Example:
@@ -31,28 +31,15 @@ def run(
       rotrain export runs/llama-mha-nano --to gguf --type bf16 --out exports/llama-mha-nano.gguf
     """
     with app_errors():
-        from rotrain.errors import UsageError
-        from rotrain.train.load import load_run
+        from rotrain.cli.display import choose_display
+        from rotrain.exporters.export import export
 
-        if to not in ("hf", "gguf"):
-            raise UsageError(f"there is no format {to!r}", hint="formats are: hf, gguf")
-        if to == "hf" and kind is not None:
-            raise UsageError("--type is for --to gguf: a Hugging Face folder is fp32")
-        trained = load_run(run)
-        tell_notes(trained.notes, quiet=quiet)
-        if to == "hf":
-            from rotrain.export.hf import export_hf
-
-            result, engine = export_hf(trained, out), "transformers"
-        else:
-            from rotrain.export.gguf.export import export_gguf
-
-            result, engine = export_gguf(trained, out, kind or "f32"), "llama.cpp"
-            tell_warnings(result["notes"], quiet=quiet)
+        result = export(run, to, out, type=kind, progress=choose_display(quiet=quiet)).to_dict()
         if json:
             print_json(result)
         if json or quiet:
             return
+        engine = "transformers" if to == "hf" else "llama.cpp"
         print(f"{out}: step {result['step']:,}, {result['bytes']:,} bytes; {_proof(result, engine)}")
 
 

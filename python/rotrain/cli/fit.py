@@ -19,9 +19,8 @@ from rotrain.cli.configure import (
     SetOption,
     SizeOption,
     StepsOption,
-    configure,
 )
-from rotrain.cli.console import app_errors, print_json
+from rotrain.cli.console import app_errors, print_json, split_names
 
 
 def run(
@@ -33,28 +32,28 @@ def run(
     seed: SeedOption = None,
     curriculum: CurriculumOption = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --out; an error if there is none.")
+        bool, typer.Option("--resume", help="Continue the run in --out. It is an error if there is none.")
     ] = False,
     begin_from: FromOption = None,
     sweep_lr: Annotated[
         str | None,
-        typer.Option(metavar="RATES", help="Train at each of these rates, and tell the best: 1e-3,2e-3."),
+        typer.Option(metavar="RATES", help="Train at each of these rates, and print the best: 1e-3,2e-3."),
     ] = None,
     lr_of: Annotated[
         Path | None,
-        typer.Option("--lr-of", metavar="SWEEP", help="Take the best rate of a sweep, by its folder."),
+        typer.Option("--lr-of", metavar="SWEEP", help="Take the best rate of the sweep in this folder."),
     ] = None,
     track: Annotated[
         str | None,
-        typer.Option(metavar="NAMES", help="Log to tensorboard, trackio or wandb as well; commas between."),
+        typer.Option(metavar="NAMES", help="Log to tensorboard, trackio or wandb too; separated by commas."),
     ] = None,
     force: ForceOption = False,
     config: ConfigOption = None,
     assignments: SetOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON for programs.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show the result only.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the result only.")] = False,
 ) -> None:
-    """Train a model on a pack; the same command again goes on where it stopped.
+    """Train a model on a pack. The same command again continues where it stopped.
 
     \b
     Example:
@@ -66,7 +65,12 @@ def run(
       torchrun --nproc-per-node 2 -m rotrain fit --arch llama-mha --size nano --steps 200
     """
     with app_errors():
-        flags: dict[str, Any] = {
+        from rotrain.cli.display import choose_display
+        from rotrain.train.configure import resolve_config
+        from rotrain.train.fit import fit, sweep
+        from rotrain.train.sweep import parse_rates
+
+        options: dict[str, Any] = {
             "arch": arch,
             "size": size,
             "data": data,
@@ -77,44 +81,28 @@ def run(
             "begin_from": begin_from,
         }
         if lr_of is not None:
-            assignments = [*(assignments or []), f"optim.lr={_rate_of(lr_of, sweep_lr, assignments)!r}"]
-        resolved, said = configure(flags, config, assignments)
-        from rotrain.train.loop import fit
-        from rotrain.train.screen import choose_screen
-
-        screen = choose_screen(quiet=quiet)
-        lead = os.environ.get("RANK", "0") == "0"  # of the processes of torchrun, one speaks
-        if said and lead:
-            screen.say(said)
-        trackers = tuple(name.strip() for name in track.split(",")) if track else ()
-        if lr_of is not None and lead:
-            from rotrain.train.sweep import adopt
-
-            adopt(lr_of, resolved)
+            _check_one_rate(sweep_lr, assignments)
+        resolved, said = resolve_config(options, config, assignments)
+        display = choose_display(quiet=quiet)
+        is_main = os.environ.get("RANK", "0") == "0"  # under torchrun, one process prints
+        if said and is_main:
+            display.message(said)
+        trackers = split_names(track or "")
         if sweep_lr is not None:
-            from rotrain.train.sweep import parse_rates, sweep
-
-            # A live bar ends with its run: every rate has its own.
-            result = sweep(
-                resolved,
-                parse_rates(sweep_lr),
-                lambda one: fit(one, choose_screen(quiet=quiet), force=force, track=trackers),
-            )
-            if lead:
-                print_json(result) if json else _show_sweep(result)
+            found = sweep(resolved, parse_rates(sweep_lr), display, force=force, track=trackers).to_dict()
+            if is_main:
+                print_json(found) if json else _show_sweep(found)
             return
-        summary = fit(resolved, screen, must_exist=resume, force=force, track=trackers)
-        if lead:
-            print_json(summary) if json else _show(summary)
+        result = fit(resolved, display, lr_of=lr_of, resume=resume, force=force, track=trackers).to_dict()
+        if is_main:
+            print_json(result) if json else _show(result)
 
 
-def _rate_of(folder: Path, sweep_lr: str | None, assignments: list[str] | None) -> float:
+def _check_one_rate(sweep_lr: str | None, assignments: list[str] | None) -> None:
     from rotrain.errors import UsageError
-    from rotrain.train.sweep import best_rate
 
     if sweep_lr is not None or any(word.startswith("optim.lr=") for word in assignments or []):
         raise UsageError("--lr-of is a learning rate, and another is given", hint="leave one of them out")
-    return best_rate(folder)
 
 
 def _show(summary: dict[str, Any]) -> None:

@@ -1,21 +1,23 @@
-"""`rotrain generate`: let a trained model write."""
+"""`rotrain generate`: let a trained model continue a text."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from rotrain.cli.console import app_errors, print_json, tell_notes
+from rotrain.cli.console import app_errors, print_json
 
 
 def run(
     run: Annotated[Path, typer.Argument(help="Run directory.")],
     prompt: Annotated[str, typer.Option(help="Text to continue.")] = "A fost odată",
     max_tokens: Annotated[int, typer.Option(min=1, help="Tokens to write at most.")] = 128,
-    temperature: Annotated[float, typer.Option(help="0 takes the likeliest token each time.")] = 0.8,
-    top_p: Annotated[float, typer.Option(help="Draw from the likeliest tokens of this probability.")] = 0.95,
+    temperature: Annotated[float, typer.Option(help="0 takes the most likely token each time.")] = 0.8,
+    top_p: Annotated[
+        float, typer.Option(help="Draw from the most likely tokens that have this probability together.")
+    ] = 0.95,
     top_k: Annotated[int, typer.Option(help="Draw from this many tokens; 0: all.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
@@ -28,26 +30,21 @@ def run(
       rotrain generate runs/llama-mha-nano --prompt "A fost odată" --max-tokens 64
     """
     with app_errors():
-        from rotrain.generate import Sampling, generate
-        from rotrain.train.load import load_run
+        from rotrain.cli.display import choose_display
+        from rotrain.generation import generate, stream
 
-        sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
-        trained = load_run(run)
-        tell_notes(trained.notes, quiet=quiet)
-        ids: list[int] = []
-        words = generate(
-            trained.model,
-            trained.tokenizer.encode(prompt),
-            max_tokens=max_tokens,
-            eos_id=trained.eos_id,
-            sampling=sampling,
-        )
+        options: dict[str, Any] = {
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+            "top_p": top_p,
+            "top_k": top_k,
+            "seed": seed,
+            "progress": choose_display(quiet=quiet),
+        }
         if json:
-            ids.extend(words)
-            text = trained.tokenizer.decode(ids)
-            print_json({"run": str(run), "step": trained.step, "prompt": prompt, "text": text, "tokens": ids})
+            print_json(generate(run, prompt, **options).to_dict())
             return
-        for index, piece in enumerate(trained.tokenizer.stream(words)):
-            # The prompt is shown once the first token is there: a prompt that is refused prints nothing.
+        for index, piece in enumerate(stream(run, prompt, **options)):
+            # The prompt is printed with the first token: a prompt that is refused prints nothing.
             print(prompt + piece if index == 0 else piece, end="", flush=True)
         print()

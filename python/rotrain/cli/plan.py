@@ -1,4 +1,4 @@
-"""`rotrain plan`: what a run would do, before it costs anything."""
+"""`rotrain plan`: show what a run would do before it costs anything."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from rotrain.cli.configure import (
     SetOption,
     SizeOption,
     StepsOption,
-    configure,
 )
 from rotrain.cli.console import app_errors, print_json
 
 if TYPE_CHECKING:
     from rotrain.train.plan import Plan
 
-CHART_WIDTH, RATE_ROWS, MIX_ROWS = 64, 8, 4
+RATE_ROWS, MIX_ROWS = 8, 4
 
 
 def run(
@@ -36,7 +35,8 @@ def run(
     curriculum: CurriculumOption = None,
     begin_from: FromOption = None,
     tokens_per_s: Annotated[
-        float | None, typer.Option(min=1e-9, help="A measured rate, for the time of the run.")
+        float | None,
+        typer.Option(min=1e-9, help="A measured rate in tokens a second, for the time of the run."),
     ] = None,
     force: ForceOption = False,
     config: ConfigOption = None,
@@ -45,7 +45,7 @@ def run(
 ) -> None:
     """Draw the mix and the learning rate of a run, and what it costs.
 
-    A plan that trains its last phase wholly at less than a tenth of the peak rate is refused.
+    The command refuses a plan that trains all of its last phase at less than a tenth of the peak rate.
 
     \b
     Example:
@@ -53,7 +53,10 @@ def run(
       rotrain plan --arch llama-gqa --size 300m --curriculum sequential --json
     """
     with app_errors():
-        flags = {
+        from rotrain.train.configure import resolve_config
+        from rotrain.train.preview import plan
+
+        options = {
             "arch": arch,
             "size": size,
             "data": data,
@@ -62,72 +65,22 @@ def run(
             "curriculum": curriculum,
             "begin_from": begin_from,
         }
-        resolved, said = configure(flags, config, assignments)
-        from rotrain.train.branch import plan_of
-        from rotrain.train.plan import check_rates
-
-        plan = plan_of(resolved)
-        facts = _facts(plan, tokens_per_s)
+        resolved, said = resolve_config(options, config, assignments)
+        result = plan(resolved, tokens_per_s=tokens_per_s)
         if json:
-            print_json(facts)
+            print_json(result.to_dict())
         else:
             if said:
                 print(said)
-            _show(facts)
-            print(rate_chart(plan))
-            print(mix_chart(plan))
+            _show(result.to_dict())
+            print(rate_chart(result.plan))
+            print(mix_chart(result.plan))
         if not force:
-            check_rates(plan)
-
-
-def _facts(plan: Plan, tokens_per_s: float | None) -> dict[str, Any]:
-    from rotrain.models import count
-    from rotrain.train.cost import run_cost
-
-    curriculum, context = plan.curriculum, plan.config.context
-    tokens = plan.steps * plan.tokens_per_step
-    names = [phase.name for phase in curriculum.phases]
-    return {
-        "arch": plan.config.arch,
-        "size": plan.config.size,
-        "curriculum": plan.config.curriculum,
-        "parameters": count.param_count(plan.model),
-        "steps": plan.steps,
-        "tokens": tokens,
-        "tokens_per_parameter": tokens / count.param_count(plan.model),
-        "tokens_per_step": plan.tokens_per_step,
-        "phases": [
-            {
-                "name": stage.name,
-                "steps": stage.steps,
-                "tokens": stage.steps * plan.tokens_per_step,
-                "mix": {name: share for name, share in zip(names, stage.shares, strict=True) if share},
-                "ramp_steps": 2 * ramp,
-                "lr_first": plan.rate.at(stage.first + 1),
-                "lr_last": plan.rate.at(stage.first + stage.steps),
-            }
-            for stage, ramp in zip(curriculum.stages, curriculum.ramps, strict=True)
-        ],
-        "texts": [
-            {"name": name, "tokens": (end - begin) * context, "epochs": (end - begin) / sequences}
-            for name, begin, end, sequences in zip(
-                names, curriculum.drawn(0), curriculum.drawn(plan.steps), curriculum.sequences, strict=True
-            )
-        ],
-        "warmup_steps": plan.rate.warmup,
-        "decay_steps": plan.rate.decay,
-        "flops": plan.run_flops,
-        **run_cost(plan),
-        "seconds": None if tokens_per_s is None else tokens / tokens_per_s,
-        "curve": [
-            {"tokens": step * plan.tokens_per_step, "lr": plan.rate.at(step), "mix": plan_mix(plan, step)}
-            for step in chart_steps(plan)
-        ],
-    }
+            result.check_rates()
 
 
 def _show(facts: dict[str, Any]) -> None:
-    from rotrain.train.screen import clock
+    from rotrain.progress import clock
 
     print(
         f"{facts['arch']} {facts['size']}: {facts['parameters']:,} parameters, {facts['steps']:,} steps of "
@@ -160,49 +113,40 @@ def _show(facts: dict[str, Any]) -> None:
     print(f"learning rate: {facts['warmup_steps']:,} steps of warmup, {facts['decay_steps']:,} of decay")
 
 
-def chart_steps(plan: Plan) -> list[int]:
-    """The steps (from 1) the columns of a chart stand for."""
-    return [1 + round(i * (plan.steps - 1) / (CHART_WIDTH - 1)) for i in range(CHART_WIDTH)]
-
-
-def plan_mix(plan: Plan, step: int) -> dict[str, float]:
-    """The share of each phase around a step (from 1)."""
-    shares = [0.0] * len(plan.curriculum.phases)
-    for stage, part in plan.curriculum.blend(step - 1):
-        shares = [a + part * b for a, b in zip(shares, stage.shares, strict=True)]
-    pairs = zip(plan.curriculum.phases, shares, strict=True)
-    return {phase.name: share for phase, share in pairs if share}
-
-
 def rate_chart(plan: Plan) -> str:
-    """The learning rate over the tokens of the run in text, the stages named below."""
-    rates = [plan.rate.at(step) for step in chart_steps(plan)]
+    """Draw the learning rate over the tokens of the run, with the names of the stages below."""
+    from rotrain.train.preview import curve_steps
+
+    rates = [plan.rate.at(step) for step in curve_steps(plan)]
+    width = len(rates)
     top = max(*rates, plan.rate.peak)
     rows = []
     for level in range(RATE_ROWS, 0, -1):
         floor = top * (level - 0.5) / RATE_ROWS
         label = f"{top:.1e}" if level == RATE_ROWS else ""
         rows.append(f"{label:>8} |" + "".join("#" if rate >= floor else " " for rate in rates).rstrip())
-    names = ["-"] * CHART_WIDTH
+    names = ["-"] * width
     for stage in plan.curriculum.stages:
-        at = min(CHART_WIDTH - 1, round(stage.first / plan.steps * CHART_WIDTH))
-        text = f"|{stage.name}"[: CHART_WIDTH - at]
+        at = min(width - 1, round(stage.first / plan.steps * width))
+        text = f"|{stage.name}"[: width - at]
         names[at : at + len(text)] = text
     rows.append(f"{'0':>8} +" + "".join(names))
     return "\n".join(rows)
 
 
 def mix_chart(plan: Plan) -> str:
-    """The share of each phase over the tokens of the run: a letter stands for a part of the batch."""
+    """Draw the share of each phase over the tokens of the run: a letter is a part of the batch."""
+    from rotrain.train.preview import curve_steps, phase_shares
+
     letters: dict[str, str] = {}
     for phase in plan.curriculum.phases:
         free = [c for c in [*phase.name, *"123456789"] if c not in letters.values()]
         letters[phase.name] = free[0] if free else "?"
     columns = []
-    for step in chart_steps(plan):
-        # A phase with any share shows in at least one row: replay is small and must be seen.
+    for step in curve_steps(plan):
+        # A phase with any share has at least one row: replay is small and must be visible.
         column, rest = "", MIX_ROWS
-        for name, share in sorted(plan_mix(plan, step).items(), key=lambda item: item[1]):
+        for name, share in sorted(phase_shares(plan, step).items(), key=lambda item: item[1]):
             rows = min(rest, max(1, round(share * MIX_ROWS)))
             column, rest = column + letters[name] * rows, rest - rows
         columns.append((column + column[-1] * MIX_ROWS)[:MIX_ROWS])

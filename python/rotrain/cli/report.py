@@ -1,4 +1,4 @@
-"""`rotrain report`: one page about many models."""
+"""`rotrain report`: write one page about many models."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from rotrain.cli.console import app_errors, print_json
 
 def run(
     runs: Annotated[
-        list[Path], typer.Argument(help="Run directories, with what `evaluate` and `bench` left in them.")
+        list[Path],
+        typer.Argument(help="Run directories, with the results of `evaluate` and `bench` in them."),
     ],
     out: Annotated[
-        Path, typer.Option(help="File to write: .html, .md, .csv or .tex (the table alone).")
+        Path, typer.Option(help="File to write: .html, or .md, .csv, .tex for the table alone.")
     ] = Path("report.html"),
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Small language models for Romanian",
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
@@ -29,21 +30,10 @@ def run(
       rotrain report runs/llama-mha-nano runs/mamba2-nano --out table.tex
     """
     with app_errors():
-        from rotrain.errors import UsageError
-        from rotrain.files import write_atomic
-        from rotrain.report.page import page
-        from rotrain.report.results import read_runs
-        from rotrain.report.table import as_csv, as_latex, as_markdown, columns, rows_of
+        from rotrain.report.write import write_report
 
-        tables = {".md": as_markdown, ".csv": as_csv, ".tex": as_latex}
-        if out.suffix not in (".html", *tables):
-            raise UsageError(
-                f"there is no report of the form {out.suffix!r}", hint="take .html, .md, .csv or .tex"
-            )
-        found = read_runs(runs)
-        rows, heads = rows_of(found), columns(found)
-        write_atomic(out, page(found, title) if out.suffix == ".html" else tables[out.suffix](heads, rows))
+        result = write_report(runs, out, title=title)
         if json:
-            print_json({"out": str(out), "rows": [{c.name: c.text(row) for c in heads} for row in rows]})
+            print_json(result.to_dict())
         elif not quiet:
-            print(f"{out}: {len(found)} runs, {len(rows)} variants")
+            print(f"{result.out}: {result.runs} runs, {len(result.rows)} variants")

@@ -1,6 +1,6 @@
 """The steps of a study, each a command in a process of its own, done once.
 
-A step is done when its outputs are there and its record says the same words, the same content of the files
+A step is done when its outputs are there and its record says the same args, the same content of the files
 it reads (the pack, a task, a run that was taken) and the same state of the steps it builds on: what changed is done
 again, and what builds on it. What a step will make anew goes first, so that a step that fails leaves no old result
 behind; only a run, which goes on where it stopped, stays. A step that fails is told and the others go on; the next run
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from rotrain import __version__
-from rotrain.compare.study import Study, is_folder, quantize_words
+from rotrain.compare.study import Study, is_folder, quantize_args
 from rotrain.files import sha256_file, write_json
 
 FORMAT, VERSION = "rotrain-step", 1
@@ -33,7 +33,7 @@ class Step:
     """A command of `rotrain`, what it makes, the files it reads, and the steps it needs."""
 
     name: str
-    words: tuple[str, ...]
+    args: tuple[str, ...]
     outputs: tuple[Path, ...]
     reads: tuple[Path, ...] = ()
     needs: tuple[str, ...] = ()
@@ -123,7 +123,7 @@ def run_matrix(
                 "version": VERSION,
                 "step": step.name,
                 "key": key,
-                "words": step.words,
+                "words": step.args,
                 "seconds": seconds,
             },
         )
@@ -178,26 +178,26 @@ def at_edge(study: Study) -> dict[str, float]:
 
 def _sweep(study: Study, arch: str) -> Step:
     out = sweep_of(study, arch)
-    words = [*_fit_words(study, arch, study.seeds[0], out), "--sweep-lr", ",".join(map(str, study.sweep_lr))]
-    return Step(f"sweep {out.name}", tuple(words), (out / "sweep.json",), (_pack(study),))
+    args = [*_fit_args(study, arch, study.seeds[0], out), "--sweep-lr", ",".join(map(str, study.sweep_lr))]
+    return Step(f"sweep {out.name}", tuple(args), (out / "sweep.json",), (_pack(study),))
 
 
 def _fit(study: Study, name: str, arch: str, seed: int) -> Step:
     out = study.out / name
-    words, needs = _fit_words(study, arch, seed, out), list[str]()
+    args, needs = _fit_args(study, arch, seed, out), list[str]()
     if study.sweep_lr:
         sweep = sweep_of(study, arch)
-        words, needs = [*words, "--lr-of", str(sweep)], [f"sweep {sweep.name}"]
-    return Step(f"fit {name}", tuple(words), (out / "summary.json",), (_pack(study),), tuple(needs))
+        args, needs = [*args, "--lr-of", str(sweep)], [f"sweep {sweep.name}"]
+    return Step(f"fit {name}", tuple(args), (out / "summary.json",), (_pack(study),), tuple(needs))
 
 
-def _fit_words(study: Study, arch: str, seed: int, out: Path) -> list[str]:
-    words = ["fit", "--arch", arch, "--size", study.size, "--data", str(study.data), "--out", str(out)]
-    words += ["--seed", str(seed)]
-    words += [] if study.steps is None else ["--steps", str(study.steps)]
+def _fit_args(study: Study, arch: str, seed: int, out: Path) -> list[str]:
+    args = ["fit", "--arch", arch, "--size", study.size, "--data", str(study.data), "--out", str(out)]
+    args += ["--seed", str(seed)]
+    args += [] if study.steps is None else ["--steps", str(study.steps)]
     for assignment in study.set:
-        words += ["--set", assignment]
-    return words
+        args += ["--set", assignment]
+    return args
 
 
 class _Run:
@@ -209,29 +209,29 @@ class _Run:
         self.reads = (_pack(study), *(() if trained else _weights_of(path)))
 
     def quantize(self, variant: str, target: Path) -> Step:
-        words = ["quantize", str(self.path), *quantize_words(variant), "--calibrate", str(self.study.data)]
-        words += ["--out", str(target)]
-        return Step(f"quantize {self.name} {variant}", tuple(words), (target,), self.reads, self.needs)
+        args = ["quantize", str(self.path), *quantize_args(variant), "--calibrate", str(self.study.data)]
+        args += ["--out", str(target)]
+        return Step(f"quantize {self.name} {variant}", tuple(args), (target,), self.reads, self.needs)
 
     def evaluate(self, name: str, model: Path, folder: Path, *, after: Step | None = None) -> Step:
         """Of the run itself, or of the variant that `after` makes, beside the run."""
         asked, out = self.study.evaluate, folder / "evaluation.json"
-        words = ["evaluate", str(model), "--data", str(self.study.data), "--max-bytes", str(asked.max_bytes)]
-        words += ["--probes", asked.probes, "--out", str(out)]
-        words += ["--tasks", ",".join(asked.tasks)] if asked.tasks else []
+        args = ["evaluate", str(model), "--data", str(self.study.data), "--max-bytes", str(asked.max_bytes)]
+        args += ["--probes", asked.probes, "--out", str(out)]
+        args += ["--tasks", ",".join(asked.tasks)] if asked.tasks else []
         needs = self.needs
         if after is not None:
-            words += ["--against", str(self.path), "--against-tokens", str(asked.against_tokens)]
+            args += ["--against", str(self.path), "--against-tokens", str(asked.against_tokens)]
             needs = (after.name,)
         tasks = tuple(Path(task) for task in asked.tasks if task.endswith(".jsonl"))
-        return Step(f"evaluate {name}", tuple(words), (out,), (*self.reads, *tasks), needs)
+        return Step(f"evaluate {name}", tuple(args), (out,), (*self.reads, *tasks), needs)
 
     def bench(self, targets: Sequence[tuple[Step, Path]], *, quick: bool) -> Step:
         out = self.path / "bench.json"
-        words = ["bench", str(self.path), *(str(target) for _, target in targets)]
-        words += ["--quick"] if quick else []
+        args = ["bench", str(self.path), *(str(target) for _, target in targets)]
+        args += ["--quick"] if quick else []
         needs = (*self.needs, *(step.name for step, _ in targets))
-        return Step(f"bench {self.name}", (*words, "--out", str(out)), (out,), self.reads, needs)
+        return Step(f"bench {self.name}", (*args, "--out", str(out)), (out,), self.reads, needs)
 
 
 def _weights_of(run: Path) -> tuple[Path, ...]:
@@ -241,7 +241,7 @@ def _weights_of(run: Path) -> tuple[Path, ...]:
 
 
 def _clear(step: Step) -> None:
-    for path in () if step.words[0] == "fit" else step.outputs:
+    for path in () if step.args[0] == "fit" else step.outputs:
         if path.is_dir():
             shutil.rmtree(path)
         else:
@@ -253,7 +253,7 @@ def _clear(step: Step) -> None:
 def _run(step: Step, tell: Callable[[str], None]) -> str | None:
     """Run a step; None, or what it said when it failed. What it says meanwhile goes to `tell`, line by line."""
     said = ""
-    command = [sys.executable, "-m", "rotrain", *step.words]
+    command = [sys.executable, "-m", "rotrain", *step.args]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in map(str.rstrip, process.stderr):
@@ -266,7 +266,7 @@ def _run(step: Step, tell: Callable[[str], None]) -> str | None:
 def _key(step: Step, keys: dict[str, str]) -> str:
     # A file that is not there is the step's to complain of.
     read = [sha256_file(path) if path.is_file() else None for path in step.reads]
-    content = json.dumps([__version__, step.words, read, [keys[need] for need in step.needs]])
+    content = json.dumps([__version__, step.args, read, [keys[need] for need in step.needs]])
     return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -2,13 +2,13 @@
 
 data = "pack"                       # the pack all are trained on
 out = "study"                       # where runs, variants, results and the report go
-archs = ["llama-mha", "mamba2"]     # default: all five
+archs = ["llama-mha", "mamba2"]     # default: the five that are not hybrids
 size = "nano"
 steps = 2000                        # default: the whole curriculum
 seeds = [0]
 variants = ["q8_0", "q4_k_m", "gptq-4", "bpw-4.8"]
 sweep_lr = [0.001, 0.002, 0.003]    # each architecture at its best of these rates; default: the preset's
-set = ["batch.sequences=16"]        # words of `rotrain fit --set`, for all
+set = ["batch.sequences=16"]        # args of `rotrain fit --set`, for all
 
 [take]                              # runs that are there already, by name, instead of training
 mine = "runs/llama-mha-300m"
@@ -35,7 +35,7 @@ from rotrain.config import Size
 from rotrain.errors import RotrainError, UsageError
 from rotrain.models.presets import ARCHS
 
-FIVE = ("llama-mha", "llama-gqa", "mistral-swa", "falcon-mqa", "mamba2")
+DEFAULT_ARCHS = ("llama-mha", "llama-gqa", "mistral-swa", "falcon-mqa", "mamba2")
 _IN_FRAMEWORK = re.compile(r"(rtn|hqq|gptq)-([34568])(?:-g(32|64|128))?(?:-polish(\d+))?")
 _TARGET = re.compile(r"bpw-(\d+(?:\.\d+)?)")
 
@@ -64,7 +64,7 @@ class Study(_Table):
 
     data: Path = Path("pack")
     out: Path = Path("study")
-    archs: Annotated[tuple[str, ...], Field(min_length=1)] = FIVE
+    archs: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_ARCHS
     size: Size = "nano"
     steps: Annotated[int | None, Field(ge=1)] = None
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
@@ -114,13 +114,13 @@ def read_study(file: Path) -> Study:
         ) from None
 
 
-def quantize_words(variant: str) -> list[str]:
-    """`q4_k_m`, `gptq-4-g64-polish200`, `bpw-4.8` as words of `rotrain quantize`."""
+def quantize_args(variant: str) -> list[str]:
+    """`q4_k_m`, `gptq-4-g64-polish200`, `bpw-4.8` as args of `rotrain quantize`."""
     found = _IN_FRAMEWORK.fullmatch(variant)
     if found:
-        words = ["--method", found[1], "--bits", found[2]]
-        words += ["--group", found[3]] if found[3] else []
-        return words + (["--polish", found[4]] if found[4] else [])
+        args = ["--method", found[1], "--bits", found[2]]
+        args += ["--group", found[3]] if found[3] else []
+        return args + (["--polish", found[4]] if found[4] else [])
     found = _TARGET.fullmatch(variant)
     return ["--target-bpw", found[1]] if found else ["--method", variant]
 

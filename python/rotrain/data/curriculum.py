@@ -1,16 +1,27 @@
-"""Which text each step reads: stages in order, their mixes, and where in each phase a step stands.
+"""Which text each step reads: stages in order, their mixes, and the position of a step in each phase.
 
-A *phase* is a text of the pack. A *stage* is a run of steps with one mix of phases: the phase it is
-named after, and `replay` of the earlier ones; around a boundary the mix changes linearly over
-`ramp` of the run. `mixed` is one stage of everything.
+A *phase* is a named text of the pack. A *stage* is a run of steps with one mix of phases: the phase that gives it its name,
+and `replay` of the earlier ones. Around a boundary of two stages the mix changes linearly over `ramp` of the run. `mixed`
+is one stage of everything.
 
-The sequences of a run are numbered 0, 1, 2, ... ("slots"; `batch` of them are a step). The run is
-cut into stretches of whole steps, each with a whole number of slots for each phase, so what lies
-before a stretch is a sum, and inside it the slots are spread evenly (Bresenham's line, once for
-each phase over the slots the others left). So slot `n` is draw `d` of phase `p` by arithmetic
-alone: no state, whatever the number of processes. The draws of a phase count 0, 1, 2, ... without
-a gap, and `Order` permutes each epoch of them: replay goes on in the earlier text where it
-stopped, and no sequence comes twice in an epoch.
+The sequences of a run are numbered 0, 1, 2, ... ("slots"); `batch` of them make a step. The run is cut into segments of
+whole steps. In a segment each phase has a whole number of slots (its quota), so a sum tells what lies before a segment.
+Inside a segment the slots of a phase are spread evenly (Bresenham's line, once for each phase over the slots that the
+others left). So slot `n` is draw `d` of phase `p` by arithmetic alone: no state, for any number of processes. The draws of
+a phase count 0, 1, 2, ... without a gap, and `Order` permutes each epoch of them. Replay continues in the earlier text
+where it stopped, and no sequence comes twice in an epoch.
+
+Example:
+    >>> from rotrain.data.pack import Phase, TokenStream
+    >>> def stream(blocks): return TokenStream("t", [(Path("none"), blocks * 8 + 1)], 1, 1, 300)
+    >>> phases = [Phase("web", 1.0, stream(6), stream(1)), Phase("books", 1.0, stream(2), stream(1))]
+    >>> pack = Pack(Path("none"), 8, 300, 0, phases, "digest")
+    >>> curriculum = plan_curriculum(pack, context=8, batch=2, steps=4)
+    >>> [(stage.name, stage.steps) for stage in curriculum.stages]
+    [('web', 3), ('books', 1)]
+    >>> phase, draw = curriculum.draws(2)
+    >>> phase.tolist(), draw.tolist()
+    ([0, 0], [4, 5])
 """
 
 from __future__ import annotations
@@ -26,13 +37,20 @@ from numpy.typing import NDArray
 from rotrain.data.pack import Pack, Phase
 from rotrain.errors import RotrainError, UsageError
 
-# A ramp is this many stairs at most: at 1 % of a long run, a few steps each.
-STAIRS = 64
+# A ramp has at most this many segments: at 1 % of a long run, a few steps each.
+MAX_RAMP_SEGMENTS = 64
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Steps `first ... first + steps - 1` (from 0), and the share of each phase in them."""
+    """Steps with one mix.
+
+    Attributes:
+        name: Name of its phase, or `mixed`.
+        first: Its first step, from 0.
+        steps: Number of its steps.
+        shares: Share of each phase.
+    """
 
     name: str
     first: int
@@ -41,8 +59,15 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Steps with one mix: slots of each phase in all of them, and draws of each phase before."""
+class Segment:
+    """Steps in which each phase has a whole number of slots.
+
+    Attributes:
+        first: Its first step, from 0.
+        steps: Number of its steps.
+        quotas: Slots of each phase in all of its steps.
+        before: Draws of each phase before it.
+    """
 
     first: int
     steps: int
@@ -52,14 +77,23 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Curriculum:
-    """The plan of a run's reading. `sequences` are those of one epoch of each phase."""
+    """What a run reads, step by step.
+
+    Attributes:
+        phases: The phases of the pack.
+        sequences: Sequences in one epoch of each phase.
+        batch: Sequences of a step.
+        stages: The stages, in order.
+        ramps: Half the steps of the ramp at the start of each stage; 0 for the first stage.
+        segments: The segments, in order.
+    """
 
     phases: tuple[Phase, ...]
     sequences: tuple[int, ...]
     batch: int
     stages: tuple[Stage, ...]
-    ramps: tuple[int, ...]  # half the steps of the ramp at the start of each stage; 0 for the first
-    stretches: tuple[Stretch, ...]
+    ramps: tuple[int, ...]
+    segments: tuple[Segment, ...]
 
     @property
     def steps(self) -> int:
@@ -67,11 +101,11 @@ class Curriculum:
         return self.stages[-1].first + self.stages[-1].steps
 
     def stage_at(self, step: int) -> Stage:
-        """The stage of a step (counted from 0)."""
+        """Return the stage of a step (from 0)."""
         return self.stages[bisect_right(self.stages, step, key=lambda stage: stage.first) - 1]
 
     def blend(self, step: int) -> list[tuple[Stage, float]]:
-        """The stages a step belongs to, and how much: two inside a ramp, else one."""
+        """Return the stages of a step (from 0) with their parts: two stages inside a ramp, else one."""
         index = bisect_right(self.stages, step, key=lambda stage: stage.first) - 1
         for later in (index, index + 1):
             if 0 < later < len(self.stages) and self.ramps[later]:
@@ -82,41 +116,41 @@ class Curriculum:
         return [(self.stages[index], 1.0)]
 
     def draws(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Phase (as its index) and draw of each of the `batch` sequences of a step."""
-        stretch = self._stretch(step)
-        slots = np.arange(self.batch, dtype=np.int64) + (step - stretch.first) * self.batch
+        """Return index of the phase and number of the draw for each sequence of a step (from 0), each (batch,) int64."""
+        segment = self._segment_at(step)
+        slots = np.arange(self.batch, dtype=np.int64) + (step - segment.first) * self.batch
         phase, draw = np.empty_like(slots), np.empty_like(slots)
-        pending, left = np.arange(self.batch), stretch.steps * self.batch
-        for index, quota in enumerate(stretch.quotas):
+        pending, left = np.arange(self.batch), segment.steps * self.batch
+        for index, quota in enumerate(segment.quotas):
             if quota == 0:
                 continue
             taken = slots * quota // left
             here = (slots + 1) * quota // left > taken
             phase[pending[here]] = index
-            draw[pending[here]] = stretch.before[index] + taken[here]
+            draw[pending[here]] = segment.before[index] + taken[here]
             pending, slots, left = pending[~here], (slots - taken)[~here], left - quota
         return phase, draw
 
     def mix(self, step: int) -> dict[str, int]:
-        """Sequences of each phase in a step, those without any left out."""
+        """Return the sequences of each phase in a step (from 0), without phases that have none."""
         counts = np.bincount(self.draws(step)[0], minlength=len(self.phases)).tolist()
         return {phase.name: count for phase, count in zip(self.phases, counts, strict=True) if count}
 
     def drawn(self, step: int) -> tuple[int, ...]:
-        """Sequences of each phase in the steps before `step`, and before the run."""
+        """Return the sequences of each phase in the steps before `step`, and before the run."""
         if step >= self.steps:
-            last = self.stretches[-1]
+            last = self.segments[-1]
             return tuple(a + b for a, b in zip(last.before, last.quotas, strict=True))
-        stretch = self._stretch(step)
-        slots, left, out = (step - stretch.first) * self.batch, stretch.steps * self.batch, []
-        for before, quota in zip(stretch.before, stretch.quotas, strict=True):
+        segment = self._segment_at(step)
+        slots, left, out = (step - segment.first) * self.batch, segment.steps * self.batch, []
+        for before, quota in zip(segment.before, segment.quotas, strict=True):
             taken = slots * quota // left if quota else 0
             out.append(before + taken)
             slots, left = slots - taken, left - quota
         return tuple(out)
 
-    def _stretch(self, step: int) -> Stretch:
-        return self.stretches[bisect_right(self.stretches, step, key=lambda stretch: stretch.first) - 1]
+    def _segment_at(self, step: int) -> Segment:
+        return self.segments[bisect_right(self.segments, step, key=lambda segment: segment.first) - 1]
 
 
 def plan_curriculum(
@@ -133,9 +167,22 @@ def plan_curriculum(
 ) -> Curriculum:
     """Share the steps of a run between the phases of a pack, in the pack's order.
 
-    Without `steps`, every phase is read for its epochs (replay comes on top). With it, the stages
-    keep the proportion of their texts, or the given `fractions`, each at least one step. `drawn` is
-    what an earlier run read of each phase: this one goes on behind it.
+    Args:
+        pack: The pack.
+        context: Tokens of a sequence; it must divide the block of the pack.
+        batch: Sequences of a step.
+        steps: Steps of the run. None reads every phase for its epochs, and replay comes on top. With a number, the
+            stages keep the proportion of their texts, each at least one step.
+        fractions: Share of the steps of each phase by name, in place of that proportion.
+        mixed: Mix all phases throughout.
+        replay: Share of the earlier phases in a later stage.
+        ramp: Part of the run over which the mix changes at a boundary.
+        drawn: Sequences of each phase that an earlier run read: this run continues after them.
+
+    Raises:
+        UsageError: The context does not divide the block, the steps do not cover the phases, or the fractions do not
+            name them.
+        RotrainError: A phase has fewer tokens than a block.
     """
     sequences = _sequences(pack, context)
     weights = _weights(pack, sequences, fractions)
@@ -150,11 +197,11 @@ def plan_curriculum(
         if steps is None:
             lengths = [max(1, int(texts[index] / mixes[index][index] / batch)) for index in used]
             if fractions is not None:
-                lengths = share_steps(sum(lengths), [weights[index] for index in used])
+                lengths = apportion_steps(sum(lengths), [weights[index] for index in used])
         elif steps < len(used):
             raise UsageError(f"{steps} steps cannot cover {len(used)} phases", hint="give more --steps")
         else:
-            lengths = share_steps(steps, [weights[index] for index in used])
+            lengths = apportion_steps(steps, [weights[index] for index in used])
         stages = []
         for index, length in zip(used, lengths, strict=True):
             first = stages[-1].first + stages[-1].steps if stages else 0
@@ -168,24 +215,29 @@ def plan_curriculum(
         batch=batch,
         stages=tuple(stages),
         ramps=tuple(ramps),
-        stretches=_stretches(stages, ramps, batch, drawn or (0,) * len(sequences)),
+        segments=_segments(stages, ramps, batch, drawn or (0,) * len(sequences)),
     )
 
 
-def share_steps(steps: int, weights: list[float]) -> list[int]:
-    """Whole steps in proportion to weights: largest remainders first, each at least one."""
+def apportion_steps(steps: int, weights: list[float]) -> list[int]:
+    """Return whole steps in proportion to weights, each at least one. The largest remainders are rounded up.
+
+    Example:
+        >>> apportion_steps(10, [6.0, 3.0, 0.5])
+        [6, 3, 1]
+    """
     total = sum(weights)
     exact = [steps * weight / total for weight in weights]
     shares = [max(1, int(value)) for value in exact]
     while sum(shares) < steps:
         shares[max(range(len(shares)), key=lambda i: exact[i] - shares[i])] += 1
-    while sum(shares) > steps:  # shares lifted to one step are paid by the largest
+    while sum(shares) > steps:  # the largest share pays for those that were raised to one step
         shares[shares.index(max(shares))] -= 1
     return shares
 
 
 def _shares(index: int, texts: list[float], replay: float) -> tuple[float, ...]:
-    """The mix of the stage of a phase: the earlier ones share `replay` by their size."""
+    """Return the mix of the stage of a phase: the earlier phases share `replay` by their size."""
     before = sum(texts[:index])
     if before == 0:
         return tuple(float(i == index) for i in range(len(texts)))
@@ -194,19 +246,19 @@ def _shares(index: int, texts: list[float], replay: float) -> tuple[float, ...]:
     )
 
 
-def _stretches(
+def _segments(
     stages: list[Stage], ramps: list[int], batch: int, drawn: tuple[int, ...]
-) -> tuple[Stretch, ...]:
-    """Cut the run where its mix changes, and give each phase whole slots: what is due so far, rounded."""
+) -> tuple[Segment, ...]:
+    """Cut the run where its mix changes, and give each phase whole slots: what it is due so far, rounded."""
     pieces: list[tuple[int, int, tuple[float, ...]]] = []
     for index, stage in enumerate(stages):
         half = ramps[index]
         if half:
             width, earlier = 2 * half, stages[index - 1].shares
-            stairs = min(width, STAIRS)
-            edges = [stage.first - half + i * width // stairs for i in range(stairs + 1)]
+            count = min(width, MAX_RAMP_SEGMENTS)
+            edges = [stage.first - half + i * width // count for i in range(count + 1)]
             for i, (begin, end) in enumerate(pairwise(edges)):
-                into = (i + 0.5) / stairs
+                into = (i + 0.5) / count
                 shares = tuple(a + (b - a) * into for a, b in zip(earlier, stage.shares, strict=True))
                 pieces.append((begin, end - begin, shares))
         begin = stage.first + half
@@ -217,15 +269,15 @@ def _stretches(
     for first, steps, shares in pieces:
         slots = steps * batch
         due = [d + share * slots for d, share in zip(due, shares, strict=True)]
-        quotas = _whole(slots, [d - g for d, g in zip(due, given, strict=True)], shares)
+        quotas = _round_quotas(slots, [d - g for d, g in zip(due, given, strict=True)], shares)
         before = tuple(d + g for d, g in zip(drawn, given, strict=True))
-        out.append(Stretch(first, steps, tuple(quotas), before))
+        out.append(Segment(first, steps, tuple(quotas), before))
         given = [g + quota for g, quota in zip(given, quotas, strict=True)]
     return tuple(out)
 
 
-def _whole(slots: int, wanted: list[float], shares: tuple[float, ...]) -> list[int]:
-    """`slots` in whole numbers near `wanted`; none for a phase that has no share."""
+def _round_quotas(slots: int, wanted: list[float], shares: tuple[float, ...]) -> list[int]:
+    """Return whole numbers near `wanted` whose sum is `slots`; 0 for a phase without a share."""
     usable = [i for i, share in enumerate(shares) if share > 0]
     quotas = [max(0, math.floor(want)) if i in usable else 0 for i, want in enumerate(wanted)]
     while sum(quotas) < slots:
@@ -235,8 +287,12 @@ def _whole(slots: int, wanted: list[float], shares: tuple[float, ...]) -> list[i
     return quotas
 
 
-def _sequences(pack: Pack, context: int) -> list[int]:
-    """Training sequences in one epoch of each phase."""
+def sequences_per_block(pack: Pack, context: int) -> int:
+    """Return the sequences of `context` tokens in a block of the pack.
+
+    Raises:
+        UsageError: The context does not divide the block.
+    """
     if pack.block_tokens % context:
         near = min(
             (d for d in range(1, pack.block_tokens + 1) if pack.block_tokens % d == 0),
@@ -246,6 +302,12 @@ def _sequences(pack: Pack, context: int) -> list[int]:
             f"a context of {context} does not divide the pack's blocks of {pack.block_tokens} tokens",
             hint=f"take a divisor, for example --set context={near}",
         )
+    return pack.block_tokens // context
+
+
+def _sequences(pack: Pack, context: int) -> list[int]:
+    """Return the training sequences in one epoch of each phase."""
+    per_block = sequences_per_block(pack, context)
     counts = []
     for phase in pack.phases:
         blocks = (phase.train.tokens - 1) // pack.block_tokens
@@ -256,7 +318,7 @@ def _sequences(pack: Pack, context: int) -> list[int]:
                 place=pack.path,
                 hint="pack a larger corpus",
             )
-        counts.append(blocks * (pack.block_tokens // context))
+        counts.append(blocks * per_block)
     return counts
 
 

@@ -1,10 +1,9 @@
-"""The order of training: one seeded permutation a phase and epoch, in O(1) memory.
+"""The order of training: one seeded permutation for each phase and epoch, in O(1) memory.
 
-Sequence `i` of an epoch is item `permute(i)` of the phase. The permutation is a balanced
-Feistel network (Luby and Rackoff, 1988) on the smallest even number of bits that holds the
-items, with cycle walking (Black and Rogaway, 2002): while the result is not an item, it goes
-through the network again. So any position is found by itself, nothing is stored, and resuming
-is knowing (phase, epoch, position), whatever the number of workers or machines.
+Position `i` of an epoch reads item `permute(i)` of the phase. The permutation is a balanced Feistel network (Luby and
+Rackoff, 1988) on the smallest even number of bits that holds the items, with cycle walking (Black and Rogaway, 2002): while
+the result is not an item, it goes through the network again. So any position is computed by itself, and nothing is stored.
+To resume, a run needs only (phase, epoch, position), for any number of workers or machines.
 
 Specification, version 1 (unsigned 64-bit arithmetic, wrapping)::
 
@@ -41,7 +40,21 @@ def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 @dataclass(frozen=True)
 class Order:
-    """The permutation of `items` numbers for a seed, a phase and an epoch."""
+    """The permutation of the items of a phase in an epoch.
+
+    Attributes:
+        items: Number of items.
+        seed: Seed of the run.
+        phase: Name of the phase.
+        epoch: Number of the epoch, from 0.
+
+    Example:
+        >>> order = Order(items=6, seed=0, phase="web", epoch=0)
+        >>> sorted(order.permute(np.arange(6)).tolist())
+        [0, 1, 2, 3, 4, 5]
+        >>> order.permute(np.array([4])) == order.permute(np.arange(6))[4]
+        array([ True])
+    """
 
     items: int
     seed: int
@@ -49,7 +62,14 @@ class Order:
     epoch: int
 
     def permute(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The items at `positions` (each in 0 ... items - 1)."""
+        """Return the items at positions.
+
+        Args:
+            positions: Numbers from 0 to items - 1, (n,) int64.
+
+        Returns:
+            Numbers from 0 to items - 1, (n,) int64.
+        """
         width = np.uint64(max(1, ((self.items - 1).bit_length() + 1) // 2))
         mask = (np.uint64(1) << width) - np.uint64(1)
         keys = self._keys()

@@ -1,8 +1,8 @@
 """A pack directory, opened and checked.
 
-The manifest is the contract (docs/pack-format.md). Opening checks what costs nothing a token:
-version, type, sizes of the shards, hash of the tokenizer. The hashes of the tokens themselves
-are `rotools verify`'s work; a token outside the vocabulary is caught when it is read.
+The manifest is the contract (docs/pack-format.md). Opening checks what takes no time for each token: version, type, sizes
+of the shards, hash of the tokenizer. `rotools verify` checks the hashes of the tokens. A token outside the vocabulary is
+found when it is read.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import mmap
 from bisect import bisect_right
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,15 @@ FORMAT, VERSION, DTYPE = "rotools-pack", 1, "<u2"
 
 
 class TokenStream:
-    """The shards of one phase and split as one run of tokens, mapped and never copied whole."""
+    """The shards of one phase and split as one sequence of tokens. They are mapped from the disk and never copied whole.
+
+    Args:
+        name: Name for messages, for example `web train`.
+        shards: File and number of tokens of each shard, in order.
+        documents: Documents in all shards.
+        text_bytes: Bytes of text in all shards.
+        vocab: Entries of the vocabulary.
+    """
 
     def __init__(
         self, name: str, shards: list[tuple[Path, int]], documents: int, text_bytes: int, vocab: int
@@ -42,10 +51,19 @@ class TokenStream:
         """Tokens in all shards."""
         return self._starts[-1]
 
-    def read(self, start: int, out: NDArray[np.int64]) -> None:
-        """Fill `out` with the tokens from `start` on, across shards.
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle without the mapped files: another process maps them again."""
+        return self.__dict__ | {"_maps": [None] * len(self._maps)}
 
-        Raises `RotrainError` with shard and byte when a token is not in the vocabulary.
+    def read(self, start: int, out: NDArray[np.int64]) -> None:
+        """Fill an array with the tokens from a position on, across shards.
+
+        Args:
+            start: Position of the first token.
+            out: The array (n,), int64.
+
+        Raises:
+            RotrainError: A token is not in the vocabulary; the message names shard and byte.
         """
         done = 0
         while done < len(out):
@@ -68,8 +86,8 @@ class TokenStream:
         if mapped is None:
             with self.paths[index].open("rb") as file:
                 memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            # A sequence is a page or two and its neighbours are not read next: what the system reads ahead for it
-            # is thrown away (64 sequences of a cold file: 300 ms, and 18 without; docs/log.md).
+            # A sequence is a page or two, and its neighbours are not read next. Reading ahead would be wasted: 64
+            # sequences of a cold file took 300 ms with it and 18 ms without (docs/log.md).
             if hasattr(mmap, "MADV_RANDOM"):
                 memory.madvise(mmap.MADV_RANDOM)
             mapped = np.frombuffer(memory, dtype=DTYPE)
@@ -79,7 +97,14 @@ class TokenStream:
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of the curriculum: how often its training stream is read, and its two streams."""
+    """One phase of the curriculum.
+
+    Attributes:
+        name: Its name.
+        epochs: How often its training stream is read.
+        train: The training stream.
+        valid: The held-out stream.
+    """
 
     name: str
     epochs: float
@@ -89,7 +114,16 @@ class Phase:
 
 @dataclass(frozen=True)
 class Pack:
-    """An open pack. `digest` is the SHA-256 of the manifest: the identity of the data."""
+    """An open pack.
+
+    Attributes:
+        path: Its directory.
+        block_tokens: Tokens of a block.
+        vocab_size: Entries of the vocabulary.
+        eos_id: Id of the token between documents.
+        phases: Its phases, in the order of training.
+        digest: SHA-256 of the manifest: the identity of the data.
+    """
 
     path: Path
     block_tokens: int
@@ -100,12 +134,24 @@ class Pack:
 
     @property
     def tokenizer_file(self) -> Path:
-        """The tokenizer the pack was made with."""
+        """The tokenizer with which the pack was made."""
         return self.path / "tokenizer.json"
 
 
-def open_pack(path: Path) -> Pack:
-    """Open and check a pack directory; every failure is a `RotrainError` with place and hint."""
+def open_pack(path: str | PathLike[str]) -> Pack:
+    """Open and check a pack directory.
+
+    Args:
+        path: The directory.
+
+    Raises:
+        RotrainError: It is not a pack, or it is damaged.
+
+    Example:
+        >>> [phase.name for phase in open_pack("pack").phases]  # doctest: +SKIP
+        ['web', 'books']
+    """
+    path = Path(path)
     manifest_file = path / "manifest.json"
     make = "make one with `rotools pack corpus.jsonl`, or give another with --data"
     if not path.exists():
@@ -116,7 +162,7 @@ def open_pack(path: Path) -> Pack:
         raw = manifest_file.read_bytes()
     except FileNotFoundError:
         raise RotrainError(
-            "this directory has no manifest.json, so it is no pack", place=path, hint=make
+            "this directory has no manifest.json, so it is not a pack", place=path, hint=make
         ) from None
     except OSError as error:
         raise RotrainError(f"cannot read the manifest: {error.strerror}", place=manifest_file) from None

@@ -1,8 +1,8 @@
-"""The tokenizer of a run, and how many bytes of text each token stands for.
+"""The tokenizer of a run, and the bytes of text of each token.
 
-The tokenizers of this house are byte-level: a token is a string of stand-in characters, one a
-byte (the GPT-2 alphabet), so the bytes a token covers are known exactly. That makes bits per
-byte exact for any stretch of tokens, and streaming output exact at any token.
+Our tokenizers are byte-level: a token is a string of substitute characters, one for each byte (the GPT-2 alphabet). So the
+bytes of a token are known exactly. That makes bits per byte exact for any part of a text, and streamed output exact at any
+token.
 """
 
 from __future__ import annotations
@@ -20,9 +20,13 @@ from rotrain.errors import RotrainError
 
 
 def byte_alphabet() -> dict[str, int]:
-    """The byte behind each of GPT-2's 256 stand-in characters.
+    """Return the byte of each of GPT-2's 256 substitute characters.
 
-    Printable bytes of Latin-1 stand for themselves; the others take U+0100, U+0101, ... in order.
+    A printable byte of Latin-1 is its own character. The others have U+0100, U+0101, ... in order.
+
+    Example:
+        >>> byte_alphabet()["a"], byte_alphabet()["Ġ"]
+        (97, 32)
     """
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     alphabet = {chr(byte): byte for byte in printable}
@@ -32,7 +36,14 @@ def byte_alphabet() -> dict[str, int]:
 
 
 class Tokenizer:
-    """Encodes with `tokenizers`; decodes by the bytes of each token, which special tokens lack."""
+    """Encode text with `tokenizers`, and decode by the bytes of each token. Special tokens have no bytes.
+
+    Args:
+        file: A tokenizer.json.
+
+    Raises:
+        RotrainError: The file cannot be read, or it is not a byte-level BPE tokenizer.
+    """
 
     def __init__(self, file: Path) -> None:
         from tokenizers import Tokenizer as Encoder
@@ -43,41 +54,41 @@ class Tokenizer:
             self._encoder: Any = Encoder.from_str(text)
         except OSError as error:
             raise RotrainError(f"cannot read the tokenizer: {error.strerror}", place=file) from None
-        except Exception as error:  # `tokenizers` raises bare Exception for a file it cannot take
+        except Exception as error:  # `tokenizers` raises a bare Exception for a file that it cannot read
             raise RotrainError(
-                f"this is no byte-level BPE tokenizer: {error}",
+                f"this is not a byte-level BPE tokenizer: {error}",
                 place=file,
                 hint="train one with `rotools tokenizer train`",
             ) from None
 
     @property
     def vocab_size(self) -> int:
-        """Entries, special tokens included."""
+        """Entries of the vocabulary, special tokens included."""
         return len(self.token_bytes)
 
     def token(self, index: int) -> str:
-        """A token as the tokenizer's file writes it."""
+        """Return a token as the tokenizer's file writes it."""
         written: str = self._encoder.id_to_token(index)
         return written
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of a text, with nothing added."""
+        """Return the token ids of a text, with nothing added."""
         ids: list[int] = self._encoder.encode(text, add_special_tokens=False).ids
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Text of token ids; bytes that are no UTF-8 become U+FFFD."""
+        """Return the text of token ids. Bytes that are not UTF-8 become U+FFFD."""
         return b"".join(self.token_bytes[i] for i in ids).decode("utf-8", "replace")
 
     def stream(self, ids: Iterable[int]) -> Iterator[str]:
-        """Text of token ids as they come: a character is given when its last byte is there."""
+        """Yield the text of token ids as they come. A character is yielded when its last byte is there."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         for i in ids:
             yield decoder.decode(self.token_bytes[i])
         yield decoder.decode(b"", final=True)
 
     def byte_lengths(self) -> NDArray[np.int64]:
-        """Bytes of text of each token id; 0 for special tokens."""
+        """Return the bytes of text of each token id, (V,) int64; 0 for special tokens."""
         return np.array([len(token) for token in self.token_bytes], dtype=np.int64)
 
 
@@ -92,7 +103,9 @@ def _token_bytes(tokenizer: dict[str, Any]) -> list[bytes]:
             try:
                 table[index] = bytes(alphabet[character] for character in token)
             except KeyError as error:
-                raise ValueError(f"token {token!r} holds {error}, which stands for no byte") from None
+                raise ValueError(
+                    f"token {token!r} holds {error}, which is not the character of a byte"
+                ) from None
     for index, token in special.items():
         if not token.get("special"):
             table[index] = str(token["content"]).encode()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from rotrain.config import ModelConfig
 from rotrain.models.cache import AttentionCache, KeyValueCache, RingCache
 from rotrain.models.kernels import Kernels
-from rotrain.models.mixer import Cache, Place
+from rotrain.models.mixer import Cache, Positions
 
 
 class SelfAttention:
@@ -26,18 +26,18 @@ class SelfAttention:
         self.queries = self.heads * self.head_dim
         self.width = self.queries + 2 * self.kv_heads * self.head_dim
 
-    def __call__(self, qkv: Tensor, place: Place, cache: Cache | None) -> Tensor:
-        assert place.cos is not None and place.sin is not None
+    def __call__(self, qkv: Tensor, positions: Positions, cache: Cache | None) -> Tensor:
+        assert positions.cos is not None and positions.sin is not None
         turned = self.heads + self.kv_heads
         heads = qkv.unflatten(-1, (-1, self.head_dim))
         # One rotation for queries and keys together, before they part.
-        rotated = self.ops.rope(heads[:, :, :turned], place.cos, place.sin).transpose(1, 2)
+        rotated = self.ops.rope(heads[:, :, :turned], positions.cos, positions.sin).transpose(1, 2)
         q, k = rotated[:, : self.heads], rotated[:, self.heads :]
         v = heads[:, :, turned:].transpose(1, 2)
-        documents = place.documents
+        documents = positions.documents
         if cache is not None:
             held = cast(AttentionCache, cache)
-            k, v = held.extend(place.start, k, v, ordered=documents is not None)
+            k, v = held.extend(positions.start, k, v, ordered=documents is not None)
         if documents is not None:
             mixed = self.ops.document_attention(q, k, v, documents[:, -k.shape[2] :], self.window)
         elif self.window is not None:
@@ -60,10 +60,10 @@ class Attention(nn.Module):
         super().__init__()
         self.attend = SelfAttention(config, ops)
         self.qkv = nn.Linear(config.hidden, self.attend.width, bias=False)
-        self.out = nn.Linear(self.attend.queries, config.hidden, bias=False)
+        self.out_proj = nn.Linear(self.attend.queries, config.hidden, bias=False)
 
-    def forward(self, x: Tensor, place: Place, cache: Cache | None) -> Tensor:
-        out: Tensor = self.out(self.attend(self.qkv(x), place, cache))
+    def forward(self, x: Tensor, positions: Positions, cache: Cache | None) -> Tensor:
+        out: Tensor = self.out_proj(self.attend(self.qkv(x), positions, cache))
         return out
 
     def new_cache(self, batch: int, context: int, dtype: torch.dtype) -> KeyValueCache:
@@ -73,4 +73,4 @@ class Attention(nn.Module):
     def init_weights(self, std: float, out_std: float, generator: torch.Generator) -> None:
         """See `Mixer.init_weights`."""
         nn.init.normal_(self.qkv.weight, std=std, generator=generator)
-        nn.init.normal_(self.out.weight, std=out_std, generator=generator)
+        nn.init.normal_(self.out_proj.weight, std=out_std, generator=generator)

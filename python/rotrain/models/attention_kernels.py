@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rotrain.models.precision import wide
+from rotrain.models.precision import to_fp32
 
 MAX_BLOCK = 256  # queries of a block of the band; half a window was fastest up to here (docs/log.md, models)
 
@@ -23,10 +23,10 @@ def attention_reference(
     """Softmax attention written out; scores and softmax are fp32 (fp64 for fp64 inputs)."""
     repeat = q.shape[1] // k.shape[1]
     k, v = k.repeat_interleave(repeat, 1), v.repeat_interleave(repeat, 1)
-    scores = (wide(q) @ wide(k).mT) * q.shape[-1] ** -0.5
+    scores = (to_fp32(q) @ to_fp32(k).mT) * q.shape[-1] ** -0.5
     hidden = ~visible(q.shape[2], k.shape[2], window, documents, q.device)
     weights: Tensor = scores.masked_fill(hidden, float("-inf")).softmax(-1)
-    return (weights @ wide(v)).to(q.dtype)
+    return (weights @ to_fp32(v)).to(q.dtype)
 
 
 def attention_sdpa(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

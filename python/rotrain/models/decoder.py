@@ -22,7 +22,7 @@ from rotrain.models import count, kernels
 from rotrain.models.attention import Attention
 from rotrain.models.kernels import Kernels
 from rotrain.models.mamba2 import Mamba2
-from rotrain.models.mixer import Cache, Mixer, Place
+from rotrain.models.mixer import Cache, Mixer, Positions
 from rotrain.models.mlp import SwiGLU
 from rotrain.models.parallel import ParallelMixer
 from rotrain.models.precision import product_dtype
@@ -68,8 +68,8 @@ class Block(nn.Module):
         """The mixer by what the decoder knows of it."""
         return cast(Mixer, self.mixer)
 
-    def forward(self, x: Tensor, place: Place, cache: Cache | None) -> Tensor:
-        x = x + self.mixer(self.mixer_norm(x), place, cache)
+    def forward(self, x: Tensor, positions: Positions, cache: Cache | None) -> Tensor:
+        x = x + self.mixer(self.mixer_norm(x), positions, cache)
         if self.mlp is not None:
             x = x + self.mlp(self.mlp_norm(x))
         return x
@@ -129,9 +129,9 @@ class Decoder(nn.Module):
             raise ValueError(f"{end} positions, but the context is {self.config.context}")
         x = self.embed(tokens)
         cos, sin = self._rotations(start, end, product_dtype(x))
-        place = Place(start, cos, sin, self._documents(tokens, cache))
+        positions = Positions(start, cos, sin, self._documents(tokens, cache))
         for index, block in enumerate(self._stack()):
-            x = block(x, place, None if cache is None else cache.layers[index])
+            x = block(x, positions, None if cache is None else cache.layers[index])
         if cache is not None:
             cache.length = end
         out: Tensor = self.norm(x)

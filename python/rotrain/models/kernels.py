@@ -84,7 +84,7 @@ class Platform:
     packages: frozenset[str] = frozenset()
 
 
-def find_platform(device: torch.device, *, half: bool) -> Platform:
+def detect_platform(device: torch.device, *, half: bool) -> Platform:
     """Ask PyTorch and the import system; imports none of the packages."""
     cuda = device.type == "cuda"
     capability = torch.cuda.get_device_capability(device) if cuda else (0, 0)

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rotrain.models.precision import product_dtype, wide
+from rotrain.models.precision import product_dtype, to_fp32
 
 CHUNK_LOGITS = 30_720_000  # 768 tokens of 40,000, or 3,750 of 8,192: 123 MB in fp32
 TILE_LOGITS = 1 << 18  # 1 MiB in fp32, about an L2 cache; smaller tiles are more calls
@@ -41,7 +41,7 @@ def chunk_tokens(tokens: int, vocab_size: int) -> int:
 
 def token_loss_reference(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
     """Sum of the losses of (N,) labels, from (N, h) states and the (V, h) output matrix."""
-    logits = wide(F.linear(hidden, weight))
+    logits = to_fp32(F.linear(hidden, weight))
     return F.cross_entropy(logits, labels, reduction="sum")
 
 

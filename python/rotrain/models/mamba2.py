@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from rotrain.config import ModelConfig
 from rotrain.models.conv import init_conv
 from rotrain.models.kernels import Kernels
-from rotrain.models.mixer import Cache, Place
-from rotrain.models.precision import wide
+from rotrain.models.mixer import Cache, Positions
+from rotrain.models.precision import to_fp32
 
 # mamba-ssm's start: steps between 0.001 and 0.1, evenly in their logarithm, never under 0.0001.
 DT_MIN, DT_MAX, DT_FLOOR = 1e-3, 1e-1, 1e-4
@@ -50,34 +50,34 @@ class Mamba2(nn.Module):
         assert config.ssm is not None
         self.shape, self.ops, self.eps = config.ssm, ops, config.norm_eps
         ssm = config.ssm
-        self.into = nn.Linear(config.hidden, ssm.inner + ssm.channels + ssm.heads, bias=False)
+        self.in_proj = nn.Linear(config.hidden, ssm.inner + ssm.channels + ssm.heads, bias=False)
         self.conv_weight = nn.Parameter(torch.empty(ssm.channels, 1, ssm.conv))
         self.conv_bias = nn.Parameter(torch.empty(ssm.channels))
         self.A_log = nn.Parameter(torch.empty(ssm.heads))
         self.D = nn.Parameter(torch.empty(ssm.heads))
         self.dt_bias = nn.Parameter(torch.empty(ssm.heads))
         self.gain = nn.Parameter(torch.ones(ssm.inner))
-        self.out = nn.Linear(ssm.inner, config.hidden, bias=False)
+        self.out_proj = nn.Linear(ssm.inner, config.hidden, bias=False)
 
-    def forward(self, u: Tensor, place: Place, cache: Cache | None) -> Tensor:
+    def forward(self, u: Tensor, positions: Positions, cache: Cache | None) -> Tensor:
         ssm, taps = self.shape, self.shape.conv - 1
-        z, xbc, dt = self.into(u).split((ssm.inner, ssm.channels, ssm.heads), -1)
+        z, xbc, dt = self.in_proj(u).split((ssm.inner, ssm.channels, ssm.heads), -1)
         held = cache if isinstance(cache, RecurrentCache) else None
         if held is None:
             xbc = F.pad(xbc, (0, 0, taps, 0))
         else:
             xbc = torch.cat((held.tail.to(xbc.dtype), xbc), 1)
             held.tail.copy_(xbc[:, -taps:])
-        documents = _with_before(place, taps)
+        documents = _with_before(positions, taps)
         mixed = F.silu(self.ops.conv(xbc, self.conv_weight, self.conv_bias, documents))
         x, b, c = mixed.split((ssm.inner, ssm.groups * ssm.state, ssm.groups * ssm.state), -1)
         x = x.unflatten(-1, (ssm.heads, ssm.head_dim))
         b, c = (part.unflatten(-1, (ssm.groups, ssm.state)) for part in (b, c))
-        dt = F.softplus(wide(dt) + self.dt_bias)
+        dt = F.softplus(to_fp32(dt) + self.dt_bias)
         y, state = self.ops.scan(
             x,
             dt,
-            -wide(self.A_log).exp(),
+            -to_fp32(self.A_log).exp(),
             b,
             c,
             None if held is None else held.state,
@@ -87,11 +87,11 @@ class Mamba2(nn.Module):
         if held is not None:
             held.state.copy_(state)
         y = (y + x * self.D[:, None]).flatten(2)
-        out: Tensor = self.out(self._gated_norm(y, z))
+        out: Tensor = self.out_proj(self._gated_norm(y, z))
         return out
 
     def _gated_norm(self, y: Tensor, z: Tensor) -> Tensor:
-        gated = wide(y) * F.silu(wide(z))
+        gated = to_fp32(y) * F.silu(to_fp32(z))
         if self.shape.groups == 1:
             return self.ops.rms_norm(gated, self.gain, self.eps)
         # Each group has its own mean, as in mamba-ssm.
@@ -100,7 +100,7 @@ class Mamba2(nn.Module):
 
     def new_cache(self, batch: int, context: int, dtype: torch.dtype) -> RecurrentCache:
         """See `Mixer.new_cache`; the same size for any context."""
-        ssm, device = self.shape, self.into.weight.device
+        ssm, device = self.shape, self.in_proj.weight.device
         wide_dtype = torch.float64 if dtype == torch.float64 else torch.float32
         state = torch.zeros(batch, ssm.heads, ssm.state, ssm.head_dim, dtype=wide_dtype, device=device)
         tail = torch.zeros(batch, ssm.conv - 1, ssm.channels, dtype=dtype, device=device)
@@ -112,8 +112,8 @@ class Mamba2(nn.Module):
         A is uniform in 1 ... 16 (transformers starts it at 1 ... heads), D is one, and dt_bias
         is what softplus turns into a step drawn between `DT_MIN` and `DT_MAX`.
         """
-        nn.init.normal_(self.into.weight, std=std, generator=generator)
-        nn.init.normal_(self.out.weight, std=out_std, generator=generator)
+        nn.init.normal_(self.in_proj.weight, std=std, generator=generator)
+        nn.init.normal_(self.out_proj.weight, std=out_std, generator=generator)
         init_conv(self.conv_weight, self.conv_bias, generator)
         self.A_log.uniform_(1, 16, generator=generator).log_()
         self.D.fill_(1)
@@ -122,12 +122,12 @@ class Mamba2(nn.Module):
         self.dt_bias.copy_(step + torch.log(-torch.expm1(-step)))
 
 
-def _with_before(place: Place, taps: int) -> Tensor | None:
+def _with_before(positions: Positions, taps: int) -> Tensor | None:
     """Document numbers of the `taps` positions before the first and of all from there."""
-    documents = place.documents
+    documents = positions.documents
     if documents is None:
         return None
-    first = place.start - taps
+    first = positions.start - taps
     if first >= 0:
         return documents[:, first:]
     # Before the beginning lie zeros and an empty state: whose they are does not matter.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 
-class Place(NamedTuple):
+class Positions(NamedTuple):
     """Where the tokens of a forward pass stand.
 
     `start`: position of the first. `cos`, `sin`: rows of the rotary table for these positions
@@ -43,8 +43,8 @@ class Cache(Protocol):
 class Mixer(Protocol):
     """(B, T, h) to (B, T, h), causally."""
 
-    def __call__(self, x: Tensor, place: Place, cache: Cache | None) -> Tensor:
-        """Mix T positions from `place.start`; with a cache, see and extend what it holds."""
+    def __call__(self, x: Tensor, positions: Positions, cache: Cache | None) -> Tensor:
+        """Mix T positions from `positions.start`; with a cache, see and extend what it holds."""
 
     def new_cache(self, batch: int, context: int, dtype: torch.dtype) -> Cache:
         """An empty cache for `batch` sequences of at most `context` tokens."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rotrain.models.precision import wide
+from rotrain.models.precision import to_fp32
 
 
 def rms_norm_reference(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
     """`x / sqrt(mean(x^2) + eps) * weight`, the mean in fp32 whatever the type of `x`."""
-    scale = torch.rsqrt(wide(x).square().mean(-1, keepdim=True) + eps)
-    normed = (wide(x) * scale).to(x.dtype)
+    scale = torch.rsqrt(to_fp32(x).square().mean(-1, keepdim=True) + eps)
+    normed = (to_fp32(x) * scale).to(x.dtype)
     return normed if weight is None else normed * weight
 
 
@@ -22,7 +22,7 @@ def rms_norm_fused(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
 
 def layer_norm_reference(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """`(x - mean) / sqrt(variance + eps) * weight + bias`, mean and variance in fp32."""
-    centred = wide(x) - wide(x).mean(-1, keepdim=True)
+    centred = to_fp32(x) - to_fp32(x).mean(-1, keepdim=True)
     scale = torch.rsqrt(centred.square().mean(-1, keepdim=True) + eps)
     return (centred * scale).to(x.dtype) * weight + bias
 

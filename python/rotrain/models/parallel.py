@@ -16,7 +16,7 @@ from rotrain.config import ModelConfig
 from rotrain.models.attention import SelfAttention
 from rotrain.models.cache import KeyValueCache
 from rotrain.models.kernels import Kernels
-from rotrain.models.mixer import Cache, Place
+from rotrain.models.mixer import Cache, Positions
 
 
 class ParallelMixer(nn.Module):
@@ -31,21 +31,21 @@ class ParallelMixer(nn.Module):
         super().__init__()
         self.attend = SelfAttention(config, ops)
         self.ffn = config.ffn
-        self.into = nn.Linear(config.hidden, self.attend.width + config.ffn, bias=False)
-        self.out = nn.Linear(self.attend.queries + config.ffn, config.hidden, bias=False)
+        self.in_proj = nn.Linear(config.hidden, self.attend.width + config.ffn, bias=False)
+        self.out_proj = nn.Linear(self.attend.queries + config.ffn, config.hidden, bias=False)
 
-    def forward(self, x: Tensor, place: Place, cache: Cache | None) -> Tensor:
-        qkv, up = self.into(x).split((self.attend.width, self.ffn), -1)
-        out: Tensor = self.out(
-            torch.cat((self.attend(qkv, place, cache), F.gelu(up, approximate=self.approximate)), -1)
+    def forward(self, x: Tensor, positions: Positions, cache: Cache | None) -> Tensor:
+        qkv, up = self.in_proj(x).split((self.attend.width, self.ffn), -1)
+        out: Tensor = self.out_proj(
+            torch.cat((self.attend(qkv, positions, cache), F.gelu(up, approximate=self.approximate)), -1)
         )
         return out
 
     def new_cache(self, batch: int, context: int, dtype: torch.dtype) -> KeyValueCache:
         """See `Mixer.new_cache`."""
-        return self.attend.new_cache(batch, context, dtype, self.into.weight.device)
+        return self.attend.new_cache(batch, context, dtype, self.in_proj.weight.device)
 
     def init_weights(self, std: float, out_std: float, generator: torch.Generator) -> None:
         """See `Mixer.init_weights`."""
-        nn.init.normal_(self.into.weight, std=std, generator=generator)
-        nn.init.normal_(self.out.weight, std=out_std, generator=generator)
+        nn.init.normal_(self.in_proj.weight, std=std, generator=generator)
+        nn.init.normal_(self.out_proj.weight, std=out_std, generator=generator)

@@ -14,6 +14,6 @@ def product_dtype(x: Tensor) -> torch.dtype:
     return x.dtype
 
 
-def wide(x: Tensor) -> Tensor:
+def to_fp32(x: Tensor) -> Tensor:
     """`x` in fp32, or as it is where it is fp64 (the references run in fp64 too)."""
     return x if x.dtype == torch.float64 else x.float()

@@ -27,11 +27,11 @@ from rotrain.models.decoder import Decoder
 # Rows packed at once: bits take a byte each on the way.
 ROWS = 1024
 # The part of the free memory that unfolded matrices may take: caches and activations need some too.
-HELD_SHARE = 0.5
+CACHE_SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Grid:
+class QuantizedMatrix:
     """A quantized matrix: codes (out, in) uint8; scale and zero (out, in / group) fp32, exact in fp16."""
 
     codes: Tensor
@@ -47,19 +47,19 @@ class Grid:
     @property
     def bytes(self) -> int:
         """Bytes on the disk."""
-        return grid_bytes(self.codes.shape[0], self.codes.shape[1], self.bits, self.group)
+        return quantized_bytes(self.codes.shape[0], self.codes.shape[1], self.bits, self.group)
 
     def weight(self) -> Tensor:
         """The matrix it stands for, (out, in) fp32."""
-        return unfold(self.codes, self.scale, self.zero)
+        return dequantize(self.codes, self.scale, self.zero)
 
 
-def grid_bytes(rows: int, inputs: int, bits: int, group: int) -> int:
+def quantized_bytes(rows: int, inputs: int, bits: int, group: int) -> int:
     """Bytes of a matrix on the disk: codes, and two 16-bit numbers a group."""
     return rows * (-(-inputs * bits // 8) + 4 * (inputs // group))
 
 
-def unfold(codes: Tensor, scale: Tensor, zero: Tensor) -> Tensor:
+def dequantize(codes: Tensor, scale: Tensor, zero: Tensor) -> Tensor:
     """(code - zero) * scale of codes (..., in) and groups (..., in / group), in the type of `scale`."""
     grouped = codes.unflatten(-1, (scale.shape[-1], -1)).to(scale.dtype)
     weight: Tensor = ((grouped - zero[..., None]) * scale[..., None]).flatten(-2)
@@ -67,29 +67,29 @@ def unfold(codes: Tensor, scale: Tensor, zero: Tensor) -> Tensor:
 
 
 class _Quantized(nn.Module):
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: QuantizedMatrix) -> None:
         super().__init__()
         self.codes: Tensor
         self.register_buffer("codes", grid.codes)
         self.scale, self.zero = nn.Parameter(grid.scale), nn.Parameter(grid.zero)
         self.bits = grid.bits
-        self.held: Tensor | None
-        self.register_buffer("held", None, persistent=False)
+        self.cached: Tensor | None
+        self.register_buffer("cached", None, persistent=False)
 
     @property
     def weight(self) -> Tensor:
         """The whole matrix: what is held, or made anew at each call."""
-        return unfold(self.codes, self.scale, self.zero) if self.held is None else self.held
+        return dequantize(self.codes, self.scale, self.zero) if self.cached is None else self.cached
 
-    def hold(self) -> None:
+    def cache_dequantized(self) -> None:
         """Unfold once. The scales are final from here on."""
-        self.held = unfold(self.codes, self.scale, self.zero).detach()
+        self.cached = dequantize(self.codes, self.scale, self.zero).detach()
         self.requires_grad_(False)
 
-    def grid(self) -> Grid:
+    def grid(self) -> QuantizedMatrix:
         """What it holds, scales and zero points rounded to fp16."""
         scale, zero = (p.detach().half().float() for p in (self.scale, self.zero))
-        return Grid(self.codes, scale, zero, self.bits)
+        return QuantizedMatrix(self.codes, scale, zero, self.bits)
 
 
 class QuantizedLinear(_Quantized):
@@ -103,19 +103,19 @@ class QuantizedEmbedding(_Quantized):
     """In the place of `nn.Embedding`; `weight` is also the head's."""
 
     def forward(self, tokens: Tensor) -> Tensor:
-        if self.held is not None:
-            return F.embedding(tokens, self.held)
-        return unfold(self.codes[tokens], self.scale[tokens], self.zero[tokens])
+        if self.cached is not None:
+            return F.embedding(tokens, self.cached)
+        return dequantize(self.codes[tokens], self.scale[tokens], self.zero[tokens])
 
 
-def install(model: Decoder, name: str, grid: Grid) -> None:
+def replace_matrix(model: Decoder, name: str, grid: QuantizedMatrix) -> None:
     """Put a grid in the place of the module whose parameter is called `name`."""
     path = name.removesuffix(".weight")
     kind = QuantizedEmbedding if path == "embed" else QuantizedLinear
     model.set_submodule(path, kind(grid))
 
 
-def grids(model: Decoder) -> dict[str, Grid]:
+def quantized_matrices(model: Decoder) -> dict[str, QuantizedMatrix]:
     """The quantized matrices of a model by the names of the parameters they stand for."""
     return {
         f"{path}.weight": module.grid()
@@ -124,7 +124,7 @@ def grids(model: Decoder) -> dict[str, Grid]:
     }
 
 
-def hold(model: Decoder, free: int | None) -> str:
+def cache_dequantized(model: Decoder, free: int | None) -> str:
     """Let every matrix of a model that is only read hold itself unfolded, if `free` bytes of memory allow it.
 
     `free` is what the device has left (None: not known, and it is not done). Returns the choice and why.
@@ -133,12 +133,12 @@ def hold(model: Decoder, free: int | None) -> str:
     needed = sum(module.codes.numel() * module.scale.element_size() for module in modules)
     mib = f"{needed / 2**20:,.0f} MiB"
     if free is None:
-        return f"unfolded in every product ({mib} would be held, and what is free is not known)"
-    if needed > HELD_SHARE * free:
-        return f"unfolded in every product ({mib} would be held, and {free / 2**20:,.0f} are free)"
+        return f"dequantized in every product ({mib} would be held, and what is free is not known)"
+    if needed > CACHE_SHARE * free:
+        return f"dequantized in every product ({mib} would be held, and {free / 2**20:,.0f} are free)"
     for module in modules:
-        module.hold()
-    return f"unfolded once and held ({mib} of {free / 2**20:,.0f} free)"
+        module.cache_dequantized()
+    return f"dequantized once and cached ({mib} of {free / 2**20:,.0f} free)"
 
 
 def free_bytes() -> int | None:
@@ -150,9 +150,9 @@ def free_bytes() -> int | None:
         return None
 
 
-def check_floats(model: Decoder, place: object) -> None:
+def check_not_quantized(model: Decoder, place: object) -> None:
     """Refuse a quantized model where the weights themselves are wanted."""
-    if grids(model):
+    if quantized_matrices(model):
         raise RotrainError(
             "this model is quantized already", place=place, hint="give the run it was made from"
         )
@@ -179,7 +179,7 @@ def unpack_codes(packed: Tensor, bits: int, inputs: int) -> Tensor:
 
 def to_tensors(model: Decoder) -> dict[str, Tensor]:
     """What is written: packed codes, fp16 scales and zero points, everything else fp32."""
-    found = grids(model)
+    found = quantized_matrices(model)
     out: dict[str, Tensor] = {}
     for name, grid in found.items():
         out[f"{name}.codes"] = pack_codes(grid.codes, grid.bits)
@@ -202,7 +202,7 @@ def from_tensors(c: ModelConfig, bits: dict[str, int], tensors: dict[str, Tensor
             scale, zero = tensors[f"{name}.scale"].float(), tensors[f"{name}.zero"].float()
             if codes.shape != shapes[name] or scale.shape != zero.shape or inputs % scale.shape[1]:
                 raise RotrainError(f"{name} is {list(codes.shape)}, not {list(shapes[name])}")
-            install(model, name, Grid(codes, scale, zero, width))
+            replace_matrix(model, name, QuantizedMatrix(codes, scale, zero, width))
         plain = {name: tensors[name] for name in shapes if name not in bits}
     except KeyError as error:
         raise RotrainError(f"the tensor {error.args[0]!r} is missing") from None

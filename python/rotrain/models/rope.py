@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rotrain.models.precision import wide
+from rotrain.models.precision import to_fp32
 
 
 def rope_table(length: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
@@ -25,7 +25,7 @@ def rope_table(length: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor
 
 def apply_rope_reference(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn the pairs as complex numbers, in fp32. `x`: (..., length, heads, head_dim)."""
-    first, second = wide(x).chunk(2, -1)
+    first, second = to_fp32(x).chunk(2, -1)
     half = cos.shape[-1] // 2
     turn = torch.complex(cos[:, None, :half].to(first.dtype), sin[:, None, half:].to(first.dtype))
     turned = torch.complex(first, second) * turn

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rotrain.models.precision import product_dtype, wide
+from rotrain.models.precision import product_dtype, to_fp32
 
 # A factor below e^-60 is nothing: no sum in fp32 notices it. A chunk fades to e^-200, and from e^-87 on such factors,
 # and products of smaller ones, are denormal numbers, for each of which an Intel CPU takes 150 cycles (docs/log.md).
@@ -37,8 +37,8 @@ def scan_reference(
 ) -> tuple[Tensor, Tensor]:
     """The definition, a position at a time: y (B, T, H, P) and the last state. Ignores `chunk`."""
     share = x.shape[2] // b.shape[2]
-    x, dt, a = wide(x), wide(dt), wide(a)
-    b, c = wide(b).repeat_interleave(share, 2), wide(c).repeat_interleave(share, 2)
+    x, dt, a = to_fp32(x), to_fp32(dt), to_fp32(a)
+    b, c = to_fp32(b).repeat_interleave(share, 2), to_fp32(c).repeat_interleave(share, 2)
     if state is None:
         state = empty_state(x, b)
     outputs = []
@@ -88,7 +88,9 @@ def scan_chunked(
             documents = torch.cat((documents, documents[:, -1:].expand(-1, extra)), 1)
     batch, count, share = x.shape[0], x.shape[1] // chunk, heads // groups
 
-    faded = (wide(dt) * wide(a)).unflatten(1, (count, chunk)).cumsum(2)  # log of fading since the chunk began
+    faded = (
+        (to_fp32(dt) * to_fp32(a)).unflatten(1, (count, chunk)).cumsum(2)
+    )  # log of fading since the chunk began
     since = _fading(faded)
     until = _fading(faded[:, :, -1:] - faded)
     whole = since[:, :, -1]
@@ -120,14 +122,14 @@ def scan_chunked(
     now = state.unflatten(1, (groups, share)).transpose(2, 3)  # (B, G, N, H / G, P)
     states = []
     # Unbound once: the gradient of an index is a tensor of zeros as large as all of them.
-    for fade, added in zip(whole.unbind(1), wide(taken).unbind(1), strict=True):
+    for fade, added in zip(whole.unbind(1), to_fp32(taken).unbind(1), strict=True):
         states.append(now.flatten(3))
         left = fade.unflatten(1, (groups, 1, share))[..., None]
         now = torch.addcmul(added.unflatten(3, (share, width)), now, left)
     before_chunk = torch.stack(states, 1)
     seen = (c_group @ before_chunk.to(c_group.dtype)).transpose(2, 3)  # (B, n, Q, G, H / G * P)
-    seen = wide(seen.reshape(batch, count, chunk, heads, width))
-    y = torch.addcmul(wide(y), seen, since[..., None]).flatten(1, 2)[:, :length]
+    seen = to_fp32(seen.reshape(batch, count, chunk, heads, width))
+    y = torch.addcmul(to_fp32(y), seen, since[..., None]).flatten(1, 2)[:, :length]
     return y, now.transpose(2, 3).flatten(1, 2)
 
 
@@ -144,7 +146,7 @@ class _Weights(torch.autograd.Function):
     def forward(ctx: Any, scores: Tensor, log: Tensor, narrow: torch.dtype) -> Tensor:
         ctx.save_for_backward(scores, log)
         share = log.shape[2] // scores.shape[2]
-        weights: Tensor = _between(log).unflatten(2, (-1, share)).mul_(wide(scores)[:, :, :, None])
+        weights: Tensor = _between(log).unflatten(2, (-1, share)).mul_(to_fp32(scores)[:, :, :, None])
         return weights.flatten(2, 3).to(narrow)
 
     @staticmethod
@@ -153,7 +155,7 @@ class _Weights(torch.autograd.Function):
         share = log.shape[2] // scores.shape[2]
         fading = _between(log).mul_(upstream[0]).unflatten(2, (-1, share))
         d_scores = fading.sum(3).to(scores.dtype)
-        changed = fading.mul_(wide(scores)[:, :, :, None]).flatten(2, 3)
+        changed = fading.mul_(to_fp32(scores)[:, :, :, None]).flatten(2, 3)
         return d_scores, changed.sum(4) - changed.sum(3), None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rotrain.evaluate.interval import paired
+from rotrain.evaluation.interval import paired
 
 Json = dict[str, Any]
 

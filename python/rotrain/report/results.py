@@ -16,8 +16,8 @@ from typing import Any
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError
 from rotrain.models import count
-from rotrain.train.metrics import read_metrics
-from rotrain.train.rundir import RunDir
+from rotrain.run.directory import RunDirectory
+from rotrain.run.metrics import read_metrics
 
 Json = dict[str, Any]
 KNOWN = {"rotrain-evaluation": 1, "rotrain-quantized": 1, "rotrain-bench": 1}
@@ -73,8 +73,8 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
 
 
 def _run(path: Path, name: str) -> Run:
-    files = RunDir(path)
-    record = files.record()
+    files = RunDirectory(path)
+    record = files.read_config()
     if record is None:
         raise RotrainError("there is no run here", place=path, hint="train one with `rotrain fit`")
     metrics = read_metrics(files.metrics) if files.metrics.exists() else []
@@ -87,7 +87,7 @@ def _run(path: Path, name: str) -> Run:
         machine=record["machine"],
         metrics=metrics,
         samples=list(_lines(files.samples)),
-        summary=files.finished(),
+        summary=files.read_summary(),
     )
     timed = _timed(path)
     run.cells.append(_cell(name, TRAINED, path, [row for row in timed if _is_trained(row, path)]))

@@ -76,6 +76,11 @@ class Row:
         return {int(k): v["tokens_per_s"]["median"] for k, v in rows[0]["decode"].items()} if rows else {}
 
     @property
+    def disturbed(self) -> bool:
+        """Other programs used the machine while it was timed, so there is no speed."""
+        return bool(self.cell.bench) and all(row["contended"] for row in self.cell.bench)
+
+    @property
     def speed(self) -> float | None:
         """The same with an empty context."""
         return self.speeds.get(0)
@@ -118,28 +123,26 @@ def domains(runs: Sequence[Run]) -> list[str]:
 def columns(runs: Sequence[Run]) -> list[Column]:
     """The columns for which there is a figure."""
     every = [
-        Column("model", "run", lambda row: row.run.name, brief=True),
-        Column("variant", "weights it computes with", lambda row: row.cell.variant, brief=True),
-        Column("parameters", "the tied matrix once", lambda row: f"{row.run.parameters / 1e6:.1f} M"),
-        Column("bits", "bits a weight, scales included", lambda row: _number(row.bits_per_weight, 2)),
-        Column("MiB", "file", lambda row: _number(row.file_bytes, 1, MIB), brief=True),
+        Column("model", "name of the run", lambda row: row.run.name, brief=True),
+        Column("variant", "precision of the weights", lambda row: row.cell.variant, brief=True),
+        Column("parameters", "a tied matrix counts once", lambda row: f"{row.run.parameters / 1e6:.1f} M"),
+        Column("bits", "bits per weight, with scales", lambda row: _number(row.bits_per_weight, 2)),
+        Column("MiB", "size of the file", lambda row: _number(row.file_bytes, 1, MIB), brief=True),
     ]
     for domain in domains(runs):
         every += [
-            Column(f"{domain} bits/byte", "less is better; 95 % interval", _bits(domain), brief=True),
-            Column(
-                f"{domain} rank", "equal where the data cannot tell them apart", _place(domain), brief=True
-            ),
+            Column(f"{domain} bits/byte", "lower is better; 95 % interval", _bits(domain), brief=True),
+            Column(f"{domain} rank", "equal: cannot be told apart", _place(domain), brief=True),
         ]
     every += [
-        Column("KL", "mean nats from the trained model", _divergence("mean_kl", 4)),
-        Column("same top", "tokens with its first choice", _divergence("same_top", 3)),
-        Column("grammar", "share of minimal pairs right", _grammar),
-        Column("timed in", "the engine of the next three", lambda row: row.engine),
-        Column("decode tok/s", "median, empty context", lambda row: _number(row.speed, 0), brief=True),
-        Column("first token ms", "median, warm", lambda row: _number(row.first_token, 1, 1e-3)),
+        Column("KL", "nats per token from the trained model; 0 is equal", _divergence("mean_kl", 4)),
+        Column("same top", "share of equal first choices", _divergence("same_top", 3)),
+        Column("grammar", "share of right pairs; chance is 50 %", _grammar),
+        Column("timed in", "engine of the next columns", lambda row: row.engine, brief=True),
+        Column("decode tok/s", "median, empty context", lambda row: _timed(row, row.speed, 0, 1), brief=True),
+        Column("first token ms", "median, loaded model", lambda row: _timed(row, row.first_token, 1, 1e-3)),
         Column(
-            "peak MiB", "anonymous and file-backed", lambda row: _number(row.peak_bytes, 0, MIB), brief=True
+            "peak MiB", "peak memory of the process", lambda row: _number(row.peak_bytes, 0, MIB), brief=True
         ),
     ]
     rows = rows_of(runs)
@@ -202,6 +205,10 @@ def _tex(text: str) -> str:
 
 def _number(value: float | None, digits: int, unit: float = 1) -> str:
     return "" if value is None else f"{value / unit:.{digits}f}"
+
+
+def _timed(row: Row, value: float | None, digits: int, unit: float) -> str:
+    return "disturbed" if row.disturbed else _number(value, digits, unit)
 
 
 def _bits(domain: str) -> Callable[[Row], str]:

@@ -1,15 +1,17 @@
 """The mean of a run's last checkpoints, as a run directory of its own.
 
-Averaging weights along a trajectory does part of what a decay of the learning rate does (Izmailov et
-al. 2018; for pre-training Sanyal et al. 2023, "Early weight averaging meets high learning rates"), and
-takes the noise of single checkpoints out of comparisons. The mean is taken in fp64, in the order of
-the steps, so the same checkpoints give the same bytes.
+The mean of weights along a trajectory does part of what a decay of the learning rate does (Izmailov et al. 2018; for
+pre-training Sanyal et al. 2023, "Early weight averaging meets high learning rates"), and it removes the noise of single
+checkpoints from comparisons. The mean is taken in fp64, in the order of the steps: the same checkpoints give the same
+bytes.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -22,33 +24,73 @@ from rotrain.errors import RotrainError
 from rotrain.files import sync_directory, write_atomic, write_json
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
-from rotrain.train import checkpoint
+from rotrain.run import checkpoint
+from rotrain.run.directory import RunDirectory
+from rotrain.runtime.device import choose_machine
 from rotrain.train.evaluation import evaluate_phases
 from rotrain.train.plan import make_plan
-from rotrain.train.rundir import RunDir
-from rotrain.train.runtime import choose_machine
 
 
-def average_run(path: Path, last: int, *, out: Path | None = None, replace: bool = False) -> dict[str, Any]:
-    """Average the newest `last` checkpoints of a run into `out` (default: RUN/average); its summary.
+@dataclass(frozen=True)
+class AverageResult:
+    """An averaged model on the disk.
 
-    The result is evaluated on the run's pack. It appears whole or not at all; what is there already
-    is an error, or replaced. Raises `RotrainError` when there are too few checkpoints.
+    Attributes:
+        run: Its run directory.
+        averaged: The steps whose checkpoints were averaged, in order.
+        eval: Held-out scores by phase.
+        record: The summary, as summary.json has it.
     """
-    run, target = RunDir(path), RunDir(out or path / "average")
-    record = run.record()
+
+    run: Path
+    averaged: tuple[int, ...]
+    eval: dict[str, dict[str, float | int]]
+    record: dict[str, Any] = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summary, as `rotrain average --json` prints it."""
+        return self.record
+
+
+def average(
+    run: str | PathLike[str],
+    last: int = 5,
+    *,
+    out: str | PathLike[str] | None = None,
+    replace: bool = False,
+) -> AverageResult:
+    """Average the weights of a run's newest checkpoints and evaluate the result on the run's pack.
+
+    The new run directory appears complete or not at all.
+
+    Args:
+        run: Run directory.
+        last: Checkpoints to average, at least 2.
+        out: Where to write. Default: RUN/average.
+        replace: Replace what is there. Otherwise it is an error.
+
+    Raises:
+        RotrainError: There are too few checkpoints, or `out` exists.
+
+    Example:
+        >>> average("runs/llama-mha-nano", last=2).averaged  # doctest: +SKIP
+        (150, 200)
+    """
+    source = RunDirectory(Path(run))
+    target = RunDirectory(source.path / "average" if out is None else Path(out))
+    record = source.read_config()
     if record is None:
-        raise RotrainError("there is no run here", place=path, hint="train one with `rotrain fit`")
-    steps = sorted(checkpoint.steps(run.checkpoints)[:last])
+        raise RotrainError("there is no run here", place=source.path, hint="train one with `rotrain fit`")
+    steps = sorted(checkpoint.list_steps(source.checkpoints)[:last])
     if len(steps) < last or last < 2:
         raise RotrainError(
             f"the run has {len(steps)} checkpoints, and the average of {last} was asked for",
-            place=run.checkpoints,
+            place=source.checkpoints,
             hint="at least 2 are needed; keep more with --set checkpoint.keep=5",
         )
     if target.path.exists() and not replace:
         raise RotrainError("this exists already", place=target.path, hint="remove it, or give another --out")
-    saved = [checkpoint.at_step(run.checkpoints, step) for step in steps]
+    saved = [checkpoint.open_step(source.checkpoints, step) for step in steps]
     weights = mean_weights(saved)
     config = FitConfig.model_validate(record["config"])
     plan = make_plan(config, record["from"])
@@ -56,7 +98,7 @@ def average_run(path: Path, last: int, *, out: Path | None = None, replace: bool
     model.load_state_dict(weights)
     machine = choose_machine(config.runtime.model_copy(update={"compile": "off"}))
     model.to(machine.device)
-    lengths = Tokenizer(run.tokenizer).byte_lengths()
+    lengths = Tokenizer(source.tokenizer).byte_lengths()
     scores = evaluate_phases(model, plan, lengths, machine)
     summary = {
         "run": str(target.path),
@@ -67,23 +109,23 @@ def average_run(path: Path, last: int, *, out: Path | None = None, replace: bool
         "averaged": steps,
         "eval": scores,
     }
-    partial = RunDir(target.path.with_name(f".{target.path.name}.partial"))
+    partial = RunDirectory(target.path.with_name(f".{target.path.name}.partial"))
     shutil.rmtree(partial.path, ignore_errors=True)
     partial.path.mkdir(parents=True)
-    write_atomic(partial.tokenizer, run.tokenizer.read_bytes())
+    write_atomic(partial.tokenizer, source.tokenizer.read_bytes())
     checkpoint.save(partial.checkpoints, steps[-1], saved[-1].model, weights, None)
-    sources = {str(one.step): one.sha256[checkpoint.MODEL] for one in saved}
-    write_json(partial.config, record | {"average": {"run": str(path), "model_sha256": sources}})
+    hashes = {str(one.step): one.sha256[checkpoint.MODEL] for one in saved}
+    write_json(partial.config, record | {"average": {"run": str(source.path), "model_sha256": hashes}})
     write_json(partial.summary, summary)
     if target.path.exists():
         shutil.rmtree(target.path)
     os.rename(partial.path, target.path)
     sync_directory(target.path.parent)
-    return summary
+    return AverageResult(target.path, tuple(steps), scores, summary)
 
 
-def mean_weights(saved: list[checkpoint.Saved]) -> dict[str, Tensor]:
-    """The mean of the weights, one checkpoint in memory at a time besides the sum."""
+def mean_weights(saved: list[checkpoint.SavedCheckpoint]) -> dict[str, Tensor]:
+    """Return the mean of the weights of checkpoints. One checkpoint at a time is in memory beside the sum."""
     total: dict[str, Tensor] = {}
     types: dict[str, torch.dtype] = {}
     for one in saved:

@@ -1,10 +1,10 @@
-"""A run that begins where another one stands: `rotrain fit --from RUN[@STEP]`.
+"""A run that starts at a checkpoint of another run: `rotrain fit --from RUN[@STEP]`.
 
-It takes that checkpoint's weights and optimizer and trains steps of its own, with its own curriculum
-and learning rate: one trunk at a constant rate can have several ends. What the trunk read of each
-phase is skipped, so no text is read twice before its epoch is over. The start is copied as the
-branch's checkpoint of step 0: from then on it needs no checkpoint of the trunk, only its config.json
-for the words the command leaves out.
+The branch takes the weights and the optimizer of its parent's checkpoint. It trains steps of its own, with its own
+curriculum and learning rate: one parent at a constant rate can have several endings. The branch skips what its parent
+read of each phase, so no text is read twice before its epoch is over. The start is copied as the branch's checkpoint of
+step 0. From then on the branch needs no checkpoint of the parent, only its config.json, for the options that the command
+leaves out.
 """
 
 from __future__ import annotations
@@ -12,39 +12,47 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from rotrain.config import FitConfig, trunk_words
+from rotrain.config import FitConfig, parse_run_step
 from rotrain.errors import RotrainError
-from rotrain.train import checkpoint
+from rotrain.run import checkpoint
+from rotrain.run.directory import RunDirectory
 from rotrain.train.plan import Plan, make_plan
-from rotrain.train.rundir import RunDir
 
 
-def find_trunk(text: str, *, pack_digest: str) -> tuple[checkpoint.Saved, dict[str, Any]]:
-    """The checkpoint that `RUN[@STEP]` names (the newest without a step), and where it comes from.
+def find_parent(text: str, *, pack_digest: str) -> tuple[checkpoint.SavedCheckpoint, dict[str, Any]]:
+    """Find the checkpoint that `RUN[@STEP]` names; the newest one without a step.
 
-    The second is what config.json records: run, step, hash of the weights, tokens trained so far, and
-    sequences read of each phase (None when the trunk read another pack).
+    Args:
+        text: `RUN` or `RUN@STEP`.
+        pack_digest: Identity of the branch's pack.
+
+    Returns:
+        The checkpoint, and what config.json records of it: run, step, hash of the weights, tokens trained so far, and
+        sequences read of each phase (None if the parent read another pack).
+
+    Raises:
+        RotrainError: There is no such checkpoint, or it cannot be continued.
     """
-    path, step = trunk_words(text)
-    run = RunDir(path)
-    record = run.record()
+    path, step = parse_run_step(text)
+    run = RunDirectory(path)
+    record = run.read_config()
     if record is None:
-        raise RotrainError("there is no run here to begin from", place=path, hint="give --from RUN[@STEP]")
+        raise RotrainError("there is no run here to start from", place=path, hint="give --from RUN[@STEP]")
     if step is not None:
-        saved = checkpoint.at_step(run.checkpoints, step)
+        saved = checkpoint.open_step(run.checkpoints, step)
     else:
-        found, damaged = checkpoint.newest(run.checkpoints)
+        found, damaged = checkpoint.find_newest(run.checkpoints)
         if found is None:
             raise RotrainError(damaged[0] if damaged else "the run has no checkpoint yet", place=path)
         saved = found
     if checkpoint.OPTIMIZER not in saved.sha256:
         raise RotrainError(
-            "this checkpoint has no optimizer's state (it is an average)",
+            "this checkpoint has no state of the optimizer (it is an average)",
             place=saved.path,
-            hint="begin from the run itself",
+            hint="start from the run itself",
         )
     config, before = FitConfig.model_validate(record["config"]), record["from"]
-    trunk = config.batch.sequences * config.context * saved.step + (before["tokens"] if before else 0)
+    tokens = config.batch.sequences * config.context * saved.step + (before["tokens"] if before else 0)
     drawn = None
     if record["data"]["manifest_sha256"] == pack_digest:
         plan = make_plan(config, before)
@@ -53,24 +61,36 @@ def find_trunk(text: str, *, pack_digest: str) -> tuple[checkpoint.Saved, dict[s
         "run": str(path),
         "step": saved.step,
         "model_sha256": saved.sha256[checkpoint.MODEL],
-        "tokens": trunk,
+        "tokens": tokens,
         "drawn": drawn,
         "context": config.context,
         "optimizer": config.optim.name,
     }
 
 
-def plan_of(config: FitConfig) -> Plan:
-    """The plan of a run that has not begun, behind its trunk when it has one. Nothing is written."""
+def plan_new_run(config: FitConfig) -> Plan:
+    """Plan a run that has not started, after its parent if it has one. Nothing is written."""
     plan = make_plan(config)
     if config.begin_from is None:
         return plan
-    return make_plan(config, find_trunk(config.begin_from, pack_digest=plan.pack.digest)[1])
+    return make_plan(config, find_parent(config.begin_from, pack_digest=plan.pack.digest)[1])
 
 
-def begin_branch(text: str, plan: Plan, run: RunDir) -> dict[str, Any]:
-    """Copy the trunk's checkpoint as step 0 of a new run; returns what config.json records of it."""
-    saved, origin = find_trunk(text, pack_digest=plan.pack.digest)
+def start_branch(text: str, plan: Plan, run: RunDirectory) -> dict[str, Any]:
+    """Copy the parent's checkpoint as step 0 of a new run.
+
+    Args:
+        text: `RUN` or `RUN@STEP`.
+        plan: The branch.
+        run: Its directory.
+
+    Returns:
+        What config.json records of the parent.
+
+    Raises:
+        RotrainError: The checkpoint is of another model or another optimizer.
+    """
+    saved, origin = find_parent(text, pack_digest=plan.pack.digest)
     differing = [
         f"{key} is {there!r} there and {here!r} here"
         for (key, there), here in zip(
@@ -83,16 +103,16 @@ def begin_branch(text: str, plan: Plan, run: RunDir) -> dict[str, Any]:
         raise RotrainError(
             f"the checkpoint is of another optim.name: {there!r} there, {plan.config.optim.name!r} here",
             place=saved.path,
-            hint=f"give --set optim.name={there}: its state goes on",
+            hint=f"give --set optim.name={there}: the run continues its state",
         )
     if differing:
         raise RotrainError(
             f"the checkpoint is of another model: {'; '.join(differing)}",
             place=saved.path,
-            hint="leave --arch, --size and context out: they come from the run",
+            hint="leave out --arch, --size and context: they come from the run",
         )
-    # A kill may have come before the run had begun: a copy without a config.json is no run's.
-    # (RunDir.check_free has seen that there is nothing else.)
+    # A kill may have come before the run started: a copy without a config.json belongs to no run. RunDirectory.check_empty
+    # has checked that there is nothing else.
     shutil.rmtree(run.checkpoints, ignore_errors=True)
     checkpoint.save(run.checkpoints, 0, saved.model, saved.weights(), saved.optimizer())
     return origin

@@ -1,4 +1,4 @@
-"""What a run costs, before it runs: memory, disk, and hours on known GPUs."""
+"""What a run costs before it runs: memory, disk, and hours on known GPUs."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import Any
 
 from rotrain.config import ModelConfig
 from rotrain.models import count
-from rotrain.train.memory import training_bytes
+from rotrain.runtime.device import ASSUMED_MFU, PEAK_TFLOPS
+from rotrain.runtime.memory import training_bytes
 from rotrain.train.plan import Plan
-from rotrain.train.runtime import ASSUMED_MFU, PEAK_TFLOPS
 
 
 def checkpoint_bytes(model: ModelConfig) -> int:
-    """Bytes of a checkpoint: fp32 weights and AdamW's two moments (Muon keeps one for its matrices)."""
+    """Return the bytes of a checkpoint: fp32 weights and AdamW's two moments. Muon keeps one moment for its matrices."""
     return 12 * count.param_count(model)
 
 
 def run_cost(plan: Plan) -> dict[str, Any]:
-    """Bytes in memory by part, bytes on the disk at most, and estimated hours by GPU.
+    """Return bytes of memory by part, bytes of disk at most, and estimated hours by GPU.
 
-    The hours are work over `ASSUMED_MFU` of the data sheet's peak: estimates, not measurements.
-    The disk holds the kept checkpoints and the one being written.
+    The hours are the operations of the run / (`ASSUMED_MFU` of the data sheet's peak): estimates, not measurements. The
+    disk holds the kept checkpoints and the one that is being written.
     """
     one = checkpoint_bytes(plan.model)
     return {

@@ -1,12 +1,11 @@
-"""Evaluation in the loop: bits per byte and perplexity on the held-out text of every phase.
+"""Evaluation during training: bits per byte and perplexity on the held-out text of every phase.
 
-    bits per byte = sum of -log2 p(token) / bytes of UTF-8 text those tokens stand for
+    bits per byte = sum of -log2 p(token) / bytes of UTF-8 text of those tokens
 
-The tokens are the stream's own, cut into windows of the context, the last one shorter; the
-bytes are those of the tokens whose loss is counted (`Tokenizer.byte_lengths`), so the figure is
-exact for any part of the stream. The end-of-document token counts with its loss and no bytes.
-A window sees nothing before itself, so the figure is a little above what a sliding evaluation
-of the same model gives.
+The tokens are those of the stream, cut into windows of the context; the last window is shorter. The bytes are those of
+the tokens whose loss is counted (`Tokenizer.byte_lengths`), so the figure is exact for any part of the stream. The
+end-of-document token counts with its loss and no bytes. A window sees nothing before itself, so the figure is a little
+higher than a sliding evaluation of the same model gives.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ import torch
 from numpy.typing import NDArray
 
 from rotrain.data.pack import TokenStream
+from rotrain.runtime.device import Machine
 from rotrain.train.plan import Plan
-from rotrain.train.runtime import Machine
 
 
 class HasLoss(Protocol):
-    """A model, or what trains one."""
+    """A model, or a `Learner`."""
 
     def loss(self, tokens: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Sum of -ln p(label) in nats over (B, T) tokens."""
+        """Return the sum of -ln p(label) in nats over tokens (B, T)."""
 
 
 @torch.inference_mode()
@@ -41,9 +40,19 @@ def evaluate_stream(
     batch: int,
     max_tokens: int,
 ) -> dict[str, float | int] | None:
-    """bpb, ppl, loss (nats a token), tokens and bytes of the first `max_tokens` labels.
+    """Score the beginning of a stream.
 
-    None when the stream has no label to predict.
+    Args:
+        model: The model.
+        stream: The tokens.
+        byte_lengths: Bytes of text of each token id (V,).
+        machine: Device and precision.
+        context: Tokens of a window.
+        batch: Windows that go through the model at once.
+        max_tokens: Labels to score at most.
+
+    Returns:
+        bpb, ppl, loss (nats a token), tokens and bytes; None if the stream has no label to predict.
     """
     labels_total = min(stream.tokens - 1, max_tokens)
     if labels_total < 1:
@@ -78,7 +87,7 @@ def evaluate_stream(
 def evaluate_phases(
     model: HasLoss, plan: Plan, byte_lengths: NDArray[np.int64], machine: Machine
 ) -> dict[str, dict[str, float | int]]:
-    """The scores of every phase's held-out text, as the configuration says."""
+    """Score the held-out text of every phase, as the configuration of the run says."""
     # A tokenizer may have fewer entries than the rounded vocabulary of its pack.
     lengths = np.pad(byte_lengths, (0, plan.pack.vocab_size - len(byte_lengths)))
     scores = {}

@@ -7,16 +7,16 @@ from typing import Any
 
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.files import write_atomic
-from rotrain.generate import Sampling, generate
+from rotrain.generation import Sampling, generate_tokens
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
-from rotrain.train.metrics import read_metrics
+from rotrain.run.directory import RunDirectory
+from rotrain.run.metrics import read_metrics
 from rotrain.train.plan import Plan
-from rotrain.train.rundir import RunDir
 
 
-def finish(plan: Plan, run: RunDir, model: Decoder, tokenizer: Tokenizer, step: int) -> dict[str, Any]:
-    """Write samples.jsonl; returns the summary, which the caller writes last."""
+def finish(plan: Plan, run: RunDirectory, model: Decoder, tokenizer: Tokenizer, step: int) -> dict[str, Any]:
+    """Write samples.jsonl and return the summary, which the caller writes last."""
     samples = _write_samples(plan, run, model, tokenizer, step)
     lines = read_metrics(run.metrics)
     training = [line for line in lines if "loss" in line]
@@ -38,7 +38,7 @@ def finish(plan: Plan, run: RunDir, model: Decoder, tokenizer: Tokenizer, step: 
 
 
 def _write_samples(
-    plan: Plan, run: RunDir, model: Decoder, tokenizer: Tokenizer, step: int
+    plan: Plan, run: RunDirectory, model: Decoder, tokenizer: Tokenizer, step: int
 ) -> list[dict[str, str]]:
     prompt, length = plan.config.evaluation.prompt, plan.config.evaluation.sample_tokens
     ids = tokenizer.encode(prompt)[: plan.config.context - 1]
@@ -46,7 +46,7 @@ def _write_samples(
     for temperature in (0.0, 0.8) if length else ():
         sampling = Sampling(temperature=temperature, seed=plan.config.seed)
         text = tokenizer.decode(
-            generate(model, ids, max_tokens=length, eos_id=plan.pack.eos_id, sampling=sampling)
+            generate_tokens(model, ids, max_tokens=length, eos_id=plan.pack.eos_id, sampling=sampling)
         )
         samples.append({"temperature": str(temperature), "prompt": prompt, "text": text})
     lines = [json.dumps({"step": step, **sample}, ensure_ascii=False) + "\n" for sample in samples]

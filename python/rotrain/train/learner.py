@@ -1,13 +1,12 @@
-"""What learns: a model and its optimizer, in one process or in several.
+"""The learner: a model and its optimizer, in one process or in several.
 
-A step is two calls, so that a spike can be seen before it does harm: `gradients` runs the model
-forward and backward, `apply` changes the weights, `forget` drops the gradients instead.
+A step is two calls, so that a spike is seen before it does harm: `compute_gradients` runs the model forward and
+backward, `update` changes the weights, and `zero_grad` drops the gradients instead.
 
-Several processes: with DDP each holds the whole model and gradients are averaged while the backward
-pass still runs (Li et al. 2020); with FSDP2 (`fully_shard`) each holds its shard of weights,
-gradients and moments and gathers a block when it is its turn (Zhao et al. 2023). Both take the mean
-over processes, so a loss is multiplied by their number: the sum over the batch is what one process
-would have.
+Several processes: with DDP each process holds the whole model, and gradients are averaged while the backward pass still
+runs (Li et al. 2020). With FSDP2 (`fully_shard`) each holds its shard of weights, gradients and moments, and gathers a
+block when that block computes (Zhao et al. 2023). Both take the mean over processes, so the loss is multiplied by their
+number: the gradient is then that of the sum over the batch, as in one process.
 """
 
 from __future__ import annotations
@@ -22,14 +21,15 @@ from torch import Tensor, nn
 
 from rotrain.config import Optim
 from rotrain.models.decoder import Decoder
-from rotrain.train.checkpoint import Saved
-from rotrain.train.optim import Optimizer, sharded_like, whole
-from rotrain.train.runtime import SETTLING_STEPS, Machine, use_huge_pages
-from rotrain.train.team import Team
+from rotrain.run.checkpoint import SavedCheckpoint
+from rotrain.runtime.allocator import HUGE_PAGES_AFTER_STEPS, use_huge_pages
+from rotrain.runtime.device import Machine
+from rotrain.runtime.distributed import Distributed
+from rotrain.train.optim import Optimizer, full_tensor, shard_like
 
 
 class _Loss(nn.Module):
-    """The loss of a decoder as a module's forward pass, which DDP and FSDP hook into."""
+    """The loss of a decoder as the forward pass of a module, which DDP and FSDP hook into."""
 
     def __init__(self, model: Decoder, compute: Callable[[Tensor, Tensor], Tensor]) -> None:
         super().__init__()
@@ -40,33 +40,47 @@ class _Loss(nn.Module):
 
 
 class Learner:
-    """A model in training. `kind` is `none`, `ddp` or `fsdp`."""
+    """A model in training.
 
-    def __init__(self, model: Decoder, optim: Optim, machine: Machine, team: Team, kind: str) -> None:
-        self.model, self.machine, self.team, self.kind = model.to(machine.device), machine, team, kind
+    Args:
+        model: The model.
+        optim: The `optim` section of a configuration.
+        machine: Device, precision and whether to compile.
+        distributed: The processes of the run.
+        strategy: `none`, `ddp` or `fsdp`.
+    """
+
+    def __init__(
+        self, model: Decoder, optim: Optim, machine: Machine, distributed: Distributed, strategy: str
+    ) -> None:
+        self.model = model.to(machine.device)
+        self.machine, self.distributed, self.strategy = machine, distributed, strategy
         self._loss = _Loss(model, model.loss)
         self.compute: Callable[[Tensor, Tensor], Tensor] = self._loss
-        self._whole_loss: Callable[[Tensor, Tensor], Tensor] = model.loss
+        self._evaluation_loss: Callable[[Tensor, Tensor], Tensor] = model.loss
         self._module: Any = None
         self._steps = 0
-        if kind == "ddp":
+        if strategy == "ddp":
             self._module = nn.parallel.DistributedDataParallel(self._loss)
             self.compute = self._module
-        elif kind == "fsdp":
+        elif strategy == "fsdp":
             self._module = _shard(model, compiled=machine.compiled)
-            self.compute = self._whole_loss = self._module
+            self.compute = self._evaluation_loss = self._module
         self.optimizer = Optimizer(model, optim, machine.products)
 
     def compile(self, rows: int) -> str | None:
-        """Compile loss and gradients, if `machine` says so, for `rows` sequences at once; or why that failed.
+        """Compile loss and gradients for `rows` sequences at once, if `machine` says so.
 
-        Compilers fail in a broken toolchain and on code they did not expect: then all stays uncompiled, and
-        right. The backward pass is compiled when it first runs, so it runs here, on gradients that nobody
-        keeps. What FSDP shards was compiled block by block and is not tried.
+        Compilers fail in a broken toolchain and on code that they did not expect. Then nothing is compiled, and the
+        results are the same. The backward pass is compiled when it first runs, so it runs here, on gradients that are
+        dropped. FSDP compiled its blocks already; it is not tried here.
+
+        Returns:
+            Why compiling failed, or None.
         """
-        if not self.machine.compiled or self.kind == "fsdp":
+        if not self.machine.compiled or self.strategy == "fsdp":
             return None
-        from torch._dynamo.exc import TorchDynamoException  # 2 s of import, where it is needed
+        from torch._dynamo.exc import TorchDynamoException  # takes 2 s to import
 
         compiled = self.model.compiled_loss()
         batch = torch.zeros(rows, self.model.config.context + 1, dtype=torch.long, device=self.machine.device)
@@ -80,82 +94,91 @@ class Learner:
         self._loss.compute = compiled
         return None
 
-    def gradients(self, batch: Tensor, *, micro: int, tokens: int) -> Tensor:
-        """Gradients of this process's rows (n, context + 1); returns the sum of their losses / `tokens`."""
+    def compute_gradients(self, batch: Tensor, *, micro: int, tokens: int) -> Tensor:
+        """Compute the gradients of this process's rows.
+
+        Args:
+            batch: Token ids (n, context + 1).
+            micro: Rows that go through the model at once.
+            tokens: Tokens of the whole batch, over all processes.
+
+        Returns:
+            The sum of the losses in nats / `tokens`, a scalar.
+        """
         total = torch.zeros((), device=self.machine.device)
         parts = batch.split(micro)
         for index, part in enumerate(parts):
-            with self._exchanging(index == len(parts) - 1):
+            with self._gradient_sync(index == len(parts) - 1):
                 with self.machine.autocast():
                     loss = self.compute(part[:, :-1], part[:, 1:]) / tokens
-                (loss * self.team.size if self.team.size > 1 else loss).backward()
+                (loss * self.distributed.size if self.distributed.size > 1 else loss).backward()
             total += loss.detach()
         return total
 
-    def clip(self) -> float:
-        """Clip the gradients; their norm before clipping."""
-        return float(self.optimizer.clip())
+    def clip_gradients(self) -> float:
+        """Clip the gradients and return their norm before clipping."""
+        return float(self.optimizer.clip_gradients())
 
-    def apply(self, lr: float) -> None:
-        """Change the weights, and forget the gradients."""
+    def update(self, lr: float) -> None:
+        """Change the weights at rate `lr`, and drop the gradients."""
         self.optimizer.update(lr)
 
-    def forget(self) -> None:
+    def zero_grad(self) -> None:
         """Drop the gradients."""
-        self.optimizer.forget()
+        self.optimizer.zero_grad()
 
-    def settle(self) -> None:
-        """To be called after each step: when a CPU's process holds what a step takes, that goes into huge pages."""
+    def maybe_use_huge_pages(self) -> None:
+        """Call after each step. On a CPU, move memory into huge pages after `HUGE_PAGES_AFTER_STEPS` steps."""
         self._steps += 1
-        if self._steps == SETTLING_STEPS and self.machine.device.type == "cpu":
+        if self._steps == HUGE_PAGES_AFTER_STEPS and self.machine.device.type == "cpu":
             use_huge_pages()
 
     def loss(self, tokens: Tensor, labels: Tensor) -> Tensor:
-        """The sum of the losses of (B, T) tokens, for an evaluation. With FSDP all processes must ask."""
-        return self._whole_loss(tokens, labels)
+        """Return the sum of the losses of tokens (B, T), for an evaluation. With FSDP every process must call this."""
+        return self._evaluation_loss(tokens, labels)
 
     def weights(self) -> dict[str, Tensor]:
-        """The whole parameters by name. With FSDP all processes must ask."""
-        return {name: whole(parameter.detach()) for name, parameter in self.model.named_parameters()}
+        """Return the full parameters by name. With FSDP every process must call this."""
+        return {name: full_tensor(parameter.detach()) for name, parameter in self.model.named_parameters()}
 
-    def moments(self) -> dict[str, Tensor]:
-        """The optimizer's whole state by name. With FSDP all processes must ask."""
-        return {name: whole(tensor) for name, tensor in self.optimizer.tensors().items()}
+    def optimizer_state(self) -> dict[str, Tensor]:
+        """Return the full state of the optimizer by name. With FSDP every process must call this."""
+        return {name: full_tensor(tensor) for name, tensor in self.optimizer.named_state().items()}
 
-    def restore(self, saved: Saved) -> None:
-        """Take over weights and optimizer of a checkpoint."""
+    def load_checkpoint(self, saved: SavedCheckpoint) -> None:
+        """Load weights and optimizer of a checkpoint."""
         weights = saved.weights()
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
-                parameter.copy_(sharded_like(weights[name], parameter))
-        self.optimizer.load(saved.optimizer())
+                parameter.copy_(shard_like(weights[name], parameter))
+        self.optimizer.load_state(saved.optimizer())
 
-    def plain(self) -> Decoder:
-        """The model by itself. With FSDP all processes must ask, and get a copy."""
-        if self.kind != "fsdp":
+    def unsharded_model(self) -> Decoder:
+        """Return the model itself. With FSDP every process must call this and gets a copy."""
+        if self.strategy != "fsdp":
             return self.model
         weights = self.weights()
         copy = Decoder(self.model.config, self.model.ops).to(self.machine.device)
         copy.load_state_dict(weights)
         return copy
 
-    def _exchanging(self, last: bool) -> contextlib.AbstractContextManager[None]:
-        """Gradients travel with the last part of a batch only."""
-        if self.kind == "ddp" and not last:
+    def _gradient_sync(self, last: bool) -> contextlib.AbstractContextManager[None]:
+        """Processes exchange gradients with the last part of a batch only."""
+        if self.strategy == "ddp" and not last:
             context: contextlib.AbstractContextManager[None] = self._module.no_sync()
             return context
-        if self.kind == "fsdp":
+        if self.strategy == "fsdp":
             self._module.set_requires_gradient_sync(last)
         return contextlib.nullcontext()
 
 
 def _shard(model: Decoder, *, compiled: bool) -> nn.Module:
-    """The loss of a model whose blocks, and the rest, are sharded over all processes."""
+    """Return the loss of a model whose blocks, and the rest, are sharded over all processes."""
     from torch.distributed.fsdp import fully_shard
 
     for block in model.blocks:
         if compiled:
-            block.compile()  # by block: the gathering between them stays as it is
+            block.compile()  # block by block: the gathering between them is not compiled
         fully_shard(block)
     module = _Loss(model, model.loss)
     fully_shard(module)

@@ -1,8 +1,8 @@
 """The training run: from a configuration to a finished run directory.
 
-The state of a run is its step, its weights, the optimizer's state and the history of the spike
-guard; everything else (the batch, the learning rate, what to log) is a function of the step. So a
-run that is stopped anywhere and started again continues from its newest checkpoint to the same bytes.
+The state of a run is its step, its weights, the optimizer's state and the history of the spike guard. Everything else
+(the batch, the learning rate, what to log) is a function of the step. So a run that is stopped anywhere and started
+again continues from its newest checkpoint to the same bytes.
 """
 
 from __future__ import annotations
@@ -20,72 +20,85 @@ from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError, Stopped
 from rotrain.models import kernels
 from rotrain.models.decoder import Decoder
-from rotrain.train import checkpoint
-from rotrain.train.average import average_run
-from rotrain.train.begin import check_begun, parallel_kind, prepare
+from rotrain.progress import Progress
+from rotrain.run import checkpoint
+from rotrain.run.directory import RunDirectory, lock_run
+from rotrain.runtime.device import Machine, choose_machine
+from rotrain.runtime.distributed import Distributed, join_processes
+from rotrain.train.average import average
 from rotrain.train.evaluation import evaluate_phases
 from rotrain.train.finish import finish
 from rotrain.train.learner import Learner
 from rotrain.train.plan import Plan, make_plan
-from rotrain.train.progress import Progress
-from rotrain.train.rundir import RunDir, locked
-from rotrain.train.runtime import Machine, choose_machine
-from rotrain.train.screen import Quiet, Screen
+from rotrain.train.prepare import check_exists, choose_run_strategy, prepare_run
+from rotrain.train.run_log import RunLog
 from rotrain.train.spikes import Spike, SpikeGuard
 from rotrain.train.stop import StopSignals
-from rotrain.train.team import Team, joined
 from rotrain.train.track import Tracker, check_trackers, open_trackers
 from rotrain.train.writer import CheckpointWriter
 
 
-def fit(
+def run_training(
     config: FitConfig,
-    screen: Screen,
+    progress: Progress | None = None,
     *,
     must_exist: bool = False,
     force: bool = False,
     track: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """Train, or go on training, the run `config` describes; returns its summary.
+    """Train the run that `config` describes, or continue it.
 
-    An unfinished run in `config.out` continues; a finished one is only reported. `must_exist`
-    makes the lack of a run an error; `force` begins one whose plan `check_rates` refuses; `track`
-    names trackers beside the log. Raises `Stopped` after saving when SIGTERM or SIGINT comes. Under
-    torchrun every process calls this, and the first one does the writing.
+    An unfinished run in `config.out` continues. A finished run is only reported. Under torchrun every process calls
+    this, and the main process writes.
+
+    Args:
+        config: The configuration of the run.
+        progress: Receives what happens.
+        must_exist: Refuse to start a new run.
+        force: Start a run whose plan `check_rates` refuses.
+        track: Trackers that receive the log too.
+
+    Returns:
+        The summary, as summary.json has it.
+
+    Raises:
+        Stopped: SIGTERM or SIGINT came, and everything is saved.
+        RotrainError: The run cannot start, or it diverged.
     """
-    run = RunDir(Path(config.out))
+    progress = progress or Progress()
+    run = RunDirectory(Path(config.out))
     with contextlib.ExitStack() as stack:
-        team = stack.enter_context(joined(config.runtime.device))
-        if not team.leads:
-            screen = Quiet()
+        distributed = stack.enter_context(join_processes(config.runtime.device))
+        if not distributed.is_main:
+            progress = Progress()
         summary = None
-        if team.leads:
+        if distributed.is_main:
             try:
                 check_trackers(track)
                 if must_exist:
-                    check_begun(run)
+                    check_exists(run)
                 if not run.path.exists() and config.begin_from is None:
-                    make_plan(config)  # what cannot be planned leaves not even a folder
-                stack.enter_context(locked(run))
-                summary, machine = prepare(config, run, screen, team, force=force)
+                    make_plan(config)  # a run that cannot be planned leaves not even a folder
+                stack.enter_context(lock_run(run))
+                summary, machine = prepare_run(config, run, progress, distributed, force=force)
             except RotrainError as error:
-                team.share((error.exit_code, None))
+                distributed.broadcast((error.exit_code, None))
                 raise
-        code, summary = team.share((0, summary))
-        if code:  # the lead has said why
+        code, summary = distributed.broadcast((0, summary))
+        if code:  # the main process reports why
             raise SystemExit(code)
         if summary is not None:
             return dict(summary)
-        record = run.record()
+        record = run.read_config()
         assert record is not None
         plan = make_plan(config, record["from"])
-        if not team.leads:
+        if not distributed.is_main:
             machine = choose_machine(config.runtime, run_flops=plan.run_flops)
-        trackers = open_trackers(track, run, config) if team.leads else []
-        kind, why = parallel_kind(plan, machine, team)
-        if team.size > 1:
-            screen.say(f"processes: {team.size}, {kind} ({why})")
-        return _Training(plan, run, machine, screen, team, kind, trackers).run_to_end()
+        trackers = open_trackers(track, run, config) if distributed.is_main else []
+        strategy, why = choose_run_strategy(plan, machine, distributed)
+        if distributed.size > 1:
+            progress.message(f"processes: {distributed.size}, {strategy} ({why})")
+        return _Training(plan, run, machine, progress, distributed, strategy, trackers).run_to_end()
 
 
 class _Training:
@@ -94,14 +107,15 @@ class _Training:
     def __init__(
         self,
         plan: Plan,
-        run: RunDir,
+        run: RunDirectory,
         machine: Machine,
-        screen: Screen,
-        team: Team,
-        kind: str,
+        progress: Progress,
+        distributed: Distributed,
+        strategy: str,
         trackers: list[Tracker],
     ) -> None:
-        self.plan, self.run, self.machine, self.screen, self.team = plan, run, machine, screen, team
+        self.plan, self.run, self.machine = plan, run, machine
+        self.progress, self.distributed = progress, distributed
         self.config = plan.config
         self.tokenizer = Tokenizer(run.tokenizer)
         if self.tokenizer.vocab_size > plan.pack.vocab_size:
@@ -110,94 +124,96 @@ class _Training:
                 place=plan.pack.tokenizer_file,
                 hint="pack the corpus again",
             )
-        self.rows = self.config.batch.sequences // team.size
+        self.rows = self.config.batch.sequences // distributed.size
         self.buffer = np.empty((self.rows, self.config.context + 1), dtype=np.int64)
         self.guard = SpikeGuard(self.config.spikes)
-        self.learner, self.step = self._restore(kind)
-        self.progress = Progress(plan, machine, run, screen, upto=self.step, trackers=trackers, team=team)
+        self.learner, self.step = self._restore(strategy)
+        self.log = RunLog(
+            plan, machine, run, progress, upto=self.step, trackers=trackers, distributed=distributed
+        )
         self.writer: CheckpointWriter | None = None
-        if team.leads:
+        if distributed.is_main:
             self.writer = CheckpointWriter(
-                run.checkpoints, plan.model, self.config.checkpoint, before=self.progress.sync
+                run.checkpoints, plan.model, self.config.checkpoint, before=self.log.sync
             )
 
-    def _restore(self, kind: str) -> tuple[Learner, int]:
+    def _restore(self, strategy: str) -> tuple[Learner, int]:
         folder, saved, damaged = self.run.checkpoints, None, list[str]()
-        if self.team.leads:
-            checkpoint.clean(folder)
-            saved, damaged = checkpoint.newest(folder)
+        if self.distributed.is_main:
+            checkpoint.remove_partial(folder)
+            saved, damaged = checkpoint.find_newest(folder)
             for sentence in damaged:
-                self.screen.say(f"note: {sentence}; going on from the one before")
+                self.progress.note(f"{sentence}; continuing from the one before")
             if saved is not None and not damaged:
-                checkpoint.retain(folder, self.config.checkpoint)
-        saved = self.team.share(saved)
-        platform = kernels.find_platform(self.machine.device, half=self.machine.precision == "bf16")
+                checkpoint.remove_old(folder, self.config.checkpoint)
+        saved = self.distributed.broadcast(saved)
+        platform = kernels.detect_platform(self.machine.device, half=self.machine.precision == "bf16")
         model = Decoder(self.plan.model, kernels.choose(self.plan.model.vocab_size, platform))
         if saved is None:
             model.init_weights(self.config.seed)
-        learner = Learner(model, self.config.optim, self.machine, self.team, kind)
+        learner = Learner(model, self.config.optim, self.machine, self.distributed, strategy)
         if saved is None:
             return learner, 0
-        learner.restore(saved)
+        learner.load_checkpoint(saved)
         self.guard.load(saved.spikes)
         if saved.step:
-            self.screen.say(f"resuming {self.run.path} at step {saved.step:,}")
+            self.progress.message(f"resuming {self.run.path} at step {saved.step:,}")
         return learner, saved.step
 
     def run_to_end(self) -> dict[str, Any]:
-        """Train the steps that are left, then write what a finished run has."""
-        self.progress.introduce()
+        """Train the remaining steps, then write what a finished run has."""
+        self.log.describe_plan()
         why = self.learner.compile(min(self.config.batch.micro, self.rows))
         if why is not None:
-            self.screen.say(f"note: compiling failed, so nothing is compiled ({why})")
+            self.progress.note(f"compiling failed, so nothing is compiled ({why})")
         try:
             with StopSignals() as stop:
-                self.progress.start(self.step)
+                self.log.start(self.step)
                 self._train(stop)
             if self.writer is not None:
                 self.writer.wait()
         finally:
             if self.writer is not None:
-                self.writer.abandon()  # after an error: what is being written ends before the lock goes
-            self.progress.close()
-        model = self.learner.plain()
-        if not self.team.leads:
-            return dict(self.team.share(None))
+                self.writer.abandon()  # after an error: the last write ends before the lock is released
+            self.log.close()
+        model = self.learner.unsharded_model()
+        if not self.distributed.is_main:
+            return dict(self.distributed.broadcast(None))
         summary = finish(self.plan, self.run, model, self.tokenizer, self.step)
         if self.config.checkpoint.average:
-            averaged = average_run(self.run.path, self.config.checkpoint.average, replace=True)
+            averaged = average(self.run.path, self.config.checkpoint.average, replace=True).record
             summary["average"] = {"run": averaged["run"], "eval": averaged["eval"]}
-        self.run.end(summary)
-        return dict(self.team.share(summary))
+        self.run.write_summary(summary)
+        return dict(self.distributed.broadcast(summary))
 
     def _train(self, stop: StopSignals) -> None:
-        steps, config, progress = self.plan.steps, self.config, self.progress
+        steps, config, log = self.plan.steps, self.config, self.log
         sound = True
         while self.step < steps:
             lr = self.plan.rate.at(self.step + 1)
-            self._new_text()
+            self._reset_guard_at_new_text()
             loss, asked = self._gradients(stop.number)
-            norm = self.learner.clip()
-            spike = self.guard.judge(loss, norm)
+            norm = self.learner.clip_gradients()
+            spike = self.guard.check(loss, norm)
             self.step += 1
             if spike is None:
-                self.learner.apply(lr)
+                self.learner.update(lr)
                 sound = True
             else:
-                sound = self._spiked(spike)
-            with progress.aside():
-                self.learner.settle()
+                sound = self._handle_spike(spike)
+            with log.paused_timer():
+                self.learner.maybe_use_huge_pages()
             last = self.step == steps
             if self.step % config.log_every == 0 or last:
-                progress.log(self.step, loss, norm, lr)
+                log.log(self.step, loss, norm, lr)
             if self.step % config.evaluation.every == 0 or last:
-                with progress.aside():
+                with log.paused_timer():
                     scores = self._evaluate()
-                    progress.log_evaluation(self.step, scores)
+                    log.log_evaluation(self.step, scores)
                 sound |= all(math.isfinite(score["loss"]) for score in scores.values())
-            # A model whose loss is no number is not saved: the checkpoint before it stays the newest.
+            # A model whose loss is not finite is not saved: the checkpoint before it stays the newest.
             if sound and (self.step % config.checkpoint.every == 0 or last or asked):
-                with progress.aside():
+                with log.paused_timer():
                     self._save()
             if self.writer is not None:
                 self.writer.check()
@@ -211,25 +227,27 @@ class _Training:
             raise self._diverged("the loss is not finite")
 
     def _gradients(self, signal: int) -> tuple[float, int]:
-        """Gradients of the next step; its loss, and the signal by which any process is to stop."""
-        self.plan.sampler.read(self.step, self.buffer, first=self.team.rank * self.rows)
+        """Compute the gradients of the next step; return its loss, and the signal that asked any process to stop."""
+        self.plan.batches.read(self.step, self.buffer, first=self.distributed.rank * self.rows)
         batch = torch.from_numpy(self.buffer).to(self.machine.device, non_blocking=True)
-        total = self.learner.gradients(batch, micro=self.config.batch.micro, tokens=self.plan.tokens_per_step)
-        return self.team.agree(float(total), signal)
+        total = self.learner.compute_gradients(
+            batch, micro=self.config.batch.micro, tokens=self.plan.tokens_per_step
+        )
+        return self.distributed.all_reduce(float(total), signal)
 
-    def _new_text(self) -> None:
-        """Where a stage begins to mix in, losses of the text before say nothing any more."""
+    def _reset_guard_at_new_text(self) -> None:
+        """Where a stage starts to mix in, the losses of the text before are no measure any more."""
         curriculum = self.plan.curriculum
         for stage, half in zip(curriculum.stages[1:], curriculum.ramps[1:], strict=True):
             if self.step == stage.first - half:
-                self.guard.forget()
+                self.guard.reset()
 
-    def _spiked(self, spike: Spike) -> bool:
-        """What the policy does about a step that is not applied; whether the weights are known to be sound."""
+    def _handle_spike(self, spike: Spike) -> bool:
+        """Do what the policy says about a step that is not applied; return whether the weights are known to be sound."""
         policy = self.config.spikes.policy
-        self.learner.forget()
-        self.progress.log_spike(self.step, spike, policy)
-        if self.guard.exhausted():
+        self.learner.zero_grad()
+        self.log.log_spike(self.step, spike, policy)
+        if self.guard.is_exhausted():
             raise self._diverged(f"{self.guard.in_a_row} spikes in a row")
         if policy == "off":
             raise self._diverged("the loss or its gradient is not finite")
@@ -240,21 +258,24 @@ class _Training:
                 hint="the checkpoints before it are whole; a new run with --set spikes.policy=skip passes over it",
             )
         rewound = policy == "rewind" and self._rewind()
-        return spike.finite or rewound
+        return spike.is_finite or rewound
 
     def _rewind(self) -> bool:
-        """Take the weights of the newest scheduled checkpoint. The step counts on: what was read since
-        is not read again (PaLM, Chowdhery et al. 2022, section 5.1, skips those batches too). Checkpoints
-        of a stop do not count, or a stopped run would rewind to another place than an undisturbed one."""
+        """Load the weights of the newest scheduled checkpoint.
+
+        The step counts on: what was read since is not read again (PaLM, Chowdhery et al. 2022, section 5.1, skips those
+        batches too). Checkpoints of a stop do not count, or a stopped run would rewind to another step than an
+        undisturbed one.
+        """
         if self.writer is not None:
             self.writer.wait()
         saved = None
-        if self.team.leads:
-            saved, _ = checkpoint.newest(self.run.checkpoints, every=self.config.checkpoint.every)
-        saved = self.team.share(saved)
+        if self.distributed.is_main:
+            saved, _ = checkpoint.find_newest(self.run.checkpoints, every=self.config.checkpoint.every)
+        saved = self.distributed.broadcast(saved)
         if saved is not None:
-            self.learner.restore(saved)
-            self.screen.say(f"rewound to the weights of step {saved.step:,}")
+            self.learner.load_checkpoint(saved)
+            self.progress.message(f"rewound to the weights of step {saved.step:,}")
         return saved is not None
 
     def _diverged(self, why: str) -> RotrainError:
@@ -269,6 +290,6 @@ class _Training:
         return evaluate_phases(self.learner, self.plan, lengths, self.machine)
 
     def _save(self) -> None:
-        weights, moments = self.learner.weights(), self.learner.moments()
+        weights, moments = self.learner.weights(), self.learner.optimizer_state()
         if self.writer is not None:
             self.writer.save(self.step, weights, moments, self.guard.state())

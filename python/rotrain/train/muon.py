@@ -1,7 +1,7 @@
-"""Muon (Jordan et al. 2024): momentum whose matrices are made orthogonal before they move the weights.
+"""Muon (Jordan et al. 2024): the momentum of each matrix is made orthogonal before it changes the weights.
 
-`torch.optim.Muon` does the same but always multiplies in bf16, which a CPU without it emulates: a nano step of 0.7 s
-took 8 s. Here the products have the type of the run's.
+`torch.optim.Muon` does the same, but it always multiplies in bf16, which a CPU without bf16 emulates: a nano step of
+0.7 s took 8 s. Here the products have the precision of the run.
 """
 
 from __future__ import annotations
@@ -13,16 +13,31 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# Jordan's quintic: steep at 0, and it keeps singular values between 0.7 and 1.2, which serves as well as 1.
+# Jordan's quintic: steep at 0. It keeps singular values between 0.7 and 1.2, which works as well as 1.
 A, B, C = 3.4445, -4.7750, 2.0315
 ITERATIONS = 5
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalized, times 0.2 sqrt(max(rows, columns)), and decoupled weight decay.
+    """Nesterov momentum, orthogonalized, times 0.2 sqrt(max(rows, columns)), with decoupled weight decay.
 
-    The factor gives the update the RMS of AdamW's (Liu et al. 2025, "Muon is scalable", section 2.2).
-    `products` is the type Newton-Schulz multiplies in. State: `momentum_buffer`, of each (m, n) parameter.
+    The factor gives the update the RMS of AdamW's (Liu et al. 2025, "Muon is scalable", section 2.2). The state is one
+    `momentum_buffer` for each parameter (m, n).
+
+    Args:
+        params: Matrices.
+        lr: Learning rate.
+        weight_decay: Decoupled weight decay.
+        momentum: Coefficient of the momentum.
+        products: Type in which Newton-Schulz multiplies.
+
+    Example:
+        >>> weight = nn.Parameter(torch.eye(2))
+        >>> optimizer = Muon([weight], lr=0.1, weight_decay=0.0, momentum=0.95, products=torch.float32)
+        >>> weight.grad = torch.ones(2, 2)
+        >>> optimizer.step()
+        >>> bool((weight < torch.eye(2)).all())
+        True
     """
 
     def __init__(
@@ -39,7 +54,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """Move every parameter that has a gradient. A `closure` is not called: gradients are there by then."""
+        """Change every parameter that has a gradient. `closure` is not called: the gradients are already there."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is None:
@@ -49,13 +64,13 @@ class Muon(torch.optim.Optimizer):
                     state["momentum_buffer"] = torch.zeros_like(parameter)
                 momentum = state["momentum_buffer"].lerp_(parameter.grad, 1 - group["momentum"])
                 ahead = parameter.grad.lerp(momentum, group["momentum"])
-                update = orthogonal(ahead.to(self.products))
+                update = orthogonalize(ahead.to(self.products))
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
                 parameter.add_(update, alpha=-0.2 * math.sqrt(max(parameter.shape)) * group["lr"])
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """Nearly U V^T of an (m, n) matrix U S V^T, by Newton-Schulz iterations in its own type."""
+def orthogonalize(matrix: Tensor) -> Tensor:
+    """Return nearly U V^T of a matrix (m, n) = U S V^T, by Newton-Schulz iterations in the type of the matrix."""
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
     x: Tensor = wide / wide.norm().clamp(min=1e-7)
     for _ in range(ITERATIONS):

@@ -1,4 +1,4 @@
-"""AdamW over a decoder's parameters, or Muon over the matrices of its blocks and AdamW over the rest."""
+"""AdamW for all parameters of a decoder, or Muon for the matrices of its blocks and AdamW for the rest."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ ADAMW, MUON = ("step", "exp_avg", "exp_avg_sq"), ("momentum_buffer",)
 
 
 class Optimizer:
-    """The update of a model, with its state by parameter name.
+    """The optimizer of a model, with its state by parameter name.
 
-    Weight decay pulls on what the model names in `Decoder.decayed`, and so does Muon, which multiplies
-    in `products`. `optim.lr`, schedule and weight decay mean the same for both. Fused matrices (queries,
-    keys and values; gate and up) are orthogonalized as they lie. Muon keeps one moment where AdamW keeps two.
+    Weight decay applies to the parameters in `Decoder.decayed`, and so does Muon. `optim.lr`, schedule and weight decay
+    mean the same for both optimizers. Fused matrices (queries, keys and values; gate and up) are orthogonalized as one.
+    Muon keeps one moment where AdamW keeps two.
+
+    Args:
+        model: The model.
+        config: The `optim` section of a configuration.
+        products: Type in which Muon multiplies.
     """
 
     def __init__(self, model: Decoder, config: Optim, products: torch.dtype = torch.float32) -> None:
@@ -30,8 +35,8 @@ class Optimizer:
         self.names = [name for name, _ in matrices + others]
         self.parameters = [parameter for _, parameter in matrices + others]
         self.clip_norm = config.clip_norm
-        free: dict[str, Any] = {"params": [p for _, p in others], "weight_decay": 0.0}
-        pulled: dict[str, Any] = {
+        without_decay: dict[str, Any] = {"params": [p for _, p in others], "weight_decay": 0.0}
+        with_decay: dict[str, Any] = {
             "params": [p for _, p in matrices],
             "weight_decay": config.weight_decay,
         }
@@ -43,30 +48,30 @@ class Optimizer:
         }
         self.parts: list[tuple[torch.optim.Optimizer, tuple[str, ...]]]
         if config.name == "adamw":
-            self.parts = [(torch.optim.AdamW([pulled, free], **adamw), ADAMW)]
+            self.parts = [(torch.optim.AdamW([with_decay, without_decay], **adamw), ADAMW)]
         else:
-            muon = Muon(**pulled, lr=config.lr, momentum=config.momentum, products=products)
-            self.parts = [(muon, MUON), (torch.optim.AdamW([free], **adamw), ADAMW)]
+            muon = Muon(**with_decay, lr=config.lr, momentum=config.momentum, products=products)
+            self.parts = [(muon, MUON), (torch.optim.AdamW([without_decay], **adamw), ADAMW)]
 
-    def clip(self) -> Tensor:
-        """Clip the gradients; returns their norm before clipping."""
-        return whole(nn.utils.clip_grad_norm_(self.parameters, self.clip_norm, foreach=True))
+    def clip_gradients(self) -> Tensor:
+        """Clip the gradients and return their norm before clipping."""
+        return full_tensor(nn.utils.clip_grad_norm_(self.parameters, self.clip_norm, foreach=True))
 
     def update(self, lr: float) -> None:
-        """Change the weights by the gradients, and forget these."""
+        """Change the weights by the gradients at rate `lr`, and drop the gradients."""
         for part, _ in self.parts:
             for group in part.param_groups:
                 group["lr"] = lr
             part.step()
-        self.forget()
+        self.zero_grad()
 
-    def forget(self) -> None:
+    def zero_grad(self) -> None:
         """Drop the gradients."""
         for part, _ in self.parts:
             part.zero_grad(set_to_none=True)
 
-    def tensors(self) -> dict[str, Tensor]:
-        """The state as named tensors, for a checkpoint; shards stay shards."""
+    def named_state(self) -> dict[str, Tensor]:
+        """Return the state as named tensors, for a checkpoint. Shards stay shards."""
         names = dict(zip(map(id, self.parameters), self.names, strict=True))
         return {
             f"{names[id(parameter)]}.{key}": part.state[parameter][key]
@@ -76,14 +81,18 @@ class Optimizer:
             for key in keys
         }
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
-        """Take over the state that `tensors` gave, whole or sharded as the parameters are."""
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Load what `named_state` returned, and shard it as the parameters are sharded.
+
+        Raises:
+            RotrainError: The state is of another optimizer.
+        """
         names = dict(zip(map(id, self.parameters), self.names, strict=True))
         for part, keys in self.parts:
             ordered = [parameter for group in part.param_groups for parameter in group["params"]]
             try:
                 state = {
-                    index: {key: sharded_like(tensors[f"{names[id(p)]}.{key}"], p) for key in keys}
+                    index: {key: shard_like(tensors[f"{names[id(p)]}.{key}"], p) for key in keys}
                     for index, p in enumerate(ordered)
                 }
             except KeyError as error:
@@ -94,15 +103,15 @@ class Optimizer:
             part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
 
 
-def whole(tensor: Tensor) -> Tensor:
-    """A tensor with all its shards (every process must ask); one that has none as it is."""
-    # By its method, for importing DTensor costs as much as PyTorch itself and one process needs none of it.
+def full_tensor(tensor: Tensor) -> Tensor:
+    """Return a tensor with all its shards, or a tensor without shards as it is. Every process must call this."""
+    # By its method: importing DTensor takes as long as importing PyTorch, and one process needs none of it.
     gather = getattr(tensor, "full_tensor", None)
     return tensor if gather is None else gather()
 
 
-def sharded_like(tensor: Tensor, parameter: Tensor) -> Tensor:
-    """A whole tensor, sharded as `parameter` is; scalars are every process's own."""
+def shard_like(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """Return a full tensor sharded as `parameter` is. A scalar is not sharded."""
     if tensor.ndim == 0 or not hasattr(parameter, "full_tensor"):
         return tensor
     from torch.distributed.tensor import DTensor, distribute_tensor

@@ -1,4 +1,4 @@
-"""A run before it starts: its model, its batches, its learning rate, and whether that makes sense."""
+"""A run before it starts: its model, its batches, its learning rate, and whether they make sense."""
 
 from __future__ import annotations
 
@@ -7,33 +7,41 @@ from pathlib import Path
 from typing import Any
 
 from rotrain.config import FitConfig, ModelConfig
+from rotrain.data.batches import BatchReader
 from rotrain.data.curriculum import Curriculum, plan_curriculum
 from rotrain.data.pack import Pack, open_pack
-from rotrain.data.sampler import Sampler
 from rotrain.errors import RotrainError, UsageError
 from rotrain.models import count
 from rotrain.models.presets import model_config
 from rotrain.train.schedule import LearningRate
 
-# The best text learnt at less than this part of the peak rate is wasted: "How Learning Rate Decay Wastes
-# Your Best Data" (arXiv 2511.18903) finds the gain of an ascending order gone under a full decay.
+# The best text is wasted if it is learnt at less than this part of the peak rate: "How Learning Rate Decay Wastes Your
+# Best Data" (arXiv 2511.18903) finds that a full decay removes the gain of an ascending order.
 LEAST_BEST_RATE = 0.1
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything a run is made of, before a byte of it is written."""
+    """Everything that determines a run, before a byte of it is written.
+
+    Attributes:
+        config: Its configuration.
+        model: Shape of its model.
+        pack: Its data.
+        batches: The tokens of each step.
+        rate: The learning rate of each step.
+    """
 
     config: FitConfig
     model: ModelConfig
     pack: Pack
-    sampler: Sampler
+    batches: BatchReader
     rate: LearningRate
 
     @property
     def curriculum(self) -> Curriculum:
         """What each step reads."""
-        return self.sampler.curriculum
+        return self.batches.curriculum
 
     @property
     def steps(self) -> int:
@@ -52,14 +60,19 @@ class Plan:
 
 
 def make_plan(config: FitConfig, origin: dict[str, Any] | None = None) -> Plan:
-    """Open the pack and lay out the run. Nothing is written.
+    """Open the pack and plan the run. Nothing is written.
 
-    `origin` is where a branch began (`branch.find_trunk`): what was read before it is not read again.
+    Args:
+        config: The configuration of the run.
+        origin: Where a branch starts (`branch.find_parent`): what its parent read is not read again.
+
+    Raises:
+        RotrainError: The pack cannot be read, or the configuration does not fit it.
     """
     pack = open_pack(Path(config.data))
     drawn = None
     if origin is not None and origin["drawn"] is not None:
-        # Sequences of another length: the same tokens, the last part of one read twice at most.
+        # With another context: the same tokens. At most the last part of one sequence is read twice.
         drawn = tuple(count * origin["context"] // config.context for count in origin["drawn"])
     model = model_config(
         config.arch,
@@ -84,13 +97,17 @@ def make_plan(config: FitConfig, origin: dict[str, Any] | None = None) -> Plan:
         config,
         model,
         pack,
-        Sampler(curriculum, config.context, config.seed),
+        BatchReader(curriculum, config.context, config.seed),
         learning_rate(config, curriculum),
     )
 
 
 def learning_rate(config: FitConfig, curriculum: Curriculum) -> LearningRate:
-    """The rate of a curriculum: the decay lies behind the last ramp, and the factors follow the mix."""
+    """Return the learning rate of a curriculum: the decay follows the last ramp, and the factors follow the mix.
+
+    Raises:
+        UsageError: `schedule.phase_lr` names a phase that the pack does not have.
+    """
     factors = config.schedule.phase_lr or {}
     names = [phase.name for phase in curriculum.phases]
     for name in factors:
@@ -113,16 +130,20 @@ def learning_rate(config: FitConfig, curriculum: Curriculum) -> LearningRate:
 
 
 def best_rate_of_last_stage(plan: Plan) -> float:
-    """The highest rate of the last stage, over the peak of the run."""
+    """Return the highest rate of the last stage / the peak rate of the run."""
     stage = plan.curriculum.stages[-1]
-    # Rates change slowly: a thousand of a long stage tell its highest.
+    # Rates change slowly: a thousand steps of a long stage show its highest rate.
     stride = max(1, stage.steps // 1000)
     steps = range(stage.first + 1, plan.steps + 1, stride)
     return max(plan.rate.at(step) for step in steps) / plan.rate.peak
 
 
 def check_rates(plan: Plan) -> None:
-    """Refuse a run that reads its last, best text wholly at a rate that hardly teaches it."""
+    """Refuse a run that reads all of its last, best text at a rate that hardly teaches it.
+
+    Raises:
+        RotrainError: The highest rate of the last stage is under `LEAST_BEST_RATE` of the peak.
+    """
     ratio = best_rate_of_last_stage(plan)
     if ratio < LEAST_BEST_RATE - 1e-9:
         stage = plan.curriculum.stages[-1]

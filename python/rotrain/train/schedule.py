@@ -1,7 +1,7 @@
 """The learning rate of every step.
 
-WSD (warmup, stable, decay) is from MiniCPM (Hu et al. 2024, section 4); its decay shapes from
-Haegele et al. 2024 (1-sqrt). The decay lies in the last phase, where the best text is.
+WSD (warmup, stable, decay) is from MiniCPM (Hu et al. 2024, section 4); its decay shape 1-sqrt is from Haegele et al.
+2024. The decay lies in the last phase, where the best text is.
 """
 
 from __future__ import annotations
@@ -15,9 +15,19 @@ from rotrain.config import Schedule
 
 @dataclass(frozen=True)
 class LearningRate:
-    """The rate over a run of `steps`, the last `last_phase` of which are wholly its last phase.
+    """The learning rate over a run.
 
-    `factor` gives what the text of a step (counted from 0) multiplies the rate with.
+    Attributes:
+        config: The `schedule` section of a configuration.
+        peak: The highest rate.
+        steps: Steps of the run.
+        last_phase: Steps at the end that are completely in the last phase.
+        factor: What the text of a step (from 0) multiplies the rate with.
+
+    Example:
+        >>> rate = LearningRate(Schedule(shape="constant", warmup_fraction=0.5), peak=0.4, steps=4, last_phase=4)
+        >>> [rate.at(step) for step in (1, 2, 3, 4)]
+        [0.2, 0.4, 0.4, 0.4]
     """
 
     config: Schedule
@@ -43,7 +53,7 @@ class LearningRate:
         return min(math.ceil(self.config.decay_fraction * self.steps), self.last_phase, rest)
 
     def at(self, step: int) -> float:
-        """The rate of step 1 ... `steps`; the peak at the end of warmup, the final one at the end."""
+        """Return the rate of a step from 1 to `steps`: the peak at the end of warmup, the final rate at the end."""
         return self._shape(step) * (1.0 if self.factor is None else self.factor(step - 1))
 
     def _shape(self, step: int) -> float:

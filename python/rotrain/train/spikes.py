@@ -1,14 +1,12 @@
-"""Loss spikes: seen before the update is made, by the last steps' mean and standard deviation.
+"""Loss spikes: detected before the update, by the mean and the standard deviation of the last steps.
 
-The rule is OLMo's skip-step (OLMo 2, section 3.4: six standard deviations over 128 steps, of the
-loss and of the gradient's norm), with a history that is saved in every checkpoint: a resumed run
-judges as the undisturbed one would, so it stays equal to it.
+The rule is OLMo's skip-step (OLMo 2, section 3.4: six standard deviations over 128 steps, of the loss and of the norm of
+the gradient). Its history is saved in every checkpoint, so a resumed run decides as an undisturbed run would.
 
-A finite spike joins the history, so a lasting change of level is learnt and not skipped for ever;
-a value that is not finite never does. Where a stage of the curriculum begins the text changes, and
-with it the loss: the history starts anew there. With fewer values than a quarter of the window
-only values that are not finite are spikes. Costs one look at two numbers a step, on a GPU one
-synchronization; both are nothing beside an optimizer step.
+A finite spike joins the history: a lasting change of level is learnt and not skipped for ever. A value that is not
+finite never joins it. Where a stage of the curriculum starts, the text changes and the loss with it: the history starts
+anew. With fewer values than a quarter of the window, only values that are not finite are spikes. The check reads two
+numbers a step; on a GPU that costs one synchronization. Both are small beside an optimizer step.
 """
 
 from __future__ import annotations
@@ -23,7 +21,14 @@ from rotrain.config import Spikes
 
 @dataclass(frozen=True)
 class Spike:
-    """A step that left the range: its values, and the limits (None where there was none yet)."""
+    """A step that left the range.
+
+    Attributes:
+        loss: Its loss.
+        norm: The norm of its gradient.
+        loss_limit: The limit of the loss; None where there was none yet.
+        norm_limit: The limit of the norm; None where there was none yet.
+    """
 
     loss: float
     norm: float
@@ -31,12 +36,12 @@ class Spike:
     norm_limit: float | None
 
     @property
-    def finite(self) -> bool:
-        """Whether both values are numbers."""
+    def is_finite(self) -> bool:
+        """Whether both values are finite."""
         return math.isfinite(self.loss) and math.isfinite(self.norm)
 
-    def record(self) -> dict[str, float | None]:
-        """The spike for the log; JSON has no NaN, so null stands for it."""
+    def as_json(self) -> dict[str, float | None]:
+        """Return the spike for the log. JSON has no NaN: null takes its place."""
         return {
             "loss": finite_or_none(self.loss),
             "grad_norm": finite_or_none(self.norm),
@@ -46,7 +51,18 @@ class Spike:
 
 
 class SpikeGuard:
-    """Judges steps in order."""
+    """Check the steps of a run in order.
+
+    Args:
+        config: The `spikes` section of a configuration.
+
+    Example:
+        >>> guard = SpikeGuard(Spikes(window=8))
+        >>> [guard.check(loss, 1.0) for loss in (2.0, 2.1, 1.9, 2.0, 2.1)]
+        [None, None, None, None, None]
+        >>> guard.check(9.0, 1.0).loss
+        9.0
+    """
 
     def __init__(self, config: Spikes) -> None:
         self.config = config
@@ -54,8 +70,8 @@ class SpikeGuard:
         self.norms: deque[float] = deque(maxlen=config.window)
         self.in_a_row = 0
 
-    def judge(self, loss: float, norm: float) -> Spike | None:
-        """The spike this step is, or None; either way it joins the history if it is finite."""
+    def check(self, loss: float, norm: float) -> Spike | None:
+        """Return the spike that this step is, or None. A finite step joins the history either way."""
         spike = None
         if math.isfinite(loss) and math.isfinite(norm):
             limits = self._limit(self.losses), self._limit(self.norms)
@@ -69,22 +85,22 @@ class SpikeGuard:
         self.in_a_row = 0 if spike is None else self.in_a_row + 1
         return spike
 
-    def exhausted(self) -> bool:
-        """Whether there were more spikes in a row than is worth going on with."""
+    def is_exhausted(self) -> bool:
+        """Return whether there were more than `patience` spikes in a row."""
         return self.in_a_row > self.config.patience
 
-    def forget(self) -> None:
-        """Begin the history anew."""
+    def reset(self) -> None:
+        """Start the history anew."""
         self.losses.clear()
         self.norms.clear()
 
     def state(self) -> dict[str, Any]:
-        """Everything a later judgement depends on, for a checkpoint: floats survive JSON exactly."""
+        """Return everything that later checks depend on, for a checkpoint. JSON keeps floats exactly."""
         return {"losses": list(self.losses), "norms": list(self.norms), "in_a_row": self.in_a_row}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Take over what `state` gave."""
-        self.forget()
+        """Load what `state` returned."""
+        self.reset()
         self.losses.extend(state.get("losses", ()))
         self.norms.extend(state.get("norms", ()))
         self.in_a_row = state.get("in_a_row", 0)
@@ -98,5 +114,5 @@ class SpikeGuard:
 
 
 def finite_or_none(value: float) -> float | None:
-    """The value, or None where JSON has no word for it."""
+    """Return the value, or None if it is not finite: JSON cannot hold it."""
     return value if math.isfinite(value) else None

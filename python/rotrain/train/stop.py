@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C ask a run to save and stop; a second Ctrl-C stops it at once."""
+"""SIGTERM and Ctrl-C ask a run to save and stop. A second Ctrl-C stops it at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from types import FrameType
 
 
 class StopSignals:
-    """Inside `with`, `number` is the signal that asked for a stop, 0 while none has."""
+    """Catch the signals that ask for a stop, inside a `with` block.
+
+    Attributes:
+        number: The signal that asked for a stop; 0 if none did.
+    """
 
     def __init__(self) -> None:
         self.number = 0

@@ -1,9 +1,8 @@
-"""The same run at several learning rates, and which is best.
+"""The same run at several learning rates, and which rate is best.
 
-Each rate is a run directory `lr-<rate>` of its own, so a sweep that was stopped goes on where it was:
-finished rates are only read. The best has the lowest held-out bits per byte at its end, as the mean
-over the phases: rankings in the middle of a schedule turn round when the rate decays (Wen et al. 2025,
-"Fantastic pretraining optimizers").
+Each rate has a run directory `lr-<rate>` of its own, so a stopped sweep continues where it was: finished rates are only
+read. The best rate has the lowest held-out bits per byte at its end, as the mean over the phases. The order of rates in
+the middle of a schedule may reverse when the rate decays (Wen et al. 2025, "Fantastic pretraining optimizers").
 """
 
 from __future__ import annotations
@@ -20,11 +19,19 @@ from rotrain.config import FitConfig
 from rotrain.data.pack import open_pack
 from rotrain.errors import RotrainError, UsageError
 from rotrain.files import write_json
-from rotrain.train.rundir import RunDir
+from rotrain.run.directory import RunDirectory
 
 
 def parse_rates(text: str) -> list[float]:
-    """The rates of `1e-3,2e-3`, rising and without doubles."""
+    """Return the rates of a text, in rising order and without duplicates.
+
+    Raises:
+        UsageError: The text is not a list of positive numbers.
+
+    Example:
+        >>> parse_rates("2e-3,1e-3,2e-3")
+        [0.001, 0.002]
+    """
     try:
         rates = sorted({float(word) for word in text.split(",")})
     except ValueError:
@@ -37,7 +44,11 @@ def parse_rates(text: str) -> list[float]:
 
 
 def best_rate(folder: Path) -> float:
-    """The best rate of the sweep in `folder`."""
+    """Return the best rate of the sweep in `folder`.
+
+    Raises:
+        RotrainError: There is no finished sweep.
+    """
     file = folder / "sweep.json"
     try:
         return float(json.loads(file.read_bytes())["best_lr"])
@@ -49,41 +60,51 @@ def best_rate(folder: Path) -> float:
         ) from None
     except (ValueError, KeyError, TypeError):
         raise RotrainError(
-            "this is no result of a sweep", place=file, hint="delete it; the same sweep writes it again"
+            "this is not the result of a sweep", place=file, hint="delete it; the same sweep writes it again"
         ) from None
 
 
-def adopt(folder: Path, config: FitConfig) -> None:
-    """Copy the sweep's own run at the rate of `config` to its place, where it is the run that `config` describes.
+def reuse_sweep_run(folder: Path, config: FitConfig) -> None:
+    """Copy the sweep's run at the rate of `config` to `config.out`, if it is the run that `config` describes.
 
-    Trained again it would have the same weights. Another seed, other steps, a begun run: nothing is done.
+    Training it again would give the same weights. With another seed, other steps or a run that has started, nothing
+    happens.
     """
-    source, target = RunDir(folder / f"lr-{config.optim.lr:g}"), RunDir(Path(config.out))
-    record, summary = source.record(), source.finished()
-    begun = target.path.exists() and any(target.path.iterdir())
-    # An average is a run inside the run, and names it.
-    if record is None or summary is None or begun or config.checkpoint.average:
+    source, target = RunDirectory(folder / f"lr-{config.optim.lr:g}"), RunDirectory(Path(config.out))
+    record, summary = source.read_config(), source.read_summary()
+    started = target.path.exists() and any(target.path.iterdir())
+    # An average is a run inside the run, and it names the run.
+    if record is None or summary is None or started or config.checkpoint.average:
         return
     try:
-        source.check_same(record, config, open_pack(Path(config.data)))
+        source.check_same_run(record, config, open_pack(Path(config.data)))
     except RotrainError:
         return
-    copy = RunDir(target.path.with_name(f".{target.path.name}.tmp"))
+    copy = RunDirectory(target.path.with_name(f".{target.path.name}.tmp"))
     shutil.rmtree(copy.path, ignore_errors=True)
     shutil.copytree(source.path, copy.path)
     write_json(copy.config, record | {"config": record["config"] | {"out": config.out}})
-    copy.end(summary | {"run": config.out})
+    copy.write_summary(summary | {"run": config.out})
     if target.path.exists():
         target.path.rmdir()
     os.replace(copy.path, target.path)
 
 
-def sweep(
+def run_sweep(
     config: FitConfig, rates: list[float], train: Callable[[FitConfig], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Train `config` at each rate by `train`; returns and writes (sweep.json) a row a rate and the best.
+    """Train `config` at each rate and write sweep.json.
 
-    A rate that diverges is a row without a score. Raises `RotrainError` when all do.
+    Args:
+        config: The configuration; `config.out` is the folder of the sweep.
+        rates: The rates.
+        train: Trains one configuration and returns its summary.
+
+    Returns:
+        The content of sweep.json: a row for each rate, and the best rate. A rate that diverges has no score.
+
+    Raises:
+        RotrainError: Every rate diverged.
     """
     folder = Path(config.out)
     rows = []
@@ -115,7 +136,7 @@ def sweep(
         "size": config.size,
         "steps": config.steps,
         "best_lr": best["lr"],
-        # The best at an end of the range says that a better one may lie beyond it.
+        # A best rate at an end of the range means that a better one may lie beyond it.
         "at_edge": len(rates) > 1 and best["lr"] in (rates[0], rates[-1]),
         "rows": rows,
     }

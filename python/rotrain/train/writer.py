@@ -1,8 +1,8 @@
-"""Checkpoints beside the training: the step waits for a copy in memory, the disk gets it later.
+"""Write checkpoints beside the training: a step waits for a copy in memory, and the disk gets it later.
 
-The copy goes into buffers that live as long as the run (one more set of weights and moments in main
-memory: 12 bytes a parameter with AdamW). One checkpoint is written at a time; the next one waits for
-it. An error of the disk is kept and raised in the training's own thread at its next look.
+The copy goes into buffers that live as long as the run: one more set of weights and moments in main memory, 12 bytes for
+each parameter with AdamW. One checkpoint is written at a time, and the next one waits for it. An error of the disk is
+kept and raised in the thread of the training at its next check.
 """
 
 from __future__ import annotations
@@ -16,11 +16,18 @@ import torch
 from torch import Tensor
 
 from rotrain.config import Checkpoint, ModelConfig
-from rotrain.train import checkpoint
+from rotrain.run import checkpoint
 
 
 class CheckpointWriter:
-    """Writes the checkpoints of a run into `folder`; `before` runs ahead of each, in its thread."""
+    """Write the checkpoints of a run in a thread.
+
+    Args:
+        folder: The folder of the run's checkpoints.
+        model: Shape of the model.
+        config: The `checkpoint` section of a configuration.
+        before: Called in the thread before each checkpoint is written.
+    """
 
     def __init__(
         self, folder: Path, model: ModelConfig, config: Checkpoint, before: Callable[[], None]
@@ -37,7 +44,7 @@ class CheckpointWriter:
         optimizer: Mapping[str, Tensor],
         spikes: dict[str, Any],
     ) -> None:
-        """Copy the state of `step` and begin to write it. Waits for the checkpoint before it."""
+        """Copy the state of `step` and start to write it. Wait for the checkpoint before it first."""
         self.wait()
         copies = self._copy("w/", weights), self._copy("o/", optimizer)
         if any(tensor.is_cuda for tensor in weights.values()):
@@ -51,7 +58,7 @@ class CheckpointWriter:
             self.wait()
 
     def wait(self) -> None:
-        """Wait until everything is on the disk; raises what went wrong there."""
+        """Wait until everything is on the disk, and raise the error of the disk if there was one."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None
@@ -60,7 +67,7 @@ class CheckpointWriter:
             raise error
 
     def abandon(self) -> None:
-        """Wait until nothing is being written; another error is on its way, so one of the disk goes."""
+        """Wait until nothing is being written. An error of the disk is dropped: another error is on its way."""
         if self._thread is not None:
             self._thread.join()
         self._thread = self._error = None
@@ -83,6 +90,6 @@ class CheckpointWriter:
         try:
             self.before()
             checkpoint.save(self.folder, step, self.model, weights, optimizer, spikes)
-            checkpoint.retain(self.folder, self.config)
-        except BaseException as error:  # raised again in the training's own thread
+            checkpoint.remove_old(self.folder, self.config)
+        except BaseException as error:  # raised again in the thread of the training
             self._error = error

@@ -11,7 +11,7 @@ use rotext::pipeline::books;
 use crate::errors::raise;
 use crate::files;
 
-/// A PDF while it is read. PDFium is not thread-safe: one at a time in a process, on the thread that made it.
+/// A PDF that is being read. PDFium is not thread-safe: one book at a time in a process, on the thread that opened it.
 #[pyclass(unsendable)]
 pub(crate) struct PdfBook(Option<books::PdfBook>);
 
@@ -28,28 +28,34 @@ impl PdfBook {
         books::PdfBook::open(&path, &library).map(|book| Self(Some(book))).map_err(|e| raise(&e))
     }
 
+    /// Number of pages.
     #[getter]
     fn pages(&mut self) -> PyResult<usize> {
         Ok(self.book()?.pages())
     }
 
+    /// Read the next page.
     fn read_next(&mut self) -> PyResult<()> {
         self.book()?.read_next();
         Ok(())
     }
 
+    /// Judge all pages. Returns the numbers, from 0, of the pages that need OCR.
     fn judge(&mut self) -> PyResult<Vec<usize>> {
         Ok(self.book()?.assess())
     }
 
+    /// Choose at most `most` pages on which OCR checks the text layer of a scan. Returns their numbers, from 0.
     fn samples(&mut self, most: usize) -> PyResult<Vec<usize>> {
         Ok(self.book()?.samples(most))
     }
 
+    /// Return the numbers, from 0, of the pages whose text layer OCR has put in doubt.
     fn doubted(&mut self) -> PyResult<Vec<usize>> {
         Ok(self.book()?.doubted())
     }
 
+    /// Draw a page. Returns (columns, rows, one grey byte a dot).
     fn render<'py>(
         &mut self,
         py: Python<'py>,
@@ -60,11 +66,13 @@ impl PdfBook {
         Ok((picture.width, picture.height, PyBytes::new(py, &picture.pixels)))
     }
 
+    /// Take the words that tesseract found on a page, as its TSV.
     fn recognized(&mut self, page: usize, tsv: &str, dpi: f32, height: usize, sample: bool) -> PyResult<()> {
         self.book()?.recognized(page, tsv, dpi, height, sample);
         Ok(())
     }
 
+    /// Put the text together without the pages `dropped`, numbered from 0. The book cannot be used afterwards.
     fn finish<'py>(&mut self, py: Python<'py>, dropped: Vec<usize>) -> PyResult<Bound<'py, PyAny>> {
         self.book()?;
         let text = self.0.take().map(|book| book.finish(&dropped));
@@ -72,7 +80,13 @@ impl PdfBook {
     }
 }
 
-/// The text by the rule book, and its measures by stretches of about a page.
+/// Normalize a text and measure it in stretches of about a page.
+///
+/// Args:
+///     text: Any text.
+///
+/// Returns:
+///     The text, and (measures, score, first byte) of each stretch.
 #[pyfunction]
 pub(crate) fn read_text<'py>(py: Python<'py>, text: &str) -> PyResult<(String, Bound<'py, PyAny>)> {
     let (text, stretches) = py.detach(|| {
@@ -83,7 +97,13 @@ pub(crate) fn read_text<'py>(py: Python<'py>, text: &str) -> PyResult<(String, B
     Ok((text, files::python(py, &stretches)?))
 }
 
-/// Where `text` has words that the lexicon does not know: first byte and end of each.
+/// Find the words of a text that the lexicon does not know.
+///
+/// Args:
+///     text: Any text.
+///
+/// Returns:
+///     (first byte, end byte) of each.
 #[pyfunction]
 pub(crate) fn doubtful(py: Python<'_>, text: &str) -> Vec<(usize, usize)> {
     py.detach(|| books::doubtful(text))
@@ -115,7 +135,18 @@ fn row((document, source, action, rule, value, threshold, score): Decision) -> P
     })
 }
 
-/// Puts the records of books, each a file of one JSON line, into `out`, and the decisions into a ledger beside it.
+/// Join the records of books into one file and write the ledger beside it.
+///
+/// Args:
+///     records: Files of one JSON line each, in order.
+///     decisions: (document, source, action, rule, value, threshold, score).
+///     out: The file to write: .jsonl, .jsonl.zst or .jsonl.gz.
+///
+/// Returns:
+///     Path of the ledger.
+///
+/// Raises:
+///     RotoolsError: The arguments, the input or the system do not allow it.
 #[pyfunction]
 pub(crate) fn assemble(
     py: Python<'_>,

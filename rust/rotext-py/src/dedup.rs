@@ -48,10 +48,33 @@ pub(crate) fn options(
     Ok(Duplicates::Near(NearOptions { preset, max_ram, accept_loss, repeated_lines, evaluation }))
 }
 
-/// Files in, one JSONL file without duplicates and near-duplicates out; with a shard (number, of) only its journal.
+/// Remove duplicates and near-duplicates from files, into one JSONL file.
+///
+/// Args:
+///     inputs: Files, folders or globs; `-` is standard input.
+///     out: The file to write: .jsonl, .jsonl.zst or .jsonl.gz.
+///     profile: What the inputs hold: `web` or `books`.
+///     preset: `default`, `strict` or `exact`.
+///     max_ram: Memory of the whole run, in bytes.
+///     accept_loss: Allow near-duplicates to remove more than half of a source.
+///     repeated_lines: Cut lines of web text that occur in more documents than this.
+///     decontaminate: Evaluation files; a document that shares 13 words in a row with one is removed.
+///     shard: (number, of): run only the first pass of this shard.
+///     text_field: Field of the text.
+///     id_field: Field of the id. None: `id` where there is one, else file:line.
+///     strict: Stop at the first record that cannot be used.
+///     threads: Worker threads. 0: one for each core.
+///     progress: Counters to watch, and the switch to stop the call.
+///
+/// Returns:
+///     `read` and `dedup` (counts) and `ledger` (path); of a shard `records`, `documents`, `bytes` and `folder`.
+///
+/// Raises:
+///     RotoolsError: The arguments, the input or the system do not allow it.
 #[pyfunction]
-#[pyo3(signature = (inputs, out, *, profile, preset, max_ram, accept_loss, repeated_lines, decontaminate,
-                    shard, text_field, id_field, strict, threads, progress))]
+#[pyo3(signature = (inputs, out, *, profile = "web", preset = "default", max_ram = 1073741824, accept_loss =
+                    false, repeated_lines = None, decontaminate = Vec::new(), shard = None, text_field =
+                    "text", id_field = None, strict = false, threads = 0, progress = None))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn dedup<'py>(
     py: Python<'py>,
@@ -64,12 +87,14 @@ pub(crate) fn dedup<'py>(
     repeated_lines: Option<u32>,
     decontaminate: Vec<String>,
     shard: Option<(u32, u32)>,
-    text_field: String,
+    text_field: &str,
     id_field: Option<String>,
     strict: bool,
     threads: usize,
-    progress: &Progress,
+    progress: Option<&Progress>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let unwatched = Progress::default();
+    let progress = progress.unwrap_or(&unwatched);
     let kind = kind(profile)?;
     let options = options(preset, max_ram, accept_loss, repeated_lines, &decontaminate)?;
     let sources = files::sources(&inputs)?;
@@ -85,7 +110,14 @@ pub(crate) fn dedup<'py>(
     files::python(py, &outcome)
 }
 
-/// How alike two texts are: (share of the first one's word 3-grams that stand in the second, Jaccard similarity).
+/// Compare two texts by their word 3-grams.
+///
+/// Args:
+///     first: A text.
+///     second: A text.
+///
+/// Returns:
+///     (share of the first text's 3-grams that occur in the second, Jaccard similarity).
 #[pyfunction]
 pub(crate) fn likeness(py: Python<'_>, first: &str, second: &str) -> (f64, f64) {
     let likeness = py.detach(|| Grams::of_text(first).likeness(&Grams::of_text(second)));

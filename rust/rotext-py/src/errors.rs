@@ -1,23 +1,31 @@
-//! `rotext::Error` as one Python exception with its parts as attributes.
+//! `rotext::Error` as the exceptions of `rotools.errors`, with its parts as attributes.
 
-use pyo3::create_exception;
-use pyo3::exceptions::{PyException, PyKeyboardInterrupt};
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use rotext::error::{Error, ErrorKind};
-
-create_exception!(rotools._rotext, RotoolsError, PyException, "what, place, hint and exit code of a failure");
 
 /// The exception for `error`; a stop by the user is a `KeyboardInterrupt`.
 pub(crate) fn raise(error: &Error) -> PyErr {
     if error.kind == ErrorKind::Cancelled {
         return PyKeyboardInterrupt::new_err(error.to_string());
     }
-    Python::attach(|py| {
-        let raised = RotoolsError::new_err(error.to_string());
-        let value = raised.value(py);
-        let code = if error.kind == ErrorKind::Usage { 2 } else { 1 };
-        let set =
-            value.setattr("hint", error.hint.as_deref()).and_then(|()| value.setattr("exit_code", code));
-        set.err().unwrap_or(raised)
-    })
+    Python::attach(|py| exception(py, error).unwrap_or_else(|failed| failed))
+}
+
+/// The classes are written in Python, where they can be pickled, documented and derived from.
+fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
+    let errors = py.import("rotools.errors")?;
+    let class = match error.kind {
+        ErrorKind::Usage => "UsageError",
+        ErrorKind::Io => "ResourceError",
+        _ => "InputError",
+    };
+    let place = match &error.place {
+        Some(place) => {
+            Some(errors.getattr("Place")?.call1((place.path.to_string_lossy(), place.line, place.byte))?)
+        }
+        None => None,
+    };
+    let raised = errors.getattr(class)?.call1((&error.what, place, &error.hint))?;
+    Ok(PyErr::from_value(raised))
 }

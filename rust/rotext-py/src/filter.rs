@@ -32,10 +32,33 @@ pub(crate) fn filtering(
     FilterStage::new(thresholds, redact, boilerplate, annotate, diacritics).map_err(|e| raise(&e))
 }
 
-/// Files in, one JSONL file of what is worth training on out; with a shard (number, of) only its journal.
+/// Filter files into one JSONL file.
+///
+/// Args:
+///     inputs: Files, folders or globs; `-` is standard input.
+///     out: The file to write: .jsonl, .jsonl.zst or .jsonl.gz.
+///     profile: `web` or `books`.
+///     thresholds: (rule, threshold) in place of the profile's; None switches the rule off.
+///     redact: Replace personal data.
+///     boilerplate: Cut cookie notices, buttons and links to other articles from web text.
+///     annotate: Remove nothing; write the measured values into the field `filter`.
+///     diacritics: Text without diacritics: `flag` it in the ledger, `drop` it or `keep` it.
+///     shard: (number, of): run only the first pass of this shard.
+///     text_field: Field of the text.
+///     id_field: Field of the id. None: `id` where there is one, else file:line.
+///     strict: Stop at the first record that cannot be used.
+///     threads: Worker threads. 0: one for each core.
+///     progress: Counters to watch, and the switch to stop the call.
+///
+/// Returns:
+///     `read` (counts) and `ledger` (path); of a shard `records`, `documents`, `bytes` and `folder`.
+///
+/// Raises:
+///     RotoolsError: The arguments, the input or the system do not allow it.
 #[pyfunction]
-#[pyo3(signature = (inputs, out, *, profile, thresholds, redact, boilerplate, annotate, diacritics, shard, text_field,
-                    id_field, strict, threads, progress))]
+#[pyo3(signature = (inputs, out, *, profile = "web", thresholds = Vec::new(), redact = true, boilerplate =
+                    true, annotate = false, diacritics = "flag", shard = None, text_field = "text", id_field =
+                    None, strict = false, threads = 0, progress = None))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn filter<'py>(
     py: Python<'py>,
@@ -48,12 +71,14 @@ pub(crate) fn filter<'py>(
     annotate: bool,
     diacritics: &str,
     shard: Option<(u32, u32)>,
-    text_field: String,
+    text_field: &str,
     id_field: Option<String>,
     strict: bool,
     threads: usize,
-    progress: &Progress,
+    progress: Option<&Progress>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let unwatched = Progress::default();
+    let progress = progress.unwrap_or(&unwatched);
     let mut options = files::feed(text_field, id_field, strict, false, threads);
     options.kind = dedup::kind(profile)?;
     options.filter = Some(filtering(&thresholds, redact, boilerplate, annotate, diacritics)?);
@@ -78,7 +103,18 @@ pub(crate) fn profile(name: &str, thresholds: Vec<(String, Option<f64>)>) -> PyR
     thresholds.into_iter().try_fold(Filter::new(profile), change).map_err(|e| raise(&e))
 }
 
-/// What the filter measures of a text, and the rule that it breaks: `{"dropped": ..., "measures": {...}}`.
+/// Measure a text and find the rule that removes it.
+///
+/// Args:
+///     text: A repaired text.
+///     profile: `web` or `books`.
+///     thresholds: (rule, threshold) in place of the profile's; None switches the rule off.
+///
+/// Returns:
+///     `dropped` (None, or the rule with value, threshold and side) and `measures`.
+///
+/// Raises:
+///     RotoolsError: There is no such profile or rule.
 #[pyfunction]
 #[pyo3(signature = (text, profile = "web", thresholds = Vec::new()))]
 pub(crate) fn judge<'py>(
@@ -92,7 +128,13 @@ pub(crate) fn judge<'py>(
     files::python(py, &verdict)
 }
 
-/// The text with personal data replaced, and how many of each kind.
+/// Replace personal data in a text.
+///
+/// Args:
+///     text: Any text.
+///
+/// Returns:
+///     The text, and (kind, count) of what was replaced.
 #[pyfunction]
 pub(crate) fn redact(py: Python<'_>, text: &str) -> (String, Vec<(&'static str, u64)>) {
     let (text, counts) = py.detach(|| rotext::filter::redact(text));
@@ -103,7 +145,10 @@ pub(crate) fn redact(py: Python<'_>, text: &str) -> (String, Vec<(&'static str, 
 /// A rule: id, title, side, threshold for web, threshold for books.
 type Rule = (&'static str, &'static str, &'static str, Option<f64>, Option<f64>);
 
-/// The rules, in the order in which they are asked.
+/// List the filter rules in the order in which they are checked.
+///
+/// Returns:
+///     (id, title, side, threshold for web, threshold for books).
 #[pyfunction]
 pub(crate) fn filter_rules() -> Vec<Rule> {
     let side = |side| if side == Side::Below { "below" } else { "above" };

@@ -5,17 +5,32 @@ use pyo3::prelude::*;
 use crate::errors::raise;
 use crate::{files, progress::Progress};
 
-/// Reads files once and says what is in them.
+/// Read files once and describe them.
+///
+/// Args:
+///     inputs: Files, folders or globs; `-` is standard input.
+///     text_field: Field of the text.
+///     id_field: Field of the id. None: `id` where there is one, else file:line.
+///     threads: Worker threads. 0: one for each core.
+///     progress: Counters to watch, and the switch to stop the call.
+///
+/// Returns:
+///     `sources`, `read` (counts), `lengths` and `first` (the first document).
+///
+/// Raises:
+///     RotoolsError: The arguments, the input or the system do not allow it.
 #[pyfunction]
-#[pyo3(signature = (inputs, *, text_field, id_field, threads, progress))]
+#[pyo3(signature = (inputs, *, text_field = "text", id_field = None, threads = 0, progress = None))]
 pub(crate) fn inspect<'py>(
     py: Python<'py>,
     inputs: Vec<String>,
-    text_field: String,
+    text_field: &str,
     id_field: Option<String>,
     threads: usize,
-    progress: &Progress,
+    progress: Option<&Progress>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let unwatched = Progress::default();
+    let progress = progress.unwrap_or(&unwatched);
     let sources = files::sources(&inputs)?;
     let options = files::feed(text_field, id_field, false, true, threads);
     let look = || rotext::pipeline::inspect::inspect(&sources, &options, &progress.inner);
@@ -23,38 +38,37 @@ pub(crate) fn inspect<'py>(
     files::python(py, &overview)
 }
 
-/// Writes the beginning of files to `out` as JSONL, about `size` bytes of text; says what it stands for.
+/// Write the beginning of files as JSONL.
+///
+/// Args:
+///     inputs: Files, folders or globs; `-` is standard input.
+///     out: The file to write.
+///     size: About this many bytes of text.
+///     text_field: Field of the text.
+///     id_field: Field of the id. None: `id` where there is one, else file:line.
+///     progress: Counters to watch, and the switch to stop the call.
+///
+/// Returns:
+///     What was taken, and how much of the input it is.
+///
+/// Raises:
+///     RotoolsError: The arguments, the input or the system do not allow it.
 #[pyfunction]
-#[pyo3(signature = (inputs, out, *, size, text_field, id_field, progress))]
+#[pyo3(signature = (inputs, out, *, size, text_field = "text", id_field = None, progress = None))]
 pub(crate) fn head<'py>(
     py: Python<'py>,
     inputs: Vec<String>,
     out: std::path::PathBuf,
     size: u64,
-    text_field: String,
+    text_field: &str,
     id_field: Option<String>,
-    progress: &Progress,
+    progress: Option<&Progress>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let unwatched = Progress::default();
+    let progress = progress.unwrap_or(&unwatched);
     let sources = files::sources(&inputs)?;
     let fields = files::feed(text_field, id_field, false, false, 1).fields;
     let take = || rotext::pipeline::sample::sample(&sources, &fields, size, &out, &progress.inner);
     let head = py.detach(take).map_err(|e| raise(&e))?;
     files::python(py, &head)
-}
-
-/// What a tokenizer.json holds: (vocabulary, pattern by its name in llama.cpp, end of text, special tokens).
-#[pyfunction]
-pub(crate) fn tokenizer_info(
-    py: Python<'_>,
-    path: std::path::PathBuf,
-) -> PyResult<(usize, &'static str, Option<String>, Vec<String>)> {
-    let tokenizer = py.detach(|| rotext::bpe::Tokenizer::from_file(path)).map_err(|e| raise(&e))?;
-    let name = |id: u32| String::from_utf8_lossy(tokenizer.token(id)).into_owned();
-    let specials = (0..tokenizer.vocab_size() as u32).filter(|id| tokenizer.is_special(*id)).map(name);
-    Ok((
-        tokenizer.vocab_size(),
-        tokenizer.pre_tokenizer_name(),
-        tokenizer.eos().map(name),
-        specials.collect(),
-    ))
 }

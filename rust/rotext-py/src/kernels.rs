@@ -1,4 +1,4 @@
-//! Steps on Arrow columns: in and out through the Arrow PyCapsule interface, which pyarrow, Polars and others speak.
+//! Steps on Arrow columns, through the Arrow PyCapsule interface of pyarrow, Polars and others.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use rotext::normalize::{Normalizer, Options};
 use crate::errors::raise;
 use crate::filter;
 
-/// A step with its settings; `array` and `stream` work on what has `__arrow_c_array__` or `__arrow_c_stream__`.
+/// A step with its settings. `array` and `stream` take objects with `__arrow_c_array__` or `__arrow_c_stream__`.
 #[pyclass(frozen, module = "rotools._rotext")]
 pub(crate) struct Kernel {
     core: Core,
@@ -33,23 +33,26 @@ fn unread(error: impl std::fmt::Display) -> PyErr {
     )
 }
 
-/// An array or a record batch from whoever made it, checked.
+/// Takes an array or a record batch from its producer, and checks it.
 fn read<T: FromPyArrow>(data: &Bound<'_, PyAny>) -> PyResult<T> {
     T::from_pyarrow_bound(data).map_err(|error| unread(error.value(data.py())))
 }
 
 #[pymethods]
 impl Kernel {
+    /// Repair text.
     #[staticmethod]
     fn normalize(protect_turkish: bool) -> Self {
         Self { core: Core::Normalize(Normalizer::new(Options { protect_turkish })) }
     }
 
+    /// Measure text with the filter of a profile.
     #[staticmethod]
     fn score(profile: &str, thresholds: Vec<(String, Option<f64>)>) -> PyResult<Self> {
         Ok(Self { core: Core::Score(filter::profile(profile, thresholds)?) })
     }
 
+    /// Compute the keys and bands of deduplication.
     #[staticmethod]
     fn sign(preset: &str) -> PyResult<Self> {
         let preset = Preset::from_name(preset).ok_or_else(|| {
@@ -60,19 +63,20 @@ impl Kernel {
         Ok(Self { core: Core::Sign(preset) })
     }
 
+    /// Encode text with a tokenizer.json.
     #[staticmethod]
     fn encode(py: Python<'_>, tokenizer: PathBuf) -> PyResult<Self> {
         let encode = py.detach(|| Encode::open(&tokenizer)).map_err(|e| raise(&e))?;
         Ok(Self { core: Core::Encode(encode) })
     }
 
-    /// The column that the result becomes in a table; None: the column of the text.
+    /// Name of the column that gets the result in a table. None: the column of the text.
     #[getter]
     fn result(&self) -> Option<&'static str> {
         self.core.result()
     }
 
-    /// Works on an array of text or on a record batch (a struct array).
+    /// Process an array of text or a record batch (a struct array).
     fn array(&self, data: &Bound<'_, PyAny>, column: &str) -> PyResult<ArrowArray> {
         let py = data.py();
         let given = make_array(read(data)?);
@@ -80,18 +84,18 @@ impl Kernel {
             let array = py.detach(|| self.core.column(&given)).map_err(|e| raise(&e))?;
             return Ok(ArrowArray { array, schema: None });
         }
-        // Once more, for the schema's metadata.
+        // Read again: only a record batch keeps the metadata of the schema.
         let batch: RecordBatch = read(data)?;
         let batch = py.detach(|| self.core.batch(&batch, column)).map_err(|e| raise(&e))?;
         let schema = batch.schema();
         Ok(ArrowArray { array: Arc::new(StructArray::from(batch)), schema: Some(schema) })
     }
 
-    /// Works on a stream of record batches, to its end.
+    /// Process a stream of record batches to its end.
     fn stream(&self, data: &Bound<'_, PyAny>, column: &str) -> PyResult<ArrowStream> {
         let mut reader: RecordBatchStreamReader = read(data)?;
         let work = || {
-            // Also of no batch at all a schema comes out.
+            // A stream without batches has a schema, too.
             let empty = self.core.batch(&RecordBatch::new_empty(reader.schema()), column);
             let schema = empty.map_err(|e| raise(&e))?.schema();
             let mut batches = Vec::new();
@@ -105,11 +109,11 @@ impl Kernel {
     }
 }
 
-/// An array, or a record batch as a struct array, for whoever asks for its capsules.
+/// An array, or a record batch as a struct array, which gives its capsules to a consumer.
 #[pyclass(frozen, module = "rotools._rotext")]
 pub(crate) struct ArrowArray {
     array: ArrayRef,
-    /// Of a record batch.
+    /// The schema of a record batch.
     schema: Option<Arc<Schema>>,
 }
 
@@ -136,7 +140,7 @@ impl ArrowArray {
     }
 }
 
-/// Record batches, for whoever asks for their stream.
+/// Record batches, which give their stream to a consumer.
 #[pyclass(frozen, module = "rotools._rotext")]
 pub(crate) struct ArrowStream {
     schema: Arc<Schema>,

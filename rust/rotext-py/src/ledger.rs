@@ -8,14 +8,35 @@ use pyo3::prelude::*;
 use crate::errors::raise;
 use crate::{files, progress::Progress};
 
-/// What a ledger says of the document `id`.
+/// Find the decisions about one document.
+///
+/// Args:
+///     ledger: The Parquet file.
+///     id: The document's id, or its place as file:line.
+///
+/// Returns:
+///     `rows`, `stands_for` and `examples`.
+///
+/// Raises:
+///     RotoolsError: There is no ledger, or it is damaged or of another version.
 #[pyfunction]
 pub(crate) fn why<'py>(py: Python<'py>, ledger: PathBuf, id: &str) -> PyResult<Bound<'py, PyAny>> {
     let found = py.detach(|| rotext::ledger::find(&ledger, id)).map_err(|e| raise(&e))?;
     files::python(py, &found)
 }
 
-/// A ledger in figures: rows, rules with counts, values and examples, the largest clusters.
+/// Count the decisions of a ledger.
+///
+/// Args:
+///     ledger: The Parquet file.
+///     examples: Examples for each rule.
+///     clusters: Clusters of duplicates, the largest first.
+///
+/// Returns:
+///     `rows`, `rules` with counts, values and examples, and `clusters`.
+///
+/// Raises:
+///     RotoolsError: There is no ledger, or it is damaged or of another version.
 #[pyfunction]
 pub(crate) fn ledger_summary<'py>(
     py: Python<'py>,
@@ -27,19 +48,34 @@ pub(crate) fn ledger_summary<'py>(
     files::python(py, &found)
 }
 
-/// The texts of documents by their ids, as they stand in the files.
+/// Find the texts of documents by their ids.
+///
+/// Args:
+///     inputs: Files, folders or globs; `-` is standard input.
+///     ids: Ids of documents.
+///     text_field: Field of the text.
+///     id_field: Field of the id. None: `id` where there is one, else file:line.
+///     progress: Counters to watch, and the switch to stop the call.
+///
+/// Returns:
+///     The text of each id that was found, as the files have it.
+///
+/// Raises:
+///     RotoolsError: The arguments, the input or the system do not allow it.
 #[pyfunction]
-#[pyo3(signature = (inputs, ids, *, text_field, id_field, progress))]
+#[pyo3(signature = (inputs, ids, *, text_field = "text", id_field = None, progress = None))]
 pub(crate) fn pick(
     py: Python<'_>,
     inputs: Vec<String>,
     ids: Vec<String>,
-    text_field: String,
+    text_field: &str,
     id_field: Option<String>,
-    progress: &Progress,
+    progress: Option<&Progress>,
 ) -> PyResult<HashMap<String, String>> {
+    let unwatched = Progress::default();
+    let progress = progress.unwrap_or(&unwatched);
     let sources = files::sources(&inputs)?;
-    let fields = rotext::reader::Fields { text: text_field, id: id_field, ..Default::default() };
+    let fields = rotext::reader::Fields { text: text_field.to_owned(), id: id_field, ..Default::default() };
     let wanted = ids.into_iter().collect();
     let found = || rotext::pipeline::pick::pick(&sources, &fields, &wanted, &progress.inner);
     py.detach(found).map_err(|e| raise(&e))

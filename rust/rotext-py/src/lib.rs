@@ -1,4 +1,4 @@
-//! Binding of `rotext`: take the arguments, let go of the interpreter, call the core, map the error.
+//! Binding of `rotext`: take the arguments, release the interpreter lock, call the core, map the error.
 
 mod books;
 mod dedup;
@@ -15,11 +15,11 @@ mod tokenizer;
 
 use pyo3::prelude::*;
 
-/// The compiled core of `rotools`.
+/// The compiled core of `rotools`. Use the functions of `rotools`, which this module serves.
 #[pymodule]
 fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add("RotoolsError", module.py().get_type::<errors::RotoolsError>())?;
+    module.add("RotoolsError", module.py().import("rotools.errors")?.getattr("RotoolsError")?)?;
     module.add_class::<progress::Progress>()?;
     module.add_function(wrap_pyfunction!(normalize::normalize_text, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::diff_text, module)?)?;
@@ -41,7 +41,7 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(ledger::pick, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::inspect, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::head, module)?)?;
-    module.add_function(wrap_pyfunction!(inspect::tokenizer_info, module)?)?;
+    module.add_class::<tokenizer::Tokenizer>()?;
     module.add_function(wrap_pyfunction!(tokenizer::train, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::encode, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::report, module)?)?;

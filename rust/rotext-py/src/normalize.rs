@@ -10,7 +10,14 @@ use rotext::normalize::{Change, Normalizer, Options, RULES, Report};
 use crate::errors::raise;
 use crate::{files, progress::Progress};
 
-/// The repaired text: the very same object when nothing had to change.
+/// Repair a text.
+///
+/// Args:
+///     text: Any text.
+///     protect_turkish: Keep ş in Turkish words.
+///
+/// Returns:
+///     The repaired text: the same object if nothing had to change.
 #[pyfunction]
 #[pyo3(signature = (text, *, protect_turkish = true))]
 pub(crate) fn normalize_text<'py>(
@@ -34,7 +41,15 @@ fn place(change: Change) -> Place {
     (rule, start, before, after, context_before, context_after)
 }
 
-/// The first `limit` changes that normalizing `text` makes, in its order; all of them without a limit.
+/// List the changes that normalizing a text makes.
+///
+/// Args:
+///     text: Any text.
+///     limit: At most this many changes. None: all of them.
+///     protect_turkish: Keep ş in Turkish words.
+///
+/// Returns:
+///     (rule, start byte, before, after, context before, context after) in the order of the text.
 #[pyfunction]
 #[pyo3(signature = (text, limit = None, *, protect_turkish = true))]
 pub(crate) fn diff_text(
@@ -48,44 +63,78 @@ pub(crate) fn diff_text(
     changes.into_iter().map(place).collect()
 }
 
-/// The first `limit` changed places of the inputs, each with its document's id.
+/// List the first changes that normalizing files makes.
+///
+/// Args:
+///     inputs: Files, folders or globs; `-` is standard input.
+///     limit: At most this many changes.
+///     text_field: Field of the text.
+///     protect_turkish: Keep ş in Turkish words.
+///
+/// Returns:
+///     (id of the document, change as in `diff_text`).
+///
+/// Raises:
+///     RotoolsError: The arguments, the input or the system do not allow it.
 #[pyfunction]
-#[pyo3(signature = (inputs, limit, *, text_field, protect_turkish = true))]
+#[pyo3(signature = (inputs, limit, *, text_field = "text", protect_turkish = true))]
 pub(crate) fn diff_files(
     py: Python<'_>,
     inputs: Vec<String>,
     limit: usize,
-    text_field: String,
+    text_field: &str,
     protect_turkish: bool,
 ) -> PyResult<Vec<(String, Place)>> {
     let sources = files::sources(&inputs)?;
-    let fields = rotext::reader::Fields { text: text_field, ..Default::default() };
+    let fields = rotext::reader::Fields { text: text_field.to_owned(), ..Default::default() };
     let options = Options { protect_turkish };
     let changes = py.detach(|| rotext::pipeline::normalize::diff(&sources, &fields, options, limit));
     Ok(changes.map_err(|e| raise(&e))?.into_iter().map(|(id, change)| (id, place(change))).collect())
 }
 
-/// The rules in the order in which they run: id, class, title.
+/// List the rules in the order in which they run.
+///
+/// Returns:
+///     (id, class of defect, title).
 #[pyfunction]
 pub(crate) fn normalize_rules() -> Vec<(&'static str, &'static str, &'static str)> {
     RULES.iter().map(|rule| (rule.id, rule.class, rule.title)).collect()
 }
 
-/// Files in, one JSONL file of repaired documents out.
+/// Repair files into one JSONL file.
+///
+/// Args:
+///     inputs: Files, folders or globs; `-` is standard input.
+///     out: The file to write: .jsonl, .jsonl.zst or .jsonl.gz.
+///     text_field: Field of the text.
+///     id_field: Field of the id. None: `id` where there is one, else file:line.
+///     protect_turkish: Keep ş in Turkish words.
+///     strict: Stop at the first record that cannot be used.
+///     threads: Worker threads. 0: one for each core.
+///     progress: Counters to watch, and the switch to stop the call.
+///
+/// Returns:
+///     Counts of records, documents, bytes, rejects and repairs.
+///
+/// Raises:
+///     RotoolsError: The arguments, the input or the system do not allow it.
 #[pyfunction]
-#[pyo3(signature = (inputs, out, *, text_field, id_field, protect_turkish, strict, threads, progress))]
+#[pyo3(signature = (inputs, out, *, text_field = "text", id_field = None, protect_turkish = true, strict =
+                    false, threads = 0, progress = None))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn normalize<'py>(
     py: Python<'py>,
     inputs: Vec<String>,
     out: PathBuf,
-    text_field: String,
+    text_field: &str,
     id_field: Option<String>,
     protect_turkish: bool,
     strict: bool,
     threads: usize,
-    progress: &Progress,
+    progress: Option<&Progress>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let unwatched = Progress::default();
+    let progress = progress.unwrap_or(&unwatched);
     let sources = files::sources(&inputs)?;
     let mut options = files::feed(text_field, id_field, strict, true, threads);
     options.normalize = Some(Options { protect_turkish });

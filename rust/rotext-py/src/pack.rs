@@ -10,11 +10,44 @@ use rotext::pipeline::pack::{Options, PhaseInput};
 use crate::errors::raise;
 use crate::{dedup, files, filter, progress::Progress};
 
-/// Packs phases of (name, inputs, epochs, kind); returns the report. With a shard (number, of) only its journal is made.
+/// Pack phases into a directory of tokens.
+///
+/// Args:
+///     phases: (name, inputs, epochs, kind) in the order of training.
+///     out: The directory to make.
+///     tokenizer: A tokenizer.json. None: train one on the corpus.
+///     vocab_size: Size of the trained vocabulary.
+///     valid_share: Share of the documents that is held out.
+///     text_field: Field of the text.
+///     id_field: Field of the id. None: `id` where there is one, else file:line.
+///     normalize: Repair the text.
+///     filter: Filter each phase by its profile.
+///     thresholds: (rule, threshold) in place of the profile's; None switches the rule off.
+///     redact: Replace personal data.
+///     boilerplate: Cut cookie notices, buttons and links to other articles from web text.
+///     diacritics: Text without diacritics: `flag` it in the ledger, `drop` it or `keep` it.
+///     dedup: `default`, `strict` or `exact`. None: keep duplicates.
+///     max_ram: Memory of the whole run, in bytes.
+///     accept_loss: Allow near-duplicates to remove more than half of a source.
+///     repeated_lines: Cut lines of web text that occur in more documents than this.
+///     decontaminate: Evaluation files; a document that shares 13 words in a row with one is removed.
+///     shard: (number, of): run only the first pass of this shard.
+///     strict: Stop at the first record that cannot be used.
+///     force: Replace an existing pack.
+///     threads: Worker threads. 0: one for each core.
+///     progress: Counters to watch, and the switch to stop the call.
+///
+/// Returns:
+///     The content of report.json; of a shard `records`, `documents`, `bytes` and `folder`.
+///
+/// Raises:
+///     RotoolsError: The arguments, the input or the system do not allow it.
 #[pyfunction]
-#[pyo3(signature = (phases, out, *, tokenizer, vocab_size, valid_share, text_field, id_field, normalize, filter,
-                    thresholds, redact, boilerplate, diacritics, dedup, max_ram, accept_loss, repeated_lines,
-                    decontaminate, shard, strict, force, threads, progress))]
+#[pyo3(signature = (phases, out, *, tokenizer = None, vocab_size = 40000, valid_share = 0.005, text_field =
+                    "text", id_field = None, normalize = true, filter = true, thresholds = Vec::new(), redact
+                    = true, boilerplate = true, diacritics = "flag", dedup = Some("default"), max_ram =
+                    1073741824, accept_loss = false, repeated_lines = None, decontaminate = Vec::new(), shard
+                    = None, strict = false, force = false, threads = 0, progress = None))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn pack<'py>(
     py: Python<'py>,
@@ -23,7 +56,7 @@ pub(crate) fn pack<'py>(
     tokenizer: Option<PathBuf>,
     vocab_size: u32,
     valid_share: f64,
-    text_field: String,
+    text_field: &str,
     id_field: Option<String>,
     normalize: bool,
     filter: bool,
@@ -31,7 +64,7 @@ pub(crate) fn pack<'py>(
     redact: bool,
     boilerplate: bool,
     diacritics: &str,
-    dedup: Option<String>,
+    dedup: Option<&str>,
     max_ram: u64,
     accept_loss: bool,
     repeated_lines: Option<u32>,
@@ -40,8 +73,10 @@ pub(crate) fn pack<'py>(
     strict: bool,
     force: bool,
     threads: usize,
-    progress: &Progress,
+    progress: Option<&Progress>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let unwatched = Progress::default();
+    let progress = progress.unwrap_or(&unwatched);
     let phases = phases
         .into_iter()
         .map(|(name, inputs, epochs, kind)| {
@@ -52,8 +87,7 @@ pub(crate) fn pack<'py>(
     if filter {
         stream.filter = Some(filter::filtering(&thresholds, redact, boilerplate, false, diacritics)?);
     }
-    let alike =
-        |preset: String| dedup::options(&preset, max_ram, accept_loss, repeated_lines, &decontaminate);
+    let alike = |preset: &str| dedup::options(preset, max_ram, accept_loss, repeated_lines, &decontaminate);
     let dedup = dedup.map(alike).transpose()?;
     let options = Options { phases, stream, dedup, tokenizer, vocab_size, valid_share, out, force };
     if let Some((number, of)) = shard {
@@ -65,25 +99,59 @@ pub(crate) fn pack<'py>(
     files::python(py, &report.map_err(|e| raise(&e))?)
 }
 
-/// Checks every byte of a pack.
+/// Check every byte of a pack against its manifest.
+///
+/// Args:
+///     directory: The pack.
+///     progress: Counters to watch, and the switch to stop the call.
+///
+/// Returns:
+///     `shards`, `tokens`, `documents` and `bytes`.
+///
+/// Raises:
+///     RotoolsError: A file is missing, damaged or not as the manifest says.
 #[pyfunction]
+#[pyo3(signature = (directory, progress = None))]
 pub(crate) fn verify<'py>(
     py: Python<'py>,
     directory: PathBuf,
-    progress: &Progress,
+    progress: Option<&Progress>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let unwatched = Progress::default();
+    let progress = progress.unwrap_or(&unwatched);
     let verified = py.detach(|| core::verify(&directory, &progress.inner)).map_err(|e| raise(&e))?;
     files::python(py, &verified)
 }
 
-/// The manifest of a pack.
+/// Read the manifest of a pack.
+///
+/// Args:
+///     directory: The pack.
+///
+/// Returns:
+///     The content of manifest.json.
+///
+/// Raises:
+///     RotoolsError: There is no pack, or it has another version.
 #[pyfunction]
 pub(crate) fn manifest<'py>(py: Python<'py>, directory: PathBuf) -> PyResult<Bound<'py, PyAny>> {
     let manifest = py.detach(|| core::Manifest::read(&directory)).map_err(|e| raise(&e))?;
     files::python(py, &manifest)
 }
 
-/// The text of block `number` of a phase's training or validation stream.
+/// Decode one block of a pack.
+///
+/// Args:
+///     directory: The pack.
+///     phase: Name of the phase.
+///     split: `train` or `valid`.
+///     number: Number of the block, from 0.
+///
+/// Returns:
+///     The text of its 2,048 tokens and of the last label.
+///
+/// Raises:
+///     RotoolsError: There is no such pack, phase, split or block.
 #[pyfunction]
 pub(crate) fn block(
     py: Python<'_>,

@@ -1,10 +1,12 @@
-//! The counters of a running step, polled by whoever draws them.
+//! The counters of a running call, which another thread reads.
 
 use std::sync::Arc;
 
 use pyo3::prelude::*;
 
 /// Counters and stop switch of one call into the core.
+///
+/// The core only counts. Another thread reads the counters as often as it likes, so a progress bar costs the core nothing.
 #[pyclass(module = "rotools._rotext", frozen)]
 #[derive(Default)]
 pub(crate) struct Progress {
@@ -18,12 +20,16 @@ impl Progress {
         Self::default()
     }
 
-    /// Asks the running call to stop; it raises `KeyboardInterrupt` within milliseconds.
+    /// Ask the running call to stop. It raises `KeyboardInterrupt` within milliseconds.
     fn cancel(&self) {
         self.inner.cancel();
     }
 
-    /// (step, steps begun, total, done, bytes of text, documents)
+    /// Read the counters.
+    ///
+    /// Returns:
+    ///     (step, steps begun, total, done, bytes of text, documents). `total` and `done` count units of work, and `total`
+    ///     is 0 while it is unknown.
     fn snapshot(&self) -> (String, u64, u64, u64, u64, u64) {
         let now = self.inner.snapshot();
         (now.step, now.steps, now.total, now.done, now.bytes, now.documents)

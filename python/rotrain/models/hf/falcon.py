@@ -55,12 +55,12 @@ def _layer(c: ModelConfig, layer: int) -> list[Part]:
         Part("mixer_norm.weight", ("input_layernorm.weight",)),
         Part("mixer_norm.bias", ("input_layernorm.bias",)),
         Part(
-            "mixer.into.weight",
+            "mixer.in_proj.weight",
             ("self_attention.query_key_value.weight", "mlp.dense_h_to_4h.weight"),
             (queries + 2 * c.head_dim, c.ffn),
         ),
         Part(
-            "mixer.out.weight",
+            "mixer.out_proj.weight",
             ("self_attention.dense.weight", "mlp.dense_4h_to_h.weight"),
             (queries, c.ffn),
             dim=1,

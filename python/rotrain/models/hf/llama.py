@@ -49,7 +49,7 @@ def attention(c: ModelConfig) -> list[Part]:
     names = tuple(f"self_attn.{letter}_proj.weight" for letter in "qkv")
     return [
         Part("mixer.qkv.weight", names, attention_sizes(c)),
-        Part("mixer.out.weight", ("self_attn.o_proj.weight",)),
+        Part("mixer.out_proj.weight", ("self_attn.o_proj.weight",)),
     ]
 
 

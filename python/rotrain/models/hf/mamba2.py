@@ -66,14 +66,14 @@ def check_no_limit(config: dict[str, Any]) -> None:
 def mixer(prefix: str) -> list[Part]:
     """The tensors of a Mamba-2 mixer under a prefix of theirs."""
     names = {
-        "into.weight": "in_proj.weight",
+        "in_proj.weight": "in_proj.weight",
         "conv_weight": "conv1d.weight",
         "conv_bias": "conv1d.bias",
         "A_log": "A_log",
         "D": "D",
         "dt_bias": "dt_bias",
         "gain": "norm.weight",
-        "out.weight": "out_proj.weight",
+        "out_proj.weight": "out_proj.weight",
     }
     return [Part(f"mixer.{ours}", (f"{prefix}.{theirs}",)) for ours, theirs in names.items()]
 

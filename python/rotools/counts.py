@@ -1,0 +1,57 @@
+"""Counts of a run: what was read, and what happened to it."""
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+__all__ = ["ReadCounts", "ShardResult", "shard_result"]
+
+
+@dataclass(frozen=True)
+class ReadCounts:
+    """What one pass read and kept."""
+
+    records: int
+    """Records read, with the rejects."""
+    documents: int
+    """Documents kept."""
+    bytes: int
+    """UTF-8 bytes of their texts."""
+    rejected: dict[str, int]
+    """Rejects by reason."""
+    cut: dict[str, int]
+    """Repeated lines that were cut, and their bytes."""
+    normalize: dict[str, Any]
+    """Repairs: `rules` has the count of each rule, `changed_documents` the documents with at least one."""
+    filter: dict[str, Any]
+    """The filter: `dropped` has the documents that each rule removed, `redacted` what was replaced."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts as `--json` prints them."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """The first pass of one shard. Run the same function without a shard to merge all of them."""
+
+    out: Path
+    """Output of the merged run."""
+    records: int
+    """Records of the shard, with the rejects."""
+    documents: int
+    """Documents that passed the filter."""
+    bytes: int
+    """UTF-8 bytes of their texts."""
+    folder: Path
+    """The shard's journal."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts as `--json` prints them."""
+        return {**vars(self), "out": str(self.out), "folder": str(self.folder)}
+
+
+def shard_result(out: str | PathLike[str], found: dict[str, Any]) -> ShardResult:
+    """Make the result from what the binding returns."""
+    return ShardResult(Path(out), found["records"], found["documents"], found["bytes"], Path(found["folder"]))

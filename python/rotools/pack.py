@@ -1,0 +1,243 @@
+"""Turn a corpus into a pack: blocks of tokens in a directory. The format is in docs/pack-format.md."""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from rotools import _rotext
+from rotools.counts import ShardResult, shard_result
+from rotools.errors import UsageError
+from rotools.filter import Thresholds
+from rotools.options import (
+    MAX_RAM,
+    VALID_SHARE,
+    VOCAB_SIZE,
+    DiacriticsPolicy,
+    Engine,
+    Paths,
+    Preset,
+    paths,
+    size_bytes,
+)
+from rotools.phases import CorePhase, PhasesLike, resolve
+from rotools.progress import Callback, run
+from rotools.tokenizer import Tokenizer
+
+__all__ = ["PackOptions", "PackResult", "pack", "pack_shard"]
+
+
+@dataclass(frozen=True)
+class PackResult:
+    """Counts of `pack`."""
+
+    out: Path
+    """The pack. Open it with `open_pack`."""
+    tokens: int
+    blocks: int
+    text_bytes: int
+    """UTF-8 bytes of the encoded texts."""
+    vocab_size: int
+    report: dict[str, Any]
+    """The content of report.json: the counts of each phase."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as `rotools pack --json` prints it."""
+        return {"out": str(self.out), **self.report}
+
+
+class PackOptions(TypedDict, total=False):
+    """The keyword arguments of `pack` that also decide what a shard does."""
+
+    phases: PhasesLike | None
+    config: str | PathLike[str] | None
+    tokenizer: str | PathLike[str] | Tokenizer | None
+    vocab_size: int
+    valid_share: float
+    normalize: bool
+    filter: bool
+    thresholds: Thresholds | None
+    redact: bool
+    boilerplate: bool
+    diacritics: DiacriticsPolicy
+    dedup: bool
+    preset: Preset
+    accept_loss: bool
+    repeated_lines: int | None
+    decontaminate: Paths
+    max_ram: int | str
+    text_field: str
+    id_field: str | None
+    strict: bool
+    force: bool
+    threads: int
+    progress: Callback | None
+    log: Callable[[str], None] | None
+
+
+def pack(
+    inputs: Paths | None = None,
+    out: str | PathLike[str] = "pack",
+    *,
+    phases: PhasesLike | None = None,
+    config: str | PathLike[str] | None = None,
+    tokenizer: str | PathLike[str] | Tokenizer | None = None,
+    vocab_size: int = VOCAB_SIZE,
+    valid_share: float = VALID_SHARE,
+    normalize: bool = True,
+    filter: bool = True,
+    thresholds: Thresholds | None = None,
+    redact: bool = True,
+    boilerplate: bool = True,
+    diacritics: DiacriticsPolicy = "flag",
+    dedup: bool = True,
+    preset: Preset = "default",
+    accept_loss: bool = False,
+    repeated_lines: int | None = None,
+    decontaminate: Paths = (),
+    max_ram: int | str = MAX_RAM,
+    text_field: str = "text",
+    id_field: str | None = None,
+    engine: Engine = "local",
+    address: str = "auto",
+    strict: bool = False,
+    force: bool = False,
+    threads: int = 0,
+    progress: Callback | None = None,
+    log: Callable[[str], None] | None = None,
+) -> PackResult:
+    """Repair, filter and deduplicate a corpus, train a tokenizer, encode, and pack blocks of tokens.
+
+    The directory appears complete or not at all. A run that was killed continues when it is called again.
+
+    Args:
+        inputs: Files of one phase, `web`: JSONL (.gz, .zst), Parquet or .txt files, folders, globs; `-` is standard input.
+        out: The directory to make.
+        phases: In place of `inputs`: inputs by the names of their phases, or a list of `Phase`, in the order of training.
+        config: In place of `inputs`: a corpus file in TOML.
+        tokenizer: A tokenizer.json or a `Tokenizer`. None: train one on the corpus.
+        vocab_size: Size of a tokenizer that is trained here.
+        valid_share: Share of the documents that is held out, from 0 to 0.5.
+        normalize: Repair the text.
+        filter: Remove what is not Romanian prose, by the profile of the phase.
+        thresholds: Thresholds in place of the profiles'; None switches a rule off.
+        redact: Replace personal data.
+        boilerplate: Cut cookie notices, buttons and links to other articles from web text.
+        diacritics: Text without diacritics: `flag` it in the ledger, `drop` it or `keep` it.
+        dedup: Remove duplicates and near-duplicates, across all phases.
+        preset: `default` (14 bands of 8 propose near-duplicates), `strict` (26 of 11), or `exact` (equal texts only).
+        accept_loss: Allow near-duplicates to remove more than half of a source.
+        repeated_lines: Cut lines of web text that occur in more documents than this.
+        decontaminate: Evaluation files; a document that shares 13 words in a row with one is removed.
+        max_ram: Memory of the whole run, in bytes or as `4G`. What needs more goes to disk.
+        text_field: Field of the text.
+        id_field: Field of the id. None: `id` where there is one, else file:line.
+        engine: `ray` runs the first pass on a Ray cluster.
+        address: Head of the Ray cluster as HOST:PORT; `auto` is the cluster of this machine.
+        strict: Stop at the first record that cannot be used.
+        force: Replace an existing pack.
+        threads: Worker threads. 0: one for each core.
+        progress: Called with the state of the work (see `rotools.progress`).
+        log: Called with a sentence when a shard of Ray is done, or when books were written again after a review.
+
+    Returns:
+        Counts. The same are in report.json of the pack.
+
+    Raises:
+        RotoolsError: An option is wrong, a file cannot be read or written, or no document is left.
+
+    Example:
+        >>> import json, tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> lines = [json.dumps({"text": f"Propoziția {i} are mere și pere."}) for i in range(40)]
+        >>> _ = (folder / "web.jsonl").write_text("\\n".join(lines))
+        >>> result = pack(folder / "web.jsonl", folder / "pack", vocab_size=300, filter=False, dedup=False)
+        >>> result.vocab_size, sorted(path.name for path in result.out.iterdir())[:2]
+        (300, ['ledger.parquet', 'manifest.json'])
+    """
+    options = {name: value for name, value in locals().items() if name not in ("inputs", "out")}
+    for name in ("phases", "config", "engine", "address", "progress", "log"):
+        del options[name]
+    listed = resolve(inputs, phases, config)
+    with ExitStack() as stack:
+        core = _core_options(options, stack)
+        _replay_reviews(listed, log)
+        if engine == "ray":
+            from rotools.ray import sign
+
+            sign(listed, Path(out), address=address, say=log or (lambda line: None), **core)
+        report = run(lambda counters: _rotext.pack(listed, out, progress=counters, **core), progress)
+    return PackResult(
+        Path(out), report["tokens"], report["blocks"], report["bytes"], report["vocab_size"], report
+    )
+
+
+def pack_shard(
+    shard: tuple[int, int],
+    inputs: Paths | None = None,
+    out: str | PathLike[str] = "pack",
+    **options: Unpack[PackOptions],
+) -> ShardResult:
+    """Run the first pass of `pack` on one shard. Then `pack` merges all shards.
+
+    Args:
+        shard: (number, of): number from 1, and how many shards there are.
+        inputs: As for `pack`: all inputs, not a part of them.
+        out: The directory that `pack` is going to make.
+        options: The keyword arguments of `pack`, the same for all shards.
+
+    Returns:
+        Counts of the shard.
+
+    Raises:
+        RotoolsError: An option is wrong, or a file cannot be read or written.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "web.jsonl").write_text('{"text": "Ana are mere."}')
+        >>> pack_shard((1, 2), folder / "web.jsonl", folder / "pack", filter=False).documents
+        1
+    """
+    listed = resolve(inputs, options.pop("phases", None), options.pop("config", None))
+    progress, log = options.pop("progress", None), options.pop("log", None)
+    with ExitStack() as stack:
+        core = _core_options(dict(options), stack)
+        _replay_reviews(listed, log)
+        found = run(
+            lambda counters: _rotext.pack(listed, out, shard=shard, progress=counters, **core), progress
+        )
+    return shard_result(out, found)
+
+
+def _core_options(options: dict[str, Any], stack: ExitStack) -> dict[str, Any]:
+    """Convert the options of `pack` to those of the binding. `stack` keeps a temporary file for as long as it is needed."""
+    dedup, preset = options.pop("dedup", True), options.pop("preset", "default")
+    if not dedup and (options.get("repeated_lines") or paths(options.get("decontaminate", ()))):
+        raise UsageError(
+            "--repeated-lines and --decontaminate are part of --dedup", hint="run without --no-dedup"
+        )
+    options["dedup"] = preset if dedup else None
+    options["max_ram"] = size_bytes(options.get("max_ram", MAX_RAM))
+    options["decontaminate"] = paths(options.get("decontaminate", ()))
+    options["thresholds"] = list((options.get("thresholds") or {}).items())
+    if isinstance(tokenizer := options.get("tokenizer"), Tokenizer):
+        # The core reads a file. The pack gets the same bytes.
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rotools-tokenizer-"))
+        options["tokenizer"] = Path(folder) / "tokenizer.json"
+        tokenizer.save(options["tokenizer"])
+    return options
+
+
+def _replay_reviews(phases: list[CorePhase], log: Callable[[str], None] | None) -> None:
+    """Write books again that were reviewed since `rotools books` wrote them."""
+    for _, files, _, _ in phases:
+        for name in files:
+            if Path(name + ".decisions.jsonl").exists():
+                from rotools.books.run import replay
+
+                if replay(Path(name)) and log is not None:
+                    log(f"{name}: written again with the decisions of the review")

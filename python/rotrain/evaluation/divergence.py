@@ -1,0 +1,129 @@
+"""How far a variant is from the model it was made from, token by token.
+
+For each scored token, with p the next-token distribution of the reference and q of the variant:
+
+    KL(p || q) = sum of p ln(p / q), in nats        same top = argmax p is argmax q
+    dp = q(label) - p(label), the change of what the right token gets
+
+The set of figures is that of llama.cpp's `llama-perplexity --kl-divergence` (tools/perplexity),
+with both models in memory at once, in fp32: its file of 16-bit reference scores has an error of
+its own. The two must have the same tokenizer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rotrain.errors import RotrainError
+from rotrain.evaluation.interval import Interval, ratio
+from rotrain.evaluation.model import ROWS, LanguageModel
+from rotrain.evaluation.text import Document, cut
+from rotrain.evaluation.windows import Window
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Per scored token (N,): nats of KL, same top or not, change of the label's probability, of its nats.
+
+    `unit`: the window each token is of, for intervals.
+    """
+
+    kl: NDArray[np.float64]
+    same_top: NDArray[np.float64]
+    dp: NDArray[np.float64]
+    dnats: NDArray[np.float64]
+    unit: NDArray[np.int64]
+
+    def mean(self, values: NDArray[np.float64]) -> Interval:
+        """The mean over tokens of one of the above, and its interval over windows."""
+        sums: NDArray[np.float64] = np.bincount(self.unit, weights=values).astype(np.float64)
+        return ratio(sums, np.bincount(self.unit).astype(np.float64))
+
+    def as_json(self) -> dict[str, object]:
+        """For a result file."""
+        p50, p90, p99, p999 = (float(x) for x in np.quantile(self.kl, [0.5, 0.9, 0.99, 0.999]))
+        rise = self.mean(self.dnats)
+        return {
+            "tokens": len(self.kl),
+            "mean_kl": self.mean(self.kl).as_json(),
+            "kl_quantiles": {
+                "p50": p50,
+                "p90": p90,
+                "p99": p99,
+                "p99.9": p999,
+                "max": float(self.kl.max()),
+            },
+            "same_top": self.mean(self.same_top).as_json(),
+            "perplexity_ratio": {
+                key: math.exp(value)
+                for key, value in {"value": rise.value, "low": rise.low, "high": rise.high}.items()
+            },
+            "mean_dp": float(self.dp.mean()),
+            "rms_dp": float(np.sqrt(np.mean(self.dp**2))),
+        }
+
+
+def diverge(
+    reference: LanguageModel,
+    variant: LanguageModel,
+    documents: Sequence[Document],
+    most_tokens: int,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Divergence:
+    """Compare the two on the first `most_tokens` tokens of the documents; `advance(tokens)` as they go."""
+    _check_same_tokens(reference, variant)
+    context = min(reference.context, variant.context)
+    parts: list[NDArray[np.float64]] = []
+    units: list[int] = []
+    done = 0
+    for document in documents:
+        for window in cut(reference, document, context):
+            if done >= most_tokens:
+                break
+            p = reference.map_logits([window.inputs], lambda _, logits: logits.clone())[0]
+            parts.append(variant.map_logits([window.inputs], _compare(p, window))[0])
+            units.append(len(window.labels))
+            done += len(window.labels)
+            advance(len(window.labels))
+    if not parts:
+        raise RotrainError("there is no text to compare the models on")
+    kl, same, dp, dnats = np.concatenate(parts, axis=1)
+    return Divergence(kl, same, dp, dnats, np.repeat(np.arange(len(units)), units))
+
+
+def _compare(p_logits: Tensor, window: Window) -> Callable[[int, Tensor], NDArray[np.float64]]:
+    def rows(_: int, q_logits: Tensor) -> NDArray[np.float64]:
+        count = len(window.labels)
+        labels = torch.from_numpy(window.labels)
+        out = np.empty((4, count))
+        for start in range(0, count, ROWS):
+            part = slice(start, min(start + ROWS, count))
+            p = p_logits[-count:][part].cpu().double().log_softmax(-1)
+            q = q_logits[-count:][part].cpu().double().log_softmax(-1)
+            label = labels[part, None]
+            p_label, q_label = p.gather(1, label)[:, 0], q.gather(1, label)[:, 0]
+            out[0, part] = (p.exp() * (p - q)).sum(-1).clamp_min(0).numpy()
+            out[1, part] = (p.argmax(-1) == q.argmax(-1)).double().numpy()
+            out[2, part] = (q_label.exp() - p_label.exp()).numpy()
+            out[3, part] = (p_label - q_label).numpy()
+        return out
+
+    return rows
+
+
+def _check_same_tokens(reference: LanguageModel, variant: LanguageModel) -> None:
+    ours, theirs = reference.tokenizer.byte_lengths(), variant.tokenizer.byte_lengths()
+    probe = "Ședința s-a ținut într-un oraș de 1.234 de suflete."
+    if len(ours) != len(theirs) or reference.tokenizer.encode(probe) != variant.tokenizer.encode(probe):
+        raise RotrainError(
+            f"its tokenizer is not that of {reference.name}, so their distributions cannot be compared",
+            place=variant.name,
+            hint="compare models of one pack; bits per byte compares across tokenizers",
+        )

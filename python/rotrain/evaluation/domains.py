@@ -1,0 +1,130 @@
+"""The texts a model is scored on: the held-out documents of a pack, or files of the user.
+
+A pack's documents are taken back from their tokens, as text: models with another tokenizer are
+scored on the same bytes. A user's files go through `rotools`, which reads every format it packs
+and repairs the text as it repaired the training text.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rotrain.data.pack import Pack, TokenStream, open_pack
+from rotrain.data.tokenizer import Tokenizer
+from rotrain.errors import RotrainError
+from rotrain.evaluation.model import LanguageModel
+from rotrain.evaluation.text import Document
+
+TRAINING_BYTES = 8_000_000  # of text the readings of `diacritics` are counted in
+
+Domains = dict[str, list[Document]]
+
+
+def texts_of(
+    model: LanguageModel, data: Path | None, files: Sequence[Path], most: int, *, text_field: str = "text"
+) -> tuple[Domains, str | None]:
+    """The domains a model is scored on, and training text for what needs it.
+
+    The pack is `data`, or the one a run was trained on as long as it lies where it lay.
+    """
+    where = data or model.data()
+    if where is None:
+        return from_files(files, most, text_field=text_field), None
+    pack = open_pack(where)
+    texts = held_out(pack, most)
+    for name, documents in from_files(files, most, text_field=text_field).items():
+        if name in texts:
+            raise RotrainError(f"{name} is a phase of the pack too", place=name, hint="rename the file")
+        texts[name] = documents
+    return texts, training_text(pack, TRAINING_BYTES)
+
+
+def held_out(pack: Pack, most: int) -> Domains:
+    """The held-out documents of every phase, at most `most` bytes of each, spread evenly."""
+    tokenizer = Tokenizer(pack.tokenizer_file)
+    return {
+        phase.name: found
+        for phase in pack.phases
+        if (found := _spread(_documents(phase.valid, pack.eos_id, tokenizer), most))
+    }
+
+
+def training_text(pack: Pack, most: int) -> str:
+    """About `most` bytes from the beginning of the training text: what a calibration or a lexicon needs."""
+    tokenizer = Tokenizer(pack.tokenizer_file)
+    parts = []
+    for phase in pack.phases:
+        tokens = min(phase.train.tokens, most // (3 * len(pack.phases)) + 1)
+        buffer = np.empty(tokens, dtype=np.int64)
+        phase.train.read(0, buffer)
+        parts.append(tokenizer.decode(buffer[buffer != pack.eos_id].tolist()))
+    return "\n".join(parts)
+
+
+def from_files(files: Sequence[Path], most: int, *, text_field: str = "text") -> Domains:
+    """Each file is a domain by its name; .jsonl, .parquet and .txt, plain or compressed."""
+    domains: Domains = {}
+    for file in files:
+        found = _spread(_read(file, text_field), most)
+        if not found:
+            raise RotrainError("there is no text here", place=file, hint="give another --text")
+        name = file.name.split(".")[0]
+        if name in domains:
+            raise RotrainError(
+                f"two files are named {name}", place=file, hint="rename one: names are domains"
+            )
+        domains[name] = found
+    return domains
+
+
+def _documents(stream: TokenStream, eos_id: int, tokenizer: Tokenizer) -> list[Document]:
+    if not stream.tokens:
+        return []
+    tokens = np.empty(stream.tokens, dtype=np.int64)
+    stream.read(0, tokens)
+    ends = np.flatnonzero(tokens == eos_id)
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    name = stream.name.replace(" ", "/")
+    return [
+        Document(f"{name}:{number}", tokenizer.decode(tokens[start:end].tolist()))
+        for number, (start, end) in enumerate(zip(starts, ends, strict=True))
+        if end > start
+    ]
+
+
+def _spread(documents: list[Document], most: int) -> list[Document]:
+    """Every k-th document, so that about `most` bytes stay; one that is longer alone is cut."""
+    total = sum(len(document.text.encode()) for document in documents)
+    if total <= most:
+        return documents
+    step = max(1, -(-total // most))
+    kept, room = [], most
+    for document in documents[::step]:
+        raw = document.text.encode()[:room]
+        kept.append(Document(document.id, raw.decode("utf-8", "ignore")))
+        room -= len(raw)
+        if room <= 0:
+            break
+    return kept
+
+
+def _read(file: Path, text_field: str) -> list[Document]:
+    """Read a file of the user with `rotools`, through a temporary file: it gives records only in files."""
+    import rotools
+
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "text.jsonl"
+        try:
+            rotools.normalize_files(file, out, text_field=text_field)
+        except rotools.RotoolsError as error:
+            raise RotrainError(str(error), hint=error.hint) from None
+        lines = out.read_bytes().splitlines()
+    return [
+        Document(str(record.get("id", number)), record[text_field])
+        for number, record in enumerate(map(json.loads, lines))
+    ]

@@ -1,0 +1,95 @@
+"""A GGUF file under evaluation, computed by stock llama.cpp and tokenized by it.
+
+Keys and values are kept in fp32: what is measured is the weights.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rotrain.errors import RotrainError
+from rotrain.evaluation.model import Ids, R
+from rotrain.exporters.gguf.write import read_gguf
+from rotrain.files import sha256_file
+from rotrain.llamacpp import LlamaCpp
+
+# Of a model that has no bound of its own (a recurrent state), unless it is compared with one that has.
+CONTEXT = 2_048
+
+
+class GgufModel:
+    """A GGUF file as a `LanguageModel`. It is loaded when it is first asked, with the context it then has."""
+
+    def __init__(self, path: Path) -> None:
+        reader = read_gguf(path)
+        self.name, self.path, self.notes = str(path), path, list[str]()
+        self.arch = str(_field(reader, path, "general.architecture"))
+        self.eos_id = int(_field(reader, path, "tokenizer.ggml.eos_token_id"))
+        length = int(_field(reader, path, f"{self.arch}.context_length"))
+        self.context = min(length, CONTEXT)
+
+    @functools.cached_property
+    def engine(self) -> LlamaCpp:
+        """The loaded model."""
+        return LlamaCpp(self.path, context=self.context, threads=torch.get_num_threads(), cache="f32")
+
+    @property
+    def tokenizer(self) -> GgufTokenizer:
+        """Its own."""
+        return GgufTokenizer(self.engine)
+
+    def describe(self) -> dict[str, Any]:
+        """See `LanguageModel`."""
+        return {
+            "name": self.name,
+            "arch": self.arch,
+            "parameters": self.engine.parameters,
+            "step": None,
+            "sha256": sha256_file(self.path),
+            "precision": "as in the file; keys and values fp32",
+            "engine": self.engine.library.version,
+        }
+
+    def data(self) -> None:
+        """Not known."""
+
+    def map_logits(self, sequences: Sequence[Ids], reduce: Callable[[int, Tensor], R]) -> list[R]:
+        """See `LanguageModel`; one sequence after another."""
+        return [
+            reduce(index, torch.from_numpy(self.engine.logits(ids.tolist())))
+            for index, ids in enumerate(sequences)
+        ]
+
+
+class GgufTokenizer:
+    """llama.cpp's tokenizer of a file."""
+
+    def __init__(self, engine: LlamaCpp) -> None:
+        self._engine = engine
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, with nothing added."""
+        return self._engine.tokenize(text)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of token ids; bytes that are no UTF-8 become U+FFFD."""
+        return b"".join(self._engine.piece(i) for i in ids).decode("utf-8", "replace")
+
+    def byte_lengths(self) -> NDArray[np.int64]:
+        """Bytes of text of each token id; 0 for special tokens."""
+        return np.array([len(self._engine.piece(i)) for i in range(self._engine.vocab_size)], dtype=np.int64)
+
+
+def _field(reader: Any, path: Path, name: str) -> Any:
+    field = reader.get_field(name)
+    if field is None:
+        raise RotrainError(f"the GGUF file has no {name}", place=path, hint="export the model again")
+    return field.contents()

@@ -1,0 +1,115 @@
+"""EleutherAI's lm-evaluation-harness over a model of ours: every Romanian task it knows runs.
+
+`multiblimp_ron, hellaswag_ro, arc_ro, belebele_ron_Latn, global_piqa_*, xquad_ro, m_mmlu_ro` and
+the others load their data from a hub; tasks of one's own (YAML with `dataset_path: json`) need none.
+The harness makes the prompts and the metrics, the model answers its three questions here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rotrain.errors import RotrainError, UsageError, install
+from rotrain.evaluation.model import LanguageModel, as_ids
+from rotrain.evaluation.tasks import continuations
+from rotrain.evaluation.text import window_nats
+from rotrain.evaluation.windows import windows
+
+GENERATED_TOKENS = 256
+
+
+def run_harness(
+    model: LanguageModel,
+    names: Sequence[str],
+    *,
+    folder: Path | None = None,
+    shots: int | None = None,
+    limit: int | None = None,
+) -> dict[str, dict[str, Any]]:
+    """The harness's metrics of each task, as it names them.
+
+    Args:
+        model: what answers.
+        names: tasks or groups of the harness, or of `folder`.
+        folder: a folder of task files (YAML) beside the harness's own.
+        shots: examples before each question; each task has its own default.
+        limit: questions of each task at most.
+    """
+    try:
+        from lm_eval import evaluator
+        from lm_eval.tasks import TaskManager
+    except ImportError:
+        raise RotrainError(
+            f"the tasks {', '.join(names)} are of the lm-evaluation-harness, which is not installed",
+            hint=f"{install('lm-eval')}, or name a .jsonl file of your own",
+        ) from None
+    manager = TaskManager(include_path=None if folder is None else str(folder))
+    unknown = [name for name in names if not manager.match_tasks([name])]
+    if unknown:
+        raise UsageError(f"there is no task {unknown[0]!r}", hint="`lm_eval --tasks list` lists them")
+    try:
+        found = evaluator.simple_evaluate(
+            model=_adapter(model),
+            tasks=list(names),
+            task_manager=manager,
+            num_fewshot=shots,
+            limit=limit,
+            verbosity="ERROR",
+        )
+    except (OSError, ConnectionError) as error:
+        raise RotrainError(
+            f"the data of a task cannot be loaded: {str(error).splitlines()[0]}",
+            hint="the hub must be reachable; a task with local data needs none",
+        ) from None
+    return {
+        task: {key: value for key, value in metrics.items() if isinstance(value, (int, float))}
+        for task, metrics in found["results"].items()
+    }
+
+
+def _adapter(model: LanguageModel) -> Any:
+    """The model as the harness wants it. The class exists only where the harness does."""
+    from lm_eval.api.model import LM
+
+    class Adapter(LM):  # type: ignore[misc]
+        """Answers requests in the order in which they come."""
+
+        def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
+            found = continuations(model, [request.args for request in requests])
+            return [(-nats, greedy) for nats, greedy in found]
+
+        def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
+            # In our windows, but without the end of the document: the harness does not ask for it.
+            texts = [as_ids([model.eos_id, *model.tokenizer.encode(request.args[0])]) for request in requests]
+            return [-sum(window_nats(model, list(windows(ids, model.context)))) for ids in texts]
+
+        def generate_until(self, requests: list[Any]) -> list[str]:
+            return [continue_text(model, *request.args) for request in requests]
+
+    return Adapter()
+
+
+def continue_text(model: LanguageModel, context: str, words: dict[str, Any]) -> str:
+    """Greedy text after `context`, up to one of the stops or the end of the document.
+
+    The prompt is read again for each token: tasks that generate are few, and their answers short.
+    """
+    stops = words.get("until") or []
+    stops = [stops] if isinstance(stops, str) else stops
+    ids = [model.eos_id, *model.tokenizer.encode(context)]
+    written: list[int] = []
+    for _ in range(int(words.get("max_gen_toks", GENERATED_TOKENS))):
+        seen = as_ids([*ids, *written])[-model.context :]
+        token = model.map_logits([seen], lambda _, logits: int(logits[-1].argmax()))[0]
+        if token == model.eos_id:
+            break
+        written.append(token)
+        text = model.tokenizer.decode(written)
+        if any(stop in text for stop in stops):
+            break
+    text = model.tokenizer.decode(written)
+    for stop in stops:
+        text = text.split(stop)[0]
+    return text

@@ -1,0 +1,168 @@
+"""Probes that need no data but the program's own: grammar, and what a model can hold in mind.
+
+Every probe gives an accuracy with an interval over its cases.
+
+* grammar: minimal pairs (`grammar/`), the likelier whole sentence wins, ties lose.
+* copy: a list of random tokens, a line break, the list again: how much of the second is foreseen.
+  Attention can look it up; a recurrent state has to have kept it (Jelassi et al. 2024).
+* induction: `... A B ... A` -> B, once, at a distance (Olsson et al. 2022).
+* phonebook: a list of names and numbers, then one name: its whole number (Jelassi et al. 2024).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rotrain.evaluation.grammar.lexicon import MEN, WOMEN
+from rotrain.evaluation.grammar.pairs import PHENOMENA, Pair, pairs
+from rotrain.evaluation.interval import Interval, ratio
+from rotrain.evaluation.model import Ids, LanguageModel, as_ids, sequence_nats
+
+SEED, CASES = 0, 50
+COPY_LENGTHS = (8, 16, 32, 64, 128, 256, 512)
+PHONEBOOK_ENTRIES = (2, 5, 10, 20, 50, 100)
+
+SURNAMES = (
+    *("Popescu", "Ionescu", "Georgescu", "Dumitru", "Stan", "Marin", "Tudor", "Munteanu", "Rusu"),
+    *("Matei", "Ciobanu", "Lazăr", "Moldovan", "Barbu", "Voicu", "Toma", "Nistor", "Oprea"),
+    *("Pavel", "Cojocaru", "Sandu", "Dobre", "Neagu", "Crăciun", "Manea"),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Hits (0 or 1, or a share) of the cases (N,) of a probe."""
+
+    hits: NDArray[np.float64]
+
+    @property
+    def accuracy(self) -> Interval:
+        """Their mean."""
+        return ratio(self.hits, np.ones_like(self.hits))
+
+    def as_json(self) -> dict[str, object]:
+        """For a result file."""
+        return {"accuracy": self.accuracy.as_json(), "cases": len(self.hits)}
+
+
+def sentence_nats(model: LanguageModel, sentences: Sequence[str]) -> NDArray[np.float64]:
+    """-ln p of whole sentences, (N,), each after `<|endoftext|>`."""
+    ids = [
+        as_ids([model.eos_id, *model.tokenizer.encode(sentence)])[: model.context + 1]
+        for sentence in sentences
+    ]
+    return np.array([nats.sum() for nats in sequence_nats(model, ids)])
+
+
+def score_pairs(model: LanguageModel, cases: Sequence[Pair]) -> Result:
+    """The right sentence must be the likelier one."""
+    good = sentence_nats(model, [pair.good for pair in cases])
+    bad = sentence_nats(model, [pair.bad for pair in cases])
+    return Result((good < bad).astype(np.float64))
+
+
+def grammar(model: LanguageModel, advance: Callable[[int], None] = lambda _: None) -> dict[str, Result]:
+    """Every phenomenon; `advance(1)` after each."""
+    results = {}
+    for phenomenon in PHENOMENA:
+        results[phenomenon] = score_pairs(model, pairs(phenomenon))
+        advance(1)
+    return results
+
+
+def copy(model: LanguageModel) -> dict[str, Result]:
+    """By the length of the list: the share of its repetition that is the model's first choice."""
+    results = {}
+    words, line = _word_tokens(model), model.tokenizer.encode("\n")
+    for length in COPY_LENGTHS:
+        if 2 * length + 2 > model.context or length > len(words):
+            break
+        random = np.random.default_rng([SEED, length])
+        lists = [_draw(words, random, length) for _ in range(CASES)]
+        cases = [as_ids([model.eos_id, *ids, *line, *ids]) for ids in lists]
+        foreseen = _first_choices(model, cases, [length - 1] * CASES)
+        results[str(length)] = Result(np.array([hits.mean() for hits in foreseen]))
+    return results
+
+
+def induction(model: LanguageModel) -> dict[str, Result]:
+    """By the distance between the two A: is B the first choice after the second?"""
+    results = {}
+    words = _word_tokens(model)
+    for length in COPY_LENGTHS:
+        if length + 2 > model.context or length > len(words):
+            break
+        cases = []
+        for case in range(CASES):
+            random = np.random.default_rng([SEED, length, case])
+            ids = _draw(words, random, length)
+            at = int(random.integers(0, max(1, length // 4)))
+            cases.append(as_ids([model.eos_id, *ids, ids[at], ids[at + 1]]))
+        hits = _first_choices(model, cases, [1] * CASES)
+        results[str(length)] = Result(np.array([float(hit[0]) for hit in hits]))
+    return results
+
+
+def phonebook(model: LanguageModel) -> dict[str, Result]:
+    """By the number of entries: is every token of the asked number the first choice?"""
+    results = {}
+    for entries in PHONEBOOK_ENTRIES:
+        books = [
+            _phonebook(model, np.random.default_rng([SEED, entries, case]), entries) for case in range(CASES)
+        ]
+        if max(len(ids) for ids, _ in books) > model.context + 1:
+            break
+        hits = _first_choices(model, [ids for ids, _ in books], [answer for _, answer in books])
+        results[str(entries)] = Result(np.array([float(hit.all()) for hit in hits]))
+    return results
+
+
+def _phonebook(model: LanguageModel, random: np.random.Generator, entries: int) -> tuple[Ids, int]:
+    names = [f"{first} {last}" for first in (*WOMEN, *MEN) for last in SURNAMES]
+    chosen = random.choice(len(names), size=entries, replace=False)
+    numbers = ["07" + "".join(map(str, random.integers(0, 10, size=8))) for _ in range(entries)]
+    lines = [f"{names[i]}: {number}\n" for i, number in zip(chosen, numbers, strict=True)]
+    asked = int(random.integers(entries))
+    # The number is encoded as it stands in its line: the pieces are the same both times.
+    head = model.tokenizer.encode("".join(lines) + f"{names[chosen[asked]]}:")
+    answer = model.tokenizer.encode(f" {numbers[asked]}")
+    return as_ids([model.eos_id, *head, *answer]), len(answer)
+
+
+def _word_tokens(model: LanguageModel) -> Ids:
+    """Tokens that stand for a whole word, ` word`, of at least three letters: 4,096 at most.
+
+    A vocabulary that has fewer of them than the longest list gives all its tokens.
+    """
+    lengths = model.tokenizer.byte_lengths()
+    words = []
+    for index in np.flatnonzero(lengths >= 4):
+        text = model.tokenizer.decode([int(index)])
+        if text.startswith(" ") and text[1:].isalpha():
+            words.append(int(index))
+        if len(words) == 4_096:
+            break
+    enough = len(words) >= max(COPY_LENGTHS)
+    return np.array(words, dtype=np.int64) if enough else np.flatnonzero(lengths > 0)
+
+
+def _draw(words: Ids, random: np.random.Generator, count: int) -> list[int]:
+    """Different tokens."""
+    return [int(words[i]) for i in random.choice(len(words), size=count, replace=False)]
+
+
+def _first_choices(
+    model: LanguageModel, cases: Sequence[Ids], lasts: Sequence[int]
+) -> list[NDArray[np.bool_]]:
+    """For the last ids of each case, as many as `lasts` says: is each the likeliest after those before it?"""
+
+    def hits(index: int, logits: Tensor) -> NDArray[np.bool_]:
+        last = lasts[index]
+        return np.asarray(logits[-last:].argmax(-1).cpu().numpy() == cases[index][-last:])
+
+    return model.map_logits([ids[:-1] for ids in cases], hits)

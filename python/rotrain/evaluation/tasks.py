@@ -1,0 +1,183 @@
+"""Tasks of the user: JSON lines, one case a line, answered by likelihood.
+
+    {"type": "choice", "context": "Capitala României este", "choices": [" București", " Paris"], "answer": 0}
+    {"type": "pair", "good": "Fata citește.", "bad": "Fata citesc."}
+    {"type": "cloze", "text": "Fata ___ o carte.", "choices": ["citește", "citesc"], "answer": 0}
+
+A choice is scored after its context, a pair and a cloze as whole sentences. `accuracy` takes the
+likeliest; `accuracy_by_byte` divides by the bytes of what was scored, so that long answers are not
+at a disadvantage (`acc_norm` of the lm-evaluation-harness; for sentences it divides by theirs).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from torch import Tensor
+
+from rotrain.errors import RotrainError
+from rotrain.evaluation.model import Ids, LanguageModel, as_ids, label_nats
+from rotrain.evaluation.probes import Result
+
+GAP = "___"
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class _Answered(_Line):
+    choices: Annotated[tuple[str, ...], Field(min_length=2)]
+    answer: Annotated[int, Field(ge=0)]
+
+
+class Choice(_Answered):
+    """Which text goes on from the context?"""
+
+    type: Literal["choice"]
+    context: str
+
+
+class Pair(_Line):
+    """Which sentence is right?"""
+
+    type: Literal["pair"]
+    good: str
+    bad: str
+
+
+class Cloze(_Answered):
+    """Which text fills the gap?"""
+
+    type: Literal["cloze"]
+    text: str
+
+
+_CASE: TypeAdapter[Choice | Pair | Cloze] = TypeAdapter(
+    Annotated[Choice | Pair | Cloze, Field(discriminator="type")]
+)
+
+
+@dataclass(frozen=True)
+class Option:
+    """A text scored after another."""
+
+    context: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """Options of which one is right."""
+
+    options: tuple[Option, ...]
+    answer: int
+
+
+def read_task(file: Path) -> list[Case]:
+    """The cases of a file; a bad line is an error with its number."""
+    cases = []
+    try:
+        lines = file.read_bytes().split(b"\n")
+    except OSError as error:
+        raise RotrainError(
+            f"cannot read the task: {error.strerror}",
+            place=file,
+            hint="a task is a .jsonl file, or a name of the lm-evaluation-harness",
+        ) from None
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            cases.append(_case(line, f"{file}:{number}"))
+    if not cases:
+        raise RotrainError(
+            "the task has no cases", place=file, hint="each line is one case, see `docs/evaluate.md`"
+        )
+    return cases
+
+
+def score_task(
+    model: LanguageModel, cases: Sequence[Case], advance: Callable[[int], None] = lambda _: None
+) -> dict[str, Result]:
+    """`accuracy` and `accuracy_by_byte`."""
+    asked = [(option.context, option.text) for case in cases for option in case.options]
+    nats = (found for found, _ in continuations(model, asked))
+    plain, by_byte = [], []
+    for case in cases:
+        scores = np.array([next(nats) for _ in case.options])
+        sizes = np.array([max(1, len(option.text.encode())) for option in case.options])
+        plain.append(_wins(scores, case.answer))
+        by_byte.append(_wins(scores / sizes, case.answer))
+    advance(len(cases))
+    return {"accuracy": Result(np.array(plain)), "accuracy_by_byte": Result(np.array(by_byte))}
+
+
+def continuations(model: LanguageModel, asked: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
+    """Of (context, text) pairs: -ln p of the text, and whether greedy decoding would have written it.
+
+    A context that is too long loses its beginning.
+    """
+    sequences: list[Ids] = []
+    counts: list[int] = []
+    for context, text in asked:
+        before, after = encode_pair(model, context, text)
+        ids = as_ids([model.eos_id, *before, *after])[-model.context - 1 :]
+        sequences.append(ids)
+        counts.append(min(len(after), len(ids) - 1))
+
+    def answer(index: int, logits: Tensor) -> tuple[float, bool]:
+        count = counts[index]
+        rows, labels = logits[len(logits) - count :], sequences[index][len(sequences[index]) - count :]
+        greedy = rows.argmax(-1).cpu().numpy()
+        return float(label_nats(rows, labels).sum()), bool(np.array_equal(greedy, labels))
+
+    return model.map_logits([ids[:-1] for ids in sequences], answer)
+
+
+def encode_pair(model: LanguageModel, context: str, text: str) -> tuple[list[int], list[int]]:
+    """Ids of both, cut where the context's own encoding ends (lm-evaluation-harness, `_encode_pair`).
+
+    Spaces at the end of the context go to the text: tokens begin with their space.
+    """
+    kept = context.rstrip()
+    text = context[len(kept) :] + text
+    whole = model.tokenizer.encode(kept + text)
+    before = model.tokenizer.encode(kept)
+    return whole[: len(before)], whole[len(before) :]
+
+
+def _wins(scores: np.ndarray[tuple[int], np.dtype[np.float64]], answer: int) -> float:
+    others = np.delete(scores, answer)
+    return float(scores[answer] < others.min())
+
+
+def _case(line: bytes, place: str) -> Case:
+    try:
+        found = _CASE.validate_python(json.loads(line))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise RotrainError(f"no case: {where}: {first['msg']}", place=place, hint=_FORMS) from None
+    except ValueError as error:
+        raise RotrainError(f"no JSON: {error}", place=place, hint=_FORMS) from None
+    if isinstance(found, Pair):
+        return Case((Option("", found.good), Option("", found.bad)), 0)
+    if found.answer >= len(found.choices):
+        raise RotrainError(
+            f"the answer is {found.answer}, of {len(found.choices)} choices", place=place, hint=_FORMS
+        )
+    if isinstance(found, Choice):
+        return Case(tuple(Option(found.context, choice) for choice in found.choices), found.answer)
+    if found.text.count(GAP) != 1:
+        raise RotrainError(
+            f"the text has {found.text.count(GAP)} gaps, not one", place=place, hint=f"the gap is {GAP}"
+        )
+    return Case(tuple(Option("", found.text.replace(GAP, choice)) for choice in found.choices), found.answer)
+
+
+_FORMS = 'a case is {"type": "choice", "context", "choices", "answer"}, a "pair" or a "cloze"; see docs/evaluate.md'

@@ -1,0 +1,125 @@
+"""Bits per byte and perplexity of a domain, with intervals.
+
+    bits per byte = sum of -log2 p(token) / UTF-8 bytes of the text
+    perplexity    = exp(sum of -ln p(token) / tokens)
+
+Tokens are those of the documents and the `<|endoftext|>` after each, which costs bits and stands
+for no bytes: the figure is the length of the whole documents in the model's code. It does not
+depend on the tokenizer; perplexity does.
+
+Intervals are over documents. A domain of few documents (a novel) is cut into its windows instead:
+the interval is then of this text, not of all texts like it, and the result says so (`unit`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rotrain.evaluation.interval import Interval, ratio
+from rotrain.evaluation.model import LanguageModel, as_ids, label_nats
+from rotrain.evaluation.windows import Window, windows
+
+FEW_DOCUMENTS = 30
+GROUP = 64  # documents whose windows go to the model together
+
+CONVENTIONS = {
+    "documents": "each alone, with <|endoftext|> before it; the one after it is scored and has no bytes",
+    "windows": "as long as the context, one every half context; every token is scored once",
+    "bytes": "UTF-8 of the text as it was scored",
+    "intervals": f"95 %, bootstrap over documents (over windows below {FEW_DOCUMENTS} documents), 2,000 draws",
+}
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text, and where it comes from."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class TextScore:
+    """Per unit (N,) of a domain, a document or a window of one: nats, tokens scored, bytes of text."""
+
+    unit: str
+    documents: int
+    units: list[str]
+    nats: NDArray[np.float64]
+    tokens: NDArray[np.float64]
+    bytes: NDArray[np.float64]
+
+    @property
+    def bits_per_byte(self) -> Interval:
+        """The headline."""
+        return ratio(self.nats / math.log(2), self.bytes)
+
+    @property
+    def perplexity(self) -> Interval:
+        """exp of the mean nats a token."""
+        mean = ratio(self.nats, self.tokens)
+        return Interval(*(math.exp(min(x, 700.0)) for x in (mean.value, mean.low, mean.high)))
+
+    def as_json(self) -> dict[str, object]:
+        """For a result file. The units' own figures let two results be compared in pairs."""
+        return {
+            "bits_per_byte": self.bits_per_byte.as_json(),
+            "perplexity": self.perplexity.as_json(),
+            "documents": self.documents,
+            "tokens": int(self.tokens.sum()),
+            "bytes": int(self.bytes.sum()),
+            "unit": self.unit,
+            "by_unit": {
+                "id": self.units,
+                "nats": [round(float(x), 4) for x in self.nats],
+                "bytes": [int(x) for x in self.bytes],
+            },
+        }
+
+
+def cut(model: LanguageModel, document: Document, context: int | None = None) -> list[Window]:
+    """The windows in which a model reads a document, as long as its context unless told."""
+    ids = as_ids([model.eos_id, *model.tokenizer.encode(document.text), model.eos_id])
+    return list(windows(ids, context or model.context))
+
+
+def score_text(
+    model: LanguageModel, documents: Sequence[Document], advance: Callable[[int], None] = lambda _: None
+) -> TextScore:
+    """Score the documents of a domain; `advance(documents)` is called as they are done."""
+    lengths = model.tokenizer.byte_lengths()
+    by_window = len(documents) < FEW_DOCUMENTS
+    units: list[str] = []
+    rows: list[tuple[float, int, int]] = []
+    for start in range(0, len(documents), GROUP):
+        group = documents[start : start + GROUP]
+        pieces = [cut(model, document) for document in group]
+        nats = iter(window_nats(model, [window for piece in pieces for window in piece]))
+        for document, piece in zip(group, pieces, strict=True):
+            scored = [(next(nats), len(window.labels), int(lengths[window.labels].sum())) for window in piece]
+            if by_window:
+                rows += scored
+                units += [f"{document.id}#{number}" for number in range(len(scored))]
+            else:
+                rows.append((sum(x[0] for x in scored), sum(x[1] for x in scored), sum(x[2] for x in scored)))
+                units.append(document.id)
+        advance(len(group))
+    table = np.array(rows, dtype=np.float64).reshape(-1, 3)
+    unit = "window" if by_window else "document"
+    return TextScore(unit, len(documents), units, table[:, 0], table[:, 1], table[:, 2])
+
+
+def window_nats(model: LanguageModel, pieces: Sequence[Window]) -> list[float]:
+    """The nats of the labels of each window."""
+
+    def nats(index: int, logits: Tensor) -> float:
+        labels = pieces[index].labels
+        return float(label_nats(logits[-len(labels) :], labels).sum())
+
+    return model.map_logits([window.inputs for window in pieces], nats)

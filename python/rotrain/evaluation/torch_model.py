@@ -1,0 +1,82 @@
+"""A decoder of ours under evaluation, in fp32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rotrain.evaluation.model import Ids, R
+from rotrain.models import count
+from rotrain.models.decoder import Decoder
+from rotrain.run.load import TrainedModel
+
+BATCH_TOKENS = 2_048
+
+
+class TorchModel:
+    """A decoder of this house, in fp32 on the device that is there."""
+
+    def __init__(self, trained: TrainedModel, name: str) -> None:
+        self.name = name
+        self.step = trained.step
+        self.notes = trained.notes
+        self.tokenizer = trained.tokenizer
+        self.eos_id = trained.eos_id
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.decoder: Decoder = trained.model.to(self.device)
+        self.context = self.decoder.config.context
+        self.sha256 = trained.sha256
+        self.run = trained.run
+
+    def describe(self) -> dict[str, Any]:
+        """See `LanguageModel`."""
+        return {
+            "name": self.name,
+            "arch": self.decoder.config.arch,
+            "parameters": count.param_count(self.decoder.config),
+            "step": self.step,
+            "sha256": self.sha256,
+            "precision": "fp32",
+            "engine": f"torch {torch.__version__} on {self.device}",
+        }
+
+    def data(self) -> Path | None:
+        """See `LanguageModel`."""
+        record = self.run.read_config() if self.run.metrics.exists() else None
+        if record is None:
+            return None
+        pack = Path(record["config"]["data"])
+        return pack if (pack / "manifest.json").exists() else None
+
+    @torch.inference_mode()
+    def map_logits(self, sequences: Sequence[Ids], reduce: Callable[[int, Tensor], R]) -> list[R]:
+        """See `LanguageModel`. Sequences of about one length go through together.
+
+        They are padded at their end, which a causal model does not see.
+        """
+        results: dict[int, R] = {}
+        for batch in _batches(sequences):
+            width = len(sequences[batch[-1]])
+            tokens = torch.full((len(batch), width), self.eos_id, dtype=torch.long)
+            for row, index in enumerate(batch):
+                tokens[row, : len(sequences[index])] = torch.from_numpy(sequences[index])
+            hidden = self.decoder(tokens.to(self.device))
+            for row, index in enumerate(batch):
+                logits = self.decoder.logits(hidden[row, : len(sequences[index])]).float()
+                results[index] = reduce(index, logits)
+        return [results[index] for index in range(len(sequences))]
+
+
+def _batches(sequences: Sequence[Ids]) -> list[list[int]]:
+    """Indices of sequences, by length, in groups of `BATCH_TOKENS` with their padding."""
+    groups: list[list[int]] = []
+    for index in sorted(range(len(sequences)), key=lambda i: (len(sequences[i]), i)):
+        if groups and (len(groups[-1]) + 1) * len(sequences[index]) <= BATCH_TOKENS:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    return groups

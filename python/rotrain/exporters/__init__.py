@@ -1,0 +1,1 @@
+"""Exporters: a trained model in the formats that other programs read."""

@@ -1,0 +1,184 @@
+"""`rotrain export --to gguf`: a run as one GGUF file, proven in stock llama.cpp."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rotrain.config import ModelConfig
+from rotrain.errors import RotrainError, UsageError
+from rotrain.exporters.gguf.layout import Piece, check_known, pieces
+from rotrain.exporters.gguf.metadata import architecture, shape_fields
+from rotrain.exporters.gguf.tokenizer import tokenizer_fields
+from rotrain.exporters.gguf.write import Stored, float_rows, write_gguf
+from rotrain.files import sync_directory
+from rotrain.llamacpp import LlamaCpp, find_library
+from rotrain.models.decoder import Decoder
+from rotrain.models.parallel import ParallelMixer
+from rotrain.models.quantized import check_not_quantized
+from rotrain.run.load import TrainedModel
+
+# `general.file_type` (llama.h, llama_ftype) of files whose matrices are floats.
+FILE_TYPES = {"f32": 0, "f16": 1, "bf16": 32}
+DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
+# Both sides compute fp32 here, in another order. In 16 bits llama.cpp also rounds activations, so logits are
+# compared as distributions there.
+TOLERANCE, KL_TOLERANCE = 5e-3, 1e-3
+PROOF_TEXTS = (
+    "Într-o zi, fata-mpăratului și-a zis: „Țara-i mare!” 2026 😀",
+    "  S-a dus\tîn  1.000.000 de locuri;\n\n\n— Ce-i? întrebă.\r\nI'LL 'S don't <|endoftext|> \u00a0\u200bﬁn ",
+)
+
+
+def export_gguf(trained: TrainedModel, out: Path, kind: str = "f32") -> dict[str, Any]:
+    """Write `out` with matrices of type `kind` and check it; returns what was found."""
+    if kind not in FILE_TYPES:
+        raise UsageError(f"there is no type {kind!r} here", hint=f"types are: {', '.join(FILE_TYPES)}")
+    if out.exists():
+        raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
+    c = trained.model.config
+    check_known(c)
+    check_not_quantized(trained.model, trained.run.path)
+    fields = all_fields(trained, FILE_TYPES[kind])
+    weights = dict(trained.model.named_parameters())
+    # It takes its name when it is proven.
+    unproven = out.with_name(f".{out.name}.unproven")
+    write_gguf(unproven, architecture(c), fields, [store(piece, weights, c, kind) for piece in pieces(c)])
+    proof: dict[str, Any] = {"engine": None}
+    if find_library() is not None:
+        try:
+            proof = check(trained, unproven, kind)
+        except RotrainError as error:
+            unproven.unlink()
+            raise RotrainError(error.message, place=out, hint=error.hint) from None
+    os.replace(unproven, out)
+    sync_directory(out.parent)
+    return {
+        "out": str(out),
+        "step": trained.step,
+        "architecture": architecture(c),
+        "type": kind,
+        "bytes": out.stat().st_size,
+        "notes": notes(trained),
+        **proof,
+    }
+
+
+def all_fields(trained: TrainedModel, file_type: int) -> dict[str, Any]:
+    """Everything before the tensors."""
+    c = trained.model.config
+    tokens = tokenizer_fields(trained.run.tokenizer, c.vocab_size, trained.eos_id)
+    return {
+        "general.name": f"{c.arch} step {trained.step}" if trained.step else c.arch,
+        "general.languages": ["ro"],
+        "general.file_type": file_type,
+        "general.quantization_version": 2,
+        **{f".{key}": value for key, value in shape_fields(c).items()},
+        **{f"tokenizer.ggml.{key}": value for key, value in tokens.items()},
+    }
+
+
+def store(piece: Piece, weights: Mapping[str, Tensor], c: ModelConfig, kind: str) -> Stored:
+    """A piece as floats: matrices in `kind`, everything else in fp32, which llama.cpp wants."""
+    stored = kind.upper() if piece.matrix else "F32"
+
+    def data() -> NDArray[Any]:
+        return float_rows(piece.take(weights, c).float().numpy(), stored)
+
+    return Stored(piece.name, stored, tuple(piece.take(weights, c).shape), data)
+
+
+def notes(trained: TrainedModel) -> list[str]:
+    """What the file cannot say, for the user."""
+    c = trained.model.config
+    said = []
+    if c.window is not None:
+        said.append(
+            f"the window of {c.window} is kept by llama.cpp's architecture granite_swa, "
+            "which versions from before autumn 2026 do not have"
+        )
+    if c.document_end is not None:
+        said.append("llama.cpp does not keep documents apart: it computes the same within one document")
+    return said
+
+
+def check(trained: TrainedModel, file: Path, kind: str) -> dict[str, Any]:
+    """Load the file in stock llama.cpp; compare ids of texts, and logits over three windows of context."""
+    c = trained.model.config
+    length = min(c.context, max(256, 3 * (c.window or 0)))
+    with LlamaCpp(file, context=length, cache="f32") as theirs:
+        oracle = text_encoder(trained.run.tokenizer)
+        for text in PROOF_TEXTS:
+            if theirs.tokenize(text) != oracle.encode(text, add_special_tokens=False).ids:
+                raise RotrainError(f"llama.cpp cuts {text!r} into other tokens than ours", place=file)
+        tokens = draw_tokens(length, trained.tokenizer.vocab_size, trained.eos_id)
+        found = theirs.logits(tokens)
+        version = theirs.library.version
+    truth = as_llama_cpp(trained.model, kind)
+    with torch.inference_mode():
+        expected = truth.logits(truth(torch.tensor([tokens])))[0].numpy()
+    difference, kl = compare(expected, found)
+    if not (difference < TOLERANCE if kind == "f32" else kl < KL_TOLERANCE):
+        raise RotrainError(
+            f"llama.cpp's logits differ from ours by {difference:.2e} (mean KL divergence {kl:.1e} nats)",
+            place=file,
+        )
+    return {
+        "engine": version,
+        "tokens": length,
+        "max_logit_difference": difference,
+        "mean_kl": kl,
+        "tolerance": {"max_logit_difference": TOLERANCE} if kind == "f32" else {"mean_kl": KL_TOLERANCE},
+    }
+
+
+def text_encoder(file: Path) -> Any:
+    """`tokenizers` on a tokenizer.json; the text of a special token is text, as in a document."""
+    from tokenizers import Tokenizer
+
+    encoder = Tokenizer.from_file(str(file))
+    encoder.encode_special_tokens = True
+    return encoder
+
+
+def draw_tokens(count: int, vocab_size: int, eos_id: int) -> list[int]:
+    """Seeded token ids without the one that ends a document: a model that keeps them apart forgets there."""
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randint(vocab_size - 1, (count,), generator=generator)
+    drawn: list[int] = (tokens + (tokens >= eos_id)).tolist()
+    return drawn
+
+
+def as_llama_cpp(model: Decoder, kind: str) -> Decoder:
+    """The model as llama.cpp computes it in fp32: matrices rounded to `kind`, Falcon's GELU in its tanh form.
+
+    The forms of GELU differ by 5e-4 at most, which in a trained model became 2e-2 in a logit: more than any error of
+    the export that is looked for.
+    """
+    if kind == "f32" and not model.config.parallel:
+        return model
+    copied = copy.deepcopy(model)
+    for module in copied.modules():
+        if isinstance(module, ParallelMixer):
+            module.approximate = "tanh"
+    if kind != "f32":
+        with torch.no_grad():
+            for name in {piece.ours for piece in pieces(model.config) if piece.matrix}:
+                weight = copied.get_parameter(name)
+                weight.copy_(weight.to(DTYPES[kind]).float())
+    return copied
+
+
+def compare(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> tuple[float, float]:
+    """The largest difference of logits (T, V), and the mean KL divergence of their softmax in nats."""
+    a, b = torch.from_numpy(ours).double(), torch.from_numpy(theirs).double()
+    p, q = a.log_softmax(-1), b.log_softmax(-1)
+    return float((a - b).abs().max()), float((p.exp() * (p - q)).sum(-1).mean())

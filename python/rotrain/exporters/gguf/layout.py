@@ -1,0 +1,139 @@
+"""llama.cpp's names for our tensors: which of ours each is cut from, and how it is turned.
+
+A `Piece` is one tensor there. Where it is rows (or columns) of one of our matrices, the piece knows which, so
+that what is measured on our matrix (its inputs, its error) is known of the piece too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rotrain.config import ModelConfig
+from rotrain.errors import RotrainError
+from rotrain.models.hf.layout import attention_sizes
+
+Turn = Callable[[Tensor, ModelConfig], Tensor]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`name` in the file is `turn` of our parameter `ours`, cut along `dim` from `start` for `size` (0: whole).
+
+    `matrix`: it multiplies, so it may be stored in fewer bits; everything else stays fp32.
+    """
+
+    name: str
+    ours: str
+    matrix: bool = False
+    start: int = 0
+    size: int = 0
+    dim: int = 0
+    turn: Turn | None = None
+
+    def take(self, weights: Mapping[str, Tensor], c: ModelConfig) -> Tensor:
+        """The tensor of the file in the type of ours."""
+        whole = weights[self.ours].detach()
+        part = whole.narrow(self.dim, self.start, self.size) if self.size else whole
+        return (part if self.turn is None else self.turn(part, c)).contiguous()
+
+    def put(self, weights: Mapping[str, Tensor], values: Tensor, c: ModelConfig) -> None:
+        """The way back for a matrix: write the tensor of the file into ours, in place."""
+        whole = weights[self.ours]
+        part = whole.narrow(self.dim, self.start, self.size) if self.size else whole
+        with torch.no_grad():
+            part.copy_(values if self.turn is None else pair_halves(values, c))
+
+
+def pieces(c: ModelConfig) -> list[Piece]:
+    """Every tensor of the file, in its order."""
+    top = [
+        Piece("token_embd.weight", "embed.weight", matrix=True),
+        Piece("output_norm.weight", "norm.weight"),
+    ]
+    if c.norm == "layer":
+        top.append(Piece("output_norm.bias", "norm.bias"))
+    layers = [
+        Piece(f"blk.{layer}.{p.name}", f"blocks.{layer}.{p.ours}", p.matrix, p.start, p.size, p.dim, p.turn)
+        for layer in range(c.layers)
+        for p in _layer(c, layer)
+    ]
+    return top + layers
+
+
+def _layer(c: ModelConfig, layer: int) -> Iterator[Piece]:
+    yield Piece("attn_norm.weight", "mixer_norm.weight")
+    if c.parallel:
+        yield from _falcon(c)
+        return
+    yield from _attention(c) if c.mixer(layer) == "attention" else _mamba2()
+    if c.mlp == "swiglu":
+        yield Piece("ffn_norm.weight", "mlp_norm.weight")
+        yield Piece("ffn_gate.weight", "mlp.gate_up.weight", True, 0, c.ffn)
+        yield Piece("ffn_up.weight", "mlp.gate_up.weight", True, c.ffn, c.ffn)
+        yield Piece("ffn_down.weight", "mlp.down.weight", True)
+
+
+def _attention(c: ModelConfig) -> Iterator[Piece]:
+    start = 0
+    for letter, size in zip("qkv", attention_sizes(c), strict=True):
+        turn = None if letter == "v" else interleave
+        yield Piece(f"attn_{letter}.weight", "mixer.qkv.weight", True, start, size, turn=turn)
+        start += size
+    yield Piece("attn_output.weight", "mixer.out_proj.weight", True)
+    if c.window is not None:
+        # An attention sink a head, which this architecture wants: e^-1e30 adds nothing to a softmax.
+        yield Piece("attn_sinks.weight", "mixer_norm.weight", turn=lambda x, c: torch.full((c.heads,), -1e30))
+
+
+def _falcon(c: ModelConfig) -> Iterator[Piece]:
+    queries, width = c.heads * c.head_dim, sum(attention_sizes(c))
+    yield Piece("attn_norm.bias", "mixer_norm.bias")
+    yield Piece("attn_qkv.weight", "mixer.in_proj.weight", True, 0, width)
+    yield Piece("ffn_up.weight", "mixer.in_proj.weight", True, width, c.ffn)
+    yield Piece("attn_output.weight", "mixer.out_proj.weight", True, 0, queries, dim=1)
+    yield Piece("ffn_down.weight", "mixer.out_proj.weight", True, queries, c.ffn, dim=1)
+
+
+def _mamba2() -> Iterator[Piece]:
+    yield Piece("ssm_in.weight", "mixer.in_proj.weight", True)
+    yield Piece("ssm_conv1d.weight", "mixer.conv_weight", turn=lambda x, c: x.squeeze(1))
+    yield Piece("ssm_conv1d.bias", "mixer.conv_bias")
+    yield Piece("ssm_dt.bias", "mixer.dt_bias")
+    yield Piece("ssm_a", "mixer.A_log", turn=lambda x, c: -x.exp()[:, None])
+    yield Piece("ssm_d", "mixer.D", turn=lambda x, c: x[:, None])
+    yield Piece("ssm_norm.weight", "mixer.gain", turn=_grouped)
+    yield Piece("ssm_out.weight", "mixer.out_proj.weight", True)
+
+
+def interleave(rows: Tensor, c: ModelConfig) -> Tensor:
+    """Rows of query or key heads from our pairs (i, i + d/2) to llama.cpp's (2i, 2i + 1)."""
+    turned: Tensor = rows.unflatten(0, (-1, 2, c.head_dim // 2)).transpose(1, 2).flatten(0, 2)
+    return turned
+
+
+def pair_halves(rows: Tensor, c: ModelConfig) -> Tensor:
+    """The inverse of `interleave`."""
+    turned: Tensor = rows.unflatten(0, (-1, c.head_dim // 2, 2)).transpose(1, 2).flatten(0, 2)
+    return turned
+
+
+def _grouped(gain: Tensor, c: ModelConfig) -> Tensor:
+    assert c.ssm is not None
+    grouped: Tensor = gain.unflatten(0, (c.ssm.groups, -1))
+    return grouped
+
+
+def check_known(c: ModelConfig) -> None:
+    """Refuse what no architecture of llama.cpp computes."""
+    if c.parallel and (c.window is not None or c.heads * c.head_dim != c.hidden or c.kv_heads != 1):
+        raise RotrainError(f"no architecture of llama.cpp computes what this {c.arch} does")
+    if c.ssm is not None and c.ssm.inner != 2 * c.hidden:
+        raise RotrainError(
+            f"llama.cpp's Mamba-2 is twice as wide inside as the model, and this one has {c.ssm.inner} for {c.hidden}"
+        )
+    if c.ssm is not None and c.window is not None:
+        raise RotrainError("llama.cpp has no hybrid of Mamba-2 with a window of attention")

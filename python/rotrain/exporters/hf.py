@@ -1,0 +1,105 @@
+"""A Hugging Face folder: safetensors, config and tokenizer that stock `transformers` loads.
+
+The names there are `rotrain.models.hf`'s. Our fused matrices are cut into the ones the class
+expects; the numbers are the same fp32, so the logits differ only by the order of sums, and
+`check` proves it on the written folder.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rotrain.errors import RotrainError
+from rotrain.files import sync_directory, write_atomic, write_json
+from rotrain.models.decoder import Decoder
+from rotrain.models.hf import hf_config, to_hf
+from rotrain.models.quantized import check_not_quantized
+from rotrain.run.checkpoint import write_tensors
+from rotrain.run.load import TrainedModel
+
+TOLERANCE = 1e-4
+
+
+def export_hf(trained: TrainedModel, out: Path) -> dict[str, Any]:
+    """Write the folder `out`, whole or not at all, and check it; returns what was found."""
+    if out.exists():
+        raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
+    check_not_quantized(trained.model, trained.run.path)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".{out.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    config = trained.model.config
+    weights = to_hf(config, dict(trained.model.named_parameters()))
+    write_tensors(temporary / "model.safetensors", weights, {"format": "pt"})
+    write_json(temporary / "config.json", hf_config(config, trained.eos_id))
+    write_json(
+        temporary / "generation_config.json", {"bos_token_id": trained.eos_id, "eos_token_id": trained.eos_id}
+    )
+    write_atomic(temporary / "tokenizer.json", trained.run.tokenizer.read_bytes())
+    write_json(
+        temporary / "tokenizer_config.json",
+        {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": config.context,
+            "eos_token": trained.tokenizer.token(trained.eos_id),
+            "clean_up_tokenization_spaces": False,
+        },
+    )
+    try:
+        difference = check(trained, temporary)
+    except RotrainError:
+        shutil.rmtree(temporary)
+        raise
+    os.rename(temporary, out)
+    sync_directory(out.parent)
+    return {
+        "out": str(out),
+        "step": trained.step,
+        "bytes": sum(file.stat().st_size for file in out.iterdir()),
+        "max_logit_difference": difference,
+        "tolerance": TOLERANCE,
+    }
+
+
+def check(trained: TrainedModel, folder: Path) -> float | None:
+    """Load the folder with stock `transformers` and compare: the largest difference of logits.
+
+    None where `transformers` is not installed. A difference above `TOLERANCE`, or other ids
+    from its tokenizer, is a `RotrainError`.
+    """
+    if importlib.util.find_spec("transformers") is None:
+        return None
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    text = "Într-o zi, fata-mpăratului și-a zis: „Țara-i mare!” 2026 😀"
+    if tokenizer.encode(text, add_special_tokens=False) != trained.tokenizer.encode(text):
+        raise RotrainError("transformers' tokenizer gives other ids than ours", place=folder)
+    theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    generator = torch.Generator().manual_seed(0)
+    shape = (1, min(trained.model.config.context, 1024))
+    # Without the token that ends a document: a model that keeps documents apart forgets there.
+    tokens = torch.randint(trained.model.config.vocab_size - 1, shape, generator=generator)
+    tokens += tokens >= trained.eos_id
+    difference = largest_difference(trained.model, theirs, tokens)
+    if not difference < TOLERANCE:
+        raise RotrainError(
+            f"transformers' logits differ from ours by {difference:.2e} (limit {TOLERANCE:g})", place=folder
+        )
+    return difference
+
+
+@torch.inference_mode()
+def largest_difference(ours: Decoder, theirs: Any, tokens: Tensor) -> float:
+    """The largest difference of logits over a batch of tokens."""
+    return float((ours.logits(ours(tokens)) - theirs(tokens).logits).abs().max())

@@ -1,0 +1,223 @@
+"""Continue a text, one token at a time, with a cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rotrain.errors import UsageError
+from rotrain.models.decoder import Decoder
+from rotrain.progress import Progress
+from rotrain.run.load import TrainedModel, load_run
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is drawn.
+
+    Logits are divided by `temperature`, then cut to the `top_k` most likely tokens, then to the smallest set whose
+    probability reaches `top_p` (nucleus sampling, Holtzman et al. 2020).
+
+    Attributes:
+        temperature: 0 takes the most likely token.
+        top_k: 0 keeps all tokens.
+        top_p: Above 0 and at most 1.
+        seed: Seed of the draws.
+
+    Raises:
+        UsageError: A value is out of range.
+
+    Example:
+        >>> Sampling(temperature=0).draw(torch.tensor([0.1, 2.0, 0.3]), torch.Generator())
+        1
+    """
+
+    temperature: float = 0.8
+    top_k: int = 0
+    top_p: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.temperature >= 0:
+            raise UsageError(f"a temperature is 0 or more, not {self.temperature}")
+        if self.top_k < 0:
+            raise UsageError(f"top-k is 0 (all) or more, not {self.top_k}")
+        if not 0 < self.top_p <= 1:
+            raise UsageError(f"top-p is above 0 and at most 1, not {self.top_p}")
+
+    def draw(self, logits: Tensor, generator: torch.Generator) -> int:
+        """Return a token id, given logits (V,)."""
+        if self.temperature == 0:
+            return int(logits.argmax())
+        ordered, ids = (logits.float() / self.temperature).sort(descending=True, stable=True)
+        if self.top_k:
+            ordered, ids = ordered[: self.top_k], ids[: self.top_k]
+        probability = ordered.softmax(-1)
+        # Keep a token while those before it have not reached top_p: always at least one.
+        before = probability.cumsum(-1) - probability
+        kept = probability.masked_fill(before >= self.top_p, 0.0)
+        return int(ids[torch.multinomial(kept, 1, generator=generator)])
+
+
+DEFAULT_PROMPT, DEFAULT_MAX_TOKENS = "A fost odată", 128
+
+
+@dataclass(frozen=True)
+class GenerateResult:
+    """A text that a model continued.
+
+    Attributes:
+        run: The model, as the caller named it.
+        step: Step of its checkpoint.
+        prompt: The text that was continued.
+        text: The continuation, without the prompt.
+        tokens: Token ids of the continuation.
+    """
+
+    run: str
+    step: int
+    prompt: str
+    text: str
+    tokens: list[int]
+
+    def __str__(self) -> str:
+        """Return prompt and continuation."""
+        return self.prompt + self.text
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result, as `rotrain generate --json` prints it."""
+        return {
+            "run": self.run,
+            "step": self.step,
+            "prompt": self.prompt,
+            "text": self.text,
+            "tokens": self.tokens,
+        }
+
+
+def generate(
+    run: str | PathLike[str] | TrainedModel,
+    prompt: str = DEFAULT_PROMPT,
+    *,
+    max_tokens: int = DEFAULT_MAX_TOKENS,
+    temperature: float = Sampling.temperature,
+    top_p: float = Sampling.top_p,
+    top_k: int = Sampling.top_k,
+    seed: int = Sampling.seed,
+    progress: Progress | None = None,
+) -> GenerateResult:
+    """Continue a text with a trained model, until the end of the document, `max_tokens`, or the end of the context.
+
+    Args:
+        run: What `load_run` loads, or what it returned.
+        prompt: The text to continue. An empty text starts a document.
+        max_tokens: Tokens to write at most.
+        temperature: See `Sampling`.
+        top_p: See `Sampling`.
+        top_k: See `Sampling`.
+        seed: See `Sampling`.
+        progress: Receives notes about the model.
+
+    Raises:
+        UsageError: The prompt fills the context, or a value is out of range.
+        RotrainError: The model cannot be loaded.
+
+    Example:
+        >>> print(generate("runs/llama-mha-nano", "A fost odată", max_tokens=16))  # doctest: +SKIP
+        A fost odată ca niciodată un împărat care avea trei fete.
+    """
+    sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
+    name, trained = _open(run, progress)
+    ids = list(
+        generate_tokens(
+            trained.model,
+            trained.tokenizer.encode(prompt),
+            max_tokens=max_tokens,
+            eos_id=trained.eos_id,
+            sampling=sampling,
+        )
+    )
+    return GenerateResult(name, trained.step, prompt, trained.tokenizer.decode(ids), ids)
+
+
+def stream(
+    run: str | PathLike[str] | TrainedModel,
+    prompt: str = DEFAULT_PROMPT,
+    *,
+    max_tokens: int = DEFAULT_MAX_TOKENS,
+    temperature: float = Sampling.temperature,
+    top_p: float = Sampling.top_p,
+    top_k: int = Sampling.top_k,
+    seed: int = Sampling.seed,
+    progress: Progress | None = None,
+) -> Iterator[str]:
+    """Continue a text with a trained model, and yield each piece of text when it is there.
+
+    The arguments are those of `generate`. The pieces together are the continuation without the prompt.
+
+    Example:
+        >>> for piece in stream("runs/llama-mha-nano", "A fost odată"):  # doctest: +SKIP
+        ...     print(piece, end="", flush=True)
+    """
+    sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
+    _, trained = _open(run, progress)
+    ids = generate_tokens(
+        trained.model,
+        trained.tokenizer.encode(prompt),
+        max_tokens=max_tokens,
+        eos_id=trained.eos_id,
+        sampling=sampling,
+    )
+    return trained.tokenizer.stream(ids)
+
+
+def _open(run: str | PathLike[str] | TrainedModel, progress: Progress | None) -> tuple[str, TrainedModel]:
+    if isinstance(run, TrainedModel):
+        return str(run.run.path), run
+    trained = load_run(run)
+    for note in trained.notes if progress is not None else ():
+        assert progress is not None
+        progress.note(note)
+    return str(Path(run)), trained
+
+
+@torch.inference_mode()
+def generate_tokens(
+    model: Decoder, prompt: list[int], *, max_tokens: int, eos_id: int, sampling: Sampling
+) -> Iterator[int]:
+    """Yield token ids that continue `prompt`, until `eos_id`, `max_tokens`, or the end of the context.
+
+    Args:
+        model: The model.
+        prompt: Token ids. If there are none, the sequence starts with `eos_id`, the token between documents.
+        max_tokens: Tokens to write at most.
+        eos_id: Id of the token that ends a document; it is not yielded.
+        sampling: How a token is drawn.
+
+    Raises:
+        UsageError: The prompt fills the context.
+    """
+    prompt = prompt or [eos_id]
+    context = model.config.context
+    if len(prompt) >= context:
+        raise UsageError(
+            f"the prompt has {len(prompt)} tokens, and the model's context is {context}",
+            hint="give a shorter prompt",
+        )
+    device = model.embed.weight.device
+    generator = torch.Generator().manual_seed(sampling.seed)
+    cache = model.new_cache(context=min(context, len(prompt) + max_tokens))
+    fresh = torch.tensor([prompt], device=device)
+    for _ in range(min(max_tokens, context - len(prompt))):
+        logits = model.logits(model(fresh, cache)[0, -1])
+        token = sampling.draw(logits.cpu(), generator)
+        if token == eos_id:
+            return
+        yield token
+        fresh = torch.tensor([[token]], device=device)

@@ -1,0 +1,1 @@
+"""Quantization: a trained model in fewer bits, and what that costs."""

@@ -1,0 +1,269 @@
+"""`rotrain quantize` into GGUF: every matrix once, in a type of ggml, the tied embedding for look-up and head alike."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rotrain.config import ModelConfig
+from rotrain.errors import RotrainError, UsageError
+from rotrain.exporters.gguf.export import all_fields
+from rotrain.exporters.gguf.layout import check_known, pieces
+from rotrain.exporters.gguf.metadata import architecture
+from rotrain.exporters.gguf.write import Copied, Stored, read_gguf, write_gguf
+from rotrain.files import sha256_file, write_json
+from rotrain.models import count
+from rotrain.models.decoder import Decoder
+from rotrain.models.quantized import check_not_quantized
+from rotrain.progress import Progress
+from rotrain.quantization.allocate import Sensitivity, choose_storage, measure_divergences
+from rotrain.quantization.artifact import artifact, tensor_class
+from rotrain.quantization.encode import decode, encode
+from rotrain.quantization.imatrix import Importance, check_importance
+from rotrain.quantization.recipes import choose_types, find_method, fitting_type, row_bytes
+from rotrain.run.load import TrainedModel
+
+# What --target-bpw chooses from, and what it probes with.
+CANDIDATES = ("Q2_K", "Q3_K", "IQ4_XS", "Q4_K", "Q5_K", "Q6_K", "Q8_0")
+PROBE = "Q4_K"
+# A matrix is loaded when its turn comes.
+Load = Callable[[], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A float model to quantize, from a run or a GGUF file.
+
+    `shapes` of all tensors; `matrices`: those (rows, inputs) of what multiplies; `load` gives a tensor in fp32.
+    """
+
+    architecture: str
+    arch: str
+    parameters: int
+    queries_per_kv: int
+    fields: dict[str, Any]
+    shapes: dict[str, tuple[int, ...]]
+    matrices: dict[str, tuple[int, ...]]
+    load: dict[str, Load]
+    described: dict[str, Any]
+
+
+def source_of_run(trained: TrainedModel) -> Source:
+    """The newest checkpoint of a run."""
+    c, weights = trained.model.config, trained.weights()
+    meta = dict(trained.model.named_parameters())
+    check_known(c)
+    check_not_quantized(trained.model, trained.run.path)
+    found = pieces(c)
+    shapes = {p.name: tuple(p.take(meta, c).shape) for p in found}
+
+    def loader(piece: Any) -> Load:
+        return lambda: np.asarray(piece.take(weights, c).float().numpy())
+
+    return Source(
+        architecture(c),
+        c.arch,
+        count.param_count(c),
+        c.heads // c.kv_heads if c.kv_heads else 1,
+        all_fields(trained, 0),
+        shapes,
+        {p.name: shapes[p.name] for p in found if p.matrix},
+        {p.name: loader(p) for p in found},
+        {"run": str(trained.run.path), "step": trained.step},
+    )
+
+
+def source_of_gguf(path: Path) -> Source:
+    """A GGUF file of floats."""
+    reader = read_gguf(path)
+    kind = _text(reader, "general.architecture")
+    kinds = {tensor.tensor_type.name for tensor in reader.tensors}
+    if kinds - {"F32", "F16", "BF16"}:
+        raise RotrainError(
+            f"this file is quantized already ({', '.join(sorted(kinds))})",
+            place=path,
+            hint="quantize a file of floats: rotrain export RUN --to gguf --type f32",
+        )
+
+    def loader(tensor: Any) -> Load:
+        return lambda: decode(tensor.data, tensor.tensor_type.name, int(tensor.shape[0]))
+
+    tensors = {t.name: t for t in reader.tensors}
+    heads = _number(reader, f"{kind}.attention.head_count", 0)
+    keys = _number(reader, f"{kind}.attention.head_count_kv", heads)
+    shapes: dict[str, tuple[int, ...]] = {
+        n: tuple(int(size) for size in reversed(t.shape)) for n, t in tensors.items()
+    }
+    matrices: dict[str, tuple[int, ...]] = {n: s for n, s in shapes.items() if len(s) == 2 and _multiplies(n)}
+    if not matrices:
+        raise RotrainError("there is no matrix to quantize here", place=path)
+    return Source(
+        kind,
+        kind,
+        sum(int(np.prod(shape)) for shape in shapes.values()),
+        heads // keys if keys else 1,
+        {name: Copied(field) for name, field in reader.fields.items() if not _of_the_file(name)},
+        shapes,
+        matrices,
+        {n: loader(t) for n, t in tensors.items()},
+        {"gguf": str(path), "sha256": sha256_file(path)},
+    )
+
+
+def _multiplies(name: str) -> bool:
+    small = ("_norm.weight", "ssm_conv1d", "ffn_gate_inp.weight")
+    return name.endswith("weight") and not any(word in name for word in small)
+
+
+def _of_the_file(name: str) -> bool:
+    return name.startswith("GGUF.") or name in ("general.architecture", "general.file_type")
+
+
+def quantize_gguf(
+    source: Source,
+    out: Path,
+    name: str,
+    importance: Importance | None,
+    *,
+    types: dict[str, str] | None = None,
+    progress: Progress | None = None,
+    record: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write `out` and `out`.json; the record is returned. `types` overrides the method's choice."""
+    if out.exists():
+        raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
+    if importance is not None:
+        check_importance(importance, source.matrices, record.get("imatrix"))
+    begun = time.perf_counter()
+    if types is None:
+        types = choose_types(
+            name, source.matrices, source.architecture, source.queries_per_kv, importance is not None
+        )
+
+    def stored(index: int, tensor: str, kind: str) -> Stored:
+        def data() -> NDArray[Any]:
+            values = source.load[tensor]()
+            if not np.isfinite(values).all():
+                raise RotrainError(
+                    f"{tensor} holds values that are not finite", hint="the model has diverged"
+                )
+            weights = None if importance is None or tensor not in source.matrices else importance[tensor]
+            blocks = encode(values, kind, weights)
+            if progress is not None:
+                progress.update(tensor, index + 1, len(source.load))
+            return blocks
+
+        return Stored(tensor, kind, source.shapes[tensor], data)
+
+    laid = [stored(i, tensor, types.get(tensor, "F32")) for i, tensor in enumerate(source.load)]
+    file_type = find_method("q4_k_m" if name == "target" else name).file_type
+    fields = source.fields | {"general.file_type": file_type, "general.quantization_version": 2}
+    write_gguf(out, source.architecture, fields, laid)
+    tensors = [
+        {
+            "name": t.name,
+            "class": tensor_class(t.name),
+            "type": t.type,
+            "shape": list(t.shape),
+            "bytes": t.bytes,
+        }
+        for t in laid
+    ]
+    result = artifact(
+        engine="gguf",
+        method=name,
+        arch=source.arch,
+        parameters=source.parameters,
+        tensors=tensors,
+        file_bytes=out.stat().st_size,
+        out=str(out),
+        sha256=sha256_file(out),
+        source=source.described,
+        seconds=time.perf_counter() - begun,
+        **record,
+    )
+    write_json(out.with_name(f"{out.name}.json"), result)
+    return result
+
+
+def target_types(
+    trained: TrainedModel,
+    source: Source,
+    tokens: Tensor,
+    importance: Importance,
+    bits: float,
+    progress: Progress | None = None,
+) -> dict[str, str]:
+    """Choose a type for each matrix by measured sensitivity.
+
+    Args:
+        trained: The run that `source` was made from.
+        source: Its tensors under the names of the file.
+        tokens: Token ids (N, T) to measure with.
+        importance: Mean squares of the inputs of each matrix.
+        bits: Bits for each parameter, over all tensors; met within 1 %.
+        progress: Receives the number of matrices that are measured.
+
+    Raises:
+        UsageError: The target is out of reach.
+    """
+    config, model = trained.model.config, trained.model
+    fixed = sum(4 * math.prod(shape) for name, shape in source.shapes.items() if name not in source.matrices)
+    budget = int(bits * source.parameters / 8) - fixed
+    if budget <= 0:
+        raise UsageError(f"{bits} bits a weight is less than the norms alone take")
+    errors: dict[str, dict[str, float]] = {}
+    probed: dict[str, NDArray[np.float32]] = {}
+    for index, name in enumerate(source.matrices):
+        values = source.load[name]()
+        errors[name] = {}
+        for kind in dict.fromkeys(fitting_type(kind, values.shape[-1]) for kind in (*CANDIDATES, PROBE)):
+            back = decode(encode(values, kind, importance[name]), kind, values.shape[-1])
+            errors[name][kind] = float((np.square(values - back) @ importance[name]).sum(dtype=np.float64))
+            if kind == fitting_type(PROBE, values.shape[-1]):
+                probed[name] = back
+        if progress is not None:
+            progress.update(name, index + 1, len(source.matrices))
+    divergences = measure_divergences(
+        model, tokens, source.matrices, lambda name: _replace(model, config, name, probed[name])
+    )
+    return choose_storage(
+        {
+            name: Sensitivity(
+                errors=errors[name],
+                bytes={kind: rows * row_bytes(kind, inputs) for kind in errors[name]},
+                probe=fitting_type(PROBE, inputs),
+                probe_kl=divergences[name],
+            )
+            for name, (rows, inputs) in source.matrices.items()
+        },
+        budget,
+    )
+
+
+def _replace(model: Decoder, c: ModelConfig, name: str, values: NDArray[np.float32]) -> Callable[[], None]:
+    piece = next(p for p in pieces(c) if p.name == name)
+    weights = dict(model.named_parameters())
+    before = piece.take(weights, c).clone()
+    piece.put(weights, torch.from_numpy(values), c)
+    return lambda: piece.put(weights, before, c)
+
+
+def _text(reader: Any, key: str) -> str:
+    field = reader.fields.get(key)
+    return str(field.contents()) if field is not None else ""
+
+
+def _number(reader: Any, key: str, other: int) -> int:
+    field = reader.fields.get(key)
+    value = other if field is None else field.contents()
+    return max(value) if isinstance(value, list) else int(value)

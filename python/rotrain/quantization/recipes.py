@@ -1,0 +1,214 @@
+"""Which type of ggml each matrix gets, by the name of a method.
+
+A method of llama.cpp means here what it means there: the same types for the same tensors, so that a q4_k_m of ours
+is a q4_k_m. Its rules give some tensors more bits by their part and layer (llama.cpp, src/llama-quant.cpp); a tied
+embedding takes the rule of the output matrix, Q8_0 for Falcon.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rotrain.errors import UsageError
+
+# Values a block, bytes a block (ggml-common.h).
+BLOCKS = {
+    "F32": (1, 4),
+    "F16": (1, 2),
+    "BF16": (1, 2),
+    "Q8_0": (32, 34),
+    "Q6_K": (256, 210),
+    "Q5_K": (256, 176),
+    "Q5_1": (32, 24),
+    "Q5_0": (32, 22),
+    "Q4_K": (256, 144),
+    "Q4_1": (32, 20),
+    "Q4_0": (32, 18),
+    "IQ4_NL": (32, 18),
+    "IQ4_XS": (256, 136),
+    "Q3_K": (256, 110),
+    "Q2_K": (256, 84),
+}
+# Where the inputs are no multiple of 256.
+FALLBACK = {
+    "Q6_K": "Q8_0",
+    "Q5_K": "Q5_1",
+    "Q4_K": "Q5_0",
+    "IQ4_XS": "IQ4_NL",
+    "Q3_K": "Q4_0",
+    "Q2_K": "Q4_0",
+}
+
+
+@dataclass(frozen=True)
+class MatrixPosition:
+    """What the rules look at: the part of the model, the layer among those that have this part, and the model."""
+
+    part: str
+    index: int
+    count: int
+    architecture: str
+    queries_per_kv: int
+    importance: bool
+
+    @property
+    def more_bits(self) -> bool:
+        """The first and last eighth of the layers, and every third between."""
+        eighth = self.count // 8
+        return self.index < eighth or self.index >= 7 * self.count // 8 or (self.index - eighth) % 3 == 2
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method: its number as a `general.file_type` (llama.h), its type, and the exceptions by part."""
+
+    file_type: int
+    base: str
+    exceptions: Callable[[MatrixPosition], str | None] = lambda position: None
+
+
+def _values(position: MatrixPosition) -> bool:
+    return position.part in ("attn_v", "attn_qkv")
+
+
+def _q4_k_m(p: MatrixPosition) -> str | None:
+    if _values(p):
+        return "Q6_K" if p.more_bits else None
+    if p.part == "ffn_down":
+        if p.architecture == "falcon":
+            return "Q6_K" if p.index < p.count // 16 else "Q5_K" if p.more_bits else None
+        return "Q6_K" if p.more_bits else None
+    return None
+
+
+def _q5_k_m(p: MatrixPosition) -> str | None:
+    return "Q6_K" if (_values(p) or p.part == "ffn_down") and p.more_bits else None
+
+
+def _q4_k_s(p: MatrixPosition) -> str | None:
+    if _values(p):
+        return "Q5_K" if p.index < 4 else None
+    falcon = p.architecture == "falcon"
+    return "Q5_K" if p.part == "ffn_down" and not falcon and p.index < p.count // 8 else None
+
+
+def _q3_k_m(p: MatrixPosition) -> str | None:
+    falcon = p.architecture == "falcon"
+    if _values(p):
+        return "Q5_K" if p.index < 2 else "Q4_K"
+    if p.part == "ffn_down":
+        if p.index < p.count // 16:
+            return "Q5_K"
+        return "Q4_K" if not falcon or p.more_bits else None
+    return "Q4_K" if p.part == "attn_output" and not falcon else None
+
+
+def _q3_k_l(p: MatrixPosition) -> str | None:
+    falcon = p.architecture == "falcon"
+    if _values(p):
+        return "Q5_K"
+    if p.part in ("ffn_down", "attn_output"):
+        return "Q4_K" if falcon else "Q5_K"
+    return None
+
+
+def _q2_k(p: MatrixPosition) -> str | None:
+    if _values(p):
+        return "Q4_K" if p.queries_per_kv >= 4 else "Q3_K"
+    if p.part == "ffn_down" or (p.part == "attn_output" and p.architecture != "falcon"):
+        return "Q3_K"
+    return None
+
+
+def _iq4(p: MatrixPosition) -> str | None:
+    if _values(p):
+        return "Q5_K" if p.queries_per_kv >= 4 else None
+    first = p.part == "ffn_down" and p.index < p.count // 8
+    return "Q5_K" if first and not p.importance else None
+
+
+def _legacy(higher: str) -> Callable[[MatrixPosition], str | None]:
+    def rule(p: MatrixPosition) -> str | None:
+        first = p.part == "ffn_down" and p.index < p.count // 8
+        return higher if first and p.importance else None
+
+    return rule
+
+
+METHODS = {
+    "q8_0": Method(7, "Q8_0"),
+    "q6_k": Method(18, "Q6_K"),
+    "q5_k_m": Method(17, "Q5_K", _q5_k_m),
+    "q5_k_s": Method(16, "Q5_K"),
+    "q5_0": Method(8, "Q5_0", _legacy("Q5_1")),
+    "q4_k_m": Method(15, "Q4_K", _q4_k_m),
+    "q4_k_s": Method(14, "Q4_K", _q4_k_s),
+    "iq4_nl": Method(25, "IQ4_NL", _iq4),
+    "iq4_xs": Method(30, "IQ4_XS", _iq4),
+    "q4_0": Method(2, "Q4_0", _legacy("Q4_1")),
+    "q3_k_l": Method(13, "Q3_K", _q3_k_l),
+    "q3_k_m": Method(12, "Q3_K", _q3_k_m),
+    "q3_k_s": Method(11, "Q3_K"),
+    "q2_k": Method(10, "Q2_K", _q2_k),
+}
+
+
+def find_method(name: str) -> Method:
+    """The method called `name`."""
+    if name not in METHODS:
+        raise UsageError(
+            f"there is no method {name!r}", hint=f"methods are: {', '.join(METHODS)}, rtn, hqq, gptq"
+        )
+    return METHODS[name]
+
+
+def part_of(tensor: str) -> str:
+    """`attn_v` of `blk.3.attn_v.weight`."""
+    return tensor.split(".")[-2]
+
+
+def choose_types(
+    name: str, shapes: dict[str, tuple[int, ...]], architecture: str, queries_per_kv: int, importance: bool
+) -> dict[str, str]:
+    """The type of each matrix of a file, given their shapes (rows, inputs) in the order of the file."""
+    chosen = find_method(name)
+    layers: dict[str, list[int]] = {}
+    for tensor in shapes:
+        found = re.match(r"blk\.(\d+)\.", tensor)
+        if found:
+            layers.setdefault(_family(part_of(tensor)), []).append(int(found[1]))
+    types = {}
+    for tensor, shape in shapes.items():
+        part = part_of(tensor)
+        if part in ("token_embd", "output"):
+            high = "Q8_0" if architecture == "falcon" or chosen.base == "Q8_0" else "Q6_K"
+            width = BLOCKS[chosen.base][0]
+            types[tensor] = fitting_type("Q8_0" if shape[-1] % width else high, shape[-1])
+            continue
+        among = layers[_family(part)]
+        layer = int(tensor.split(".")[1])
+        position = MatrixPosition(
+            part, among.index(layer), len(among), architecture, queries_per_kv, importance
+        )
+        types[tensor] = fitting_type(chosen.exceptions(position) or chosen.base, shape[-1])
+    return types
+
+
+def _family(part: str) -> str:
+    return "attn_v" if part == "attn_qkv" else part
+
+
+def fitting_type(kind: str, inputs: int) -> str:
+    """The type itself where rows of `inputs` values fill its blocks, else llama.cpp's substitute."""
+    if inputs % BLOCKS[kind][0] == 0:
+        return kind
+    small = FALLBACK.get(kind, "F16")
+    return small if inputs % BLOCKS[small][0] == 0 else "F16"
+
+
+def row_bytes(kind: str, inputs: int) -> int:
+    """Bytes of a row of `inputs` values."""
+    values, size = BLOCKS[kind]
+    return inputs // values * size

@@ -1,0 +1,234 @@
+"""`rotrain quantize` with RTN, HQQ or GPTQ: a folder of codes and scales that loads wherever a run does."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rotrain.errors import RotrainError, UsageError
+from rotrain.files import sha256_file, sync_directory, write_atomic, write_json
+from rotrain.models import count
+from rotrain.models.decoder import Decoder
+from rotrain.models.quantized import (
+    QuantizedMatrix,
+    check_not_quantized,
+    quantized_bytes,
+    quantized_matrices,
+    replace_matrix,
+    to_tensors,
+)
+from rotrain.progress import Progress
+from rotrain.quantization.allocate import Sensitivity, choose_storage, measure_divergences
+from rotrain.quantization.artifact import artifact, tensor_class
+from rotrain.quantization.calibration import (
+    Calibration,
+    calibration_tokens,
+    matrices,
+    mean_squares,
+    second_moments,
+)
+from rotrain.quantization.distillation import distill_scales, divergence, held_out
+from rotrain.quantization.rounding import gptq, group_of, hqq, rtn, weighted_error
+from rotrain.run.checkpoint import write_tensors
+from rotrain.run.load import QUANTIZATION, TrainedModel
+
+BITS, GROUPS, PROBE_BITS = (3, 4, 5, 6, 8), (32, 64, 128), 4
+
+
+def quantize_torch(
+    trained: TrainedModel,
+    out: Path,
+    method: str,
+    *,
+    bits: int,
+    group: int,
+    calibrate: Path | None,
+    calibration_tokens: int,
+    polish: int,
+    target_bpw: float | None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write the folder `out`, whole or not at all; the record is returned."""
+    if bits not in BITS or group not in GROUPS:
+        raise UsageError(
+            f"{bits} bits in groups of {group} are not offered", hint=f"bits: {BITS}, groups: {GROUPS}"
+        )
+    if out.exists():
+        raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
+    check_not_quantized(trained.model, trained.run.path)
+    text = _text(trained, calibrate, calibration_tokens, method, polish, target_bpw)
+    begun = time.perf_counter()
+    widths = dict.fromkeys(matrices(trained.model), bits)
+    if target_bpw is not None:
+        assert text is not None
+        widths = target_bits(trained.model, text.tokens, group, target_bpw)
+    model = quantized(trained.model, method, widths, group, None if text is None else text.tokens, progress)
+    scores: dict[str, Any] = {"kl": None, "kl_before_polish": None, "polish_steps": polish}
+    if text is not None:
+        if polish:
+            before, after = distill_scales(trained.model, model, text.tokens, polish)
+            scores |= {"kl_before_polish": before, "kl": after}
+        else:
+            scores["kl"] = divergence(trained.model, model, held_out(text.tokens)[1])
+    more = {
+        "out": str(out),
+        "source": {"run": str(trained.run.path), "step": trained.step},
+        "calibration": None if text is None else text.origin,
+        "imatrix": None,
+        "target_bpw": target_bpw,
+        "group": group,
+        **scores,
+        "model": trained.model.config.model_dump(mode="json"),
+        "eos_id": trained.eos_id,
+        "step": trained.step,
+        "seconds": time.perf_counter() - begun,
+    }
+    return _write(trained, model, out, method, more)
+
+
+def _text(
+    trained: TrainedModel,
+    calibrate: Path | None,
+    tokens: int,
+    method: str,
+    polish: int,
+    target_bpw: float | None,
+) -> Calibration | None:
+    if calibrate is not None:
+        return calibration_tokens(calibrate, trained.model, sha256_file(trained.run.tokenizer), tokens)
+    for wanted, what in ((method == "gptq", "gptq"), (polish, "--polish"), (target_bpw, "--target-bpw")):
+        if wanted:
+            raise UsageError(f"{what} needs text of the training mix", hint="add --calibrate PACK")
+    return None
+
+
+def quantized(
+    model: Decoder,
+    method: str,
+    bits: dict[str, int],
+    group: int,
+    tokens: Tensor | None,
+    progress: Progress | None = None,
+) -> Decoder:
+    """A copy of the model with every matrix quantized; `tokens` (N, T) are what GPTQ looks at."""
+    moments = second_moments(model, tokens) if method == "gptq" and tokens is not None else {}
+    found = copy.deepcopy(model)
+    for index, name in enumerate(matrices(model)):
+        weight = model.get_parameter(name).detach().float()
+        if not torch.isfinite(weight).all():
+            raise RotrainError(f"{name} holds values that are not finite", hint="the model has diverged")
+        grid: QuantizedMatrix
+        if method == "gptq":
+            grid = gptq(weight, bits[name], group, moments.pop(name))
+        else:
+            grid = (rtn if method == "rtn" else hqq)(weight, bits[name], group)
+        replace_matrix(found, name, grid)
+        if progress is not None:
+            progress.update(name, index + 1, len(bits))
+    return found.eval()
+
+
+def target_bits(model: Decoder, tokens: Tensor, group: int, bpw: float) -> dict[str, int]:
+    """Choose bits for each matrix by measured sensitivity.
+
+    Args:
+        model: The float model.
+        tokens: Token ids (N, T) to measure with.
+        group: Weights that share a scale.
+        bpw: Bits for each parameter, over all tensors; met within 1 %.
+
+    Raises:
+        UsageError: The target is out of reach.
+    """
+    squares = mean_squares(model, tokens)
+    changed = copy.deepcopy(model)
+    names = list(matrices(model))
+
+    def replace(name: str) -> Callable[[], None]:
+        parameter = changed.get_parameter(name)
+        before = parameter.detach().clone()
+        with torch.no_grad():
+            parameter.copy_(rtn(before, PROBE_BITS, group).weight())
+
+        def undo() -> None:
+            with torch.no_grad():
+                parameter.copy_(before)
+
+        return undo
+
+    divergences = measure_divergences(changed, tokens, names, replace)
+    sensitivities = {}
+    for name in names:
+        weight = model.get_parameter(name).detach()
+        rows, inputs = weight.shape
+        size = group_of(inputs, group)
+        sensitivities[name] = Sensitivity(
+            errors={
+                str(bits): weighted_error(weight, rtn(weight, bits, group), squares[name]) for bits in BITS
+            },
+            bytes={str(bits): quantized_bytes(rows, inputs, bits, size) for bits in BITS},
+            probe=str(PROBE_BITS),
+            probe_kl=divergences[name],
+        )
+    parameters = count.param_count(model.config)
+    fixed = 4 * (parameters - sum(model.get_parameter(name).numel() for name in names))
+    chosen = choose_storage(sensitivities, int(bpw * parameters / 8) - fixed)
+    return {name: int(bits) for name, bits in chosen.items()}
+
+
+def _write(
+    trained: TrainedModel, model: Decoder, out: Path, method: str, more: dict[str, Any]
+) -> dict[str, Any]:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".{out.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    file = temporary / "model.safetensors"
+    write_tensors(file, to_tensors(model))
+    write_atomic(temporary / "tokenizer.json", trained.run.tokenizer.read_bytes())
+    held = quantized_matrices(model)
+    tensors = [
+        {
+            "name": name,
+            "class": tensor_class(name, trained.model.config),
+            "type": f"int{grid.bits}",
+            "bits": grid.bits,
+            "group": grid.group,
+            "shape": list(grid.codes.shape),
+            "bytes": grid.bytes,
+        }
+        for name, grid in held.items()
+    ]
+    for name, parameter in trained.model.named_parameters():
+        if name not in held:
+            tensors.append(
+                {
+                    "name": name,
+                    "class": tensor_class(name, trained.model.config),
+                    "type": "f32",
+                    "shape": list(parameter.shape),
+                    "bytes": 4 * parameter.numel(),
+                }
+            )
+    result = artifact(
+        engine="torch",
+        method=method,
+        arch=trained.model.config.arch,
+        parameters=count.param_count(trained.model.config),
+        tensors=tensors,
+        file_bytes=file.stat().st_size,
+        sha256=sha256_file(file),
+        **more,
+    )
+    write_json(temporary / QUANTIZATION, result)
+    os.rename(temporary, out)
+    sync_directory(out.parent)
+    return result

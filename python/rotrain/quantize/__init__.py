@@ -1,1 +1,0 @@
-"""A trained model in fewer bits, and what it costs."""

@@ -1,0 +1,239 @@
+"""A run directory: what the run is, whether it may continue, and its files.
+
+config.json      the resolved configuration, the model's shape, the identity of the data, the machine
+tokenizer.json   a copy: `generate` and `export` need nothing but the run directory
+metrics.jsonl    see metrics.py
+checkpoints/     see checkpoint.py
+samples.jsonl    texts that the finished model wrote
+summary.json     the result; it is written last, so a run that has it is finished
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rotrain.config import FitConfig, flatten
+from rotrain.data.pack import Pack
+from rotrain.errors import RotrainError
+from rotrain.files import sha256_file, write_atomic, write_json
+
+FORMAT, VERSION = "rotrain-run", 1
+
+# Keys that may change between the parts of a run: they move files or describe the machine. They change neither weights
+# nor metrics, except the fields of the clock.
+MUTABLE_KEYS = {
+    "data",
+    "out",
+    "checkpoint.every",
+    "checkpoint.keep",
+    "checkpoint.keep_every",
+    "runtime.peak_tflops",
+    "runtime.parallel",
+}
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The files of a run by name.
+
+    Attributes:
+        path: The directory. It need not exist.
+
+    Example:
+        >>> RunDirectory(Path("runs/nano")).summary.as_posix()
+        'runs/nano/summary.json'
+    """
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """What the run is."""
+        return self.path / "config.json"
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer of its pack."""
+        return self.path / "tokenizer.json"
+
+    @property
+    def metrics(self) -> Path:
+        """Its log lines."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of its checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        """Texts that the finished model wrote."""
+        return self.path / "samples.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        """The result of a finished run."""
+        return self.path / "summary.json"
+
+    def read_config(self) -> dict[str, Any] | None:
+        """Return the content of config.json, or None where no run has started.
+
+        Raises:
+            RotrainError: The file is not the configuration of a run.
+        """
+        try:
+            record: dict[str, Any] = json.loads(self.config.read_bytes())
+            if record["format"] != FORMAT or record["version"] != VERSION:
+                raise ValueError(f"format {record['format']} {record['version']}")
+            record.setdefault("from", None)  # the first runs had no branches
+            return record
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RotrainError(
+                f"this is not the configuration of a run: {error}",
+                place=self.config,
+                hint="take another --out",
+            ) from None
+
+    def read_summary(self) -> dict[str, Any] | None:
+        """Return the summary of a finished run, or None."""
+        try:
+            summary: dict[str, Any] = json.loads(self.summary.read_bytes())
+            return summary
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise RotrainError(f"cannot read the summary: {error}", place=self.summary) from None
+
+    def check_empty(self) -> None:
+        """Refuse a directory that is not empty. What a kill just before the start of a run leaves is allowed.
+
+        Raises:
+            RotrainError: There is a file that no run leaves.
+        """
+        foreign = [item.name for item in self.path.iterdir() if item.name not in _MAY_PRECEDE]
+        if "checkpoints" in foreign and self.checkpoints.is_dir():
+            inside = [item.name for item in self.checkpoints.iterdir()]
+            foreign.remove("checkpoints")
+            foreign += [f"checkpoints/{name}" for name in inside if name not in _BRANCH_MAY_LEAVE]
+        if foreign:
+            raise RotrainError(
+                f"the directory is not empty and holds no run (there is {sorted(foreign)[0]})",
+                place=self.path,
+                hint="take another --out",
+            )
+
+    def create(
+        self,
+        config: FitConfig,
+        model: dict[str, Any],
+        pack: Pack,
+        machine: dict[str, Any],
+        origin: dict[str, Any] | None = None,
+    ) -> None:
+        """Record a new run. config.json comes last: with it, the run has started.
+
+        Args:
+            config: The resolved configuration.
+            model: Shape of the model.
+            pack: The data.
+            machine: What the bits of the run depend on.
+            origin: Where a branch started; its checkpoint of step 0 is already there.
+        """
+        write_atomic(self.tokenizer, pack.tokenizer_file.read_bytes())
+        write_json(
+            self.config,
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "config": config.model_dump(mode="json"),
+                "model": model,
+                "data": {
+                    "manifest_sha256": pack.digest,
+                    "tokenizer_sha256": sha256_file(self.tokenizer),
+                    "eos_id": pack.eos_id,
+                },
+                "machine": machine,
+                "from": origin,
+            },
+        )
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Record the result. The run is then finished."""
+        write_json(self.summary, summary)
+
+    def check_same_run(self, record: dict[str, Any], config: FitConfig, pack: Pack) -> None:
+        """Refuse to continue with another configuration or other data.
+
+        Args:
+            record: The content of config.json.
+            config: The configuration to continue with.
+            pack: The data to continue with.
+
+        Raises:
+            RotrainError: They differ; the message names the keys.
+        """
+        # Validation gives a key that did not exist when the run started its default.
+        started = FitConfig.model_validate(record["config"])
+        there, here = (flatten(config.model_dump(mode="json")) for config in (started, config))
+        free = MUTABLE_KEYS
+        if config.spikes.policy == "rewind":  # it goes back to a scheduled checkpoint
+            free = free - {"checkpoint.every"}
+        differing = [
+            f"{key} is {there.get(key)!r} there and {here.get(key)!r} here"
+            for key in sorted({*there, *here} - free)
+            if there.get(key) != here.get(key)
+        ]
+        if differing:
+            raise RotrainError(
+                f"this run was started with other options: {'; '.join(differing)}",
+                place=self.path,
+                hint="give the same options to continue, or another --out for a new run",
+            )
+        if record["data"]["manifest_sha256"] != pack.digest:
+            raise RotrainError(
+                f"this run was started with another pack than {pack.path} (the manifests differ)",
+                place=self.path,
+                hint="give the same --data to continue, or another --out for a new run",
+            )
+
+
+# A branch copies its start before it is a run (branch.py).
+_BRANCH_MAY_LEAVE = {"step-000000", ".step-000000.tmp"}
+_MAY_PRECEDE = {".lock", ".tokenizer.json.tmp", "tokenizer.json", ".config.json.tmp"}
+
+
+@contextmanager
+def lock_run(run: RunDirectory) -> Iterator[None]:
+    """Make the directory and lock it: two processes must not write one run.
+
+    The lock belongs to the process. The system releases it when the process ends, however it ends.
+
+    Raises:
+        RotrainError: Another process has the lock, or the directory cannot be written.
+    """
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        lock = open(run.path / ".lock", "ab")
+    except OSError as error:
+        raise RotrainError(
+            f"cannot write the run directory: {error.strerror}", place=run.path, hint="take another --out"
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RotrainError(
+                "another process is training in this directory",
+                place=run.path,
+                hint="wait for it, or take another --out",
+            ) from None
+        yield

@@ -1,0 +1,197 @@
+"""Load a trained model from its run directory, a quantized folder, or a Hugging Face folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from rotrain.config import ModelConfig
+from rotrain.data.tokenizer import Tokenizer
+from rotrain.errors import RotrainError
+from rotrain.files import sha256_file
+from rotrain.models.decoder import Decoder
+from rotrain.models.hf import from_hf
+from rotrain.models.quantized import cache_dequantized, free_bytes, from_tensors
+from rotrain.run import checkpoint
+from rotrain.run.directory import RunDirectory
+
+# The record in a folder of `rotrain quantize --method rtn | hqq | gptq`.
+QUANTIZATION = "quantization.json"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained model in fp32, ready to compute.
+
+    Attributes:
+        run: Its directory. Of a Hugging Face folder only the tokenizer is known.
+        step: Step of the checkpoint; 0 for a Hugging Face folder.
+        model: The decoder, in evaluation mode, on the CPU.
+        tokenizer: Its tokenizer.
+        eos_id: Id of the token between documents.
+        notes: Sentences for the user, for example about a damaged newer checkpoint.
+        sha256: Hash of the file of the weights; of the first one where there are several.
+        weights_file: The file of the weights where the model has no memory, see `load_run`.
+        matrices: How the matrices of a quantized folder are computed, and why.
+    """
+
+    run: RunDirectory
+    step: int
+    model: Decoder
+    tokenizer: Tokenizer
+    eos_id: int
+    notes: list[str]
+    sha256: str
+    weights_file: Path | None = None
+    matrices: str | None = None
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """Return the parameters by name. Without memory, each one is read from the disk when it is asked for."""
+        if self.weights_file is None:
+            return dict(self.model.named_parameters())
+        return LazyTensors(self.weights_file)
+
+
+class LazyTensors(Mapping[str, Tensor]):
+    """The tensors of a safetensors file. Each one is read when it is asked for, and not kept.
+
+    Args:
+        file: The file.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = cast(Any, safe_open(file, framework="pt", backend="pread"))
+        self._stored = {checkpoint.current_name(name): name for name in self._file.keys()}  # noqa: SIM118
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Read a tensor."""
+        tensor: Tensor = self._file.get_tensor(self._stored[name])
+        return tensor
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        """Return the number of tensors."""
+        return len(self._stored)
+
+
+def load_run(path: str | PathLike[str], *, meta: bool = False) -> TrainedModel:
+    """Load the newest complete checkpoint of a run on the CPU.
+
+    Args:
+        path: Run directory; a folder of `rotrain quantize`, whose matrices stay in their few bits; or a Hugging Face
+            folder of one of our architectures, whoever trained it.
+        meta: Give the model of a run shapes but no memory (PyTorch's device `meta`), for a caller that takes its
+            `weights()` one by one.
+
+    Raises:
+        RotrainError: There is no model, or it is damaged.
+
+    Example:
+        >>> load_run("runs/llama-mha-nano").model.config.arch  # doctest: +SKIP
+        'llama-mha'
+    """
+    run = RunDirectory(Path(path))
+    if (run.path / QUANTIZATION).is_file():
+        return _load_quantized(run)
+    config = _hf_config(run.path)
+    if config is not None:
+        return _load_hf(run, config)
+    record = run.read_config()
+    if record is None:
+        raise RotrainError("there is no run here", place=run.path, hint="train one with `rotrain fit`")
+    saved, damaged = checkpoint.find_newest(run.checkpoints, weights_only=True)
+    if saved is None:
+        what = damaged[0] if damaged else "the run has no checkpoint yet"
+        raise RotrainError(what, place=run.path, hint="continue the run: `rotrain fit ... --resume`")
+    with torch.device("meta" if meta else "cpu"):
+        model = Decoder(saved.model)
+    if not meta:
+        model.load_state_dict(saved.weights())
+    return TrainedModel(
+        run,
+        saved.step,
+        model.eval(),
+        Tokenizer(run.tokenizer),
+        int(record["data"]["eos_id"]),
+        [f"{sentence}; using the one before" for sentence in damaged],
+        saved.sha256[checkpoint.MODEL],
+        saved.path / checkpoint.MODEL if meta else None,
+    )
+
+
+def _load_quantized(run: RunDirectory) -> TrainedModel:
+    again = "quantize the run again"
+    file = run.path / "model.safetensors"
+    try:
+        record = json.loads((run.path / QUANTIZATION).read_bytes())
+        if record["format"] != "rotrain-quantized" or record["version"] != 1:
+            raise ValueError(f"format {record['format']} {record['version']}")
+        shape = ModelConfig.model_validate(record["model"])
+        bits = {
+            checkpoint.current_name(tensor["name"]): tensor["bits"]
+            for tensor in record["tensors"]
+            if "bits" in tensor
+        }
+        step, eos_id, sha256 = int(record["step"]), int(record["eos_id"]), record["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RotrainError(
+            f"this is not the record of a quantized model: {error}", place=run.path / QUANTIZATION, hint=again
+        ) from None
+    try:
+        if sha256_file(file) != sha256:
+            raise RotrainError(
+                "the hash of the file differs from the record: the file is cut off or from another model",
+                place=file,
+                hint=again,
+            )
+        tensors = {checkpoint.current_name(name): tensor for name, tensor in load_file(file).items()}
+        model = from_tensors(shape, bits, tensors)
+        matrices = cache_dequantized(model, free_bytes())
+    except (OSError, SafetensorError) as error:
+        raise RotrainError(f"cannot read the weights: {error}", place=file, hint=again) from None
+    return TrainedModel(
+        run, step, model.eval(), Tokenizer(run.tokenizer), eos_id, [], sha256, matrices=matrices
+    )
+
+
+def _hf_config(path: Path) -> dict[str, Any] | None:
+    try:
+        config = json.loads((path / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return None  # the run directory reports what is wrong with the file
+    return config if isinstance(config, dict) and "model_type" in config else None
+
+
+def _load_hf(run: RunDirectory, config: dict[str, Any]) -> TrainedModel:
+    weights: dict[str, Tensor] = {}
+    files = sorted(run.path.glob("*.safetensors"))
+    try:
+        for file in files:
+            weights |= load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise RotrainError(f"cannot read the weights: {error}", place=file) from None
+    if not weights:
+        raise RotrainError("there is no .safetensors file here", place=run.path)
+    try:
+        shape, ours = from_hf(config, weights)
+    except RotrainError as error:
+        raise RotrainError(str(error), place=run.path, hint=error.hint) from None
+    eos = config.get("eos_token_id")
+    if not isinstance(eos, int):
+        raise RotrainError(f"eos_token_id is {eos!r}, not one number", place=run.path / "config.json")
+    model = Decoder(shape)
+    model.load_state_dict(ours)
+    note = f"{run.path} is a Hugging Face folder ({shape.arch}): no step is known"
+    return TrainedModel(run, 0, model.eval(), Tokenizer(run.tokenizer), eos, [note], sha256_file(files[0]))
