@@ -1,6 +1,6 @@
-//! What each fuzz target does with its bytes. Shared with `rust/rotext/tests/replay.rs`, which runs every file
-//! of `tests/golden/fuzz/<target>/` through the same function on stable Rust, so that no crasher comes back.
-#![allow(dead_code, clippy::unwrap_used)] // each target uses one of them, and a failed unwrap is a finding
+//! What each fuzz target does with its bytes. `rust/rotext/tests/replay.rs` runs every file of `tests/golden/fuzz/<target>/`
+//! through the same function on stable Rust, so that no fixed crash returns.
+#![allow(dead_code, clippy::unwrap_used)] // each target uses one function, and a failed unwrap is a finding
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use rotext::pack;
 use rotext::progress::Progress;
 use rotext::reader::{Compression, Cursor, Fields, Format, Reader, Source};
 
-/// Any bytes in any format are documents, rejects or an error, never a panic, and documents keep their lines.
+/// Any bytes in any format give documents, rejects or an error, never a panic, and documents are in the order of their lines.
 pub(crate) fn reader(data: &[u8]) {
     let Some((&choice, content)) = data.split_first() else { return };
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -34,7 +34,7 @@ pub(crate) fn reader(data: &[u8]) {
             assert!(document.line > line && !document.text.trim().is_empty());
             line = document.line;
             if let Some(record) = document.record {
-                // The place of the text in the record is where a new text may be put.
+                // A writer may replace the text at this place of the record.
                 let literal = &record.raw[record.text];
                 assert!(literal.starts_with('"') && literal.ends_with('"'));
             }
@@ -42,7 +42,7 @@ pub(crate) fn reader(data: &[u8]) {
     }
 }
 
-/// Any text normalizes to a fixed point, and the diff accounts for every counted change.
+/// Any text normalizes to a fixed point, and the diff has every counted change.
 pub(crate) fn normalize(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let normalizer = Normalizer::new(normalize::Options::default());
@@ -59,11 +59,11 @@ pub(crate) fn normalize(data: &[u8]) {
     }
 }
 
-/// A manifest is read or refused; one that is read does not make `verify` panic.
+/// A manifest is read or refused. A manifest that is read does not make `verify` panic.
 pub(crate) fn manifest(data: &[u8]) {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("manifest.json"), data).unwrap();
-    // Empty files, whose hash the kept inputs carry, so that the checks behind the tokenizer's are reached.
+    // Empty files. The kept inputs have the hash of an empty tokenizer, so that they reach the checks after it.
     std::fs::write(directory.path().join("tokenizer.json"), b"").unwrap();
     std::fs::write(directory.path().join("train-web-00000.bin"), b"").unwrap();
     if pack::Manifest::read(directory.path()).is_ok() {
@@ -72,7 +72,7 @@ pub(crate) fn manifest(data: &[u8]) {
     }
 }
 
-/// Any bytes are a run of as many records as its header says, or refused.
+/// Any bytes are a run with as many records as its header says, or they are refused.
 pub(crate) fn sorted_run(data: &[u8]) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), data).unwrap();
@@ -91,7 +91,7 @@ pub(crate) fn sorted_run(data: &[u8]) {
     assert_eq!(records, expected);
 }
 
-/// Any bytes are a ledger or refused, never a panic.
+/// Any bytes are a ledger or are refused, never a panic.
 pub(crate) fn ledger(data: &[u8]) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), data).unwrap();
@@ -100,8 +100,8 @@ pub(crate) fn ledger(data: &[u8]) {
     }
 }
 
-/// A tokenizer trained on any text encodes it without loss, the same with both widths of ids, and after a
-/// journey through its file.
+/// A tokenizer that is trained on any text encodes it without loss, with the same ids in both widths, and again after it was
+/// written and read.
 pub(crate) fn bpe_encode(data: &[u8]) {
     let Some((&choice, content)) = data.split_first() else { return };
     let pattern = Pattern::ALL[usize::from(choice) % Pattern::ALL.len()];
@@ -120,7 +120,7 @@ pub(crate) fn bpe_encode(data: &[u8]) {
     same_text(&reread, &text);
 }
 
-/// Any bytes are a tokenizer or an error; a tokenizer keeps text and writes a file that reads as itself.
+/// Any bytes are a tokenizer or an error. A tokenizer encodes text without loss, and its file reads back to the same file.
 pub(crate) fn tokenizer_json(data: &[u8]) {
     let Ok(tokenizer) = Tokenizer::from_json(data, Path::new("fuzz")) else { return };
     same_text(

@@ -1,4 +1,4 @@
-//! Byte-level BPE, one thread: cutting words, counting them, training, encoding. Bytes are those of the text.
+//! Byte-level BPE on one thread: cut words, count them, train, encode. The bytes are those of the text.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};

@@ -1,4 +1,4 @@
-//! Keys, words, signatures and verification of documents, one thread, and the table of keys.
+//! Keys, words, signatures and verification of documents on one thread, and the table of keys.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -36,7 +36,7 @@ fn dedup(c: &mut Criterion) {
         });
     }
     group.bench_function("verify", |b| {
-        // Each document against its neighbour: two sets made, then compared.
+        // Each document and its neighbour: make two sets and compare them.
         b.iter(|| {
             documents
                 .windows(2)
@@ -45,7 +45,7 @@ fn dedup(c: &mut Criterion) {
         });
     });
     let mut key = Key::default();
-    // A million keys, spread as hashes are.
+    // A million keys, which are spread evenly.
     let keys: Vec<u128> = (0..1_000_000u32).map(|n| key.of(&n.to_string())).collect();
     group.throughput(Throughput::Elements(keys.len() as u64));
     group.bench_function("seen", |b| {

@@ -1,4 +1,4 @@
-//! Judging documents and redacting personal data, one thread.
+//! Filtering documents and redacting personal data on one thread.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;

@@ -1,4 +1,4 @@
-//! The normalization kernel on one thread: text that needs nothing, text as it comes, text with one defect all over.
+//! The normalizer on one thread: text without defects, raw text, and text with many defects of one kind.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;

@@ -1,4 +1,4 @@
-//! All stages, from a JSONL file to a pack directory, with the machine's threads. Bytes are those of the texts.
+//! All stages, from a JSONL file to a pack directory, with all threads of the machine. The bytes are those of the texts.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -1,4 +1,4 @@
-//! From bytes on disk to documents: one thread, no normalization. Bytes are those of the JSONL.
+//! From bytes on disk to documents: one thread, no normalization. The bytes are those of the JSONL.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::io::Write;

@@ -1,5 +1,5 @@
-//! What a core does of the default road before it knows the other documents: JSONL is read and parsed, the text normalized,
-//! filtered, redacted, keyed and signed. One thread, one run over everything; the figure is for bytes of JSONL.
+//! The default pipeline before deduplication, on one thread: read and parse JSONL, normalize, filter, redact, key and sign. The
+//! bytes are those of the JSONL.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;

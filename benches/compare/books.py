@@ -75,8 +75,7 @@ def scanned(paragraphs: list[str], folder: Path, name: str) -> Path:
 
 def by_ocr(path: Path) -> tuple[str, float, int]:
     """Text, CPU seconds, pages, by `rotools books` and tesseract."""
-    from rotools.books import Options, read_books
-    from rotools.books.run import Screen
+    from rotools.books.run import Options, Screen, read_books
 
     def used() -> float:
         times = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from rotrain.report.chart import Line, line_chart
+
 from rotrain.report.page import smoothed
 from rotrain.report.results import read_runs
 

@@ -307,8 +307,7 @@ Row = tuple[str, str, bool, float, bool]
 
 def read(shelf: Path) -> list[Row]:
     """What `rotools books` says of each book."""
-    from rotools.books import Options, read_books
-    from rotools.books.run import Screen
+    from rotools.books.run import Options, Screen, read_books
 
     out = shelf.with_name(shelf.name + ".jsonl")
     read_books([shelf], out, Options(workers=2, ocr=False), Screen())

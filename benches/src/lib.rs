@@ -1,14 +1,14 @@
-//! Text for the benchmarks: the file `$ROTOOLS_BENCH_TEXT`, or Romanian-looking text made from a seed.
+//! Text for the benchmarks: the file `$ROTOOLS_BENCH_TEXT`, or generated text that looks Romanian.
 //!
-//! Figures that are quoted come from real text (the file); the made text lets `cargo bench` run anywhere.
+//! Published figures come from real text (the file). With the generated text, `cargo bench` runs anywhere.
 
 use std::fmt::Write;
 
-/// Bytes of text that a benchmark works on, about.
+/// About how many bytes of text a benchmark uses.
 pub const BYTES: usize = 8 << 20;
 
-/// Documents, [`BYTES`] together: paragraphs of the file at `$ROTOOLS_BENCH_TEXT` (plain text or JSONL with
-/// the field `text`), else made ones.
+/// About [`BYTES`] of documents: from the file at `$ROTOOLS_BENCH_TEXT` (paragraphs of plain text, or JSONL with the field `text`),
+/// else generated.
 ///
 /// # Panics
 /// The file cannot be read.
@@ -16,7 +16,7 @@ pub const BYTES: usize = 8 << 20;
 pub fn documents() -> Vec<String> {
     match std::env::var_os("ROTOOLS_BENCH_TEXT") {
         Some(path) => read(path.as_ref()),
-        None => made(),
+        None => generated(),
     }
 }
 
@@ -49,8 +49,8 @@ fn read(path: &std::path::Path) -> Vec<String> {
     texts.into_iter().take_while(enough).collect()
 }
 
-/// Words of syllables, common ones far more often than rare ones (Zipf), in sentences and paragraphs.
-fn made() -> Vec<String> {
+/// Documents of words made of syllables, with frequencies by Zipf's law, in sentences and paragraphs.
+fn generated() -> Vec<String> {
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let onsets =
         ["", "b", "c", "d", "f", "g", "l", "m", "n", "p", "r", "s", "ș", "t", "ț", "v", "pr", "st", "tr"];
@@ -69,7 +69,7 @@ fn made() -> Vec<String> {
         let mut text = String::new();
         for _ in 0..random.below(60) + 3 {
             for place in 0..random.below(18) + 4 {
-                // n^u with u even between 0 and 1 gives rank r a share of about 1 / (r ln n).
+                // n^u, with u uniform between 0 and 1, gives rank r a share of about 1 / (r ln n).
                 let rank = ((words.len() as f64).powf(random.unit()) as usize).min(words.len()) - 1;
                 let space = if place == 0 { "" } else { " " };
                 let _ = write!(text, "{space}{}", words[rank]);

@@ -132,38 +132,30 @@ class Tokenizer:
 
 @final
 class PdfBook:
-    """A PDF while it is read. PDFium is not thread-safe: one at a time in a process, on the thread that made it."""
+    """A PDF that is being read. PDFium is not thread-safe: one book at a time in a process, on the thread that opened it."""
 
     def __new__(cls, path: str | PathLike[str], library: str | PathLike[str]) -> PdfBook: ...
     @property
-    def pages(self) -> int: ...
-    def read_next(self) -> None: ...
-    def dedup_estimate(documents: int, *, preset: str, max_ram: int, threads: int) -> dict[str, int]:
-    """Estimate what deduplication takes.
-
-    Args:
-        documents: Number of documents.
-        preset: `default`, `strict` or `exact`.
-        max_ram: Memory limit of the run in bytes.
-        threads: Worker threads. 0: one for each core.
-
-    Returns:
-        `memory`, `memory_needed` and `scratch`, in bytes.
-
-    Raises:
-        RotoolsError: There is no such preset.
-    """
-
-def judge(self) -> list[int]: ...
-    def render(self, page: int, dpi: float) -> tuple[int, int, bytes]: ...
-    def samples(self, most: int) -> list[int]: ...
-    def doubted(self) -> list[int]: ...
-    def recognized(self, page: int, tsv: str, dpi: float, height: int, sample: bool) -> None: ...
-    def finish(self, dropped: list[int]) -> dict[str, Any]: ...
+    def pages(self) -> int:
+        """Number of pages."""
+    def read_next(self) -> None:
+        """Read the next page."""
+    def judge(self) -> list[int]:
+        """Judge all pages. Returns the numbers, from 0, of the pages that need OCR."""
+    def render(self, page: int, dpi: float) -> tuple[int, int, bytes]:
+        """Draw a page. Returns (columns, rows, one grey byte a dot)."""
+    def samples(self, most: int) -> list[int]:
+        """Choose at most `most` pages on which OCR checks the text layer of a scan. Returns their numbers, from 0."""
+    def doubted(self) -> list[int]:
+        """Return the numbers, from 0, of the pages whose text layer OCR has put in doubt."""
+    def recognized(self, page: int, tsv: str, dpi: float, height: int, sample: bool) -> None:
+        """Take the words that tesseract found on a page, as its TSV."""
+    def finish(self, dropped: list[int]) -> dict[str, Any]:
+        """Put the text together without the pages `dropped`, numbered from 0. The book cannot be used afterwards."""
 
 @final
 class Kernel:
-    """A step with its settings; `array` and `stream` work on what has `__arrow_c_array__` or `__arrow_c_stream__`."""
+    """A step with its settings. `array` and `stream` take objects with `__arrow_c_array__` or `__arrow_c_stream__`."""
 
     @staticmethod
     def normalize(protect_turkish: bool) -> Kernel:
@@ -251,22 +243,22 @@ class Kernel:
         """
     @property
     def result(self) -> str | None:
-        """The column that the result becomes in a table; None: the column of the text."""
+        """Name of the column that gets the result in a table. None: the column of the text."""
     def array(self, data: object, column: str) -> ArrowArray:
-        """Works on an array of text or on a record batch (a struct array)."""
+        """Process an array of text or a record batch (a struct array)."""
     def stream(self, data: object, column: str) -> ArrowStream:
-        """Works on a stream of record batches, to its end."""
+        """Process a stream of record batches to its end."""
 
 @final
 class ArrowArray:
-    """An array, or a record batch as a struct array, for whoever asks for its capsules."""
+    """An array, or a record batch as a struct array, which gives its capsules to a consumer."""
 
     def __arrow_c_schema__(self) -> object: ...
     def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
 
 @final
 class ArrowStream:
-    """Record batches, for whoever asks for their stream."""
+    """Record batches, which give their stream to a consumer."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
@@ -471,6 +463,22 @@ def filter(
 
     Raises:
         RotoolsError: The arguments, the input or the system do not allow it.
+    """
+
+def dedup_estimate(documents: int, *, preset: str, max_ram: int, threads: int) -> dict[str, int]:
+    """Estimate what deduplication takes.
+
+    Args:
+        documents: Number of documents.
+        preset: `default`, `strict` or `exact`.
+        max_ram: Memory limit of the run in bytes.
+        threads: Worker threads. 0: one for each core.
+
+    Returns:
+        `memory`, `memory_needed` and `scratch`, in bytes.
+
+    Raises:
+        RotoolsError: There is no such preset.
     """
 
 def judge(

@@ -160,7 +160,7 @@ def redact(text: str) -> Redaction:
     Example:
         >>> redaction = redact("Scrieți la ana@exemplu.ro sau sunați la 0721 234 567.")
         >>> sorted(redaction.replaced.items())
-        [('personal-email', 1), ('personal-phone', 1)]
+        [('personal-email', 1), ('personal-telephone', 1)]
         >>> "ana@" in redaction.text
         False
     """

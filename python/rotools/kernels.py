@@ -1,14 +1,16 @@
-"""Steps of the road on Arrow data, for Ray Data, Polars and whatever else holds text in columns. See docs/kernels.md.
+"""Steps of the pipeline on Arrow data, for Ray Data, Polars and other engines with columns of text. See docs/kernels.md.
 
->>> import pyarrow as pa
->>> from rotools import kernels
->>> kernels.normalize(pa.array(["Ştiinţă", None])).to_pylist()
-['Știință', None]
+Every kernel takes a column (pyarrow Array or ChunkedArray, Polars Series) or a table (RecordBatch, Table, DataFrame) with the
+text in `column`, and returns an object of the same kind. Other objects with the Arrow PyCapsule interface give an object with
+that interface. Text may be string, large_string or string_view. The number of rows does not change, and nulls remain null.
+Data that do not change are not copied. A call releases the interpreter lock and uses one thread, because engines have their
+own threads.
 
-Every kernel takes a column (pyarrow Array or ChunkedArray, Polars Series) or a table (RecordBatch, Table, DataFrame) whose
-text is in `column`, and returns a thing of the same kind; whatever else speaks the Arrow PyCapsule interface gets an object
-that speaks it too. Text may be string, large_string or string_view. Rows stay rows and nulls stay null. Nothing is copied
-that does not change, the interpreter is free meanwhile, and one call works on one thread, for engines have their own.
+Example:
+    >>> import pyarrow as pa
+    >>> from rotools import kernels
+    >>> kernels.normalize(pa.array(["Ştiinţă", None])).to_pylist()
+    ['Știință', None]
 """
 
 import functools
@@ -28,17 +30,23 @@ Data = TypeVar("Data")
 
 
 def normalize(data: Data, *, column: str = "text", protect_turkish: bool = True) -> Data:
-    """Repairs text as `rotools normalize` does, in its place.
-
-    A text of which nothing is left becomes empty.
+    """Repair text, as `rotools normalize` does. The result replaces the column of the text.
 
     Args:
-        data: a column or a table.
-        column: the table's column of text.
-        protect_turkish: keep ş in Turkish words.
+        data: A column or a table.
+        column: The table's column of text.
+        protect_turkish: Keep ş in Turkish words.
+
+    Returns:
+        The repaired data. A text without any content becomes empty.
 
     Raises:
-        RotoolsError: there is no such column, it is not text, or the result is too long for its type.
+        RotoolsError: There is no such column, it is not text, or the result is too long for its type.
+
+    Example:
+        >>> import polars as pl
+        >>> normalize(pl.DataFrame({"text": ["Ştiinţă"], "id": [1]})).rows()
+        [('Știință', 1)]
     """
     return _through(_rotext.Kernel.normalize(protect_turkish), data, column)
 
@@ -50,71 +58,97 @@ def score(
     profile: str = "web",
     thresholds: Mapping[str, float | None] | None = None,
 ) -> Data:
-    """Measures text as `rotools filter --annotate` does, into the column `filter` of a table.
-
-    A struct: `dropped` has the rule that the text breaks first, its value, the threshold and the side (all null: it stays),
-    `measures` what was measured; docs/filter.md says what that is.
+    """Measure text, as `rotools filter --annotate` does. The result is the column `filter` of a table.
 
     Args:
-        data: a column or a table of repaired text.
-        column: the table's column of text.
+        data: A column or a table of repaired text.
+        column: The table's column of text.
         profile: `web` or `books`.
-        thresholds: in place of the profile's; None switches a rule off.
+        thresholds: Thresholds in place of the profile's; None switches a rule off.
+
+    Returns:
+        Structs. `dropped` has the first rule that the text breaks, with value, threshold and side; its fields are null if the
+        text is kept. `measures` has the measured values, which docs/filter.md describes.
 
     Raises:
-        RotoolsError: there is no such column, profile or rule.
+        RotoolsError: There is no such column, profile or rule.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> score(pa.array(["Cumpără acum!"])).to_pylist()[0]["dropped"]["rule"]
+        'words'
     """
     return _through(_rotext.Kernel.score(profile, list((thresholds or {}).items())), data, column)
 
 
 def sign(data: Data, *, column: str = "text", preset: str = "default") -> Data:
-    """Signs text as `rotools dedup` does, into the column `signature` of a table.
-
-    A struct: `key` (16 bytes), the same for texts that are equal but for diacritics and white space, and `bands` (u64; 14, of
-    `strict` 26, or none for fewer than five words). Texts that share a band in the same place may be near-duplicates.
+    """Compute signatures, as `rotools dedup` does. The result is the column `signature` of a table.
 
     Args:
-        data: a column or a table of text.
-        column: the table's column of text.
+        data: A column or a table of text.
+        column: The table's column of text.
         preset: `default` or `strict`.
 
+    Returns:
+        Structs. `key` (16 bytes) is equal for texts that differ only in diacritics and white space. `bands` has 14 u64 values
+        (26 for `strict`, none for fewer than five words). Texts that share a band in the same place may be near-duplicates.
+
     Raises:
-        RotoolsError: there is no such column or preset.
+        RotoolsError: There is no such column or preset.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> first, second = sign(pa.array(["Ana  are mere", "Ana are mere"])).to_pylist()
+        >>> first["key"] == second["key"], len(first["bands"])
+        (True, 0)
     """
     return _through(_rotext.Kernel.sign(preset), data, column)
 
 
 def encode(data: Data, tokenizer: str | os.PathLike[str], *, column: str = "text") -> Data:
-    """Encodes text as `rotools tokenizer encode` does, into the column `tokens` of a table.
+    """Encode text, as `rotools tokenizer encode` does. The result is the column `tokens` of a table.
 
-    A list of u16 a row, with `<|endoftext|>` at its end. The tokenizer is read once a process and keeps the words that it has
-    seen (at most about 60 MB a thread), so small batches cost no more than large ones.
+    A process reads the tokenizer once. The tokenizer keeps the words that it has seen (at most about 60 MB a thread), so small
+    batches cost no more than large ones.
 
     Args:
-        data: a column or a table of text.
-        tokenizer: a tokenizer.json.
-        column: the table's column of text.
+        data: A column or a table of text.
+        tokenizer: A tokenizer.json.
+        column: The table's column of text.
+
+    Returns:
+        Lists of u16 ids, with `<|endoftext|>` at the end of each.
 
     Raises:
-        RotoolsError: there is no such column, or the tokenizer cannot be used.
+        RotoolsError: There is no such column, or the tokenizer cannot be used.
+
+    Example:
+        >>> import tempfile
+        >>> import pyarrow as pa
+        >>> import rotools
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "web.jsonl").write_text('{"text": "Ana are mere și pere."}')
+        >>> tok = rotools.train_tokenizer(folder / "web.jsonl", folder / "t.json", vocab_size=260).tokenizer
+        >>> encode(pa.array(["Ana"]), folder / "t.json").to_pylist() == [[*tok.encode("Ana"), tok.eos_id]]
+        True
     """
     path = Path(tokenizer).absolute()
     try:
         stat = path.stat()
         stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
     except OSError:
-        stamp = None  # The core says what is wrong with it.
+        stamp = None  # The core reports the error.
     return _through(_encoder(path, stamp), data, column)
 
 
 @functools.lru_cache(maxsize=4)
 def _encoder(path: Path, stamp: tuple[int, int, int] | None) -> Kernel:
-    """The tokenizer of a path, as long as the file there is the same."""
+    """Return the tokenizer of a path. `stamp` changes with the file, so a changed file is read again."""
     return _rotext.Kernel.encode(path)
 
 
 def _through(kernel: Kernel, data: Data, column: str) -> Data:
-    """Data in, data of the same kind out."""
+    """Apply a kernel and return data of the same kind."""
     array, stream = (hasattr(data, f"__arrow_c_{name}__") for name in ("array", "stream"))
     if not (array or stream):
         raise UsageError(
@@ -139,7 +173,7 @@ def _pyarrow(pa: Any, kernel: Kernel, data: Any, column: str) -> Any:
     if isinstance(data, pa.RecordBatch):
         return pa.record_batch(kernel.array(data, column))
     if isinstance(data, pa.ChunkedArray):
-        # A stream of columns is no stream of batches.
+        # The core takes streams of batches, not of columns.
         table = pa.table(kernel.stream(pa.table({column: data}), column))
         return table.column(kernel.result or column)
     return pa.table(kernel.stream(data, column))

@@ -55,7 +55,7 @@ def why(
         >>> _ = (folder / "web.jsonl").write_text('{"id": "d1", "text": "Cumpără acum!"}', encoding="utf-8")
         >>> result = filter_files(folder / "web.jsonl", folder / "good.jsonl")
         >>> [explain(row) for row in why("d1", ledger=result.ledger).rows]
-        ['dropped by filter: words, value 2, threshold 20']
+        ['dropped by filter: words, value 2, threshold 10']
     """
     path = Path(pack) / "ledger.parquet" if ledger is None else Path(ledger)
     return WhyResult(document, path, **_rotext.why(path, document))

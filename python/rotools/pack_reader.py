@@ -57,7 +57,7 @@ class Pack:
         >>> import json, tempfile
         >>> from rotools import pack
         >>> folder = Path(tempfile.mkdtemp())
-        >>> lines = [json.dumps({"text": f"Propoziția {i} are mere și pere."}) for i in range(200)]
+        >>> lines = [json.dumps({"text": f"Propoziția {i} are mere și pere."}) for i in range(400)]
         >>> _ = (folder / "web.jsonl").write_text("\\n".join(lines))
         >>> _ = pack(folder / "web.jsonl", folder / "pack", vocab_size=300, filter=False, dedup=False)
         >>> reader = Pack(folder / "pack")

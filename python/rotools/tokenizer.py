@@ -40,7 +40,7 @@ class Tokenizer:
         >>> _ = path.write_text('{"text": "Ana are mere și pere, iar Ion are prune."}')
         >>> tok = Tokenizer.train(path, vocab_size=270)
         >>> len(tok), tok.decode(tok.encode("Ana are mere")), tok.special_tokens
-        (270, 'Ana are mere', {'<|endoftext|>': 269})
+        (270, 'Ana are mere', {'<|endoftext|>': 0})
     """
 
     __slots__ = ("_core",)

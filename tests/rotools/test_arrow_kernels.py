@@ -53,7 +53,9 @@ LAYOUTS = [pa.string(), pa.large_string(), pa.string_view()]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
-def test_normalize_is_the_verb(documents: list[str], corpus: Path, tmp_path: Path, layout: Any) -> None:
+def test_normalize_does_what_the_command_does(
+    documents: list[str], corpus: Path, tmp_path: Path, layout: Any
+) -> None:
     rotools("normalize", corpus, "--out", tmp_path / "out.jsonl")
     column = pa.array([None, *documents, None], layout)[1:]
     found = kernels.normalize(column)
@@ -64,7 +66,9 @@ def test_normalize_is_the_verb(documents: list[str], corpus: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("profile", ["web", "books"])
-def test_score_is_annotate(documents: list[str], corpus: Path, tmp_path: Path, profile: str) -> None:
+def test_score_does_what_annotate_does(
+    documents: list[str], corpus: Path, tmp_path: Path, profile: str
+) -> None:
     words = ("--profile", profile, "--threshold", "words=30", "--threshold", "digits=off")
     rotools("filter", corpus, "--out", tmp_path / "out.jsonl", "--annotate", *words)
     thresholds = {"words": 30.0, "digits": None}
@@ -80,7 +84,7 @@ def test_score_is_annotate(documents: list[str], corpus: Path, tmp_path: Path, p
 
 
 @pytest.mark.parametrize("preset", ["default", "strict"])
-def test_sign_is_what_dedup_compares(tmp_path: Path, preset: str) -> None:
+def test_sign_gives_what_dedup_compares(tmp_path: Path, preset: str) -> None:
     rng = random.Random(7)
     originals = texts(60, 6)
     near = []
@@ -105,7 +109,9 @@ def test_sign_is_what_dedup_compares(tmp_path: Path, preset: str) -> None:
     assert shared == report["candidates"] > 20
 
 
-def test_encode_is_the_verb(documents: list[str], corpus: Path, tokenizer: Path, tmp_path: Path) -> None:
+def test_encode_does_what_the_command_does(
+    documents: list[str], corpus: Path, tokenizer: Path, tmp_path: Path
+) -> None:
     rotools("tokenizer", "encode", corpus, "--tokenizer", tokenizer, "--out", tmp_path / "out.bin")
     expected = np.fromfile(tmp_path / "out.bin", dtype="<u2")
     texts_ = [text for text in documents if text.strip()]
@@ -124,7 +130,7 @@ def test_encode_is_the_verb(documents: list[str], corpus: Path, tokenizer: Path,
     tokenizer.write_bytes(kept)
 
 
-def test_things_of_pyarrow_stay_what_they_are() -> None:
+def test_pyarrow_types_are_kept() -> None:
     metadata = {"corpus": "web"}
     schema = pa.schema([("n", pa.int32()), ("body", pa.string())], metadata=metadata)
     batch = pa.record_batch([[1, 2, 3], [*BROKEN[:2], None]], schema=schema)
@@ -148,7 +154,7 @@ def test_things_of_pyarrow_stay_what_they_are() -> None:
     assert kernels.normalize(clean).buffers()[2].address == clean.buffers()[2].address
 
 
-def test_things_of_polars_stay_what_they_are(tokenizer: Path) -> None:
+def test_polars_types_are_kept(tokenizer: Path) -> None:
     frame = pl.DataFrame({"n": [1, 2, 3], "text": [*BROKEN[:2], None]})
     repaired = ["Știință și artă în țară", "România și lumea", None]
     found = kernels.normalize(frame)
@@ -175,12 +181,12 @@ class Foreign:
         return self.column.__arrow_c_array__(requested_schema)
 
 
-def test_whoever_speaks_the_interface_is_understood() -> None:
+def test_any_object_with_the_arrow_interface_is_accepted() -> None:
     found = kernels.normalize(Foreign(pa.array(BROKEN[:1])))
     assert pl.Series(found).to_list() == pa.array(found).to_pylist() == ["Știință și artă în țară"]
 
 
-def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+def test_errors_name_the_cause(tmp_path: Path) -> None:
     batch = pa.record_batch({"body": ["x"], "n": [1]})
     wrong = tmp_path / "t.json"
     wrong.write_text("{}", encoding="utf-8")

@@ -112,7 +112,7 @@ def test_a_corrupt_parquet_file(corpus: Path, tmp_path: Path) -> None:
     assert "Parquet file is damaged" in failure("pack", path, "--out", tmp_path / "p")
 
 
-def test_things_that_are_no_corpus(corpus: Path, tmp_path: Path) -> None:
+def test_inputs_that_are_not_a_corpus(corpus: Path, tmp_path: Path) -> None:
     assert "no such file" in failure("pack", tmp_path / "no.jsonl", "--out", tmp_path / "p")
     (tmp_path / "empty").mkdir()
     assert "no file to read" in failure("pack", tmp_path / "empty", "--out", tmp_path / "p")
@@ -154,9 +154,7 @@ def test_outputs_that_cannot_be_written(corpus: Path, tokenizer: Path, tmp_path:
 
 
 @pytest.mark.parametrize("verb", ["pack", "whole road", "normalize", "filter", "encode", "train"])
-def test_a_disk_that_fills_up_leaves_nothing(
-    corpus: Path, tokenizer: Path, tmp_path: Path, verb: str
-) -> None:
+def test_a_full_disk_leaves_no_files(corpus: Path, tokenizer: Path, tmp_path: Path, verb: str) -> None:
     """Writes beyond 4 kB fail, as on a full disk (there the errno is ENOSPC, here EFBIG)."""
     words = {
         "pack": ["pack", corpus, "--tokenizer", tokenizer],

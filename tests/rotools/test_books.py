@@ -109,7 +109,7 @@ def shelf(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_novel_comes_back_as_it_was_written(shelf: Path, tmp_path: Path) -> None:
+def test_the_text_of_a_novel_is_recovered(shelf: Path, tmp_path: Path) -> None:
     book(shelf / "roman.pdf")
     summary = run(shelf, tmp_path / "out.jsonl")
     assert summary["kept"] == 1
@@ -118,7 +118,7 @@ def test_a_novel_comes_back_as_it_was_written(shelf: Path, tmp_path: Path) -> No
     assert str(record["text"]).split("\n") == PARAGRAPHS * 6
 
 
-def test_every_hostile_file_costs_itself_and_has_a_reason(shelf: Path, tmp_path: Path) -> None:
+def test_a_hostile_file_is_removed_alone_and_with_a_reason(shelf: Path, tmp_path: Path) -> None:
     whole = book(shelf / "a.pdf").read_bytes()
     (shelf / "b-cut.pdf").write_bytes(whole[:700])
     (shelf / "c-empty.pdf").write_bytes(b"")
@@ -176,7 +176,7 @@ def test_same_bytes_with_any_number_of_workers_and_after_a_stop(shelf: Path, tmp
     assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "stopped.jsonl").read_bytes()
 
 
-def test_a_killed_run_goes_on_to_the_same_bytes(shelf: Path, tmp_path: Path) -> None:
+def test_a_killed_run_continues_to_the_same_bytes(shelf: Path, tmp_path: Path) -> None:
     """SIGKILL at five moments; the run after them takes what is whole and makes the rest."""
     import random
     import signal
@@ -202,7 +202,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(shelf: Path, tmp_path: Path) -> 
     assert not left
 
 
-def test_a_worker_that_falls_silent_costs_its_file(shelf: Path, tmp_path: Path) -> None:
+def test_a_silent_worker_loses_only_its_file(shelf: Path, tmp_path: Path) -> None:
     """A stopped process answers nothing and does not end: as one in a page that takes for ever."""
     import os
     import signal
@@ -255,7 +255,7 @@ def forms(path: Path, levels: int, times: int) -> Path:
     return path
 
 
-def test_a_page_that_takes_for_ever_costs_its_file(shelf: Path, tmp_path: Path) -> None:
+def test_an_endless_page_loses_only_its_file(shelf: Path, tmp_path: Path) -> None:
     forms(shelf / "a.pdf", levels=9, times=16)
     (shelf / "b.txt").write_text("\n".join(PARAGRAPHS), encoding="utf-8")
     summary = run(shelf, tmp_path / "out.jsonl", seconds=3.0, max_ram=1 << 30)
@@ -275,7 +275,7 @@ def test_a_book_that_was_done_is_not_read_again(shelf: Path, tmp_path: Path) -> 
     assert out.read_bytes() == first
 
 
-def test_columns_that_were_read_across_are_no_text(shelf: Path, tmp_path: Path) -> None:
+def test_columns_that_were_read_across_are_rejected(shelf: Path, tmp_path: Path) -> None:
     """Every word is right, and every line goes on elsewhere."""
     words = " ".join(PARAGRAPHS[0::2] * 80).split()
     halves = [" ".join(words[at : at + 7]) for at in range(0, len(words), 7)]
@@ -356,7 +356,7 @@ def test_the_command_line(shelf: Path, tmp_path: Path) -> None:
     assert "hint:" in missing.stderr
 
 
-def test_a_pipe_is_no_book(shelf: Path, tmp_path: Path) -> None:
+def test_a_pipe_is_not_a_book(shelf: Path, tmp_path: Path) -> None:
     import os
 
     os.mkfifo(shelf / "a-stuck.txt")
@@ -386,7 +386,7 @@ def test_pack_replays_what_was_decided(shelf: Path, tmp_path: Path) -> None:
     assert "OCR again" in refused.stderr and "rotools books" in refused.stderr
 
 
-def test_review_serves_only_who_has_the_token(shelf: Path, tmp_path: Path) -> None:
+def test_review_answers_only_with_the_token(shelf: Path, tmp_path: Path) -> None:
     import threading
     import urllib.error
     import urllib.request

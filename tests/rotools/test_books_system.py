@@ -53,7 +53,7 @@ def folded(text: str) -> str:
 
 
 @pytest.mark.parametrize("setter", ["t1", "ot1", "columns", "chromium", "libreoffice"])
-def test_a_typesetter_is_read_back(setter: str, tmp_path: Path) -> None:
+def test_the_text_of_a_typeset_book_is_recovered(setter: str, tmp_path: Path) -> None:
     if setter in typeset.missing():
         pytest.skip(f"{setter}: its program is not installed")
     lines = [folded(line) for line in read(typeset.SETTERS[setter](PARAGRAPHS, tmp_path, setter)).split("\n")]
@@ -178,7 +178,7 @@ def test_the_review_page_works_in_a_browser(tmp_path: Path) -> None:
 
 
 @with_browser
-def test_verdicts_by_keyboard_are_written_down_and_replayed(tmp_path: Path) -> None:
+def test_decisions_by_keyboard_are_saved_and_replayed(tmp_path: Path) -> None:
     shelf = tmp_path / "shelf"
     shelf.mkdir()
     for name, count in (("a", 1), ("b", 2), ("c", 3), ("d", 4)):

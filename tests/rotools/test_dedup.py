@@ -158,7 +158,9 @@ def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:
     assert "no such file" in rotools("why", "a", "--pack", tmp_path / "no", code=1).stderr
 
 
-def test_neither_threads_nor_the_order_of_files_change_who_stays(corpus: Path, tmp_path: Path) -> None:
+def test_the_result_depends_neither_on_threads_nor_on_the_order_of_files(
+    corpus: Path, tmp_path: Path
+) -> None:
     lines = corpus.read_text(encoding="utf-8").splitlines(keepends=True)
     random.Random(5).shuffle(lines)
     parts = []
@@ -178,7 +180,7 @@ def test_neither_threads_nor_the_order_of_files_change_who_stays(corpus: Path, t
         assert set(records(tmp_path / "o.jsonl").values()) == kept
 
 
-def test_records_stay_as_they_stand(tmp_path: Path) -> None:
+def test_records_are_written_unchanged(tmp_path: Path) -> None:
     lines = ['{"n": 1.50, "text": "Ană   are\\u0020mere", "x": [1, 2]}', '{"id": 7, "text": "alt text"}']
     path = tmp_path / "a.jsonl"
     path.write_text("\n".join([*lines, lines[0]]) + "\n", encoding="utf-8")
@@ -344,7 +346,7 @@ def test_lines_of_many_documents_are_cut_from_web_text_only(tmp_path: Path) -> N
     assert "--dedup" in rotools(*pack, "--repeated-lines", 20, "--no-dedup", code=2).stderr
 
 
-def test_documents_with_words_of_an_evaluation_go(tmp_path: Path) -> None:
+def test_documents_that_share_words_with_an_evaluation_are_removed(tmp_path: Path) -> None:
     documents = texts(80, 51)
     passage = " ".join(f"cuvântul{n}" for n in range(13))
     documents[7] += f" {passage.upper().replace('Â', 'A')}!"

@@ -30,7 +30,7 @@ def verdict(text: str, profile: str = "web") -> str | None:
 
 
 def test_the_rules_are_those_of_the_document() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "filter.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "filter-rules.md").read_text(encoding="utf-8")
     written: dict[str, tuple[str, list[float | None], list[float | None]]] = {}
     for line in page.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -49,7 +49,7 @@ def test_the_rules_are_those_of_the_document() -> None:
     assert expected == rules
 
 
-def test_prose_stays_and_other_languages_go() -> None:
+def test_prose_is_kept_and_other_languages_are_removed() -> None:
     assert verdict(PROSE) is None
     assert verdict(PROSE * 20, "books") == "duplicate-line-bytes"
     assert verdict(ENGLISH) == "language"
@@ -114,7 +114,7 @@ def test_texts_name_every_rule_of_the_web() -> None:
     assert verdict("Lorem ipsum dolor sit amet " * 5) in ("language", "stop-words")
 
 
-def test_threads_do_not_show_and_every_drop_has_its_reason(tmp_path: Path) -> None:
+def test_threads_change_nothing_and_every_removal_has_a_reason(tmp_path: Path) -> None:
     documents = [PROSE + f"Povestea {n} s-a terminat." for n in range(300)]
     documents[5], documents[7], documents[9] = (
         ENGLISH,
@@ -234,7 +234,7 @@ def email(rng: random.Random) -> str:
 
 
 @given(st.integers(0, 10**9))
-def test_personal_data_never_stays(seed: int) -> None:
+def test_personal_data_is_always_replaced(seed: int) -> None:
     rng = random.Random(seed)
     for make, mark in [(cnp, "[CNP]"), (iban, "[IBAN]"), (telephone, "[telefon]"), (email, "[e-mail]")]:
         secret = make(rng)
@@ -252,7 +252,7 @@ def test_redaction_ends_and_repeats_nothing(text: str) -> None:
     assert _rotext.redact(once)[0] == once
 
 
-def test_a_page_of_nothing_but_buttons_goes_as_empty(tmp_path: Path) -> None:
+def test_a_page_of_buttons_alone_is_removed_as_empty(tmp_path: Path) -> None:
     page = "Distribuie pe Facebook\nCitește mai mult\n"
     corpus = jsonl(tmp_path / "corpus.jsonl", [page, *texts(30, 2), page])
     # The rule against few words would take it first.

@@ -1,4 +1,4 @@
-"""Normalization through the binding and the command line; the rows are those of docs/normalization.md."""
+"""Normalization through the binding and the command line; the rows are those of docs/reference/normalization-rules.md."""
 
 import gzip
 import json
@@ -21,7 +21,7 @@ from rotools_program import rotools
 
 from rotools.normalize import RULES, diff, normalize
 
-BOOK = Path(__file__).parents[2] / "docs" / "normalization.md"
+BOOK = Path(__file__).parents[2] / "docs" / "reference" / "normalization-rules.md"
 
 
 class Row(NamedTuple):
@@ -79,7 +79,7 @@ def test_every_rule_has_rows() -> None:
 
 
 @given(st.text())
-def test_twice_is_once(text: str) -> None:
+def test_normalizing_twice_changes_nothing_more(text: str) -> None:
     once = normalize(text)
     assert normalize(once) == once
     assert not diff(once)
@@ -95,7 +95,7 @@ def test_changes_tell_rule_and_place() -> None:
     assert diff(text, 1) == [first]
 
 
-def test_turkish_words_are_protected_on_wish() -> None:
+def test_turkish_words_are_protected_by_option() -> None:
     assert normalize("Beşiktaş") == "Beşiktaş"
     assert normalize("Beşiktaş", protect_turkish=False) == "Beșiktaș"
 
@@ -156,7 +156,7 @@ def test_every_kind_of_input_gives_the_same_texts(corpus: Path, tmp_path: Path) 
     assert [record["text"] for record in read(out)] == REPAIRED
 
 
-def test_output_is_normal_and_stays_so(corpus: Path, tmp_path: Path) -> None:
+def test_output_is_normalized_and_stable(corpus: Path, tmp_path: Path) -> None:
     once, twice = tmp_path / "once.jsonl", tmp_path / "twice.jsonl"
     rotools("normalize", corpus, "--out", once, "--threads", 1)
     rotools("normalize", once, "--out", twice, "--threads", 3)
@@ -200,7 +200,7 @@ def test_json_goes_to_stdout_and_people_read_stderr(corpus: Path, tmp_path: Path
     assert "3 documents" in told and "cedilla: 4" in told
 
 
-def test_wrong_use_is_told_in_one_sentence(corpus: Path, tmp_path: Path) -> None:
+def test_wrong_usage_gives_one_sentence(corpus: Path, tmp_path: Path) -> None:
     assert "--out" in rotools("normalize", corpus, code=2).stderr
     assert (
         "once"

@@ -111,7 +111,7 @@ def test_without_the_sources_the_figures_stay(pack: Path, tmp_path: Path) -> Non
     assert gather(copy, texts=False).texts == {}
 
 
-def test_what_cannot_be_reported_is_told(pack: Path, tmp_path: Path) -> None:
+def test_errors_of_the_report_name_the_cause(pack: Path, tmp_path: Path) -> None:
     rotools("report", tmp_path / "nowhere", code=1)
     copy = tmp_path / "pack"
     shutil.copytree(pack, copy)

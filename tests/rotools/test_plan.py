@@ -9,7 +9,7 @@ from rotools_program import jsonl, rotools, texts
 STEPS = {"sign web", "order", "find pairs", "compare", "count web", "train", "encode web"}
 
 
-def test_a_sample_stands_for_the_whole(tmp_path: Path) -> None:
+def test_a_sample_predicts_the_whole(tmp_path: Path) -> None:
     corpus = jsonl(tmp_path / "corpus.jsonl", texts(12_000, 4))
     plan = json.loads(rotools("plan", corpus, "--sample", "3M", "--vocab-size", 500, "--json").stdout)
     assert not plan["whole"] and 2e6 < plan["sample_text_bytes"] < 6e6
@@ -44,7 +44,7 @@ def test_all_of_a_small_input_is_measured_and_phases_are_named(tmp_path: Path) -
     assert "(--max-ram 300M)" in shown and any(step in shown for step in ("sign ", "encode "))
 
 
-def test_what_cannot_be_planned_says_so(tmp_path: Path) -> None:
+def test_errors_of_the_plan_name_the_cause(tmp_path: Path) -> None:
     assert "stdin is a stream" in rotools("plan", "-", code=2).stderr
     assert "no such file" in rotools("plan", tmp_path / "no.jsonl", code=1).stderr
     english = jsonl(tmp_path / "e.jsonl", ["This page is in English, and there is no other word in it."] * 20)

@@ -92,7 +92,7 @@ def test_kernels_over_a_dataset(address: str, tmp_path: Path) -> None:
     assert found == dict(enumerate(zip(column.to_pylist(), tokens, strict=True)))
 
 
-def test_what_goes_wrong_is_said(address: str, tmp_path: Path) -> None:
+def test_errors_name_the_cause(address: str, tmp_path: Path) -> None:
     corpus = jsonl(tmp_path / "corpus.jsonl", texts(50, 1))
     engine = ("--engine", "ray", "--address", address)
     wrong = rotools("pack", corpus, "--out", tmp_path / "p", "--text-field", "body", *engine, code=1).stderr

@@ -78,7 +78,7 @@ def test_a_killed_run_keeps_what_it_found(verb: str, corpus: Path, tmp_path: Pat
         assert (again / out).read_bytes() == (whole / out).read_bytes()
 
 
-def test_a_run_that_is_killed_while_it_encodes_goes_on(corpus: Path, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_while_it_encodes_continues(corpus: Path, tmp_path: Path) -> None:
     whole, again = tmp_path / "whole", tmp_path / "again"
     size = ("--vocab-size", "500")
     rotools("pack", corpus, "--out", whole, "--quiet", *size)

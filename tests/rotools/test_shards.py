@@ -43,7 +43,7 @@ def test_a_pack_from_shards_has_the_same_bytes(shards: int, inputs: list[Path], 
     assert {path.name for path in tmp_path.iterdir()} == {"pack", "whole"}
 
 
-def test_what_shards_lack_is_found_by_the_last_run(inputs: list[Path], tmp_path: Path) -> None:
+def test_the_last_run_does_the_work_of_missing_shards(inputs: list[Path], tmp_path: Path) -> None:
     a, b, _ = inputs
     whole, out = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
     rotools("dedup", a, b, "--out", whole)
@@ -62,7 +62,7 @@ def test_what_shards_lack_is_found_by_the_last_run(inputs: list[Path], tmp_path:
     assert not shards.exists()
 
 
-def test_a_killed_shard_goes_on(inputs: list[Path], tmp_path: Path) -> None:
+def test_a_killed_shard_continues(inputs: list[Path], tmp_path: Path) -> None:
     a, b, _ = inputs
     whole, out = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
     rotools("dedup", a, b, "--out", whole)
@@ -100,7 +100,7 @@ def test_a_filter_from_shards_has_the_same_bytes(inputs: list[Path], tmp_path: P
     assert "annotations are not made in shards" in message
 
 
-def test_wrong_shards_say_so(inputs: list[Path], tmp_path: Path) -> None:
+def test_errors_of_shards_name_the_cause(inputs: list[Path], tmp_path: Path) -> None:
     a = inputs[0]
     for shard, says in [("0/4", "no shard 0 of 4"), ("5/4", "no shard 5 of 4"), ("x", "not NUMBER/SHARDS")]:
         assert says in rotools("dedup", a, "--out", tmp_path / "o.jsonl", "--shard", shard, code=2).stderr

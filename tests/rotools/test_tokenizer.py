@@ -245,7 +245,7 @@ def test_damaged_tokenizers_are_one_sentence(content: bytes, corpus: Path, tmp_p
     assert "Traceback" not in error
 
 
-def test_what_a_killed_training_left_is_not_in_the_way(corpus: Path, tmp_path: Path) -> None:
+def test_files_of_a_killed_training_do_no_harm(corpus: Path, tmp_path: Path) -> None:
     scratch = tmp_path / ".t.json.words"
     scratch.mkdir()
     (scratch / ".words-1-0.run").write_bytes(b"half")
@@ -253,7 +253,7 @@ def test_what_a_killed_training_left_is_not_in_the_way(corpus: Path, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["t.json"]
 
 
-def test_wrong_use_is_told(corpus: Path, tmp_path: Path) -> None:
+def test_wrong_usage(corpus: Path, tmp_path: Path) -> None:
     nowhere = tmp_path / "no" / "t.json"
     error = rotools("tokenizer", "train", corpus, "--vocab-size", 300, "--out", nowhere, code=1).stderr
     assert "hint: " in error or "No such file" in error

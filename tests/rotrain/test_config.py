@@ -82,7 +82,7 @@ def test_the_shipped_files_are_the_defaults(arch: str, size: str) -> None:
 
 
 def test_the_documentation_names_every_key() -> None:
-    text = (CONFIGS.parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+    text = (CONFIGS.parents[1] / "docs" / "reference" / "training.md").read_text(encoding="utf-8")
     assert [key for key in known_keys() if f"`{key}`" not in text] == []
 
 

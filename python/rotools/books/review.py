@@ -20,6 +20,7 @@ from rotools import _rotext
 from rotools.books import decisions
 from rotools.books.run import work_folder
 from rotools.errors import InputError, Place, RotoolsError
+from rotools.pages import render
 
 __all__ = ["Review"]
 
@@ -157,7 +158,7 @@ class Review:
             details[f"book/{row['key']}"] = detail
         data = json.dumps({"details": details, "file": decisions.path_of(self.out).name}, ensure_ascii=False)
         part = out.with_name(f".{out.name}.part")
-        part.write_text(_page(data), encoding="utf-8")
+        part.write_text(_page(data, connect=False), encoding="utf-8")
         part.replace(out)
         return out
 
@@ -205,7 +206,11 @@ class Review:
                 try:
                     match path.split("/"):
                         case [""]:
-                            self._send(HTTPStatus.OK, "text/html; charset=utf-8", _page("null").encode())
+                            self._send(
+                                HTTPStatus.OK,
+                                "text/html; charset=utf-8",
+                                _page("null", connect=True).encode(),
+                            )
                         case ["books"]:
                             self._json(review.listing())
                         case ["book", key]:
@@ -247,7 +252,15 @@ def _said(decision: decisions.Decision | None) -> str:
     return "decided: " + "; ".join(words)
 
 
-def _page(data: str) -> str:
-    template = Path(__file__).with_name("review.html").read_text(encoding="utf-8")
-    # `</script>` inside a string would end the element.
-    return template.replace("/*DATA*/null", data.replace("<", "\\u003c"))
+def _page(data: str, *, connect: bool) -> str:
+    # A `<` inside a string could close the element.
+    safe = data.replace("<", "\\u003c")
+    title = "books to look at"
+    return render(
+        "rotools.books",
+        "review.html.j2",
+        own=("review.css", "review.js"),
+        connect=connect,
+        title=title,
+        data=safe,
+    )

@@ -5,6 +5,9 @@ import sys
 from rotools.cli import console
 from rotools.errors import RotoolsError
 
+STOPPED = 130
+"""Exit code after Ctrl-C."""
+
 
 def main() -> None:
     """Run the command line. This is the entry point of the script `rotools`."""
@@ -20,6 +23,8 @@ def main() -> None:
             raise
         console.fail(f"{error.filename}: {(error.strerror or str(error)).lower()}", "check the path")
         sys.exit(1)
-    except KeyboardInterrupt:
-        console.fail("stopped by the user; no incomplete file is left")
-        sys.exit(130)
+    except SystemExit as end:
+        # Typer turns Ctrl-C into this exit code, without a word.
+        if end.code == STOPPED:
+            console.fail("stopped by the user; no incomplete file is left")
+        raise

@@ -24,7 +24,6 @@ app = typer.Typer(
     name="rotools",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode=None,
     epilog="All steps at once: rotools pack corpus.jsonl",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -11,12 +12,16 @@ from typing import Any
 from rotools.pages.chart import Chart
 
 
-def render(package: str, template: str, **values: Any) -> str:
+def render(
+    package: str, template: str, *, own: Sequence[str] = (), connect: bool = False, **values: Any
+) -> str:
     """Render `template` of a package; it extends `page.html.j2` of this one.
 
     Args:
         package: The Python package whose folder contains the template.
         template: Its file name.
+        own: Names of stylesheets (`.css`) and scripts (`.js`) of the package that the page contains.
+        connect: The page talks to the server that it came from.
         values: What the template shows. A `Chart` is drawn by the macro `chart`.
 
     Returns:
@@ -35,14 +40,19 @@ def render(package: str, template: str, **values: Any) -> str:
         keep_trailing_newline=True,
     )
     environment.tests["chart"] = lambda value: isinstance(value, Chart)
-    charts = _has_chart(values)
-    scripts = (_plotly(), _read("charts.js")) if charts else ()
+    scripts = [_read(package, name) for name in own if name.endswith(".js")]
+    if _has_chart(values):
+        scripts += [_plotly(), _read("rotools.pages", "charts.js")]
+    styles = [
+        _read("rotools.pages", "style.css"),
+        *(_read(package, name) for name in own if name.endswith(".css")),
+    ]
     return environment.get_template(template).render(
-        style=_read("style.css"), scripts=scripts, policy=policy(scripts), **values
+        style="".join(styles), scripts=scripts, policy=policy(scripts, connect=connect), **values
     )
 
 
-def policy(scripts: tuple[str, ...], *, connect: bool = False) -> str:
+def policy(scripts: Sequence[str], *, connect: bool = False) -> str:
     """The Content-Security-Policy of a page that executes exactly these scripts.
 
     Styles may be inline, because Plotly sets them; images may be data. Nothing is loaded from a network.
@@ -88,5 +98,5 @@ def _plotly() -> str:
 
 
 @cache
-def _read(name: str) -> str:
-    return (files("rotools.pages") / name).read_text(encoding="utf-8")
+def _read(package: str, name: str) -> str:
+    return (files(package) / name).read_text(encoding="utf-8")

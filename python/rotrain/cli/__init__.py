@@ -27,7 +27,6 @@ app = typer.Typer(
     name="rotrain",
     help="Train, run, export, quantize and measure small Romanian language models from a pack directory.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

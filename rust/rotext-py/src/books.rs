@@ -42,7 +42,7 @@ impl PdfBook {
 
     /// Judge all pages. Returns the numbers, from 0, of the pages that need OCR.
     fn judge(&mut self) -> PyResult<Vec<usize>> {
-        Ok(self.book()?.judge())
+        Ok(self.book()?.assess())
     }
 
     /// Choose at most `most` pages on which OCR checks the text layer of a scan. Returns their numbers, from 0.

@@ -1,8 +1,8 @@
-//! What flows through the stages: documents, and the records that could not become one.
+//! What the stages work on: documents, and the records that could not become a document.
 
 use crate::error::Place;
 
-/// One text and where it came from.
+/// One text, and its place in the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     /// The record's own id, or `file:line` when it has none.
@@ -11,16 +11,16 @@ pub struct Document {
     pub text: String,
     /// Line (JSONL) or row (Parquet) in the source, counted from 1.
     pub line: u64,
-    /// The JSONL record as it stood, when the caller asked to keep it.
+    /// The JSONL record as it was read, if the caller asked for it.
     pub record: Option<Record>,
 }
 
-/// A JSONL record as it stood and where in it the text is, so that only the text need be replaced.
+/// A JSONL record as it was read, and the place of its text, so that a writer can replace the text alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// The whole line without its end.
+    /// The whole line, without its line end.
     pub raw: String,
-    /// The text's JSON literal in `raw`, quotes included.
+    /// The JSON literal of the text in `raw`, with its quotes.
     pub text: std::ops::Range<usize>,
 }
 
@@ -54,7 +54,7 @@ impl TextKind {
     }
 }
 
-/// Why a record was skipped.
+/// Why a record or a document was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
@@ -62,23 +62,23 @@ pub enum Reason {
     BrokenJson,
     /// A JSON value, but not an object.
     NotAnObject,
-    /// The object has no text field (or not the id field that was asked for).
+    /// The object has no text field, or lacks the id field that the user named.
     MissingField,
-    /// The field is there but not a string.
+    /// The field exists but is not a string.
     WrongType,
     /// The bytes are not UTF-8.
     InvalidUtf8,
-    /// The line is longer than a document may be.
+    /// The record is longer than [`MAX_RECORD_BYTES`](crate::reader::MAX_RECORD_BYTES).
     TooLong,
-    /// No text, or nothing but white space.
+    /// It has no text, or only white space.
     Empty,
-    /// A rule of the filter.
+    /// A rule of the filter dropped it.
     Filtered,
-    /// The same text as another document, diacritics aside.
+    /// Another document has the same text, apart from diacritics and white space.
     Duplicate,
-    /// Nearly the same words as another document.
+    /// Another document has nearly the same words.
     NearDuplicate,
-    /// Words of an evaluation text.
+    /// It shares a run of words with an evaluation text.
     Contaminated,
 }
 
@@ -102,34 +102,34 @@ impl Reason {
     }
 }
 
-/// A record that was skipped, with enough to find it again.
+/// A rejected record or document, with its place and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
     /// Line or row in the source, counted from 1.
     pub line: u64,
-    /// Byte within the line, counted from 0, when one is to blame.
+    /// Byte within the line, counted from 0, if one byte is the cause.
     pub byte: Option<u64>,
-    /// The class of the defect.
+    /// The reason.
     pub reason: Reason,
-    /// One sentence without the place.
+    /// The reason as one sentence, without the place.
     pub what: String,
-    /// The record as it stood; empty when it is kept elsewhere (duplicates) or was too long to hold.
+    /// The record as it was read; empty when it was a document (duplicates, filter) or too long to keep.
     pub raw: Vec<u8>,
 }
 
 impl Reject {
-    /// The place of the reject in the file `path`.
+    /// Its place in the file `path`.
     #[must_use]
     pub fn place(&self, path: &std::path::Path) -> Place {
         Place { path: path.to_owned(), line: Some(self.line), byte: self.byte }
     }
 }
 
-/// What one chunk of input became: documents and rejects, each in input order.
+/// The documents and rejects of one chunk, each in the order of the input.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// The documents.
     pub documents: Vec<Document>,
-    /// The records that were skipped.
+    /// The rejects.
     pub rejects: Vec<Reject>,
 }

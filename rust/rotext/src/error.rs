@@ -1,7 +1,7 @@
-//! One error type for the whole core: what went wrong, where, and what to do next.
+//! The error type of the core: what went wrong, where, and what to do next.
 //!
-//! Every message is one sentence a user can act on. The place is kept apart from the words so that the
-//! command line can print `corpus/web.jsonl:1842 byte 311: invalid UTF-8` in the form editors can jump to.
+//! Every message is one sentence. The place is a separate field, so that the command line can print
+//! `corpus/web.jsonl:1842 byte 311: invalid UTF-8`, a form that editors can jump to.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,20 +9,20 @@ use std::path::{Path, PathBuf};
 /// The result of every fallible function of the core.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Who has to act, which decides the exit code of the command line.
+/// The cause of an error. It determines the exit code of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The request makes no sense as given (exit code 2).
+    /// The request is invalid (exit code 2).
     Usage,
-    /// The data are wrong: broken, cut off, of another format or tokenizer (exit code 1).
+    /// The data are invalid: damaged, cut off, of another format or tokenizer (exit code 1).
     Data,
-    /// The operating system refused: missing file, full disk, no permission (exit code 1).
+    /// A system call failed: missing file, full disk, no permission (exit code 1).
     Io,
     /// The user stopped the run (exit code 130).
     Cancelled,
 }
 
-/// A point in a file. `line` counts from 1, `byte` from 0, in the decompressed stream.
+/// A place in a file, in its decompressed bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The file, as the user named it.
@@ -47,16 +47,26 @@ impl fmt::Display for Place {
 }
 
 /// What went wrong, where, and what to do next.
+///
+/// # Examples
+///
+/// ```
+/// use rotext::error::Error;
+///
+/// let error = Error::data("the manifest is damaged").at("pack/manifest.json").hint("make the pack again");
+/// assert_eq!(error.to_string(), "pack/manifest.json: the manifest is damaged");
+/// assert_eq!(error.hint.as_deref(), Some("make the pack again"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{what}", place.as_ref().map(|p| format!("{p}: ")).unwrap_or_default())]
 pub struct Error {
-    /// Who has to act.
+    /// The cause.
     pub kind: ErrorKind,
-    /// One clear sentence, without the place and without a full stop.
+    /// The message: one sentence without the place and without a full stop.
     pub what: String,
-    /// The file, line and byte, when there is one.
+    /// The file, line and byte, if known.
     pub place: Option<Place>,
-    /// The next step for the user, when there is one.
+    /// The next step for the user, if there is one.
     pub hint: Option<String>,
 }
 
@@ -65,20 +75,20 @@ impl Error {
         Self { kind, what: what.into(), place: None, hint: None }
     }
 
-    /// A request that makes no sense as given.
+    /// An invalid request.
     pub fn usage(what: impl Into<String>) -> Self {
         Self::new(ErrorKind::Usage, what)
     }
 
-    /// Data that are broken or of another kind than asked for.
+    /// Invalid data.
     pub fn data(what: impl Into<String>) -> Self {
         Self::new(ErrorKind::Data, what)
     }
 
-    /// A later pass met other records than the first.
+    /// A later pass read other records than the first one.
     pub fn changed() -> Self {
         Self::data("the input changed while it was read")
-            .hint("run the same command again when nobody writes to it")
+            .hint("run the same command again when no other program writes to it")
     }
 
     /// The run was stopped by the user.
@@ -86,7 +96,7 @@ impl Error {
         Self::new(ErrorKind::Cancelled, "stopped by the user")
     }
 
-    /// A failed system call on `path`; the commonest causes get a hint of their own.
+    /// A failed system call on `path`. The common causes have a hint.
     pub fn io(path: impl AsRef<Path>, source: &std::io::Error) -> Self {
         use std::io::ErrorKind as E;
         let (what, hint) = match source.kind() {
@@ -100,7 +110,7 @@ impl Error {
             ),
             E::IsADirectory => ("is a directory, not a file".to_owned(), Some("name a file")),
             E::UnexpectedEof => {
-                ("the file ends too early".to_owned(), Some("it was cut off: fetch or write it again"))
+                ("the file ends too early".to_owned(), Some("it was cut off: download or write it again"))
             }
             _ => (source.to_string(), None),
         };

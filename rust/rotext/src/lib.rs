@@ -1,7 +1,30 @@
-//! Romanian text for language models: read, repair, deduplicate, tokenize, pack.
+//! Romanian text for language models: read, repair, filter, deduplicate, tokenize, pack.
 //!
-//! Pure Rust, no Python. Each stage is a module that knows [`document`], [`error`] and [`progress`] and no
-//! other stage; only [`pipeline`] composes them. The Python binding lives in `rust/rotext-py`.
+//! ```text
+//! reader -> normalize -> filter -> dedup -> bpe (train, encode) -> pack
+//! books: PDF -> text           ledger: the decisions of all stages
+//! ```
+//!
+//! This crate is pure Rust, without Python. Each stage is a module. A stage imports [`document`], [`error`] and [`progress`], but
+//! no other stage. Only [`pipeline`], which has a function for each verb of `rotools`, and [`arrow_kernels`] compose the stages.
+//! The Python binding is in `rust/rotext-py`.
+//!
+//! # Examples
+//!
+//! Repair a text, decide about it, and compute the key of its exact duplicates:
+//!
+//! ```
+//! use rotext::dedup::Key;
+//! use rotext::filter::{Filter, Profile, Scratch};
+//! use rotext::normalize::{Normalizer, Report};
+//!
+//! let text = "Ştiinţa limbii române cercetează felul în care vorbim și scriem în fiecare zi.";
+//! let repaired = Normalizer::default().normalize(text, &mut Report::default());
+//! assert!(repaired.starts_with("Știința"));
+//! let verdict = Filter::new(Profile::Web).judge(&repaired, &mut Scratch::default());
+//! assert!(verdict.dropped.is_none());
+//! assert_eq!(Key::default().of(text), Key::default().of(&repaired));
+//! ```
 
 pub mod arrow_kernels;
 pub mod books;

@@ -1,14 +1,27 @@
-//! What a long loop tells the outside, and how the outside stops it.
+//! Progress of a long loop, and the flag that stops it.
 //!
-//! The loop only touches atomics; whoever watches (a terminal, a test) polls. So a progress bar costs the
-//! hot path nothing, no lock of the Python interpreter is needed, and Ctrl-C works at once.
+//! The loop writes atomics; a watcher (a terminal, a test) polls them. So a progress bar costs the loop nothing, needs no lock of
+//! the Python interpreter, and Ctrl-C works at once.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use crate::error::{Error, Result};
 
-/// Counters of the running step and the switch that stops it.
+/// The counters of the running step, and the flag that stops it.
+///
+/// # Examples
+///
+/// ```
+/// use rotext::progress::Progress;
+///
+/// let progress = Progress::default();
+/// progress.begin("encode web", 100);
+/// progress.advance(40);
+/// assert_eq!((progress.snapshot().done, progress.snapshot().total), (40, 100));
+/// progress.cancel();
+/// assert!(progress.check().is_err());
+/// ```
 #[derive(Debug, Default)]
 pub struct Progress {
     step: Mutex<String>,
@@ -20,25 +33,25 @@ pub struct Progress {
     cancelled: AtomicBool,
 }
 
-/// A reading of [`Progress`].
+/// The values of a [`Progress`] at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// The running step, for example `encode web`.
     pub step: String,
-    /// How many steps have begun; tells a new step of the same name from the old one.
+    /// The number of steps so far. It distinguishes two steps with the same name.
     pub steps: u64,
-    /// Units of work in the step (bytes of the input files as they lie on disk, merges), 0 when unknown.
+    /// Units of work in the step (bytes of input files on disk, or merges); 0 when unknown.
     pub total: u64,
     /// Units of work done, of `total`.
     pub done: u64,
-    /// Bytes of text that went through.
+    /// Bytes of text processed.
     pub bytes: u64,
-    /// Documents done.
+    /// Documents processed.
     pub documents: u64,
 }
 
 impl Progress {
-    /// Starts a step: counters at zero, `total` units ahead (0 when unknown).
+    /// Starts a step of `total` units (0 when unknown), and sets the counters to zero.
     pub fn begin(&self, step: &str, total: u64) {
         let mut name = self.step.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         step.clone_into(&mut name);
@@ -49,12 +62,12 @@ impl Progress {
         self.steps.fetch_add(1, Relaxed);
     }
 
-    /// Moves towards `total`. Apart from [`Progress::add`] because a compressed file's bytes are not its text's.
+    /// Adds units of work. This is separate from [`Progress::add`], because the bytes of a compressed file are not those of its text.
     pub fn advance(&self, done: u64) {
         self.done.fetch_add(done, Relaxed);
     }
 
-    /// Adds text that went through. Call it once per batch, not per document.
+    /// Adds processed text. Call it once for each batch, not for each document.
     pub fn add(&self, bytes: u64, documents: u64) {
         self.bytes.fetch_add(bytes, Relaxed);
         self.documents.fetch_add(documents, Relaxed);
@@ -65,12 +78,15 @@ impl Progress {
         self.cancelled.store(true, Relaxed);
     }
 
-    /// Err as soon as someone asked to stop. Long loops call this once per batch (every few milliseconds).
+    /// Checks the flag. Long loops call this once for each batch (every few milliseconds).
+    ///
+    /// # Errors
+    /// [`Progress::cancel`] was called.
     pub fn check(&self) -> Result<()> {
         if self.cancelled.load(Relaxed) { Err(Error::cancelled()) } else { Ok(()) }
     }
 
-    /// The counters now.
+    /// The counters at this moment.
     pub fn snapshot(&self) -> Snapshot {
         let step = self.step.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         Snapshot {

@@ -1,4 +1,4 @@
-//! A book while it is read: pages are added one by one, judged together, and written down as one text.
+//! A book while it is read: pages are added one by one, assessed together, and written as one text.
 
 use serde::Serialize;
 
@@ -14,44 +14,44 @@ use super::pdfium::Drawn;
 use super::romanian::model;
 use super::words::{Word, words};
 
-/// What became of a page.
+/// The source of a page's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Its text layer is good.
+    /// The text layer, which is good.
     Keep,
-    /// Its text layer is good after letters of its fonts were repaired.
+    /// The text layer, after letters of its fonts were repaired.
     Repair,
-    /// Its picture was read by OCR.
+    /// OCR of the page's picture.
     Ocr,
-    /// There is no usable text of it.
+    /// The page has no usable text.
     Drop,
-    /// It is empty.
+    /// The page is empty.
     Blank,
 }
 
-/// A page and what is known of it.
+/// A page and what is known about it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Page {
-    /// What became of it.
+    /// The source of its text.
     pub action: Action,
-    /// Its measures.
+    /// The measures of its text.
     pub measures: Measures,
-    /// One number to rank it by, 0 to 1.
+    /// A score to rank pages by, 0 to 1.
     pub score: f32,
-    /// What was wrong: with its text layer, or in the end when it was dropped.
+    /// What is wrong with its text layer; at the end, why the page was dropped.
     pub fault: Option<Fault>,
-    /// Share of it that pictures cover.
+    /// Share of the page that pictures cover.
     pub pictures: f32,
-    /// Share of the words that its text layer and OCR have in common, where both were read.
+    /// Share of the words that text layer and OCR have in common, if both were read.
     pub agreement: Option<f32>,
-    /// Rows of furniture that were taken off.
+    /// Rows of furniture that were removed.
     pub furniture: u32,
     #[serde(skip)]
     words: Vec<Word>,
     #[serde(skip)]
     letters: u32,
-    /// The text layer cannot be trusted whatever it says: characters without a table.
+    /// The text layer is not reliable: too many characters have no table.
     #[serde(skip)]
     unmapped: f32,
     #[serde(skip)]
@@ -65,32 +65,36 @@ pub struct Book {
     repairs: Vec<Repair>,
 }
 
-/// A picture this large on a page without text is a scan.
+/// How much the heights of the same head differ between scanned pages, in points: about one line, because each page lies a little
+/// differently on the scanner.
+const SCAN_TOLERANCE: f32 = 14.0;
+
+/// Pictures that cover a larger share of a page without text are a scan.
 const SCAN: f32 = 0.4;
-/// A text layer and OCR of the same page have more words in common than this.
+/// Text layer and OCR of the same page have a larger share of words in common.
 const AGREES: f32 = 0.7;
-/// More characters without a table than this: what is shown is a guess.
+/// With a larger share of characters without a table, the text is a guess.
 const UNMAPPED: f32 = 0.2;
 
-/// What came of a book.
+/// The text of a book.
 #[derive(Debug, Clone, Serialize)]
 pub struct Written {
-    /// Paragraphs, one a line, with [`paragraphs::PAGE`] where pages begin.
+    /// Paragraphs, one on each line, with [`paragraphs::PAGE`] where pages begin.
     pub text: String,
     /// The pages.
     pub pages: Vec<Page>,
-    /// For each page mark in the text, the page it stands for (from 0).
+    /// For each page mark in the text, its page (from 0).
     pub begins: Vec<usize>,
-    /// Substitutions that were made.
+    /// The substitutions that were made.
     pub repairs: Vec<Repair>,
     /// Footnotes.
     pub notes: u64,
-    /// Rows of furniture that were taken off.
+    /// Rows of furniture that were removed.
     pub furniture: u64,
 }
 
 impl Book {
-    /// Adds the next page as its file draws it.
+    /// Adds the next page, as its file draws it.
     pub fn add(&mut self, drawn: &Drawn) {
         let glyphs = drawn.glyphs.len().max(1) as f32;
         self.pages.push(Page {
@@ -117,10 +121,10 @@ impl Book {
         }
     }
 
-    /// Repairs letters by font and judges every page; the pages (from 0) whose text layer is not usable.
+    /// Repairs letters by font and assesses every page. Returns the pages (from 0) whose text layer is not usable.
     ///
-    /// Call it once, when all pages are there.
-    pub fn judge(&mut self, fonts: &[String]) -> Vec<usize> {
+    /// Call it once, after the last page.
+    pub fn assess(&mut self, fonts: &[String]) -> Vec<usize> {
         let mut texts: Vec<Vec<Word>> =
             self.pages.iter_mut().map(|page| std::mem::take(&mut page.words)).collect();
         let marked: Vec<(u32, f32)> =
@@ -142,7 +146,7 @@ impl Book {
         (0..self.pages.len()).filter(|page| self.pages[*page].wants_ocr()).collect()
     }
 
-    /// Repairs `texts`; for each page whether its words changed and the share of known ones before.
+    /// Repairs `texts`. Returns for each page whether its words changed, and the share of known words before.
     fn repairs_needed(&mut self, texts: &mut [Vec<Word>], fonts: &[String]) -> Option<Vec<(u32, f32)>> {
         let before: Vec<(f32, u64)> = texts.iter().map(|words| (known(words), fingerprint(words))).collect();
         self.repairs = letters::repair(texts, fonts, model());
@@ -155,8 +159,8 @@ impl Book {
         Some(texts.iter().zip(before).map(changed).collect())
     }
 
-    /// At most `most` pages (from 0), spread over the book, whose text layer lies over a scan and seems usable. Some other
-    /// OCR wrote it, maybe of other pages, and no lexicon sees that: only what is drawn tells.
+    /// At most `most` pages (from 0), spread over the book, whose text layer is over a scan and seems usable. Another OCR
+    /// program wrote it, maybe of other pages. No lexicon notices that; only a comparison with the picture does.
     #[must_use]
     pub fn samples(&self, most: usize) -> Vec<usize> {
         let scans: Vec<usize> = self.scans().collect();
@@ -165,7 +169,7 @@ impl Book {
             .collect()
     }
 
-    /// The pages that need OCR too, when the text layers of the sampled ones are not what is drawn.
+    /// The pages that need OCR too, when the text layers of the sampled pages differ from their pictures.
     #[must_use]
     pub fn doubted(&self) -> Vec<usize> {
         let sampled = self.pages.iter().filter(|page| page.fault.is_none());
@@ -180,8 +184,8 @@ impl Book {
         (0..self.pages.len()).filter(move |page| over(&self.pages[*page]) && usable(&self.pages[*page]))
     }
 
-    /// Gives page `page` (from 0) the words that OCR read. They are taken when they are better than the text layer, or good
-    /// and others; of a page that is a sample, only when they are others.
+    /// Gives page `page` (from 0) the words that OCR read. They replace the text layer if they are better than it, or if
+    /// they are good and different. On a sample page they replace it only if they are different.
     pub fn recognized(&mut self, page: usize, words: Vec<Word>, sample: bool) {
         let Some(page) = self.pages.get_mut(page) else { return };
         page.agreement = agreement(&page.words, &words);
@@ -198,7 +202,7 @@ impl Book {
         }
     }
 
-    /// The book as one text, without the pages that have no usable one and without `dropped` (from 0).
+    /// The book as one text, without pages that have no usable text and without the pages `dropped` (from 0).
     #[must_use]
     pub fn write(mut self, dropped: &[usize]) -> Written {
         for (number, page) in self.pages.iter_mut().enumerate() {
@@ -219,7 +223,7 @@ impl Book {
             .iter()
             .map(|(number, rows)| Sheet {
                 rows,
-                tolerance: if self.pages[*number].read { 14.0 } else { 0.0 },
+                tolerance: if self.pages[*number].read { SCAN_TOLERANCE } else { 0.0 },
             })
             .collect();
         let gone = furniture::find(&sheets);
@@ -256,7 +260,7 @@ impl Book {
     }
 }
 
-/// The share of the longer one's words that both have; nothing where either has few.
+/// The share of the words of the longer text that both have; `None` if either has few words.
 fn agreement(layer: &[Word], ocr: &[Word]) -> Option<f32> {
     const ENOUGH: usize = 20;
     let folded = |words: &[Word]| -> Vec<String> {
@@ -282,7 +286,7 @@ fn agreement(layer: &[Word], ocr: &[Word]) -> Option<f32> {
     Some(common as f32 / a.len().max(b.len()) as f32)
 }
 
-/// The size of most of a book's characters.
+/// The size of most characters of the book.
 fn body_size(leaves: &[Leaf]) -> f32 {
     let all: Vec<Word> = leaves
         .iter()
@@ -307,7 +311,7 @@ fn fingerprint(words: &[Word]) -> u64 {
     hash.digest()
 }
 
-/// The lines of a page, for measures.
+/// The lines of a page, for the measures.
 fn texts(words: &[Word]) -> Vec<String> {
     lines(words.to_vec()).iter().map(Line::text).collect()
 }
@@ -338,7 +342,7 @@ impl Page {
         self.fault.is_some_and(|fault| fault.rule != "damaged")
     }
 
-    /// The last word on the page: what stays although something was wrong with it, and what goes.
+    /// The final decision about the page: which faults it may keep, and which remove it.
     fn settle(&mut self, dropped: bool) {
         if dropped {
             self.action = Action::Drop;
@@ -350,18 +354,18 @@ impl Page {
         }
         if self.words.is_empty() {
             self.action = if self.read && self.fault.is_none() { Action::Blank } else { Action::Drop };
-            // A picture without words (a plate, a cover) is no loss of text.
+            // A picture without words (a plate, a cover) loses no text.
             if self.read {
                 self.action = Action::Blank;
             }
             return;
         }
-        // Tables and indices are no fault of the text layer, but no text either.
+        // Tables and indices are not a fault of the text layer, but they are not prose either.
         let numbers = self.measures.numbers;
         let table = Fault { rule: "numbers", value: numbers, threshold: NUMBERS };
         let fault = Some(table).filter(|_| numbers > NUMBERS && self.measures.tokens >= 30);
         match fault.or_else(|| self.measures.fault(self.letters, USABLE)) {
-            // Printed without diacritics: the filter of the corpus decides.
+            // Printed without diacritics: the filter of the corpus decides about that.
             Some(fault) if fault.rule == "diacritics" => self.fault = Some(fault),
             Some(fault) => {
                 self.action = Action::Drop;

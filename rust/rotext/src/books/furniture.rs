@@ -1,20 +1,27 @@
-//! Running heads and page numbers, found by how they repeat from page to page, and taken out.
+//! Furniture: running heads and page numbers, found because they repeat from page to page, and removed.
 //!
-//! Heads alternate between left and right pages and change with the chapter, so each is looked for in the pages
-//! around it, and what says the same at the same height elsewhere is furniture. A number is a page number when it
-//! runs with the pages. A line that stands where the furniture of this book stands, set off from the text, goes too:
-//! a chapter of two pages shows its head once.
+//! Heads alternate between left and right pages and change with the chapter. So each head is compared with the pages
+//! around it, and a row with the same text at the same height is furniture. A number is a page number if it increases
+//! with the pages. A row in the place of this book's furniture, set off from the text, is furniture too: a chapter of two
+//! pages shows its head only once.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::words::Word;
 
-/// How far to look for the same head: chapters have that many pages before the next one begins.
+/// How many pages around a page are compared: that many pages of a chapter may come before the next one begins.
 const WINDOW: usize = 12;
-/// Heights that differ by less than this many points are the same; scans wander more ([`Sheet::tolerance`]).
+/// Heights that differ by fewer points are the same; heights of scans vary more ([`Sheet::tolerance`]).
 const SAME_HEIGHT: f32 = 3.0;
 
-/// The rows of a page, top first, as the search for furniture sees them.
+/// A title is larger than the row below it by more than this factor; a running head is not.
+const TITLE_SIZE: f32 = 1.25;
+
+/// A row is set off when its distance to the text is larger than this, in em. The lines of a text are about 1.2 em apart, and those
+/// of a loosely set book less than this.
+const SET_OFF: f32 = 1.55;
+
+/// The rows of a page, from the top.
 pub(super) struct Sheet<'w> {
     /// Words by baseline.
     pub rows: &'w [Vec<Word>],
@@ -33,27 +40,27 @@ struct Edge {
     gap: f32,
     /// Numbers at its beginning and end.
     numbers: [Option<i64>; 2],
-    /// Nothing but a number.
+    /// It has only a number.
     bare: bool,
     /// The row, from the top.
     row: usize,
 }
 
-/// For each page the rows that are furniture, as indices.
+/// The indices of the rows of furniture, for each page.
 #[must_use]
 pub(super) fn find(sheets: &[Sheet<'_>]) -> Vec<Vec<usize>> {
     let mut found: Vec<Vec<usize>> = vec![Vec::new(); sheets.len()];
     let none: Vec<Vec<usize>> = vec![Vec::new(); sheets.len()];
-    let outermost = |gone: &[Vec<usize>], top: bool| -> Vec<Option<Edge>> {
-        sheets.iter().zip(gone).map(|(sheet, gone)| edge(sheet, gone, top)).collect()
+    let outermost = |removed: &[Vec<usize>], top: bool| -> Vec<Option<Edge>> {
+        sheets.iter().zip(removed).map(|(sheet, removed)| edge(sheet, removed, top)).collect()
     };
-    // Of both ends: the first page of a chapter has its number at the foot where the others have it in the head.
+    // At both ends: the first page of a chapter has its number at the foot when the other pages have it in the head.
     let offsets = offsets(&[outermost(&none, true), outermost(&none, false)]);
     for top in [true, false] {
         // Twice: there may be a number above a head, or a line of ornaments below it.
         for round in 0..2 {
             let edges = outermost(&found, top);
-            let rows = judge(sheets, &edges, &offsets, round > 0);
+            let rows = furniture_rows(sheets, &edges, &offsets, round > 0);
             if rows.iter().all(Option::is_none) {
                 break;
             }
@@ -65,8 +72,9 @@ pub(super) fn find(sheets: &[Sheet<'_>]) -> Vec<Vec<usize>> {
     found
 }
 
-fn edge(sheet: &Sheet<'_>, gone: &[usize], top: bool) -> Option<Edge> {
-    let mut left = (0..sheet.rows.len()).filter(|row| !gone.contains(row));
+/// The outermost row of a page at one end, apart from the rows `removed`.
+fn edge(sheet: &Sheet<'_>, removed: &[usize], top: bool) -> Option<Edge> {
+    let mut left = (0..sheet.rows.len()).filter(|row| !removed.contains(row));
     let (row, next) = if top {
         let row = left.next()?;
         (row, left.next())
@@ -80,9 +88,9 @@ fn edge(sheet: &Sheet<'_>, gone: &[usize], top: bool) -> Option<Edge> {
         return None;
     }
     let first = words.first()?;
-    // The title of a chapter stands at the same height in every chapter; its type tells it from a head.
-    let larger = |row: usize| sheet.rows[row].first().is_some_and(|other| first.em > 1.25 * other.em);
-    // A footnote begins with a raised mark: `Ibidem` stands at the foot of many pages.
+    // The title of a chapter is at the same height in every chapter; its size distinguishes it from a head.
+    let larger = |row: usize| sheet.rows[row].first().is_some_and(|other| first.em > TITLE_SIZE * other.em);
+    // A footnote begins with a raised mark: `Ibidem` is at the foot of many pages.
     let leftmost = words.iter().min_by(|a, b| a.x0.total_cmp(&b.x0));
     if top && next.is_some_and(larger) || leftmost.is_some_and(|word| word.raised) {
         return None;
@@ -162,7 +170,7 @@ fn roman_text(mut value: i64) -> String {
     text
 }
 
-/// Equal but for a few letters: what OCR makes of the same head.
+/// Whether two heads are equal except for a few letters, as OCR reads the same head.
 fn alike(a: &str, b: &str) -> bool {
     if a == b {
         return true;
@@ -188,8 +196,8 @@ fn distance(a: &[char], b: &[char]) -> usize {
     row[b.len()]
 }
 
-/// The differences between the numbers on the pages and the numbers of the pages on which three pages agree. Front
-/// matter is numbered by itself, so every difference that has support counts.
+/// The differences between printed numbers and page indices that three pages agree on. Front matter has its own
+/// numbering, so every difference with enough support counts.
 fn offsets(ends: &[Vec<Option<Edge>>; 2]) -> FxHashSet<i64> {
     let mut counts: FxHashMap<i64, usize> = FxHashMap::default();
     for (page, edges) in ends[0].iter().zip(&ends[1]).enumerate() {
@@ -204,7 +212,8 @@ fn offsets(ends: &[Vec<Option<Edge>>; 2]) -> FxHashSet<i64> {
     counts.into_iter().filter(|(_, count)| *count >= 3).map(|(offset, _)| offset).collect()
 }
 
-fn judge(
+/// The row of furniture on each page, if it has one. `inner`: rows further out were furniture already.
+fn furniture_rows(
     sheets: &[Sheet<'_>],
     edges: &[Option<Edge>],
     offsets: &FxHashSet<i64>,
@@ -215,7 +224,7 @@ fn judge(
     };
     let same_height =
         |page: usize, a: &Edge, b: &Edge| (a.y - b.y).abs() < SAME_HEIGHT.max(sheets[page].tolerance);
-    // Sure ones: numbered, or repeated nearby at the same height.
+    // Certain furniture: numbered, or repeated nearby at the same height.
     let sure: Vec<bool> = edges
         .iter()
         .enumerate()
@@ -233,8 +242,8 @@ fn judge(
                 .filter_map(|other| edges[other].as_ref())
                 .filter(|other| same_height(page, edge, other) && alike(&edge.key, &other.key))
                 .count();
-            // The same line at the top of two pages may be a refrain; a head that is set off is not. What stands below
-            // a head must be set off in any case.
+            // The same line at the top of two pages may be a refrain; a head is set off. A row below a head must always
+            // be set off.
             same >= 3 && !inner || same >= 1 && set_off(edge)
         })
         .collect();
@@ -261,17 +270,17 @@ fn judge(
                     font += usize::from(other.font == edge.font && (other.em - edge.em).abs() < 0.1);
                 }
             }
-            // In its place, in its font, and either set off or with a number: not the first line of a text that
-            // happens to begin at this height.
+            // It has the place and the font of furniture, and is set off or a number: so it is not the first line of a
+            // text that happens to begin at this height.
             let placed = near >= 3 && font * 2 > near && (set_off(edge) || edge.bare);
             placed.then_some(edge.row)
         })
         .collect()
 }
 
-/// Is there more than a line's distance between it and the text?
+/// Whether more than a line's distance separates it from the text.
 fn set_off(edge: &Edge) -> bool {
-    edge.gap > 1.55
+    edge.gap > SET_OFF
 }
 
 #[cfg(test)]
@@ -298,7 +307,7 @@ mod tests {
             .collect()
     }
 
-    /// A word that no other number has.
+    /// A word that no other page has.
     fn name(number: usize) -> String {
         let mut number = number * 7_919 + 104_729;
         let mut name = String::new();

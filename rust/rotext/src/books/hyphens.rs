@@ -1,7 +1,7 @@
-//! Hyphens at the ends of lines: the word's own (`s-au`, `într-o`), or the typesetter's.
+//! Hyphens at the ends of lines: of the word (`s-au`, `într-o`) or of the typesetter.
 //!
-//! Rules R1 to R5. A syllable has a vowel and a printer leaves at least two letters, so a part without either is a
-//! clitic. A lexicon alone decides the commonest cases wrongly, because the joined form is a word too: `s-au` and
+//! Rules R1 to R5. A syllable has a vowel, and a printer leaves at least two letters, so a part without either is a
+//! clitic. A lexicon alone decides the most common cases wrongly, because the joined form is a word too: `s-au` and
 //! `sau`, `l-a` and `la`, `ne-am` and `neam`.
 
 use rustc_hash::FxHashMap;
@@ -10,12 +10,12 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::romanian::{Model, letter};
 use crate::normalize::HOSTS;
 
-/// How often each word stands in the book, its hyphens included.
+/// How often each word occurs in the book, hyphens included.
 #[derive(Default)]
 pub(super) struct Counts(FxHashMap<u64, u32>);
 
 impl Counts {
-    /// Counts a word that stands whole inside a line.
+    /// Counts a word that is whole inside a line.
     pub(super) fn add(&mut self, word: &str) {
         let word = word.trim_matches(|c: char| !c.is_alphabetic());
         if !word.is_empty() && word.len() <= 64 {
@@ -28,7 +28,7 @@ impl Counts {
     }
 }
 
-/// A hash of the word in small letters, ş as ș and every hyphen as one.
+/// The hash of the word in lower case, with ș for ş and one kind of hyphen.
 fn folded(word: &str) -> u64 {
     let mut folded = String::with_capacity(word.len());
     for c in word.chars().flat_map(char::to_lowercase) {
@@ -42,21 +42,21 @@ fn folded(word: &str) -> u64 {
     xxh3_64(folded.as_bytes())
 }
 
-/// Is the hyphen between `left` and `right` (the letters on both sides of the line's end) a part of the word?
+/// Whether the hyphen between `left` and `right` (the letters on both sides of the line end) is part of the word.
 #[must_use]
 pub(super) fn belongs(left: &str, right: &str, counts: &Counts, model: &Model) -> bool {
     const CLITICS: &[&str] = &[
         "se", "le", "ne", "vă", "mi", "ți", "și", "te", "lea", "ul", "ului", "urile", "uri", "urilor", "un",
         "au", "am", "ai", "ar", "ați", "aș", "al", "ale", "îi", "îl", "nainte",
     ];
-    // A part that holds a hyphen (`aducându-i-|se`) is judged by what stands next to the break.
+    // A part with a hyphen (`aducându-i-|se`) is decided by the part next to the break.
     let left = left.rsplit(['-', '‐', '‑']).next().unwrap_or(left);
     let (l, r) = (lower(left), lower(right));
     let (Some(last), Some(first)) = (left.chars().next_back(), right.chars().next()) else { return true };
     if !last.is_alphabetic() || !first.is_alphabetic() {
         return true;
     }
-    // `Cuza-|Vodă`; but a word in capitals is broken like any other.
+    // `Cuza-|Vodă`; but a word in capitals is broken like any other word.
     if first.is_uppercase() && !left.chars().filter(|c| c.is_alphabetic()).all(char::is_uppercase) {
         return true;
     }
@@ -66,13 +66,13 @@ pub(super) fn belongs(left: &str, right: &str, counts: &Counts, model: &Model) -
     if !l.contains(is_vowel) || r.chars().count() == 1 || elided {
         return true;
     }
-    // R3: what elides before un, o, însul.
+    // R3: words that elide before un, o, însul.
     if matches!(l.as_str(), "într" | "intr" | "dintr" | "printr" | "pîntr" | "prîntr") {
         return true;
     }
     let joined = format!("{l}{r}");
     let (whole, parted) = (counts.of(&joined), counts.of(&format!("{l}-{r}")));
-    // R5: what the book itself writes elsewhere.
+    // R5: what the book writes elsewhere.
     if whole != parted {
         return parted > whole;
     }
@@ -81,17 +81,17 @@ pub(super) fn belongs(left: &str, right: &str, counts: &Counts, model: &Model) -
     if CLITICS.contains(&r.as_str()) {
         return !known;
     }
-    // `ne-|om uita`, `de-|or veni`: the future of speech, after what it leans on only, for `-or` ends words too. `neom` is a
-    // word as well, but nobody writes it; of `vioi` and `maior` it is the other way round.
+    // `ne-|om uita`, `de-|or veni`: the colloquial future, only after words that take it, because `-or` ends words too.
+    // `neom` is in the lexicon, but nobody writes it; for `vioi` and `maior` it is the opposite.
     if matches!(r.as_str(), "oi" | "ăi" | "om" | "oți" | "eți" | "or") && HOSTS.contains(&l.as_str()) {
         return !matches!(joined.as_str(), "vioi" | "maior");
     }
-    // `mătușă-|ta`, `frate-|meu`: whose relative it is.
+    // `mătușă-|ta`, `frate-|meu`: a relative and its possessive.
     const WHOSE: &[&str] = &["ta", "sa", "me", "mea", "tu", "su", "tău", "său", "meu", "sei", "mei"];
     if WHOSE.contains(&r.as_str()) && !known && l.chars().count() >= 3 && model.knows_whole(&l) {
         return true;
     }
-    // Two words that make no third (`nord-|vest`).
+    // Two words whose joined form is not a word (`nord-|vest`).
     let words =
         l.chars().count() >= 3 && r.chars().count() >= 4 && model.knows_whole(&l) && model.knows_whole(&r);
     !known && words && counts.of(&l) > 1 && counts.of(&r) > 1

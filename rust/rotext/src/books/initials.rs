@@ -1,15 +1,15 @@
-//! Large initials: the first letter of a chapter, two or three lines high, goes back to its word.
+//! Large initials: the first letter of a chapter, two or three lines high, is moved back to its word.
 //!
-//! It stands on the baseline of its last line, so by baselines alone it would begin that line: `ar el tace` and, below,
-//! `D mișcări`. Here it moves up to the line that it begins.
+//! An initial is on the baseline of its last line, so by baselines alone it would begin that line: `ar el tace` and,
+//! below, `D mișcări`. Here it moves up to the line that it begins.
 
 use super::lines::main_size;
 use super::words::Word;
 
-/// Larger than this share of the size of the page's text.
+/// An initial is larger than this multiple of the size of the page's text.
 const LARGE: f32 = 1.7;
 
-/// Puts the initials of a page on the lines that they begin.
+/// Moves the initials of a page to the lines that they begin.
 pub(super) fn join(words: &mut [Word]) {
     if !words.iter().any(is_initial) {
         return;
@@ -20,7 +20,8 @@ pub(super) fn join(words: &mut [Word]) {
         if initial.em < LARGE * body {
             continue;
         }
-        // The line that it begins: of the text right of it that is no higher than the letter, the highest, and of its line the first.
+        // The line that it begins: the highest text on its right that is no higher than the letter, and the first word of
+        // that line.
         let beside = |word: &Word| {
             let (gap, rise) = (word.x0 - initial.x1, word.y - initial.y);
             word.em < 1.2 * body
@@ -42,7 +43,7 @@ pub(super) fn join(words: &mut [Word]) {
     }
 }
 
-/// A capital, alone or after the quote that opens.
+/// A capital, alone or after an opening quotation mark.
 fn is_initial(word: &Word) -> bool {
     let mut letters = word.text.trim_start_matches(['„', '«', '”', '"']).chars();
     letters.next().is_some_and(char::is_uppercase) && letters.next().is_none()

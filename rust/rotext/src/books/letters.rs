@@ -1,9 +1,9 @@
-//! Repair of letters, font by font: what a font with a wrong table shows instead of `ă â î ș ț` and of ligatures.
+//! Repair of letters, font by font: a font with a wrong table shows other characters for `ă â î ș ț` and for ligatures.
 //!
-//! `spaŃiu`, `Se citeºte un numãr`, `\u{1C}rească`: which letter is meant differs from font to font and there is no
-//! end to the tables. So each (font, character) that no Romanian word has is tried as every letter it could be. A
-//! substitution is taken when the letter trigrams of all its words gain and most of those words are in the lexicon
-//! then; foreign names, degrees and formulas gain neither.
+//! `spaŃiu`, `Se citeºte un numãr`, `\u{1C}rească`: which letter is meant depends on the font, and there are too many
+//! tables to list. So each (font, character) that no Romanian word has is tried as every letter that it could be. A
+//! substitution is made if the letter trigrams of all its words improve, and most of these words are then in the lexicon.
+//! Foreign names, degrees and formulas improve neither.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -15,31 +15,31 @@ use super::words::Word;
 pub struct Repair {
     /// The font.
     pub font: String,
-    /// What it showed.
+    /// The character that it showed.
     pub shown: String,
-    /// What is meant.
+    /// The text that is meant.
     pub meant: String,
-    /// Times.
+    /// The number of occurrences.
     pub count: u64,
-    /// Share of the words with it that are in the lexicon now.
+    /// Share of the words with it that are in the lexicon after the substitution.
     pub known: f64,
 }
 
 const CANDIDATES: &[&str] = &["ă", "â", "î", "ș", "ț", "fi", "fl", "ff", "ffi", "ffl"];
-/// Different words that must speak for a substitution.
+/// The fewest distinct words that must support a substitution.
 const WORDS: usize = 4;
-/// Words that are looked at for one character.
+/// The most words that are tested for one character.
 const MOST: usize = 400;
-/// Bits that an occurrence must gain on average.
+/// The mean gain of an occurrence, in bits, that a substitution needs.
 const GAIN: f32 = 3.0;
-/// Share of the words that must be in the lexicon after it.
+/// The share of the words that must be in the lexicon after it.
 const KNOWN: f64 = 0.4;
-/// Tokens of a font to look at for a constant shift.
+/// The tokens of a font that are tested for a constant shift.
 const SHIFTED: usize = 400;
 
 type Mark = (u16, char);
 
-/// A character that stands in no Romanian word, whatever the hand.
+/// Whether no Romanian word has the character.
 fn suspect(c: char) -> bool {
     letter(c) == 0
         && !c.is_ascii_digit()
@@ -83,7 +83,7 @@ fn suspect(c: char) -> bool {
         )
 }
 
-/// Runs of words without a space between them, each character with its font.
+/// Runs of words without a space between them; each character has its font.
 fn tokens<'w>(words: &'w [Word]) -> impl Iterator<Item = Vec<(char, u16)>> + 'w {
     let mut rest = words;
     std::iter::from_fn(move || {
@@ -96,7 +96,7 @@ fn tokens<'w>(words: &'w [Word]) -> impl Iterator<Item = Vec<(char, u16)>> + 'w 
 
 /// The words around the characters that no Romanian word has.
 struct Evidence {
-    /// For each mark: different words, each as its characters with their fonts.
+    /// For each mark: distinct words, each as its characters with their fonts.
     words: FxHashMap<Mark, FxHashSet<Vec<(char, u16)>>>,
     times: FxHashMap<Mark, u64>,
 }
@@ -108,7 +108,7 @@ fn evidence<'w>(pages: impl Iterator<Item = &'w [Word]>) -> Evidence {
             if !token.iter().any(|(c, _)| suspect(*c)) {
                 continue;
             }
-            // Without what a sentence puts around a word.
+            // Without the punctuation around a word.
             let inside = |(c, _): &(char, u16)| letter(*c) != 0 || suspect(*c) || *c == '-';
             for part in token.split(|mark| !inside(mark)) {
                 let letters = part.iter().filter(|(c, _)| letter(*c) != 0).count();
@@ -131,7 +131,7 @@ fn evidence<'w>(pages: impl Iterator<Item = &'w [Word]>) -> Evidence {
 
 type Map = FxHashMap<Mark, &'static str>;
 
-/// The word with what is known of its characters, and whether something is left that is not.
+/// The word with the known substitutions, and whether an unknown character is left.
 fn spelt(word: &[(char, u16)], map: &Map, trial: Option<(Mark, &str)>) -> (String, bool) {
     let mut text = String::with_capacity(word.len() + 4);
     let mut open = false;
@@ -151,9 +151,9 @@ fn spelt(word: &[(char, u16)], map: &Map, trial: Option<(Mark, &str)>) -> (Strin
     (text, open)
 }
 
-/// What to write for each (font, character), with the share of its words that the lexicon has then.
+/// The substitution of each (font, character), and the share of its words that the lexicon has then.
 fn solve(evidence: &Evidence, model: &Model) -> FxHashMap<Mark, (&'static str, f64)> {
-    // The commonest first: rarer ones stand in words that these make readable.
+    // The most common first: rarer ones are in words that become readable with these.
     let mut marks: Vec<(Mark, u64)> = evidence.times.iter().map(|(mark, times)| (*mark, *times)).collect();
     marks.sort_by_key(|&(mark, times)| (std::cmp::Reverse(times), mark));
     let mut map = Map::default();
@@ -200,7 +200,7 @@ fn solve(evidence: &Evidence, model: &Model) -> FxHashMap<Mark, (&'static str, f
     solved
 }
 
-/// Stands the character only where capitals stand? Inside words the letters before it say so.
+/// Whether the character occurs only where capitals do. Inside words, the letters before it show that.
 fn capital(words: &FxHashSet<Vec<(char, u16)>>, (font, mark): Mark) -> bool {
     let (mut small, mut all) = (0usize, 0usize);
     for word in words {
@@ -224,7 +224,7 @@ fn upper(meant: &'static str) -> &'static str {
     }
 }
 
-/// Repairs the words of a book in place and says what was done, in the order of fonts and characters.
+/// Repairs the words of a book in place. Returns what was done, in the order of fonts and characters.
 pub(super) fn repair(pages: &mut [Vec<Word>], fonts: &[String], model: &Model) -> Vec<Repair> {
     let mut repairs = unshift(pages, fonts, model);
     let found = evidence(pages.iter().map(Vec::as_slice));
@@ -240,7 +240,7 @@ pub(super) fn repair(pages: &mut [Vec<Word>], fonts: &[String], model: &Model) -
         let mut text = String::with_capacity(word.text.len() + 4);
         let mut previous = ' ';
         for c in word.text.chars() {
-            // `24º`, `37ºC`: after a digit the sign is itself.
+            // `24º`, `37ºC`: after a digit the sign is correct.
             match solved.get(&(word.font, c)).filter(|_| !previous.is_ascii_digit()) {
                 Some((meant, _)) => {
                     text.push_str(meant);
@@ -264,7 +264,8 @@ pub(super) fn repair(pages: &mut [Vec<Word>], fonts: &[String], model: &Model) -
     repairs
 }
 
-/// Fonts whose characters are all shown a constant number too low or high (glyph numbers read as characters).
+/// Fonts that show every character with a number that is too low or too high by a constant (glyph numbers read as
+/// characters).
 fn unshift(pages: &mut [Vec<Word>], fonts: &[String], model: &Model) -> Vec<Repair> {
     let mut samples: FxHashMap<u16, Vec<String>> = FxHashMap::default();
     for word in pages.iter().flatten().filter(|word| word.text.chars().count() >= 4) {

@@ -1,4 +1,4 @@
-//! From words to lines in the order of reading, for pages of one or two columns.
+//! From words to lines in reading order, for pages of one or two columns.
 
 use super::words::Word;
 
@@ -13,16 +13,16 @@ pub(super) struct Line {
     pub x1: f32,
     /// Baseline.
     pub y: f32,
-    /// Size of most of its characters.
+    /// The size of most of its characters.
     pub em: f32,
-    /// The stretch of text that it is of: lines of another one stand in another column, or above or below it.
+    /// The stretch of text that it belongs to. Lines of another stretch are in another column, or above or below.
     pub block: u16,
 }
 
 impl Line {
     fn of(mut words: Vec<Word>, block: u16) -> Self {
         words.sort_by(|a, b| a.x0.total_cmp(&b.x0));
-        // The first word of a line has nothing before it.
+        // The first word of a line has no space before it.
         let x0 = words.iter().map(|w| w.x0).fold(f32::INFINITY, f32::min);
         let x1 = words.iter().map(|w| w.x1).fold(f32::NEG_INFINITY, f32::max);
         let y = words.iter().find(|w| !w.raised).or(words.first()).map_or(0.0, |w| w.y);
@@ -30,7 +30,7 @@ impl Line {
         Self { words, x0, x1, y, em, block }
     }
 
-    /// Its words with single spaces between them.
+    /// Its words, with one space between them.
     #[must_use]
     pub(super) fn text(&self) -> String {
         let mut text = String::with_capacity(96);
@@ -57,7 +57,7 @@ pub(super) fn main_size(words: &[Word]) -> f32 {
     sizes.into_iter().max_by_key(|&(size, count)| (count, size)).map_or(10.0, |(size, _)| size as f32 / 10.0)
 }
 
-/// Words grouped by baseline, from the top of the page to its foot.
+/// The words grouped by baseline, from the top of the page to its foot.
 #[must_use]
 pub(super) fn rows(words: Vec<Word>) -> Vec<Vec<Word>> {
     let mut words = words;
@@ -73,7 +73,7 @@ pub(super) fn rows(words: Vec<Word>) -> Vec<Vec<Word>> {
     rows
 }
 
-/// Lines in the order of reading: top to bottom, and where the page has two columns, the left one first.
+/// The lines in reading order: top to bottom, and on a page with two columns the left one first.
 #[must_use]
 pub(super) fn lines(words: Vec<Word>) -> Vec<Line> {
     let gutter = gutter(&words);
@@ -105,7 +105,7 @@ fn flush(lines: &mut Vec<Line>, left: &mut Vec<Word>, right: &mut Vec<Word>, blo
     for column in [left, right] {
         if !column.is_empty() {
             *block = block.saturating_add(1);
-            // Baselines of the two columns need not agree, so each is cut into rows by itself.
+            // The baselines of two columns may differ, so each column is divided into rows separately.
             lines.extend(rows(std::mem::take(column)).into_iter().map(|row| Line::of(row, *block)));
         }
     }
@@ -114,8 +114,8 @@ fn flush(lines: &mut Vec<Line>, left: &mut Vec<Word>, right: &mut Vec<Word>, blo
 
 /// Which rows are set across both columns.
 ///
-/// A line of the left column that is too long sticks out into the gutter. No word of its row stands over the edge of the
-/// right column, though, and it is next to rows that leave the gutter free; a row of a title or an abstract is not.
+/// A line of the left column that is too long extends into the gutter. But no word of its row crosses the edge of the
+/// right column, and the rows next to it leave the gutter free. A row of a title or an abstract is different.
 fn across(rows: &[Vec<Word>], gutter: f32) -> Vec<bool> {
     let crossing: Vec<bool> = rows.iter().map(|row| crosses(row, gutter)).collect();
     let first = |row: &Vec<Word>| row.iter().map(|w| w.x0).filter(|x0| *x0 >= gutter).min_by(f32::total_cmp);
@@ -135,31 +135,31 @@ fn across(rows: &[Vec<Word>], gutter: f32) -> Vec<bool> {
         .collect()
 }
 
-/// A word stands over `x`, or a word space: of a line that is set across the page one may fall on the gutter.
+/// Whether a word, or a word space, is at `x`: a word space of a line across the page may be at the gutter.
 fn crosses(row: &[Word], x: f32) -> bool {
     row.iter().any(|word| word.x0 < x && word.x1 > x) || gap(row, x) < 0.6
 }
 
-/// How wide the row is open at `x`, in em; without end where it has no words on a side.
+/// The width of the gap of the row at `x`, in em; infinite if one side has no words.
 fn gap(row: &[Word], x: f32) -> f32 {
     let left = row.iter().map(|w| w.x1).filter(|x1| *x1 <= x).fold(f32::NEG_INFINITY, f32::max);
     let right = row.iter().map(|w| w.x0).filter(|x0| *x0 >= x).fold(f32::INFINITY, f32::min);
     (right - left) / row.iter().map(|w| w.em).fold(0.0, f32::max)
 }
 
-/// Whether most rows with words on both sides of `x` are as open there as two columns are: stretched word spaces of a loose
-/// paragraph that stand one below the other are less so.
+/// Whether most rows with words on both sides of `x` have a gap as wide as that of two columns. Wide word spaces of a
+/// loose paragraph, one below the other, are narrower.
 fn is_wide(rows: &[&Vec<Word>], x: f32) -> bool {
     let mut gaps: Vec<f32> = rows.iter().map(|row| gap(row, x)).filter(|gap| gap.is_finite()).collect();
     gaps.sort_by(f32::total_cmp);
-    // Columns whose baselines do not agree have no such rows.
+    // Columns with different baselines have no such rows.
     gaps.get(gaps.len() / 2).is_none_or(|middle| *middle > 0.85)
 }
 
-/// Where the gap between two columns is, if the page has two.
+/// The place of the gap between two columns, if the page has two.
 ///
-/// A gutter is a vertical line that the rows of a long stretch leave free, with text on both sides that fills its
-/// column: a table of contents has its numbers, a dialogue its short lines, and neither has a second column.
+/// A gutter is a vertical line that the rows of a long stretch leave free, with text on both sides that fills its column.
+/// A table of contents has numbers there and a dialogue has short lines; neither has a second column.
 fn gutter(words: &[Word]) -> Option<f32> {
     const ROWS: usize = 4;
     if words.len() < 40 {
@@ -170,13 +170,13 @@ fn gutter(words: &[Word]) -> Option<f32> {
     let mut ends: Vec<f32> = words.iter().map(|w| w.x1).collect();
     starts.sort_by(f32::total_cmp);
     ends.sort_by(f32::total_cmp);
-    // The text's width without what sticks out.
+    // The width of the text, without outliers.
     let (x0, x1) = (starts[starts.len() / 50], ends[ends.len() - 1 - ends.len() / 50]);
     let width = x1 - x0;
     if width <= 0.0 {
         return None;
     }
-    // Candidates: a gutter is no narrower than an em, so the middle is searched in steps of less than that.
+    // Candidates: a gutter is at least an em wide, so the middle is searched in steps of less than that.
     let mut best: (usize, Vec<f32>) = (0, Vec::new());
     for step in 48..=112 {
         let x = x0 + width * step as f32 / 160.0;
@@ -204,7 +204,7 @@ fn gutter(words: &[Word]) -> Option<f32> {
             best.1.push(x);
         }
     }
-    // The middle of the gap, so that a line that sticks out does not cross it.
+    // The middle of the gap, so that a line that is too long does not cross it.
     let x = *best.1.get(best.1.len() / 2)?;
     let crossing = |w: &&Word| w.x0 < x && w.x1 > x;
     if words.iter().filter(crossing).count() * 3 > words.len() {
@@ -223,7 +223,7 @@ mod tests {
         Word { text: text.to_owned(), x0, x1, y, em: 10.0, font: 0, glued: false, raised: false }
     }
 
-    /// `count` lines of five words from `x0` on, downwards from `top`, each word named by its line.
+    /// `count` lines of five words from `x0` on, downwards from `top`; each word has the name of its line.
     fn column(name: char, x0: f32, top: f32, count: usize) -> Vec<Word> {
         (0..count)
             .flat_map(|line| {
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn loose_lines_below_each_other_are_no_columns() {
-        // Ten times the same loose line among lines that end early: its widest spaces stand in one place.
+        // Ten times the same loose line among lines that end early: its widest spaces are in one place.
         let mut words = Vec::new();
         for row in 0..10_u8 {
             let y = 700.0 - 24.0 * f32::from(row);

@@ -1,4 +1,4 @@
-//! What a page's text is worth: measures, and what follows from them.
+//! The quality of a page's text: measures, and decisions from them.
 
 use serde::Serialize;
 
@@ -13,53 +13,53 @@ pub struct Measures {
     pub tokens: u32,
     /// Words with at least two letters.
     pub words: u32,
-    /// Share of them that the lexicon has.
+    /// Share of these words that the lexicon has.
     pub known: f32,
-    /// Bits a letter, by the trigrams of clean Romanian.
+    /// Bits for each letter, by the trigrams of clean Romanian.
     pub bits: f32,
     /// Share of the letters that are ă â î ș ț.
     pub diacritics: f32,
     /// Share of the characters that no text has: replacement characters, private use, controls, unmapped.
     pub junk: f32,
-    /// Share of the tokens that are single letters and no Romanian word.
+    /// Share of the tokens that are single letters and not Romanian words.
     pub singles: f32,
-    /// Share of the tokens that hold digits.
+    /// Share of the tokens with digits.
     pub numbers: f32,
-    /// Share of the tokens that end in a hyphen inside a line: words whose other half stands elsewhere, as where
-    /// columns were read across.
+    /// Share of the tokens that end with a hyphen inside a line: the other half of the word is elsewhere, as when columns
+    /// were read across.
     pub broken: f32,
     /// Known words of five letters and more that a full stop follows.
     pub stops: u32,
-    /// Those of them after which a known word begins small: sentences that go on elsewhere, as where whole columns were
-    /// read across. Abbreviations are shorter, and scans lose the hat of Î with its size, so words in î do not count.
+    /// Those after which a known word begins in lower case: the sentence continues elsewhere, as when whole columns were
+    /// read across. Abbreviations are shorter. Scans lose the circumflex of a capital Î, so words in î do not count.
     pub astray: u32,
     /// Characters a line.
     pub line: f32,
 }
 
-/// Fewer words than this cannot be judged.
+/// A page with fewer words cannot be measured.
 const ENOUGH: u32 = 12;
-/// Tokens that must be there before one that is wrong counts.
+/// With fewer tokens, one wrong token does not count.
 const MANY: u32 = 100;
-/// The share of known words that good text has.
+/// Good text has at least this share of known words.
 pub const GOOD: f32 = 0.78;
-/// Below it the text is not worth keeping when OCR gives no better.
+/// With a smaller share, the text is dropped when OCR gives nothing better.
 pub const USABLE: f32 = 0.62;
-/// More junk than this is a broken font.
+/// A larger share of junk is a broken font.
 const JUNK: f32 = 0.03;
-/// More single letters than this are words torn apart.
+/// A larger share of single letters is words split apart.
 const SINGLES: f32 = 0.25;
-/// More numbers than this are tables and indices.
+/// A larger share of numbers is tables and indices.
 pub(super) const NUMBERS: f32 = 0.5;
-/// Prose has years and dates; up to this share they cost nothing.
+/// Prose has years and dates; up to this share numbers cost nothing.
 const SOME_NUMBERS: f32 = 0.15;
-/// More broken words than this are lines in the wrong order.
+/// A larger share of broken words is lines in the wrong order.
 const BROKEN: f32 = 0.015;
-/// Letters of a word before a full stop that is taken for the end of a sentence.
+/// The letters of a word before a full stop that counts as the end of a sentence.
 const STOPPED: u32 = 5;
-/// Letters that must be there before their diacritics are judged.
+/// The share of diacritics is measured in pages with at least this many letters.
 const JUDGED_LETTERS: u32 = 400;
-/// Below this share of the letters a page is written without diacritics.
+/// A page with a smaller share of diacritics is written without them.
 pub const NO_DIACRITICS: f32 = 0.005;
 
 /// Measures lines of text.
@@ -130,19 +130,19 @@ fn is_junk(c: char) -> bool {
     matches!(c, '\u{FFFD}' | '\u{E000}'..='\u{F8FF}' | '\0'..='\u{8}' | '\u{E}'..='\u{1F}' | '\u{7F}'..='\u{9F}')
 }
 
-/// Why a page's text is not usable as it is; nothing when it is.
+/// Why a page's text is not usable as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Fault {
-    /// Which rule.
+    /// The rule.
     pub rule: &'static str,
-    /// What was measured.
+    /// The measured value.
     pub value: f32,
-    /// The rule's limit.
+    /// The threshold.
     pub threshold: f32,
 }
 
 impl Measures {
-    /// What is wrong with text of these measures; `limit` is [`GOOD`] before OCR and [`USABLE`] after it.
+    /// The fault of text with these measures; `limit` is [`GOOD`] before OCR and [`USABLE`] after it.
     #[must_use]
     pub fn fault(&self, letters: u32, limit: f32) -> Option<Fault> {
         let fault = |rule, value, threshold| Some(Fault { rule, value, threshold });
@@ -167,7 +167,7 @@ impl Measures {
         None
     }
 
-    /// One number to rank pages by: the share of known words, less what is junk, torn apart, broken or only numbers.
+    /// A score to rank pages by: the share of known words, minus the shares of junk, split, broken and numeric tokens.
     #[must_use]
     pub fn score(&self) -> f32 {
         if self.tokens < ENOUGH && self.junk <= JUNK {

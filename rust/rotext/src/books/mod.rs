@@ -12,7 +12,7 @@
 //! paragraphs lines joined, words mended (hyphens)       the book
 //! ```
 //!
-//! [`Book`] puts them in this order. A book's words are in memory while it is read, some 25 MB for 500 pages; its
+//! [`Book`] calls these in order. The words of a book are in memory while it is read, about 25 MB for 500 pages; its
 //! pictures and fonts are not.
 
 mod book;

@@ -1,4 +1,4 @@
-//! Footnotes: small lines at the foot of a page that begin with a mark, and the marks in the text that point to them.
+//! Footnotes: small lines at the foot of a page that begin with a mark, and the marks in the text that refer to them.
 
 use super::lines::Line;
 
@@ -11,16 +11,16 @@ pub(super) struct Note {
     pub lines: Vec<Line>,
 }
 
-/// Lines smaller than this share of the book's size are of notes.
+/// Lines smaller than this share of the book's size belong to notes.
 const SMALL: f32 = 0.93;
 
-/// The mark that a line begins with, and how many of its words that are.
+/// The mark at the start of a line, and the number of its words.
 fn mark(line: &Line) -> Option<String> {
     let first = line.words.first()?;
     let text = first.text.trim_end_matches([')', '.']);
     let number = !text.is_empty() && text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit());
     let stars = !text.is_empty() && text.len() <= 9 && text.chars().all(|c| matches!(c, '*' | '†' | '‡'));
-    // `1 Notă`, `1) Notă`, a raised `1`; not `12 ianuarie` in a small line, so the mark must be small or bracketed.
+    // `1 Notă`, `1) Notă`, a raised `1`; but not `12 ianuarie` in a small line, so the mark must be small or in brackets.
     let marked = first.raised
         || first.em < 0.9 * line.em
         || first.text != text
@@ -29,8 +29,8 @@ fn mark(line: &Line) -> Option<String> {
     ((number || stars) && marked).then(|| text.to_owned())
 }
 
-/// Takes the notes off the foot of each column. `body` is the size of the book's text, `open` the last note before this
-/// page when it may go on here: small lines at the foot that begin without a mark are then the rest of it.
+/// Removes the notes from the foot of each column. `body` is the size of the book's text. `open` is the last note of the
+/// page before, if it may continue here: small lines at the foot without a mark are then its rest.
 pub(super) fn split(lines: Vec<Line>, body: f32, mut open: Option<&mut Note>) -> (Vec<Line>, Vec<Note>) {
     let mut text: Vec<Line> = Vec::with_capacity(lines.len());
     let mut notes: Vec<Note> = Vec::new();
@@ -40,11 +40,11 @@ pub(super) fn split(lines: Vec<Line>, body: f32, mut open: Option<&mut Note>) ->
         let column = &lines[start..end];
         let small = column.iter().rev().take_while(|line| line.em < SMALL * body).count();
         let foot = &column[column.len() - small..];
-        // What is small from the first line on is a caption, a table or a whole page in small print.
+        // Text that is small from the first line on is a caption, a table, or a whole page in small print.
         let begins = foot.iter().position(|line| mark(line).is_some()).filter(|_| small < column.len());
         let mut cut = begins.map_or(column.len(), |at| column.len() - small + at);
         let rest = column.len() - small;
-        // Only set off from the text: a table may stand there too.
+        // Only if it is set off from the text: a table may be there too.
         let apart = rest > 0 && rest < cut && column[rest - 1].y - column[rest].y > 1.3 * column[rest].em;
         if let Some(note) = open.take_if(|note| apart && unfinished(note)) {
             note.lines.extend_from_slice(&column[rest..cut]);
@@ -73,15 +73,15 @@ pub(super) fn split(lines: Vec<Line>, body: f32, mut open: Option<&mut Note>) ->
     (text, notes)
 }
 
-/// Does its last line end inside a sentence?
+/// Whether its last line ends inside a sentence.
 fn unfinished(note: &Note) -> bool {
     let last =
         note.lines.last().and_then(|line| line.words.last()).and_then(|word| word.text.chars().next_back());
     !last.is_some_and(|c| matches!(c, '.' | '!' | '?' | '…' | '”' | '»' | ')' | ']'))
 }
 
-/// Writes the marks that point to `notes` as `[1]`, so that they are told from the letters they hang on. The marks
-/// that were found, in their order.
+/// Writes the marks that refer to `notes` as `[1]`, so that they are distinct from the letters before them. Returns the
+/// marks that were found, in order.
 pub(super) fn point(line: &mut Line, notes: &[Note]) -> Vec<String> {
     let mut found = Vec::new();
     for word in line.words.iter_mut().filter(|word| word.raised || word.text.ends_with('*')) {
@@ -150,7 +150,7 @@ mod tests {
         }
         let (text, notes) = split(lines.clone(), 10.0, Some(&mut note));
         assert_eq!((text.len(), notes.len(), note.lines.len()), (1, 1, 2));
-        // It has ended; what is small then is something else.
+        // The note has ended; small text after it is something else.
         let (text, _) = split(lines, 10.0, Some(&mut note));
         assert_eq!((text.len(), note.lines.len()), (2, 2));
     }

@@ -2,10 +2,10 @@
 
 use super::words::Word;
 
-/// Words below this confidence (0 to 100) are specks and ornaments as often as text.
+/// Words with a lower confidence (0 to 100) are specks and ornaments as often as text.
 const CONFIDENCE: f32 = 20.0;
 
-/// The words of tesseract's TSV for a page drawn at `dpi`, `height` dots high. What does not parse is left out.
+/// The words of tesseract's TSV for a page drawn at `dpi` and `height` dots high. Rows that cannot be parsed are skipped.
 #[must_use]
 pub fn words(tsv: &str, dpi: f32, height: usize) -> Vec<Word> {
     let scale = 72.0 / dpi;
@@ -42,7 +42,7 @@ pub fn words(tsv: &str, dpi: f32, height: usize) -> Vec<Word> {
         };
         words.push((key, word));
     }
-    // A word's box depends on its letters: baseline and size are the line's, from its words without descenders.
+    // A word's box depends on its letters. Baseline and size are those of the line, from its words without descenders.
     let mut start = 0;
     while start < words.len() {
         let end = start + words[start..].iter().take_while(|(key, _)| *key == words[start].0).count();
@@ -63,7 +63,7 @@ pub fn words(tsv: &str, dpi: f32, height: usize) -> Vec<Word> {
         start = end;
     }
     let mut words: Vec<Word> = words.into_iter().map(|(_, word)| word).collect();
-    // Lines of the same type have boxes that differ by a few dots; they must not look like another font.
+    // Lines of the same type have boxes that differ by a few dots; they must not count as another font.
     let mut sizes: Vec<f32> = words.iter().map(|word| word.em).collect();
     let usual = median(&mut sizes);
     for word in &mut words {

@@ -1,39 +1,38 @@
-//! From lines to paragraphs: dialogue and verse fall out of the same rules.
+//! From lines to paragraphs. The same rules cover dialogue and verse.
 //!
-//! A line begins a paragraph when it is indented, when more space than usual is above it, when its type is of another
-//! size, or when its first word would have had room on the line before: nobody breaks a line early inside a
-//! paragraph, and every line of verse is broken early.
+//! A line begins a paragraph if it is indented, if the space above it is wider than usual, if its size differs, or if its
+//! first word would have fit on the line before: inside a paragraph no line ends early, and in verse every line does.
 
 use super::hyphens::{self, Counts};
 use super::lines::Line;
 use super::notes::{Note, point};
 use super::romanian::Model;
 
-/// A page's text, furniture and notes taken off.
+/// The text of a page, without furniture and notes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Leaf {
     /// Number of the page, from 0.
     pub page: usize,
-    /// Lines in the order of reading.
+    /// Lines in reading order.
     pub lines: Vec<Line>,
     /// Its footnotes.
     pub notes: Vec<Note>,
 }
 
-/// Stands in the text where a page begins: right after a space, so that no word is cut.
+/// The mark of the start of a page. It comes right after a space, so that it splits no word.
 pub const PAGE: char = '\u{C}';
 
-/// The margins of a stretch of lines and the distance between its baselines.
+/// The margins of a run of lines, and the distance between its baselines.
 #[derive(Debug, Clone, Copy)]
 struct Frame {
     left: f32,
     right: f32,
     leading: f32,
-    /// Of a quotation that is indented on both sides.
+    /// The right margin of a quotation that is indented on both sides.
     quoted: bool,
 }
 
-/// Writes paragraphs, one a line, with [`PAGE`] where pages begin.
+/// Writes paragraphs, one on each line, with [`PAGE`] where pages begin.
 #[must_use]
 pub(super) fn write(leaves: &[Leaf], counts: &Counts, model: &Model) -> String {
     let mut writer =
@@ -51,7 +50,7 @@ pub(super) fn write(leaves: &[Leaf], counts: &Counts, model: &Model) -> String {
             let whole = end - start == leaf.lines.len();
             let mut frame = frame(lines);
             if whole {
-                // A short or ragged page is set like the other pages on its side.
+                // A short or ragged page has the margins of the other pages on its side.
                 if let Some(known) =
                     frames[side].filter(|known| (known.left - frame.left).abs() < 3.0 * lines[0].em)
                 {
@@ -96,21 +95,21 @@ fn frame(lines: &[Line]) -> Frame {
     rights.sort_by(|a, b| b.total_cmp(a));
     let left = lefts.iter().copied().find(|x| enough(near(*x, |line| line.x0))).unwrap_or(lefts[0]);
     let right = rights.iter().copied().find(|x| enough(near(*x, |line| line.x1))).unwrap_or(rights[0]);
-    // Ragged lines end where they please: the margin is then where two of them nearly reach.
+    // Ragged lines end anywhere, so the margin is where two of them nearly reach.
     let reach = |x: f32| rights.iter().filter(|end| **end > x - 0.08 * (x - left) && **end <= x).count() >= 2;
     let ragged = rights.iter().copied().find(|x| reach(*x)).unwrap_or(rights[0]);
     let right = if right < ragged - 0.1 * (ragged - left) { ragged } else { right };
     let mut steps: Vec<f32> =
         lines.windows(2).map(|pair| pair[0].y - pair[1].y).filter(|step| *step > 1.0).collect();
     steps.sort_by(f32::total_cmp);
-    // The lowest eighth: on a page of short paragraphs most gaps are wide ones.
+    // The lowest eighth: on a page of short paragraphs most gaps are wide.
     let leading = steps.get(steps.len() / 8).copied().unwrap_or(1.2 * lines[0].em);
     Frame { left, right, leading, quoted: false }
 }
 
-/// Where each line could end: at the right margin, or where a quotation ends that is indented on both sides.
+/// Where each line could end: at the right margin, or at the margin of a quotation that is indented on both sides.
 ///
-/// Most lines of a quotation reach its own margin; verse is indented as well, but its lines end where they please.
+/// Most lines of a quotation reach its margin. Verse is indented too, but its lines end anywhere.
 fn rights(lines: &[Line], frame: Frame) -> Vec<f32> {
     let mut rights = vec![frame.right; lines.len()];
     let mut start = 0;
@@ -128,12 +127,12 @@ fn rights(lines: &[Line], frame: Frame) -> Vec<f32> {
     rights
 }
 
-/// A row of a table or of contents: its parts stand apart as no typesetter sets words, not even to fill a line.
+/// Whether a line is a row of a table or of contents: its gaps are wider than any word space, even in a stretched line.
 fn tabular(line: &Line) -> bool {
     line.words.windows(2).any(|pair| pair[1].x0 - pair[0].x1 > 2.5 * line.em)
 }
 
-/// Begins `line` a paragraph, and stands an empty line before it?
+/// Whether `line` begins a paragraph, and whether an empty line is before it.
 fn begins(
     before: &Line,
     theirs: Frame,
@@ -144,13 +143,13 @@ fn begins(
 ) -> (bool, bool) {
     let em = line.em.max(before.em);
     let first = line.words.first().map_or("", |word| word.text.as_str());
-    // A word that lost its first letter (`’nșiră`) begins small as well.
+    // A word that lost its first letter (`’nșiră`) begins in lower case too.
     let lower = first.trim_start_matches(['’', '\'']).chars().next().is_some_and(char::is_lowercase);
     let broken = before.words.last().is_some_and(|word| ends_in_hyphen(&word.text));
     if broken && lower {
         return (false, false);
     }
-    // Lines of a title are further apart than those of the text.
+    // Lines of a title have more distance than those of the text.
     let leading = if line.em > 1.1 * frame.leading { 1.2 * line.em } else { frame.leading.max(1.0) };
     let gap = if same_block { (before.y - line.y) / leading } else { 1.0 };
     let blank = gap > 1.8;
@@ -174,14 +173,14 @@ fn begins(
     if !aligned && (centred(indent, slack) || centred(their_indent, their_slack)) {
         return (!lower || indent > 0.6 * em && !centred(indent, slack), blank);
     }
-    // The first word with what is glued to it.
+    // The first word, with the words that are glued to it.
     let mut end = line.words.first().map_or(line.x0, |word| word.x1);
     for word in line.words.iter().skip(1).take_while(|word| word.glued) {
         end = end.max(word.x1);
     }
     let room = their_slack > (end - line.x0) + 0.7 * em;
     if indent > 0.5 * em && !lower {
-        // A quotation is indented as a whole: its second line stands like its first, which was full.
+        // A quotation is indented as a whole: its second line begins like its first line, which was full.
         let same = (indent - their_indent).abs() < 0.3 * em;
         return (!same || room || (after_first || sentence_ends(before)) && !frame.quoted, blank);
     }
@@ -204,9 +203,9 @@ struct Writer<'a> {
     text: String,
     counts: &'a Counts,
     model: &'a Model,
-    /// Notes that were not written yet: page, mark, text.
+    /// Notes that are not written yet: page, mark, text.
     notes: Vec<(usize, String, String)>,
-    /// Marks that point to a note, since the last paragraph ended.
+    /// Marks that refer to a note, since the last paragraph ended.
     seen: Vec<String>,
     /// A page mark waits for the next word.
     begun: bool,
@@ -236,7 +235,7 @@ impl Writer<'_> {
         append(&mut self.text, &line.text(), self.counts, self.model, &mut self.begun);
     }
 
-    /// Ends the paragraph; the notes that it points to follow it.
+    /// Ends the paragraph. The notes that it refers to follow.
     fn close(&mut self) {
         if !self.text.is_empty() && !self.text.ends_with('\n') {
             self.text.push('\n');
@@ -245,7 +244,7 @@ impl Writer<'_> {
     }
 
     fn flush_notes(&mut self, all: bool) {
-        // Notes that nothing points to wait until the next page's paragraphs begin.
+        // Notes that no mark refers to wait until the next page's paragraphs begin.
         let last = self.notes.last().map_or(0, |(page, ..)| *page);
         let seen = std::mem::take(&mut self.seen);
         let mut kept = Vec::new();
@@ -260,7 +259,7 @@ impl Writer<'_> {
     }
 }
 
-/// Puts a line behind `text`, joining a word that its end broke. A page mark goes before the first whole word.
+/// Appends a line to `text`, and joins a word that the line end broke. A page mark goes before the first whole word.
 fn append(text: &mut String, line: &str, counts: &Counts, model: &Model, page: &mut bool) {
     let fresh = text.is_empty() || text.ends_with('\n');
     let mut line = line;
@@ -277,7 +276,7 @@ fn append(text: &mut String, line: &str, counts: &Counts, model: &Model, page: &
             if hyphen != '\u{AD}' && hyphens::belongs(&left, &right, counts, model) {
                 text.push('-');
             }
-            // The rest of the word stands before the mark of the page.
+            // The rest of the word is before the mark of the page.
             let end = line.find(' ').unwrap_or(line.len());
             text.push_str(&line[..end]);
             line = line[end..].trim_start();
@@ -300,7 +299,7 @@ mod tests {
     use super::super::words::Word;
     use super::*;
 
-    /// Lines of five points a character: (text, left end).
+    /// Lines with five points for each character: (text, left end).
     fn leaf(page: usize, lines: &[(&str, f32)]) -> Leaf {
         let line = |(at, &(text, x0)): (usize, &(&str, f32))| {
             let y = 700.0 - 12.0 * at as f32;

@@ -1,10 +1,10 @@
-//! PDFium, loaded at run time from the Python package `pypdfium2`: only the calls that reading a book needs.
+//! PDFium, loaded at run time from the Python package `pypdfium2`: only the functions that reading a book needs.
 //!
-//! A page has some 3,000 characters and each is asked six things. From Python every question costs a microsecond of
-//! `ctypes`; here it is a call through a pointer, and a page's characters become an array in one go.
+//! A page has about 3,000 characters, and six functions are called for each. From Python each call costs a microsecond of
+//! `ctypes`. Here it is a call through a pointer, and the characters of a page become one array.
 //!
-//! PDFium is not thread-safe: a process opens one [`Pdf`] at a time, on one thread. `Pdf` holds raw pointers, so
-//! the compiler refuses to send it elsewhere.
+//! PDFium is not thread-safe: a process opens one [`Pdf`] at a time, on one thread. `Pdf` has raw pointers, so the
+//! compiler refuses to send it to another thread.
 
 use std::ffi::{CString, c_char, c_double, c_float, c_int, c_uint, c_ulong, c_void};
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ struct Matrix {
     f: c_float,
 }
 
-/// Declares the table of functions and how it is filled from the library.
+/// Declares the table of functions, and how it is loaded from the library.
 macro_rules! api {
     ($($field:ident = $symbol:literal: fn($($arg:ty),*) $(-> $ret:ty)?;)*) => {
         struct Api {
@@ -116,20 +116,20 @@ pub struct Glyph {
     pub font: u16,
 }
 
-/// What is drawn on a page.
+/// What a page draws.
 #[derive(Debug, Clone, Default)]
 pub struct Drawn {
-    /// Width in points, in the direction of reading.
+    /// Width in points, in reading direction.
     pub width: f32,
     /// Height in points.
     pub height: f32,
     /// The characters, in the order in which they are drawn.
     pub glyphs: Vec<Glyph>,
-    /// Characters for which the font has no table: what they are shown as is a guess.
+    /// Characters without a table in their font: the text of these is a guess.
     pub unmapped: u32,
-    /// Characters that are there but not drawn: the text layer of a scan.
+    /// Invisible characters: the text layer of a scan.
     pub hidden: u32,
-    /// Characters that run in another direction than the page's text.
+    /// Characters in another direction than the page's text.
     pub turned: u32,
     /// Share of the page that pictures cover.
     pub pictures: f32,
@@ -137,7 +137,8 @@ pub struct Drawn {
     pub cut: bool,
 }
 
-/// Characters of a page that are read. A dense page of a dictionary has 20,000; what is above this bound is an attack.
+/// The most characters of a page that are read. A dense page of a dictionary has 20,000; more than this bound is an
+/// attack.
 pub const MAX_GLYPHS: usize = 400_000;
 
 /// A page as a picture: 8-bit grey, row after row.
@@ -156,7 +157,7 @@ pub struct Pdf {
     document: Handle,
     path: PathBuf,
     pages: usize,
-    /// Names of the fonts that were met, in their order.
+    /// The names of the fonts, in the order of their first use.
     pub fonts: Vec<String>,
     known: FxHashMap<String, u16>,
 }
@@ -165,7 +166,7 @@ impl Pdf {
     /// Opens `path` with the PDFium at `library`.
     ///
     /// # Errors
-    /// No such library or one without the calls that are needed; a file that is no PDF, damaged, or encrypted.
+    /// The library is missing or lacks a function; the file is not a PDF, damaged, or encrypted.
     pub fn open(path: &Path, library: &Path) -> Result<Self> {
         // SAFETY: loading PDFium runs its static initializers, which touch nothing of ours.
         let api = unsafe { libloading::Library::new(library) }.and_then(Api::load).map_err(|e| {
@@ -246,7 +247,7 @@ impl Pdf {
         let text = Text { api, handle };
         let mut raw = text.characters(&mut drawn);
         drop(text);
-        // Names of fonts are looked up once a run, here, where `self` may change again.
+        // The names of fonts are looked up once for each run of characters, here, where `self` may change again.
         let names = std::mem::take(&mut raw.names);
         drop(opened);
         let ids: Vec<u16> = names.into_iter().map(|name| self.font(name)).collect();
@@ -261,7 +262,7 @@ impl Pdf {
         if let Some(&id) = self.known.get(&name) {
             return id;
         }
-        // A book with 65,535 fonts is an attack; what comes after shares the last number.
+        // A book with 65,535 fonts is an attack; the fonts after that share the last number.
         let id = u16::try_from(self.fonts.len()).unwrap_or(u16::MAX);
         if id < u16::MAX {
             self.fonts.push(name.clone());
@@ -270,10 +271,10 @@ impl Pdf {
         id.min(u16::MAX - 1)
     }
 
-    /// Page `page` (from 0) as a picture of `dpi` dots an inch, but at most 40 million dots.
+    /// Draws page `page` (from 0) with `dpi` dots an inch, but at most 40 million dots.
     ///
     /// # Errors
-    /// The page is damaged, or has no size.
+    /// The page is damaged or has no size.
     pub fn render(&self, page: usize, dpi: f32) -> Result<Picture> {
         const MOST: f32 = 40e6;
         const GREY: c_int = 1;
@@ -324,7 +325,7 @@ impl Page<'_> {
     /// Share of the page's area that pictures cover.
     fn pictures(&self, area: f32) -> f32 {
         const PICTURE: c_int = 3;
-        /// Pages with more objects than this are drawings; their pictures are not counted to the end.
+        /// A page with more objects is a drawing; the rest of its pictures is not counted.
         const MOST: c_int = 20_000;
         let mut covered = 0.0;
         // SAFETY: the page is open, indices are below the count, and the four numbers outlive the call.
@@ -370,14 +371,14 @@ impl Drop for Text<'_> {
     }
 }
 
-/// Characters with the quarter turn in which they run, and the fonts of this page.
+/// Characters with their quarter turn, and the fonts of this page.
 #[derive(Default)]
 struct Raw {
     glyphs: Vec<(u8, Glyph)>,
     names: Vec<String>,
 }
 
-/// What a run of characters shares: asked once, because PDFs draw whole lines with one object.
+/// What the characters of one object share. It is read once, because PDFs draw whole lines with one object.
 #[derive(Clone, Copy)]
 struct Run {
     object: Handle,
@@ -503,11 +504,11 @@ impl Text<'_> {
     }
 }
 
-/// Keeps the characters of the commonest direction, with coordinates as if the page were read upright.
+/// Keeps the characters of the most common direction, with coordinates as if the page were upright.
 fn turn(drawn: &mut Drawn, glyphs: Vec<(u8, Glyph)>) {
     let mut counts = [0u32; 4];
     glyphs.iter().for_each(|(turn, _)| counts[usize::from(*turn)] += 1);
-    // On a tie the smallest turn wins.
+    // If two are equally common, the smaller turn counts.
     let main = (0..4u8).rev().max_by_key(|turn| counts[usize::from(*turn)]).unwrap_or(0);
     drawn.turned = counts.iter().sum::<u32>() - counts[usize::from(main)];
     let (dx, dy) = match main {

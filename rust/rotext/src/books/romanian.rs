@@ -1,8 +1,8 @@
 //! What clean Romanian looks like: letter trigrams and a lexicon, 125 KB of counts in the binary.
 //!
-//! The counts are our own, of public-domain novels and official acts (`rust/rotext/examples/romanian.rs` makes
-//! them again). They hold no text: a byte a trigram, which is its cost in sixteenths of a bit, and 24 bits of the hash
-//! of each word that stood there four times.
+//! The counts are our own, from public-domain novels and official acts (`rust/rotext/examples/romanian.rs` makes them).
+//! They contain no text: one byte for each trigram, which is its cost in sixteenths of a bit, and 24 bits of the hash of
+//! each word that occurred four times.
 //!
 //! ```
 //! use rotext::books::romanian;
@@ -15,21 +15,21 @@ use std::sync::OnceLock;
 use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Letters are 1 to 31, a word's edge is 0.
+/// Letters are 1 to 31, the edge of a word is 0.
 const LETTERS: usize = 32;
 const TABLE: usize = LETTERS * LETTERS * LETTERS;
 const MAGIC: &[u8; 8] = b"roletrs1";
-/// What a character costs that is no Romanian letter.
+/// The cost of a character that is not a Romanian letter.
 const FOREIGN: f32 = 12.0;
 const STEPS: f32 = 16.0;
-/// Words seen less often are as likely misprints.
+/// Words that occur less often may be misprints.
 const TIMES: u32 = 4;
 
-/// The model that comes with the program.
+/// The model that is part of the program.
 pub fn model() -> &'static Model {
     static MODEL: OnceLock<Model> = OnceLock::new();
     static BYTES: &[u8] = include_bytes!("romanian.bin");
-    // A damaged file is a broken build: the test below reads it. An empty model would call every text garbage.
+    // A damaged file is a broken build, and the test below reads it. An empty model would reject every text.
     MODEL.get_or_init(|| Model::read(BYTES).unwrap_or_else(|| unreachable!("romanian.bin is damaged")))
 }
 
@@ -39,7 +39,7 @@ pub struct Model {
     words: FxHashSet<u32>,
 }
 
-/// The number of a letter: 1 to 31, or 0 for what is none. Old and accented letters count as the modern ones.
+/// The number of a letter: 1 to 31, or 0 for other characters. Old and accented letters count as the modern ones.
 #[must_use]
 pub fn letter(c: char) -> u8 {
     match c {
@@ -95,14 +95,14 @@ impl Model {
         Some(Self { costs: costs.into(), words })
     }
 
-    /// What the letters of `word` cost, in bits, its end included. Characters that are no letters cost 12 bits each.
+    /// The cost of `word` in bits, its end included. A character that is not a letter costs 12 bits.
     #[must_use]
     pub fn bits(&self, word: &str) -> f32 {
         let (mut a, mut b, mut sum) = (0, 0, 0.0);
         for c in word.chars() {
             let n = letter(c);
             if n == 0 {
-                // The letters after it begin anew: one wrong character must not count three times.
+                // The letters after it start without context: one wrong character must not count three times.
                 sum += FOREIGN;
                 (a, b) = (0, 0);
                 continue;
@@ -117,7 +117,8 @@ impl Model {
         f32::from(self.costs[index(a, b, c)]) / STEPS
     }
 
-    /// Is it a word? Case and old letters do not matter; of a word with hyphens or apostrophes every part must be one.
+    /// Whether the lexicon has the word. Case and old letters do not matter. Of a word with hyphens or apostrophes, it
+    /// must have every part.
     #[must_use]
     pub fn knows(&self, word: &str) -> bool {
         let mut letters = Vec::with_capacity(word.len());
@@ -140,7 +141,7 @@ impl Model {
         any && all
     }
 
-    /// Stands the word, hyphens apart, in the lexicon as one?
+    /// Whether the lexicon has the word as one word, without its hyphens.
     #[must_use]
     pub fn knows_whole(&self, word: &str) -> bool {
         let letters: Vec<u8> = word.chars().map(letter).collect();
@@ -148,7 +149,7 @@ impl Model {
     }
 }
 
-/// Counts texts and writes the model's file.
+/// Counts texts, and writes the file of the model.
 #[derive(Default)]
 pub struct Trainer {
     trigrams: Vec<u64>,
@@ -182,13 +183,13 @@ impl Trainer {
         }
     }
 
-    /// The bytes of `romanian.bin`.
+    /// The bytes of the file `romanian.bin`.
     #[must_use]
     pub fn finish(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         for context in self.trigrams.chunks_exact(LETTERS) {
             let total: u64 = context.iter().sum();
-            // Add-one smoothing, shrunk so that a rare context does not make its letters cheap.
+            // Add-one smoothing, scaled down so that a rare context does not make its letters cheap.
             for &count in context {
                 let share = (count as f32 + 0.05) / (total as f32 + 0.05 * LETTERS as f32);
                 out.push((-share.log2() * STEPS).round().clamp(0.0, 255.0) as u8);

@@ -1,8 +1,9 @@
-//! From characters to words: accents put on their letters, spaces found in the gaps, raised marks told apart.
+//! From characters to words: accents are joined to their letters, spaces are found in the gaps, raised marks are
+//! recognized.
 //!
-//! TeX sets words without space characters, and its OT1 fonts draw `ș` as an `s` and a `¸` of their own (in a third of
-//! the Romanian course notes on the web). Read as text the two are beyond repair in places (`num ˘ar`, `t¸ ˘a`); on
-//! the page they are not, because the accent stands over or under its letter. So accents are joined here, by place.
+//! TeX sets words without space characters, and its OT1 fonts draw `ș` as an `s` and a separate `¸` (in a third of the
+//! Romanian course notes on the web). In the text alone, some of these cannot be repaired (`num ˘ar`, `t¸ ˘a`). On the
+//! page they can, because the accent is over or under its letter. So accents are joined here, by their place.
 
 use super::pdfium::Glyph;
 
@@ -15,21 +16,21 @@ pub struct Word {
     pub x0: f32,
     /// Right end.
     pub x1: f32,
-    /// Baseline, y upwards; that of the line when the word is raised.
+    /// Baseline, y upwards; for a raised word the baseline of its line.
     pub y: f32,
     /// Size of the font.
     pub em: f32,
     /// Number of the font.
     pub font: u16,
-    /// No space before it: it goes on the word before.
+    /// No space is before it: it continues the word before.
     pub glued: bool,
     /// Small and above the line: a mark that points to a footnote, or an exponent.
     pub raised: bool,
 }
 
-/// Spaces narrower than this share of an em are kerning. TeX shrinks a word space to 0.22 em at most.
+/// Gaps narrower than this share of an em are kerning. TeX shrinks a word space to 0.22 em at most.
 const SPACE: f32 = 0.16;
-/// Where a page draws its spaces, a gap without one must be wider to count.
+/// On a page that draws its spaces, a gap without one must be wider to count.
 const SPACE_BESIDE_DRAWN: f32 = 0.30;
 
 /// The words of a page, in the order in which it draws them.
@@ -49,7 +50,7 @@ pub(super) fn words(glyphs: &[Glyph]) -> Vec<Word> {
         if g.c.is_control() && g.x1 - g.x0 < 0.01 {
             continue;
         }
-        // A mark that begins a line is small and raised, and its line goes on below it: `¹Notă`.
+        // A mark at the start of a line is small and raised, and its line continues below it: `¹Notă`.
         if let (Some(before), Some(word), false) = (last, words.last_mut(), space)
             && word.em < 0.85 * g.em
             && (0.1..0.8).contains(&((before.y - g.y) / g.em))
@@ -78,7 +79,7 @@ pub(super) fn words(glyphs: &[Glyph]) -> Vec<Word> {
         last = Some(g);
         space = false;
     }
-    // TeX without an opening quote of its own draws two commas.
+    // TeX without an opening quotation mark draws two commas.
     for word in words.iter_mut().filter(|word| word.text.contains(",,")) {
         let opens = |at: usize| word.text[at + 2..].chars().next().is_none_or(char::is_alphabetic);
         let places: Vec<usize> =
@@ -90,16 +91,16 @@ pub(super) fn words(glyphs: &[Glyph]) -> Vec<Word> {
     words
 }
 
-/// How a character follows the one before it.
+/// How a character follows the one before.
 #[derive(Clone, Copy)]
 enum Joined {
     /// In the same word.
     Same,
-    /// Without a space, but of another font or size.
+    /// Without a space, but in another font or size.
     Glued,
     /// Without a space, small and above the line.
     Raised,
-    /// After a space, or elsewhere.
+    /// After a space, or in another place.
     Apart,
 }
 
@@ -107,11 +108,11 @@ fn joined(before: &Glyph, g: &Glyph, word: &Word, threshold: f32, space: bool) -
     let em = before.em.max(g.em);
     let gap = g.x0 - before.x1;
     let rise = g.y - word.y;
-    // PDFium gives the letters of a ligature one by one, all with its place.
+    // PDFium returns the letters of a ligature one by one, all with the same place.
     if (g.x0 - before.x0).abs() < 0.01 * em && g.y == before.y && g.font == before.font && !space {
         return Joined::Same;
     }
-    // What follows a mark that begins its line.
+    // The text after a mark that begins its line.
     if word.raised
         && !word.glued
         && word.em < 0.85 * g.em
@@ -122,7 +123,7 @@ fn joined(before: &Glyph, g: &Glyph, word: &Word, threshold: f32, space: bool) -
     }
     let small = g.em < 0.85 * word.em || word.raised && (g.em - word.em).abs() < 0.1 * word.em;
     if space || gap > threshold * em || gap < -0.6 * em.min(before.x1 - before.x0 + 0.5 * em) {
-        // A mark after a little space is one all the same (`cuvânt ¹`), so that it stays on its line.
+        // A mark after a small space is still a mark (`cuvânt ¹`), so it stays on its line.
         return Joined::Apart;
     }
     if small && rise > 0.15 * em && rise < 0.8 * em {
@@ -140,7 +141,7 @@ pub(super) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{A0}' | '\u{2000}'..='\u{200B}' | '\u{202F}' | '\u{3000}')
 }
 
-/// What an accent makes of a letter. Only letters that Romanian text has, and the ones of names in it.
+/// The letter that an accent and a base make. Only letters of Romanian text, and of names in it.
 fn accented(accent: char, base: char) -> Option<char> {
     const TABLE: &[(&str, &str, &str)] = &[
         ("˘\u{306}", "aAeEiIuUgG", "ăĂĕĔĭĬŭŬğĞ"),
@@ -161,10 +162,10 @@ fn is_accent(c: char) -> bool {
     matches!(c, '˘' | 'ˇ' | 'ˆ' | '^' | '¸' | '´' | '`' | '¨' | '˜' | '~' | '\u{300}'..='\u{327}')
 }
 
-/// Joins accents that are drawn as characters of their own to the letter that they stand over or under.
+/// Joins accents that are drawn as separate characters to the letter over or under which they are.
 ///
-/// The letter is at most two characters away in the order of drawing (TeX draws the accent first, then goes back),
-/// and the middle of the accent's ink is within its width. A comma is an accent when it stands under an s or a t.
+/// The letter is at most two characters away in drawing order (TeX draws the accent first, then moves back), and the
+/// middle of the accent's ink is within its width. A comma is an accent when it is under an s or a t.
 fn compose(glyphs: &[Glyph]) -> Vec<Glyph> {
     let mut out: Vec<Glyph> = glyphs.to_vec();
     if !glyphs.iter().any(|g| is_accent(g.c) || g.c == ',') {
@@ -177,7 +178,7 @@ fn compose(glyphs: &[Glyph]) -> Vec<Glyph> {
             continue;
         }
         let middle = f32::midpoint(accent.ink[0], accent.ink[1]);
-        // What comes right after is more likely than what came before: `¸s`, `˘a`.
+        // The next character is more likely than the one before: `¸s`, `˘a`.
         for distance in [1isize, -1, 2, -2] {
             let Some(index) = at.checked_add_signed(distance).filter(|index| *index < glyphs.len()) else {
                 continue;
@@ -186,7 +187,7 @@ fn compose(glyphs: &[Glyph]) -> Vec<Glyph> {
             let name = if accent.c == ',' { '¸' } else { accent.c };
             let under = accent.c != ',' || matches!(base.c, 's' | 'S' | 't' | 'T');
             let Some(good) = accented(name, base.c).filter(|_| under && !gone[index]) else { continue };
-            // A comma after a letter begins where the letter ends; one below it does not.
+            // A comma after a letter begins where the letter ends; a comma below does not.
             let slack = if accent.c == ',' { 0.0 } else { 0.08 * base.em };
             let over = middle > base.ink[0] - slack && middle < base.ink[1] + slack;
             if over && (base.y - accent.y).abs() < 1.2 * base.em {

@@ -1,7 +1,7 @@
-//! Added tokens that are no special tokens: text that is one token wherever it stands, before words are cut.
+//! Added tokens that are not special: text that is one token wherever it occurs, found before words are cut.
 //!
-//! `tokenizers` looks for them with an automaton (leftmost, then longest). There are a handful at most, so one
-//! search each with SIMD, remembering the next place of each, is as fast and needs no automaton.
+//! `tokenizers` finds them with an automaton (leftmost, then longest). There are a handful at most, so one SIMD search
+//! for each, which remembers its next match, is as fast and needs no automaton.
 
 use memchr::memmem::Finder;
 
@@ -9,12 +9,12 @@ use super::tokenizer::AddedToken;
 
 /// Finds added tokens in text.
 pub(super) struct Splitter {
-    /// Longest first, so that of tokens at one place the longest wins.
+    /// The longest first, so that the longest of the tokens at one place matches.
     tokens: Vec<(Finder<'static>, u32)>,
 }
 
 impl Splitter {
-    /// None when there is nothing to find: special tokens are never looked for.
+    /// `None` when there is nothing to find: special tokens are never read from text.
     pub(super) fn new(added: &[AddedToken]) -> Option<Self> {
         let mut tokens: Vec<&AddedToken> = added.iter().filter(|token| !token.special).collect();
         tokens.sort_by_key(|token| std::cmp::Reverse(token.content.len()));

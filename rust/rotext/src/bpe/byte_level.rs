@@ -1,7 +1,7 @@
-//! The byte alphabet of GPT-2: every byte as one printable character, so that a vocabulary is plain text.
+//! The byte alphabet of GPT-2: each byte is one printable character, so that a vocabulary is plain text.
 //!
-//! Printable Latin-1 stands for itself; the other 68 bytes are U+0100 and up, in byte order
-//! (openai/gpt-2, `src/encoder.py`, `bytes_to_unicode`).
+//! Printable Latin-1 bytes are themselves. The other 68 bytes are U+0100 and up, in the order of the bytes (openai/gpt-2,
+//! `src/encoder.py`, `bytes_to_unicode`).
 
 /// The character that stands for each byte.
 pub(crate) const CHARS: [char; 256] = chars();
@@ -30,7 +30,7 @@ const fn chars() -> [char; 256] {
     chars
 }
 
-/// The byte that `c` stands for, if it stands for one.
+/// The byte of the character `c`, if it is in the alphabet.
 pub(crate) fn byte(c: char) -> Option<u8> {
     let code = c as u32;
     match code {
@@ -43,12 +43,12 @@ pub(crate) fn byte(c: char) -> Option<u8> {
     }
 }
 
-/// `bytes` in the alphabet.
+/// `bytes` written in the alphabet.
 pub(crate) fn to_text(bytes: &[u8]) -> String {
     bytes.iter().map(|&b| CHARS[usize::from(b)]).collect()
 }
 
-/// The bytes `text` stands for; None when a character is not of the alphabet.
+/// The bytes of `text`; `None` when a character is not in the alphabet.
 pub(crate) fn to_bytes(text: &str) -> Option<Vec<u8>> {
     text.chars().map(byte).collect()
 }

@@ -1,21 +1,21 @@
-//! Words already encoded. Text repeats itself: a cache of a few hundred thousand words answers for more than
-//! 98 of 100, so the merging of a word hardly counts.
+//! A cache of encoded words. Text repeats itself: a cache of a few hundred thousand words has more than 98 % of them, so
+//! merging a word hardly affects the speed.
 //!
-//! A word of up to 15 bytes is its own key, one 128-bit number (see [`Lane::word`](super::lane::Lane::word)),
-//! compared at once; up to three ids lie beside it in the same half of a cache line. Longer words (one in a
-//! hundred) go to an ordinary map. Both are bounded: a full table is emptied and fills again with the words of
-//! the text at hand, which costs less than telling old words from new ones at every look-up.
+//! A word of up to 15 bytes is its own key, one 128-bit number (see [`Lane::word`](super::lane::Lane::word)), and one
+//! comparison tests it. Up to three ids are in the same half of a cache line. Longer words (one in a hundred) are in an
+//! ordinary map. Both are bounded. A full table is emptied and fills again with the words of the current text, which
+//! costs less than ageing words at every look-up.
 
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
-/// Ids that fit into a slot; more are kept in `many`.
+/// The number of ids that a slot has room for; more are in `many`.
 pub(super) const INLINE: usize = 3;
-/// Slots at first and at most: 0.5 MiB and 32 MiB.
+/// The number of slots at first and at most: 0.5 MiB and 32 MiB.
 const MIN_SLOTS: usize = 1 << 14;
 const MAX_SLOTS: usize = 1 << 20;
-/// Bytes of long words kept, and the longest that is. Rules drawn in text (`-----`, `├────┼────┤`) are single words
-/// of up to several kilobytes and come again and again: a quarter of some web text.
+/// The most bytes of long words in the cache, and of one long word. Rules drawn in text (`-----`, `├────┼────┤`) are
+/// single words of up to several kilobytes and repeat: they are a quarter of some web text.
 const MAX_LONG_BYTES: usize = 8 << 20;
 const LONGEST: usize = 1 << 15;
 
@@ -25,7 +25,7 @@ const LONGEST: usize = 1 << 15;
 pub(super) struct Slot {
     /// The word; 0 when the slot is empty.
     word: u128,
-    /// The ids, or where they begin in `many`.
+    /// The ids, or the index of the first one in `many`.
     ids: [u32; INLINE],
     /// How many ids.
     len: u32,
@@ -33,18 +33,18 @@ pub(super) struct Slot {
 
 const EMPTY: Slot = Slot { word: 0, ids: [0; INLINE], len: 0 };
 
-/// What is known of a word.
+/// What the cache has about a word.
 #[derive(Clone, Copy)]
 pub(super) enum Known<'c> {
     /// One to three ids, the first `len` of the array.
     Few([u32; INLINE], usize),
     /// Four ids or more.
     Many(&'c [u32]),
-    /// Not seen, or forgotten.
+    /// Not in the cache.
     Unknown,
 }
 
-/// Words already encoded, for one thread.
+/// The cache of one thread.
 pub(super) struct Cache {
     slots: Vec<Slot>,
     used: usize,
@@ -63,10 +63,10 @@ pub(super) fn hash(word: u128) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
-/// Asks for the cache line of the slot where the search for `hash` begins; `slots` are a power of two.
+/// Prefetches the cache line of the slot where the search for `hash` begins. The number of slots is a power of two.
 ///
-/// Tables are larger than the fast caches, so a look-up mostly waits for memory. Asked for early, many words
-/// wait at the same time.
+/// Tables are larger than the fast caches, so a look-up mostly waits for memory. With prefetches, many words wait at the
+/// same time.
 #[inline(always)]
 pub(super) fn prefetch<S>(slots: &[S], hash: u64) {
     #[cfg(target_arch = "x86_64")]
@@ -92,13 +92,13 @@ impl Cache {
         }
     }
 
-    /// Asks for the cache line of a word that will soon be looked up.
+    /// Prefetches the cache line of a word that is looked up soon.
     #[inline(always)]
     pub(super) fn prefetch(&self, hash: u64) {
         prefetch(&self.slots, hash);
     }
 
-    /// The slot of `word`, or the empty one where it would go.
+    /// The slot of `word`, or the empty slot where it belongs.
     #[inline(always)]
     fn find(&self, word: u128, hash: u64) -> usize {
         let mask = self.slots.len() - 1;
@@ -128,7 +128,7 @@ impl Cache {
         }
     }
 
-    /// Remembers a short word that [`Cache::get`] did not know.
+    /// Adds a short word that [`Cache::get`] did not have.
     pub(super) fn put(&mut self, word: u128, hash: u64, ids: &[u32]) {
         if self.used * 3 >= self.slots.len() * 2 {
             self.grow();

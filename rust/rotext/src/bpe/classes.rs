@@ -1,8 +1,8 @@
-//! What the patterns ask of a character: is it a letter, a number, white space, or something else?
+//! The classes of characters that the patterns use: letter, number, white space, other.
 //!
-//! `\p{L}`, `\p{N}` and `\s` of Unicode 16.0, the version of both regex engines behind `tokenizers` 0.23
-//! (Oniguruma in its wheels, fancy-regex in the crate: they agree on every code point). A tokenizer must not
-//! change its mind when the Unicode of a library moves on, so the table is part of the source: 9 KB.
+//! These are `\p{L}`, `\p{N}` and `\s` of Unicode 16.0, the version of both regex engines behind `tokenizers` 0.23
+//! (Oniguruma in its wheels, fancy-regex in the crate: they agree on every code point). A tokenizer must not change when
+//! a library moves to another Unicode version, so the table is in the source: 9 KB.
 
 use super::classes_table::{BLOCKS, INDEX};
 
@@ -10,7 +10,7 @@ use super::classes_table::{BLOCKS, INDEX};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Class {
-    /// Neither letter nor number nor white space: punctuation, symbols, marks, controls, unassigned.
+    /// Neither letter, number nor white space: punctuation, symbols, marks, controls, unassigned.
     Other = 0,
     /// `\p{L}`
     Letter = 1,
@@ -35,7 +35,7 @@ pub(crate) fn class(code: u32) -> Class {
 
 /// The class and the length in bytes of the character that begins at `at`.
 ///
-/// `text` is UTF-8 and `at` is the start of a character, as everywhere in this module.
+/// `text` is UTF-8, and `at` is the start of a character, as everywhere in this module.
 #[inline]
 pub(crate) fn class_at(text: &[u8], at: usize) -> (Class, usize) {
     let first = text[at];

@@ -1,7 +1,7 @@
-//! Romanian clitics that are joined by a hyphen: a closed class (GALR, "Cliticele"; DOOM 3, "Cratima").
+//! Romanian clitics that a hyphen joins: a closed class (GALR, "Cliticele"; DOOM 3, "Cratima").
 //!
-//! A hyphen in Romanian mostly joins a clitic to its host (`s-a`, `într-o`, `spune-mi`, `dându-i`, `site-ul`);
-//! otherwise it makes compounds (`nord-vest`), which are no clitic forms.
+//! A hyphen in Romanian mostly joins a clitic to its host (`s-a`, `într-o`, `spune-mi`, `dându-i`, `site-ul`). Otherwise
+//! it makes compounds (`nord-vest`), which are not clitic forms.
 
 /// Before the hyphen: elided pronouns, prepositions and conjunctions.
 const FIRST: [&str; 31] = [
@@ -17,8 +17,8 @@ const SECOND: [&str; 37] = [
 
 /// Whether `first-second` is a clitic joined to its host.
 ///
-/// A clitic before the hyphen counts only with a clitic or a verb form that begins with a vowel after it; so
-/// `de-acum` and `s-a` are clitic forms and `pe-trecut`, a word cut at the end of a line, is none.
+/// A clitic before the hyphen counts only when a clitic or a verb form that begins with a vowel follows. So `de-acum` and
+/// `s-a` are clitic forms, and `pe-trecut`, a word broken at the end of a line, is not.
 pub(super) fn is_clitic_form(first: &str, second: &str) -> bool {
     let (first, second) = (fold(first), fold(second));
     let vowel = second.starts_with(['a', 'ă', 'â', 'e', 'i', 'î', 'o', 'u']);
@@ -26,7 +26,7 @@ pub(super) fn is_clitic_form(first: &str, second: &str) -> bool {
         || FIRST.contains(&first.as_str()) && vowel
 }
 
-/// Lower case, and cedillas as commas.
+/// Lower case, with commas below for cedillas.
 fn fold(word: &str) -> String {
     let lower = word.chars().flat_map(char::to_lowercase);
     lower

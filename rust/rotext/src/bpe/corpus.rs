@@ -1,16 +1,16 @@
 //! The distinct words of a corpus as one array of symbols, in which pairs are merged in place.
 //!
-//! A token of n bytes keeps n slots: its id is in the first and in the last, the slots between are holes. So
-//! the next token begins `len` slots on, the one before ends one slot back, and no word is ever moved or
-//! scanned: a merge costs what its places cost, also inside a word of 200 MB. Words lie in the order of falling
-//! counts, so the count of a place is found in a short table of steps (a corpus has few distinct counts).
+//! A token of n bytes keeps n slots: its id is in the first and the last slot, and the slots between are holes. So the
+//! next token begins `len` slots later, the previous token ends one slot earlier, and no word is moved or scanned. A
+//! merge costs what its places cost, even inside a word of 200 MB. Words are in the order of falling counts, so the count
+//! of a place is found in a short table of steps (a corpus has few distinct counts).
 
 use super::count::Counts;
 use super::lists::{List, Lists};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
-/// How an id is stored: 16 bits where the vocabulary allows, since this array is the largest there is.
+/// How an id is stored: in 16 bits when the vocabulary allows it, because this array is the largest.
 pub(super) trait Symbol: Copy + Eq {
     /// The largest vocabulary.
     const MAX_VOCAB: usize;
@@ -42,23 +42,23 @@ macro_rules! symbol {
 symbol!(u16);
 symbol!(u32);
 
-/// The words.
+/// The words of the corpus.
 pub(super) struct Corpus<S> {
     symbols: Vec<S>,
-    /// Length of each token in bytes.
+    /// The length of each token in bytes.
     lens: Vec<u32>,
     /// (first place, count) of each run of words with the same count.
     steps: Vec<(u32, u64)>,
 }
 
-/// What stands beside the places of a merge, summed by neighbour.
+/// The neighbours of the places of a merge, summed by token.
 #[derive(Default)]
 pub(super) struct Side {
-    /// By token: the sum of the counts of the places, and how many places.
+    /// By token: the sum of the counts of its places, and the number of places.
     sums: Vec<(u64, u32)>,
-    /// The tokens with a sum, in order of first meeting.
+    /// The tokens that have a sum, in the order of their first occurrence.
     pub(super) tokens: Vec<u32>,
-    /// (token, place of the new pair) in order of place.
+    /// (token, place of the new pair), in the order of the places.
     pub(super) places: Vec<(u32, u32)>,
 }
 
@@ -91,7 +91,7 @@ impl Side {
 }
 
 impl<S: Symbol> Corpus<S> {
-    /// Lays the words out. `byte_ids` are the ids of the 256 bytes.
+    /// Lays out the words. `byte_ids` are the ids of the 256 bytes.
     pub(super) fn new(counts: Counts, byte_ids: &[u32; 256], progress: &Progress) -> Result<Self> {
         let mut bytes: Vec<u8> = Vec::new();
         let mut words: Vec<(u64, u32, u32)> = Vec::new();
@@ -128,7 +128,7 @@ impl<S: Symbol> Corpus<S> {
         Ok(corpus)
     }
 
-    /// Tells the length of the token `id`.
+    /// Sets the length of the token `id`.
     pub(super) fn set_len(&mut self, id: u32, len: u32) {
         let index = id as usize;
         if self.lens.len() <= index {
@@ -137,7 +137,8 @@ impl<S: Symbol> Corpus<S> {
         self.lens[index] = len;
     }
 
-    /// Every pair of bytes with its count and places, in order of the pair. The symbols are bytes still.
+    /// Calls `f` with every pair of bytes, its count and its places, in the order of the pairs. All symbols are still
+    /// bytes.
     pub(super) fn byte_pairs(&self, lists: &mut Lists, mut f: impl FnMut((u32, u32), u64, List)) {
         let size = self.lens.len();
         let index = |pair: &[S]| {
@@ -172,7 +173,7 @@ impl<S: Symbol> Corpus<S> {
         }
     }
 
-    /// The stretches of equal count; each ends with an edge.
+    /// The ranges of equal count; each ends with an edge.
     fn for_each_count(&self, mut f: impl FnMut(std::ops::Range<usize>, u64)) {
         for (i, &(start, count)) in self.steps.iter().enumerate() {
             let end = self.steps.get(i + 1).map_or(self.symbols.len(), |&(next, _)| next as usize);
@@ -180,7 +181,7 @@ impl<S: Symbol> Corpus<S> {
         }
     }
 
-    /// Merges `pair` into `merged` at `places` (ascending) where it still stands, and notes the neighbours.
+    /// Merges `pair` into `merged` at those `places` (ascending) where it still occurs, and records the neighbours.
     pub(super) fn merge(
         &mut self,
         pair: (u32, u32),
@@ -195,14 +196,14 @@ impl<S: Symbol> Corpus<S> {
         for &place in places {
             let at = place as usize;
             let middle = at + a_len;
-            // A place whose first token is gone holds another id or a hole: a token that began here and only
-            // grew cannot end here. So one comparison each tells whether the pair still stands.
+            // A place whose first token is gone has another id or a hole: a token that began here and only grew cannot
+            // end here. So one comparison for each token shows whether the pair still occurs.
             if self.symbols[at] != a || self.symbols[middle] != b {
                 continue;
             }
             let end = middle + b_len;
             while self.steps.get(step + 1).is_some_and(|&(next, _)| next <= place) {
-                // Places jump over many steps when the pair is rare: search the rest, do not walk.
+                // Places of a rare pair skip many steps, so search the rest instead of walking.
                 let rest = &self.steps[step + 1..];
                 step += rest.partition_point(|&(start, _)| start <= place);
             }
@@ -223,7 +224,7 @@ impl<S: Symbol> Corpus<S> {
         }
     }
 
-    /// The first place of the word that a token at `place` is in.
+    /// The first place of the word with the token at `place`.
     pub(super) fn word_start(&self, place: u32) -> u32 {
         let mut at = place as usize;
         while self.symbols[at - 1] != S::EDGE {
@@ -232,7 +233,7 @@ impl<S: Symbol> Corpus<S> {
         at as u32
     }
 
-    /// The places of `pair` in the word that begins at `start`, added to `out`.
+    /// Adds the places of `pair` in the word that begins at `start` to `out`.
     pub(super) fn places_in_word(&self, pair: (u32, u32), start: u32, out: &mut Vec<u32>) {
         let mut at = start as usize;
         while self.symbols[at] != S::EDGE {

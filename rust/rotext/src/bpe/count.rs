@@ -1,7 +1,7 @@
-//! Counting words: one counter a thread, one sum for all, sorted runs on disk when the sum grows too large.
+//! Counts words: one counter for each thread, one sum for all, and sorted runs on disk when the sum grows too large.
 //!
-//! All counts are u64 and sums do not depend on their order, so neither do the merges that are trained from
-//! them: any number of threads, any number of spills, the same tokenizer.
+//! All counts are u64, and a sum does not depend on its order. So the merges do not either: any number of threads and any number of
+//! spills give the same tokenizer.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use super::spill::{Run, merge};
 use super::word_table::WordTable;
 use crate::error::{Error, Result};
 
-/// Counts the words of a pattern; one for each thread.
+/// Counts the words of a pattern; make one for each thread.
 pub struct WordCounter {
     pattern: Pattern,
     table: WordTable,
@@ -59,14 +59,15 @@ impl WordCounter {
         batch[..n].iter().for_each(|&(word, hash)| self.table.add(word, hash, 1));
     }
 
-    /// Bytes of memory held: hand the counter to [`Counts::absorb`] when they are many (64 MiB is a good bound).
+    /// The memory that the counter uses, in bytes. When it is large (64 MiB is a good bound), give the counter to
+    /// [`Counts::absorb`].
     #[must_use]
     pub fn bytes_used(&self) -> usize {
         self.table.bytes_used()
     }
 }
 
-/// The words of a corpus with their counts: in memory up to a cap, then in sorted runs on disk.
+/// The words of a corpus and their counts: in memory up to a limit, then in sorted runs on disk.
 pub struct Counts {
     pattern: Option<Pattern>,
     table: WordTable,
@@ -76,8 +77,8 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// No words yet. When the table passes `memory_cap` bytes it is written to a file in `spill_dir` that has
-    /// no name and vanishes with the process.
+    /// Counts without words. A table larger than `memory_cap` bytes is written to a file in `spill_dir`, which has no name and
+    /// vanishes with the process.
     #[must_use]
     pub fn new(memory_cap: usize, spill_dir: impl Into<PathBuf>) -> Self {
         Self {
@@ -89,11 +90,10 @@ impl Counts {
         }
     }
 
-    /// Takes the words out of `counter`, which is empty afterwards.
+    /// Moves the words out of `counter`, which is empty afterwards.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) when the counter cuts words by another pattern than those
-    /// before; [`ErrorKind::Io`](crate::error::ErrorKind::Io) when a run cannot be written.
+    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) when the counter has another pattern than the ones before; [`ErrorKind::Io`](crate::error::ErrorKind::Io) when a run cannot be written.
     pub fn absorb(&mut self, counter: &mut WordCounter) -> Result<()> {
         if *self.pattern.get_or_insert(counter.pattern) != counter.pattern {
             return Err(Error::usage("words of two patterns cannot be counted together"));
@@ -106,13 +106,13 @@ impl Counts {
         Ok(())
     }
 
-    /// The pattern the words were cut by; None before the first word.
+    /// The pattern that cut the words; `None` before the first word.
     #[must_use]
     pub fn pattern(&self) -> Option<Pattern> {
         self.pattern
     }
 
-    /// How many runs lie on disk.
+    /// The number of runs on disk.
     #[must_use]
     pub fn runs(&self) -> usize {
         self.runs.len()
@@ -127,7 +127,7 @@ impl Counts {
         Ok(())
     }
 
-    /// Hands every word with its count to `f`, once.
+    /// Calls `f` once with every word and its count.
     pub(super) fn for_each(mut self, mut f: impl FnMut(&[u8], u64)) -> Result<()> {
         if self.runs.is_empty() {
             self.table.for_each(f);

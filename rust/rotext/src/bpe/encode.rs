@@ -11,14 +11,14 @@ use super::pretokenize::{Gpt2, Llama3, Qwen2, Words, word_end};
 use super::tokenizer::{MAX_U16_VOCAB, Tokenizer};
 use crate::error::{Error, Result};
 
-/// Words that are cut before the first of them is looked up: their cache lines are on their way meanwhile.
+/// The number of words that are cut before the first one is looked up. Meanwhile their cache lines are prefetched.
 pub(super) const BATCH: usize = 32;
 
 /// The width of a token id in memory and in a pack: `u16` or `u32`.
 pub trait Id: Copy {
-    /// The largest vocabulary the width takes.
+    /// The largest vocabulary that the width allows.
     const MAX_VOCAB: usize;
-    /// The id; it fits, because [`Encoder::new`] has looked.
+    /// The id, which fits: [`Encoder::new`] checked the vocabulary.
     fn new(id: u32) -> Self;
 }
 
@@ -38,11 +38,11 @@ impl Id for u32 {
     }
 }
 
-/// Encodes text; one for each thread, since it keeps the words it has seen (at most about 60 MB). Its tokenizer is borrowed,
-/// or shared in an `Arc` where the encoder must outlive the call.
+/// Encodes text. Make one for each thread: it has a cache of words (at most about 60 MB). The tokenizer is borrowed, or shared in
+/// an `Arc` when the encoder must outlive the call.
 ///
-/// The ids are those of `tokenizers`, except that the text of a special token is ordinary text: a document
-/// that contains `<|endoftext|>` cannot end itself.
+/// The ids are those of `tokenizers`, with one exception: the text of a special token is ordinary text. A document that contains
+/// `<|endoftext|>` cannot end itself. Encoding costs O(n) for n bytes of text whose words are in the cache.
 pub struct Encoder<I, T> {
     tokenizer: T,
     splitter: Option<Splitter>,
@@ -74,7 +74,7 @@ impl<I: Id, T: Deref<Target = Tokenizer>> Encoder<I, T> {
         })
     }
 
-    /// Appends the ids of one document to `out`; no token is added at its ends.
+    /// Appends the ids of one document to `out`, and adds no token at its ends.
     pub fn encode(&mut self, text: &str, out: &mut Vec<I>) {
         let Some(splitter) = self.splitter.take() else { return self.encode_words(text, out) };
         let mut rest = 0;
@@ -123,24 +123,24 @@ impl<I: Id, T: Deref<Target = Tokenizer>> Encoder<I, T> {
         }
     }
 
-    /// The words of a batch, one after the other from `at`.
+    /// Encodes the words of a batch, one after another from `at`.
     #[inline(always)]
     fn encode_short(&mut self, text: &[u8], mut at: usize, batch: &[(u128, u64, usize)], out: &mut Vec<I>) {
-        // A short word has no more ids than its 15 bytes, and INLINE ids are always written even when fewer count.
+        // A short word has at most as many ids as bytes, 15. INLINE ids are always written, even if fewer count.
         out.reserve(BATCH * 15 + INLINE);
         let mut len = out.len();
         for &(word, hash, end) in batch {
             match self.cache.get(word, hash) {
                 Known::Few(ids, n) => {
                     for (i, id) in ids.into_iter().enumerate() {
-                        // SAFETY: there is room for 15 ids a word and INLINE more, see `reserve` above.
+                        // SAFETY: there is room for 15 ids for each word and INLINE more, see `reserve` above.
                         unsafe { out.as_mut_ptr().add(len + i).write(I::new(id)) };
                     }
                     len += n;
                 }
                 Known::Many(ids) => {
                     for &id in ids {
-                        // SAFETY: as above; a word has no more ids than bytes.
+                        // SAFETY: as above; a word has at most as many ids as bytes.
                         unsafe { out.as_mut_ptr().add(len).write(I::new(id)) };
                         len += 1;
                     }
@@ -173,7 +173,7 @@ impl<I: Id, T: Deref<Target = Tokenizer>> Encoder<I, T> {
         out.extend(self.scratch.ids.iter().map(|&id| I::new(id)));
     }
 
-    /// The ids of a word, into `self.scratch.ids`.
+    /// Puts the ids of a word into `self.scratch.ids`.
     #[inline(never)]
     fn merge(&mut self, word: &[u8]) {
         let Self { tokenizer, scratch, .. } = self;

@@ -1,18 +1,20 @@
-//! Sixteen bytes at a time: where a run of letters ends, and the short words as one number.
+//! Sixteen bytes at a time: where a run of letters ends, and short words as one number.
 //!
-//! SSE2 is part of every x86-64, so there is nothing to detect at run time; elsewhere the same functions are
-//! plain loops. One lane holds nine words in ten whole, so wider registers would only add set-up.
+//! SSE2 is part of every x86-64, so nothing is detected at run time; on other machines the same functions are plain
+//! loops. One lane holds nine of ten words, so wider registers would only add set-up cost.
 
-/// Which bytes, as far as one lane can tell, are no letter.
+/// Which bytes are certainly not part of the quick set of letters.
 ///
-/// Letters are `A-Z a-z`, and U+00C0 to U+02BF without `×` and `÷`: leads C3 to CA and what follows them. All
-/// Romanian is in there. Any other byte over 0x7F ends the run here and is looked at again by its table class.
+/// The quick set is `A-Z a-z`, and U+00C0 to U+02BF without `×` and `÷`: lead bytes C3 to CA and their continuation
+/// bytes. It has all Romanian letters. Any other byte over 0x7F ends the run here, and its class is looked up in the
+/// table.
 pub(super) trait Lane: Copy {
-    /// The bytes from `at`, zero after the end of `text`.
+    /// The bytes from `at`; zeros after the end of `text`.
     fn load(text: &[u8], at: usize) -> Self;
-    /// Bit i: byte i is no letter of the quick set. Bits 16 and up are set.
+    /// Bit i: byte i is not in the quick set. Bits 16 and up are set.
     fn not_letters(self) -> u32;
-    /// The first `len` (0 to 15) bytes, zero-padded, with `len` in the last byte: no two words share one.
+    /// The first `len` (0 to 15) bytes, zero-padded, with `len` in the last byte, so that different words have different
+    /// values.
     fn word(self, len: usize) -> u128;
 }
 

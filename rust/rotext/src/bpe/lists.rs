@@ -1,6 +1,6 @@
-//! Lists of places, written once and read once: blocks without holes, given back when their last list is read.
+//! Lists of places, each written once and read once: blocks without holes, freed when their last list is read.
 
-/// Entries of a block at least: 1 MiB.
+/// The fewest entries of a block: 1 MiB.
 const BLOCK: usize = 1 << 18;
 
 /// A list in [`Lists`].
@@ -11,9 +11,9 @@ pub(super) struct List {
     len: u32,
 }
 
-/// Many short lists of u32: 4 bytes an entry and nothing for a list.
+/// Many short lists of u32: 4 bytes an entry, and no cost for a list.
 pub(super) struct Lists {
-    /// Entries, and how many lists are still to be read.
+    /// The entries, and the number of lists that are still unread.
     blocks: Vec<(Vec<u32>, usize)>,
 }
 
@@ -22,7 +22,7 @@ impl Lists {
         Self { blocks: vec![(Vec::new(), 0)] }
     }
 
-    /// Room for `entries` in `lists` lists one after the other: the block, and the index of the first entry.
+    /// Makes room for `entries` entries in `lists` lists: the block, and the index of the first entry.
     pub(super) fn room(&mut self, entries: usize, lists: usize) -> (u32, u32) {
         let last = self.blocks.len() - 1;
         let (block, _) = &self.blocks[last];
@@ -40,7 +40,7 @@ impl Lists {
         (number as u32, start as u32)
     }
 
-    /// The list of `len` entries at `start` of `block`, inside what [`Lists::room`] gave.
+    /// The list of `len` entries at `start` of `block`, within what [`Lists::room`] gave.
     pub(super) fn list(block: u32, start: u32, len: u32) -> List {
         List { block, start, len }
     }
@@ -50,7 +50,7 @@ impl Lists {
         &mut self.blocks[block as usize].0
     }
 
-    /// Reads a list into `out` and forgets it.
+    /// Reads a list into `out` and removes it.
     pub(super) fn take(&mut self, list: List, out: &mut Vec<u32>) {
         let last = self.blocks.len() - 1;
         let (block, open) = &mut self.blocks[list.block as usize];

@@ -1,19 +1,19 @@
 //! The merge rules, and the merging of one word.
 //!
-//! BPE as `tokenizers` defines it: of all neighbouring pairs that have a rule, merge the one of lowest rank,
+//! This is BPE as `tokenizers` defines it: of all adjacent pairs that have a rule, merge the pair with the lowest rank,
 //! the leftmost of equals, until none is left (Sennrich et al. 2016, section 3.2).
 
 use std::collections::BTreeMap;
 
-/// No rule for this pair.
+/// The pair has no rule.
 const NONE: u64 = u64::MAX;
-/// Words longer than this (bytes) go by rank: the scan costs n² / 2 steps, the lists n with a bigger constant;
-/// they meet near a hundred.
+/// A longer word (in bytes) is merged by rank. The scan costs n² / 2 steps, the lists cost n with a larger constant, and
+/// they are equal near a hundred.
 const SCAN_MAX: usize = 96;
-/// A place inside a token, neither its first nor its last byte.
+/// A slot inside a token: neither its first nor its last byte.
 const HOLE: u32 = u32::MAX;
 
-/// Pair of token ids -> rank and id of the merged token. Open addressing, at most half full: a look-up is one
+/// From a pair of token ids to the rank and id of the merged token. Open addressing, at most half full: a look-up is one
 /// multiplication and mostly one cache line.
 #[derive(Debug, Clone)]
 pub(super) struct Merges {
@@ -23,7 +23,7 @@ pub(super) struct Merges {
 }
 
 impl Merges {
-    /// The rules in order of rank. Of equal pairs the last one counts, as in `tokenizers`.
+    /// The rules in the order of rank. Of equal pairs the last one counts, as in `tokenizers`.
     pub(super) fn new(rules: &[(u32, u32, u32)]) -> Self {
         let size = (rules.len() * 2).next_power_of_two().max(2);
         let mut table = Self { slots: vec![(0, NONE); size].into(), shift: 64 - size.trailing_zeros() };
@@ -40,7 +40,7 @@ impl Merges {
 
     #[inline(always)]
     fn home(&self, pair: u64) -> usize {
-        // Fibonacci hashing; the rotation lets the left id reach the high bits as well.
+        // Fibonacci hashing; the rotation moves the left id into the high bits too.
         ((pair ^ pair.rotate_left(21)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
     }
 
@@ -59,16 +59,16 @@ impl Merges {
     }
 }
 
-/// Room for merging, kept from word to word.
+/// Buffers for merging, reused for each word.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    /// The ids: those of the bytes at first, the tokens at the end.
+    /// The ids: of the bytes at first, of the tokens at the end.
     pub(super) ids: Vec<u32>,
     rules: Vec<u64>,
 }
 
 impl Merges {
-    /// Merges `scratch.ids` in place. `len_of` tells the length in bytes of a token.
+    /// Merges `scratch.ids` in place. `len_of` gives the length of a token in bytes.
     pub(super) fn apply(&self, scratch: &mut Scratch, len_of: impl Fn(u32) -> usize) {
         if scratch.ids.len() <= SCAN_MAX {
             self.scan(scratch);
@@ -77,13 +77,13 @@ impl Merges {
         }
     }
 
-    /// Finds the lowest rule by looking at all of them: the best there is for a word of ten bytes.
+    /// Finds the rule of lowest rank by testing all pairs, which is fastest for a word of ten bytes.
     fn scan(&self, scratch: &mut Scratch) {
         let Scratch { ids, rules } = scratch;
         rules.clear();
         rules.extend(ids.windows(2).map(|pair| self.get(pair[0], pair[1])));
         loop {
-            // Ranks are unique, so the whole number orders as the rank does, and `<` keeps the leftmost of equals.
+            // Ranks are unique, so the whole number has the order of the rank, and `<` keeps the leftmost of equals.
             let (mut rule, mut at) = (NONE, 0);
             for (i, &there) in rules.iter().enumerate() {
                 if there < rule {
@@ -105,16 +105,16 @@ impl Merges {
         }
     }
 
-    /// The same with the places sorted into one list for each rank. A token keeps its id in the slots of its
-    /// first and of its last byte, so both neighbours are found without links: 8 bytes of memory a byte of text.
+    /// The same, with the places sorted into one list for each rank. A token has its id in the slots of its first and
+    /// last byte, so both neighbours are found without links: 8 bytes of memory for each byte of text.
     ///
-    /// A place of a list may be out of date. It is not when the pair there still has its rank: ranks are unique,
-    /// and a token that once began here and now ends here would have had to shrink. Merging by one rule makes no
-    /// place of the same rule (the new token is longer than both), so a list is complete when its turn comes,
-    /// unless a rule of lower rank comes up meanwhile: then it goes first and the rest of the list waits.
+    /// A place of a list may be out of date. It is valid if the pair there still has the rank of the list: ranks are
+    /// unique, and a token that began here and now ends here would have shrunk, which is impossible. Merging by a rule
+    /// makes no new place of the same rule (the new token is longer than both parts), so a list is complete when its turn
+    /// comes. But a rule of lower rank may appear meanwhile: then it is applied first, and the rest of the list waits.
     ///
-    /// Long words are mostly runs of the same signs, which have few rules: a heap of places paid log n for each
-    /// place and was 3 times slower on them.
+    /// Long words are mostly runs of the same signs, which have few rules. A heap of places costs log n for each place,
+    /// and was 3 times slower on them.
     fn by_rank(&self, ids: &mut Vec<u32>, len_of: impl Fn(u32) -> usize) {
         let mut lists: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
         for at in 0..ids.len() - 1 {
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Straight from the definition: look for the lowest rank, merge, begin again.
+    /// Literally the definition: find the lowest rank, merge, start again.
     fn naive(rules: &[(u32, u32, u32)], mut ids: Vec<u32>) -> Vec<u32> {
         loop {
             let best = (1..ids.len())
@@ -196,7 +196,7 @@ mod tests {
         }
     }
 
-    /// Rules over a small alphabet as training would make them: each joins two tokens there are.
+    /// Rules over a small alphabet, as training would make them: each joins two tokens that exist.
     fn rules(picks: &[(usize, usize)]) -> (Vec<(u32, u32, u32)>, Vec<usize>) {
         let mut lengths = vec![1; 4];
         let mut rules: Vec<(u32, u32, u32)> = Vec::new();
@@ -220,7 +220,7 @@ mod tests {
         ) {
             let (mut rules, lengths) = rules(&picks);
             if !trained {
-                // No training makes these: a rule may come before the rules that make its parts.
+                // Training never makes these: a rule may be before the rules that make its parts.
                 rules.sort_by_key(|&(a, b, _)| (u64::from(a) << 32 | u64::from(b)).wrapping_mul(order | 1));
             }
             let merges = Merges::new(&rules);

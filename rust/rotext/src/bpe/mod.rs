@@ -1,4 +1,4 @@
-//! Byte-level BPE: training, encoding, `tokenizer.json`.
+//! Byte-level BPE: training, encoding, decoding, and the file `tokenizer.json`.
 //!
 //! ```text
 //! text -> pretokenize (words of a pattern) -> cache (words seen) -> merges (new words) -> ids

@@ -1,7 +1,7 @@
-//! The pre-tokenizer patterns: what cuts a text into the words that BPE works inside.
+//! The pre-tokenizer patterns, which cut a text into words. BPE merges inside a word only.
 //!
-//! Only patterns that llama.cpp knows by name are here, because a model whose pattern llama.cpp does not know
-//! cannot be exported to GGUF without patching it. The names are those of `tokenizer.ggml.pre`
+//! All patterns here have a name in llama.cpp: a model with another pattern could not be exported to GGUF without a patch of
+//! llama.cpp. The names are those of `tokenizer.ggml.pre`
 //! (llama.cpp, `src/llama-vocab.cpp`); the expressions are those of the published `tokenizer.json` files.
 
 use serde::Serialize;
@@ -10,12 +10,12 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pattern {
-    /// GPT-2: a word takes the space before it; digits in one run; English contractions, lower case only.
+    /// GPT-2: a word includes the space before it; digits in one run; English contractions, in lower case only.
     Gpt2,
-    /// Llama 3 (the `cl100k` expression): a word takes any one sign before it, so `s-a` is `s` `-a`; digits in
-    /// threes; contractions in either case. The default: see docs/log.md, 2026-11-24.
+    /// Llama 3 (the `cl100k` expression): a word includes one sign before it, so `s-a` is `s` `-a`; digits in groups of three;
+    /// contractions in either case. The default; the log has the reason (2026-11-24).
     Llama3,
-    /// Qwen 2: as Llama 3, digits one by one.
+    /// Qwen 2: as Llama 3, with digits one by one.
     Qwen2,
 }
 
@@ -29,14 +29,14 @@ const QWEN2: &str = concat!(
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}",
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 );
-/// The expression of GPT-2, which is also what `ByteLevel` does with `use_regex`.
+/// The expression of GPT-2. `ByteLevel` with `use_regex` has the same.
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
 impl Pattern {
     /// Every pattern, in the order of the documentation.
     pub const ALL: [Self; 3] = [Self::Gpt2, Self::Llama3, Self::Qwen2];
 
-    /// The name llama.cpp gives it: the value of `tokenizer.ggml.pre` in a GGUF file.
+    /// Its name in llama.cpp: the value of `tokenizer.ggml.pre` in a GGUF file.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -46,13 +46,13 @@ impl Pattern {
         }
     }
 
-    /// The pattern of that name, if there is one.
+    /// The pattern with this name, if there is one.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|pattern| pattern.name() == name)
     }
 
-    /// The regular expression, as it stands in `tokenizer.json`.
+    /// The regular expression, as `tokenizer.json` has it.
     #[must_use]
     pub fn regex(self) -> &'static str {
         match self {

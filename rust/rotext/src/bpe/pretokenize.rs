@@ -1,9 +1,9 @@
-//! Cuts text into the words of a [`Pattern`], by hand: one look at sixteen bytes for the common word (an
+//! Cuts text into the words of a [`Pattern`], without a regex engine: one look at sixteen bytes for the common word (an
 //! optional sign, then letters), and a few lines of plain code for everything else.
 //!
-//! A regex engine does the same at 30 to 60 MB/s because it tries the alternatives one after the other and
-//! backtracks for `\s+(?!\S)`. Here the class of the first character decides the alternative, and each
-//! function below says which one it is. The test oracle is the engine itself.
+//! A regex engine does the same at 30 to 60 MB/s, because it tries the alternatives one after another and backtracks for
+//! `\s+(?!\S)`. Here the class of the first character selects the alternative; each function below names its own. The
+//! test oracle is the engine itself.
 
 use super::classes::{Class, class_at};
 use super::lane::{Lane, Native};
@@ -11,9 +11,9 @@ use super::pattern::Pattern;
 
 /// A pattern as a type, so that the loops are compiled once for each.
 pub(super) trait Words {
-    /// Bytes that may stand before letters in one word: at most one of them, and it must be ASCII here.
+    /// Bytes that may be before letters in one word: at most one of them, and it must be ASCII here.
     const PREFIX: [bool; 256];
-    /// The end of the word that begins at `at`, when it is not prefix + quick letters.
+    /// The end of the word that begins at `at`, when it is not a prefix and quick letters.
     fn other_end(text: &[u8], at: usize) -> usize;
 }
 
@@ -22,7 +22,7 @@ pub(super) trait Words {
 pub(super) fn word_end<W: Words>(text: &[u8], at: usize) -> (usize, Native) {
     let lane = Native::load(text, at);
     let prefix = usize::from(W::PREFIX[usize::from(text[at])]);
-    // Byte 0 counts as a letter when it may be a prefix; then there must be letters after it.
+    // Byte 0 counts as a letter when it may be a prefix; then letters must follow it.
     let run = (lane.not_letters() & !(prefix as u32)).trailing_zeros() as usize;
     if run > prefix && run < 16 && text.get(at + run).is_none_or(|&b| b < 0x80) {
         return (at + run, lane);
@@ -80,7 +80,7 @@ impl Words for Qwen2 {
     }
 }
 
-/// ASCII of `[^\r\n\p{L}\p{N}]`, but not the apostrophe: contractions come first.
+/// The ASCII part of `[^\r\n\p{L}\p{N}]`, without the apostrophe: contractions come first.
 const fn any_sign() -> [bool; 256] {
     let mut prefix = [false; 256];
     let mut byte = 0u8;
@@ -129,8 +129,8 @@ fn cl100k_end<const DIGITS: usize>(text: &[u8], at: usize) -> usize {
     space_end::<true>(text, at)
 }
 
-/// `'s|'t|'re|'ve|'m|'ll|'d` at the apostrophe `at`: its end, or `at` when there is none. Case-insensitive in
-/// the sense of Unicode: U+017F, the long s, is an `s`.
+/// `'s|'t|'re|'ve|'m|'ll|'d` at the apostrophe `at`: its end, or `at` when there is none. It ignores case as Unicode
+/// defines it: U+017F, the long s, is an `s`.
 fn contraction_end<const ANY_CASE: bool>(text: &[u8], at: usize) -> usize {
     let letter = |i: usize| match text.get(at + i) {
         Some(b) if ANY_CASE => b.to_ascii_lowercase(),
@@ -150,7 +150,7 @@ fn letters_end(text: &[u8], mut at: usize) -> usize {
     while at < text.len() {
         let run = Native::load(text, at).not_letters().trailing_zeros() as usize;
         if run == 16 {
-            // A character may begin in the last byte: look at it again with what follows.
+            // A character may begin in the last byte: read it again with what follows.
             at += 15;
             continue;
         }
@@ -209,11 +209,11 @@ fn space_end<const NEWLINES: bool>(text: &[u8], at: usize) -> usize {
     if NEWLINES && after_newline > at {
         return after_newline;
     }
-    // `(?!\S)`: the last white space before a word belongs to the word, unless it is all there is.
+    // `(?!\S)`: the last white space before a word belongs to the word, unless there is only one.
     if end < text.len() && last > at { last } else { end }
 }
 
-/// The words of `text`, in order; together they are `text`.
+/// The words of `text`, in order. Joined together they are `text`. O(n) for n bytes.
 pub fn words(pattern: Pattern, text: &str) -> impl Iterator<Item = &str> {
     let next = match pattern {
         Pattern::Gpt2 => word_end::<Gpt2>,
@@ -287,7 +287,7 @@ mod tests {
         check(&text);
     }
 
-    /// Text in which the rules of the patterns meet more often than in random Unicode.
+    /// Text in which the rules of the patterns interact more often than in random Unicode.
     pub(crate) fn mixed() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
             prop::sample::select(vec![

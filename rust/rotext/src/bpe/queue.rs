@@ -1,27 +1,27 @@
 //! The pairs that wait to be merged, the most frequent first.
 //!
-//! Training makes millions of pairs and merges a few ten thousand of the most frequent. So only pairs whose
-//! count has reached the current power of two are in a heap; the others lie unsorted in one bucket for each
-//! power of two, and most never leave it. The order is exactly that of one heap over all.
+//! Training makes millions of pairs and merges a few ten thousand of the most frequent. So only pairs whose count has
+//! reached the current power of two are in a heap. The others are unsorted in one bucket for each power of two, and most
+//! never leave it. The order is exactly the order of one heap with all pairs.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::lists::List;
 
-/// A pair and the places where it was seen.
+/// A pair and the places where it occurred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Candidate {
-    /// How often the pair occurred when this was queued; it may be less by now.
+    /// The count of the pair when it was queued; it may be lower now.
     pub(super) count: u64,
     /// The pair of tokens.
     pub(super) pair: (u32, u32),
-    /// Where.
+    /// Its places.
     pub(super) places: List,
 }
 
 impl Ord for Candidate {
-    /// More frequent first; of equals the pair of lower ids, as in `tokenizers`.
+    /// More frequent pairs first; of equals the pair with lower ids, as in `tokenizers`.
     fn cmp(&self, other: &Self) -> Ordering {
         self.count.cmp(&other.count).then_with(|| other.pair.cmp(&self.pair))
     }
@@ -35,10 +35,10 @@ impl PartialOrd for Candidate {
 
 /// A priority queue of candidates.
 pub(super) struct Queue {
-    /// Those with `count >= 1 << level`.
+    /// The candidates with `count >= 1 << level`.
     heap: BinaryHeap<Candidate>,
     level: u32,
-    /// Bucket i: those with `count.ilog2() == i`, all below `level`; 0 counts as 1.
+    /// Bucket i: the candidates with `count.ilog2() == i`, all below `level`; 0 counts as 1.
     buckets: Vec<Vec<Candidate>>,
 }
 

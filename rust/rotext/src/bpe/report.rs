@@ -1,12 +1,12 @@
-//! What a tokenizer does to a text: how many tokens it takes, and how it cuts Romanian words.
+//! What a tokenizer does to a text: how many tokens it needs, and how it splits Romanian words.
 //!
-//! Every number is about places where tokens meet, never about how one tokenizer writes them, so two
-//! tokenizers can stand side by side whatever their patterns:
+//! Every number is about the places where tokens meet, not about how a tokenizer writes them. So two tokenizers can be
+//! compared whatever their patterns are:
 //!
-//! - a *word* is what stands between white space, and fertility is tokens per word;
-//! - a *written word* is a run of letters (and marks); it is kept whole when no two tokens meet inside it;
+//! - a *word* is a part between white space, and fertility is tokens per word;
+//! - a *written word* is a run of letters (and marks); it is whole when no two tokens meet inside it;
 //! - a *clitic form* (`s-a`, `într-o`, `spune-mi`) is two written words and a hyphen, one of them a clitic
-//!   ([`clitics`](super::clitics)); it is cut cleanly when tokens meet only at the hyphen.
+//!   ([`clitics`](super::clitics)); it is split cleanly when tokens meet only at the hyphen.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use super::encode::Encoder;
 use super::tokenizer::Tokenizer;
 use crate::error::Result;
 
-/// Different cuts kept while counting; past it the rarest are forgotten. Real text has about 10^5.
+/// The most distinct splits that are counted; beyond that the rarest are forgotten. Real text has about 10^5.
 const MAX_CUTS: usize = 1 << 20;
 /// Bytes of the longest word that is an example.
 const LONGEST_EXAMPLE: usize = 64;
@@ -26,7 +26,7 @@ const LONGEST_EXAMPLE: usize = 64;
 /// A share of a whole.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Part {
-    /// Those that have the property.
+    /// Those with the property.
     pub n: u64,
     /// All.
     pub of: u64,
@@ -51,7 +51,7 @@ pub struct Sums {
     pub documents: u64,
     /// Bytes of UTF-8.
     pub bytes: u64,
-    /// Stretches between white space.
+    /// Parts between white space.
     pub words: u64,
     /// Tokens.
     pub tokens: u64,
@@ -59,17 +59,17 @@ pub struct Sums {
     pub single_byte_tokens: u64,
     /// Tokens that end or begin inside a character.
     pub broken_characters: u64,
-    /// Written words in which no two tokens meet.
+    /// Written words inside which no two tokens meet.
     pub whole_words: Part,
     /// The same for written words with ă, â, î, ș or ț (ş and ţ as well).
     pub whole_diacritic_words: Part,
-    /// Clitic forms cut at the hyphen or not at all.
+    /// Clitic forms that are split at the hyphen or not at all.
     pub clean_clitics: Part,
     /// Clitic forms whose hyphen begins the second part's token (`s` `-a`).
     pub hyphen_right: u64,
     /// Clitic forms whose hyphen ends the first part's token (`s-` `a`).
     pub hyphen_left: u64,
-    /// Clitic forms whose hyphen is a token of its own.
+    /// Clitic forms whose hyphen is a separate token.
     pub hyphen_alone: u64,
 }
 
@@ -90,20 +90,20 @@ impl Sums {
     }
 }
 
-/// The sums, which tokens were met, and how often each cut.
+/// The sums, the tokens that occurred, and how often each split occurred.
 #[derive(Debug, Clone)]
 pub struct Tally {
     sums: Sums,
-    /// A bit a token.
+    /// One bit for each token.
     met: Vec<u64>,
     /// Words with diacritics that were split, as `în|vă|ță`.
     splits: HashMap<String, u64>,
-    /// Clitic forms as they were cut.
+    /// Clitic forms, as they were split.
     clitics: HashMap<String, u64>,
 }
 
 impl Tally {
-    /// Nothing yet, for a vocabulary of this size.
+    /// An empty tally for a vocabulary of this size.
     #[must_use]
     pub fn new(vocab_size: usize) -> Self {
         Self {
@@ -114,7 +114,7 @@ impl Tally {
         }
     }
 
-    /// Adds what another part of the text gave, of the same tokenizer.
+    /// Adds the tally of another part of the text, from the same tokenizer.
     pub fn merge(&mut self, other: &Self) {
         self.sums.add(&other.sums);
         for (word, more) in self.met.iter_mut().zip(&other.met) {
@@ -141,19 +141,19 @@ impl Tally {
         &self.sums
     }
 
-    /// How many different tokens were met.
+    /// The number of distinct tokens that occurred.
     #[must_use]
     pub fn tokens_met(&self) -> usize {
         self.met.iter().map(|word| word.count_ones() as usize).sum()
     }
 
-    /// The `n` words with diacritics that were split most often, as they were cut.
+    /// The `n` words with diacritics that were split most often, as they were split.
     #[must_use]
     pub fn frequent_splits(&self, n: usize) -> Vec<(String, u64)> {
         frequent(&self.splits, n)
     }
 
-    /// The `n` most frequent clitic forms as they were cut.
+    /// The `n` most frequent clitic forms, as they were split.
     #[must_use]
     pub fn frequent_clitics(&self, n: usize) -> Vec<(String, u64)> {
         frequent(&self.clitics, n)
@@ -166,12 +166,12 @@ fn frequent(cuts: &HashMap<String, u64>, n: usize) -> Vec<(String, u64)> {
     sorted.into_iter().take(n).map(|(cut, n)| (cut.clone(), *n)).collect()
 }
 
-/// Measures one tokenizer; one for each thread.
+/// Measures one tokenizer; make one for each thread.
 pub struct Measure<'t> {
     tokenizer: &'t Tokenizer,
     encoder: Encoder<u32, &'t Tokenizer>,
     ids: Vec<u32>,
-    /// A bit a byte of the text: a token ends before it.
+    /// One bit for each byte of the text: a token ends before it.
     cuts: Vec<u64>,
 }
 
@@ -248,7 +248,7 @@ impl<'t> Measure<'t> {
         }
     }
 
-    /// The text from `start` to `end` with a bar where tokens meet; half characters as `<C8>`.
+    /// The text from `start` to `end` with a bar where tokens meet; parts of characters as `<C8>`.
     fn cut_up(&self, text: &str, start: usize, end: usize) -> String {
         let mut out = String::with_capacity(2 * (end - start));
         for (i, c) in text[start..end].char_indices() {
@@ -305,7 +305,7 @@ mod tests {
     use super::*;
     use crate::bpe::pattern::Pattern;
 
-    /// A tokenizer of bytes and the given tokens, each made by one rule from left to right.
+    /// A tokenizer of the bytes and the given tokens; each is made by one rule from left to right.
     fn tokenizer(words: &[&str]) -> Tokenizer {
         let mut tokens: Vec<Vec<u8>> = (0..=255u8).map(|byte| vec![byte]).collect();
         let mut rules = Vec::new();
@@ -342,7 +342,7 @@ mod tests {
         assert_eq!(sums.whole_words, Part { n: 8, of: 12 });
         assert_eq!(sums.whole_diacritic_words, Part { n: 1, of: 3 });
         assert_eq!(tally.frequent_splits(9), [("D|ă".to_owned(), 1), ("ou|ă".to_owned(), 1)]);
-        // Both clitic forms; nord-vest is none, and x-y neither.
+        // Both clitic forms; neither nord-vest nor x-y is one.
         assert_eq!(sums.clean_clitics, Part { n: 1, of: 2 });
         assert_eq!((sums.hyphen_right, sums.hyphen_alone, sums.hyphen_left), (1, 1, 0));
         assert_eq!(tally.frequent_clitics(9), [("d|ă|-|i".to_owned(), 1), ("s|-a".to_owned(), 1)]);

@@ -1,7 +1,7 @@
 //! Sorted runs of (word, count) on disk, and their merge.
 //!
-//! A record is the length of the word (u32), the word, its count (u64), little-endian. A run is read once, from
-//! front to back, so the merge holds one word of each.
+//! A record is the length of the word (u32), the word, and its count (u64), little-endian. A run is read once from start
+//! to end, so the merge holds one word of each run.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,14 +13,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::word_table::WordTable;
 use crate::error::{Error, Result};
 
-/// A run, readable from its beginning.
+/// A run that can be read from its beginning.
 pub(super) struct Run {
     file: File,
     path: PathBuf,
 }
 
 impl Run {
-    /// Writes the words of `table` in the order of their bytes to a new file in `folder`.
+    /// Writes the words of `table`, in the order of their bytes, to a new file in `folder`.
     pub(super) fn write(table: &WordTable, folder: &Path) -> Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let name = format!(".words-{}-{}.run", std::process::id(), NUMBER.fetch_add(1, Relaxed));
@@ -28,8 +28,8 @@ impl Run {
         let fail = |e: std::io::Error| Error::io(&path, &e);
         let mut open = File::options();
         let file = open.read(true).write(true).create_new(true).open(&path).map_err(fail)?;
-        // Without a name the file vanishes with the process, however that ends. Where the system does not take
-        // names away from open files, Drop does it.
+        // A file without a name vanishes with the process, however that ends. On systems that keep the names of open
+        // files, Drop removes it.
         let _ = std::fs::remove_file(&path);
 
         let mut bytes: Vec<u8> = Vec::new();
@@ -59,7 +59,7 @@ impl Drop for Run {
     }
 }
 
-/// The next record of a run into `word`; None at its end.
+/// Reads the next record of a run into `word`; `None` at its end.
 fn next(reader: &mut BufReader<&File>, word: &mut Vec<u8>) -> std::io::Result<Option<u64>> {
     let mut size = [0; 4];
     match reader.read_exact(&mut size) {
@@ -73,7 +73,7 @@ fn next(reader: &mut BufReader<&File>, word: &mut Vec<u8>) -> std::io::Result<Op
     Ok(Some(u64::from_le_bytes(count)))
 }
 
-/// Hands every word to `f` in the order of its bytes, once, with its counts summed.
+/// Gives every word to `f` once, in the order of its bytes, with its counts summed.
 pub(super) fn merge(runs: Vec<Run>, mut f: impl FnMut(&[u8], u64)) -> Result<()> {
     let mut readers: Vec<_> = runs.iter().map(|run| BufReader::with_capacity(1 << 17, &run.file)).collect();
     let mut heap = BinaryHeap::with_capacity(runs.len());

@@ -8,46 +8,71 @@ use super::merges::Merges;
 use super::pattern::Pattern;
 use crate::error::{Error, Result};
 
-/// The largest vocabulary of a pack of 16-bit tokens. Megatron's `.idx` readers take 16 bits below 65,500.
+/// The largest vocabulary of a pack with 16-bit tokens. Megatron's `.idx` readers use 16 bits below 65,500.
 pub const MAX_U16_VOCAB: usize = 65_499;
-/// What ends a document, in the order of preference.
+/// The names of the token that ends a document, in the order of preference.
 const EOS_NAMES: [&str; 4] = ["<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>"];
 
-/// A token that is matched as text before the words are cut, or that only programs write.
+/// A token that is matched before words are cut, or (special) that only programs write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AddedToken {
     pub(super) id: u32,
     pub(super) content: String,
-    /// Special tokens are never read from documents; the others are part of the language, as in `tokenizers`.
+    /// Special tokens are never read from documents. The others are matched in text, as in `tokenizers`.
     pub(super) special: bool,
-    /// It stands in the vocabulary of the model, too, as trained special tokens do.
+    /// It is in the vocabulary of the model too, as trained special tokens are.
     pub(super) in_vocab: bool,
 }
 
 /// A byte-level BPE tokenizer.
+///
+/// # Examples
+///
+/// Count the words of a text, train on them, encode and decode:
+///
+/// ```
+/// use rotext::bpe::{Counts, Encoder, Pattern, TrainOptions, WordCounter, train};
+/// use rotext::progress::Progress;
+///
+/// # fn main() -> rotext::error::Result<()> {
+/// let mut counter = WordCounter::new(Pattern::Llama3);
+/// counter.add("ana are mere, ana are pere");
+/// let mut counts = Counts::new(64 << 20, std::env::temp_dir());
+/// counts.absorb(&mut counter)?;
+/// let options = TrainOptions { vocab_size: 260, ..TrainOptions::default() };
+/// let tokenizer = train(counts, &options, &Progress::default())?;
+///
+/// let mut ids = Vec::new();
+/// Encoder::<u16, _>::new(&tokenizer)?.encode("ana are", &mut ids);
+/// let ids: Vec<u32> = ids.into_iter().map(u32::from).collect();
+/// assert!(ids.len() < "ana are".len());
+/// assert_eq!(tokenizer.decode(&ids), b"ana are");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     pub(super) pattern: Pattern,
-    /// The bytes of all tokens, one after the other, and where each begins (one more at the end).
+    /// The bytes of all tokens, one after another, and the start of each (with one more at the end).
     bytes: Vec<u8>,
     starts: Vec<u32>,
-    /// Word -> id over the vocabulary without special tokens.
+    /// From bytes to ids, without special tokens.
     by_bytes: FxHashMap<Box<[u8]>, u32>,
     /// Left, right and merged token, in order of rank.
     pub(super) rules: Vec<(u32, u32, u32)>,
     pub(super) merges: Merges,
     pub(super) byte_ids: [u32; 256],
-    /// A word that is a token is that token, whatever the rules say (Llama 3).
+    /// A word that is a token becomes that token, whatever the rules are (Llama 3).
     pub(super) ignore_merges: bool,
     pub(super) added: Vec<AddedToken>,
 }
 
 impl Tokenizer {
-    /// Puts the parts together. `vocab` are ids and bytes without the special tokens, and whether text can read
-    /// them; `rules` are left, right, merged in order of rank.
+    /// Makes a tokenizer of its parts. `vocab` has the id and bytes of each token that is not special, and whether text can contain
+    /// it. `rules` are left, right and merged token, in the order of rank.
     ///
     /// # Errors
-    /// [`ErrorKind::Data`](crate::error::ErrorKind::Data) when some byte has no token: its text would be lost.
+    /// [`ErrorKind::Data`](crate::error::ErrorKind::Data) when a byte has no token: text with it would be lost.
     pub(super) fn new(
         pattern: Pattern,
         vocab: impl IntoIterator<Item = (u32, Vec<u8>, bool)>,
@@ -96,14 +121,14 @@ impl Tokenizer {
     /// Reads a `tokenizer.json`.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::error::ErrorKind::Io) when the file cannot be read; as [`Tokenizer::from_json`] else.
+    /// [`ErrorKind::Io`](crate::error::ErrorKind::Io) when the file cannot be read; else as [`Tokenizer::from_json`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let json = std::fs::read(path).map_err(|e| Error::io(path, &e))?;
         Self::from_json(&json, path)
     }
 
-    /// How many ids there are: the largest id plus one, added tokens included.
+    /// The number of ids: the largest id plus one, added tokens included.
     #[must_use]
     pub fn vocab_size(&self) -> usize {
         self.starts.len() - 1
@@ -115,13 +140,13 @@ impl Tokenizer {
         self.pattern
     }
 
-    /// The name of the pattern in llama.cpp: what `tokenizer.ggml.pre` has to say in a GGUF file.
+    /// The name of the pattern in llama.cpp: the value of `tokenizer.ggml.pre` in a GGUF file.
     #[must_use]
     pub fn pre_tokenizer_name(&self) -> &'static str {
         self.pattern.name()
     }
 
-    /// The bytes of a token; empty for an id that is none.
+    /// The bytes of a token; empty for an id without a token.
     #[must_use]
     pub fn token(&self, id: u32) -> &[u8] {
         match self.starts.get(id as usize..) {
@@ -137,7 +162,7 @@ impl Tokenizer {
         (self.starts[at + 1] - self.starts[at]) as usize
     }
 
-    /// The id of the token with exactly these bytes; special tokens are not looked for.
+    /// The id of the token with exactly these bytes. Special tokens are not searched.
     #[must_use]
     pub fn token_of(&self, bytes: &[u8]) -> Option<u32> {
         self.by_bytes.get(bytes).copied()
@@ -150,13 +175,13 @@ impl Tokenizer {
         added.or_else(|| self.token_of(text.as_bytes()))
     }
 
-    /// Whether the id is a special token, one that is never read from a document.
+    /// Whether the id is a special token, which is never read from a document.
     #[must_use]
     pub fn is_special(&self, id: u32) -> bool {
         self.added.iter().any(|token| token.special && token.id == id)
     }
 
-    /// The token that ends a document: `<|endoftext|>` or what the common families use in its place.
+    /// The token that ends a document: `<|endoftext|>`, or the one that other model families use.
     #[must_use]
     pub fn eos(&self) -> Option<u32> {
         EOS_NAMES
@@ -165,10 +190,10 @@ impl Tokenizer {
             .map(|token| token.id)
     }
 
-    /// The bytes of the tokens, one after the other; ids that are no token add nothing.
+    /// The bytes of the tokens, one after another. An id without a token adds nothing.
     ///
-    /// Tokens may begin or end inside a character: make a string with [`String::from_utf8_lossy`] once all the
-    /// ids are there.
+    /// A token may begin or end inside a character, so convert to a string (with [`String::from_utf8_lossy`]) only after all ids
+    /// are decoded.
     #[must_use]
     pub fn decode(&self, ids: &[u32]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(ids.len() * 4);

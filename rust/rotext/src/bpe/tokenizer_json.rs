@@ -1,5 +1,5 @@
-//! `tokenizer.json`, the format of Hugging Face `tokenizers`: reading what is byte-level BPE, refusing the rest
-//! with the part that is not supported, and writing what `tokenizers`, `transformers` and llama.cpp load.
+//! `tokenizer.json`, the format of Hugging Face `tokenizers`. It reads byte-level BPE and refuses everything else, naming
+//! the part that is not supported. It writes what `tokenizers`, `transformers` and llama.cpp load.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::pattern::Pattern;
 use super::tokenizer::{AddedToken, Tokenizer};
 use crate::error::{Error, Place, Result};
 
-/// Everything but the two large tables, which are skipped here and read once the rest is accepted.
+/// Everything except the two large tables, which are skipped here and read once the rest is accepted.
 #[derive(Deserialize)]
 struct Head {
     #[serde(default)]
@@ -81,8 +81,8 @@ impl Tokenizer {
     /// Reads the bytes of a `tokenizer.json`; `path` is for messages.
     ///
     /// # Errors
-    /// [`ErrorKind::Data`](crate::error::ErrorKind::Data) when it is no JSON, no byte-level BPE, or uses a part that would
-    /// change the ids and is not supported here; the message names the part.
+    /// [`ErrorKind::Data`](crate::error::ErrorKind::Data) when it is not JSON, not byte-level BPE, or has an unsupported
+    /// part that would change the ids; the message names the part.
     pub fn from_json(json: &[u8], path: &Path) -> Result<Self> {
         read(json, path).map_err(|error| if error.place.is_none() { error.at(path) } else { error })
     }
@@ -95,7 +95,7 @@ fn read(json: &[u8], path: &Path) -> Result<Tokenizer> {
 
     let missing = |token: &str| {
         Error::data(format!("the merge rules use {token:?}, which is not in the vocabulary"))
-            .hint("the file is damaged: fetch or train it again")
+            .hint("the file is damaged: download or train it again")
     };
     let pairs: Vec<(&str, &str)> = match &model.merges {
         Rules::Pairs(pairs) => pairs.iter().map(|(left, right)| (left.as_str(), right.as_str())).collect(),
@@ -137,20 +137,20 @@ fn read(json: &[u8], path: &Path) -> Result<Tokenizer> {
     let vocab = model.vocab.into_iter().filter(|(_, id)| !specials.contains(id)).map(|(token, id)| {
         match byte_level::to_bytes(&token) {
             Some(bytes) => (id, bytes, true),
-            // A token outside the alphabet is never met in text; it decodes as it is written.
+            // A token outside the alphabet never occurs in text; it decodes to its own characters.
             None => (id, token.into_bytes(), false),
         }
     });
     Tokenizer::new(pattern, vocab, rules, added, head.model.ignore_merges.unwrap_or(false))
 }
 
-/// The added tokens, if their ids are those that `tokenizers` gives them and no other token has.
+/// The added tokens, if they have the ids that `tokenizers` would give them, and no other token has these ids.
 ///
-/// `tokenizers` does not take the ids of the file: a token of the vocabulary keeps its id, another one gets the
-/// next after the vocabulary and the added tokens before it. A file that says otherwise would give other ids here
-/// than there, and two tokens of one id could not be told apart.
+/// `tokenizers` ignores the ids of the file: a token of the vocabulary keeps its id, and another token gets the next id
+/// after the vocabulary and the added tokens before it. A file that says otherwise would give other ids here than there,
+/// and two tokens with one id could not be distinguished.
 fn added_tokens(tokens: Vec<Added>, vocab: &HashMap<String, u32>) -> Result<Vec<AddedToken>> {
-    let damaged = |what: String| Error::data(what).hint("the file is damaged: fetch or train it again");
+    let damaged = |what: String| Error::data(what).hint("the file is damaged: download or train it again");
     let mut owners: HashMap<u32, String> = HashMap::with_capacity(vocab.len());
     if let Some(id) = vocab.get("") {
         return Err(damaged(format!("token {id} is empty")));
@@ -184,7 +184,7 @@ fn added_tokens(tokens: Vec<Added>, vocab: &HashMap<String, u32>) -> Result<Vec<
 
 fn parse<'a, T: Deserialize<'a>>(json: &'a [u8], path: &Path) -> Result<T> {
     serde_json::from_slice(json).map_err(|e| {
-        // The library's sentence ends with the place, which we give in our own form.
+        // The library's message ends with the place, which our message has in its own form.
         let what = e.to_string();
         let what = what.split(" at line ").next().unwrap_or_default();
         let place = Place {
@@ -198,7 +198,7 @@ fn parse<'a, T: Deserialize<'a>>(json: &'a [u8], path: &Path) -> Result<T> {
     })
 }
 
-/// The pattern, if every part that touches the ids is supported.
+/// The pattern, if every part that affects the ids is supported.
 fn accept(head: &Head) -> Result<Pattern> {
     let refuse = |what: String| {
         Error::data(format!("{what}, which is not supported"))
@@ -247,7 +247,7 @@ fn accept(head: &Head) -> Result<Pattern> {
     })
 }
 
-/// The type of a part, for messages; of a sequence also the types in it.
+/// The type of a part, for messages; for a sequence also the types in it.
 fn kind(part: &Value) -> String {
     let own = part["type"].as_str().unwrap_or("of unknown type").to_owned();
     match part["pretokenizers"].as_array().or(part["normalizers"].as_array()) {
@@ -269,7 +269,7 @@ fn pattern(part: &Value) -> Option<Pattern> {
     match part["pretokenizers"].as_array().map(Vec::as_slice) {
         Some([only]) if part["type"] == "Sequence" => pattern(only),
         Some([split, bytes]) if part["type"] == "Sequence" && byte_level(bytes, false) => {
-            // The patterns match every character, so what is kept and what is cut away come to the same.
+            // The patterns match every character, so keeping and removing matches gives the same words.
             let isolated = split["behavior"] == "Isolated" && split["invert"] != true;
             let inverted = split["behavior"] == "Removed" && split["invert"] == true;
             (split["type"] == "Split" && (isolated || inverted))
@@ -319,7 +319,7 @@ struct ModelOut<'a> {
     merges: Vec<(&'a str, &'a str)>,
 }
 
-/// Pairs as a map in their own order.
+/// Pairs as a map that keeps their order.
 fn as_map<S: Serializer>(pairs: &[(String, u32)], serializer: S) -> std::result::Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(pairs.len()))?;
     for (token, id) in pairs {
@@ -329,7 +329,7 @@ fn as_map<S: Serializer>(pairs: &[(String, u32)], serializer: S) -> std::result:
 }
 
 impl Tokenizer {
-    /// The `tokenizer.json`: the same tokenizer gives the same bytes.
+    /// The `tokenizer.json` as text. The same tokenizer gives the same bytes.
     #[must_use]
     pub fn to_json(&self) -> String {
         let outside: HashSet<u32> = self.added.iter().filter(|t| !t.in_vocab).map(|t| t.id).collect();
@@ -341,7 +341,7 @@ impl Tokenizer {
                 None if self.token_of(self.token(id)) == Some(id) => {
                     (byte_level::to_text(self.token(id)), id)
                 }
-                // A token outside the alphabet: it stands as it was written.
+                // A token outside the alphabet is written as it is.
                 None => (String::from_utf8_lossy(self.token(id)).into_owned(), id),
             })
             .collect();

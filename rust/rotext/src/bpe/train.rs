@@ -1,5 +1,5 @@
-//! Training: from counted words to merge rules, the same rules in the same order as `BpeTrainer` of Hugging
-//! Face `tokenizers`, ties included.
+//! Training: from counted words to merge rules. The rules and their order are those of `BpeTrainer` of Hugging Face
+//! `tokenizers`, ties included.
 //!
 //! ```text
 //! ids: special tokens, then the 256 bytes in the order of their characters
@@ -8,9 +8,9 @@
 //!     merge it at its places; sum the neighbours                        corpus
 //!     update the counts of the pairs beside it, queue the new pairs
 //! ```
-//! Two traits of `BpeTrainer` that look like accidents decide ties, so they are kept: the count of a merged pair
-//! is never set back, and a pair that comes to be again (because a second rule makes the same token) is queued
-//! again beside its first entry.
+//! Two properties of `BpeTrainer` look like accidents, but they decide ties, so they are kept: the count of a merged pair
+//! is never reset, and a pair that appears again (because a second rule makes the same token) is queued again beside its
+//! first entry.
 
 use hashbrown::HashMap;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -29,12 +29,12 @@ use crate::progress::Progress;
 /// What to train.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrainOptions {
-    /// Tokens in all, special tokens and the 256 bytes included. A small corpus may give fewer.
+    /// The number of tokens, special tokens and the 256 bytes included. A small corpus may give fewer.
     pub vocab_size: usize,
-    /// Pairs seen fewer times are not merged. 0, as in `BpeTrainer`: the vocabulary is filled.
+    /// Pairs that occur fewer times are not merged. 0, as in `BpeTrainer`: the vocabulary is filled.
     pub min_frequency: u64,
-    /// Ids 0 and up. Only `<|endoftext|>` by default: packs need it after every document and nothing else;
-    /// padding is masked, so it needs no token of its own.
+    /// The special tokens, with ids from 0. By default only `<|endoftext|>`: packs need it after every document. Padding
+    /// is masked, so it needs no token.
     pub special_tokens: Vec<String>,
     /// How the words were cut.
     pub pattern: Pattern,
@@ -51,11 +51,11 @@ impl Default for TrainOptions {
     }
 }
 
-/// Trains a tokenizer. Progress counts tokens of the vocabulary.
+/// Trains a tokenizer. Progress counts the tokens of the vocabulary.
 ///
 /// # Errors
-/// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) when the options make no sense (too small a vocabulary, a special
-/// token that ordinary text could spell, another pattern than the words were cut by);
+/// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for invalid options (a vocabulary that is too small, a special
+/// token that ordinary text could spell, another pattern than the one that cut the words);
 /// [`ErrorKind::Io`](crate::error::ErrorKind::Io) when spilled words cannot be read back;
 /// [`ErrorKind::Cancelled`](crate::error::ErrorKind::Cancelled).
 pub fn train(counts: Counts, options: &TrainOptions, progress: &Progress) -> Result<Tokenizer> {
@@ -84,7 +84,7 @@ fn check(counts: &Counts, options: &TrainOptions) -> Result<()> {
             "the words were cut by {cut}, but the tokenizer is to cut by {asked}"
         )));
     }
-    // Inside a word merges could spell the token, and then text could, too.
+    // Merges inside a word could spell the token, and then text could spell it too.
     match options.special_tokens.iter().find(|token| words(options.pattern, token).count() < 2) {
         Some(token) => Err(Error::usage(format!("special token {token:?} could be read from ordinary text"))
             .hint("write it as <|name|>: no pattern keeps that in one word")),
@@ -205,7 +205,7 @@ fn learn<S: Symbol>(
     Tokenizer::from_training(options.pattern, vocabulary, rules)
 }
 
-/// Queues the pairs of a new token. None of them was there before, so the places just met are all there are.
+/// Queues the pairs of a new token. None of them existed before, so their places are those just met.
 fn queue_new(
     merged: u32,
     left: &Side,
@@ -220,7 +220,7 @@ fn queue_new(
         for &token in &side.tokens {
             let n = side.sum(token).1;
             let pair = if is_left { (token, merged) } else { (merged, token) };
-            // A list that is not queued stays unread; that happens only when places overlap (`aaa`).
+            // A list that is not queued stays unread. That happens only when places overlap (`aaa`).
             let count = counts[&key(pair)];
             if count > 0 {
                 queue.push(Candidate { count: count as u64, pair, places: Lists::list(block, start, n) });
@@ -238,8 +238,8 @@ fn queue_new(
     }
 }
 
-/// Queues the pairs of a token that an earlier rule already made. `BpeTrainer` keeps whole words, not places, so
-/// the new entry stands for every place of the pair in the words just changed, old ones included.
+/// Queues the pairs of a token that an earlier rule made too. `BpeTrainer` keeps whole words and not places, so the new
+/// entry has every place of the pair in the words just changed, old ones included.
 fn queue_again<S: Symbol>(
     corpus: &Corpus<S>,
     merged: u32,
@@ -277,7 +277,7 @@ impl Tokenizer {
         vocabulary: Vocabulary,
         mut rules: Vec<(u32, u32, u32)>,
     ) -> Result<Self> {
-        // A pair that was merged twice has its last rank, as the map of `tokenizers` has it.
+        // A pair that was merged twice has its last rank, as in the map of `tokenizers`.
         let mut seen = std::collections::HashSet::new();
         rules.reverse();
         rules.retain(|&(a, b, _)| seen.insert((a, b)));

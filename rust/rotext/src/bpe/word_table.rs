@@ -1,14 +1,14 @@
-//! Words and how often they were seen.
+//! Words and how often they occurred.
 
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use super::cache::{hash, prefetch};
 
-/// Slots at first: 24 KiB.
+/// The number of slots at first: 24 KiB.
 const MIN_SLOTS: usize = 1 << 10;
 
-/// A word of up to 15 bytes as [`Lane::word`](super::lane::Lane::word) makes it, in halves: 24 bytes a slot.
+/// A word of up to 15 bytes as [`Lane::word`](super::lane::Lane::word) makes it, in two halves: 24 bytes a slot.
 #[derive(Clone, Copy)]
 struct Slot {
     low: u64,
@@ -24,7 +24,7 @@ impl Slot {
     }
 }
 
-/// Word -> count. Short words in open addressing, long ones in an ordinary map.
+/// From words to counts. Short words are in open addressing, long ones in an ordinary map.
 pub(super) struct WordTable {
     slots: Vec<Slot>,
     used: usize,
@@ -38,7 +38,7 @@ impl WordTable {
         Self { slots: vec![EMPTY; MIN_SLOTS], used: 0, long, long_bytes: 0 }
     }
 
-    /// Asks for the cache line of a word that will soon be counted: see `Cache::prefetch`.
+    /// Prefetches the cache line of a word that is counted soon: see `Cache::prefetch`.
     #[inline(always)]
     pub(super) fn prefetch(&self, hash: u64) {
         prefetch(&self.slots, hash);
@@ -88,8 +88,8 @@ impl WordTable {
 
     /// Adds the words of `other`.
     ///
-    /// They come in the order of their hashes. A table smaller than the one they come from would fill from its
-    /// front, and every word would walk over all before it, so it grows first; then both are walked in step.
+    /// The words come in the order of their hashes. A table smaller than theirs would fill from its front, and every word
+    /// would probe past all earlier ones. So it grows first; then both tables are walked in step.
     pub(super) fn absorb(&mut self, other: &Self) {
         if self.slots.len() < other.slots.len() {
             self.grow(other.slots.len());
@@ -113,7 +113,7 @@ impl WordTable {
         }
     }
 
-    /// How many words.
+    /// The number of words.
     pub(super) fn len(&self) -> usize {
         self.used + self.long.len()
     }
@@ -124,7 +124,7 @@ impl WordTable {
         self.slots.len() * size_of::<Slot>() + self.long.capacity() * 48 + self.long_bytes
     }
 
-    /// Every word with its count, in no order that means anything.
+    /// Calls `f` with every word and its count, in no defined order.
     pub(super) fn for_each(&self, mut f: impl FnMut(&[u8], u64)) {
         for slot in self.slots.iter().filter(|slot| slot.count > 0) {
             let bytes = (u128::from(slot.low) | u128::from(slot.high) << 64).to_le_bytes();
@@ -135,7 +135,7 @@ impl WordTable {
         }
     }
 
-    /// Forgets all words; keeps the room.
+    /// Removes all words; keeps the memory.
     pub(super) fn clear(&mut self) {
         self.slots.fill(EMPTY);
         self.used = 0;

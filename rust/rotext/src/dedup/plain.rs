@@ -1,10 +1,10 @@
-//! Copying what folding leaves as it is: runs of ASCII without control characters and without doubled spaces.
+//! Copies the bytes that folding does not change: runs of ASCII without control characters and doubled spaces.
 //!
-//! In Romanian such a run is about 20 bytes, from one letter with a diacritic to the next, so they are moved 16 at
-//! a time: one comparison finds bytes below space and from 0x80 on (signed, both are smaller than space), another
-//! finds spaces, and a space whose forerunner is one is a doubled space.
+//! In Romanian such a run has about 20 bytes, from one letter with a diacritic to the next. So 16 bytes are copied at a time. One
+//! comparison finds the bytes below space and from 0x80 on (as signed numbers, both are less than space). Another one finds
+//! spaces, and a space after a space is doubled.
 
-/// Appends the longest plain start of `bytes` to `out`; returns its length. `space`: a space came before.
+/// Appends the longest plain start of `bytes` to `out`; returns its length. `space`: the byte before was a space.
 #[inline]
 pub(super) fn copy(bytes: &[u8], space: bool, out: &mut Vec<u8>) -> usize {
     let mut at = 0;
@@ -14,7 +14,7 @@ pub(super) fn copy(bytes: &[u8], space: bool, out: &mut Vec<u8>) -> usize {
         let (low, spaces) = look(block);
         let stop = low | (spaces & (spaces << 1 | before));
         let plain = (stop | 1 << 16).trailing_zeros() as usize;
-        // All 16 are written and the plain ones kept: cheaper than a copy of a length known only now.
+        // Writing all 16 bytes and truncating is cheaper than a copy of variable length.
         let end = out.len() + plain;
         out.extend_from_slice(block);
         out.truncate(end);
@@ -38,7 +38,7 @@ pub(super) fn copy(bytes: &[u8], space: bool, out: &mut Vec<u8>) -> usize {
     at + plain
 }
 
-/// Bits of the bytes that are below space or not ASCII, and of the spaces.
+/// Two bit masks: the bytes that are below space or not ASCII, and the spaces.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 fn look(block: &[u8; 16]) -> (u32, u32) {

@@ -1,13 +1,13 @@
-//! Sorting more records than memory holds: sorted runs on disk, merged.
+//! Sorts more records than fit into memory: sorted runs on disk, merged.
 //!
-//! A record is `N` bytes (at least 8), compared as bytes, so numbers in it are big-endian. A file of a run:
+//! A record has `N` bytes (at least 8) and is compared as bytes, so its numbers are big-endian. The file of a run:
 //!
 //! ```text
 //! "ROTORUN\0"  u32 version  u32 N  u64 records  u64 XXH3-64 of these 24 bytes
 //! then blocks: u32 records of the block, u64 XXH3-64 of them, the records
 //! ```
-//! (numbers of the frame little-endian). A block is checked before its records are used, and the number of records at
-//! the end, so a file that was cut off or damaged is refused and never silently shortens a result.
+//! The numbers of header and blocks are little-endian. Each block is checked before its records are used, and the number of
+//! records at the end. So a file that was cut off or damaged is refused, and never shortens a result silently.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -24,9 +24,9 @@ const MAGIC: &[u8; 8] = b"ROTORUN\0";
 /// Version of the file format.
 const VERSION: u32 = 1;
 const HEADER: usize = 32;
-/// Bytes of a block: what a merge holds of each run.
+/// Bytes of a block. A merge keeps one block of each run in memory.
 const BLOCK_BYTES: usize = 1 << 17;
-/// Runs that are merged at once; more are merged in steps, so that neither files nor buffers grow without bound.
+/// The most runs that are merged at once. More are merged in steps, which bounds the open files and the buffers.
 const FAN_IN: usize = 64;
 
 /// A sorted run in a file.
@@ -48,8 +48,8 @@ fn header(width: usize, records: u64) -> [u8; HEADER] {
     out
 }
 
-/// Makes a scratch file in `folder` that vanishes with the process, however that ends. (Where the system does not take
-/// names away from open files, the folder is removed by the next run.)
+/// Makes a scratch file in `folder` that vanishes with the process, however that ends. (On systems that keep the names of open
+/// files, the next run removes the folder.)
 pub(super) fn scratch_file(folder: &Path, kind: &str) -> Result<(File, PathBuf)> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let path = folder.join(format!("{kind}-{}.scratch", NUMBER.fetch_add(1, Relaxed)));
@@ -61,7 +61,7 @@ pub(super) fn scratch_file(folder: &Path, kind: &str) -> Result<(File, PathBuf)>
 }
 
 impl<const N: usize> Run<N> {
-    /// Writes records that are sorted.
+    /// Writes sorted records.
     ///
     /// # Errors
     /// The disk is full or fails.
@@ -95,10 +95,10 @@ impl<const N: usize> Run<N> {
         Ok(Self { file, path: path.to_owned(), records })
     }
 
-    /// A run in a file that someone else wrote.
+    /// Opens a run that was written before.
     ///
     /// # Errors
-    /// It is no run of records of `N` bytes, or of another version.
+    /// The file is not a run of records of `N` bytes, or has another version.
     pub fn open(mut file: File, path: &Path) -> Result<Self> {
         let mut found = [0; HEADER];
         file.rewind().and_then(|()| file.read_exact(&mut found)).map_err(|e| Error::io(path, &e))?;
@@ -117,7 +117,7 @@ impl<const N: usize> Run<N> {
         Ok(Self { file, path: path.to_owned(), records })
     }
 
-    /// Records in it.
+    /// The number of records.
     #[must_use]
     pub fn records(&self) -> u64 {
         self.records
@@ -182,7 +182,23 @@ impl<const N: usize> Blocks<N> {
     }
 }
 
-/// Takes records in any order and gives them back in order.
+/// Takes records in any order and returns them sorted, in O(n log n) comparisons and bounded memory.
+///
+/// # Examples
+///
+/// ```
+/// use rotext::dedup::Sorter;
+///
+/// # fn main() -> rotext::error::Result<()> {
+/// let mut sorter = Sorter::<8>::new(&std::env::temp_dir(), "example", 1 << 20);
+/// for number in [3u64, 1, 2] {
+///     sorter.push(number.to_be_bytes())?;
+/// }
+/// let mut sorted = sorter.finish()?;
+/// assert_eq!(sorted.next()?, Some(1u64.to_be_bytes()));
+/// # Ok(())
+/// # }
+/// ```
 pub struct Sorter<const N: usize> {
     folder: PathBuf,
     kind: &'static str,
@@ -192,7 +208,7 @@ pub struct Sorter<const N: usize> {
 }
 
 impl<const N: usize> Sorter<N> {
-    /// Holds up to `memory` bytes, then writes runs to `folder`; `kind` names the files.
+    /// A sorter that keeps up to `memory` bytes, then writes runs to `folder`. `kind` is part of the file names.
     #[must_use]
     pub fn new(folder: &Path, kind: &'static str, memory: usize) -> Self {
         const { assert!(N >= 8) };
@@ -209,7 +225,7 @@ impl<const N: usize> Sorter<N> {
             self.spill()?;
         }
         if self.buffer.len() == self.buffer.capacity() {
-            // Doubling would pass the limit by up to twice.
+            // Doubling could exceed the limit by a factor of two.
             let more = self.buffer.len().max(4096).min(self.capacity - self.buffer.len());
             self.buffer.reserve_exact(more);
         }
@@ -218,7 +234,7 @@ impl<const N: usize> Sorter<N> {
     }
 
     fn sort(&mut self) {
-        // Equal first eight bytes are rare but where records share their key: one integer decides nearly always.
+        // The first eight bytes are rarely equal, so one comparison of integers nearly always decides.
         let first = |r: &[u8; N]| r.first_chunk::<8>().map_or(0, |eight| u64::from_be_bytes(*eight));
         self.buffer.sort_unstable_by(|a, b| first(a).cmp(&first(b)).then_with(|| a[8..].cmp(&b[8..])));
     }
@@ -232,7 +248,7 @@ impl<const N: usize> Sorter<N> {
         Ok(())
     }
 
-    /// All records in order, equal ones as often as they came. What never left memory is not written.
+    /// All records in order, duplicates included. If all records fit into memory, nothing is written.
     ///
     /// # Errors
     /// A run cannot be written or read.
@@ -280,7 +296,7 @@ impl<const N: usize> Merge<N> {
         }
     }
 
-    /// The next record.
+    /// The next record; `None` at the end.
     ///
     /// # Errors
     /// A run was cut off or damaged.
@@ -292,7 +308,7 @@ impl<const N: usize> Merge<N> {
         }
         let Some(Reverse((record, source))) = self.heap.peek().copied() else { return Ok(None) };
         match self.pull(source)? {
-            // The new one sinks to its place: half the work of taking out and putting in.
+            // Replacing the top costs half as much as a pop and a push.
             Some(next) => {
                 if let Some(mut top) = self.heap.peek_mut() {
                     *top = Reverse((next, source));
@@ -317,7 +333,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
-        fn gives_back_what_it_got_in_order(mut records in prop::collection::vec(any::<[u8; 9]>(), 0..400)) {
+        fn returns_all_records_in_order(mut records in prop::collection::vec(any::<[u8; 9]>(), 0..400)) {
             let folder = tempfile::tempdir().unwrap();
             let mut sorter = Sorter::<9>::new(folder.path(), "test", 0);
             sorter.capacity = 3;

@@ -1,35 +1,35 @@
-//! MinHash: from the 5-grams of a document's words to one hash a band.
+//! MinHash: from the 5-grams of a document's words to one hash for each band.
 //!
-//! For each of `bands x rows` random functions the smallest value over all 5-grams is kept; two sets agree in one of
-//! them with a probability of their Jaccard similarity J (Broder, "On the resemblance and containment of documents",
-//! 1997). A band is `rows` of them and is equal with J^rows, so one of `bands` is with 1 - (1 - J^rows)^bands. Of the
-//! minima only a 64-bit hash of each band is kept: 8 bytes where others keep the signature.
+//! Each of `bands x rows` random functions has a smallest value over all 5-grams. Two sets agree in one of these minima with a
+//! probability of their Jaccard similarity J (Broder, "On the resemblance and containment of documents", 1997). A band is `rows`
+//! minima. Two bands are equal with the probability J^rows, and at least one of `bands` is equal with 1 - (1 - J^rows)^bands. Only
+//! a 64-bit hash of each band is kept, which is 8 bytes; other programs keep all minima.
 //!
 //! | preset  | bands x rows | J = 0.6 | 0.7 | 0.8 | 0.85 | 0.9 |
 //! |---------|--------------|---------|-----|-----|------|-----|
 //! | default | 14 x 8       | 0.21    | .57 | .92 | .988 | 1.0 |
 //! | strict  | 26 x 11      | 0.09    | .41 | .90 | .990 | 1.0 |
 //!
-//! The functions are `a h + b` modulo 2^32 with odd `a` (multiply-shift, Dietzfelbinger et al. 1997): permutations of
-//! the u32, cheap enough that a vector unit does 8 or 16 at a time, and as `h` is a mixed hash already, the upper bits,
-//! which decide a minimum, depend on all of it.
+//! The functions are `a h + b` modulo 2^32 with odd `a` (multiply-shift, Dietzfelbinger et al. 1997). They are permutations of the
+//! u32, and a vector unit computes 8 or 16 at a time. `h` is a mixed hash already, so the upper bits, which decide a minimum,
+//! depend on all bits of `h`.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Words of a shingle. A document with fewer has no signature and can only be an exact duplicate.
+/// The words of a shingle. A document with fewer words has no signature, so it can only be an exact duplicate.
 const SHINGLE: usize = 5;
 
-/// How many minima, and how they are banded.
+/// The number of bands, and of minima in a band.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
-    /// 14 bands of 8, as FineWeb and FineWeb-2.
+    /// 14 bands of 8 minima, as in FineWeb and FineWeb-2.
     Default,
-    /// 26 bands of 11, as OLMo 3: proposes fewer pairs that are not alike.
+    /// 26 bands of 11 minima, as in OLMo 3. It proposes fewer pairs that are not alike.
     Strict,
 }
 
 impl Preset {
-    /// (bands, rows of each).
+    /// (bands, minima in each band).
     #[must_use]
     pub fn shape(self) -> (usize, usize) {
         match self {
@@ -38,7 +38,7 @@ impl Preset {
         }
     }
 
-    /// The preset of that name.
+    /// The preset with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Default, Self::Strict].into_iter().find(|preset| preset.name() == name)
@@ -54,10 +54,21 @@ impl Preset {
     }
 }
 
-/// Functions that are worked on together: registers of a vector unit for 32 minima and their 64 coefficients.
+/// The functions that are computed together: a vector unit has registers for 32 minima and their 64 coefficients.
 const GROUP: usize = 32;
 
-/// Computes the band hashes of documents; holds buffers, so one a thread.
+/// Computes the band hashes of documents, in O(n) for n words. It holds buffers, so make one for each thread.
+///
+/// # Examples
+///
+/// ```
+/// use rotext::dedup::{Preset, Signer, Words};
+///
+/// let (mut words, mut signer, mut bands) = (Words::default(), Signer::new(Preset::Default), Vec::new());
+/// words.read("A fost odată ca niciodată un împărat");
+/// assert!(signer.sign(&words.folded, &mut bands));
+/// assert_eq!(bands.len(), 14);
+/// ```
 pub struct Signer {
     preset: Preset,
     multipliers: Vec<[u32; GROUP]>,
@@ -70,7 +81,7 @@ pub struct Signer {
 type Kernel = unsafe fn(&[u32], &[u32; GROUP], &[u32; GROUP], &mut [u32; GROUP]);
 
 impl Signer {
-    /// A signer with the functions of the preset, which are the same in every program.
+    /// A signer with the functions of the preset, which are the same in every run.
     #[must_use]
     pub fn new(preset: Preset) -> Self {
         let (bands, rows) = preset.shape();
@@ -91,7 +102,7 @@ impl Signer {
         Self { preset, multipliers, addends, minima, shingles: Vec::new(), kernel: kernel() }
     }
 
-    /// Appends one hash a band to `out`; none for fewer words than a shingle has. Returns whether it did.
+    /// Appends one hash for each band to `out`. Returns false, and appends nothing, for fewer words than a shingle.
     pub fn sign(&mut self, words: &[u32], out: &mut Vec<u64>) -> bool {
         if words.len() < SHINGLE {
             return false;
@@ -102,7 +113,7 @@ impl Signer {
             self.minima.iter_mut().zip(&self.multipliers).zip(&self.addends)
         {
             *minima = [u32::MAX; GROUP];
-            // SAFETY: `kernel` chose one whose instructions this processor has.
+            // SAFETY: `kernel` selects a function whose instructions this processor has.
             unsafe { (self.kernel)(&self.shingles, multipliers, addends, minima) };
         }
         let (bands, rows) = self.preset.shape();
@@ -118,7 +129,7 @@ impl Signer {
     }
 }
 
-/// A shingle from the hashes of its words: their order counts.
+/// The hash of a shingle, from the hashes of its words in order.
 #[inline(always)]
 fn shingle(words: &[u32; SHINGLE]) -> u32 {
     const K: [u64; SHINGLE] = [
@@ -135,7 +146,7 @@ fn shingle(words: &[u32; SHINGLE]) -> u32 {
     ((sum ^ (sum >> 32)).wrapping_mul(0x9FB2_1C65_1E98_DF25) >> 32) as u32
 }
 
-/// The loop that a compiler turns into vectors: shingles outside, functions inside, minima in registers.
+/// The loop that the compiler vectorizes: shingles outside, functions inside, minima in registers.
 #[inline(always)]
 fn smallest(shingles: &[u32], a: &[u32; GROUP], b: &[u32; GROUP], minima: &mut [u32; GROUP]) {
     let mut now = *minima;
@@ -150,12 +161,12 @@ fn smallest(shingles: &[u32], a: &[u32; GROUP], b: &[u32; GROUP], minima: &mut [
 /// Without special instructions.
 ///
 /// # Safety
-/// None is needed; the signature is that of the others.
+/// There is no requirement; the function is unsafe to have the type of the others.
 unsafe fn plain(shingles: &[u32], a: &[u32; GROUP], b: &[u32; GROUP], minima: &mut [u32; GROUP]) {
     smallest(shingles, a, b, minima);
 }
 
-/// 8 functions an instruction.
+/// 8 functions with one instruction.
 ///
 /// # Safety
 /// The processor has AVX2.
@@ -165,7 +176,7 @@ unsafe fn avx2(shingles: &[u32], a: &[u32; GROUP], b: &[u32; GROUP], minima: &mu
     smallest(shingles, a, b, minima);
 }
 
-/// 16 functions an instruction.
+/// 16 functions with one instruction.
 ///
 /// # Safety
 /// The processor has AVX-512 F.
@@ -175,7 +186,7 @@ unsafe fn avx512(shingles: &[u32], a: &[u32; GROUP], b: &[u32; GROUP], minima: &
     smallest(shingles, a, b, minima);
 }
 
-/// The widest that this processor has. Elsewhere than on x86-64 the plain one is vectorized as it is.
+/// The function with the widest vectors of this processor. On other machines than x86-64 the compiler vectorizes the plain one.
 fn kernel() -> Kernel {
     #[cfg(target_arch = "x86_64")]
     {

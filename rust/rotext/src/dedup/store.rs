@@ -1,8 +1,8 @@
-//! What has to be known of single documents later: their words (to verify) and their names (to explain).
+//! What is needed about single documents later: their words (to verify) and their names (to explain).
 //!
-//! Two scratch files that only grow, and a table of places, 24 bytes a document, in a third: read at one place when a
-//! document is looked at again, which only those with a partner are. The words, which are most of it, may stand in a file
-//! with a name, so that a run that was killed need not make them again.
+//! There are two scratch files that only grow, and a third with a table of places, 24 bytes for each document. A document is read
+//! back only if it has a candidate. The words are most of the data; they may be in a named file, so that a killed run does not
+//! have to compute them again.
 
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::runs::scratch_file;
 use crate::error::{Error, Result};
 
-/// Being filled, one document after another.
+/// Stores documents, one after another.
 pub(super) struct StoreWriter {
     words: Growing,
     names: Growing,
@@ -22,9 +22,9 @@ pub(super) struct StoreWriter {
 /// The hashes of a document's words.
 #[derive(Debug, Clone, Copy)]
 pub enum Hashes<'a> {
-    /// To be written.
+    /// New hashes, to be written.
     New(&'a [u32]),
-    /// So many, which stand next in the file that an earlier run kept.
+    /// The next hashes of the file that an earlier run kept; this is their number.
     Kept(u32),
 }
 
@@ -37,7 +37,7 @@ impl Hashes<'_> {
     }
 }
 
-/// Hashes as the file has them.
+/// Hashes as the bytes of the file.
 #[must_use]
 pub fn bytes(words: &[u32]) -> Vec<u8> {
     let mut bytes = vec![0; words.len() * 4];
@@ -47,11 +47,11 @@ pub fn bytes(words: &[u32]) -> Vec<u8> {
     bytes
 }
 
-/// The file of words by itself, where nothing is decided: a shard's.
+/// The file of words alone, for a shard, which decides nothing.
 pub struct WordFile(Growing);
 
 impl WordFile {
-    /// Opens or makes the file; what an earlier run left in it stays until something else is written.
+    /// Opens or makes the file. The words of an earlier run stay until others are written.
     ///
     /// # Errors
     /// The folder cannot be written to.
@@ -67,7 +67,7 @@ impl WordFile {
         self.0.push(words)
     }
 
-    /// Hands what is buffered to the system, and with `sync` to the disk.
+    /// Writes the buffer to the file, and with `sync` to the disk.
     ///
     /// # Errors
     /// The disk is full or fails.
@@ -76,14 +76,14 @@ impl WordFile {
     }
 }
 
-/// Being read.
+/// Reads stored documents.
 pub(super) struct Store {
     words: Growing,
     names: Growing,
     places: Growing,
 }
 
-/// A document's name: where its record stands.
+/// A document's id and source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Name {
     pub(super) id: String,
@@ -94,7 +94,7 @@ pub(super) struct Name {
 pub(super) const PLACE: usize = 24;
 
 impl StoreWriter {
-    /// Scratch files in `folder`; the words in the file `kept`, if there is one, which is not emptied.
+    /// Makes scratch files in `folder`. The words go to the file `kept` if there is one; it keeps its content.
     pub(super) fn create(folder: &Path, kept: Option<&Path>) -> Result<Self> {
         let growing = |kind| Growing::create(folder, kind);
         Ok(Self {
@@ -105,7 +105,7 @@ impl StoreWriter {
         })
     }
 
-    /// Adds a document; its number, counted from 0.
+    /// Adds a document; returns its number, counted from 0.
     pub(super) fn push(&mut self, words: Hashes<'_>, id: &str, source: u32) -> Result<u32> {
         let number = self.documents;
         self.documents = number.checked_add(1).ok_or_else(|| {
@@ -124,7 +124,7 @@ impl StoreWriter {
         Ok(number)
     }
 
-    /// Hands what is buffered of the words to the system, and with `sync` to the disk.
+    /// Writes the buffered words to the file, and with `sync` to the disk.
     pub(super) fn flush(&mut self, sync: bool) -> Result<()> {
         self.words.flush(sync)
     }
@@ -165,25 +165,25 @@ impl Store {
     }
 }
 
-/// A file that is appended to, then read at places.
+/// A file that is appended to, then read at any place.
 struct Growing {
     out: BufWriter<File>,
     path: PathBuf,
     at: u64,
-    /// The end of the file is at `at`; not so where an earlier run left more.
-    ends: bool,
+    /// The file ends at `at`. False while data of an earlier run may follow.
+    at_end: bool,
 }
 
 impl Growing {
     fn create(folder: &Path, kind: &str) -> Result<Self> {
         let (file, path) = scratch_file(folder, kind)?;
-        Ok(Self { out: BufWriter::with_capacity(1 << 20, file), path, at: 0, ends: true })
+        Ok(Self { out: BufWriter::with_capacity(1 << 20, file), path, at: 0, at_end: true })
     }
 
     fn open(path: &Path) -> Result<Self> {
         let open = File::options().read(true).write(true).create(true).truncate(false).open(path);
         let file = open.map_err(|e| Error::io(path, &e))?;
-        Ok(Self { out: BufWriter::with_capacity(1 << 20, file), path: path.to_owned(), at: 0, ends: false })
+        Ok(Self { out: BufWriter::with_capacity(1 << 20, file), path: path.to_owned(), at: 0, at_end: false })
     }
 
     fn push(&mut self, words: Hashes<'_>) -> Result<()> {
@@ -204,10 +204,10 @@ impl Growing {
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let fail = |e: std::io::Error| Error::io(&self.path, &e);
-        if !self.ends {
+        if !self.at_end {
             self.out.get_ref().set_len(self.at).map_err(fail)?;
             self.out.seek(SeekFrom::Start(self.at)).map_err(fail)?;
-            self.ends = true;
+            self.at_end = true;
         }
         self.at += bytes.len() as u64;
         self.out.write_all(bytes).map_err(fail)

@@ -1,17 +1,17 @@
-//! The words of a text as hashes: what shingles and verification are made of.
+//! The words of a text as hashes, for shingles and verification.
 //!
-//! A word is a run of letters and digits; everything else parts words. It is blind to case and diacritics, so that a
-//! copy without diacritics, with both encodings of ș or with a title in capitals has the same words. Each word has two
-//! hashes: in the first, which proposes pairs, every digit is read as 0 (pages that differ in dates and numbers should
-//! at least be looked at); in the second, which decides, digits count (a table of other numbers says other things).
+//! A word is a run of letters and digits; everything else separates words. Case and diacritics do not count: a copy without
+//! diacritics, with another encoding of ș or with a title in capitals has the same words. Each word has two hashes. In the first,
+//! which proposes pairs, every digit is read as 0, so that pages which differ in dates and numbers are compared. In the second,
+//! which decides, digits count: a table with other numbers is another text.
 //!
-//! The automaton has two states (within a word or not) and one step a byte; nothing is allocated for a word.
+//! The automaton has two states (inside a word or not) and makes one step for each byte. It allocates nothing for a word.
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
 use super::letters::{is_mark, letters, two_bytes};
 
-/// Cuts texts into words; holds the hashes of the last one, so one a thread.
+/// Cuts texts into words. It holds the hashes of the last text, so make one for each thread.
 pub struct Words {
     /// Hashes with digits as 0, in the order of the text.
     pub folded: Vec<u32>,
@@ -20,7 +20,7 @@ pub struct Words {
     nfd: DecomposingNormalizerBorrowed<'static>,
     /// For each letter of two bytes from U+00C0 to U+027F its plain small letter, or 0.
     letters: Box<[u8]>,
-    /// For each ASCII byte the byte that is hashed, or 0 where it parts words.
+    /// For each ASCII byte the byte that is hashed, or 0 if it separates words.
     ascii: [u8; 128],
 }
 
@@ -36,7 +36,7 @@ impl Default for Words {
     }
 }
 
-/// The word being read. 0 is the state between words: no byte hashes to it from [`START`] but by a chance of 2^-64.
+/// The hashes of the word so far.
 #[derive(Clone, Copy)]
 struct State {
     folded: u64,
@@ -46,7 +46,7 @@ struct State {
 const START: State = State { folded: 0x9E37_79B9_7F4A_7C15, exact: 0x9E37_79B9_7F4A_7C15 };
 
 impl State {
-    /// One byte more, as FNV-1a with a larger multiplier: one multiplication a byte, and the two run side by side.
+    /// Adds one byte, as FNV-1a with a larger multiplier: one multiplication for each hash, and both run in parallel.
     #[inline(always)]
     fn push(&mut self, byte: u8) {
         const K: u64 = 0xA076_1D64_78BD_642F;
@@ -56,7 +56,7 @@ impl State {
     }
 }
 
-/// The upper half of a mixed hash: the last bytes of a word have not reached all bits yet.
+/// The upper half of the mixed hash. Without mixing, the last bytes of a word would not affect all bits.
 #[inline(always)]
 fn end(hash: u64) -> u32 {
     ((hash ^ (hash >> 29)).wrapping_mul(0xE703_7ED1_A0B4_28DB) >> 32) as u32
@@ -79,10 +79,10 @@ impl Words {
                 let second = bytes.get(at + 1).copied().unwrap_or(0);
                 let plain = if let 0xc3..=0xc9 = byte { self.letters[two_bytes(byte, second)] } else { 0 };
                 if let [0xe2, 0x80, 0x90..=0xbf, ..] | [0xe2, 0x94..=0x96, _, ..] = bytes[at..] {
-                    // Dashes, quotes and the frames of tables: most of what no table has, and no letters.
+                    // Dashes, quotation marks and the frames of tables: no letters, and most of the characters without a table entry.
                     at += 3;
                 } else if plain == 0 {
-                    // Any other character; `at` stands at its border.
+                    // Any other character; `at` is at its border.
                     let c = text[at..].chars().next().unwrap_or('\0');
                     at += c.len_utf8();
                     if is_mark(c) {
@@ -116,8 +116,8 @@ impl Words {
         self.exact.push(end(word.exact));
     }
 
-    /// Hashes a letter or digit that no table has; false for everything else. Letters of other scripts come here and
-    /// the few Latin ones that no letter of ASCII is left of.
+    /// Hashes a letter or digit without a table entry; false for everything else. These are letters of other scripts, and the few
+    /// Latin letters without an ASCII base letter.
     #[cold]
     fn slow(&self, c: char, word: &mut State) -> bool {
         if !c.is_alphanumeric() {
@@ -166,7 +166,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn blind_to_case_and_diacritics_and_in_one_of_two_to_digits() {
+    fn ignores_case_and_diacritics_and_in_one_hash_digits() {
         let mut words = Words::default();
         let mut read = |text: &str| {
             words.read(text);

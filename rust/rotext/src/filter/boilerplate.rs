@@ -1,8 +1,9 @@
-//! Lines of the page and not of the text: notices about cookies, buttons to share, links to other articles.
+//! Boilerplate lines: notices about cookies, buttons to share, links to other articles.
 //!
-//! A line goes when the whole of it is a phrase of the list, begins as one does, or (notices) is short and has the words
-//! of one. The lists hold what Romanian sites write; the comparison is blind to case, diacritics and signs. Text about
-//! cookies stays (manual pages have much of it): a notice is in the voice of its site ("folosim", "acest site", "acceptați").
+//! A line is boilerplate if the whole of it is a phrase of the list, or begins like a link of the list, or (notices) is
+//! short and has the words of a notice. The lists have what Romanian sites write. The comparison ignores case, diacritics
+//! and punctuation. Text about cookies is kept (manual pages have much of it): a notice speaks in the voice of its site
+//! ("folosim", "acest site", "acceptați").
 
 use std::borrow::Cow;
 
@@ -13,7 +14,7 @@ const NOTICE: usize = 400;
 /// The longest button or link.
 const BUTTON: usize = 160;
 
-/// Lines that are one of these and nothing else.
+/// Lines that have one of these phrases and nothing else.
 const BUTTONS: &[&str] = &[
     "accept cookie urile",
     "accept toate cookie urile",
@@ -64,7 +65,7 @@ const BUTTONS: &[&str] = &[
     "vezi toate comentariile",
 ];
 
-/// Lines that begin so and are no longer than a link.
+/// Lines that begin with one of these phrases and are no longer than a link.
 const LINKS: &[&str] = &[
     "aboneaza te la newsletter",
     "aboneaza te la canalul nostru",
@@ -78,12 +79,12 @@ const LINKS: &[&str] = &[
     "urmareste stirile ",
 ];
 
-/// The same with a sign behind them: "Citește și: ..." is a link, "Citește și tu" is none.
+/// The same, followed by a sign: "Citește și: ..." is a link, "Citește și tu" is not.
 const SIGNED_LINKS: &[&str] = &["citeste si", "cititi si", "vezi si", "pe aceeasi tema"];
-/// A sign behind such words stands within so many bytes.
+/// The sign is within this many bytes of the start.
 const SIGN: usize = 24;
 
-/// Short lines that have all words of a row.
+/// Short lines that have all the words of one entry.
 const NOTICES: &[&[&str]] = &[
     &["toate drepturile rezervate"],
     &["toate drepturile sunt rezervate"],
@@ -105,7 +106,7 @@ const NOTICES: &[&[&str]] = &[
     &["setari cookie"],
 ];
 
-/// Cuts lines of the page out of texts; one a thread.
+/// Cuts boilerplate lines out of texts; make one for each thread.
 pub struct Boilerplate {
     notices: [Finder<'static>; 4],
     folded: String,
@@ -118,9 +119,10 @@ impl Default for Boilerplate {
 }
 
 impl Boilerplate {
-    /// The text without lines of the page, and how many there were.
+    /// The text without boilerplate lines, and the number of lines that were cut.
     pub fn cut<'a>(&mut self, text: &'a str) -> (Cow<'a, str>, u64) {
-        // Notices are few, and looking for their words in every line of a novel would cost as much as the filter.
+        // Few texts have notices, and searching for their words in every line of a novel would cost as much as the
+        // filter.
         let notices = self.notices.iter().any(|finder| finder.find(text.as_bytes()).is_some());
         let (mut out, mut lines, mut at) = (String::new(), 0, 0);
         for line in text.split_inclusive('\n') {
@@ -147,7 +149,7 @@ impl Boilerplate {
         if line.len() > if notices { NOTICE } else { BUTTON } || line.len() < 7 {
             return false;
         }
-        // The first letters tell nearly every line of prose from the lists.
+        // The first letters separate nearly every line of prose from the lists.
         let listed = line.len() <= BUTTON && self.begins_like_one(line);
         if !listed && !notices {
             return false;
@@ -164,7 +166,7 @@ impl Boilerplate {
             || notices && NOTICES.iter().any(|words| words.iter().all(|word| folded.contains(word)))
     }
 
-    /// Leaves the line folded in `folded` where its first three letters begin a phrase of the lists.
+    /// Folds the line into `folded`, if its first three letters begin a phrase of the lists.
     fn begins_like_one(&mut self, line: &str) -> bool {
         fold(line, 3, &mut self.folded);
         let begin = self.folded.as_str();
@@ -176,7 +178,7 @@ impl Boilerplate {
     }
 }
 
-/// Whether the line is `phrase` and a colon or bar, whatever follows.
+/// Whether the line is `phrase` and then a colon or a bar, whatever follows.
 fn begins_signed(line: &str, folded: &str, phrase: &str) -> bool {
     let Some(sign) = line.bytes().take(SIGN).position(|byte| matches!(byte, b':' | b'|')) else {
         return folded == phrase;
@@ -186,7 +188,7 @@ fn begins_signed(line: &str, folded: &str, phrase: &str) -> bool {
     before == phrase && folded.starts_with(phrase)
 }
 
-/// The first `most` letters and digits of `line` in lower case without diacritics, what is between them as one space.
+/// The first `most` letters and digits of `line`, in lower case without diacritics; everything between them is one space.
 fn fold(line: &str, most: usize, out: &mut String) {
     out.clear();
     let mut space = false;

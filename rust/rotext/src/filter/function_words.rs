@@ -1,8 +1,8 @@
-//! The commonest words of Romanian and of the languages that stand beside it on the web, with how often each comes in a
-//! thousand words of running text. Rounded estimates of our own: language identification needs their ratios only, and a
-//! factor of two hardly moves a sum over a paragraph.
+//! The most common words of Romanian and of the languages that occur beside it on the web, with their frequency in a
+//! thousand words of running text. These are our own rounded estimates. Language identification needs only their ratios,
+//! and a factor of two hardly changes the sum over a paragraph.
 
-/// A language that text is told apart into. Romanian comes first; the others only have to be recognized as not Romanian.
+/// A language that can be identified. Romanian comes first; the others only have to be recognized as not Romanian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // the names are the documentation
 pub enum Language {
@@ -23,7 +23,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// Its English name, in small letters.
+    /// The English name in lower case.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -51,11 +51,11 @@ impl serde::Serialize for Language {
     }
 }
 
-/// How many languages there are.
+/// The number of languages.
 pub(super) const LANGUAGES: usize = 14;
 
-/// Each language and its words: `word frequency`, with the letters of the language. Romanian has its words without
-/// diacritics too, as rarely as people write so.
+/// Each language and its words: `word frequency`, in the letters of the language. The Romanian words without diacritics
+/// are there too, as rare as such writing is.
 pub(super) const WORDS: [(Language, &str); LANGUAGES] = [
     (
         Language::Romanian,

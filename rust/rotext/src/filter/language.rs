@@ -1,8 +1,9 @@
-//! Is it Romanian? Told from function words and letters, paragraph by paragraph, against thirteen languages that stand
-//! beside it on the web. No model file: running text has a function word every two or three words, so their ratios
-//! ([`super::function_words`]) decide within a sentence (naive Bayes over the words of the lists; all others say nothing).
+//! Whether a text is Romanian. It compares function words and letters, paragraph by paragraph, with thirteen languages
+//! that occur beside Romanian on the web. There is no model file: running text has a function word in every two or three
+//! words, so their ratios ([`super::function_words`]) decide within a sentence (naive Bayes over the words of the lists;
+//! other words do not count).
 //!
-//! Sums are whole numbers, so that a verdict does not depend on the order of additions.
+//! Sums are integers, so that the result does not depend on the order of additions.
 
 use std::sync::OnceLock;
 
@@ -11,7 +12,7 @@ use rustc_hash::FxHashMap;
 pub use super::function_words::Language;
 use super::function_words::{LANGUAGES, WORDS};
 
-/// Logarithms in units of 1/256 of a nat, a column a language; the last of a whole vector counts stop words.
+/// Logarithms in units of 1/256 of a nat, one column for each language; the last of a whole vector counts stop words.
 type Row = [i32; 16];
 const STOP: usize = 15;
 
@@ -19,10 +20,10 @@ const STOP: usize = 15;
 const STOP_WORDS: &[&str] =
     &["de", "în", "in", "a", "și", "si", "din", "la", "o", "cu", "este", "un", "pe", "fost", "care", "al"];
 
-/// A word that is in some list, in a language in whose list it is not: this often in a thousand words.
+/// How often, in a thousand words, a word of some list occurs in a language whose list does not have it.
 const FLOOR: f64 = 0.05;
 
-/// Letters that few of the languages have, with how many of a thousand words hold one.
+/// Letters that few of the languages have, and how many of a thousand words have one.
 const LETTERS: &[(&str, &[(Language, f64)])] = &[
     ("ă", &[(Language::Romanian, 250.0)]),
     ("șț", &[(Language::Romanian, 90.0)]),
@@ -85,22 +86,22 @@ const LETTERS: &[(&str, &[(Language, f64)])] = &[
 /// Words of the lists by their bytes, and letters.
 struct Tables {
     words: FxHashMap<u128, Row>,
-    /// For each letter of two bytes, from C3 80 to C8 BF, the number of its row and one; 0 has none.
+    /// For each letter of two bytes, from C3 80 to C8 BF, the number of its row plus one; 0 has no row.
     letter: [u8; LETTERS_TABLE],
     rows: Vec<Row>,
 }
 
 const LETTERS_TABLE: usize = 6 * 64;
 
-/// Place of a letter of two bytes, C3 80 to C8 BF; others lie outside of the table.
+/// The index of a letter of two bytes, C3 80 to C8 BF; others are outside of the table.
 #[inline]
 fn place(letter: [u8; 2]) -> usize {
     usize::from(letter[0].wrapping_sub(0xC3)) << 6 | usize::from(letter[1] & 0x3F)
 }
 
-/// The bytes of a word as a key. Words of the lists have at most 15 bytes; a longer one gets a key that none has.
+/// The bytes of a word as a key. Words of the lists have at most 15 bytes. A longer word gets a key that no list has.
 ///
-/// Two loads that may overlap take the place of a copy of unknown length, which is a call.
+/// Two loads that may overlap replace a copy of unknown length, which would be a call.
 #[inline]
 fn key(word: &[u8]) -> u128 {
     let length = word.len();
@@ -114,7 +115,7 @@ fn key(word: &[u8]) -> u128 {
     } else {
         word.iter().rev().fold(0, |bytes, byte| bytes << 8 | u128::from(*byte))
     };
-    // The length parts a word from one with zeros behind it.
+    // The length distinguishes a word from one that ends with zeros.
     bytes | (length as u128) << 120
 }
 
@@ -162,11 +163,11 @@ fn tables() -> &'static Tables {
     })
 }
 
-/// What a stretch of text has said so far.
+/// The evidence of a part of the text so far.
 #[derive(Debug, Clone, Default)]
 struct Evidence {
     sums: Row,
-    /// Words (runs of letters), and those of some list.
+    /// The number of words (runs of letters), and of words that some list has.
     words: u32,
     known: u32,
     bytes: u64,
@@ -186,8 +187,8 @@ impl Evidence {
         self.bytes += other.bytes;
     }
 
-    /// The likeliest language, when there is enough to go by: a word of a list in every ten, and the two best at least
-    /// two nats apart (7 to 1).
+    /// The likeliest language, if there is enough evidence: a word of a list in every ten, and at least two nats (7 to 1)
+    /// between the two best.
     fn verdict(&self) -> Option<Language> {
         const APART: i32 = 2 * 256;
         let best = (0..LANGUAGES).max_by_key(|&i| (self.sums[i], LANGUAGES - i))?;
@@ -197,7 +198,7 @@ impl Evidence {
     }
 }
 
-/// A paragraph is judged at its end, a long one (or a list of short lines) every so many words.
+/// A paragraph is decided at its end; a long one (or a list of short lines) after every so many words.
 const UNIT_WORDS: u32 = 30;
 
 /// Reads a document word by word, paragraph by paragraph.
@@ -257,8 +258,8 @@ impl Identifier {
         self.now = Evidence::default();
     }
 
-    /// The language of the whole; the share of its judged text that is Romanian (by bytes of letters), nothing when no
-    /// paragraph could be judged; and how many stop words there were.
+    /// The language of the whole document; the share of its decided text that is Romanian (by bytes of letters), `None`
+    /// when no paragraph could be decided; and the number of stop words.
     pub(super) fn finish(mut self) -> (Option<Language>, Option<f64>, u64) {
         self.paragraph();
         let share = (self.judged_bytes > 0).then(|| self.romanian_bytes as f64 / self.judged_bytes as f64);

@@ -1,4 +1,4 @@
-//! One pass over a document that gathers what the rules ask.
+//! One pass over a document that measures what the rules need.
 
 use memchr::memchr;
 use xxhash_rust::xxh3::xxh3_64;
@@ -6,22 +6,22 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::language::{Identifier, Language};
 use super::repetition::{Repetition, Word};
 
-/// What was measured of a document. Shares are from 0 to 1.
+/// What was measured in a document. Shares are from 0 to 1.
 #[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct Measures {
-    /// Words: what stands between white space and has a letter or a digit.
+    /// Words: parts between white space that have a letter or a digit.
     pub words: u64,
     /// Lines that are not empty.
     pub lines: u64,
-    /// Share of the judged text that is Romanian; nothing when there was too little to judge.
+    /// Share of the decided text that is Romanian; `None` when too little text could be decided.
     pub romanian: Option<f64>,
-    /// The likeliest language of the whole.
+    /// The likeliest language of the whole document.
     pub language: Option<Language>,
-    /// Share of letters that are ă â î ș ț; nothing under 200 letters.
+    /// Share of letters that are ă â î ș ț; `None` below 200 letters.
     pub diacritics: Option<f64>,
-    /// Romanian function words met (the list of FineWeb-2, with and without diacritics).
+    /// Romanian function words (the list of FineWeb-2, with and without diacritics).
     pub stop_words: u64,
-    /// Characters of a word, on average.
+    /// Mean number of characters of a word.
     pub word_length: f64,
     /// Share of words with a letter.
     pub alpha_words: f64,
@@ -33,36 +33,36 @@ pub struct Measures {
     pub symbols: f64,
     /// Share of characters other than white space that are digits.
     pub digits: f64,
-    /// Share of lines that begin with a bullet (a dialogue dash is none).
+    /// Share of lines that begin with a bullet (a dialogue dash is not a bullet).
     pub bullet_lines: f64,
     /// Share of lines that end in an ellipsis.
     pub ellipsis_lines: f64,
-    /// Share of lines that end in a sign that closes a sentence, a clause or a quotation.
+    /// Share of lines that end with a sign that closes a sentence, a clause or a quotation.
     pub closed_lines: f64,
     /// Line ends for each word.
     pub lines_per_word: f64,
-    /// Share of lines longer than a heading, and of their bytes, that stood earlier in the document.
+    /// Share of the lines longer than a heading that occurred earlier in the document, and of their bytes.
     pub duplicate_lines: f64,
     #[allow(missing_docs)]
     pub duplicate_line_bytes: f64,
     /// Share of the bytes that the most frequent run of 2, 3, 4 words takes.
     pub top_runs: [f64; 3],
-    /// Share of the bytes in runs of 5 to 10 words that stood earlier.
+    /// Share of the bytes in runs of 5 to 10 words that occurred earlier.
     pub repeated_runs: [f64; 6],
-    /// Share of words that no hand wrote: `cuvînt` read as `c11vî^t`.
+    /// Share of garbled words: `cuvînt` read as `c11vî^t`.
     pub garbled_words: f64,
 }
 
 const LETTER: u8 = 1;
 const DIGIT: u8 = 2;
-/// Signs of prose.
+/// Common punctuation.
 const COMMON: u8 = 4;
 const SYMBOL: u8 = 8;
 const INSIDE: u8 = 16;
 const SPACE: u8 = 32;
 
-/// The class of each byte. Lead bytes count for their character: C3 and up are letters but for E2 (dashes, quotation
-/// marks, symbols), which is looked at by itself.
+/// The class of each byte. A lead byte has the class of its character: C3 and above are letters, except E2 (dashes,
+/// quotation marks, symbols), which is tested separately.
 static CLASS: [u8; 256] = classes();
 
 const fn classes() -> [u8; 256] {
@@ -85,10 +85,10 @@ const fn classes() -> [u8; 256] {
     table
 }
 
-/// Shorter lines (`CAPITOLUL II`, `Articolul 3`, `abrogat`) may stand in a document as often as they like.
+/// A shorter line (`CAPITOLUL II`, `Articolul 3`, `abrogat`) may occur in a document any number of times.
 const HEADING: usize = 20;
 
-/// Lists and tables for one document after another: one a thread.
+/// Buffers and tables that are reused for each document; make one for each thread.
 #[derive(Default)]
 pub(super) struct Scratch {
     words: Vec<Word>,
@@ -97,7 +97,7 @@ pub(super) struct Scratch {
     lower: Vec<u8>,
 }
 
-/// Counts of one pass; [`Measures`] are their ratios.
+/// The counts of one pass; [`Measures`] has their ratios.
 #[derive(Default)]
 struct Counts {
     lines: u64,
@@ -118,10 +118,11 @@ struct Counts {
     newlines: u64,
 }
 
-/// Judged by their share of diacritics are documents with this many letters.
+/// The share of diacritics is measured in documents with at least this many letters.
 const JUDGED_LETTERS: u64 = 200;
 
-/// Measures `text`; the runs of words only where `repetition` asks for them (novels repeat themselves too little to pay).
+/// Measures `text`. Runs of words are measured only with `repetition`: novels repeat too little to make it worth its
+/// cost.
 pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Measures {
     let Scratch { words, lines, repetition: repeats, lower } = scratch;
     words.clear();
@@ -184,14 +185,15 @@ pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Me
     measures
 }
 
-/// Signs at which a line may end that is prose: of a sentence, a clause (lists of statutes end in `;`), a quotation.
+/// Signs that end a line of prose: of a sentence, a clause (lists of statutes end with `;`), a quotation.
 const CLOSING: &[&str] = &[".", "!", "?", "…", ";", ":", "”", "\"", "»", "’", "'", ")", "—"];
 
 fn shape(line: &[u8], counts: &mut Counts) {
     let ends = |sign: &str| line.ends_with(sign.as_bytes());
     let begins = |sign: &str| line.starts_with(sign.as_bytes());
     counts.closed += u64::from(CLOSING.iter().any(|sign| ends(sign)));
-    // A sentence that is left open. Dots after a sign (statutes: `; ...`) and dots that lead to a blank are something else.
+    // A sentence that is left open. Dots after a sign (statutes: `; ...`) and dots that lead to a blank have another
+    // meaning.
     let open =
         line.strip_suffix("…".as_bytes()).or_else(|| line.strip_suffix(b"...")).map(<[u8]>::trim_ascii_end);
     let letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 0x80;
@@ -199,7 +201,7 @@ fn shape(line: &[u8], counts: &mut Counts) {
     counts.bullets += u64::from(["•", "●", "▪", "◦", "·", "*"].iter().any(|sign| begins(sign)));
 }
 
-/// One token: what stands between white space.
+/// One token: a part between white space.
 fn word(
     token: &[u8],
     counts: &mut Counts,
@@ -209,14 +211,14 @@ fn word(
 ) {
     lower.clear();
     let mut seen = 0u8;
-    // Letters that are runs of their own between signs: `s-a`, `într-o`, `d’ale`.
+    // Letters between signs are words of their own: `s-a`, `într-o`, `d’ale`.
     let mut run = 0;
     let (mut characters, mut letters, mut switches, mut odd) = (0u32, 0u32, 0u32, 0u32);
     let mut before = 0u8;
     let mut i = 0;
     while i < token.len() {
         let byte = token[i];
-        // Most of all text are small letters without marks: a run of them changes nothing but counts.
+        // Most text is small letters without diacritics. A run of them changes only counts.
         if byte.is_ascii_lowercase() {
             let rest = &token[i..];
             let length = rest.iter().position(|byte| !byte.is_ascii_lowercase()).unwrap_or(rest.len());
@@ -233,7 +235,8 @@ fn word(
         if class == INSIDE {
             continue;
         }
-        // Of what begins with E2 only dashes and quotation marks belong to prose; frames of tables stand around it.
+        // Of the characters that begin with E2, only dashes, quotation marks and the frames of tables are common in
+        // prose.
         if byte == 0xE2 && !matches!(token.get(i), Some(0x80 | 0x94 | 0x95)) {
             class = SYMBOL;
         }
@@ -269,7 +272,7 @@ fn word(
                 languages.word(&lower[run..]);
             }
             run = lower.len();
-            // A digit or a sign of no prose right behind a letter, with a letter behind it again.
+            // A digit or an unusual sign directly between two letters.
             let next = token.get(i).map_or(SPACE, |&b| CLASS[usize::from(b)]);
             odd += u32::from(
                 before == LETTER
@@ -297,7 +300,7 @@ fn word(
     counts.words += 1;
     counts.word_characters += u64::from(characters);
     counts.alpha_words += u64::from(seen & LETTER != 0);
-    // Words of letters alone, for a garble is measured against what could have been a word.
+    // Garbling is measured on words of letters alone: only these could have been words.
     let plain = seen & SYMBOL == 0;
     let lower_case = token.iter().any(u8::is_ascii_lowercase);
     let unspeakable = plain
@@ -307,7 +310,7 @@ fn word(
         && letters == characters
         && !has_vowel(lower);
     counts.garbled += u64::from(odd > 0 || unspeakable || plain && switches >= 2);
-    // Digits and signs are part of what is repeated or not; capitals are not.
+    // Digits and signs count for repetition; case does not.
     let hash = if seen & DIGIT == 0 { xxh3_64(lower) } else { xxh3_64(token) };
     words.push(Word { hash, bytes: token.len() as u32 });
 }
@@ -319,7 +322,7 @@ fn has_vowel(lower: &[u8]) -> bool {
         || lower.windows(2).any(|pair| pair == [0xC4, 0x83])
 }
 
-/// A letter of two bytes in lower case, cedilla as comma below.
+/// A letter of two bytes in lower case; a cedilla becomes a comma below.
 #[inline]
 fn lower_pair(first: u8, second: u8) -> [u8; 2] {
     match (first, second) {

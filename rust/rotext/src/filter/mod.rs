@@ -1,14 +1,15 @@
-//! Which documents are Romanian prose worth training on, and which are not and why: by the rules of [`RULES`].
+//! Decides which documents are Romanian prose that is worth training on, by the rules of [`RULES`].
 //!
 //! ```
 //! use rotext::filter::{Filter, Profile, Scratch};
 //!
 //! let filter = Filter::new(Profile::Web);
-//! let verdict = filter.judge("This page is in English, and so it has no place in the corpus of ours.", &mut Scratch::default());
+//! let verdict = filter.judge("This page is in English, and this corpus is for Romanian text.", &mut Scratch::default());
 //! assert_eq!(verdict.dropped.map(|broken| broken.rule), Some("language"));
 //! ```
 //!
-//! A document is measured in one pass ([`measure`]), then held against the thresholds. Filters see repaired text: mojibake
+//! A document is measured in one pass, in O(n) for n bytes, then compared with the thresholds. The rules are checked in
+//! the order of [`RULES`]; the first rule that a document breaks removes it. The filter reads repaired text: mojibake
 //! must not count against a document that can be repaired (FineWeb-2 repairs last).
 
 mod boilerplate;
@@ -27,28 +28,28 @@ pub use rules::{Profile, RULES, Rule, Side};
 
 use crate::error::{Error, Result};
 
-/// Memory that a thread keeps from one document to the next.
+/// The buffers that a thread keeps from one document to the next.
 #[derive(Default)]
 pub struct Scratch(measure::Scratch);
 
-/// Holds documents against thresholds. Free of state: one serves many threads.
+/// Compares documents with thresholds. It has no state, so many threads can share one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
-    /// The threshold of each rule of [`RULES`]; nothing where it is off.
+    /// The threshold of each rule of [`RULES`]; `None` where the rule is off.
     thresholds: Vec<Option<f64>>,
     repetition: bool,
 }
 
-/// The rule for which a document goes.
+/// The rule that a document breaks.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Broken {
     /// Id of the rule.
     pub rule: &'static str,
-    /// What was measured.
+    /// The measured value.
     pub value: f64,
-    /// What was asked for.
+    /// The threshold.
     pub threshold: f64,
-    /// On which side of it documents go.
+    /// The side of the threshold that breaks the rule.
     pub side: Side,
 }
 
@@ -59,10 +60,10 @@ impl std::fmt::Display for Broken {
     }
 }
 
-/// What was found of a document.
+/// What the filter found in a document.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Verdict {
-    /// The first rule that it breaks, if any.
+    /// The first rule that the document breaks, if any.
     pub dropped: Option<Broken>,
     /// Everything that was measured.
     pub measures: Measures,
@@ -79,10 +80,10 @@ impl Filter {
         Self { thresholds: RULES.iter().map(of).collect(), repetition: false }.prepared()
     }
 
-    /// The same with another threshold for one rule; nothing switches the rule off.
+    /// The same filter with another threshold for one rule; `None` switches the rule off.
     ///
     /// # Errors
-    /// There is no such rule.
+    /// The rule does not exist.
     pub fn with(mut self, rule: &str, threshold: Option<f64>) -> Result<Self> {
         let Some(index) = RULES.iter().position(|known| known.id == rule) else {
             let known: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
@@ -104,7 +105,7 @@ impl Filter {
         RULES.iter().zip(&self.thresholds).filter_map(|(rule, threshold)| Some((rule.id, (*threshold)?)))
     }
 
-    /// Measures `text` and holds it against the rules.
+    /// Measures `text` and compares it with the rules.
     pub fn judge(&self, text: &str, scratch: &mut Scratch) -> Verdict {
         let measures = measure::measure(text, self.repetition, &mut scratch.0);
         let broken = |(rule, threshold): (&Rule, &Option<f64>)| {

@@ -1,6 +1,6 @@
-//! Personal data, replaced by what it is: `[CNP]`, `[IBAN]`, `[card]`, `[e-mail]`, `[telefon]`.
+//! Personal data, replaced by its kind: `[CNP]`, `[IBAN]`, `[card]`, `[e-mail]`, `[telefon]`.
 //!
-//! Everything with a check digit is checked (CNP, IBAN, card), so that numbers of laws, of articles and of programs stay.
+//! Check digits are verified (CNP, IBAN, card), so that numbers of laws, articles and programs are kept.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -13,21 +13,21 @@ use memchr::memchr_iter;
 pub enum PersonalData {
     /// The personal number of a citizen or resident (13 digits; law 105/1996).
     Cnp,
-    /// An account, of any country (ISO 13616).
+    /// A bank account of any country (ISO 13616).
     Iban,
-    /// A payment card (ISO/IEC 7812, check digit of Luhn).
+    /// A payment card (ISO/IEC 7812, Luhn check digit).
     Card,
-    /// An address of electronic mail.
+    /// An e-mail address.
     Email,
-    /// A Romanian telephone number, at home or with +40.
+    /// A Romanian telephone number, national or with +40.
     Telephone,
 }
 
 impl PersonalData {
-    /// All kinds, as they are counted.
+    /// All kinds, in the order in which they are counted.
     pub const ALL: [Self; 5] = [Self::Cnp, Self::Iban, Self::Card, Self::Email, Self::Telephone];
 
-    /// Its name in reports and the ledger.
+    /// The name in reports and the ledger.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl PersonalData {
         }
     }
 
-    /// What stands in place of it.
+    /// The text that replaces it.
     #[must_use]
     pub fn placeholder(self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl PersonalData {
     }
 }
 
-/// The text without personal data, and how many of each kind (in the order of [`PersonalData::ALL`]) there were.
+/// The text without personal data, and the number of replacements of each kind (in the order of [`PersonalData::ALL`]).
 #[must_use]
 pub fn redact(text: &str) -> (Cow<'_, str>, [u64; PersonalData::ALL.len()]) {
     let mut counts = [0; PersonalData::ALL.len()];
@@ -79,7 +79,7 @@ pub fn find(text: &str) -> Vec<(Range<usize>, PersonalData)> {
     let mut places: Vec<(Range<usize>, PersonalData)> =
         memchr_iter(b'@', bytes).filter_map(|at| Some((email(bytes, at)?, PersonalData::Email))).collect();
     numbers(bytes, &mut places);
-    // The longest of those that begin first; a number inside an address is part of the address.
+    // The longest of those that begin first: a number inside an address is part of the address.
     places.sort_by_key(|(range, kind)| (range.start, std::cmp::Reverse(range.end), *kind));
     let mut end = 0;
     places.retain(|(range, _)| {
@@ -96,8 +96,8 @@ fn is_local(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._%+-".contains(&byte)
 }
 
-/// Endings that follow an `@` in programs and not in addresses: units of systemd, files, and the domains that are
-/// reserved for examples (RFC 2606).
+/// Endings that follow an `@` in programs and not in addresses: systemd units, files, and the domains that are reserved
+/// for examples (RFC 2606).
 const NO_DOMAINS: &[&str] = &[
     "service",
     "socket",
@@ -146,7 +146,7 @@ fn email(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     let real = top.len() >= 2
         && top.bytes().all(|b| b.is_ascii_alphabetic())
         && !NO_DOMAINS.contains(&top.to_ascii_lowercase().as_str());
-    // `user@host:path` is the address of a repository, no person's.
+    // `user@host:path` is the address of a repository, not of a person.
     let repository = bytes.get(at + 1 + domain.len()) == Some(&b':')
         && bytes
             .get(at + 2 + domain.len())
@@ -154,20 +154,20 @@ fn email(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     (start < at && labels && real && !reserved && !repository).then_some(start..at + 1 + domain.len())
 }
 
-/// Digits with at most one separator between them: where each stands, and what it is.
+/// Digits with at most one separator between them: the place of each, and its value.
 struct Digits {
     values: Vec<u8>,
     places: Vec<usize>,
 }
 
-/// Longer phrases of digits are tables.
+/// A longer sequence of digits is a table.
 const LONGEST: usize = 24;
 
 fn numbers(bytes: &[u8], places: &mut Vec<(Range<usize>, PersonalData)>) {
     let mut digits = Digits { values: Vec::with_capacity(LONGEST), places: Vec::with_capacity(LONGEST) };
     let mut at = 0;
     while let Some(start) = bytes[at..].iter().position(u8::is_ascii_digit).map(|n| at + n) {
-        // Every run of digits begins here exactly once, so a phrase may begin at each of its groups.
+        // Each run of digits begins here exactly once, so a number may begin at each of its groups.
         let group = bytes[start..].iter().take_while(|b| b.is_ascii_digit()).count();
         at = start + group;
         if let Some(range) = iban(bytes, start) {
@@ -189,7 +189,7 @@ fn numbers(bytes: &[u8], places: &mut Vec<(Range<usize>, PersonalData)>) {
         ];
         if let Some((kind, Some(length))) = found.into_iter().find(|(_, length)| length.is_some()) {
             let end = digits.places[length - 1] + 1;
-            // What goes on is another number, or a word.
+            // What follows is another number or a word.
             if bytes.get(end).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_') {
                 continue;
             }
@@ -200,13 +200,13 @@ fn numbers(bytes: &[u8], places: &mut Vec<(Range<usize>, PersonalData)>) {
     }
 }
 
-/// Does a letter, a digit or `_` stand right before `at`? Of what is not ASCII, letters begin with C3 to DF.
+/// Whether a letter, a digit or `_` is right before `at`. Non-ASCII letters begin with C3 to DF.
 fn inside_word(bytes: &[u8], at: usize) -> bool {
     let before = bytes[..at].iter().rev().find(|&&byte| !(0x80..0xC0).contains(&byte));
     before.is_some_and(|&lead| lead.is_ascii_alphanumeric() || lead == b'_' || (0xC3..0xE0).contains(&lead))
 }
 
-/// The place of the `+` that opens the telephone number, and of a bracket before it that the number closes.
+/// The place of the `+` that begins the telephone number, and of a bracket before it that the number closes.
 fn plus(bytes: &[u8], start: usize, end: usize) -> usize {
     let before = |at: usize, byte: u8| at > 0 && bytes[at - 1] == byte;
     let first = if before(start, b'+') { start - 1 } else { start };
@@ -214,7 +214,7 @@ fn plus(bytes: &[u8], start: usize, end: usize) -> usize {
     if before(first, b'(') && brackets(b')') > brackets(b'(') { first - 1 } else { first }
 }
 
-/// Reads digits from `start` on, over single separators (and pairs such as `) ` and `) -`).
+/// Reads digits from `start` on, across single separators (and pairs such as `) ` and `) -`).
 fn phrase(bytes: &[u8], start: usize, digits: &mut Digits) {
     digits.values.clear();
     digits.places.clear();
@@ -233,7 +233,7 @@ fn phrase(bytes: &[u8], start: usize, digits: &mut Digits) {
 }
 
 impl Digits {
-    /// The first `n` digits stand in groups of these lengths (`(start of group, length)`).
+    /// Whether the first `n` digits have groups of these lengths (`(start of group, length)`).
     fn groups(&self, n: usize) -> Vec<usize> {
         let mut groups = vec![1];
         for pair in self.places[..n].windows(2) {
@@ -248,7 +248,7 @@ impl Digits {
         groups
     }
 
-    /// Does the number end after `n` digits, or at least the group?
+    /// Whether the number, or at least the group, ends after `n` digits.
     fn parted(&self, n: usize) -> bool {
         self.places.get(n).is_none_or(|&next| next > self.places[n - 1] + 1)
     }
@@ -280,7 +280,7 @@ fn cnp(digits: &Digits) -> Option<usize> {
 fn telephone(bytes: &[u8], digits: &Digits) -> Option<usize> {
     let d = &digits.values;
     let first = digits.places[0];
-    // `nr. 1.078/326/2009`: the number began before.
+    // `nr. 1.078/326/2009`: the number began earlier.
     if first > 1 && bytes[first - 1] == b'.' && bytes[first - 2].is_ascii_digit() {
         return None;
     }
@@ -294,10 +294,10 @@ fn telephone(bytes: &[u8], digits: &Digits) -> Option<usize> {
     };
     let n = prefix + 9;
     let number = d.get(prefix..n)?;
-    // Mobile; Bucharest; the counties (x3 to x6); numbers of the whole country (37x, 38x) and old second operators.
+    // Mobile; Bucharest; the counties (x3 to x6); national numbers (37x, 38x) and old second operators.
     let area = matches!(number, [7, ..] | [2 | 3, 1, ..] | [2 | 3, 3..=6, ..] | [3, 7 | 8, ..]);
     let groups = digits.groups(n);
-    // In groups as people write them, never in pairs from the start on (that is a list, or a time).
+    // In the groups that people write. A number in pairs from the start is a list or a time.
     let written = groups.len() <= 6
         && (groups.len() == 1 || groups[0] >= 3 || prefix > 1)
         && groups[1..].iter().all(|&g| g >= 2 || prefix == 3 && g == 1);
@@ -305,7 +305,7 @@ fn telephone(bytes: &[u8], digits: &Digits) -> Option<usize> {
     (area && written && !same && digits.parted(n)).then_some(n)
 }
 
-/// 13 to 19 digits of a known issuer, in one run or in fours.
+/// 13 to 19 digits of a known issuer, in one run or in groups of four.
 fn card(digits: &Digits) -> Option<usize> {
     let d = &digits.values;
     let length = match d.as_slice() {
@@ -325,13 +325,13 @@ fn card(digits: &Digits) -> Option<usize> {
             double => double,
         })
         .sum();
-    // Powers of two and of ten are no cards.
+    // Powers of two and of ten are not cards.
     let zeros = number.iter().filter(|&&digit| digit == 0).count();
     (written && digits.parted(length) && sum.is_multiple_of(10) && zeros < length / 2).then_some(length)
 }
 
-/// The account whose two check digits stand at `at`: two capitals before them, 11 to 30 signs after, in one run or in
-/// fours; valid modulo 97.
+/// The account whose two check digits are at `at`: two capitals before them and 11 to 30 characters after, in one run or
+/// in groups of four; valid modulo 97.
 fn iban(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     let start = at.checked_sub(2)?;
     let country = &bytes[start..at];
@@ -357,7 +357,7 @@ fn iban(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     None
 }
 
-/// Lengths by country; Romania's accounts have 24 signs, of which four letters name the bank.
+/// Lengths by country. A Romanian account has 24 characters; four letters name the bank.
 fn valid_iban(signs: &[u8]) -> bool {
     let known = match &signs[..2.min(signs.len())] {
         b"RO" => signs.len() == 24 && signs[4..8].iter().all(u8::is_ascii_uppercase),

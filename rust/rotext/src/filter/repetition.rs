@@ -1,15 +1,15 @@
-//! How much of a document says again what it said before: lines, and runs of two to ten words.
+//! How much of a document repeats an earlier part of it: lines, and runs of two to ten words.
 //!
-//! The measures of Rae et al. 2021 (*Gopher*, table A1), in bytes: the share of the most frequent run of 2, 3, 4 words,
-//! and the share of the words that lie in a run of 5 to 10 words that stood earlier.
+//! These are the measures of Rae et al. 2021 (*Gopher*, table A1), in bytes: the share of the most frequent run of 2, 3
+//! or 4 words, and the share of the words in a run of 5 to 10 words that occurred earlier.
 //!
-//! The thresholds were set on pages. A statute of 30,000 words repeats its formulas without being spam, so a long document
-//! is measured page by page, [`PAGE`] words at a time: what it repeats within a page counts. (Pages that repeat each other
-//! are seen by their lines.)
+//! The thresholds were set on web pages. A statute of 30,000 words repeats its formulas without being spam. So a long
+//! document is measured in pages of [`PAGE`] words, and a repetition counts within its page. (Pages that repeat each
+//! other are found by their lines.)
 //!
-//! A run of *n* words that comes twice begins with one of *n* - 1 words that comes twice. So only the beginnings of
-//! those are looked at for *n*, and after two or three lengths hardly any is left: all nine lengths cost about a look-up
-//! and a half for each word.
+//! A run of *n* words that occurs twice begins with a run of *n* - 1 words that occurs twice. So only the starts of those
+//! are tested for *n*, and after two or three lengths hardly any are left. All nine lengths cost about one and a half
+//! look-ups for each word.
 
 use std::hash::BuildHasherDefault;
 
@@ -18,28 +18,28 @@ use rustc_hash::FxHasher;
 
 /// Words of a page.
 const PAGE: usize = 1000;
-/// Lengths of runs of which the most frequent is sought, and of which the cover is.
+/// The lengths of runs whose most frequent one is measured, and of those whose cover is measured.
 const TOP: std::ops::Range<usize> = 2..5;
 const COVER: std::ops::Range<usize> = 5..11;
 
-/// A word (or a line) as its hash and its length in bytes.
+/// A word or a line: its hash, and its length in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Word {
     pub(super) hash: u64,
     pub(super) bytes: u32,
 }
 
-/// What was found of the runs, as shares of the bytes of all words.
+/// What was found about runs, as shares of the bytes of all words.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Runs {
     pub(super) top: [f64; TOP.end - TOP.start],
     pub(super) cover: [f64; COVER.end - COVER.start],
 }
 
-/// Slots of the table, at most half full.
+/// The slots of the table, which is at most half full.
 const SLOTS: usize = (2 * PAGE).next_power_of_two();
 
-/// How often a run came, while `round` is the current one.
+/// How often a run occurred in the current `round`.
 #[derive(Clone, Copy, Default)]
 struct Slot {
     hash: u64,
@@ -55,14 +55,14 @@ struct Run {
     hash: u64,
 }
 
-/// Tables, kept between documents for their memory.
+/// Tables, kept between documents to reuse their memory.
 pub(super) struct Repetition {
     seen: HashSet<u64, BuildHasherDefault<FxHasher>>,
     slots: Box<[Slot]>,
-    /// Every length of every page is a round; an older slot is empty.
+    /// Each length of each page is a round; a slot of an older round counts as empty.
     round: u32,
     runs: Vec<Run>,
-    /// Bytes of the words of the page before each.
+    /// Bytes of the words of the page before each word.
     before: Vec<u32>,
 }
 
@@ -78,9 +78,9 @@ fn bytes(words: &[Word]) -> u64 {
 }
 
 impl Repetition {
-    /// Share of items that stood earlier, by number and by bytes.
+    /// The share of items that occurred earlier, by number and by bytes.
     pub(super) fn duplicates(&mut self, items: &[Word]) -> (f64, f64) {
-        // A table for a statute is slow to empty for a thousand short pages after it.
+        // After a statute the table is large, and emptying it for each of a thousand short pages would be slow.
         if self.seen.capacity() > 64 * (items.len() + 16) {
             self.seen = HashSet::default();
         }
@@ -95,7 +95,7 @@ impl Repetition {
         (number as f64 / items.len().max(1) as f64, size as f64 / bytes(items).max(1) as f64)
     }
 
-    /// The most frequent runs and the cover of repeated ones.
+    /// The most frequent runs, and the cover of the repeated ones.
     pub(super) fn runs(&mut self, words: &[Word]) -> Runs {
         let (mut top, mut cover) = ([0; TOP.end - TOP.start], [0; COVER.end - COVER.start]);
         for page in words.chunks(PAGE) {
@@ -127,7 +127,7 @@ impl Repetition {
                     .iter()
                     .map(|run| size(run) * u64::from(self.slots[run.slot as usize].count))
                     .max();
-                // Runs of one word over and over overlap themselves.
+                // Runs of one repeated word overlap themselves.
                 top[n - TOP.start] += most.unwrap_or(0).min(u64::from(total));
             } else {
                 cover[n - COVER.start] += self.covered(n);
@@ -135,7 +135,7 @@ impl Repetition {
         }
     }
 
-    /// Makes the runs of `n` - 1 words longer by a word, and keeps those that come twice.
+    /// Extends the runs of `n` - 1 words by one word, and keeps those that occur twice.
     fn extend(&mut self, page: &[Word], n: usize) {
         self.round = self.round.wrapping_add(1);
         if self.round == 0 {
@@ -158,13 +158,13 @@ impl Repetition {
         self.runs.retain(|run| slots[run.slot as usize].count > 1);
     }
 
-    /// Bytes of the words in runs of `n` words that stood earlier in the page.
+    /// Bytes of the words in runs of `n` words that occurred earlier in the page.
     fn covered(&mut self, n: usize) -> u64 {
         let (mut size, mut until) = (0, 0);
         for run in &self.runs {
             let at = run.at as usize;
             let slot = &mut self.slots[run.slot as usize];
-            // The count has done its work: a first coming is marked by it.
+            // The count is not needed any more, so it marks the first occurrence.
             if std::mem::replace(&mut slot.count, 0) == 0 {
                 size += u64::from(self.before[at + n] - self.before[at.max(until)]);
                 until = at + n;
@@ -186,7 +186,7 @@ mod tests {
             .collect()
     }
 
-    /// The definitions, word for word: of a text of one page.
+    /// The definitions, literally, for a text of one page.
     fn naive(text: &str) -> Runs {
         let words: Vec<&str> = text.split_whitespace().collect();
         let total = words.iter().map(|word| word.len()).sum::<usize>().max(1) as f64;
@@ -214,7 +214,7 @@ mod tests {
     proptest! {
         #[test]
         fn equal_to_the_definitions(texts in prop::collection::vec("([a-c]{1,2} ){0,60}", 1..4)) {
-            // One after another, so that nothing of a document is left for the next.
+            // One after another, to check that one document leaves nothing for the next.
             let mut repetition = Repetition::default();
             for text in texts {
                 prop_assert_eq!(repetition.runs(&words(&text)), naive(&text));

@@ -1,28 +1,29 @@
-//! The rules by name: what each measures, on which side of its threshold a document goes, and the thresholds.
+//! The rules by name: what each one measures, the side of the threshold that breaks it, and the thresholds.
 //!
-//! The web profile is Gopher's (Rae et al. 2021) and FineWeb-2's `ron_Latn` (Penedo et al. 2025), adapted where they kill
-//! good Romanian; `docs/filter.md` says which and why. The books profile has no rule against dialogue, verse or length.
+//! The web profile has the thresholds of Gopher (Rae et al. 2021) and of FineWeb-2's `ron_Latn` (Penedo et al. 2025).
+//! Some are changed because they would remove good Romanian; `docs/filter.md` says which and why. The books profile has
+//! no rule against dialogue, verse or length.
 
 use super::measure::Measures;
 
-/// Which thresholds hold.
+/// The set of thresholds for a kind of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
-    /// Pages of the web.
+    /// Web pages.
     #[default]
     Web,
     /// Books.
     Books,
 }
 
-/// A document goes when its value is on this side of the threshold.
+/// The side of the threshold that breaks a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
-    /// Under it.
+    /// Values below the threshold.
     Below,
-    /// Over it.
+    /// Values above the threshold.
     Above,
 }
 
@@ -31,30 +32,30 @@ pub enum Side {
 pub struct Rule {
     /// The name that reports, the ledger and `--threshold` use.
     pub id: &'static str,
-    /// What is measured, in a few words.
+    /// What it measures, in a few words.
     pub title: &'static str,
-    /// The side on which documents go.
+    /// The side of the threshold that breaks it.
     pub side: Side,
-    /// Thresholds of the profiles; nothing where the rule is off.
+    /// The thresholds of the profiles; `None` where the rule is off.
     pub web: Option<f64>,
     #[allow(missing_docs)]
     pub books: Option<f64>,
-    /// Whether it asks for runs of words, which cost the most to measure.
+    /// Whether it needs runs of words, which cost the most to measure.
     pub(super) runs: bool,
-    /// The value; nothing when the document is too small to be judged.
+    /// Its value; `None` when the document is too small to measure.
     pub(super) value: fn(&Measures) -> Option<f64>,
 }
 
-/// Shares of lines say nothing about fewer lines than this.
+/// A share of lines means nothing in fewer lines than this.
 const JUDGED_LINES: u64 = 5;
-/// Shares of words say nothing about fewer words than this.
+/// A share of words means nothing in fewer words than this.
 const JUDGED_WORDS: u64 = 20;
 
 fn of_lines(m: &Measures, value: f64) -> Option<f64> {
     (m.lines >= JUDGED_LINES).then_some(value)
 }
 
-/// Runs of words repeat by chance in fewer words than this: one pair that comes twice is a sixth of a sentence.
+/// In fewer words than this, runs repeat by chance: one pair that occurs twice is a sixth of a sentence.
 const JUDGED_RUNS: u64 = 100;
 
 fn of_runs(m: &Measures, value: f64) -> Option<f64> {
@@ -69,7 +70,7 @@ macro_rules! rules {
     (@) => { false };
     (@runs) => { true };
     ($($id:literal $side:ident $web:expr, $books:expr, $title:literal, $value:expr $(, $runs:ident)?;)*) => {
-        /// All rules; a document goes by the first that it breaks.
+        /// All rules, in the order in which they are checked. The first rule that a document breaks removes it.
         pub const RULES: &[Rule] = &[$(Rule {
             id: $id, title: $title, side: Side::$side, web: $web, books: $books, value: $value,
             runs: rules!(@$($runs)?),

@@ -1,4 +1,4 @@
-//! The ledger: one Parquet file of every decision about a document, so that "why did it go?" has an answer.
+//! The ledger: one Parquet file with every decision about a document. It answers why a document was removed.
 //!
 //! | column | type | what |
 //! |---|---|---|
@@ -9,12 +9,40 @@
 //! | `action` | text | `drop`, `edit`, `flag`, `keep` |
 //! | `rule` | text | what decided |
 //! | `value`, `threshold` | f64 or null | what the rule measured, and its limit |
-//! | `partner` | text or null | id of the document that stays for this one |
+//! | `partner` | text or null | id of the kept document that represents this one |
 //! | `score` | f64 or null | a second measure; for duplicates the Jaccard similarity |
 //! | `byte` | u64 or null | place in the text, for edits and flags |
 //!
-//! The rows stand in the order of the input, those of one document in the order of the stages. The file's metadata
-//! carry `rotools.ledger.version`. Decisions are rows; documents that nothing happened to have none.
+//! The rows are in the order of the input, and those of one document in the order of the stages. The file's metadata have
+//! `rotools.ledger.version`. A document without a decision has no row.
+//!
+//! # Examples
+//!
+//! ```
+//! use rotext::ledger::{Action, Row, Writer, find};
+//!
+//! # fn main() -> rotext::error::Result<()> {
+//! let folder = tempfile::tempdir().expect("a folder for the example");
+//! let path = folder.path().join("ledger.parquet");
+//! let mut ledger = Writer::create(&path)?;
+//! ledger.push(Row {
+//!     stage: "filter".into(),
+//!     document: "d1".into(),
+//!     source: "web.jsonl".into(),
+//!     line: 1,
+//!     action: Action::Drop,
+//!     rule: "words".into(),
+//!     value: Some(4.0),
+//!     threshold: Some(10.0),
+//!     partner: None,
+//!     score: None,
+//!     byte: None,
+//! })?;
+//! ledger.finish()?;
+//! assert_eq!(find(&path, "d1")?.rows[0].rule, "words");
+//! # Ok(())
+//! # }
+//! ```
 
 mod read;
 mod summary;
@@ -31,22 +59,22 @@ pub const VERSION: &str = "1";
 /// Its key in the file's metadata.
 const KEY: &str = "rotools.ledger.version";
 
-/// What was done with the document.
+/// What a stage did with a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// It went.
+    /// It removed the document.
     Drop,
-    /// A part of it went or was changed.
+    /// It removed or changed a part of the document.
     Edit,
-    /// It stayed as it is; something was noticed.
+    /// It kept the document as it is, and noticed something.
     Flag,
-    /// It stayed although a rule would have dropped it.
+    /// It kept the document although a rule would have dropped it.
     Keep,
 }
 
 impl Action {
-    /// Its name in the file.
+    /// The name in the file.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -69,19 +97,19 @@ pub struct Row {
     pub stage: Cow<'static, str>,
     /// The document's id.
     pub document: String,
-    /// Its source's name.
+    /// The name of its source.
     pub source: String,
     /// Its line or row there.
     pub line: u64,
-    /// What was done.
+    /// What the stage did.
     pub action: Action,
-    /// What decided.
+    /// The rule that decided.
     pub rule: Cow<'static, str>,
     /// What the rule measured.
     pub value: Option<f64>,
-    /// The rule's limit.
+    /// The rule's threshold.
     pub threshold: Option<f64>,
-    /// The document that stays for this one.
+    /// The id of the kept document that represents this one.
     pub partner: Option<String>,
     /// A second measure.
     pub score: Option<f64>,
@@ -136,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_ledger_is_refused() {
+    fn a_file_that_is_not_a_ledger_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.parquet");
         Writer::create(&path).unwrap().finish().unwrap();
@@ -144,7 +172,7 @@ mod tests {
         assert_eq!(find(&path, "a").unwrap().rows, []);
         std::fs::write(&path, &whole[..whole.len() - 9]).unwrap();
         assert!(find(&path, "a").unwrap_err().to_string().contains("damaged"));
-        // The version stands in the file as it is.
+        // The file has the version as plain text.
         let at = whole.windows(KEY.len()).position(|window| window == KEY.as_bytes()).unwrap();
         let version = at + KEY.len() + whole[at + KEY.len()..].iter().position(|byte| *byte == b'1').unwrap();
         let mut newer = whole.clone();

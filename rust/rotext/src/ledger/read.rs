@@ -1,4 +1,4 @@
-//! Looking a document up.
+//! Looks up a document.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,31 +12,32 @@ use super::write::schema;
 use super::{Action, KEY, Row, VERSION};
 use crate::error::{Error, Result};
 
-/// What a ledger says of a document.
+/// What a ledger says about a document.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 pub struct Found {
     /// The decisions about it, in order.
     pub rows: Vec<Row>,
-    /// How many documents went because this one stays.
+    /// The number of documents that this one represents: they were removed because it was kept.
     pub stands_for: u64,
     /// The first of those.
     pub examples: Vec<Row>,
 }
 
-/// Documents of which the answer names so many.
+/// The most of them that are named.
 const EXAMPLES: usize = 10;
 
-/// Every row about the document `id` (or at the place `file:line`). Reads the ledger once, row group by row group.
+/// Finds every row about the document `id`, or about the place `file:line`. Reads the ledger once, row group by row group, in
+/// O(n) for n rows.
 ///
 /// # Errors
-/// No ledger there, a damaged one, or one of another version.
+/// The file is missing, not a ledger, damaged, or of another version.
 pub fn find(path: &Path, id: &str) -> Result<Found> {
     let mut found = Found::default();
     each_batch(path, |batch| scan(batch, id, &mut found))?;
     Ok(found)
 }
 
-/// Hands over the rows of a ledger, batch by batch, once version and columns are those we know. `f` says what is wrong
+/// Checks version and columns of a ledger, then calls `f` with its rows, batch by batch. The error of `f` says what is wrong
 /// with a row.
 pub(super) fn each_batch(
     path: &Path,

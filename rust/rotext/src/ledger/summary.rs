@@ -17,9 +17,9 @@ use crate::error::Result;
 pub struct Summary {
     /// Rows in all.
     pub rows: u64,
-    /// Rules that decided anything, by stage and name.
+    /// The rules that decided something, by stage and name.
     pub rules: Vec<Rule>,
-    /// The documents that stay for the most others.
+    /// The kept documents that represent the most others.
     pub clusters: Vec<Cluster>,
 }
 
@@ -34,29 +34,30 @@ pub struct Rule {
     pub action: String,
     /// How often.
     pub count: u64,
-    /// Some of the values it measured, evenly from first to last.
+    /// Some of the values that it measured, evenly from first to last.
     pub values: Vec<f64>,
-    /// Some of its rows, drawn by the hash of the document: the same for the same ledger, and from all of it.
+    /// Some of its rows, selected by the hash of the document: the same for the same ledger, and from all parts of it.
     pub examples: Vec<Row>,
 }
 
-/// A document that stays and those that went for it.
+/// A kept document and the documents that it represents.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Cluster {
-    /// Id of the one that stays.
+    /// Id of the kept document.
     pub document: String,
-    /// How many went.
+    /// The number of documents that it represents.
     pub count: u64,
     /// Some of them.
     pub members: Vec<Row>,
 }
 
-/// Values of a rule that are kept.
+/// The most values of a rule.
 const VALUES: usize = 4_096;
 
-/// Reads the ledger twice. Of each rule and cluster at most `examples` rows are shown, and `clusters` clusters.
+/// Summarizes a ledger: at most `clusters` clusters, and at most `examples` rows for each rule and cluster. It reads the ledger
+/// twice.
 ///
-/// Memory: the values and examples of each rule, and the id and count of each document that stays for another.
+/// It keeps in memory the values and examples of each rule, and the id and count of each document that represents another.
 ///
 /// # Errors
 /// As [`super::find`].
@@ -120,7 +121,7 @@ struct Gathered {
 }
 
 impl Gathered {
-    /// Counts a row. Values are kept at every `stride`-th; when they are too many, every other goes.
+    /// Counts a row. It keeps every `stride`-th value, and removes every second one when they are too many.
     fn add(&mut self, value: Option<f64>) {
         self.count += 1;
         let Some(value) = value else { return };

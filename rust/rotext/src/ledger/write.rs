@@ -1,4 +1,4 @@
-//! Writing decisions as they are made.
+//! Writes decisions as they are made.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use parquet::file::properties::WriterProperties;
 use super::{KEY, Row, VERSION};
 use crate::error::{Error, Result};
 
-/// Rows of a row group: what is held in memory.
+/// Rows of a row group, which is what the writer keeps in memory.
 const GROUP: usize = 32_768;
 
-/// A ledger being written. The caller gives the file its name when it is whole.
+/// Writes a ledger. The caller gives the file its final name when it is whole.
 pub struct Writer {
     out: ArrowWriter<File>,
     schema: Arc<Schema>,
@@ -46,7 +46,7 @@ impl Writer {
     /// An empty ledger at `path`.
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// The file cannot be created.
     pub fn create(path: &Path) -> Result<Self> {
         let file = File::create(path).map_err(|e| Error::io(path, &e))?;
         let properties = WriterProperties::builder()
@@ -98,7 +98,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes what is left and syncs.
+    /// Writes the remaining rows and syncs the file.
     ///
     /// # Errors
     /// The disk is full or fails.

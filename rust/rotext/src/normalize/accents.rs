@@ -1,9 +1,9 @@
-//! Class 8: LaTeX with the OT1 fonts draws an accent and a letter as two signs, and PDF readers give them
-//! back as two characters: `Mult¸imi ¸si funct¸ii`, `S˘a se arate c˘a`, `ˆınt¸elegem`.
+//! Class 8: LaTeX with OT1 fonts draws an accent and a letter as two signs, and PDF readers return two characters:
+//! `Mult¸imi ¸si funct¸ii`, `S˘a se arate c˘a`, `ˆınt¸elegem`.
 //!
-//! Breve, circumflex and caron stand before their letter. The cedilla stands after t, and before or after s
-//! by document, so the document votes. Between accent and letter there may be a space or a line break where
-//! the document is clearly of this kind; charts of characters (`88 ˆ ACCENT CIRCUMFLEX`) are not.
+//! Breve, circumflex and caron are before their letter. The cedilla is after t. It is before or after s, and this differs
+//! between documents, so the document votes. In a document that is clearly of this kind, a space or a line break may be
+//! between accent and letter. Charts of characters (`88 ˆ ACCENT CIRCUMFLEX`) are left alone.
 
 use memchr::memchr2_iter;
 
@@ -11,14 +11,14 @@ use super::edit::Editor;
 use super::rules::Id;
 use super::words::{after, before, function_words, is_letter, letter};
 
-/// Accents of the document: C2 B8, CB 86, CB 87, CB 98.
+/// The accents of the document: C2 B8, CB 86, CB 87, CB 98.
 fn accents(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
     memchr2_iter(0xC2, 0xCB, text.as_bytes())
         .filter_map(|at| after(text, at).map(|c| (at, c)))
         .filter(|&(_, c)| matches!(c, '¸' | 'ˆ' | 'ˇ' | '˘'))
 }
 
-/// The letter that `accent` and `base` make; the cedilla has its own rule.
+/// The letter of `accent` and `base`; the cedilla has a rule of its own.
 fn joined(accent: char, base: char) -> Option<char> {
     Some(match (accent, base) {
         ('˘' | 'ˇ', 'a') => 'ă',
@@ -45,15 +45,15 @@ fn is_s(c: char) -> bool {
     matches!(c, 's' | 'S')
 }
 
-/// What the document says about its accents.
+/// What the document shows about its accents.
 struct Vote {
-    /// Accents that touch a word: evidence that the document is of this kind.
+    /// Accents that touch a word: evidence of this kind of document.
     hits: u32,
     s_before: bool,
     t_before: bool,
-    /// Accents stand off from the letters before them (`num ˘ar`) more often than they touch (`num˘ar`).
+    /// Accents have a space before them (`num ˘ar`) more often than not (`num˘ar`).
     apart: bool,
-    /// A cedilla touches a t inside a word: no other language has that.
+    /// A cedilla touches a t inside a word, which happens in no other language.
     with_t: bool,
 }
 
@@ -107,7 +107,7 @@ pub(super) fn repair(editor: &mut Editor) {
     if vote.hits == 0 {
         return;
     }
-    // A lone caron or cedilla may be Czech or Turkish; breve and circumflex on a and i are what they are.
+    // A single caron or cedilla may be Czech or Turkish; breve and circumflex on a and i are Romanian.
     let romanian = vote.hits >= 2 || vote.with_t || function_words(text, 1) >= 1;
     let loose = vote.hits >= 3;
     for (at, accent) in accents(text) {
@@ -123,7 +123,7 @@ pub(super) fn repair(editor: &mut Editor) {
     }
 }
 
-/// The byte after one space or line break at `at`, when there is exactly one.
+/// The byte after exactly one space or line break at `at`.
 fn skip_one(text: &str, at: usize) -> Option<usize> {
     let c = after(text, at).filter(|c| matches!(c, ' ' | '\n' | '\u{A0}'))?;
     Some(at + c.len_utf8())
@@ -134,7 +134,7 @@ fn above(editor: &mut Editor, at: usize, end: usize, accent: char, vote: &Vote, 
     let mut base_at = end;
     let mut base = after(text, end).filter(|&c| joined(accent, c).is_some());
     if base.is_none() && loose {
-        // `ˆ ın`: between accent and letter. A capital after the space is more likely the next word.
+        // `ˆ ın`: a space between accent and letter. A capital after the space is more likely the next word.
         if let Some(next) = skip_one(text, end) {
             base = after(text, next).filter(|&c| c.is_lowercase() && joined(accent, c).is_some());
             base_at = next;
@@ -147,7 +147,7 @@ fn above(editor: &mut Editor, at: usize, end: usize, accent: char, vote: &Vote, 
     if loose && (vote.apart || after_cedilla(text, at)) && continues(text, at, accent, base_at) {
         start = at - 1;
     }
-    // ˆa alone is an estimator of statistics, not a letter.
+    // ˆa alone is an estimator of statistics.
     if start == at
         && accent == 'ˆ'
         && matches!(base, 'a' | 'A')
@@ -159,13 +159,13 @@ fn above(editor: &mut Editor, at: usize, end: usize, accent: char, vote: &Vote, 
     editor.put(start.max(editor.done())..base_end, good, Id::SpacingAccent);
 }
 
-/// Is the accent at `at` parted by one space from a cedilla (`t¸ ˘a`)?
+/// Whether one space separates the accent at `at` from a cedilla (`t¸ ˘a`).
 fn after_cedilla(text: &str, at: usize) -> bool {
     matches!(before(text, at), Some(' ' | '\n')) && before(text, at - 1) == Some('¸')
 }
 
-/// Is the one space (or line break) before the accent at `at` inside a word (`num ˘ar`, `DEPENDENT¸ ˘A`)? No
-/// Romanian word begins with â, and few with ă.
+/// Whether the one space or line break before the accent at `at` is inside a word (`num ˘ar`, `DEPENDENT¸ ˘A`). No
+/// Romanian word begins with â, and few begin with ă.
 fn continues(text: &str, at: usize, accent: char, base_at: usize) -> bool {
     const INITIAL: &[&str] =
         &["asta", "astea", "ala", "alea", "aia", "al", "ast", "astia", "ai", "as", "aluia", "astuia"];
@@ -207,14 +207,14 @@ fn cedilla(editor: &mut Editor, at: usize, end: usize, vote: &Vote, loose: bool)
         (None, None) => return,
         (Some(_), None) => true,
         (None, Some(_)) => false,
-        // `s¸t` is șt: sț is no Romanian cluster.
+        // `s¸t` is șt: Romanian has no sț.
         (Some(l), Some(r)) if is_s(l) && !is_s(r) => true,
         (Some(l), Some(r)) if !is_s(l) && is_s(r) => !vote.t_before || !vote.s_before,
         (Some(l), Some(_)) => !(if is_s(l) { vote.s_before } else { vote.t_before }),
     };
     if take_left {
         let Some(good) = left.and_then(comma_below) else { return };
-        // `t¸ ˘a`: the space is drawn by the accents, unless a word with ă follows (`ăsta`).
+        // `t¸ ˘a`: the space is an effect of the accents, unless a word with ă follows (`ăsta`).
         let mut stop = end;
         if let Some(next) = skip_one(text, end) {
             let mark = after(text, next);

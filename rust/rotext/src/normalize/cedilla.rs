@@ -1,8 +1,8 @@
-//! Class 1: ş ţ with a cedilla (U+015F, U+0163) are the Turkish letter and no letter at all; Romanian writes
-//! ș ț with a comma below (U+0219, U+021B; ISO 8859-16, 2001).
+//! Class 1: ş with a cedilla (U+015F) is Turkish. ţ with a cedilla (U+0163) is neither Turkish nor Romanian. Romanian has ș and ț
+//! with a comma below (U+0219, U+021B; ISO 8859-16, 2001).
 //!
-//! ţ is in no Turkish word, so it always goes. ş stays in words that show themselves Turkish: by a letter
-//! that Turkish has and Romanian has not (`Erdoğan Şükrü`), or by being in the list below.
+//! No Turkish word has ţ, so it is always replaced. ş stays in Turkish words. A word is Turkish if it has a letter that
+//! Turkish has and Romanian does not (`Erdoğan Şükrü`), or if it is in the list below.
 
 use memchr::memchr_iter;
 
@@ -41,7 +41,7 @@ pub(super) fn repair(editor: &mut Editor, options: &Options) {
     }
 }
 
-/// A single letter in a line that names the cedilla is what the line is about (charts of code pages).
+/// A single letter in a line that names the cedilla is the subject of the line (charts of code pages).
 fn chart_letter(text: &str, start: usize, end: usize) -> bool {
     if text[start..end].chars().count() != 1 {
         return false;
@@ -57,13 +57,13 @@ fn floor(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0)
 }
 
-/// Letters of Turkish (and Azeri) that no Romanian word has.
+/// Letters of Turkish (and Azeri) that Romanian does not have.
 fn turkish_letter(c: char) -> bool {
     matches!(c, 'ğ' | 'Ğ' | 'ı' | 'İ' | 'ö' | 'Ö' | 'ü' | 'Ü' | 'ç' | 'Ç' | 'ə' | 'Ə')
 }
 
-/// Names whose letters are all Romanian too. Only whole words, or a name with a Romanian ending when the name
-/// is long enough to be no beginning of a Romanian word.
+/// Turkish names whose letters are all Romanian too. Only whole words match, or a long name with a Romanian ending: the
+/// name must be too long to begin a Romanian word.
 const NAMES: &[&str] = &[
     "ataşehir",
     "beşiktaş",
@@ -118,15 +118,15 @@ const NAMES: &[&str] = &[
 fn is_turkish(word: &str) -> bool {
     const ENDINGS: &[&str] = &["ul", "ului", "lui", "i", "ilor", "a", "ei", "iul", "e"];
     if word.contains(turkish_letter) {
-        // A Romanian word with a foreign stem: it has a letter that Turkish has not, or a Romanian ending and
-        // only the letters that German has as well (`crenvürşti`).
+        // A Romanian word with a foreign stem: it has a letter that Turkish does not have, or a Romanian ending and only
+        // letters that German has too (`crenvürşti`).
         let ending = ["şti", "ştii", "ştilor", "şte", "şului", "şul"].iter().any(|e| word.ends_with(e));
         if ending && !word.contains(['ğ', 'Ğ', 'ı', 'İ', 'ç', 'Ç', 'ə', 'Ə']) {
             return false;
         }
         return !word.contains(['ă', 'ț', 'ţ', 'ș', 'Ă', 'Ț', 'Ţ', 'Ș']);
     }
-    // Nearly every word ends here, without a copy of it.
+    // Nearly every word ends here, without being copied.
     if !NAMES.iter().any(|name| begins_alike(name, word)) {
         return false;
     }
@@ -138,15 +138,15 @@ fn is_turkish(word: &str) -> bool {
     })
 }
 
-/// Do the first three bytes agree, whatever the case? (Ş and ş differ in the lowest bit of their second byte.)
+/// Whether the first three bytes are equal in any case. (Ş and ş differ in the lowest bit of their second byte.)
 fn begins_alike(name: &str, word: &str) -> bool {
     let pairs = name.bytes().zip(word.bytes()).take(3);
     word.len() >= 3 && pairs.fold(true, |all, (n, w)| all & (n == w || n == w | 0x20 || n == w | 1))
 }
 
-/// Is the whole document Turkish? It has ğ, ı, İ all over, and hardly a Romanian letter.
+/// Whether the whole document is Turkish: it has many ğ, ı, İ, and hardly any Romanian letter.
 fn turkish(text: &str) -> bool {
-    // The four begin with C4, as ă does, and no other letter of the two alphabets.
+    // The four begin with C4, as ă does, and no other letter of the two alphabets does.
     let second = |at: usize| text.as_bytes().get(at + 1);
     let turkish = |at: &usize| matches!(second(*at), Some(0x9E | 0x9F | 0xB0 | 0xB1));
     let theirs = memchr_iter(0xC4, text.as_bytes()).filter(turkish).count();

@@ -1,10 +1,10 @@
-//! The code pages in which UTF-8 was read by mistake, and what bytes their characters stood for.
+//! The code pages in which UTF-8 was read by mistake, and the bytes of their characters.
 
-/// A single-byte code page. Bytes that the page leaves undefined stand for the control character of the same
-/// number, as every browser and most converters do.
+/// A single-byte code page. An undefined byte is the control character with the same number, as in every browser and most
+/// converters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Page {
-    /// Windows-1252; with the controls kept, it covers Latin-1 as well.
+    /// Windows-1252. With the controls it contains Latin-1 too.
     Western,
     /// Windows-1250.
     Central,

@@ -1,4 +1,4 @@
-//! Class 2: decomposed letters are composed (NFC). Never NFKC: it destroys the evidence of classes 3 and 8
+//! Class 2: decomposed letters are composed (NFC). NFKC is never used: it destroys the evidence of classes 3 and 8
 //! (`24ºC` -> `24oC`) and the text (`m²` -> `m2`).
 
 use icu_normalizer::ComposingNormalizer;
@@ -8,14 +8,13 @@ use super::rules::Id;
 
 /// Composes, one cluster of characters at a time.
 pub(super) fn compose(editor: &mut Editor) {
-    // Below U+0300 nothing combines with what stands before it, so each such character begins a cluster that
-    // can be normalized by itself.
+    // A character below U+0300 combines with nothing before it. So each begins a cluster that can be normalized alone.
     const FIRST_MARK: char = '\u{300}';
     let text = editor.text();
     let nfc = ComposingNormalizer::new_nfc();
     let bytes = text.as_bytes();
     let mut at = 0;
-    // Lead bytes from CC on are U+0300 and above; ı + circumflex begins with C4, and is found by its CC 82.
+    // Lead bytes from CC on are U+0300 and above. ı + circumflex begins with C4, and is found by its CC 82.
     while let Some(mark) = bytes[at..].iter().position(|&b| b >= 0xCC) {
         let mark = at + mark;
         let end = bytes[mark..]
@@ -25,7 +24,7 @@ pub(super) fn compose(editor: &mut Editor) {
         debug_assert!(text[mark..end].chars().all(|c| c >= FIRST_MARK));
         let start = text[..mark].char_indices().next_back().map_or(mark, |(i, _)| i.max(at));
         let cluster = &text[start..end];
-        // The dotless ı of OT1 fonts: NFC has no composed form for it, i with circumflex is what was drawn.
+        // The dotless ı of OT1 fonts: NFC has no composed form of it. The font drew an i with a circumflex.
         if let Some(rest) = cluster.strip_prefix("ı\u{302}") {
             editor.replace(start..end, &nfc.normalize(&format!("î{rest}")), Id::Nfc);
         } else if !nfc.is_normalized(cluster) {

@@ -1,16 +1,16 @@
-//! How much of a text is written with Romanian letters.
+//! How much of a text is written with Romanian diacritics.
 
-/// A document with fewer letters than this is too short to be judged.
+/// A document with fewer letters is too short to be measured.
 pub const JUDGED_LETTERS: u64 = 200;
-/// Below this share of letters a document is written without diacritics.
+/// A document with a smaller share of diacritics is written without them.
 pub const NO_DIACRITICS: f32 = 0.005;
-/// Below this share (the first percentile of good text is 0.03) it has lost some of them.
+/// A document with a smaller share has lost some diacritics. (The first percentile of good text is 0.03.)
 pub const PARTIAL_DIACRITICS: f32 = 0.025;
 
-/// How many letters there are, and how many of them are ă â î ș ț (or the cedilla forms, in either case).
+/// The number of letters, and how many of them are ă â î ș ț (or the cedilla forms, in either case).
 ///
-/// Letters are counted by bytes: ASCII letters and lead bytes of two-byte letters from À on. For Romanian
-/// this is exact; it costs a small part of a nanosecond per byte.
+/// Letters are counted by bytes: ASCII letters, and lead bytes of two-byte letters from À on. For Romanian this is exact,
+/// and it costs much less than a nanosecond a byte.
 pub(super) fn count(text: &str) -> (u64, u64) {
     let bytes = text.as_bytes();
     #[cfg(target_arch = "x86_64")]
@@ -29,14 +29,14 @@ fn count_avx2(bytes: &[u8]) -> (u64, u64) {
 
 #[inline(always)]
 fn count_bytes(bytes: &[u8]) -> (u64, u64) {
-    // Sums of one block stay in a byte each, so that the compiler can count 32 of them at once.
+    // The sums of one block fit into a byte each, so the compiler can count 32 of them at once.
     const BLOCK: usize = 192;
     let (mut letters, mut ours) = (0u64, 0u64);
     let mut at = 0;
     while let Some(window) = bytes.get(at..at + BLOCK + 1) {
         let (mut l, mut o) = (0u8, 0u8);
         for i in 0..BLOCK {
-            // Checked sums (`overflow-checks` is on) would not vectorize; 192 ones fit into a byte.
+            // Checked sums (`overflow-checks` is on) would not vectorize, and a count of 192 fits into a byte.
             l = l.wrapping_add(u8::from(is_letter(window[i])));
             o = o.wrapping_add(u8::from(is_ours(window[i], window[i + 1])));
         }
@@ -65,7 +65,7 @@ fn is_ours(a: u8, b: u8) -> bool {
     latin1 | breve | cedilla | comma
 }
 
-/// The share of letters that carry a Romanian diacritic, 0 to 1; 0 for a text without letters.
+/// The share of letters with a Romanian diacritic, 0 to 1; 0 for a text without letters.
 ///
 /// Good Romanian has 0.03 to 0.11; see [`NO_DIACRITICS`] and [`PARTIAL_DIACRITICS`].
 pub fn diac_ratio(text: &str) -> f32 {

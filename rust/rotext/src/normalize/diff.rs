@@ -1,4 +1,4 @@
-//! What changed, for people: each replacement with its rule, its place in the original, and its surroundings.
+//! Changes to show to people: each replacement with its rule, its place in the original, and its context.
 
 use serde::Serialize;
 
@@ -9,13 +9,13 @@ use super::rules::RULES;
 /// One replacement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// Id of the rule that made it.
+    /// Id of the rule.
     pub rule: &'static str,
-    /// Where it is: byte in the original text.
+    /// The byte in the original text.
     pub start: usize,
-    /// What stood there when the rule came to it.
+    /// The text before the rule.
     pub before: String,
-    /// What stands there now; empty for a deletion.
+    /// The text after the rule; empty for a deletion.
     pub after: String,
     /// Up to 30 characters before it.
     pub context_before: String,
@@ -26,7 +26,7 @@ pub struct Change {
 /// Characters of context on each side.
 const CONTEXT: usize = 30;
 
-/// The byte of the input of a stage that became byte `at` of its output.
+/// The byte of a stage's input that became byte `at` of its output.
 fn origin(edits: &[Edit], at: usize) -> usize {
     match edits.partition_point(|edit| edit.to.start <= at).checked_sub(1) {
         None => at,
@@ -36,19 +36,29 @@ fn origin(edits: &[Edit], at: usize) -> usize {
 }
 
 impl Normalizer {
-    /// The first `limit` changes of `text`, in the order of the text. For showing, not for speed.
+    /// The first `limit` changes of `text`, in the order of the text. It is slower than [`Normalizer::normalize`], which needs no
+    /// places.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rotext::normalize::Normalizer;
+    ///
+    /// let changes = Normalizer::default().diff("Ştiinţă", 10);
+    /// assert_eq!((changes[0].rule, &*changes[0].before, &*changes[0].after), ("cedilla", "Ş", "Ș"));
+    /// ```
     pub fn diff(&self, text: &str, limit: usize) -> Vec<Change> {
         let mut log = Log::recording();
-        let mut past: Vec<Vec<Edit>> = Vec::new();
+        let mut earlier: Vec<Vec<Edit>> = Vec::new();
         let mut changes = Vec::new();
         self.run(text, &mut log, |input, log| {
             let edits = log.edits.replace(Vec::new()).unwrap_or_default();
             // Edits are in the order of the text, so no later one can be among the first `limit`.
             for edit in edits.iter().take(limit) {
-                let start = past.iter().rev().fold(edit.from.start, |at, edits| origin(edits, at));
+                let start = earlier.iter().rev().fold(edit.from.start, |at, edits| origin(edits, at));
                 changes.push(Change { start, ..shown(input, edit) });
             }
-            past.push(edits);
+            earlier.push(edits);
         });
         changes.sort_by_key(|change: &Change| change.start);
         changes.truncate(limit);

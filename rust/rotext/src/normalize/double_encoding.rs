@@ -1,12 +1,12 @@
 //! Class 4: UTF-8 that was read as a single-byte code page and encoded again (`È™i Ã®n` for `și în`).
 //!
-//! Each broken character is undone by itself, not the whole document, because pages are mixed: an article is
-//! broken, the menu around it is not. That is possible because UTF-8 is self-checking: a lead byte must be
-//! followed by the right number of continuation bytes, and as characters of a code page these pairs (`È™`,
-//! `Ã®`, `â€ž`) have no business beside each other. Where they could (`„O CASĂ”`, `«COBORÎ»`, `naï…`), what
-//! they decode to is outside the set of characters that Romanian pages use, or the neighbours tell.
+//! Each broken character is repaired alone, not the whole document, because pages are mixed: an article is broken and the
+//! menu around it is not. This works because UTF-8 is self-checking: the right number of continuation bytes must follow a
+//! lead byte. As characters of a code page, such pairs (`È™`, `Ã®`, `â€ž`) make no sense beside each other. Some pairs
+//! could be good text (`„O CASĂ”`, `«COBORÎ»`, `naï…`). Then either the decoded character is none that Romanian pages
+//! use, or the neighbours decide.
 //!
-//! Text broken twice is repaired by the next round of the pipeline.
+//! The next round of the normalizer repairs text that was broken twice.
 
 use memchr::memchr2;
 
@@ -21,8 +21,8 @@ struct Decoded {
     len: usize,
 }
 
-/// Repairs every sequence that is surely broken; those that could be good text need three sure ones as
-/// witnesses.
+/// Repairs every sequence that is certainly broken. A sequence that could be good text is repaired when the document has
+/// three certain ones.
 pub(super) fn repair(editor: &mut Editor) {
     const WITNESSES: usize = 3;
     let text = editor.text();
@@ -32,15 +32,16 @@ pub(super) fn repair(editor: &mut Editor) {
         if found.last().is_some_and(|&(start, ref d, _): &(usize, Decoded, bool)| at < start + d.len) {
             continue;
         }
-        // The letter before, as it will be.
+        // The letter before it, after repair.
         let prev = match found.last() {
             Some(&(start, ref d, _)) if start + d.len == at => Some(d.c),
             _ => before(text, at),
         };
-        if let Some((decoded, certain)) = judge(text, at, prev) {
+        if let Some((decoded, certain)) = classify(text, at, prev) {
             if certain {
                 sure += 1;
-                // What cp1250 has at 0x80 to 0x9F, ISO 8859-2 has not, and cp1250 leaves five controls undefined.
+                // ISO 8859-2 has no characters at 0x80 to 0x9F where cp1250 has some, and cp1250 leaves five of these
+                // undefined.
                 let source = &text[at..at + decoded.len];
                 central |= source.ends_with(|c| "€‚„…†‡‰‹‘’“”•–—™›".contains(c));
                 latin2 |= source.ends_with(|c| {
@@ -55,8 +56,8 @@ pub(super) fn repair(editor: &mut Editor) {
             continue;
         }
         let c = match (&text[at..at + decoded.len], central, latin2) {
-            // Byte 8E of cp1250 is Ž (so Î was meant), byte AE of ISO 8859-2 is Ž (so î was meant), and nothing
-            // in the document tells which page it was.
+            // Byte 8E of cp1250 is Ž (so Î was meant), byte AE of ISO 8859-2 is Ž (so î was meant), and nothing in the
+            // document shows which page it was.
             ("ĂŽ", false, false) | ("ĂŽ", true, true) => i_circumflex(text, at, decoded.len),
             (_, false, true) => decode(text, at, Page::Latin2).map_or(decoded.c, |d| d.c),
             _ => decoded.c,
@@ -73,7 +74,7 @@ fn i_circumflex(text: &str, at: usize, len: usize) -> char {
     if inside || begins { 'Î' } else { 'î' }
 }
 
-/// Places of characters that stand for lead bytes: all are among À-ÿ and Ā-Ŀ.
+/// The places of characters that are shown for lead bytes: all are among À-ÿ and Ā-Ŀ.
 fn leads(text: &str) -> impl Iterator<Item = usize> + '_ {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -93,7 +94,7 @@ fn before_sentence(text: &str, at: usize) -> Option<char> {
     text[..at].chars().rev().find(|c| !c.is_whitespace())
 }
 
-/// Decodes the characters at `at` as UTF-8 bytes shown in `page`.
+/// Decodes the characters at `at`, read as UTF-8 bytes that `page` shows.
 fn decode(text: &str, at: usize, page: Page) -> Option<Decoded> {
     let mut chars = text[at..].chars();
     let first = chars.next()?;
@@ -114,8 +115,8 @@ fn decode(text: &str, at: usize, page: Page) -> Option<Decoded> {
     Some(Decoded { c, len })
 }
 
-/// What the characters at `at` were, and whether they can have been nothing else.
-fn judge(text: &str, at: usize, prev: Option<char>) -> Option<(Decoded, bool)> {
+/// What the characters at `at` were, and whether they can be nothing else.
+fn classify(text: &str, at: usize, prev: Option<char>) -> Option<(Decoded, bool)> {
     if let Some(lost) = lost_quote(text, at) {
         return Some((lost, true));
     }
@@ -129,7 +130,7 @@ fn judge(text: &str, at: usize, prev: Option<char>) -> Option<(Decoded, bool)> {
     })
 }
 
-/// `”` is E2 80 9D, and 9D is undefined in cp1252: it is often lost on the way, and `â€` is left.
+/// `”` is E2 80 9D, and 9D is undefined in cp1252: it is often lost, and `â€` is left.
 fn lost_quote(text: &str, at: usize) -> Option<Decoded> {
     let rest = text[at..].strip_prefix("â€")?;
     let len = "â€".len();
@@ -137,7 +138,7 @@ fn lost_quote(text: &str, at: usize) -> Option<Decoded> {
     match rest.chars().next() {
         None => quote(len),
         Some(c @ '\u{FFFD}') => quote(len + c.len_utf8()),
-        // A straight quote here was a curly one: `â€"` may be – or —, so it stays.
+        // The straight quote was a curly one: `â€"` may be – or —, so it stays.
         Some(c) if c.is_whitespace() && c != '\u{A0}' => quote(len),
         Some('.' | ',' | ';' | ':' | '!' | '?' | ')' | '-' | '<' | ']') => quote(len),
         Some(_) => None,
@@ -152,13 +153,13 @@ fn small(c: char) -> bool {
     is_letter(c) && c.is_lowercase()
 }
 
-/// Is a sequence after `prev` and up to `end` the end of a word in capitals? There, a lead like Â or Ă may be the
-/// last letter, and what follows a closing quote or a trade mark.
+/// Whether a sequence after `prev` and up to `end` is the end of a word in capitals. There, a lead like Â or Ă may be the
+/// last letter, and a closing quotation mark or a trade mark may follow it.
 fn ends_capitals(text: &str, prev: Option<char>, end: usize) -> bool {
     prev.is_some_and(char::is_uppercase) && !letter(after(text, end))
 }
 
-/// cp1252 and Latin-1. `None`: good text as far as we know. `Some(true)`: surely broken.
+/// For cp1252 and Latin-1. `None`: good text, as far as we know. `Some(true)`: certainly broken.
 fn western(text: &str, at: usize, prev: Option<char>, decoded: &Decoded) -> Option<bool> {
     let Decoded { c, len, .. } = *decoded;
     let lead = after(text, at)?;
@@ -167,7 +168,7 @@ fn western(text: &str, at: usize, prev: Option<char>, decoded: &Decoded) -> Opti
         // C2: signs of Latin-1, and (text broken twice) its controls.
         '\u{80}'..='\u{BF}' => Some(alone),
         _ if romanian(c) => Some(true),
-        // Where ISO 8859-2 was shown as Latin-1, `Ãºtia` is Ăștia.
+        // If ISO 8859-2 was shown as Latin-1, `Ãºtia` is Ăștia.
         'ú' | 'ê' if !letter(prev) && after(text, at + len).is_some_and(small) => Some(false),
         // C3 to C5: letters of Europe.
         '\u{C0}'..='\u{17F}' | 'ƒ' => Some(alone),
@@ -176,7 +177,7 @@ fn western(text: &str, at: usize, prev: Option<char>, decoded: &Decoded) -> Opti
         '\u{300}' | '\u{301}' | '\u{302}' | '\u{306}' | '\u{308}' | '\u{30C}' | '\u{326}' | '\u{327}' => {
             Some(alone)
         }
-        // CE, CF, D0, D1: one Greek letter may be a chance (`«COBORÎ»` is no lambda), a word is not.
+        // CE, CF, D0, D1: one Greek or Cyrillic letter may be chance (`«COBORÎ»` contains no lambda), a word is not.
         '\u{370}'..='\u{4FF}' => {
             let again = |at: usize| {
                 decode(text, at, Page::Western).is_some_and(|d| ('\u{370}'..='\u{4FF}').contains(&d.c))
@@ -184,7 +185,7 @@ fn western(text: &str, at: usize, prev: Option<char>, decoded: &Decoded) -> Opti
             let before = text[..at].char_indices().rev().nth(1).is_some_and(|(i, _)| again(i));
             if before || again(at + len) { Some(true) } else { alone.then_some(false) }
         }
-        // E2: quotes, dashes, arrows, mathematics. ⅔ would be `hâ…”`, so the number forms stay out.
+        // E2: quotation marks, dashes, arrows, mathematics. ⅔ would be `hâ…”`, so number forms are excluded.
         '\u{2010}'..='\u{203A}'
         | '€'
         | '™'
@@ -201,14 +202,14 @@ fn western(text: &str, at: usize, prev: Option<char>, decoded: &Decoded) -> Opti
         // EF: byte order mark, ligatures, replacement character, bullets of symbol fonts.
         '\u{FEFF}' | '\u{FB00}'..='\u{FB04}' | '\u{FFFD}' | '\u{F000}'..='\u{F0FF}' => Some(lead == 'ï'),
         '\u{1F000}'..='\u{1FAFF}' => Some(true),
-        // C6 to CB: letters of Africa, phonetics, modifiers: only in company.
+        // C6 to CB: letters of African languages, phonetics, modifiers: only beside other broken sequences.
         '\u{180}'..='\u{2FF}' => alone.then_some(false),
         _ => None,
     }
 }
 
-/// cp1250 and ISO 8859-2, where Ă is a lead and a good Romanian letter at once: `„CASĂ”`, `MĂŞTI`, `Ăştia` are
-/// good text, so only what Romanian pages hold is undone.
+/// For cp1250 and ISO 8859-2, where Ă is both a lead byte and a good Romanian letter: `„CASĂ”`, `MĂŞTI`, `Ăştia` are good
+/// text. So only characters that Romanian pages use are repaired.
 fn central(text: &str, at: usize, prev: Option<char>, decoded: &Decoded) -> Option<bool> {
     let Decoded { c, len, .. } = *decoded;
     let source = &text[at..at + len];
@@ -224,7 +225,7 @@ fn central(text: &str, at: usize, prev: Option<char>, decoded: &Decoded) -> Opti
             _ => Some(true),
         },
         _ if romanian(c) => Some(true),
-        // Ă and a sign beside a small letter are no letters of a word.
+        // Ă and a sign beside a small letter are not letters of a word.
         '\u{C0}'..='\u{FF}' if source.starts_with('Ă') => between.then_some(false),
         '\u{180}'..='\u{24F}' => between.then_some(false),
         'ĭ' | 'ŭ' | 'ĕ' | 'ě' => (prev.is_some_and(small) || letter(next)).then_some(false),

@@ -1,5 +1,5 @@
-//! Rewriting a text by ordered replacements: clean spans are copied in one piece, nothing is allocated
-//! before the first change, and every change is counted under its rule.
+//! Rewrites a text by ordered replacements. Unchanged spans are copied in one piece, nothing is allocated before the first change,
+//! and every change is counted for its rule.
 
 use std::ops::Range;
 
@@ -11,13 +11,13 @@ pub(super) struct Edit {
     pub(super) rule: Id,
     /// Bytes replaced in the input of the stage.
     pub(super) from: Range<usize>,
-    /// Bytes put there, in the output of the stage.
+    /// Their bytes in the output of the stage.
     pub(super) to: Range<usize>,
-    /// The text put there.
+    /// The new text.
     pub(super) with: String,
 }
 
-/// Counts per rule, and the edits themselves when somebody wants to see them.
+/// Counts for each rule, and the edits themselves if a diff needs them.
 #[derive(Debug)]
 pub(super) struct Log {
     pub(super) counts: [u64; COUNT],
@@ -49,18 +49,18 @@ impl<'t, 'l> Editor<'t, 'l> {
         Self { text, out: String::new(), done: 0, changed: false, log }
     }
 
-    /// The text being rewritten; it does not change while the stage runs.
+    /// The input, which does not change while the stage runs.
     pub(super) fn text(&self) -> &'t str {
         self.text
     }
 
-    /// The end of the last replacement: nothing before it can be replaced any more.
+    /// The end of the last replacement. Nothing before it can be replaced.
     pub(super) fn done(&self) -> usize {
         self.done
     }
 
-    /// Replaces `range` by `with`. Ranges come in ascending order and do not overlap; a range that begins
-    /// before [`Self::done`] belongs to a character that is already repaired, and is ignored.
+    /// Replaces `range` by `with`. Ranges are in ascending order and do not overlap. A range that begins before [`Self::done`]
+    /// belongs to a character that is already repaired, and is ignored.
     pub(super) fn replace(&mut self, range: Range<usize>, with: &str, rule: Id) {
         if range.start < self.done || &self.text[range.clone()] == with {
             return;
@@ -84,7 +84,7 @@ impl<'t, 'l> Editor<'t, 'l> {
         self.replace(range, with.encode_utf8(&mut [0; 4]), rule);
     }
 
-    /// The new text, or nothing when the stage changed nothing.
+    /// The new text; `None` if the stage changed nothing.
     pub(super) fn finish(mut self) -> Option<String> {
         if !self.changed {
             return None;

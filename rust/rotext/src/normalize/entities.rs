@@ -1,7 +1,7 @@
 //! Class 5: HTML entities left in the text (`&icirc;`, `&#259;`, `&#x219;`, `&shy;`).
 //!
-//! Only complete entities, with their semicolon, are decoded: `?a=1&copy=2` is a link. An entity that was
-//! escaped again (`&amp;icirc;`) is decoded through all its layers, so a second run finds nothing to do.
+//! Only complete entities, with their semicolon, are decoded: `?a=1&copy=2` is a link. An entity that was escaped again
+//! (`&amp;icirc;`) is decoded through all layers, so a second run finds nothing.
 
 use memchr::memchr_iter;
 
@@ -20,7 +20,7 @@ pub(super) fn decode(editor: &mut Editor) {
         }
         let mut at = start + 1;
         let mut last = None;
-        // While what comes out is an ampersand, it may begin the next layer.
+        // While the result is an ampersand, it may begin the next layer.
         while let Some((c, len)) = body(&text[at..]) {
             at += len;
             last = Some(c);
@@ -34,14 +34,14 @@ pub(super) fn decode(editor: &mut Editor) {
     }
 }
 
-/// Stands the entity at `start..end` alone between quotes or in code? Then the text is about the entity.
+/// Whether the entity at `start..end` is alone between quotation marks or in code. Then the text is about the entity.
 fn mentioned(text: &str, start: usize, end: usize) -> bool {
     const QUOTES: &str = "\"'`„“”‘’«»‹›";
     let quote = |c: Option<char>| c.is_some_and(|c| QUOTES.contains(c));
     quote(before(text, start)) && quote(after(text, end))
 }
 
-/// The character of an entity whose `&` has just been read, and the bytes up to and with its semicolon.
+/// The character of an entity whose `&` was just read, and the number of bytes up to and including its semicolon.
 fn body(rest: &str) -> Option<(char, usize)> {
     let window = &rest.as_bytes()[..rest.len().min(LONGEST.max(9) + 1)];
     let end = window.iter().position(|&b| b == b';')?;
@@ -53,8 +53,8 @@ fn body(rest: &str) -> Option<(char, usize)> {
     Some((c, end + 1))
 }
 
-/// `&#537;`, `&#x219;`. 0x80 to 0x9F mean cp1252, as in every browser (HTML standard, section 13.2.5.80).
-/// What is no character of text (NUL, controls, surrogates, non-characters) is not decoded: nothing is lost.
+/// `&#537;`, `&#x219;`. 0x80 to 0x9F mean cp1252, as in every browser (HTML standard, section 13.2.5.80). A number that
+/// is not a character of text (NUL, controls, surrogates, non-characters) is not decoded, so nothing is lost.
 fn numeric(number: &str) -> Option<char> {
     let code = match number.strip_prefix(['x', 'X']) {
         Some(hex) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => u32::from_str_radix(hex, 16).ok()?,

@@ -1,8 +1,8 @@
-//! Class 9: a font with a wrong table shows ț as Ń or Ġ and Ț as ł (`spaŃiu`, `EXERCIłII`, `CondiĠii`).
+//! Class 9: a font with a wrong table shows ț as Ń or Ġ, and Ț as ł (`spaŃiu`, `EXERCIłII`, `CondiĠii`).
 //!
-//! A capital Ń or Ġ inside a small word, a small ł inside capitals: no language writes that, but three of
-//! them must agree, and nearly all of the document's must stand where ț can stand. Polish names (`Wałęsa`,
-//! `GDAŃSK`) and the Ġ that some tokenizers print for a space do not.
+//! No language writes a capital Ń or Ġ inside a word in lower case, or a small ł inside capitals. Three such places must
+//! agree, and nearly all places of the document must fit ț. Polish names (`Wałęsa`, `GDAŃSK`) and the Ġ that some
+//! tokenizers print for a space do not fit.
 
 use memchr::memchr2_iter;
 
@@ -16,7 +16,7 @@ fn suspects(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
         .filter(|&(_, c)| matches!(c, 'Ń' | 'Ġ' | 'ł'))
 }
 
-/// Stands this letter where only ț can be meant?
+/// Whether only ț can be meant in this place.
 fn fits(text: &str, at: usize, c: char) -> bool {
     let (prev, next) = (before(text, at), after(text, at + c.len_utf8()));
     let lower = |c: Option<char>| c.is_some_and(|c| c.is_lowercase() && letter(Some(c)));
@@ -31,11 +31,11 @@ fn fits(text: &str, at: usize, c: char) -> bool {
     }
 }
 
-/// Repairs the letters that fit, when three do.
+/// Repairs the letters that fit, if there are three.
 pub(super) fn repair(editor: &mut Editor) {
     const HITS: u32 = 3;
     let text = editor.text();
-    // Per letter: places that fit, places that speak against.
+    // For each letter: the places that fit, and the places that do not.
     let (mut hits, mut against_n, mut against_g, mut g_before_i, mut g_hits) = (0u32, 0u32, 0u32, 0u32, 0u32);
     for (at, c) in suspects(text) {
         let fit = fits(text, at, c);
@@ -51,9 +51,9 @@ pub(super) fn repair(editor: &mut Editor) {
             _ => {}
         }
     }
-    // Tokens printed with Ġ for the space (`ĠaĠfost`) have it before consonants and after spaces as well.
+    // Tokens printed with Ġ for the space (`ĠaĠfost`) have it before consonants and after spaces too.
     let tokens = against_g * 10 > g_hits || g_before_i * 2 < g_hits || text.contains('Ċ');
-    // One Ń inside a small word is enough where the text is Romanian: no language writes that.
+    // One Ń inside a word in lower case is enough in Romanian text: no language writes that.
     let enough = hits >= HITS || hits > g_hits && function_words(text, 2) == 2;
     if !enough || against_n > hits {
         return;
@@ -72,7 +72,7 @@ pub(super) fn repair(editor: &mut Editor) {
     }
 }
 
-/// `Ńinut`: at the beginning of a small word. No Polish word begins with Ń.
+/// `Ńinut`: at the beginning of a word in lower case. No Polish word begins with Ń.
 fn initial(text: &str, at: usize, c: char) -> bool {
     !letter(before(text, at)) && after(text, at + c.len_utf8()).is_some_and(|n| "aeiouăâî".contains(n))
 }

@@ -1,4 +1,5 @@
-//! Classes 16, 17 and 18: hard hyphens, clitics split from their hyphen, words broken at the end of a line.
+//! Classes 16, 17 and 18: hard hyphens, clitics that a space separates from their hyphen, words broken at the end of a
+//! line.
 
 use memchr::memmem;
 use rustc_hash::FxHashMap;
@@ -8,7 +9,7 @@ use super::edit::Editor;
 use super::rules::Id;
 use super::words::{after, before, fold, function_words, is_letter, word_after, word_around};
 
-/// Class 17: U+2010 and U+2011 are drawn like U+002D, and it is U+002D that Romanian is written with.
+/// Class 17: U+2010 and U+2011 look like U+002D, and Romanian is written with U+002D.
 pub(super) fn soften(editor: &mut Editor) {
     let text = editor.text();
     for at in memmem::find_iter(text.as_bytes(), &[0xE2, 0x80]) {
@@ -31,7 +32,7 @@ pub(super) fn join(editor: &mut Editor) {
     }
 }
 
-/// The word in lower case with modern letters, as the lists have it.
+/// The word in lower case with modern letters, as in the lists.
 fn folded(word: &str) -> String {
     word.chars().flat_map(char::to_lowercase).map(fold).collect()
 }
@@ -48,7 +49,7 @@ fn token_before(text: &str, at: usize) -> &str {
     &text[start..at]
 }
 
-/// One-letter and elided words that live before a hyphen only (`s-a`, `l-au`, `într-un`).
+/// One-letter and elided words that occur only before a hyphen (`s-a`, `l-au`, `într-un`).
 pub(crate) const HOSTS: &[&str] = &[
     "s", "l", "m", "n", "i", "v", "c", "d", "p", "mi", "ți", "și", "ne", "le", "te", "se", "vă", "ce", "de",
     "nu", "să", "că", "dacă", "ca", "cine", "care", "unde", "cum", "când", "cînd", "până", "pînă", "după",
@@ -56,13 +57,13 @@ pub(crate) const HOSTS: &[&str] = &[
     "ți",
 ];
 
-/// Class 18: is the space after the hyphen at `at` between a word and its clitic? Only clitics of the closed
-/// lists: `pre- și postbelic`, `bi- sau tri` and a dash without its first space stay as they are.
+/// Class 18: whether the space after the hyphen at `at` is between a word and its clitic. Only clitics of the closed
+/// lists count: `pre- și postbelic`, `bi- sau tri` and a dash without its first space stay as they are.
 fn splits_clitic(text: &str, at: usize) -> bool {
     let left = token_before(text, at);
     let right = word_after(text, at + 2);
     let ended = after(text, at + 2 + right.len()).is_none_or(|c| !c.is_alphanumeric() && c != '_');
-    // The left part is one whole word: not the second half of a compound, an option or a path.
+    // The left part is one whole word, not the second half of a compound, an option or a path.
     let begun = before(text, at - left.len()).is_none_or(|c| c.is_whitespace() || "„“\"'(«—–’-".contains(c));
     if left.is_empty() || right.is_empty() || !ended || !begun {
         return false;
@@ -83,8 +84,8 @@ fn splits_clitic(text: &str, at: usize) -> bool {
         "un" => matches!(left.as_str(), "într" | "intr" | "dintr" | "printr" | "de" | "c" | "ș" | "p"),
         "al" | "ale" => left == "de",
         "o" | "și" | "se" => is_gerund(&left),
-        // After a noun or a verb these stand by themselves as well (`zona de locuit- se admite`), so the host
-        // must be one that takes them.
+        // After a noun or a verb these are words of their own too (`zona de locuit- se admite`), so the host must be a
+        // word that takes them.
         "te" => is_gerund(&left) || IMPERATIVES.contains(&left.as_str()),
         "vă" | "ne" | "le" => {
             is_gerund(&left)
@@ -96,7 +97,7 @@ fn splits_clitic(text: &str, at: usize) -> bool {
                 || is_plural_imperative(&left)
                 || matches!(left.as_str(), "dă" | "spune" | "fă" | "ia")
         }
-        // l and i alone are no words.
+        // l and i alone are not words.
         "l" | "i" => {
             host || left.chars().count() >= 3 && has_vowel(&left) && !PREFIXES.contains(&left.as_str())
         }
@@ -105,7 +106,7 @@ fn splits_clitic(text: &str, at: usize) -> bool {
     }
 }
 
-/// `văzându-`, `ducîndu-`: the only host of `se` and `și`.
+/// `văzându-`, `ducîndu-`: the only hosts of `se` and `și`.
 fn is_gerund(word: &str) -> bool {
     word.chars().count() > 4 && ["ându", "îndu", "indu"].iter().any(|ending| word.ends_with(ending))
 }
@@ -115,7 +116,7 @@ fn is_plural_imperative(word: &str) -> bool {
     word.chars().count() > 4 && word.ends_with("ți")
 }
 
-/// Verbs that are said to oneself (`du-te`, `uită-te`).
+/// Reflexive verbs in the imperative (`du-te`, `uită-te`).
 const IMPERATIVES: &[&str] = &[
     "du",
     "uită",
@@ -137,22 +138,22 @@ const IMPERATIVES: &[&str] = &[
     "liniștește",
 ];
 
-/// Prefixes that stand before a hanging hyphen (`micro- i…`): no hosts of clitics.
+/// Prefixes that occur before a hanging hyphen (`micro- i…`); they are not hosts of clitics.
 const PREFIXES: &[&str] = &[
     "pre", "post", "anti", "auto", "semi", "micro", "macro", "mini", "maxi", "non", "sub", "supra", "inter",
     "intra", "pro", "ultra", "super", "bio", "geo", "mono", "multi", "poli", "extra", "infra", "hiper",
     "contra", "ante",
 ];
 
-/// What the document itself knows of its words: how often each stands in it, hyphens included. Counted when the
-/// first question comes, by 64-bit hashes of the words as [`folded`] writes them.
+/// How often each word occurs in the document, hyphens included. It is counted at the first question, by 64-bit hashes of
+/// the words as [`folded`] writes them.
 struct Evidence<'t> {
     text: &'t str,
     romanian: bool,
     counts: Option<FxHashMap<u64, u32>>,
 }
 
-/// Longer tokens are no words.
+/// Longer tokens are not words.
 const WORD_BYTES: usize = 64;
 
 impl<'t> Evidence<'t> {
@@ -171,7 +172,7 @@ fn count_words(text: &str) -> FxHashMap<u64, u32> {
     let mut counts = FxHashMap::default();
     let mut word = Vec::with_capacity(2 * WORD_BYTES);
     let mut end = |word: &mut Vec<u8>| {
-        // A broken word is no witness: its hyphen ends the token.
+        // A broken word is no evidence: its hyphen ends the token.
         let hyphens = |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|&&b| b == b'-').count();
         let (front, back) = (hyphens(&mut word.iter()), hyphens(&mut word.iter().rev()));
         if front < word.len() && word.len() - front - back <= WORD_BYTES {
@@ -201,9 +202,9 @@ fn count_words(text: &str) -> FxHashMap<u64, u32> {
 enum Break {
     /// The hyphen belongs to the word: join the lines, keep it.
     Keep,
-    /// The word was broken: join the lines, drop the hyphen.
+    /// The word was broken: join the lines, remove the hyphen.
     Join,
-    /// Nobody can tell: leave everything.
+    /// Not decidable: leave everything.
     Leave,
 }
 
@@ -225,7 +226,7 @@ fn line_end<'t>(editor: &mut Editor<'t, '_>, at: usize, evidence: &mut Option<Ev
         return;
     }
     let hyphen_follows = text[at + 2 + right.len()..].starts_with('-');
-    match judge(left, right, hyphen_follows, evidence) {
+    match decide_break(left, right, hyphen_follows, evidence) {
         Break::Keep => editor.replace(at..at + 2, "-", Id::LineEndHyphen),
         Break::Join => editor.replace(at..at + 2, "", Id::LineEndHyphen),
         Break::Leave => {}
@@ -236,7 +237,7 @@ fn capitals(left: &str, right: &str) -> bool {
     left.chars().count() > 1 && left.chars().all(char::is_uppercase) && right.chars().all(char::is_uppercase)
 }
 
-/// Ends the word in a definite article or a case ending? No syllable of a longer word does, but for the
+/// Whether the word ends with a definite article or a case ending. No syllable inside a longer word does, except the
 /// endings that follow the article (`articole-lor`).
 fn articulated(word: &str, right: &str) -> bool {
     let ending =
@@ -248,8 +249,8 @@ fn has_vowel(word: &str) -> bool {
     word.contains(['a', 'e', 'i', 'o', 'u', 'y', 'ă', 'â', 'î', 'á', 'é', 'ó', 'ĭ', 'ŭ', 'ĕ'])
 }
 
-/// Rules R1 to R5 of the rule book; the lexicon is the document itself.
-fn judge(left: &str, right: &str, hyphen_follows: bool, evidence: &mut Evidence) -> Break {
+/// Rules R1 to R5 of the rule book. The lexicon is the document itself.
+fn decide_break(left: &str, right: &str, hyphen_follows: bool, evidence: &mut Evidence) -> Break {
     const CLITICS: &[&str] = &[
         "se", "le", "ne", "vă", "mi", "ți", "și", "te", "lea", "ul", "ului", "urile", "uri", "urilor", "un",
         "au", "am", "ai", "ar", "ați", "aș", "al", "ale", "îi", "îl", "însa", "însul", "însele", "înșii",
@@ -262,7 +263,7 @@ fn judge(left: &str, right: &str, hyphen_follows: bool, evidence: &mut Evidence)
         return Break::Leave;
     }
     let (l, r) = (folded(left), folded(right));
-    // R1: no Romanian syllable is without a vowel.
+    // R1: every Romanian syllable has a vowel.
     if !has_vowel(&l) {
         return if HOSTS.contains(&l.as_str()) || l.chars().count() == 1 {
             Break::Keep
@@ -270,7 +271,7 @@ fn judge(left: &str, right: &str, hyphen_follows: bool, evidence: &mut Evidence)
             Break::Leave
         };
     }
-    // R2: nobody breaks off one letter. A syllable cannot begin with n and another consonant either
+    // R2: one letter alone is never broken off. A syllable cannot begin with n and another consonant either
     // (`mai-nainte`, `de-ncepu`): the î is elided.
     let mut letters = r.chars();
     let elided =
@@ -278,12 +279,12 @@ fn judge(left: &str, right: &str, hyphen_follows: bool, evidence: &mut Evidence)
     if r.chars().count() == 1 || elided {
         return Break::Keep;
     }
-    // R3: what elides before un, o, însul.
+    // R3: words that elide before un, o, însul.
     if matches!(l.as_str(), "într" | "intr" | "dintr" | "printr") {
         return Break::Keep;
     }
     let (joined, hyphened) = (evidence.count(&format!("{l}{r}")), evidence.count(&format!("{l}-{r}")));
-    // R4: clitics, unless the document knows the joined word.
+    // R4: clitics, unless the document has the joined word.
     if CLITICS.contains(&r.as_str()) {
         let whole = joined > hyphened;
         return if whole { Break::Join } else { Break::Keep };
@@ -292,7 +293,7 @@ fn judge(left: &str, right: &str, hyphen_follows: bool, evidence: &mut Evidence)
     if joined > 0 || hyphened > 0 {
         return if hyphened > joined { Break::Keep } else { Break::Join };
     }
-    // A word that goes on with another hyphen, a compound, or two words that the document knows: no evidence.
+    // A word that continues with another hyphen, a compound, or two words that the document has: no evidence.
     let compound = l.chars().count() >= 5
         && ["o", "iv", "al", "ic", "ar", "ist", "ean", "esc"].iter().any(|ending| l.ends_with(ending));
     let two_words = evidence.count(&l) > 1 && evidence.count(&r) > 1;
@@ -312,7 +313,7 @@ fn judge(left: &str, right: &str, hyphen_follows: bool, evidence: &mut Evidence)
     Break::Join
 }
 
-/// First parts of compounds that are written with a hyphen, and words that take a clitic or a second half.
+/// First parts of compounds that are written with a hyphen, and words that a clitic or a second half follows.
 const COMPOUNDS: &[&str] = &[
     "nord", "sud", "est", "vest", "prim", "vice", "ex", "anti", "non", "pro", "bun", "rău", "câte", "cîte",
     "vre", "par", "fie", "alt", "de", "ne", "mai", "ce", "să", "că", "nu", "cel", "cea", "din", "prin", "pe",

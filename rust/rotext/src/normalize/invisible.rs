@@ -1,15 +1,15 @@
-//! Classes 6, 7 and 20: ligatures are spelled out, and characters that draw nothing are removed.
+//! Classes 6, 7 and 20: ligatures become letters, and invisible characters are removed.
 
 use super::code_pages::WESTERN;
 use super::edit::Editor;
 use super::rules::Id;
 use super::words::{after, before, letter};
 
-/// Cleans the text.
+/// Removes invisible characters and replaces ligatures.
 pub(super) fn clean(editor: &mut Editor) {
     let text = editor.text();
     let bytes = text.as_bytes();
-    // MacRoman shows ă ș ț Ț as æ ø ﬂ ﬁ. Where æ and ø abound, ﬁ and ﬂ are evidence, not ligatures.
+    // MacRoman shows ă ș ț Ț as æ ø ﬂ ﬁ. In a text with many æ and ø, ﬁ and ﬂ are evidence of that and not ligatures.
     let mut mac_roman = None;
     let mut at = 0;
     while let Some(n) = bytes[at..].iter().position(|&b| {
@@ -58,7 +58,7 @@ fn is_private(c: char) -> bool {
     matches!(c, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..)
 }
 
-/// A soft hyphen draws nothing; at the end of a line it is a hyphenation, so the word goes on.
+/// A soft hyphen is invisible. At the end of a line it is a hyphenation, so the word continues.
 fn soft_hyphen(editor: &mut Editor, at: usize, end: usize) {
     let text = editor.text();
     let broken = letter(before(text, at))
@@ -67,8 +67,8 @@ fn soft_hyphen(editor: &mut Editor, at: usize, end: usize) {
     editor.replace(at..if broken { end + 1 } else { end }, "", Id::SoftHyphen);
 }
 
-/// Joiners hold emoji together and steer Arabic and Indic scripts; direction marks belong to scripts that
-/// are written from right to left. Beside anything else they are dirt.
+/// Joiners are parts of emoji and of Arabic and Indic scripts. Direction marks belong to scripts that are written from
+/// right to left. In other places both are noise.
 fn needs_joiner(text: &str, at: usize, end: usize, c: char) -> bool {
     let (prev, next) = (before(text, at), after(text, end));
     let complex = |c: Option<char>| {
@@ -85,7 +85,7 @@ fn needs_joiner(text: &str, at: usize, end: usize, c: char) -> bool {
     }
 }
 
-/// Controls of Latin-1 are cp1252 by another name: its quotes, dashes and letters (HTML standard, 13.2.5.80).
+/// Controls of Latin-1 are characters of cp1252: its quotation marks, dashes and letters (HTML standard, 13.2.5.80).
 fn c1(editor: &mut Editor, at: usize, end: usize, c: char) {
     let meant = WESTERN[c as usize - 0x80];
     if c == '\u{85}' || !meant.is_control() && !letter(Some(meant)) && !matches!(meant, 'ˆ' | '˜') {
@@ -95,8 +95,8 @@ fn c1(editor: &mut Editor, at: usize, end: usize, c: char) {
     }
 }
 
-/// Bullets and brackets of symbol fonts: a space where they part two words, nothing where they begin or end
-/// a line, and a line of nothing else goes. Returns the end of what was looked at.
+/// Bullets and brackets of symbol fonts. Between two words they become a space, at the start or end of a line nothing,
+/// and a line that has nothing else is removed. Returns the end of the part that was read.
 fn private_use(editor: &mut Editor, at: usize) -> usize {
     let text = editor.text();
     let run = text[at..].find(|c| !is_private(c)).map_or(text.len(), |n| at + n);
@@ -115,7 +115,7 @@ fn private_use(editor: &mut Editor, at: usize) -> usize {
         return rest;
     }
     let spaced = head.len() < at || rest > run || ends;
-    // Of a space on either side, one is enough.
+    // If there is a space on either side, one is enough.
     let end = if before(text, at) == Some(' ') && after(text, run) == Some(' ') { run + 1 } else { run };
     editor.replace(at..end, if spaced { "" } else { " " }, Id::PrivateUse);
     end

@@ -1,8 +1,8 @@
-//! Class 3: ISO 8859-2 (or cp1250) bytes shown as Latin-1: º ª for ș Ș, þ Þ for ț Ț, ã Ã for ă Ă.
+//! Class 3: ISO 8859-2 (or cp1250) bytes that are shown as Latin-1: º ª for ș Ș, þ Þ for ț Ț, ã Ã for ă Ă.
 //!
-//! The same signs are degrees and ordinals (`24ºC`, `1ª edición`), Icelandic and Portuguese, so the document
-//! votes: three strong patterns of two different letters, no correct letters to speak of, less Portuguese
-//! than evidence, and Romanian function words. Class 3b, a single ã in good Romanian, is decided by word.
+//! The same characters are degrees and ordinals (`24ºC`, `1ª edición`), Icelandic and Portuguese. So the whole document
+//! votes: it needs three strong patterns of two different letters, hardly any correct letters, less Portuguese than
+//! evidence, and Romanian function words. Class 3b, a single ã in good Romanian, is decided word by word.
 
 use memchr::memchr2_iter;
 
@@ -23,7 +23,7 @@ fn meant(c: char) -> Option<char> {
     })
 }
 
-/// All suspects: they are C2 xx or C3 xx.
+/// All suspects; in UTF-8 they are C2 xx or C3 xx.
 fn suspects(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
     memchr2_iter(0xC2, 0xC3, text.as_bytes())
         .filter_map(|at| after(text, at).filter(|&c| meant(c).is_some()).map(|c| (at, c)))
@@ -33,7 +33,7 @@ fn in_word(c: char) -> bool {
     is_letter(c) || c == 'º' || c == 'ª'
 }
 
-/// Repairs the whole document when it votes for it, else single words with ã.
+/// Repairs the whole document if it votes for that, else single words with ã.
 pub(super) fn repair(editor: &mut Editor) {
     let text = editor.text();
     if vote(text) {
@@ -51,7 +51,7 @@ pub(super) fn repair(editor: &mut Editor) {
     }
 }
 
-/// Does the document show Latin-2 as Latin-1?
+/// Whether the document shows Latin-2 as Latin-1.
 fn vote(text: &str) -> bool {
     let (mut s, mut t, mut a, mut seen, mut portuguese) = (0u32, 0u32, 0u32, 0u32, 0u32);
     for (at, c) in suspects(text) {
@@ -86,7 +86,7 @@ fn vote(text: &str) -> bool {
     if s + t + a < 3 || letters < 2 || portuguese >= s + t {
         return false;
     }
-    // Turkish of cp1254 shows þ for ş, but ð and ý beside it.
+    // Turkish in cp1254 shows þ for ş, but it has ð and ý too.
     let (mut good, mut turkish) = (0u32, 0u32);
     for c in text.chars() {
         good += u32::from(matches!(c, 'ș' | 'ț' | 'ş' | 'ţ' | 'ă' | 'Ș' | 'Ț' | 'Ş' | 'Ţ' | 'Ă'));
@@ -95,19 +95,19 @@ fn vote(text: &str) -> bool {
     good * 10 < seen && turkish * 4 < t.max(1) && function_words(text, 1) >= 1
 }
 
-/// The word around `at`, suspects included.
+/// The word around `at`, with suspects.
 fn word(text: &str, at: usize) -> &str {
     let (start, end) = word_around(text, at, in_word);
     &text[start..end]
 }
 
-/// Is the suspect at `at` part of a Romanian word (and no degree, ordinal, or foreign letter)?
+/// Whether the suspect at `at` is part of a Romanian word, and not a degree, an ordinal or a foreign letter.
 fn belongs(text: &str, at: usize, c: char) -> bool {
     let (prev, next) = (before(text, at), after(text, at + c.len_utf8()));
     let near = |c: Option<char>| c.is_some_and(in_word);
     match c {
         'º' | 'ª' => {
-            // The sign of a temperature or an ordinal: after a digit, or before a C or F that ends there.
+            // The sign of a temperature or an ordinal: after a digit, or before a final C or F.
             let digit =
                 text[..at].chars().rev().find(|c| *c != ' ' && *c != '\u{A0}').is_some_and(char::is_numeric);
             let touching = prev.is_some_and(char::is_numeric);
@@ -123,7 +123,7 @@ fn belongs(text: &str, at: usize, c: char) -> bool {
                 && !number_word
         }
         'þ' | 'Þ' => (near(prev) || near(next)) && !word(text, at).contains(foreign_letter),
-        // The document has voted: `fã-mi` is no Portuguese fan.
+        // The document has voted, so `fã-mi` is not Portuguese.
         _ => !foreign_letters(text, at),
     }
 }
@@ -162,7 +162,7 @@ fn foreign_tilde(text: &str, at: usize) -> bool {
     foreign_letters(text, at) || WORDS.contains(&word(text, at).to_lowercase().as_str())
 }
 
-/// Has the word of the ã at `at` letters or pairs that Romanian has not?
+/// Whether the word of the ã at `at` has letters or pairs that Romanian does not have.
 fn foreign_letters(text: &str, at: usize) -> bool {
     let lower = word(text, at).to_lowercase();
     ["ão", "ãi", "õ", "ç", "ñ"].iter().any(|p| lower.contains(p))
@@ -173,14 +173,14 @@ fn foreign_letters(text: &str, at: usize) -> bool {
         || lower.contains(foreign_letter)
 }
 
-/// `ãi` is Portuguese in `mãi` and `cãibra` alone; Romanian writes `bãiat`, `copãi`, `rãi`.
+/// `ãi` is Portuguese only in `mãi` and `cãibra`; Romanian has `bãiat`, `copãi`, `rãi`.
 fn romanian_ai(lower: &str) -> bool {
     lower.contains("ãi")
         && !["ão", "ãe", "õ", "ç", "ñ"].iter().any(|p| lower.contains(p))
         && !lower.starts_with("cãib")
 }
 
-/// Words that are Romanian whatever stands around them, once ã is read as ă.
+/// Words that are Romanian in any context, when ã is read as ă.
 fn known_tilde(word: &str) -> bool {
     const WORDS: &[&str] = &[
         "că", "să", "mă", "vă", "dă", "stă", "dacă", "după", "fără", "până", "pînă", "lângă", "lîngă",
@@ -191,7 +191,7 @@ fn known_tilde(word: &str) -> bool {
     WORDS.contains(&folded.as_str())
 }
 
-/// Class 3c: once the document has voted, ¥ and µ in the places of quotes are „ and ” of ISO 8859-16.
+/// Class 3c: after the document has voted, ¥ and µ in the places of quotation marks are „ and ” of ISO 8859-16.
 fn quote(text: &str, at: usize, c: char) -> Option<char> {
     let (prev, next) = (before(text, at), after(text, at + c.len_utf8()));
     match c {
@@ -201,8 +201,8 @@ fn quote(text: &str, at: usize, c: char) -> Option<char> {
     }
 }
 
-/// Class 3b: ã in a document that is otherwise good. The word must be lower case (or known), of Romanian
-/// letters alone, and the document Romanian.
+/// Class 3b: ã in a document that is otherwise good. The word must be in lower case (or known) and have only Romanian
+/// letters, and the document must be Romanian.
 fn tilde_words(editor: &mut Editor) {
     let text = editor.text();
     let mut romanian = None;
@@ -216,14 +216,14 @@ fn tilde_words(editor: &mut Editor) {
         if !(plain || known_tilde(word) || begins_sentence(text, word)) {
             continue;
         }
-        // Three function words, and not as many Portuguese ones.
+        // Three function words, and fewer Portuguese ones.
         if *romanian.get_or_insert_with(|| function_words(text, 3) >= 2 && portuguese_words(text) < 2) {
             editor.put(at..at + c.len_utf8(), if c == 'ã' { 'ă' } else { 'Ă' }, Id::TildeA);
         }
     }
 }
 
-/// `Lucrãrile de …`: capital only because a sentence begins with it. Names of places end in ã (`Covilhã`).
+/// `Lucrãrile de …`: the capital only begins a sentence. Names of places end in ã (`Covilhã`).
 fn begins_sentence(text: &str, word: &str) -> bool {
     let at = word.as_ptr().addr() - text.as_ptr().addr();
     let head = text[..at].trim_end_matches(' ');

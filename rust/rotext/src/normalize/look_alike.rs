@@ -1,11 +1,11 @@
-//! Class 10: letters that look like the right one. ǎ (caron) for ă (breve), Cyrillic letters inside words that
-//! are otherwise Latin, the prime for an apostrophe. Whole Cyrillic or Greek words are left alone.
+//! Class 10: letters that look like the right one. ǎ (caron) for ă (breve), Cyrillic letters inside Latin words, the
+//! prime for an apostrophe. Whole Cyrillic or Greek words are left alone.
 
 use super::edit::Editor;
 use super::rules::Id;
 use super::words::{after, is_letter, word_after, word_around, word_before};
 
-/// Repairs them word by word.
+/// Repairs the look-alikes, word by word.
 pub(super) fn repair(editor: &mut Editor) {
     let text = editor.text();
     let bytes = text.as_bytes();
@@ -31,9 +31,9 @@ pub(super) fn repair(editor: &mut Editor) {
     }
 }
 
-/// Does the prime at `at..end` part a clitic group (`s′a`, `într′o`, `a′ntors`), and not the names of points or
-/// functions (`A′B′`, `x′y`)? What follows is a small letter, and of two single letters the first is one that
-/// Romanian elides and the second a vowel.
+/// Whether the prime at `at..end` separates a clitic group (`s′a`, `într′o`, `a′ntors`), and not the names of points or
+/// functions (`A′B′`, `x′y`). A small letter follows. Of two single letters, the first is one that Romanian elides and
+/// the second is a vowel.
 fn clitic(text: &str, at: usize, end: usize) -> bool {
     let (left, right) = (word_before(text, at), word_after(text, end));
     let single = |word: &str| word.chars().count() == 1;
@@ -45,8 +45,8 @@ fn clitic(text: &str, at: usize, end: usize) -> bool {
         && (!single(left) || !single(right) || elided() && vowel())
 }
 
-/// ǎ is the third tone of pinyin as well: not in words with other tones or with `ǎo`, nor beside such words,
-/// unless the document shows three long words that are Romanian with it.
+/// ǎ is the third tone of pinyin too. So it stays in words with other tones or with `ǎo`, and beside such words, unless
+/// the document has three long words that are Romanian with it.
 fn caron(editor: &mut Editor, at: usize, c: char, romanian: &mut Option<bool>) {
     let text = editor.text();
     let tone = |c: char| "āáàēéěèīíìōóǒòūúùǖǘǚǜ".contains(c);
@@ -66,7 +66,7 @@ fn caron(editor: &mut Editor, at: usize, c: char, romanian: &mut Option<bool>) {
     }
 }
 
-/// Words of six letters or more, Romanian but for their ǎ; counts to three.
+/// Words of six letters or more that are Romanian except for ǎ; counts to three.
 fn caron_words(text: &str) -> usize {
     text.split(|c| !is_letter(c))
         .filter(|word| word.contains('ǎ') && !word.contains("ǎo") && word.chars().count() >= 6)
@@ -84,7 +84,7 @@ fn pinyin_pair(left: &str, right: &str) -> bool {
     short(word_before(left, left.len())) || short(word_after(right, 0))
 }
 
-/// The Latin letter of the same shape.
+/// The Latin letter with the same shape.
 fn latin(c: char) -> Option<char> {
     Some(match c {
         'а' => 'a',
@@ -121,8 +121,8 @@ fn is_cyrillic(c: char) -> bool {
     matches!(c, '\u{400}'..='\u{52F}')
 }
 
-/// How many letters of `word` are Cyrillic and how many Latin, when it has no others and each Cyrillic one has
-/// a Latin double.
+/// The numbers of Cyrillic and of Latin letters in `word`. `None` if it has other letters, or a Cyrillic letter without a
+/// Latin look-alike.
 fn doubles(word: &str) -> Option<(usize, usize)> {
     let (mut foreign, mut native) = (0, 0);
     for c in word.chars() {
@@ -138,9 +138,9 @@ fn doubles(word: &str) -> Option<(usize, usize)> {
     Some((foreign, native))
 }
 
-/// Repairs the word at `at` when each of its Cyrillic letters has a Latin double and at least as many of its
-/// letters are Latin. Where the document has three such words, also the small words between Latin ones that
-/// happen to be all Cyrillic (`о dată`). Returns the end of the word.
+/// Repairs the word at `at` if each of its Cyrillic letters has a Latin look-alike and at least half of its letters are
+/// Latin. If the document has three such words, also repairs small words between Latin ones that are all Cyrillic (`о
+/// dată`). Returns the end of the word.
 fn cyrillic(editor: &mut Editor, at: usize, mixed: &mut Option<bool>) -> usize {
     let text = editor.text();
     let (start, end) = word_around(text, at, is_letter);
@@ -157,7 +157,7 @@ fn cyrillic(editor: &mut Editor, at: usize, mixed: &mut Option<bool>) -> usize {
     end
 }
 
-/// Words of both alphabets that would be repaired; counts to three.
+/// Words with letters of both alphabets that would be repaired; counts to three.
 fn mixed_words(text: &str) -> usize {
     text.split(|c| !is_letter(c))
         .filter(|word| word.contains(is_cyrillic))

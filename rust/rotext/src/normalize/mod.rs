@@ -9,10 +9,11 @@
 //! assert_eq!(report.count("cedilla"), 2);
 //! ```
 //!
-//! One scan of the bytes ([`scan`]) says which rules could have anything to do; a text that needs none is
-//! given back as it came. The others run in a fixed order, because later rules read what earlier ones wrote
-//! (entities hold cedillas, NFC makes them) and some destroy the evidence of others (NFC joins what OT1
-//! parted). Then the scan looks again, until nothing changes: so normalizing twice is normalizing once.
+//! One scan of the bytes (`scan.rs`) says which stages may find something. A text that needs none is returned as it is,
+//! borrowed. The other stages run in a fixed order: later rules read what earlier ones wrote (entities contain cedillas,
+//! NFC makes them), and some rules destroy the evidence of others (NFC joins what OT1 fonts split). Then the scan runs
+//! again, until nothing changes. So normalizing a text twice gives the same as normalizing it once. The cost is O(n) for
+//! n bytes in each round, and real text needs two rounds.
 
 mod accents;
 mod cedilla;
@@ -60,13 +61,13 @@ impl Default for Options {
     }
 }
 
-/// Normalizes documents. Cheap to make, and free of state: one can serve many threads.
+/// Normalizes documents. It is cheap to make and has no state, so many threads can share one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Normalizer {
     options: Options,
 }
 
-/// A stage: the signs that call for it, and what it does.
+/// A stage: the signs that it needs, and its function.
 type Stage = (Signs, fn(&mut Editor, &Options));
 
 /// The order of the rule book.
@@ -86,8 +87,8 @@ const STAGES: &[Stage] = &[
     (Signs::OCR, |editor, _| ocr::repair(editor)),
 ];
 
-/// Rounds after which a text that still changes is given back as it is. Each round undoes one layer of damage;
-/// real text needs two (the second finds nothing), text broken three times over needs four.
+/// The most rounds. A text that still changes then is returned as it is. Each round undoes one layer of damage. Real text
+/// needs two rounds (the second finds nothing); text that was broken three times needs four.
 const ROUNDS: usize = 16;
 
 impl Normalizer {
@@ -96,7 +97,7 @@ impl Normalizer {
         Self { options }
     }
 
-    /// The repaired text, and what was done added to `report`. Borrowed when nothing had to change.
+    /// Repairs `text`, and adds what it did to `report`. The result is borrowed when nothing changes.
     pub fn normalize<'a>(&self, text: &'a str, report: &mut Report) -> Cow<'a, str> {
         let mut log = Log::counting();
         let out = self.run(text, &mut log, |_, _| ());
@@ -104,7 +105,7 @@ impl Normalizer {
         out
     }
 
-    /// Runs the stages; `watch` is shown the text before each stage that changed something.
+    /// Runs the stages. `watch` gets the text before each stage that changed something.
     fn run<'a>(&self, text: &'a str, log: &mut Log, mut watch: impl FnMut(&str, &mut Log)) -> Cow<'a, str> {
         let mut current = Cow::Borrowed(text);
         for _ in 0..ROUNDS {
@@ -119,8 +120,8 @@ impl Normalizer {
                     current = Cow::Owned(next);
                     changed = true;
                     signs = Signs::of(&current);
-                    // What was encoded three times over comes out layer by layer; between the layers it
-                    // looks like other defects (`Ã¢` holds an ã), so no other stage may see it.
+                    // A text that was encoded three times is decoded layer by layer. Between the layers it looks like
+                    // other defects (`Ã¢` has an ã), so no other stage may see it.
                     if needed != Signs::DOUBLE {
                         break;
                     }

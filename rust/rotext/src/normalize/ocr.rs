@@ -1,4 +1,4 @@
-//! Class 14, the safe part: scanned books show l as I or 1, and in these places nothing else can be meant.
+//! Class 14, the safe part: scanned books show l as I or 1, and in these places only l is possible.
 
 use super::edit::Editor;
 use super::rules::Id;
@@ -20,7 +20,7 @@ pub(super) fn repair(editor: &mut Editor) {
     }
 }
 
-/// Stands `Ia` after a word that `la` follows, and before a small word? (`Ia`, take!, begins a sentence.)
+/// Whether `Ia` is after a word that `la` follows, and before a word in lower case. (`Ia`, take!, begins a sentence.)
 fn preposition(text: &str, at: usize) -> bool {
     const BEFORE: &[&str] = &["de", "pe", "până", "pînă", "pâna", "și", "şi", "ca"];
     let Some(left) = text[..at].strip_suffix(' ') else { return false };
@@ -32,8 +32,8 @@ fn preposition(text: &str, at: usize) -> bool {
         && !blouse
 }
 
-/// Is `1-a` the pronoun and not an ordinal? It is before a participle; `1-am`, `1-ar`, `1-au` are no ordinals
-/// at all.
+/// Whether `1-a` is the pronoun and not an ordinal. The pronoun is before a participle. `1-am`, `1-ar`, `1-au` are never
+/// ordinals.
 fn pronoun(text: &str, at: usize) -> bool {
     let free = text[..at].chars().next_back().is_none_or(|c| c.is_whitespace() || "„“\"(—–".contains(c));
     let left = text[..at].trim_end_matches(' ');
@@ -82,7 +82,7 @@ fn ordinal(word: &str) -> bool {
     )
 }
 
-/// A past participle by its ending, and no noun of the same ending.
+/// Whether the word is a past participle by its ending, and not a noun with the same ending.
 fn participle(word: &str) -> bool {
     const NOUNS: &[&str] =
         &["stat", "sat", "mandat", "candidat", "format", "tratat", "capăt", "pat", "lat", "mat", "adjunct"];

@@ -1,20 +1,20 @@
-//! What normalization did to a corpus.
+//! What the normalizer did to a corpus.
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 use super::diacritics::{self, JUDGED_LETTERS, NO_DIACRITICS, PARTIAL_DIACRITICS};
 use super::rules::{COUNT, RULES};
 
-/// Counts over documents. Reports of parts of a corpus add up, in any order, to the report of the whole.
+/// Counts over documents. The reports of the parts of a corpus add up to the report of the whole, in any order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
     /// Documents read.
     pub documents: u64,
-    /// Documents in which something changed.
+    /// Documents that changed.
     pub changed_documents: u64,
     /// Bytes of UTF-8 read.
     pub bytes_in: u64,
-    /// Bytes of UTF-8 given back.
+    /// Bytes of UTF-8 returned.
     pub bytes_out: u64,
     /// Documents (of at least 200 letters) with less than 0.5 % Romanian diacritics among the letters.
     pub no_diacritics: u64,
@@ -24,12 +24,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// Changes made by each rule, in the order of [`RULES`], zeros included.
+    /// The number of changes of each rule, in the order of [`RULES`], zeros included.
     pub fn rules(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         RULES.iter().zip(self.counts).map(|(rule, count)| (rule.id, count))
     }
 
-    /// Changes made by the rule `id`; 0 for an unknown one.
+    /// The number of changes of the rule `id`; 0 for an unknown rule.
     pub fn count(&self, id: &str) -> u64 {
         self.rules().find(|&(rule, _)| rule == id).map_or(0, |(_, count)| count)
     }
@@ -47,7 +47,7 @@ impl Report {
         }
     }
 
-    /// The counts as plain numbers, for a file.
+    /// The counts as numbers, for a file.
     #[must_use]
     pub fn numbers(&self) -> [u64; NUMBERS] {
         let mut out = [0; NUMBERS];
@@ -63,9 +63,9 @@ impl Report {
         out
     }
 
-    /// The report of such numbers.
+    /// The report with these numbers, from [`Report::numbers`].
     #[must_use]
-    pub fn of_numbers(numbers: &[u64; NUMBERS]) -> Self {
+    pub fn from_numbers(numbers: &[u64; NUMBERS]) -> Self {
         let [documents, changed_documents, bytes_in, bytes_out, no_diacritics, partial_diacritics, ..] =
             *numbers;
         let counts = std::array::from_fn(|rule| numbers[6 + rule]);
@@ -92,7 +92,7 @@ impl Report {
     }
 }
 
-/// Counts in a report.
+/// The number of counts in a report.
 pub const NUMBERS: usize = 6 + COUNT;
 
 struct Counts<'a>(&'a Report);

@@ -1,11 +1,11 @@
-//! The rules by name: every change carries the id of the rule that made it.
+//! The rules by name. Every change has the id of its rule.
 
 /// One rule of the rule book (`docs/normalization.md` has a section and test rows for each).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
     /// The name that reports, diffs and the rule book use.
     pub id: &'static str,
-    /// The defect class of the rule book.
+    /// The class of the defect in the rule book.
     pub class: &'static str,
     /// What the rule does, in a few words.
     pub title: &'static str,
@@ -46,5 +46,5 @@ rules! {
     Ocr, "ocr", "14", "capital I or digit 1 read for the letter l";
 }
 
-/// How many rules there are.
+/// The number of rules.
 pub(super) const COUNT: usize = RULES.len();

@@ -1,10 +1,10 @@
-//! One look at the bytes of a document, which says which rules could have anything to do in it.
+//! One scan of the bytes of a document, which says which rules may find something in it.
 //!
-//! Good Romanian is about 8 % non-ASCII (ă â î ș ț „ ” – —), so "is it ASCII" is no filter. [`sign`] is the definition:
-//! what the character that begins at a byte could need. [`PATTERNS`] asks less of three neighbouring bytes, so that
-//! look-ups by half a byte answer it for 32 places at once (the classification of Keiser and Lemire, *Validating UTF-8
-//! in less than one instruction per byte*, 2020); only where it says yes is [`sign`] asked. A test holds over all
-//! windows that it never says no where there is something to do.
+//! Good Romanian is about 8 % non-ASCII (ă â î ș ț „ ” – —), so "is it ASCII" decides nothing. [`sign`] is the
+//! definition: what the character that begins at a byte may need. [`PATTERNS`] tests less: three neighbouring bytes.
+//! Look-ups by half a byte answer it for 32 places at once (the classification of Keiser and Lemire, *Validating UTF-8 in
+//! less than one instruction per byte*, 2020). [`sign`] is called only where a pattern matches. A test over all windows
+//! shows that no place is missed.
 
 use std::ops::{BitOr, BitOrAssign};
 
@@ -28,7 +28,7 @@ impl Signs {
     pub(super) const HYPHEN: Self = Self(1 << 11);
     pub(super) const OCR: Self = Self(1 << 12);
 
-    /// Reads `text` once.
+    /// Scans `text` once.
     pub(super) fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
         #[cfg(target_arch = "x86_64")]
@@ -57,7 +57,7 @@ impl BitOrAssign for Signs {
     }
 }
 
-/// A set of bytes: those whose upper half is in the first list and whose lower half is in the second, as bits.
+/// A set of bytes, as bits: the upper half of the byte is in the first list, and the lower half in the second.
 type Set = (u16, u16);
 
 /// The halves `halves`, as bits.
@@ -76,9 +76,10 @@ const ANY: Set = (ALL, ALL);
 const HIGH: Set = (0xFF00, ALL);
 const E2: Set = (halves(&[0xE]), halves(&[2]));
 
-/// Where a rule could start: three sets, for a byte and the two after it. Wider than [`sign`] where that is free.
+/// Where a rule may start: sets for a byte and the two bytes after it. They are wider than [`sign`] where that costs
+/// nothing.
 const PATTERNS: [[Set; 3]; 16] = [
-    // Controls but tab, line feed and form feed; lead bytes that good Romanian hardly has.
+    // Controls except tab, line feed and form feed; lead bytes that are rare in good Romanian.
     [(halves(&[0x0, 0x1, 0xD, 0xF]), !halves(&[0x9, 0xA, 0xC])), ANY, ANY],
     [(halves(&[0x1, 0xC, 0xD, 0xE, 0xF]), halves(&[5, 6, 7, 9, 0xA, 0xB, 0xC, 0xD, 0xE, 0xF])), ANY, ANY],
     [(halves(&[0xE]), halves(&[0, 1, 3])), ANY, ANY],
@@ -100,18 +101,18 @@ const PATTERNS: [[Set; 3]; 16] = [
     [(halves(&[0xC]), halves(&[3])), (halves(&[8, 9, 0xA, 0xB]), !halves(&[9, 0xA])), HIGH],
     [(halves(&[0xC]), halves(&[4])), (halves(&[8, 0xB]), halves(&[2, 9, 0xC])), HIGH],
     // U+2000 to U+2012, U+2028 to U+202F, U+2030 to U+2032: spaces, hyphens, directions, the prime. Dashes, quotation
-    // marks and the ellipsis lie between.
+    // marks and the ellipsis are between them.
     [
         E2,
         (halves(&[8]), halves(&[0])),
         (halves(&[8, 0xA]), halves(&[0, 1, 7, 8, 9, 0xA, 0xB, 0xC, 0xD, 0xE, 0xF])),
     ],
     [E2, (halves(&[8]), halves(&[0])), (halves(&[9, 0xB]), halves(&[0, 1, 2]))],
-    // Other blocks that hold something to remove or compose.
+    // Other blocks with characters to remove or compose.
     [E2, (halves(&[8, 0xA, 0xB]), halves(&[1, 3, 4, 5, 7, 0xB, 0xC])), ANY],
 ];
 
-/// For each place of a window, the patterns that allow a half of its byte: the upper half, then the lower.
+/// For each place of a window, the patterns that allow a half of its byte: the upper half, then the lower half.
 static TABLES: [[[u16; 16]; 2]; 3] = tables();
 
 const fn tables() -> [[[u16; 16]; 2]; 3] {
@@ -134,7 +135,7 @@ const fn tables() -> [[[u16; 16]; 2]; 3] {
     tables
 }
 
-/// Does a pattern fit? Never no where [`sign`] finds something.
+/// Whether a pattern matches. It always matches where [`sign`] finds something.
 #[inline]
 fn may_start(window: [u8; 3]) -> bool {
     let fits = |place: usize| {
@@ -144,7 +145,7 @@ fn may_start(window: [u8; 3]) -> bool {
     fits(0) & fits(1) & fits(2) != 0
 }
 
-/// The window of four bytes at `at`; zeros stand beyond the end.
+/// The window of four bytes at `at`; zeros stand for bytes beyond the end.
 #[inline]
 fn window(bytes: &[u8], at: usize) -> [u8; 4] {
     match bytes.get(at..at + 4) {
@@ -171,10 +172,10 @@ mod x86 {
 
     use super::{Signs, TABLES, sign, signs_from, window};
 
-    /// Places looked at together.
+    /// The number of places that are tested together.
     const LANES: usize = 32;
 
-    /// The four tables of one place of the window as registers: patterns 0 to 7 and 8 to 15 of each half.
+    /// The four tables of one place of the window, as registers: patterns 0 to 7 and 8 to 15 of each half.
     #[target_feature(enable = "avx2")]
     fn registers(place: usize) -> [__m256i; 4] {
         std::array::from_fn(|i| {
@@ -184,14 +185,14 @@ mod x86 {
         })
     }
 
-    /// The signs of `bytes`; the same as [`signs_from`] the start, about twenty times as fast.
+    /// The signs of `bytes`: the same as [`signs_from`] the start, and about twenty times as fast.
     #[target_feature(enable = "avx2")]
     pub(super) fn signs(bytes: &[u8]) -> Signs {
         let tables = [registers(0), registers(1), registers(2)];
         let (low, zero) = (_mm256_set1_epi8(0x0F), _mm256_setzero_si256());
         let mut found = Signs::NONE;
         let mut at = 0;
-        // Two bytes beyond the lanes are looked at.
+        // The tests read two bytes beyond the lanes.
         while at + LANES + 2 <= bytes.len() {
             let (mut first, mut second) = (_mm256_set1_epi8(-1), _mm256_set1_epi8(-1));
             for (place, [upper_first, upper_second, lower_first, lower_second]) in tables.iter().enumerate() {
@@ -220,7 +221,7 @@ mod x86 {
     }
 }
 
-/// What the character that begins with these bytes could need.
+/// What the character that begins with these bytes may need.
 fn sign(window: [u8; 4]) -> Signs {
     let high = window[2] >= 0x80;
     match window {
@@ -236,7 +237,7 @@ fn sign(window: [u8; 4]) -> Signs {
         [0xC2, 0xB8, ..] => Signs::ACCENT,
         [0xC3, 0x83, ..] if high => Signs::DOUBLE | Signs::LATIN2,
         [0xC3, 0x83 | 0x9E | 0xA3 | 0xBE, ..] => Signs::LATIN2,
-        // â before another Romanian letter is no broken quote.
+        // â before another Romanian letter is not a broken quotation mark.
         [0xC3, 0xA2, 0xC3 | 0xC8, _] | [0xC3, 0xA2, 0xC4, 0x83] => Signs::NONE,
         [0xC3, 0xA2, 0xC5, 0x9E | 0x9F | 0xA2 | 0xA3] => Signs::NONE,
         [0xC3, 0x8E, 0xC8, _] | [0xC4, 0x82, 0xC8, _] => Signs::NONE,
@@ -274,7 +275,7 @@ mod tests {
 
     use super::*;
 
-    /// Every window of three bytes, with the fourth bytes that [`sign`] tells apart and their neighbours.
+    /// Every window of three bytes, with the fourth bytes that [`sign`] distinguishes and their neighbours.
     #[test]
     fn patterns_fit_wherever_there_is_a_sign() {
         let fourth = [0, b'a', 0x80, 0x82, 0x83, 0x9E, 0x9F, 0xA2, 0xA3, 0xBF];
@@ -286,7 +287,7 @@ mod tests {
         }
     }
 
-    /// Tables as wide as everything would be right too, and slow.
+    /// Tables that match everything would be correct too, but slow.
     #[test]
     fn good_romanian_fits_no_pattern() {
         let text = "„Țara” – spune el – are 1.234 de sate, în față; O’Neill & Co. a zis: «Știu!» Își ia câinele… (§ 5)\n";

@@ -1,7 +1,7 @@
-//! Class 19: no-break spaces become spaces, and doubled spaces inside a line of prose become one.
+//! Class 19: a no-break space becomes a space, and two or more spaces inside a line of prose become one.
 //!
-//! Only prose: indentation, columns, tables and code keep every space (a no-break space there becomes one
-//! space, so that columns stay columns).
+//! This is for prose only. Indentation, columns, tables and code keep every space; there a no-break space becomes one
+//! space, so that columns stay aligned.
 
 use memchr::{memchr, memchr2, memmem, memrchr};
 
@@ -9,7 +9,7 @@ use super::edit::Editor;
 use super::rules::Id;
 use super::words::function_words;
 
-/// Lines longer than this are no rows of a table; looking for columns in them would be a waste.
+/// A longer line is not a row of a table, so columns are not searched in it.
 const ROW: usize = 2000;
 
 fn is_nbsp(c: char) -> bool {
@@ -20,7 +20,7 @@ fn is_space(c: char) -> bool {
     c == ' ' || is_nbsp(c)
 }
 
-/// Folds the spaces of the text, line by line, looking only at lines that have something to fold.
+/// Folds the spaces of the text line by line. Lines that have nothing to fold are skipped.
 pub(super) fn fold(editor: &mut Editor) {
     let text = editor.text();
     let bytes = text.as_bytes();
@@ -38,11 +38,11 @@ fn line_start(bytes: &[u8], at: usize) -> usize {
     memrchr(b'\n', &bytes[..at]).map_or(0, |i| i + 1)
 }
 
-/// The places of no-break spaces and of pairs of spaces, in order. Each needle is searched for at memory speed; a
-/// loop over the bytes would stop at every space.
+/// The places of no-break spaces and of pairs of spaces, in order. Each needle is searched at memory speed; a loop over
+/// the bytes would stop at every space.
 struct Hits<'t> {
     bytes: &'t [u8],
-    /// The next place of each needle, or none behind it.
+    /// The next place of each needle; `None` if there is no more.
     next: [Option<usize>; NEEDLES.len()],
 }
 
@@ -68,13 +68,13 @@ impl<'t> Hits<'t> {
 struct Run {
     start: usize,
     end: usize,
-    /// Characters in the run.
+    /// The number of characters in the run.
     width: usize,
-    /// Holds a no-break space.
+    /// The run has a no-break space.
     hard: bool,
 }
 
-/// The runs of `line` that are wider than one space or hold a no-break space.
+/// The runs of `line` that are wider than one space or have a no-break space.
 fn runs(text: &str, start: usize, end: usize) -> Vec<Run> {
     let mut found: Vec<Run> = Vec::new();
     for (i, c) in text[start..end].char_indices().filter(|&(_, c)| is_space(c)) {
@@ -96,7 +96,8 @@ fn fold_line(editor: &mut Editor, start: usize, end: usize) {
     let text = editor.text();
     let runs = runs(text, start, end);
     let prose = !columns(text, start, end, &runs);
-    // Plain spaces are folded in Romanian sentences only: shells, listings and configuration files mean theirs.
+    // Spaces are folded in Romanian sentences only: in shell commands, listings and configuration files they have a
+    // meaning.
     let sentence = prose && runs.iter().any(|run| !run.hard) && is_sentence(&text[start..end]);
     for run in runs {
         let indents = run.start == start;
@@ -109,13 +110,13 @@ fn fold_line(editor: &mut Editor, start: usize, end: usize) {
     }
 }
 
-/// Is the line Romanian? It has a letter of ours, or two function words.
+/// Whether the line is Romanian: it has a Romanian letter or two function words.
 fn is_sentence(line: &str) -> bool {
     let ours = ['ă', 'â', 'î', 'ș', 'ț', 'Ă', 'Â', 'Î', 'Ș', 'Ț'];
     line.contains(ours) || function_words(line, 2) == 2
 }
 
-/// Does the run of plain spaces part words, and not numbers, signs or a margin? Four spaces are a layout.
+/// Whether the run of spaces separates words, and not numbers, signs or a margin. Four spaces are layout.
 fn between_words(text: &str, run: &Run) -> bool {
     let left = text[..run.start].chars().next_back().unwrap_or('\n');
     let right = text[run.end..].chars().next().unwrap_or('\n');
@@ -124,22 +125,22 @@ fn between_words(text: &str, run: &Run) -> bool {
     run.width < 4 && opens && closes && !(left.is_numeric() && right.is_numeric())
 }
 
-/// Is the line a row of a table, a listing, or code?
+/// Whether the line is a row of a table, a listing, or code.
 fn columns(text: &str, start: usize, end: usize, runs: &[Run]) -> bool {
     let line = &text[start..end];
     let bytes = line.as_bytes();
     if memchr2(b'|', b'\t', bytes).is_some() || line.starts_with("    ") {
         return true;
     }
-    // Options of a manual page (`-a  all`), and the files that `ls -l` lists.
+    // Options of a manual page (`-a  all`), and the output of `ls -l`.
     let option = matches!(bytes.trim_ascii_start(), [b'-', b, ..] if *b == b'-' || b.is_ascii_alphanumeric());
-    // Frames, and gaps too wide for prose.
+    // Frames, and gaps that are too wide for prose.
     let frame = line.contains(['│', '─', '┃', '║', '═']);
     let gap = runs.iter().any(|run| run.width >= 4 && !run.hard && run.start > start);
     option || frame || gap || aligned(text, start, end, runs)
 }
 
-/// Does a word after a run of plain spaces begin in the same column as one in the line above or below?
+/// Whether a word after a run of spaces begins in the same column as a word in the line above or below.
 fn aligned(text: &str, start: usize, end: usize, runs: &[Run]) -> bool {
     let is_gap = |run: &&Run| run.width > 1 && !run.hard;
     if end - start > ROW || !runs.iter().any(|run| is_gap(&run)) {

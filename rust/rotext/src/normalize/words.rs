@@ -1,4 +1,4 @@
-//! Letters and words: what the rules ask about the neighbourhood of a character.
+//! Letters and words: what the rules test in the neighbourhood of a character.
 
 /// The character that ends right before byte `at`.
 pub(super) fn before(text: &str, at: usize) -> Option<char> {
@@ -10,13 +10,13 @@ pub(super) fn after(text: &str, at: usize) -> Option<char> {
     text[at..].chars().next()
 }
 
-/// A letter proper. The ordinal signs, the spacing circumflex and the spacing caron are letters to Unicode,
-/// but here they are the evidence.
+/// Whether `c` is a letter. Unicode counts the ordinal signs, the spacing circumflex and the spacing caron as letters
+/// too, but here they are evidence of damage.
 pub(super) fn is_letter(c: char) -> bool {
     match c {
         'a'..='z' | 'A'..='Z' => true,
         '\0'..='\u{BF}' | '×' | '÷' | '\u{2B0}'..='\u{2FF}' => false,
-        // All letters; the tables of Unicode are asked for the rest only, because asking costs a search.
+        // These are all letters. For other characters the Unicode tables are searched, which costs more.
         'À'..='\u{24F}' => true,
         _ => c.is_alphabetic(),
     }
@@ -27,8 +27,8 @@ pub(super) fn letter(c: Option<char>) -> bool {
     c.is_some_and(is_letter)
 }
 
-/// The word around byte `at` by `inside`: its first byte and its end. Looks at most 64 characters each way,
-/// so that a rule that asks at every character of an endless "word" stays linear.
+/// The word around byte `at`, of characters that `inside` accepts: its first byte and its end. It reads at most 64
+/// characters in each direction, so a rule that asks at every character of an endless "word" stays linear.
 pub(super) fn word_around(text: &str, at: usize, inside: impl Fn(char) -> bool) -> (usize, usize) {
     const REACH: usize = 64;
     let start = text[..at]
@@ -47,19 +47,19 @@ pub(super) fn word_around(text: &str, at: usize, inside: impl Fn(char) -> bool) 
     (start, end)
 }
 
-/// The word that ends at byte `at` (empty when none does).
+/// The word that ends at byte `at`; empty if there is none.
 pub(super) fn word_before(text: &str, at: usize) -> &str {
     let (start, _) = word_around(&text[..at], at, is_letter);
     &text[start..at]
 }
 
-/// The word that begins at byte `at` (empty when none does).
+/// The word that begins at byte `at`; empty if there is none.
 pub(super) fn word_after(text: &str, at: usize) -> &str {
     let (_, end) = word_around(&text[at..], 0, is_letter);
     &text[at..at + end]
 }
 
-/// The modern letter for every form in which old encodings show it, in lower case.
+/// The modern letter for each form that old encodings show, in lower case.
 pub(super) fn fold(c: char) -> char {
     match c {
         'ş' | 'Ş' | 'º' | 'ª' | 'Ș' => 'ș',
@@ -71,8 +71,8 @@ pub(super) fn fold(c: char) -> char {
     }
 }
 
-/// Function words that running Romanian cannot do without, and that its neighbours (Portuguese, Spanish,
-/// French, Italian, Turkish) mostly do not share, with the modern letters.
+/// Function words that running Romanian always has, with the modern letters. Its neighbours (Portuguese, Spanish, French,
+/// Italian, Turkish) do not share most of them.
 const FUNCTION_WORDS: &[&str] = &[
     "acest", "aceasta", "această", "acestea", "aceste", "acestei", "acestor", "acestui", "aceștia", "ale",
     "asupra", "aș", "ați", "au", "avea", "avem", "când", "care", "cea", "cel", "cele", "cei", "ceva",
@@ -84,14 +84,14 @@ const FUNCTION_WORDS: &[&str] = &[
     "vor", "vă", "ăsta",
 ];
 
-/// How many Romanian function words stand in `text`; stops counting at `enough`.
+/// The number of Romanian function words in `text`; stops at `enough`.
 pub(super) fn function_words(text: &str, enough: usize) -> usize {
     let mut found = 0;
     let mut word = String::new();
     for c in text.chars().chain([' ']) {
         let folded = fold(c);
         if is_letter(c) || folded != c {
-            // Longer than any function word: no need to keep the rest.
+            // Longer than every function word, so the rest is not needed.
             if word.len() < 16 {
                 word.push(folded);
             }

@@ -1,5 +1,5 @@
-//! `manifest.json`: what the directory holds and what it was made from. Nothing in it depends on the time,
-//! the machine or the number of threads.
+//! `manifest.json`: what a pack holds, and what it was made from. Nothing in it depends on the time, the machine or the number of
+//! threads.
 
 use std::path::Path;
 
@@ -9,10 +9,21 @@ use crate::error::{Error, Result};
 
 /// Value of `format`.
 pub const FORMAT: &str = "rotools-pack";
-/// Value of `version`; readers refuse another one.
+/// Value of `version`. A reader refuses every other version.
 pub const VERSION: u32 = 1;
 
-/// The whole manifest.
+/// The manifest of a pack.
+///
+/// # Examples
+///
+/// ```
+/// use rotext::error::ErrorKind;
+/// use rotext::pack::Manifest;
+///
+/// let folder = tempfile::tempdir().expect("a folder for the example");
+/// let error = Manifest::read(folder.path()).unwrap_err();
+/// assert_eq!(error.kind, ErrorKind::Io);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// [`FORMAT`].
@@ -21,25 +32,25 @@ pub struct Manifest {
     pub version: u32,
     /// numpy name of the token type, `<u2`.
     pub dtype: String,
-    /// Inputs of a block.
+    /// Inputs of one block.
     pub block_tokens: u64,
-    /// Tokens from one block to the next; equal to `block_tokens`, so blocks share their border token.
+    /// Tokens from the start of one block to the next. It equals `block_tokens`, so two blocks share a token at their border.
     pub stride: u64,
-    /// Ids run below this.
+    /// Every id is below this.
     pub vocab_size: u32,
     /// Id of `<|endoftext|>`.
     pub eos_id: u32,
     /// The tokenizer that made the ids.
     pub tokenizer: TokenizerFile,
-    /// The curriculum, in order.
+    /// The phases, in the order of training.
     pub phases: Vec<Phase>,
-    /// Options that decide the bytes.
+    /// The options that determine the bytes.
     pub config: serde_json::Value,
-    /// Sources and code.
+    /// The sources and the version of the program.
     pub provenance: serde_json::Value,
 }
 
-/// A file and its hash.
+/// The tokenizer file and its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenizerFile {
     /// Name in the directory.
@@ -48,12 +59,12 @@ pub struct TokenizerFile {
     pub sha256: String,
 }
 
-/// One phase of the curriculum.
+/// One phase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
     /// For example `web`.
     pub name: String,
-    /// Times the phase is trained on.
+    /// How often the phase is trained on.
     pub epochs: u32,
     /// Documents for training.
     pub train: Split,
@@ -61,7 +72,7 @@ pub struct Phase {
     pub valid: Split,
 }
 
-/// The token stream of a phase for training or validation: its shards, one after another.
+/// The tokens of a phase for training or validation: its pack shards, one after another.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
     /// Tokens, `<|endoftext|>` included.
@@ -70,9 +81,9 @@ pub struct Split {
     pub documents: u64,
     /// UTF-8 bytes of the texts.
     pub bytes: u64,
-    /// Whole blocks of the stream.
+    /// Whole blocks in the stream.
     pub blocks: u64,
-    /// Tokens after the last block's labels; in the files, in no block.
+    /// Tokens after the labels of the last block. They are in the files, but in no block.
     pub tail_tokens: u64,
     /// The files, in order.
     pub shards: Vec<Shard>,
@@ -99,7 +110,7 @@ impl Manifest {
     /// Reads and checks `DIR/manifest.json`.
     ///
     /// # Errors
-    /// No pack there, not readable as a manifest, or another version.
+    /// The file is missing, not a manifest, damaged, or of another version.
     pub fn read(directory: &Path) -> Result<Self> {
         let path = directory.join("manifest.json");
         let bytes = std::fs::read(&path).map_err(|e| {
@@ -131,11 +142,11 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// What can be checked without the files: names that stay in the directory, numbers that add up.
+    /// Checks what needs no other file: that names stay in the directory, and that numbers add up.
     fn check(&self) -> std::result::Result<(), String> {
         let plain = |name: &str| !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\']);
         if !plain(&self.tokenizer.file) {
-            return Err(format!("`{}` is no file name", self.tokenizer.file));
+            return Err(format!("`{}` is not a file name", self.tokenizer.file));
         }
         for (phase, split) in self.phases.iter().flat_map(|p| [(p, &p.train), (p, &p.valid)]) {
             let sum = |get: fn(&Shard) -> u64| {
@@ -148,7 +159,7 @@ impl Manifest {
             }
             for shard in &split.shards {
                 if !plain(&shard.file) || shard.tokens.checked_mul(2) != Some(shard.size) {
-                    return Err(format!("shard `{}` is not as a shard can be", shard.file));
+                    return Err(format!("shard `{}` has an invalid name or size", shard.file));
                 }
             }
         }

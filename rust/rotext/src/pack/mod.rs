@@ -1,5 +1,5 @@
-//! The pack directory: tokens written once, headerless little-endian u16, `<|endoftext|>` after every
-//! document, with sidecars for the readers of other trainers. `docs/pack-format.md` is the specification.
+//! The pack directory: token files of headerless little-endian u16 with `<|endoftext|>` after every document, and sidecars for the
+//! readers of other trainers. `docs/pack-format.md` is the specification.
 
 mod entry;
 mod manifest;
@@ -15,16 +15,24 @@ pub(crate) use verify::hex;
 pub use verify::{Verified, verify};
 pub use writer::Writer;
 
-/// Inputs (and labels) of one block.
+/// Inputs of one block; it has as many labels.
 pub const BLOCK_TOKENS: u64 = 2048;
 
-/// Bytes of a shard that one checksum covers: small enough to name the place of a damage.
+/// Bytes of a pack shard that one checksum covers: small enough to show where a file is damaged.
 pub const PIECE_BYTES: usize = 4 << 20;
 
-/// Tokens after which a shard is closed at the next document (1 GiB of file).
+/// A pack shard is closed after the document that fills it to this many tokens (1 GiB).
 pub const SHARD_TOKENS: u64 = 1 << 29;
 
-/// Blocks of a stream of `tokens`: each has 2048 inputs and their labels, so the last label needs one more.
+/// The number of blocks in a stream of `tokens` tokens. Each has 2048 inputs and their labels, so the last label needs one more
+/// token.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(rotext::pack::blocks(2048), 0);
+/// assert_eq!(rotext::pack::blocks(2049), 1);
+/// ```
 #[must_use]
 pub fn blocks(tokens: u64) -> u64 {
     tokens.saturating_sub(1) / BLOCK_TOKENS

@@ -1,4 +1,4 @@
-//! Reading one block back.
+//! Reads one block.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -8,11 +8,11 @@ use super::manifest::Manifest;
 use super::{BLOCK_TOKENS, blocks};
 use crate::error::{Error, Result};
 
-/// The 2048 inputs of block `number` (from 0) of a phase and split (`train`, `valid`) and their last label:
-/// 2049 ids, read across shard borders.
+/// Reads block `number` (from 0) of a phase and split (`train`, `valid`): 2048 inputs and the last label, so 2049 ids. A block may
+/// continue in the next pack shard.
 ///
 /// # Errors
-/// No such phase, split or block; a shard that is shorter than the manifest says.
+/// The phase, split or block does not exist; a pack shard is shorter than the manifest says.
 pub fn read_block(directory: &Path, phase: &str, split: &str, number: u64) -> Result<Vec<u16>> {
     let manifest = Manifest::read(directory)?;
     let names: Vec<&str> = manifest.phases.iter().map(|p| p.name.as_str()).collect();

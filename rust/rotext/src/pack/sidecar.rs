@@ -1,4 +1,4 @@
-//! The small files beside a shard: document ends for numpy, the index of Megatron, the documents' table.
+//! The small files beside a pack shard: document ends for numpy, the index of Megatron, the documents' table.
 
 use std::fs::File;
 use std::io::Write;
@@ -30,7 +30,7 @@ pub(super) fn offsets(ends: &[u64]) -> Vec<u8> {
 }
 
 /// `.idx` of Megatron-Core (indexed_dataset.py): magic, version 1, dtype code 8 (uint16), counts, i32 lengths,
-/// i64 byte pointers, i64 document borders. One sequence a document.
+/// i64 byte pointers, i64 document borders. One sequence is one document.
 pub(super) fn megatron(ends: &[u64]) -> Vec<u8> {
     let documents = ends.len() as u64 - 1;
     let mut out = b"MMIDIDX\0\0".to_vec();
@@ -55,7 +55,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     run().map_err(|e| Error::io(path, &e))
 }
 
-/// Whether the documents' table at `path` has these ends, in this order.
+/// Whether the documents' table at `path` has these document ends, in this order.
 pub(super) fn table_has(path: &Path, ends: &[u64]) -> Result<bool> {
     let damaged = |e: parquet::errors::ParquetError| {
         Error::data(format!("the documents' table is damaged ({e})")).at(path).hint("make the pack again")
@@ -76,10 +76,10 @@ pub(super) fn table_has(path: &Path, ends: &[u64]) -> Result<bool> {
     Ok(pairs.next().is_none())
 }
 
-/// Rows of a row group: what is held in memory.
+/// Rows of a row group, which is what the table keeps in memory.
 const GROUP: usize = 65_536;
 
-/// `.docs.parquet`: one row a document, in the order of the tokens.
+/// `.docs.parquet`: one row for each document, in the order of the tokens.
 pub(super) struct Table {
     writer: ArrowWriter<File>,
     schema: Arc<Schema>,

@@ -1,4 +1,4 @@
-//! `rotools verify`: every byte of a pack against its manifest.
+//! `rotools verify`: checks every byte of a pack against its manifest.
 
 use std::fs::File;
 use std::io::Read;
@@ -25,10 +25,11 @@ pub struct Verified {
     pub bytes: u64,
 }
 
-/// Reads every token file and checks size, checksums, ids, document ends, the sidecars and the tokenizer's hash.
+/// Reads every token file and checks sizes, checksums, ids, document ends, sidecars and the tokenizer's hash. It is bound by the
+/// speed of the disk.
 ///
 /// # Errors
-/// The first thing that is not as the manifest says, with the file and the byte.
+/// The first difference from the manifest, with the file and the byte.
 pub fn verify(directory: &Path, progress: &Progress) -> Result<Verified> {
     let manifest = Manifest::read(directory)?;
     let tokenizer = directory.join(&manifest.tokenizer.file);
@@ -103,7 +104,7 @@ fn check(directory: &Path, shard: &Shard, manifest: &Manifest, progress: &Progre
 fn damage(what: &str, path: &Path, byte: Option<u64>) -> Error {
     Error::data(what)
         .at_place(Place { path: path.to_owned(), line: None, byte })
-        .hint("make the pack again with `rotools pack`, or copy it again from where it is whole")
+        .hint("make the pack again with `rotools pack`, or copy it again from an intact pack")
 }
 
 /// Lower-case hex.

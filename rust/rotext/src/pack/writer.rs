@@ -1,4 +1,4 @@
-//! Writing the token stream of one phase and split, shard after shard.
+//! Writes the tokens of one phase and split, pack shard after pack shard.
 
 use std::fs::File;
 use std::io::Write;
@@ -11,7 +11,7 @@ use super::manifest::{Shard, Split};
 use super::{BLOCK_TOKENS, PIECE_BYTES, blocks, sidecar};
 use crate::error::{Error, Result};
 
-/// The stream of one phase and split.
+/// Writes the tokens of one phase and split.
 pub struct Writer {
     directory: PathBuf,
     /// For example `train-web`.
@@ -31,9 +31,9 @@ struct Open {
 }
 
 impl Writer {
-    /// Files are named `DIRECTORY/NAME-00000.bin` and so on; a shard is closed at the first document that
-    /// fills it to `shard_tokens`. A file that is there is written over from its start, and cut at its end: what stands behind
-    /// the last byte written can be read meanwhile.
+    /// A writer of the files `DIRECTORY/NAME-00000.bin` and so on. A pack shard is closed after the document that fills it to
+    /// `shard_tokens`. An existing file is overwritten from its start and truncated at the end, so the bytes after the last
+    /// written one can still be read meanwhile.
     #[must_use]
     pub fn new(directory: &Path, name: &str, shard_tokens: u64) -> Self {
         let (directory, name) = (directory.to_owned(), name.to_owned());
@@ -71,7 +71,7 @@ impl Writer {
     pub fn finish(mut self) -> Result<Split> {
         self.close_shard()?;
         self.split.blocks = blocks(self.split.tokens);
-        // The token after the last block's inputs is its last label, so it counts as used.
+        // The token after the inputs of the last block is its last label, so it is used.
         self.split.tail_tokens = if self.split.blocks == 0 {
             self.split.tokens
         } else {

@@ -1,4 +1,4 @@
-//! `rotools books`: a book's text, put together of its pages and normalized; records and decisions written down.
+//! `rotools books`: the text of a book from its pages, normalized; its record and its decisions.
 
 use std::path::{Path, PathBuf};
 
@@ -18,20 +18,20 @@ pub struct PdfBook {
     read: usize,
 }
 
-/// What came of a file.
+/// The text of a book.
 #[derive(Debug, Clone, Serialize)]
 pub struct Text {
-    /// Normalized paragraphs, one a line.
+    /// Normalized paragraphs, one on each line.
     pub text: String,
-    /// For each page with text: its number from 0 and the byte where it begins.
+    /// For each page with text: its number (from 0) and the byte where it begins.
     pub starts: Vec<(usize, usize)>,
     /// The pages.
     pub pages: Vec<Page>,
-    /// Letters that were repaired, by font.
+    /// The letters that were repaired, by font.
     pub repairs: Vec<Repair>,
     /// Footnotes.
     pub notes: u64,
-    /// Rows of furniture that were taken off.
+    /// Rows of furniture (running heads, page numbers) that were removed.
     pub furniture: u64,
 }
 
@@ -44,13 +44,13 @@ impl PdfBook {
         Ok(Self { pdf: Pdf::open(path, library)?, book: Book::default(), read: 0 })
     }
 
-    /// Pages.
+    /// The number of pages.
     #[must_use]
     pub fn pages(&self) -> usize {
         self.pdf.pages()
     }
 
-    /// Reads the next page. A damaged one counts as read; the book goes on without it.
+    /// Reads the next page. A damaged page is skipped and counts as read.
     pub fn read_next(&mut self) {
         match self.pdf.read(self.read) {
             Ok(drawn) => self.book.add(&drawn),
@@ -59,9 +59,9 @@ impl PdfBook {
         self.read += 1;
     }
 
-    /// Repairs and judges the pages; those (from 0) that need OCR.
-    pub fn judge(&mut self) -> Vec<usize> {
-        self.book.judge(&self.pdf.fonts)
+    /// Repairs and assesses the pages. Returns the pages (from 0) that need OCR.
+    pub fn assess(&mut self) -> Vec<usize> {
+        self.book.assess(&self.pdf.fonts)
     }
 
     /// As [`Book::samples`].
@@ -76,7 +76,7 @@ impl PdfBook {
         self.book.doubted()
     }
 
-    /// Page `page` (from 0) as a picture.
+    /// Draws page `page` (from 0).
     ///
     /// # Errors
     /// The page is damaged.
@@ -84,7 +84,8 @@ impl PdfBook {
         self.pdf.render(page, dpi)
     }
 
-    /// Gives page `page` (from 0), maybe a sample, what tesseract read from its picture of `height` rows at `dpi`.
+    /// Gives page `page` (from 0) the output of tesseract for its picture, which has `height` rows at `dpi`. `sample`: the page was
+    /// drawn to check its text layer.
     pub fn recognized(&mut self, page: usize, tsv: &str, dpi: f32, height: usize, sample: bool) {
         self.book.recognized(page, ocr::words(tsv, dpi, height), sample);
     }
@@ -115,27 +116,33 @@ impl PdfBook {
     }
 }
 
-/// The text by the rule book, without space at the ends of its lines.
+/// The text after normalization, without white space at its ends.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(rotext::pipeline::books::normalized("Ştiinţă \n"), "Știință");
+/// ```
 #[must_use]
 pub fn normalized(text: &str) -> String {
     Normalizer::default().normalize(text, &mut Report::default()).trim().to_owned()
 }
 
-/// Measures a text that has no pages, by stretches of about a page; for each its measures, score, and the byte where it
+/// Measures a text without pages, in parts of about a page. Returns the measures of each part, its score, and the byte where it
 /// begins.
 #[must_use]
 pub fn stretches(text: &str) -> Vec<(Measures, f32, usize)> {
     const LINES: usize = 30;
     let start = |line: &str| line.as_ptr().addr() - text.as_ptr().addr();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let judge = |lines: &[&str]| {
+    let measure_part = |lines: &[&str]| {
         let (measures, _) = measure(lines.iter().copied(), romanian::model());
         (measures, measures.score(), lines.first().map_or(0, |line| start(line)))
     };
-    lines.chunks(LINES).map(judge).collect()
+    lines.chunks(LINES).map(measure_part).collect()
 }
 
-/// Where `text` has words that the lexicon does not know: first byte and end of each.
+/// The words of `text` that are not in the lexicon: first byte and end of each.
 #[must_use]
 pub fn doubtful(text: &str) -> Vec<(usize, usize)> {
     let model = romanian::model();
@@ -161,11 +168,11 @@ pub fn doubtful(text: &str) -> Vec<(usize, usize)> {
     found
 }
 
-/// Writes records (files of one JSON line each) into `out` in their order, and decisions beside it. Both appear whole
-/// or not at all.
+/// Writes `records` (files of one JSON line each) to `out` in order, and `rows` to the ledger beside it. Both files appear whole or
+/// not at all. Returns the path of the ledger.
 ///
 /// # Errors
-/// A record is missing, the disk is full, an ending of `out` that is not known.
+/// A record is missing, the disk is full.
 pub fn assemble(records: &[PathBuf], rows: Vec<Row>, out: &Path) -> Result<PathBuf> {
     let ledger = with_suffix(out, ".ledger.parquet");
     let part = hidden_sibling(out, "ledger.part");

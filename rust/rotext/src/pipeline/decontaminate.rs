@@ -44,7 +44,7 @@ pub(super) fn read(sources: &[Source], fields: &Fields, progress: &Progress) -> 
             }
         }
         if !found {
-            return Err(Error::data("no text of at least 13 words to look for")
+            return Err(Error::data("the evaluation has no text of at least 13 words")
                 .at(&source.path)
                 .hint("name the files of the evaluation with --decontaminate: JSONL, Parquet or text"));
         }

@@ -43,7 +43,7 @@ impl Duplicates {
     /// There is no first pass.
     pub(super) fn for_shards(&self) -> Result<&near_dedup::Options> {
         self.near().ok_or_else(|| {
-            Error::usage("equal texts are found in the pass that writes, which has no shards")
+            Error::usage("the preset exact has no first pass, so it has no shards")
                 .hint("use --preset default or strict, or omit --shard")
         })
     }

@@ -91,6 +91,47 @@ const COUNTS_BYTES: usize = 256 << 20;
 
 /// Packs a corpus; returns the report, which `OUT/report.json` has too.
 ///
+/// It reads the input once to sign documents, once to count words (if it trains a tokenizer), and once to encode. Near-duplicates
+/// need memory as [`plan::estimate`](super::plan::estimate) says.
+///
+/// # Examples
+///
+/// ```
+/// use rotext::document::TextKind;
+/// use rotext::pack::{Manifest, verify};
+/// use rotext::pipeline::pack::{Options, PhaseInput, pack};
+/// use rotext::pipeline::{Duplicates, StreamOptions};
+/// use rotext::progress::Progress;
+/// use rotext::reader::expand;
+///
+/// # fn main() -> rotext::error::Result<()> {
+/// let folder = tempfile::tempdir().expect("a folder for the example");
+/// let input = folder.path().join("web.jsonl");
+/// let line = |n| format!("{{\"text\": \"Documentul cu numărul {}.\"}}\n", n % 20);
+/// std::fs::write(&input, (0..25).map(line).collect::<String>()).expect("a file");
+/// let options = Options {
+///     phases: vec![PhaseInput {
+///         name: "web".into(),
+///         sources: expand(&[input.display().to_string()])?,
+///         epochs: 1,
+///         kind: TextKind::Web,
+///     }],
+///     stream: StreamOptions { threads: 2, ..StreamOptions::default() },
+///     dedup: Some(Duplicates::Exact { max_ram: 1 << 30 }),
+///     tokenizer: None,
+///     vocab_size: 300,
+///     valid_share: 0.0,
+///     out: folder.path().join("pack"),
+///     force: false,
+/// };
+/// let report = pack(&options, &Progress::default())?;
+/// assert_eq!(report["dedup"]["exact"], 5);
+/// assert_eq!(Manifest::read(&options.out)?.phases[0].train.documents, 20);
+/// assert_eq!(verify(&options.out, &Progress::default())?.documents, 20);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// Invalid options, unreadable sources, a phase without documents, a tokenizer that does not fit, a full disk.
 pub fn pack(options: &Options, progress: &Progress) -> Result<serde_json::Value> {
@@ -123,7 +164,7 @@ pub fn pack(options: &Options, progress: &Progress) -> Result<serde_json::Value>
 pub fn shard(options: &Options, shard: Shard, progress: &Progress) -> Result<ShardReport> {
     check(options)?;
     let Some(dedup) = &options.dedup else {
-        return Err(Error::usage("without deduplication there is nothing to do in shards")
+        return Err(Error::usage("shards need deduplication: it has the first pass that they share")
             .hint("run without --no-dedup, or without --shard"));
     };
     let phases = options.first_pass_phases();
@@ -135,7 +176,7 @@ fn check(options: &Options) -> Result<()> {
     for (index, phase) in options.phases.iter().enumerate() {
         let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if phase.name.is_empty() || !phase.name.chars().all(good) {
-            return Err(Error::usage(format!("`{}` cannot name a phase", phase.name))
+            return Err(Error::usage(format!("invalid name of a phase: `{}`", phase.name))
                 .hint("use letters, digits, - and _"));
         }
         if options.phases[..index].iter().any(|other| other.name == phase.name) {
@@ -144,8 +185,11 @@ fn check(options: &Options) -> Result<()> {
         }
     }
     if !(0.0..=0.5).contains(&options.valid_share) {
-        return Err(Error::usage("the held-out share must lie between 0 and 0.5")
-            .hint("for example --valid-share 0.005"));
+        return Err(Error::usage(format!(
+            "invalid held-out share {}: allowed is 0 to 0.5",
+            options.valid_share
+        ))
+        .hint("for example --valid-share 0.005"));
     }
     if options.out.exists() && !options.force {
         return Err(Error::data("the output directory exists already")
@@ -155,7 +199,7 @@ fn check(options: &Options) -> Result<()> {
     let manifest = options.out.join("manifest.json");
     let empty = || options.out.read_dir().is_ok_and(|mut entries| entries.next().is_none());
     if options.out.exists() && !manifest.exists() && !empty() {
-        return Err(Error::data("--force replaces only a pack, and this is none")
+        return Err(Error::data("the directory is not a pack, so --force does not replace it")
             .at(&options.out)
             .hint("name another directory with --out"));
     }

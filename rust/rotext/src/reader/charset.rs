@@ -1,10 +1,10 @@
-//! Plain text files in the single-byte charsets Romanian was written in before UTF-8.
+//! Plain text files in the single-byte charsets that Romanian was written in before UTF-8.
 //!
-//! A file that is UTF-8 is taken as it is. Any other is read under each charset and the reading with the most
-//! Romanian letters in Romanian places wins (romanian-normalization rule book, step 1 and class 3e).
+//! A file that is UTF-8 is read as it is. Any other file is decoded with each charset. The decoding with the most
+//! Romanian letters in Romanian places wins (rule book, step 1 and class 3e).
 
-/// Upper halves (bytes 0x80-0xFF) of the charsets, in the order in which ties are settled.
-/// Source: the Unicode Consortium's mapping tables; Mac OS Romanian with the comma-below letters it shows.
+/// The upper halves (bytes 0x80-0xFF) of the charsets, in the order that decides ties. Source: the Unicode Consortium's
+/// mapping tables; Mac OS Romanian with the comma-below letters that it shows.
 #[rustfmt::skip]
 const CHARSETS: [(&str, &str); 5] = [
     ("Cp1250", "\u{20ac}\u{fffd}\u{201a}\u{fffd}\u{201e}\u{2026}\u{2020}\u{2021}\u{fffd}\u{2030}\u{160}\u{2039}\u{15a}\u{164}\u{17d}\u{179}\u{fffd}\u{2018}\u{2019}\u{201c}\u{201d}\u{2022}\u{2013}\u{2014}\u{fffd}\u{2122}\u{161}\u{203a}\u{15b}\u{165}\u{17e}\u{17a}\u{a0}\u{2c7}\u{2d8}\u{141}\u{a4}\u{104}\u{a6}\u{a7}\u{a8}\u{a9}\u{15e}\u{ab}\u{ac}\u{ad}\u{ae}\u{17b}\u{b0}\u{b1}\u{2db}\u{142}\u{b4}\u{b5}\u{b6}\u{b7}\u{b8}\u{105}\u{15f}\u{bb}\u{13d}\u{2dd}\u{13e}\u{17c}\u{154}\u{c1}\u{c2}\u{102}\u{c4}\u{139}\u{106}\u{c7}\u{10c}\u{c9}\u{118}\u{cb}\u{11a}\u{cd}\u{ce}\u{10e}\u{110}\u{143}\u{147}\u{d3}\u{d4}\u{150}\u{d6}\u{d7}\u{158}\u{16e}\u{da}\u{170}\u{dc}\u{dd}\u{162}\u{df}\u{155}\u{e1}\u{e2}\u{103}\u{e4}\u{13a}\u{107}\u{e7}\u{10d}\u{e9}\u{119}\u{eb}\u{11b}\u{ed}\u{ee}\u{10f}\u{111}\u{144}\u{148}\u{f3}\u{f4}\u{151}\u{f6}\u{f7}\u{159}\u{16f}\u{fa}\u{171}\u{fc}\u{fd}\u{163}\u{2d9}"),
@@ -14,7 +14,7 @@ const CHARSETS: [(&str, &str); 5] = [
     ("MacRomanian", "\u{c4}\u{c5}\u{c7}\u{c9}\u{d1}\u{d6}\u{dc}\u{e1}\u{e0}\u{e2}\u{e4}\u{e3}\u{e5}\u{e7}\u{e9}\u{e8}\u{ea}\u{eb}\u{ed}\u{ec}\u{ee}\u{ef}\u{f1}\u{f3}\u{f2}\u{f4}\u{f6}\u{f5}\u{fa}\u{f9}\u{fb}\u{fc}\u{2020}\u{b0}\u{a2}\u{a3}\u{a7}\u{2022}\u{b6}\u{df}\u{ae}\u{a9}\u{2122}\u{b4}\u{a8}\u{2260}\u{102}\u{218}\u{221e}\u{b1}\u{2264}\u{2265}\u{a5}\u{b5}\u{2202}\u{2211}\u{220f}\u{3c0}\u{222b}\u{aa}\u{ba}\u{3a9}\u{103}\u{219}\u{bf}\u{a1}\u{ac}\u{221a}\u{192}\u{2248}\u{2206}\u{ab}\u{bb}\u{2026}\u{a0}\u{c0}\u{c3}\u{d5}\u{152}\u{153}\u{2013}\u{2014}\u{201c}\u{201d}\u{2018}\u{2019}\u{f7}\u{25ca}\u{ff}\u{178}\u{2044}\u{20ac}\u{2039}\u{203a}\u{21a}\u{21b}\u{2021}\u{b7}\u{201a}\u{201e}\u{2030}\u{c2}\u{ca}\u{c1}\u{cb}\u{c8}\u{cd}\u{ce}\u{cf}\u{cc}\u{d3}\u{d4}\u{f8ff}\u{d2}\u{da}\u{db}\u{d9}\u{131}\u{2c6}\u{2dc}\u{af}\u{2d8}\u{2d9}\u{2da}\u{b8}\u{2dd}\u{2db}\u{2c7}"),
 ];
 
-/// The bytes as text, without loss: UTF-8 (a leading byte order mark dropped), else the best charset.
+/// Decodes bytes without loss: as UTF-8 (without a leading byte order mark), else with the best charset.
 #[must_use]
 pub fn decode(bytes: Vec<u8>) -> String {
     let bytes = match String::from_utf8(bytes) {
@@ -25,7 +25,7 @@ pub fn decode(bytes: Vec<u8>) -> String {
         return text;
     }
     let tables = CHARSETS.map(|(_, upper)| upper.chars().collect::<Vec<char>>());
-    // 64 kB tell a charset as surely as a whole book does.
+    // 64 kB identify a charset as well as a whole book.
     let sample = &bytes[..bytes.len().min(64 << 10)];
     let mut best = 0;
     let mut best_score = i64::MIN;
@@ -51,7 +51,7 @@ fn utf16(bytes: &[u8]) -> Option<String> {
     String::from_utf16(&units).ok()
 }
 
-/// Romanian letters between letters count for a reading; symbols between letters and control codes against.
+/// Romanian letters between letters raise the score; symbols between letters and control codes lower it.
 fn score(bytes: &[u8], table: &[char]) -> i64 {
     let mut score = 0;
     for (index, &byte) in bytes.iter().enumerate() {
@@ -92,7 +92,7 @@ mod tests {
                 text.replace('ş', "ș").replace('ţ', "ț").replace('Ş', "Ș")
             };
             let bytes = encode(&text, upper).expect(name);
-            // ISO 8859-2 and -16 have these letters at the same bytes; the normalizer makes them one later.
+            // ISO 8859-2 and -16 have these letters at the same bytes; the normalizer makes them equal later.
             let comma = |text: &str| text.replace('ş', "ș").replace('ţ', "ț").replace('Ş', "Ș");
             assert_eq!(comma(&decode(bytes)), comma(&text), "{name}");
         }

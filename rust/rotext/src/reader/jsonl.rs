@@ -1,6 +1,6 @@
-//! Parsing whole JSONL lines into documents.
+//! Parses whole JSONL lines into documents.
 //!
-//! sonic-rs walks the object once and validates it; only the text and the id are unescaped.
+//! sonic-rs walks and validates an object once. Only the text and the id are unescaped.
 
 use sonic_rs::{JsonValueTrait, LazyValue};
 
@@ -64,7 +64,7 @@ impl Defect {
     }
 }
 
-/// The last of several equal keys counts, as in Python's `json`.
+/// Parses one record. The last of several equal keys counts, as in Python's `json`.
 fn record(line: &str, number: u64, source: &Source, fields: &Fields) -> Result<Document, Defect> {
     if !line.starts_with('{') {
         let what = "the line is not a JSON object";
@@ -87,7 +87,7 @@ fn record(line: &str, number: u64, source: &Source, fields: &Fields) -> Result<D
             id = Some(value);
         }
     }
-    // The iterator stops at the closing brace; what follows it must be nothing.
+    // The iterator stops at the closing brace; nothing may follow it.
     let tail = line[end..].trim_start();
     if tail.strip_prefix('}').is_none_or(|rest| !rest.is_empty()) {
         return Err(Defect {
@@ -114,13 +114,13 @@ fn record(line: &str, number: u64, source: &Source, fields: &Fields) -> Result<D
         Some(value) if value.is_str() => value.as_str().unwrap_or_default().to_owned(),
         Some(value) if value.is_number() => value.as_raw_str().to_owned(),
         _ if fields.id.is_some() => return Err(missing(line, id_field)),
-        _ => source.made_id(number),
+        _ => source.generated_id(number),
     };
     let record = fields.keep_record.then(|| Record { raw: line.to_owned(), text: range.clone() });
     Ok(Document { id, text: decoded, line: number, record })
 }
 
-/// The fields of the first line that is an object, with the kinds of their values.
+/// The fields of the first line that is an object, and the types of their values.
 pub(super) fn columns(bytes: &[u8]) -> Vec<(String, String)> {
     let lines = bytes.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
     let mut objects = lines.map(str::trim).filter(|line| line.starts_with('{'));
@@ -129,7 +129,7 @@ pub(super) fn columns(bytes: &[u8]) -> Vec<(String, String)> {
     good.map(|(name, value)| (name.to_string(), kind(&value).to_owned())).collect()
 }
 
-/// Where the raw value stands in its line.
+/// The place of the raw value in its line.
 fn span(line: &str, value: &LazyValue<'_>) -> std::ops::Range<usize> {
     let raw = value.as_raw_str();
     let start = raw.as_ptr() as usize - line.as_ptr() as usize;

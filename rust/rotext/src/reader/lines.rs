@@ -1,4 +1,4 @@
-//! Cutting a stream into chunks of whole lines.
+//! Cuts a stream into chunks of whole lines.
 
 use super::source::Source;
 use super::stream::Stream;
@@ -11,7 +11,7 @@ pub(super) struct Lines {
     /// The start of a line whose end is not read yet.
     carry: Vec<u8>,
     at: Cursor,
-    /// The source is read to its end.
+    /// The source is at its end.
     ended: bool,
 }
 
@@ -63,7 +63,7 @@ impl Lines {
         }
     }
 
-    /// Reads past the end of a line that is too long to hold; what precedes it was given out before.
+    /// Reads to the end of a line that is too long to keep; the lines before it were returned already.
     fn skip_line(&mut self, mut buffer: Vec<u8>) -> Result<Chunk> {
         let first_line = self.at.lines;
         let mut bytes = buffer.len() as u64;

@@ -1,8 +1,28 @@
 //! Reading: JSONL (plain, .gz, .zst), Parquet, plain text, folders, standard input.
 //!
-//! One thread reads and decompresses ([`Reader::next_chunk`]: cheap, sequential); many threads parse
-//! ([`Chunk::parse`]: the costly part). A chunk is about 1 MiB of whole records, so memory is bounded by the
-//! number of chunks in flight and never by the size of a file.
+//! One thread reads and decompresses ([`Reader::next_chunk`], which is cheap and sequential). Many threads parse
+//! ([`Chunk::parse`], which is the costly part). A chunk has about 1 MiB of whole records, so the number of chunks in flight bounds
+//! the memory, and the size of a file does not.
+//!
+//! # Examples
+//!
+//! ```
+//! use rotext::reader::{Cursor, Fields, Reader, expand};
+//!
+//! # fn main() -> rotext::error::Result<()> {
+//! let folder = tempfile::tempdir().expect("a folder for the example");
+//! let path = folder.path().join("web.jsonl");
+//! std::fs::write(&path, "{\"id\": \"a\", \"text\": \"Bună ziua.\"}\n{\"title\": \"fără text\"}\n").expect("a file");
+//! let (sources, fields) = (expand(&[path.display().to_string()])?, Fields::default());
+//! let mut reader = Reader::open(&sources[0], &fields, Cursor::default())?;
+//! while let Some(chunk) = reader.next_chunk()? {
+//!     let batch = chunk.parse(&sources[0], &fields);
+//!     assert_eq!(batch.documents[0].text, "Bună ziua.");
+//!     assert_eq!((batch.rejects[0].line, batch.rejects[0].reason.name()), (2, "missing-field"));
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod charset;
 mod jsonl;
@@ -19,21 +39,20 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use crate::document::{Batch, Document, Reason, Reject};
 use crate::error::{Error, Result};
 
-/// Bytes of text a chunk aims at. Big enough that per-chunk costs vanish, small enough for caches and order.
+/// The usual bytes of text in a chunk: large enough that the cost of a chunk does not matter, small enough for caches.
 pub const CHUNK_BYTES: usize = 1 << 20;
 
-/// The longest record that is read, in bytes. A chunk holds at least one whole record, so this is what
-/// bounds the memory of a run on hostile input.
+/// The longest record that is read, in bytes. A chunk has at least one whole record, so this bounds the memory on hostile input.
 pub const MAX_RECORD_BYTES: usize = 256 << 20;
 
-/// Which fields of a record are the text and the id.
+/// The fields of text and id in a record.
 #[derive(Debug, Clone)]
 pub struct Fields {
-    /// Field of the text.
+    /// The field of the text.
     pub text: String,
-    /// Field of the id. `None`: `id` when the record has one, else `file:line`.
+    /// The field of the id. `None`: the field `id` if the record has one, else `file:line`.
     pub id: Option<String>,
-    /// Keep the JSONL record so that a writer can put a new text into it.
+    /// Keep the JSONL record, so that a writer can replace its text.
     pub keep_record: bool,
 }
 
@@ -43,7 +62,7 @@ impl Default for Fields {
     }
 }
 
-/// How far a source has been read; where a resumed run goes on.
+/// How far a source has been read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Cursor {
     /// Bytes of decompressed input (rows, for Parquet).
@@ -52,16 +71,16 @@ pub struct Cursor {
     pub lines: u64,
 }
 
-/// Some whole records of one source, not yet parsed.
+/// Whole records of one source, not parsed yet.
 pub struct Chunk {
     payload: Payload,
     /// Lines before the first record.
     first_line: u64,
     /// Where the source continues after this chunk.
     pub end: Cursor,
-    /// Bytes in memory, what a budget counts.
+    /// Bytes in memory.
     pub bytes: usize,
-    /// Bytes that the file on disk moved on, for progress.
+    /// Bytes read from the file on disk, for progress.
     pub moved: u64,
     /// True for the first chunk of a source.
     pub first: bool,
@@ -74,7 +93,7 @@ enum Payload {
     TooLong { bytes: u64 },
 }
 
-/// A source being read, chunk by chunk.
+/// Reads a source, chunk by chunk.
 pub struct Reader {
     source: Source,
     inner: Inner,
@@ -88,10 +107,10 @@ enum Inner {
 }
 
 impl Reader {
-    /// Opens `source` and goes to `from`.
+    /// Opens `source` and moves to `from`.
     ///
     /// # Errors
-    /// The file cannot be opened, is a folder, or (Parquet) is damaged or lacks the text column.
+    /// The file cannot be opened or is a folder; a Parquet file is damaged or lacks the text column.
     pub fn open(source: &Source, fields: &Fields, from: Cursor) -> Result<Self> {
         let inner = match source.format {
             Format::Jsonl => Inner::Lines(lines::Lines::open(source, from)?),
@@ -102,10 +121,10 @@ impl Reader {
         Ok(Self { source: source.clone(), inner, first: from == Cursor::default() })
     }
 
-    /// The next records, or `None` at the end.
+    /// The next records; `None` at the end.
     ///
     /// # Errors
-    /// The file cannot be read on: cut-off compression, a damaged Parquet page, a failing disk.
+    /// The compressed data are cut off, a Parquet page is damaged, the disk fails.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         let chunk = match &mut self.inner {
             Inner::Lines(lines) => lines.next_chunk()?,
@@ -122,8 +141,7 @@ impl Reader {
     }
 }
 
-/// The fields of a source's records, by its first record (JSONL) or its schema (Parquet), with their types. A
-/// text file has none.
+/// The fields of a source and their types, from its first record (JSONL) or its schema (Parquet). A text file has none.
 ///
 /// # Errors
 /// The file cannot be opened or read.
@@ -139,7 +157,7 @@ pub fn columns(source: &Source) -> Result<Vec<(String, String)>> {
     }
 }
 
-/// A text file is one document; it is read whole, up to [`MAX_RECORD_BYTES`].
+/// Reads a text file, which is one document, up to [`MAX_RECORD_BYTES`].
 fn whole_text(mut stream: Stream) -> Result<Chunk> {
     let mut bytes = Vec::new();
     let size = stream.read_up_to(&mut bytes, MAX_RECORD_BYTES + 1)? as u64;
@@ -156,7 +174,7 @@ fn whole_text(mut stream: Stream) -> Result<Chunk> {
 }
 
 impl Chunk {
-    /// XXH3-64 of the records, to know the chunk again.
+    /// XXH3-64 of the records, to recognize the chunk in a later pass.
     #[must_use]
     pub fn hash(&self) -> u64 {
         match &self.payload {
@@ -170,14 +188,14 @@ impl Chunk {
                         hash.update(part.as_bytes());
                     }
                 }
-                // A row that cannot be used has nothing but its place.
+                // A row that cannot be used has only its place.
                 batch.rejects.iter().for_each(|reject| hash.update(&reject.line.to_le_bytes()));
                 hash.digest()
             }
         }
     }
 
-    /// Turns the chunk into documents and rejects, in input order.
+    /// Turns the chunk into documents and rejects, in the order of the input. O(n) for n bytes.
     #[must_use]
     pub fn parse(self, source: &Source, fields: &Fields) -> Batch {
         match self.payload {
@@ -215,14 +233,14 @@ fn reject_empty(line: u64, raw: Vec<u8>) -> Reject {
     Reject { line, byte: None, reason: Reason::Empty, what, raw }
 }
 
-/// The error for a source none of whose records has the text field: a wrong `--text-field`, most likely.
+/// The error for a source without the text field in any record. Most likely `--text-field` is wrong.
 #[must_use]
 pub fn missing_field_error(source: &Source, reject: &Reject) -> Error {
     let named = reject.what.rsplit_once(": ").map_or("", |(_, names)| names);
     let hint = if named.is_empty() {
         "each line is a JSON object with a text, for example {\"text\": \"...\"}".to_owned()
     } else {
-        format!("name the field of the text with --text-field (there are: {named})")
+        format!("the fields are {named}: name the field of the text with --text-field")
     };
     Error::data(reject.what.clone()).at_place(reject.place(&source.path)).hint(hint)
 }

@@ -1,4 +1,4 @@
-//! Rows of a Parquet file, read column-wise: only the text and the id leave the disk.
+//! Rows of a Parquet file, read by columns: only text and id are read from the disk.
 
 use std::fs::File;
 
@@ -12,7 +12,7 @@ use super::{CHUNK_BYTES, Chunk, Cursor, Fields, Payload, reject_empty};
 use crate::document::{Batch, Document, Reason, Reject};
 use crate::error::{Error, Result};
 
-/// The most rows a chunk takes, however short they are.
+/// The most rows of a chunk, however short they are.
 const MAX_ROWS: i64 = 4096;
 
 /// The columns and their types, as the schema names them.
@@ -52,7 +52,7 @@ impl Rows {
         let wanted = [fields.text.as_str(), id.as_str()];
         let mask = ProjectionMask::columns(builder.parquet_schema(), wanted.into_iter().filter(|n| there(n)));
         let rows = builder.metadata().file_metadata().num_rows().unsigned_abs();
-        // Rows of a chunk by the mean size of the text, so that a file of whole books is not read 100 at a time.
+        // The rows of a chunk follow from the mean size of a text: a file of whole books must not be read 100 books at a time.
         let groups = builder.metadata().row_groups().iter();
         let texts = groups.flat_map(|group| group.columns().iter());
         let texts = texts.filter(|column| column.column_path().parts().first() == Some(&fields.text));
@@ -92,7 +92,7 @@ fn damaged(source: &Source, why: &str) -> Error {
     let why = why.strip_prefix("Parquet error: ").unwrap_or(why);
     Error::data(format!("the Parquet file is damaged ({why})"))
         .at(&source.path)
-        .hint("fetch or write the file again")
+        .hint("download or write the file again")
 }
 
 fn documents(columns: &RecordBatch, first: u64, source: &Source, fields: &Fields) -> Result<Batch> {
@@ -102,7 +102,7 @@ fn documents(columns: &RecordBatch, first: u64, source: &Source, fields: &Fields
     for row in 0..columns.num_rows() {
         let line = first + row as u64 + 1;
         let id = id.and_then(|c| number(c.as_ref(), row).or_else(|| cell(c.as_ref(), row).ok().flatten()));
-        let id = id.unwrap_or_else(|| source.made_id(line));
+        let id = id.unwrap_or_else(|| source.generated_id(line));
         let reject = |reason, what| Reject { line, byte: None, reason, what, raw: id.clone().into_bytes() };
         if text.is_null(row) {
             let what = format!("column `{}` is null", fields.text);
@@ -150,7 +150,7 @@ fn cell(column: &dyn Array, row: usize) -> std::result::Result<Option<String>, (
     }
 }
 
-/// The cell as the digits of a whole number: ids may be numbers, texts may not.
+/// The cell as the digits of an integer: an id may be a number, a text may not.
 fn number(column: &dyn Array, row: usize) -> Option<String> {
     let any = column.as_any();
     if column.is_null(row) {

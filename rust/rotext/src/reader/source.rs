@@ -1,4 +1,4 @@
-//! From what the user typed to the list of files: paths, globs, folders, `-` for standard input.
+//! From the arguments of a command to a list of files: paths, globs, folders, `-` for standard input.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,11 +11,11 @@ use crate::progress::Progress;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// One JSON object a line.
+    /// One JSON object on each line.
     Jsonl,
-    /// One document a file.
+    /// One document in a file.
     Text,
-    /// Apache Parquet, one row a document.
+    /// Apache Parquet, one document in each row.
     Parquet,
 }
 
@@ -23,11 +23,11 @@ pub enum Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
-    /// Not at all.
+    /// Not compressed.
     None,
-    /// gzip, also several members.
+    /// gzip, with one or more members.
     Gzip,
-    /// Zstandard, also several frames.
+    /// Zstandard, with one or more frames.
     Zstd,
 }
 
@@ -36,7 +36,7 @@ pub enum Compression {
 pub struct Source {
     /// The file; `-` is standard input.
     pub path: PathBuf,
-    /// The name in reports and in made ids: the path as the user gave it, below a folder the path in it.
+    /// The name in reports and in generated ids: the path as the user gave it; for a file of a folder, with the path in it.
     pub name: String,
     /// What it holds.
     pub format: Format,
@@ -44,14 +44,14 @@ pub struct Source {
     pub compression: Compression,
     /// Bytes on disk, 0 for a stream.
     pub size: u64,
-    /// It can be read once only and not looked at before: standard input, a pipe.
+    /// It can be read only once: standard input or a pipe.
     pub stream: bool,
 }
 
 impl Source {
     /// The id of a record that has none: `name:line`.
-    pub(super) fn made_id(&self, line: u64) -> String {
-        // `format!` would double its string at the colon, for each document that waits in memory.
+    pub(super) fn generated_id(&self, line: u64) -> String {
+        // `format!` would reallocate, and leave spare capacity in each document that waits in memory.
         let line = line.to_string();
         [self.name.as_str(), ":", &line].concat()
     }
@@ -69,7 +69,7 @@ const TEXT: [&str; 2] = ["txt", "text"];
 /// Turns paths, globs and folders into files, in the order given and by name within a folder or glob.
 ///
 /// # Errors
-/// Nothing matches, a file is of a kind that is not read, or cannot be opened.
+/// Nothing matches; a file has a format that is not supported, or cannot be opened.
 pub fn expand(inputs: &[String]) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for input in inputs {
@@ -80,7 +80,7 @@ pub fn expand(inputs: &[String]) -> Result<Vec<Source>> {
             let before = sources.len();
             walk(path, &mut sources)?;
             if sources.len() == before {
-                return Err(Error::data("the folder holds no file to read")
+                return Err(Error::data("the folder has no file to read")
                     .at(path)
                     .hint("files end in .jsonl, .txt (each also .gz or .zst) or .parquet"));
             }
@@ -88,7 +88,7 @@ pub fn expand(inputs: &[String]) -> Result<Vec<Source>> {
             sources.push(inspect(path)?);
         } else if input.contains(['*', '?', '[']) {
             let found =
-                glob::glob(input).map_err(|e| Error::usage(format!("not a pattern: {e}")).at(path))?;
+                glob::glob(input).map_err(|e| Error::usage(format!("invalid pattern: {e}")).at(path))?;
             let mut paths: Vec<PathBuf> = found.filter_map(std::result::Result::ok).collect();
             paths.sort();
             if paths.is_empty() {
@@ -159,8 +159,8 @@ fn by_name(path: &Path) -> (Option<Format>, Compression) {
     (format, compression)
 }
 
-/// Compression by the first bytes. They know better than the name: browsers and mirrors unpack .gz files and
-/// keep the name.
+/// The compression by the first bytes, which are more reliable than the name: browsers and mirrors unpack .gz files and keep the
+/// name.
 pub(super) fn compression(head: &[u8]) -> Compression {
     if head.starts_with(&[0x1f, 0x8b]) {
         Compression::Gzip
@@ -171,7 +171,7 @@ pub(super) fn compression(head: &[u8]) -> Compression {
     }
 }
 
-/// Size and first bytes of a file.
+/// The size and the first bytes of a file.
 fn head(path: &Path) -> Result<(u64, Vec<u8>)> {
     let read = || {
         let file = File::open(path)?;
@@ -183,11 +183,11 @@ fn head(path: &Path) -> Result<(u64, Vec<u8>)> {
     read().map_err(|e: std::io::Error| Error::io(path, &e))
 }
 
-/// Format by name, checked against (or, for other names, taken from) the first bytes.
+/// The format by the name, checked against the first bytes. An unknown name leaves the first bytes to decide.
 fn inspect(path: &Path) -> Result<Source> {
     let name = path.to_string_lossy().into_owned();
     if !std::fs::metadata(path).map_err(|e| Error::io(path, &e))?.is_file() {
-        // A pipe gives its bytes to the first who asks, so nobody may look.
+        // A pipe gives its bytes only once, so they are not read here.
         let format = by_name(path).0.unwrap_or(Format::Jsonl);
         return Ok(Source { path: path.to_owned(), name, format, ..stdin() });
     }
@@ -195,15 +195,15 @@ fn inspect(path: &Path) -> Result<Source> {
     let format = if head.starts_with(b"PAR1") {
         Format::Parquet
     } else if head.starts_with(b"%PDF") {
-        return Err(Error::data("a PDF is not read here")
+        return Err(Error::data("the file is a PDF, not text")
             .at(path)
-            .hint("turn it into text first, for example with `pdftotext`, and give the .txt file"));
+            .hint("use `rotools books` for books, or convert it with `pdftotext` and name the .txt file"));
     } else {
         match by_name(path).0 {
             Some(format) => format,
             None if head.trim_ascii_start().starts_with(b"{") => Format::Jsonl,
             None => {
-                return Err(Error::data("the file's name does not say what it holds")
+                return Err(Error::data("the file has an unknown format")
                     .at(path)
                     .hint("give it the ending .jsonl, .txt (each also .gz or .zst) or .parquet"));
             }
@@ -212,8 +212,8 @@ fn inspect(path: &Path) -> Result<Source> {
     Ok(Source { path: path.to_owned(), name, format, compression: compression(&head), size, stream: false })
 }
 
-/// Copies the streams among `sources` into files in `folder`, so that they can be read more than once (and a Parquet file
-/// at all); returns these files.
+/// Copies the streams among `sources` into files in `folder`, so that they can be read more than once, and so that a Parquet
+/// stream can be read at all. Returns these files.
 ///
 /// # Errors
 /// Standard input is named twice, the disk is full or fails, the user stopped the run.
@@ -226,7 +226,7 @@ pub fn spool<'a>(
     let mut stdin = false;
     for source in sources.filter(|source| source.stream) {
         if source.is_stdin() && std::mem::replace(&mut stdin, true) {
-            return Err(Error::usage("standard input is named twice").hint("it can be read once only"));
+            return Err(Error::usage("standard input is named twice").hint("it can be read only once"));
         }
         let path = folder.join(format!("stream-{}", spooled.len()));
         progress.begin(&format!("read {}", source.name), 0);
@@ -259,5 +259,5 @@ fn copy(mut input: impl Read, path: &Path, progress: &Progress) -> Result<()> {
     }
 }
 
-/// Bytes copied between two looks at the stop switch.
+/// Bytes copied between two checks of the stop flag.
 const SPOOL_BYTES: u64 = 8 << 20;

@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::source::{Compression, Source, compression};
 use crate::error::{Error, Place, Result};
 
-/// Buffer before the decompressor; large reads are what disks and network folders like.
+/// The buffer before the decompressor: disks and network folders are fast with large reads.
 const READ_BYTES: usize = 256 << 10;
 
 /// The decompressed bytes of a file, with the position for messages and progress.
 pub struct Stream {
     inner: Box<dyn Read + Send>,
     path: PathBuf,
-    /// Decompressed bytes given out so far.
+    /// Decompressed bytes returned so far.
     offset: u64,
     /// Bytes read from the disk so far, shared with the counting reader below the decompressor.
     disk: Arc<AtomicU64>,
@@ -67,7 +67,7 @@ impl Stream {
         Ok(Self { inner, path, offset: 0, disk, reported: 0 })
     }
 
-    /// Appends up to `limit` bytes to `buffer`; fewer only at the end. Returns how many came.
+    /// Appends up to `limit` bytes to `buffer`; fewer only at the end. Returns the number of bytes.
     ///
     /// # Errors
     /// The compressed stream is cut off or damaged, or the disk fails.
@@ -83,7 +83,7 @@ impl Stream {
         }
     }
 
-    /// Skips `bytes`, to where an earlier run stopped.
+    /// Skips `bytes` bytes, to where an earlier run stopped.
     ///
     /// # Errors
     /// As [`Stream::read_up_to`]; the file is shorter than it was.
@@ -111,11 +111,11 @@ impl Stream {
         match e.kind() {
             E::UnexpectedEof => Error::data("the compressed file is cut off here")
                 .at_place(place)
-                .hint("fetch or compress the file again; everything before this byte is readable"),
+                .hint("download or compress the file again; everything before this byte is readable"),
             E::InvalidInput | E::InvalidData | E::Other => {
                 Error::data(format!("the compressed file is damaged here ({e})"))
                     .at_place(place)
-                    .hint("fetch or compress the file again; everything before this byte is readable")
+                    .hint("download or compress the file again; everything before this byte is readable")
             }
             _ => Error::io(&self.path, e),
         }

@@ -1,4 +1,4 @@
-//! The tables of `docs/normalization.md` are the tests. `tests/rotools/test_normalize.py` reads the same rows.
+//! The tables of `docs/reference/normalization-rules.md` are the tests. `tests/rotools/test_normalize.py` reads the same rows.
 
 use std::collections::BTreeMap;
 
@@ -71,7 +71,7 @@ fn unescape(code: &str) -> String {
 }
 
 fn book() -> Vec<Row> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/normalization.md");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/normalization-rules.md");
     rows(&std::fs::read_to_string(path).expect(path))
 }
 

@@ -24,7 +24,7 @@ pub(in crate::pipeline) use workdir::{lock_path, lock_workdir, release_workdir, 
 
 use std::path::{Path, PathBuf};
 
-/// `path` with `suffix` appended to its name: `OUT.ledger.parquet` stands beside `OUT`.
+/// `path` with `suffix` appended to its name: `OUT.ledger.parquet` is beside `OUT`.
 pub(in crate::pipeline) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);

@@ -11,7 +11,7 @@ pub(in crate::pipeline) fn lock_path(workdir: &Path) -> PathBuf {
     workdir.with_extension("partial.lock")
 }
 
-/// Makes and locks a work folder. Of what an earlier run left in it, only `keep` stays.
+/// Makes and locks a work folder. It removes what an earlier run left in it, except `keep`.
 ///
 /// # Errors
 /// Another run holds the lock, or the folder cannot be written to.

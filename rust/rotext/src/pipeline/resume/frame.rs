@@ -108,7 +108,7 @@ impl Frame {
         for number in &mut numbers {
             *number = from.u64()?;
         }
-        frame.normalize = normalize::Report::of_numbers(&numbers);
+        frame.normalize = normalize::Report::from_numbers(&numbers);
         for _ in 0..from.u32()? {
             let head = from.u32()?;
             let status = match head & 0xff {

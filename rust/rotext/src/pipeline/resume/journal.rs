@@ -411,7 +411,7 @@ mod tests {
             .prop_map(|(outcomes, documents, bands, lines, [hash, records])| {
                 let mut numbers = [0; normalize::NUMBERS];
                 numbers.iter_mut().zip(0..).for_each(|(number, n)| *number = hash.wrapping_mul(n));
-                let normalize = normalize::Report::of_numbers(&numbers);
+                let normalize = normalize::Report::from_numbers(&numbers);
                 let words: Vec<u32> = (0..documents.iter().map(|d| d.words).sum()).collect();
                 let sum = xxh3_64(&crate::dedup::hash_bytes(&words));
                 let source = (hash % 3) as u32;

@@ -5,18 +5,19 @@
 //! ```
 
 use super::super::output::DecisionLog;
-use super::chunk::ProcessedChunk;
+use super::chunk::{ChunkRecord, OpenedChunk, ProcessedChunk};
 use super::gate::{DuplicateCheck, Gate};
 use super::options::Options;
 use super::ordered::Workers;
-use super::process::Worker;
-use super::replay::ReplaySource;
+use super::replay::skip;
+use super::replay_source::{ReplaySource, ReplayState};
 use super::report::StreamReport;
+use super::worker::Worker;
 use crate::dedup;
 use crate::document::TextKind;
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::reader::{Cursor, Reader, Source};
+use crate::reader::{Chunk, Cursor, Reader, Source};
 
 /// One pass over the documents of some sources.
 pub(in crate::pipeline) struct DocumentStream<'a, 'b> {
@@ -95,11 +96,27 @@ impl<'a> DocumentStream<'a, '_> {
                 }
             },
             || (Worker::new(sources, options, repeated, removed), local()),
-            |(worker, _), (index, chunk, state)| worker.open(index, chunk, state),
+            |(worker, _), (index, chunk, state)| open(worker, index, chunk, state),
             |opened| gate.admit(opened),
             |(_, own), chunk| close(own, chunk),
             sink,
         )?;
         Ok(gate.report)
+    }
+}
+
+/// Turns a chunk into documents, with what is known about it already.
+fn open(worker: &mut Worker<'_>, source: usize, chunk: Chunk, state: ReplayState) -> Result<OpenedChunk> {
+    match state {
+        ReplayState::Unknown { record_as } => Ok(worker.process(source, chunk, record_as)),
+        ReplayState::Journaled { entry, emit_documents: false } => Ok(skip(source, &chunk, entry)),
+        ReplayState::Journaled { entry, emit_documents: true } => {
+            let mut opened = worker.replay(source, chunk, &entry.frame, None, false)?;
+            opened.chunk.record = Some(ChunkRecord::Journaled(entry));
+            Ok(opened)
+        }
+        ReplayState::Decided { frame, first, encoded } => {
+            worker.replay(source, chunk, &frame, Some(first), encoded)
+        }
     }
 }

@@ -4,8 +4,10 @@
 //! options.rs          how documents are read and cleaned
 //! document_stream.rs  the flow; the verb gives its last two steps
 //! ordered.rs          parallel work whose results leave in the order of the input
+//! worker.rs           one thread, with its buffers
 //! process.rs          a worker turns a chunk into documents: parse, normalize, filter, key
 //! replay.rs           or it applies the frame that an earlier pass or run wrote about the chunk
+//! replay_source.rs    where these frames come from
 //! gate.rs             in order: duplicates are removed, everything is counted, decisions are written
 //! chunk.rs            what travels between these steps
 //! report.rs           what was read, kept and rejected
@@ -18,12 +20,14 @@ mod options;
 mod ordered;
 mod process;
 mod replay;
+mod replay_source;
 mod report;
+mod worker;
 
 pub(in crate::pipeline) use chunk::{ChunkRecord, ProcessedChunk};
 pub(in crate::pipeline) use document_stream::DocumentStream;
 pub(in crate::pipeline) use gate::DuplicateCheck;
 pub use options::Options;
 pub(in crate::pipeline) use ordered::read_ahead;
-pub(in crate::pipeline) use replay::ReplaySource;
+pub(in crate::pipeline) use replay_source::ReplaySource;
 pub use report::StreamReport;

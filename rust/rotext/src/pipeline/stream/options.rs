@@ -24,3 +24,18 @@ pub struct Options {
     /// Worker threads.
     pub threads: usize,
 }
+
+/// Web text, repaired but not filtered, with all cores.
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            fields: Fields::default(),
+            strict: false,
+            keys: true,
+            normalize: Some(normalize::Options::default()),
+            filter: None,
+            kind: TextKind::Web,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}

@@ -81,7 +81,7 @@ impl Workers<'_> {
         let wait = |guard| changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
 
         let work = || {
-            // A panic in one thread must stop the others, which would else wait for ever.
+            // A panic in one thread must stop the others, which would otherwise wait forever.
             let _guard = PanicGuard { state: &state, changed: &changed };
             let mut own = local();
             let mut now = lock(&state);

@@ -2,60 +2,15 @@
 
 use std::borrow::Cow;
 
-use super::super::filter_stage::FilterScratch;
 use super::super::resume::{DocumentOutcome, Frame, Status};
 use super::chunk::{ChunkRecord, KeptDocument, OpenedChunk};
-use super::options::Options;
-use super::replay::ReplayState;
-use crate::error::Result;
-use crate::reader::{Chunk, Source};
-use crate::{dedup, normalize};
+use super::worker::Worker;
+use crate::dedup;
+use crate::reader::Chunk;
 
-/// One worker thread, with the buffers that it keeps from chunk to chunk.
-pub(super) struct Worker<'a> {
-    pub(super) sources: &'a [Source],
-    pub(super) options: &'a Options,
-    /// Lines to cut from web text, in a pass that applies decisions.
-    pub(super) repeated: Option<&'a dedup::Repeated>,
-    /// Documents that the gate will remove, in such a pass: their texts need no repair.
-    pub(super) removed: Option<dedup::RemovedSet<'a>>,
-    pub(super) normalizer: Option<normalize::Normalizer>,
-    key: dedup::Key,
-    pub(super) scratch: FilterScratch,
-}
-
-impl<'a> Worker<'a> {
-    pub(super) fn new(
-        sources: &'a [Source],
-        options: &'a Options,
-        repeated: Option<&'a dedup::Repeated>,
-        removed: Option<dedup::RemovedSet<'a>>,
-    ) -> Self {
-        let normalizer = options.normalize.map(normalize::Normalizer::new);
-        let (key, scratch) = (dedup::Key::default(), FilterScratch::default());
-        Self { sources, options, repeated, removed, normalizer, key, scratch }
-    }
-
-    /// Turns a chunk into documents, with what is known about it already.
-    pub(super) fn open(&mut self, source: usize, chunk: Chunk, state: ReplayState) -> Result<OpenedChunk> {
-        match state {
-            ReplayState::Unknown { record_as } => Ok(self.process(source, chunk, record_as)),
-            ReplayState::Journaled { entry, emit_documents: false } => {
-                Ok(super::replay::skip(source, &chunk, entry))
-            }
-            ReplayState::Journaled { entry, emit_documents: true } => {
-                let mut opened = self.replay(source, chunk, &entry.frame, None, false)?;
-                opened.chunk.record = Some(ChunkRecord::Journaled(entry));
-                Ok(opened)
-            }
-            ReplayState::Decided { frame, first, encoded } => {
-                self.replay(source, chunk, &frame, Some(first), encoded)
-            }
-        }
-    }
-
+impl Worker<'_> {
     /// Normalizes, filters and keys the documents of a chunk. With `record_as`, the hash of the chunk, it also makes the frame.
-    fn process(&mut self, index: usize, chunk: Chunk, record_as: Option<u64>) -> OpenedChunk {
+    pub(super) fn process(&mut self, index: usize, chunk: Chunk, record_as: Option<u64>) -> OpenedChunk {
         let (source, options) = (&self.sources[index], self.options);
         let mut opened = OpenedChunk::new(index, &chunk);
         let batch = chunk.parse(source, &options.fields);

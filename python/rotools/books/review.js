@@ -1,25 +1,5 @@
-<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>books to look at</title>
-<style>
-:root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}
-body{margin:0;display:grid;grid-template-columns:22rem 1fr;height:100vh}
-#list{overflow:auto;border-right:1px solid #8886}#rows{position:relative}
-.book{position:absolute;left:0;right:0;height:72px;box-sizing:border-box;line-height:20px;padding:6px .8rem;cursor:pointer;border-bottom:1px solid #8883}
-.book.on{background:#48f3}.book small{opacity:.75}.book>*{display:block;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-.bad{color:#c33}.good{color:#293}
-main{overflow:auto;padding:0 1rem}
-header{position:sticky;top:0;background:Canvas;padding:.5rem 0;border-bottom:1px solid #8886}
-.page{display:grid;grid-template-columns:1fr 1fr;gap:1rem;border-bottom:1px solid #8886;padding:1rem 0;content-visibility:auto;contain-intrinsic-size:auto 40rem}
-.page img{width:100%;background:#fff}.page pre{white-space:pre-wrap;font:15px/1.6 Georgia,serif;margin:0}
-mark{background:#fc08;color:inherit}kbd{border:1px solid #8888;border-radius:3px;padding:0 .3em}
-</style></head><body>
-<nav id="list" aria-label="books, worst first"><div id="rows"></div></nav>
-<main><header><b id="name"></b> <span id="verdict"></span>
-<div><kbd>j</kbd> <kbd>k</kbd> book &nbsp;<kbd>y</kbd> keep &nbsp;<kbd>n</kbd> drop &nbsp;<kbd>p</kbd> drop pages &nbsp;<kbd>o</kbd> OCR again &nbsp;<kbd>u</kbd> undo
-<button id="save" hidden>save decisions</button></div></header>
-<div id="pages"></div></main>
-<script type="application/json" id="data">/*DATA*/null</script>
-<script>
+"use strict";
+// Lists the books, shows the pages of one beside its text, and sends decisions. Text is set as text, never as HTML.
 const given = JSON.parse(document.getElementById('data').textContent), list = document.getElementById('list'), rows = document.getElementById('rows');
 const HEIGHT = 72; // of a row, as in the style
 let books = [], at = 0; const made = [];
@@ -46,7 +26,7 @@ async function show(n) {
     const w = el('div', undefined, 'page'), left = el('div'), right = el('div');
     left.append(el('b', 'page ' + p.page), el('small', ' ' + p.about, p.bad ? 'bad' : ''));
     if (p.image) { const i = el('img'); i.loading = 'lazy'; i.src = p.image; i.alt = 'page ' + p.page; left.append(i); }
-    const t = el('pre'); let from = 0;
+    const t = el('pre'); t.lang = 'ro'; let from = 0;
     for (const [a, z] of p.doubts) { t.append(p.text.slice(from, a)); t.append(el('mark', p.text.slice(a, z))); from = z; }
     t.append(p.text.slice(from)); right.append(t); w.append(left, right); out.append(w);
   }
@@ -85,4 +65,3 @@ document.getElementById('save').onclick = () => { const a = el('a'); a.href = UR
   books = await ask('books'); if (given) document.getElementById('save').hidden = false;
   rows.style.height = books.length * HEIGHT + 'px'; list.onscroll = draw; addEventListener('resize', draw); show(0);
 })();
-</script></body></html>
