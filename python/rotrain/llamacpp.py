@@ -1,10 +1,10 @@
 """Stock llama.cpp in this process, by its C interface: tokens in, logits out.
 
-The library is the one inside the wheel `xllamacpp`, a native build of `llama-cpp-python` where that is
-installed, or the file `ROTRAIN_LLAMA_CPP` names. The Python faces of both hide the logits, so the few
-functions needed are called through ctypes. Parameters are structures whose fields move between versions:
-they are taken from the library's own defaults, and the fields set here are first looked for at their
-places by the values they must have there. A library that answers differently is refused, never guessed at.
+The library is the one inside the wheel `xllamacpp`, a native build of `llama-cpp-python` if that is installed, or the file
+that `ROTRAIN_LLAMA_CPP` names. The Python interfaces of both hide the logits, so the few functions that are needed are called
+through ctypes. Parameters are structures whose fields move between versions. They are taken from the library's own defaults,
+and the fields that are set here are first looked for at their offsets, by the values that they must have there. A library
+that answers differently is refused.
 
 Nothing here imports PyTorch: a process that measures llama.cpp holds llama.cpp alone.
 """
@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 from rotrain.errors import RotrainError, install
 
 ENVIRONMENT = "ROTRAIN_LLAMA_CPP"
-# More than any version's structure: a C function reads and writes its own part of it.
+# More than the structure of any version: a C function reads and writes its own part of it.
 _ROOM = 1024
-# Where the fields of llama_context_params lie, and what they hold by default.
+# Offsets of the fields of llama_context_params, and their default values.
 _N_CTX, _N_BATCH, _N_UBATCH, _N_SEQ, _FLASH, _KEYS, _VALUES = 0, 4, 8, 12, 52, 104, 108
 _DEFAULTS = {_N_CTX: 512, _N_BATCH: 2048, _N_UBATCH: 512, _N_SEQ: 1, _FLASH: -1, _KEYS: 1, _VALUES: 1}
 _GGML = {"f32": 0, "f16": 1, "q8_0": 8}
@@ -58,7 +58,14 @@ class _Batch(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Library:
-    """A loaded llama.cpp: its file, where it came from, and what it said last."""
+    """A loaded llama.cpp.
+
+    Attributes:
+        handle: The library.
+        file: Its file.
+        origin: The package or variable that it came from.
+        said: Errors that it logged.
+    """
 
     handle: Any
     file: Path
@@ -67,7 +74,7 @@ class Library:
 
     @property
     def version(self) -> str:
-        """What the library calls itself, or the package it came in."""
+        """The version that the library reports, or the package that it came in."""
         function = getattr(self.handle, "llama_version", None)
         if function is None:
             return self.origin
@@ -76,7 +83,7 @@ class Library:
 
 
 def find_library() -> tuple[Path, str] | None:
-    """The file of a llama.cpp and its origin, or None: named by the environment, native, or the wheel."""
+    """Return the file of a llama.cpp and its origin, or None: from the environment, a native build, or the wheel."""
     named = os.environ.get(ENVIRONMENT)
     if named:
         return Path(named), ENVIRONMENT
@@ -89,11 +96,13 @@ def find_library() -> tuple[Path, str] | None:
 
 
 def library() -> Library:
-    """Load llama.cpp once in a process, however many threads ask first.
+    """Load llama.cpp once in a process, for any number of threads.
 
-    llama.cpp keeps one function for what it logs, the last one it was given. Loaded twice at once, it could keep
-    that of the `Library` nobody holds, and its next line would end the process. Raises `RotrainError` where there
-    is no llama.cpp, or none we know.
+    llama.cpp keeps one function for what it logs, the last one that it was given. If it were loaded twice at once, it could
+    keep the function of a `Library` that nobody holds, and its next line would end the process.
+
+    Raises:
+        RotrainError: There is no llama.cpp, or its parameters are unknown.
     """
     with _LOADING:
         return _load()
@@ -109,15 +118,15 @@ def _load() -> Library:
         handle = ctypes.CDLL(str(file))
         _declare(handle)
     except (OSError, AttributeError) as error:
-        raise RotrainError(f"this is no llama.cpp: {error}", place=file, hint=install("gguf")) from None
+        raise RotrainError(f"this is not llama.cpp: {error}", place=file, hint=install("gguf")) from None
     defaults = bytes(handle.llama_context_default_params().raw)
     if any(struct.unpack_from("<i", defaults, at)[0] != value for at, value in _DEFAULTS.items()):
         raise RotrainError(
-            f"the parameters of this llama.cpp ({origin}) lie elsewhere than we know",
+            f"the parameters of this llama.cpp ({origin}) have another layout than this program knows",
             place=file,
             hint="take xllamacpp 2026.10",
         )
-    # What llama.cpp takes for impossible ends the process; a debugger it would start only takes time.
+    # A failed assertion of llama.cpp ends the process; the debugger that it would start only takes time.
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")
     said: list[str] = []
     _silence(handle, said)
@@ -126,11 +135,22 @@ def _load() -> Library:
 
 
 class LlamaCpp:
-    """A GGUF file, loaded, and one sequence of at most `context` tokens.
+    """A loaded GGUF file, and one sequence. Use it as a context manager, or call `close`.
 
-    `cache` is the type of keys and values: f16 as llama.cpp does by itself, or f32, which a comparison
-    of logits wants. With f32 its flash attention is off, for that rounds them to f16 whatever the cache holds.
-    Use it as a context manager, or call `close`.
+    Args:
+        path: The file.
+        context: Most tokens of the sequence.
+        threads: Threads.
+        cache: Type of keys and values: f16, llama.cpp's default, or f32, which a comparison of logits needs. With f32 its
+            flash attention is off, because that rounds them to f16 for any type of the cache.
+
+    Attributes:
+        vocab_size: Entries of the vocabulary.
+        parameters: Parameters of the model.
+        length: Tokens of the sequence so far.
+
+    Raises:
+        RotrainError: The file cannot be loaded.
     """
 
     def __init__(self, path: Path, *, context: int, threads: int = 2, cache: str = "f16") -> None:
@@ -175,7 +195,7 @@ class LlamaCpp:
         self.length = 0
 
     def tokenize(self, text: str) -> list[int]:
-        """Token ids of a text, with nothing added; the text of a special token is text."""
+        """Return the token ids of a text, with nothing added. The text of a special token is text."""
         data = text.encode()
         room = len(data) + 16
         ids = (ctypes.c_int32 * room)()
@@ -187,7 +207,7 @@ class LlamaCpp:
         return list(ids[:count])
 
     def piece(self, token: int) -> bytes:
-        """The bytes of a token."""
+        """Return the bytes of a token."""
         room = ctypes.create_string_buffer(512)
         count = self.library.handle.llama_token_to_piece(
             self._vocab, token, room, len(room), 0, ctypes.c_bool(False)
@@ -195,13 +215,13 @@ class LlamaCpp:
         return room.raw[: max(0, count)]
 
     def reset(self) -> None:
-        """Forget the sequence."""
+        """Start a new sequence."""
         c = self.library.handle
         c.llama_memory_clear(c.llama_get_memory(self._state), ctypes.c_bool(True))
         self.length = 0
 
     def feed(self, tokens: list[int]) -> NDArray[np.float32]:
-        """Continue the sequence; the logits (V,) after its last token. The array is overwritten next time."""
+        """Continue the sequence, and return the logits (V,) after its last token. The next call overwrites the array."""
         for start in range(0, len(tokens), self.batch):
             part = tokens[start : start + self.batch]
             self._decode(part, whole=False, last=start + len(part) == len(tokens))
@@ -209,7 +229,7 @@ class LlamaCpp:
         return last
 
     def logits(self, tokens: list[int]) -> NDArray[np.float32]:
-        """Logits (T, V) after each token of a sequence from its beginning."""
+        """Return the logits (T, V) after each token of a new sequence."""
         self.reset()
         rows = []
         for start in range(0, len(tokens), self.batch):
@@ -219,7 +239,7 @@ class LlamaCpp:
         return np.concatenate(rows)
 
     def close(self) -> None:
-        """Give everything back."""
+        """Release everything."""
         c = self.library.handle
         if self._tokens is not None:
             c.llama_batch_free(self._tokens)
@@ -261,14 +281,14 @@ class LlamaCpp:
         return rows_of
 
     def _reason(self) -> str:
-        """The first error llama.cpp logged since loading began."""
+        """Return the first error that llama.cpp logged since loading started."""
         lines = [line.strip() for line in self.library.said if line.strip()]
-        # "llama_model_load: error loading model: ..." says what; those after it only that it failed.
+        # "llama_model_load: error loading model: ..." says why; the lines after it only say that it failed.
         return lines[0].split("error loading model: ", 1)[-1] if lines else "it does not say why"
 
 
 def _declare(c: Any) -> None:
-    """Types of the functions used. A missing one is an `AttributeError`."""
+    """Declare the types of the functions. A missing function is an `AttributeError`."""
     pointer, integer, text = ctypes.c_void_p, ctypes.c_int32, ctypes.c_char_p
     flag = ctypes.c_bool
     ids = ctypes.POINTER(ctypes.c_int32)
@@ -299,7 +319,7 @@ def _declare(c: Any) -> None:
 
 
 def _silence(c: Any, said: list[str]) -> None:
-    """Keep what llama.cpp logs as an error, print nothing."""
+    """Keep what llama.cpp logs as an error, and print nothing."""
 
     def log(level: int, line: bytes | None, _: object) -> None:
         if level == 4 and line:  # GGML_LOG_LEVEL_ERROR
@@ -307,7 +327,7 @@ def _silence(c: Any, said: list[str]) -> None:
 
     callback = _LOG(log)
     c.llama_log_set(callback, None)
-    c._rotrain_log = callback  # the library calls it as long as it lives
+    c._rotrain_log = callback  # the library calls it as long as the process lives
 
 
 def _with_version(package: str) -> str:

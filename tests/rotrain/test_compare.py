@@ -50,7 +50,7 @@ def test_the_words_of_variants() -> None:
         ("sizes = 'nano'", "sizes: Extra inputs"),
         ("seeds = [1, 1]", "1 is there twice"),
         ("steps = 0", "steps: "),
-        ("archs = ", "this is no TOML"),
+        ("archs = ", "this is not TOML"),
         ("[bench]\nquik = true", "bench.quik"),
         ("sweep_lr = [0.1, 0.1]", "0.1 is there twice"),
         ("sweep_lr = [0]", "sweep_lr.0: "),

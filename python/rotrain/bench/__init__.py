@@ -1,1 +1,1 @@
-"""How fast, how large: a variant of a model measured in a process of its own."""
+"""How fast, how large: a variant of a model, measured in a process of its own."""

@@ -1,4 +1,4 @@
-"""How a process that is measured answers the one that measures it: JSON lines on its standard output."""
+"""How a measured process answers the measuring one: JSON lines on its standard output."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any
 
 
 def open_answers() -> Callable[[dict[str, Any]], None]:
-    """A function that answers. Whatever a library prints from here on goes to standard error, not between the answers."""
+    """Return a function that writes an answer.
+
+    From here on, whatever a library prints goes to standard error, not between the answers.
+    """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 

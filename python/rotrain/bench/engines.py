@@ -1,4 +1,7 @@
-"""The two engines by one face. llama.cpp's half must not import PyTorch: its process would cache_dequantized 200 MiB more."""
+"""The two engines with one interface.
+
+The half for llama.cpp must not import PyTorch: its process would take 200 MiB more.
+"""
 
 from __future__ import annotations
 
@@ -10,31 +13,40 @@ from rotrain.errors import RotrainError
 
 
 class Engine(Protocol):
-    """A loaded model that continues one sequence, likeliest token first."""
+    """A loaded model that continues one sequence with the most likely token.
+
+    Attributes:
+        facts: Sizes, versions and what the cache takes, for the result.
+    """
 
     facts: dict[str, Any]
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of a text."""
+        """Return the token ids of a text."""
 
     def piece(self, token: int) -> bytes:
-        """Bytes of a token."""
+        """Return the bytes of a token."""
 
     def reset(self) -> None:
-        """Begin a new sequence."""
+        """Start a new sequence."""
 
     def feed(self, tokens: list[int]) -> int:
-        """Continue the sequence and wait for the likeliest next token."""
+        """Continue the sequence, and return the most likely next token when the device has computed it."""
 
 
 def open_engine(spec: dict[str, Any]) -> Engine:
-    """The engine of a worker's specification."""
+    """Open the engine of a worker's specification."""
     kind = LlamaEngine if spec["engine"] == "llama.cpp" else TorchEngine
     return kind(Path(spec["model"]), spec)
 
 
 class LlamaEngine:
-    """A GGUF file in stock llama.cpp, its keys and values in f16 as it does by itself."""
+    """A GGUF file in stock llama.cpp, with keys and values in f16, its default.
+
+    Args:
+        path: The file.
+        spec: The specification of the worker: context and threads.
+    """
 
     def __init__(self, path: Path, spec: dict[str, Any]) -> None:
         from rotrain.llamacpp import LlamaCpp
@@ -48,20 +60,29 @@ class LlamaEngine:
         }
 
     def encode(self, text: str) -> list[int]:
+        """Return the token ids of a text."""
         return self._model.tokenize(text)
 
     def piece(self, token: int) -> bytes:
+        """Return the bytes of a token."""
         return self._model.piece(token)
 
     def reset(self) -> None:
+        """Start a new sequence."""
         self._model.reset()
 
     def feed(self, tokens: list[int]) -> int:
+        """Continue the sequence, and return the most likely next token."""
         return int(self._model.feed(tokens).argmax())
 
 
 class TorchEngine:
-    """A run or a folder of `rotrain quantize` in PyTorch, weights in fp32 or bf16."""
+    """A run or a folder of `rotrain quantize` in PyTorch, with weights in fp32 or bf16.
+
+    Args:
+        path: The run or folder.
+        spec: The specification of the worker: context, threads, device and variant.
+    """
 
     def __init__(self, path: Path, spec: dict[str, Any]) -> None:
         import torch
@@ -108,15 +129,19 @@ class TorchEngine:
         }
 
     def encode(self, text: str) -> list[int]:
+        """Return the token ids of a text."""
         return self._tokenizer.encode(text)
 
     def piece(self, token: int) -> bytes:
+        """Return the bytes of a token."""
         return self._tokenizer.token_bytes[token]
 
     def reset(self) -> None:
+        """Start a new sequence."""
         self._cache.reset()
 
     def feed(self, tokens: list[int]) -> int:
+        """Continue the sequence, and return the most likely next token."""
         torch, model = self._torch, self._model
         with torch.inference_mode():
             fresh = torch.tensor([tokens], device=self._device)
@@ -125,13 +150,13 @@ class TorchEngine:
 
 
 def weight_bytes_on_disk(path: Path) -> int:
-    """Size of the weights' file of a run's newest checkpoint, or of a folder."""
+    """Return the size in bytes of the file of the weights, of a run's newest checkpoint or of a folder."""
     files = sorted(path.glob("checkpoints/step-*/model.safetensors")) or sorted(path.glob("*.safetensors"))
     return files[-1].stat().st_size if files else 0
 
 
 def gguf_facts(path: Path) -> dict[str, Any]:
-    """Sizes from a GGUF's header: weights, and what a sequence's cache takes."""
+    """Return sizes from the header of a GGUF file: the weights, and the cache of a sequence."""
     from rotrain.exporters.gguf.write import read_gguf
 
     reader = read_gguf(path)
@@ -164,7 +189,7 @@ def gguf_facts(path: Path) -> dict[str, Any]:
 
 
 def memory() -> dict[str, int | None]:
-    """Bytes of this process: the peak, and now what is its own (anonymous) and what are mapped files."""
+    """Return the memory of this process in bytes: the peak, and at present its own (anonymous) and mapped files."""
     found: dict[str, int | None] = {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
     names = {"RssAnon": "anonymous", "RssFile": "file_backed", "VmHWM": "peak"}
     try:

@@ -1,8 +1,9 @@
 """Who else used the processors while something was measured.
 
-One busy process beside llama.cpp's two threads made it ten times slower (its threads wait for each other), so a figure
-without this is worth nothing. Busy time comes from /proc/stat for the processors this process may run on; what the
-measured process and this one used is taken off, and the rest is foreign. Time stolen by a hypervisor counts apart.
+One busy process beside llama.cpp's two threads made it ten times slower, because its threads wait for each other. So a figure
+without this check is worthless. /proc/stat gives the busy time of the processors that this process may use. What the
+measured process and this one used is subtracted, and the rest is foreign. The time stolen by a hypervisor is counted
+separately.
 """
 
 from __future__ import annotations
@@ -14,13 +15,20 @@ from pathlib import Path
 from typing import Any
 
 STAT = Path("/proc/stat")
-# Cores' worth of foreign work, and the share of time stolen, up to which a sample is kept.
+# A sample is kept up to this foreign work, in cores, and this share of stolen time.
 FOREIGN_LIMIT, STEAL_LIMIT = 0.05, 0.01
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Seconds since boot: of the wall, busy on our processors, stolen from them, and used by this process."""
+    """A reading of the clocks, in seconds.
+
+    Attributes:
+        wall: Wall time.
+        busy: Busy time of our processors.
+        stolen: Time that a hypervisor stole from them.
+        own: CPU time of this process.
+    """
 
     wall: float
     busy: float
@@ -29,7 +37,7 @@ class Clock:
 
 
 def read_clock(stat: Path = STAT) -> Clock | None:
-    """Now, or None where there is no /proc/stat."""
+    """Read the clocks, or return None without /proc/stat."""
     ours = (
         {f"cpu{number}" for number in os.sched_getaffinity(0)} if hasattr(os, "sched_getaffinity") else set()
     )
@@ -48,13 +56,19 @@ def read_clock(stat: Path = STAT) -> Clock | None:
 
 
 def contention(before: Clock | None, after: Clock | None, measured_cpu: float) -> dict[str, Any]:
-    """Foreign cores and stolen share between two clocks, given the CPU seconds of the measured process."""
+    """Return the foreign cores and the stolen share between two readings.
+
+    Args:
+        before: The first reading.
+        after: The second reading.
+        measured_cpu: CPU seconds of the measured process between them.
+    """
     if before is None or after is None:
         return {"foreign_cores": None, "stolen": None, "quiet": None}
     wall = max(after.wall - before.wall, 1e-9)
     foreign = (after.busy - before.busy - measured_cpu - (after.own - before.own)) / wall
     stolen = (after.stolen - before.stolen) / wall
-    # /proc/stat counts ticks of 10 ms; short samples cannot tell less than that.
+    # /proc/stat counts ticks of 10 ms: a short sample cannot resolve less than that.
     slack = 2.0 / os.sysconf("SC_CLK_TCK") / wall
     quiet = foreign <= FOREIGN_LIMIT + slack and stolen <= STEAL_LIMIT + slack
     return {"foreign_cores": max(0.0, foreign), "stolen": stolen, "quiet": quiet}

@@ -1,7 +1,7 @@
-"""`rotrain bench`: variants side by side, in rounds that go through them forwards and backwards.
+"""The measurement of `rotrain bench`: variants side by side, in rounds that go through them forwards and backwards.
 
-Each variant is a process. A round asks every one for the same work, in the order A B C, then C B A, and so on, so that
-a machine that gets slower is slower for all. A turn in which others used the processors is thrown away and done again.
+Each variant is a process. A round asks every process for the same work, in the order A B C, then C B A, and so on. So a
+machine that becomes slower is slower for all. A turn in which others used the processors is dropped and repeated.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rotrain.runtime.energy import EnergyMeter
 
 FORMAT, VERSION = "rotrain-bench", 1
 TRIES, WARM_UPS, HALF_WIDTH = 3, 3, 0.02
-# A turn lasts at least so long: see `worker.turn`.
+# A turn lasts at least this long, see `worker.turn`.
 TURN_S = 0.5
 TEXT = (
     "A fost odată ca niciodată un împărat care avea trei fete, și fetele erau frumoase de nu se mai aflau altele. "
@@ -57,7 +57,17 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Settings:
-    """What is measured, and how often."""
+    """What is measured, and how often.
+
+    Attributes:
+        depths: Tokens before the timed tokens.
+        new_tokens: Tokens that are decoded in a turn.
+        rounds: Rounds at least.
+        most_rounds: Rounds at most.
+        cold_starts: Processes that are started for the cold figures.
+        threads: Threads.
+        device: Where PyTorch computes.
+    """
 
     depths: tuple[int, ...] = (0, 512)
     new_tokens: int = 32
@@ -69,7 +79,7 @@ class Settings:
 
     @property
     def context(self) -> int:
-        """Positions every engine makes room for."""
+        """Positions for which every engine has room."""
         return max(1, *self.depths) + self.new_tokens + 1
 
 
@@ -90,10 +100,18 @@ class _Row:
 def bench(
     specs: list[dict[str, Any]], settings: Settings, say: Say = lambda sentence: None
 ) -> dict[str, Any]:
-    """Measure every variant; the result is docs/bench.md's object.
+    """Measure every variant.
 
-    `specs`: each `model`, `engine` (torch, llama.cpp) and `variant`. Raises `RotrainError` for one that cannot be
-    loaded.
+    Args:
+        specs: For each variant `model`, `engine` (torch, llama.cpp) and `variant`.
+        settings: What is measured, and how often.
+        say: Receives a sentence for each round.
+
+    Returns:
+        The object that docs/bench.md describes.
+
+    Raises:
+        RotrainError: A variant cannot be loaded.
     """
     _check_memory(specs)
     quiet = _idle()
@@ -130,7 +148,7 @@ def bench(
 
 
 def _start(spec: dict[str, Any], settings: Settings, stack: ExitStack, say: Say) -> _Row:
-    """Start it some times for the cold figures, and keep the last process."""
+    """Start a variant several times for the cold figures, and keep the last process."""
     whole = spec | {
         "context": settings.context,
         "threads": settings.threads,
@@ -179,12 +197,12 @@ def _disturbed(turn: dict[str, Any]) -> bool:
 
 
 def _contended(row: _Row) -> bool:
-    """Most turns were disturbed in spite of all tries."""
+    """Return whether most turns were disturbed in spite of all tries."""
     return sum(map(_disturbed, row.turns)) * 2 > len(row.turns)
 
 
 def _kept(row: _Row) -> list[dict[str, Any]]:
-    """The undisturbed turns, or all where most were disturbed, and then the row says so."""
+    """Return the undisturbed turns, or all turns if most were disturbed; the row then says so."""
     return row.turns if _contended(row) else [turn for turn in row.turns if not _disturbed(turn)]
 
 
@@ -239,7 +257,7 @@ def _row_result(row: _Row, settings: Settings, limit: float) -> dict[str, Any]:
         },
         "bandwidth": bandwidth,
         "energy_j_per_token": row.joules / row.tokens if row.metered and row.tokens else None,
-        # Figures of such a row are not to be trusted.
+        # The figures of a contended row may be wrong.
         "contended": _contended(row),
         "disturbed_turns": sum(map(_disturbed, row.turns)),
         "turns": row.turns,
@@ -247,7 +265,7 @@ def _row_result(row: _Row, settings: Settings, limit: float) -> dict[str, Any]:
 
 
 def _ratios(rows: list[_Row], settings: Settings) -> list[dict[str, Any]]:
-    """Each pair of variants at each depth, over the rounds that disturbed neither. No verdict where one is contended."""
+    """Compare each pair of variants at each depth, over undisturbed rounds. A contended row gives no conclusion."""
     found = []
     for a in range(len(rows)):
         for b in range(a + 1, len(rows)):
@@ -264,7 +282,7 @@ def _ratios(rows: list[_Row], settings: Settings) -> list[dict[str, Any]]:
 
 
 def stream_bytes_per_s(threads: int, mib: int = 64) -> float:
-    """Bytes a second that all threads together read from memory."""
+    """Return the bytes a second that all threads together read from memory."""
     parts = [np.ones(mib * 2**18, np.float32) for _ in range(threads)]
     best = 0.0
     with ThreadPoolExecutor(threads) as pool:
@@ -276,7 +294,7 @@ def stream_bytes_per_s(threads: int, mib: int = 64) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Return what the figures were measured on."""
     model = None
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -298,12 +316,12 @@ def _idle() -> dict[str, Any]:
 
 
 def _check_memory(specs: list[dict[str, Any]]) -> None:
-    """Refuse before loading what cannot be held: all variants are in memory at once."""
+    """Refuse models that do not fit into memory together, before loading: all variants are in memory at once."""
     needed = 0
     for spec in specs:
         path = Path(spec["model"])
         files = [path] if path.is_file() else list(path.rglob("model.safetensors"))[-1:]
-        # PyTorch holds its own libraries, and codes become fp32 a matrix at a time.
+        # PyTorch takes memory for its own libraries, and codes become fp32 one matrix at a time.
         needed += sum(file.stat().st_size for file in files) + (
             400 << 20 if spec["engine"] == "torch" else 64 << 20
         )

@@ -1,4 +1,4 @@
-"""A worker seen from outside: start it, ask it, measure who else was busy meanwhile."""
+"""A worker from outside: start it, ask it, and measure who else was busy meanwhile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rotrain.bench.guard import contention, read_clock
 from rotrain.errors import RotrainError
 
 CRASHED = "the engine itself crashed on this machine: another build of it may not (llama.cpp: ROTRAIN_LLAMA_CPP=libllama.so)"
-# By the exit code of a process that a signal ended.
+# The hint by the exit code of a process that a signal ended.
 HINTS = {
     -signal.SIGKILL: "there was too little memory: measure fewer models at a time",
     -signal.SIGSEGV: CRASHED,
@@ -25,7 +25,18 @@ HINTS = {
 
 
 class Worker:
-    """A fresh process that holds one variant. `spec["model"]` is what errors call it."""
+    """A fresh process that holds one variant.
+
+    Args:
+        spec: The specification of the variant. `model` is its name in errors.
+        module: The module that the process runs.
+
+    Attributes:
+        ready: The first answer of the process.
+
+    Raises:
+        RotrainError: The process reports an error, or it ended.
+    """
 
     def __init__(self, spec: dict[str, Any], module: str = "rotrain.bench.worker") -> None:
         self.spec, self.begun = spec, time.perf_counter()
@@ -40,7 +51,7 @@ class Worker:
         self.ready = self._read()
 
     def ask(self, **command: Any) -> dict[str, Any]:
-        """One command; the answer, with `contention` while it ran."""
+        """Send one command, and return the answer with the `contention` while it ran."""
         before = read_clock()
         assert self._process.stdin is not None
         try:

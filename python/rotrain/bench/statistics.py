@@ -1,4 +1,4 @@
-"""Medians with bootstrap intervals, and ratios of two variants measured in the same rounds."""
+"""Medians with bootstrap intervals, and ratios of two variants that were measured in the same rounds."""
 
 from __future__ import annotations
 
@@ -9,36 +9,48 @@ from typing import Any
 import numpy as np
 
 RESAMPLES, LEVEL = 2000, 0.95
-# Two variants differ where the interval of their ratio leaves 1, and by more than any setting could matter.
+# Two variants differ if the interval of their ratio excludes 1 and the ratio is further from 1 than this.
 LEAST_DIFFERENCE = 0.02
-# Below, an interval is only the range of the samples: six on one side of 1 happen by chance in 3 of 100 cases.
+# With fewer rounds an interval is only the range of the samples. Six on one side of 1 happen by chance in 3 of 100 cases.
 LEAST_ROUNDS = 6
 
 
 def summary(samples: Sequence[float]) -> dict[str, Any]:
-    """Median, its 95 % percentile-bootstrap interval, and the samples. Seeded: the same samples, the same interval."""
+    """Return median, 95 % percentile-bootstrap interval, and the samples. The same samples give the same interval.
+
+    Example:
+        >>> summary([1.0, 2.0, 3.0])["median"]
+        2.0
+    """
     values = np.asarray(samples, np.float64)
     low, high = _interval(np.median(_resampled(len(values), values), axis=1))
     return {"median": float(np.median(values)), "ci": [low, high], "samples": values.tolist()}
 
 
 def half_width(found: dict[str, Any]) -> float:
-    """Half the interval as a share of the median."""
+    """Return half the interval / the median."""
     low, high = found["ci"]
     return float((high - low) / 2 / found["median"])
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """p50, p90 and p99."""
+    """Return p50, p90 and p99."""
     return {f"p{q}": float(np.percentile(values, q)) for q in (50, 90, 99)}
 
 
 def ratio(a: Sequence[float], b: Sequence[float]) -> dict[str, Any]:
-    """Median of b over a, round by round, with an interval, and whether they differ.
+    """Return the median of b / a, round by round, with an interval, and whether they differ.
 
-    Rounds keep what both saw of the machine at that time, so drift cancels. The interval is that of the sign test
-    (order statistics, at least 95 % whatever the distribution): with ten rounds the bootstrap's is too narrow
-    (docs/log.md).
+    Both values of a round saw the same state of the machine, so drift cancels. The interval is that of the sign test (order
+    statistics, at least 95 % for any distribution): with ten rounds the bootstrap's interval is too narrow (docs/log.md).
+
+    Args:
+        a: One value for each round.
+        b: One value for each round.
+
+    Example:
+        >>> ratio([1.0] * 6, [2.0] * 6)["differs"], ratio([1.0] * 5, [2.0] * 5)["differs"]
+        (True, None)
     """
     rounds = np.sort(np.asarray(b, np.float64) / np.asarray(a, np.float64))
     cut = _sign_test_cut(len(rounds))
@@ -49,7 +61,7 @@ def ratio(a: Sequence[float], b: Sequence[float]) -> dict[str, Any]:
 
 
 def _sign_test_cut(count: int) -> int:
-    """Samples to leave out at each end so that the rest holds the median in at least 95 % of cases."""
+    """Return how many samples to leave out at each end: the rest holds the median in at least 95 % of cases."""
     tail, cut = 0.0, 0
     while cut < count // 2:
         tail += math.comb(count, cut) * 0.5**count

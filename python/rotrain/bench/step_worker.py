@@ -2,8 +2,8 @@
 
 python -m rotrain.bench.step_worker '{"config": {...}, "vocab_size": 40000}'
 
-The step is that of `rotrain fit`: forward and backward in parts of `batch.micro`, clipping, the update. Its tokens are
-drawn, so no pack is read: what reading costs is under 2 % of a step (docs/log.md).
+The step is that of `rotrain fit`: forward and backward in parts of `batch.micro`, clipping, the update. The tokens are drawn,
+so no pack is read: reading takes under 2 % of a step (docs/log.md).
 """
 
 from __future__ import annotations
@@ -30,7 +30,15 @@ from rotrain.train.learner import Learner
 
 
 class Steps:
-    """A learner and one batch."""
+    """A learner and one batch.
+
+    Args:
+        config: The configuration to measure.
+        vocab_size: Entries of the vocabulary.
+
+    Attributes:
+        facts: What is measured, for the result.
+    """
 
     def __init__(self, config: FitConfig, vocab_size: int) -> None:
         shape = model_config(
@@ -43,7 +51,7 @@ class Steps:
         )
         keep_freed_memory()
         self.config = config
-        # `auto` compiles for a long run, and this stands for one.
+        # `auto` compiles for a long run, and this measures a step of one.
         self.machine = choose_machine(config.runtime, run_flops=COMPILE_CPU_FLOPS)
         device = self.machine.device
         platform = kernels.detect_platform(device, half=self.machine.precision == "bf16")
@@ -78,7 +86,7 @@ class Steps:
         }
 
     def step(self) -> dict[str, Any]:
-        """One optimizer step, to the last operation on the device: its seconds and its loss."""
+        """Make one optimizer step, and return its seconds, to the last operation on the device, and its loss."""
         self._wait()
         begun = time.perf_counter()
         loss = self.learner.compute_gradients(self.batch, micro=self.config.batch.micro, tokens=self.tokens)
@@ -96,7 +104,7 @@ class Steps:
 
 
 def main() -> None:
-    """Build, say so, and step until the input ends."""
+    """Build the model, answer, and make a step for each line of input."""
     answer = open_answers()
     spec = json.loads(sys.argv[1])
     before = memory()["peak"]

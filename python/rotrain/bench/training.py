@@ -1,7 +1,7 @@
-"""`rotrain bench-train`: what a training step costs on this machine, architecture by architecture.
+"""`run_training_benchmark`: what a training step costs on this machine, architecture by architecture.
 
-Each has a process of its own, so that its peak of memory is its own, and one after the other, so that each has the
-whole device. On a CPU a step in which others used the processors is done again.
+Each architecture has a process of its own, so its peak of memory is its own. They run one after the other, so each has the
+whole device. On a CPU a step in which others used the processors is repeated.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def _measure(config: FitConfig, vocab_size: int, steps: int, warm_up: int, say: 
         },
         "first_step_s": warm[0]["seconds"],
         "loss": {"first": warm[0]["loss"], "last": turns[-1]["loss"]},
-        # Figures of such a row are not to be trusted.
+        # The figures of a contended row may be wrong.
         "contended": 2 * disturbed > len(turns),
         "disturbed_steps": disturbed,
         "steps": turns,

@@ -1,4 +1,4 @@
-"""One variant in a process of its own: commands come as JSON lines, answers go back as JSON lines.
+"""One variant in a process of its own: commands come as JSON lines, and answers go back as JSON lines.
 
 python -m rotrain.bench.worker '{"engine": "llama.cpp", "model": "m.gguf", ...}'
 """
@@ -17,7 +17,7 @@ from rotrain.errors import RotrainError
 
 
 def main() -> None:
-    """Load, say so, and answer until the input ends."""
+    """Load the model, answer, and then answer each line of input."""
     answer = open_answers()
     spec = json.loads(sys.argv[1])
     before = memory()
@@ -46,9 +46,9 @@ def main() -> None:
 
 
 def first_token(engine: Engine, spec: dict[str, Any]) -> dict[str, Any]:
-    """Seconds from a text to the first token's bytes: tokenizer, prefill and choice included.
+    """Return the seconds from a text to the bytes of the first token: tokenizer, prefill and choice.
 
-    A text longer than the room made for the depths is cut to it.
+    A text that is longer than the context of the engine is cut.
     """
     begun = time.perf_counter()
     engine.reset()
@@ -58,10 +58,10 @@ def first_token(engine: Engine, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def turn(engine: Engine, spec: dict[str, Any], command: dict[str, Any]) -> dict[str, Any]:
-    """At each depth: the times to read that many tokens, and the gaps between the tokens decoded after them.
+    """Return for each depth the times to read that many tokens, and the gaps between the tokens decoded after them.
 
-    Small models are done in a moment, and who else computed is only known in ticks of 10 ms: a depth is done again
-    until it took its share of `seconds`.
+    A small model is fast, and the work of others is only known in ticks of 10 ms. So a depth is repeated until it took its
+    share of `seconds`.
     """
     ids = engine.encode(spec["text"])
     share = command["seconds"] / len(command["depths"])

@@ -1,1 +1,1 @@
-"""The whole matrix of a study: train, quantize, evaluate, benchmark, report; cell by cell, and on from where it stopped."""
+"""A whole study: train, quantize, evaluate, benchmark, report, cell by cell. It continues where it stopped."""

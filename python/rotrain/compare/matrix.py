@@ -1,10 +1,9 @@
-"""The steps of a study, each a command in a process of its own, done once.
+"""The steps of a study. Each step is a command in a process of its own, and is done once.
 
-A step is done when its outputs are there and its record says the same args, the same content of the files
-it reads (the pack, a task, a run that was taken) and the same state of the steps it builds on: what changed is done
-again, and what builds on it. What a step will make anew goes first, so that a step that fails leaves no old result
-behind; only a run, which goes on where it stopped, stays. A step that fails is told and the others go on; the next run
-of the study tries it again.
+A step is done if its outputs exist and its record has the same options, the same content of the files that it reads (the
+pack, a task, a run that was taken) and the same state of the steps that it needs. A change repeats the step and the steps
+that need it. A step first removes what it will write, so a failed step leaves no old result; only a run stays, because it
+continues where it stopped. If a step fails, the others still run, and the next run of the study tries it again.
 """
 
 from __future__ import annotations
@@ -30,7 +29,15 @@ FORMAT, VERSION = "rotrain-step", 1
 
 @dataclass(frozen=True)
 class Step:
-    """A command of `rotrain`, what it makes, the files it reads, and the steps it needs."""
+    """A command of `rotrain`.
+
+    Attributes:
+        name: Its name, such as `fit mamba2-nano`.
+        args: Its arguments.
+        outputs: Files and folders that it writes.
+        reads: Files that it reads.
+        needs: Names of the steps that it needs.
+    """
 
     name: str
     args: tuple[str, ...]
@@ -40,13 +47,19 @@ class Step:
 
     @property
     def kind(self) -> str:
-        """sweep, fit, quantize, evaluate or bench."""
+        """The verb: sweep, fit, quantize, evaluate or bench."""
         return self.name.partition(" ")[0]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a step ended: `done`, `kept` (it was done before), `failed` or `left` (what it needs failed)."""
+    """How a step ended.
+
+    Attributes:
+        step: The step.
+        state: `done`, `kept` (it was done before), `failed`, or `left` (a step that it needs failed).
+        message: Why it failed.
+    """
 
     step: Step
     state: str
@@ -54,12 +67,12 @@ class Outcome:
 
 
 def runs_of(study: Study) -> dict[str, Path]:
-    """The runs of a study by name: those taken, then those it trains."""
+    """Return the runs of a study by name: those that are taken, then those that it trains."""
     return {**study.take, **{name: study.out / name for name in _trained(study)}}
 
 
 def steps_of(study: Study) -> list[Step]:
-    """All steps, in an order in which each comes after what it needs."""
+    """Return all steps. Each step comes after those that it needs."""
     trained = _trained(study)
     steps = [_sweep(study, arch) for arch in study.archs] if study.sweep_lr else []
     steps += [_fit(study, name, arch, seed) for name, (arch, seed) in trained.items()]
@@ -84,10 +97,13 @@ def run_matrix(
     begin: Callable[[str, float | None], None] = lambda _name, _left: None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Outcome]:
-    """Do what is not done.
+    """Do the steps that are not done, and yield how each step ended.
 
-    `begin` is called when a step begins, with the seconds that are left where they can be told, `tell` with each line
-    it says.
+    Args:
+        study: The study.
+        steps: Its steps.
+        begin: Called when a step starts, with its name and the seconds that remain (None if not known).
+        tell: Called with each line that the step prints.
     """
     keys: dict[str, str] = {}
     took: dict[str, list[float]] = {}
@@ -131,9 +147,9 @@ def run_matrix(
 
 
 def _left(study: Study, steps: Sequence[Step], took: Mapping[str, list[float]]) -> float | None:
-    """Seconds that these steps should take, by what others of their kind took; None where none was seen.
+    """Return the seconds that these steps should take, from what steps of their kind took; None if there was none.
 
-    The first is about to begin. A later one with a record counts for nothing: it is kept, if nothing that it reads changed.
+    The first step is about to start. A later step with a record counts as nothing: it is kept, unless what it reads changed.
     """
     first, *others = steps
     kinds = [first.kind, *(step.kind for step in others if not _record(study, step).exists())]
@@ -143,7 +159,7 @@ def _left(study: Study, steps: Sequence[Step], took: Mapping[str, list[float]]) 
 
 
 def _trained(study: Study) -> dict[str, tuple[str, int]]:
-    """Architecture and seed of each run by its name."""
+    """Return architecture and seed of each run by its name."""
     several = len(study.seeds) > 1
     return {
         f"{arch}-{study.size}" + (f"-s{seed}" if several else ""): (arch, seed)
@@ -153,23 +169,25 @@ def _trained(study: Study) -> dict[str, tuple[str, int]]:
 
 
 def _pack(study: Study) -> Path:
-    """The file that names every byte of the pack by its hash."""
+    """Return the file that identifies every byte of the pack by hashes."""
     return study.data / "manifest.json"
 
 
 def sweep_of(study: Study, arch: str) -> Path:
-    """Where the rates of an architecture are tried: with the first seed, and all the steps of its runs, for what is
-    best in a part of them need not be."""
+    """Return the folder in which the rates of an architecture are tried.
+
+    The sweep has the first seed and all the steps of the runs: the best rate of fewer steps may be another one.
+    """
     return study.out / "sweeps" / f"{arch}-{study.size}"
 
 
 def at_edge(study: Study) -> dict[str, float]:
-    """Architectures whose best rate is the highest or lowest that was tried, and that rate."""
+    """Return the architectures whose best rate is the highest or lowest that was tried, and that rate."""
     found = {}
     for arch in study.archs if study.sweep_lr else ():
         try:
             result = json.loads((sweep_of(study, arch) / "sweep.json").read_bytes())
-        except OSError:  # it failed, and that was told
+        except OSError:  # the sweep failed, and its outcome says so
             continue
         if result["at_edge"]:
             found[arch] = result["best_lr"]
@@ -201,7 +219,7 @@ def _fit_args(study: Study, arch: str, seed: int, out: Path) -> list[str]:
 
 
 class _Run:
-    """The steps of one run: what they read and need is the same for all."""
+    """The steps of one run. What they read and need is the same for all."""
 
     def __init__(self, study: Study, name: str, path: Path, *, trained: bool) -> None:
         self.study, self.name, self.path = study, name, path
@@ -214,7 +232,7 @@ class _Run:
         return Step(f"quantize {self.name} {variant}", tuple(args), (target,), self.reads, self.needs)
 
     def evaluate(self, name: str, model: Path, folder: Path, *, after: Step | None = None) -> Step:
-        """Of the run itself, or of the variant that `after` makes, beside the run."""
+        """Evaluate the run itself, or the variant that `after` makes beside the run."""
         asked, out = self.study.evaluate, folder / "evaluation.json"
         args = ["evaluate", str(model), "--data", str(self.study.data), "--max-bytes", str(asked.max_bytes)]
         args += ["--probes", asked.probes, "--out", str(out)]
@@ -235,7 +253,7 @@ class _Run:
 
 
 def _weights_of(run: Path) -> tuple[Path, ...]:
-    """What tells the weights of a run that is trained elsewhere; a folder without checkpoints has its weights."""
+    """Return the files that identify the weights of a run that is trained elsewhere, or of a folder."""
     states = sorted(run.glob("checkpoints/step-*/state.json"))
     return tuple(states[-1:] or sorted(run.glob("*.safetensors")))
 
@@ -251,7 +269,7 @@ def _clear(step: Step) -> None:
 
 
 def _run(step: Step, tell: Callable[[str], None]) -> str | None:
-    """Run a step; None, or what it said when it failed. What it says meanwhile goes to `tell`, line by line."""
+    """Run a step, and return None or why it failed. `tell` is called with each line that it prints."""
     said = ""
     command = [sys.executable, "-m", "rotrain", *step.args]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
@@ -264,7 +282,7 @@ def _run(step: Step, tell: Callable[[str], None]) -> str | None:
 
 
 def _key(step: Step, keys: dict[str, str]) -> str:
-    # A file that is not there is the step's to complain of.
+    # The step itself reports a file that is missing.
     read = [sha256_file(path) if path.is_file() else None for path in step.reads]
     content = json.dumps([__version__, step.args, read, [keys[need] for need in step.needs]])
     return hashlib.sha256(content.encode()).hexdigest()
@@ -275,7 +293,7 @@ def _record(study: Study, step: Step) -> Path:
 
 
 def _read(record: Path) -> dict[str, Any]:
-    """A record of this version; nothing where there is none."""
+    """Return a record of this version, or nothing."""
     try:
         found = json.loads(record.read_bytes())
     except (OSError, ValueError):

@@ -1,16 +1,16 @@
-"""A study: what is compared. A TOML file; what it does not say has these defaults.
+"""A study: what is compared. It is a TOML file; what it does not set has these defaults.
 
-data = "pack"                       # the pack all are trained on
-out = "study"                       # where runs, variants, results and the report go
-archs = ["llama-mha", "mamba2"]     # default: the five that are not hybrids
+data = "pack"                       # the pack on which all are trained
+out = "study"                       # folder of runs, variants, results and the report
+archs = ["llama-mha", "mamba2"]     # default: llama-mha, llama-gqa, mistral-swa, falcon-mqa and mamba2
 size = "nano"
 steps = 2000                        # default: the whole curriculum
 seeds = [0]
 variants = ["q8_0", "q4_k_m", "gptq-4", "bpw-4.8"]
-sweep_lr = [0.001, 0.002, 0.003]    # each architecture at its best of these rates; default: the preset's
-set = ["batch.sequences=16"]        # args of `rotrain fit --set`, for all
+sweep_lr = [0.001, 0.002, 0.003]    # each architecture takes its best of these rates; default: the rate of the size
+set = ["batch.sequences=16"]        # `rotrain fit --set` for all runs
 
-[take]                              # runs that are there already, by name, instead of training
+[take]                              # runs that exist already, by name, in place of training
 mine = "runs/llama-mha-300m"
 
 [evaluate]
@@ -45,7 +45,7 @@ class _Table(BaseModel):
 
 
 class Evaluate(_Table):
-    """Words of `rotrain evaluate`."""
+    """Options of `rotrain evaluate`."""
 
     max_bytes: Annotated[int, Field(ge=1_000)] = 1_000_000
     probes: str = "all"
@@ -54,13 +54,13 @@ class Evaluate(_Table):
 
 
 class Bench(_Table):
-    """Words of `rotrain bench`."""
+    """Options of `rotrain bench`."""
 
     quick: bool = False
 
 
 class Study(_Table):
-    """A study file, checked."""
+    """A checked study file. The module describes its keys."""
 
     data: Path = Path("pack")
     out: Path = Path("study")
@@ -99,13 +99,18 @@ class Study(_Table):
 
 
 def read_study(file: Path) -> Study:
-    """The study of a file; what is wrong is told with its key."""
+    """Read a study file.
+
+    Raises:
+        RotrainError: The file cannot be read, or it is not TOML.
+        UsageError: A key or a value is wrong; the message names the key.
+    """
     try:
         return Study.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except OSError as error:
         raise RotrainError(f"cannot read the study: {error.strerror}", place=file) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RotrainError(f"this is no TOML: {error}", place=file) from None
+        raise RotrainError(f"this is not TOML: {error}", place=file) from None
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "the study"
@@ -115,7 +120,12 @@ def read_study(file: Path) -> Study:
 
 
 def quantize_args(variant: str) -> list[str]:
-    """`q4_k_m`, `gptq-4-g64-polish200`, `bpw-4.8` as args of `rotrain quantize`."""
+    """Return the options of `rotrain quantize` for a variant.
+
+    Example:
+        >>> quantize_args("gptq-4-g64")
+        ['--method', 'gptq', '--bits', '4', '--group', '64']
+    """
     found = _IN_FRAMEWORK.fullmatch(variant)
     if found:
         args = ["--method", found[1], "--bits", found[2]]
@@ -126,5 +136,5 @@ def quantize_args(variant: str) -> list[str]:
 
 
 def is_folder(variant: str) -> bool:
-    """Is the variant a folder of ours, not a GGUF file?"""
+    """Return whether the variant is a folder of ours, not a GGUF file."""
     return _IN_FRAMEWORK.fullmatch(variant) is not None

@@ -1,8 +1,8 @@
 """Restoring diacritics by likelihood, on real sentences.
 
-Of words whose letters without signs have several readings in the text the model was trained on
-(fata: fata, fața, fată, față), the model chooses by the likelihood of the whole sentence. Beside
-it stands the choice of whoever knows only how often each reading is: the baseline.
+Some words have several readings when their signs are removed (fata: fata, fața, fată, față). The readings are counted in the
+model's training text. The model chooses by the likelihood of the whole sentence. The baseline chooses the most frequent
+reading.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rotrain.evaluation.probes import Result, sentence_nats
 from rotrain.evaluation.text import Document
 
 CASES, READINGS, SEED = 300, 4, 0
-SEEN = 3  # a reading counts when the training text has it this often: rarer ones are misspellings
+SEEN = 3  # a reading counts if the training text has it this often: rarer ones are misspellings
 SENTENCE_BYTES = 300
 
 _BARE = str.maketrans("ăâîșțşţĂÂÎȘȚŞŢ", "aaiststAAISTST")
@@ -28,13 +28,25 @@ _SENTENCE = re.compile(r"[^.!?\n]+[.!?]")
 
 
 def bare(word: str) -> str:
-    """A word without its Romanian signs."""
+    """Return a word without its Romanian signs.
+
+    Example:
+        >>> bare("știință")
+        'stiinta'
+    """
     return word.translate(_BARE)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A sentence, the word in question, its readings (the likeliest by count first), the right one."""
+    """A sentence with a word to restore.
+
+    Attributes:
+        before: The sentence before the word.
+        after: The sentence after the word.
+        readings: Readings of the word, the most frequent first.
+        right: The right reading.
+    """
 
     before: str
     after: str
@@ -43,7 +55,7 @@ class Case:
 
 
 def readings(training: str) -> dict[str, tuple[str, ...]]:
-    """Readings of each bare word in the training text, the commonest first, where there are several."""
+    """Return the readings of each bare word that has several in the training text, the most frequent first."""
     by_bare: dict[str, Counter[str]] = defaultdict(Counter)
     for word, count in Counter(_WORD.findall(training.lower())).items():
         if count >= SEEN:
@@ -56,7 +68,7 @@ def readings(training: str) -> dict[str, tuple[str, ...]]:
 
 
 def cases(documents: Sequence[Document], known: dict[str, tuple[str, ...]]) -> list[Case]:
-    """Places in sentences of held-out documents, one a sentence, drawn by a seed."""
+    """Return a word in each sentence of held-out documents, drawn by a seed."""
     random = np.random.default_rng(SEED)
     found = []
     for document in documents:
@@ -79,7 +91,7 @@ def cases(documents: Sequence[Document], known: dict[str, tuple[str, ...]]) -> l
 
 
 def restore(model: LanguageModel, asked: Sequence[Case]) -> dict[str, Result]:
-    """`model`: the likeliest sentence has the right word. `commonest`: the baseline."""
+    """Return the hits of `model`, whose most likely sentence has the right word, and of the baseline `commonest`."""
     sentences = [case.before + option + case.after for case in asked for option in case.readings]
     nats = iter(sentence_nats(model, sentences))
     chosen = []
@@ -93,7 +105,7 @@ def restore(model: LanguageModel, asked: Sequence[Case]) -> dict[str, Result]:
 
 
 def _as(written: str, option: str) -> str:
-    """`option` with the capitals of the word that stands there."""
+    """Return `option` with the capitals of the word in the sentence."""
     if written.isupper() and len(written) > 1:
         return option.upper()
     return option[0].upper() + option[1:] if written[0].isupper() else option

@@ -1,13 +1,12 @@
-"""How far a variant is from the model it was made from, token by token.
+"""How far a variant is from the model from which it was made, token by token.
 
 For each scored token, with p the next-token distribution of the reference and q of the variant:
 
     KL(p || q) = sum of p ln(p / q), in nats        same top = argmax p is argmax q
-    dp = q(label) - p(label), the change of what the right token gets
+    dp = q(label) - p(label), the change of the probability of the right token
 
-The set of figures is that of llama.cpp's `llama-perplexity --kl-divergence` (tools/perplexity),
-with both models in memory at once, in fp32: its file of 16-bit reference scores has an error of
-its own. The two must have the same tokenizer.
+The figures are those of llama.cpp's `llama-perplexity --kl-divergence` (tools/perplexity). Here both models are in memory at
+once, in fp32: llama.cpp's file of 16-bit reference scores has an error of its own. Both models must have the same tokenizer.
 """
 
 from __future__ import annotations
@@ -30,9 +29,14 @@ from rotrain.evaluation.windows import Window
 
 @dataclass(frozen=True)
 class Divergence:
-    """Per scored token (N,): nats of KL, same top or not, change of the label's probability, of its nats.
+    """The divergence of each scored token.
 
-    `unit`: the window each token is of, for intervals.
+    Attributes:
+        kl: KL divergence in nats (N,).
+        same_top: 1 where both models have the same most likely token, else 0 (N,).
+        dp: Change of the probability of the label (N,).
+        dnats: Change of the nats of the label (N,).
+        unit: Number of the window of each token (N,), for intervals.
     """
 
     kl: NDArray[np.float64]
@@ -42,12 +46,12 @@ class Divergence:
     unit: NDArray[np.int64]
 
     def mean(self, values: NDArray[np.float64]) -> Interval:
-        """The mean over tokens of one of the above, and its interval over windows."""
+        """Return the mean over tokens of one of the attributes, and its interval over windows."""
         sums: NDArray[np.float64] = np.bincount(self.unit, weights=values).astype(np.float64)
         return ratio(sums, np.bincount(self.unit).astype(np.float64))
 
     def as_json(self) -> dict[str, object]:
-        """For a result file."""
+        """Return the divergence for a result file."""
         p50, p90, p99, p999 = (float(x) for x in np.quantile(self.kl, [0.5, 0.9, 0.99, 0.999]))
         rise = self.mean(self.dnats)
         return {
@@ -77,7 +81,18 @@ def diverge(
     most_tokens: int,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Divergence:
-    """Compare the two on the first `most_tokens` tokens of the documents; `advance(tokens)` as they go."""
+    """Compare two models on the first `most_tokens` tokens of documents.
+
+    Args:
+        reference: The model that p comes from.
+        variant: The model that q comes from.
+        documents: The documents.
+        most_tokens: Tokens to compare.
+        advance: Called with how many tokens were done.
+
+    Raises:
+        RotrainError: The tokenizers differ, or there is no text.
+    """
     _check_same_tokens(reference, variant)
     context = min(reference.context, variant.context)
     parts: list[NDArray[np.float64]] = []

@@ -1,8 +1,8 @@
-"""The texts a model is scored on: the held-out documents of a pack, or files of the user.
+"""The texts on which a model is scored: the held-out documents of a pack, or files of the user.
 
-A pack's documents are taken back from their tokens, as text: models with another tokenizer are
-scored on the same bytes. A user's files go through `rotools`, which reads every format it packs
-and repairs the text as it repaired the training text.
+The documents of a pack are decoded from their tokens to text, so models with another tokenizer are scored on the same bytes.
+A user's files are read by `rotools`, which reads every format that it packs and repairs the text as it repaired the training
+text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rotrain.errors import RotrainError
 from rotrain.evaluation.model import LanguageModel
 from rotrain.evaluation.text import Document
 
-TRAINING_BYTES = 8_000_000  # of text the readings of `diacritics` are counted in
+TRAINING_BYTES = 8_000_000  # of text in which the readings of `diacritics` are counted
 
 Domains = dict[str, list[Document]]
 
@@ -28,9 +28,17 @@ Domains = dict[str, list[Document]]
 def texts_of(
     model: LanguageModel, data: Path | None, files: Sequence[Path], most: int, *, text_field: str = "text"
 ) -> tuple[Domains, str | None]:
-    """The domains a model is scored on, and training text for what needs it.
+    """Return the domains on which a model is scored, and training text for the probes that need it.
 
-    The pack is `data`, or the one a run was trained on as long as it lies where it lay.
+    Args:
+        model: The model.
+        data: The pack. None: the pack on which the run was trained, if it is still where it was.
+        files: Files of the user.
+        most: Bytes of each domain at most.
+        text_field: Field of the text in the files.
+
+    Raises:
+        RotrainError: A file or the pack cannot be read, or two domains have the same name.
     """
     where = data or model.data()
     if where is None:
@@ -45,7 +53,7 @@ def texts_of(
 
 
 def held_out(pack: Pack, most: int) -> Domains:
-    """The held-out documents of every phase, at most `most` bytes of each, spread evenly."""
+    """Return the held-out documents of every phase, spread evenly, at most `most` bytes of each phase."""
     tokenizer = Tokenizer(pack.tokenizer_file)
     return {
         phase.name: found
@@ -55,7 +63,7 @@ def held_out(pack: Pack, most: int) -> Domains:
 
 
 def training_text(pack: Pack, most: int) -> str:
-    """About `most` bytes from the beginning of the training text: what a calibration or a lexicon needs."""
+    """Return about `most` bytes from the start of the training text."""
     tokenizer = Tokenizer(pack.tokenizer_file)
     parts = []
     for phase in pack.phases:
@@ -67,7 +75,11 @@ def training_text(pack: Pack, most: int) -> str:
 
 
 def from_files(files: Sequence[Path], most: int, *, text_field: str = "text") -> Domains:
-    """Each file is a domain by its name; .jsonl, .parquet and .txt, plain or compressed."""
+    """Return a domain for each file, by its name: .jsonl, .parquet and .txt, plain or compressed.
+
+    Raises:
+        RotrainError: A file cannot be read or has no text, or two files have the same name.
+    """
     domains: Domains = {}
     for file in files:
         found = _spread(_read(file, text_field), most)
@@ -98,7 +110,7 @@ def _documents(stream: TokenStream, eos_id: int, tokenizer: Tokenizer) -> list[D
 
 
 def _spread(documents: list[Document], most: int) -> list[Document]:
-    """Every k-th document, so that about `most` bytes stay; one that is longer alone is cut."""
+    """Return every k-th document, so that about `most` bytes remain. A single longer document is cut."""
     total = sum(len(document.text.encode()) for document in documents)
     if total <= most:
         return documents

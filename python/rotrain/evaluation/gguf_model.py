@@ -1,6 +1,6 @@
-"""A GGUF file under evaluation, computed by stock llama.cpp and tokenized by it.
+"""A GGUF file under evaluation. Stock llama.cpp computes and tokenizes it.
 
-Keys and values are kept in fp32: what is measured is the weights.
+Keys and values are fp32: the evaluation measures the weights.
 """
 
 from __future__ import annotations
@@ -21,12 +21,19 @@ from rotrain.exporters.gguf.write import read_gguf
 from rotrain.files import sha256_file
 from rotrain.llamacpp import LlamaCpp
 
-# Of a model that has no bound of its own (a recurrent state), unless it is compared with one that has.
+# The context of a model without a bound (a recurrent state), unless it is compared with a model that has one.
 CONTEXT = 2_048
 
 
 class GgufModel:
-    """A GGUF file as a `LanguageModel`. It is loaded when it is first asked, with the context it then has."""
+    """A GGUF file as a `LanguageModel`. It is loaded with the first question, with the context that it then has.
+
+    Args:
+        path: The file.
+
+    Raises:
+        RotrainError: The file is not a complete GGUF file.
+    """
 
     def __init__(self, path: Path) -> None:
         reader = read_gguf(path)
@@ -43,11 +50,11 @@ class GgufModel:
 
     @property
     def tokenizer(self) -> GgufTokenizer:
-        """Its own."""
+        """Its own tokenizer."""
         return GgufTokenizer(self.engine)
 
     def describe(self) -> dict[str, Any]:
-        """See `LanguageModel`."""
+        """Return what the model is, see `LanguageModel`."""
         return {
             "name": self.name,
             "arch": self.arch,
@@ -59,10 +66,10 @@ class GgufModel:
         }
 
     def data(self) -> None:
-        """Not known."""
+        """Return None: the pack is not known."""
 
     def map_logits(self, sequences: Sequence[Ids], reduce: Callable[[int, Tensor], R]) -> list[R]:
-        """See `LanguageModel`; one sequence after another."""
+        """Reduce the logits of one sequence after another, see `LanguageModel`."""
         return [
             reduce(index, torch.from_numpy(self.engine.logits(ids.tolist())))
             for index, ids in enumerate(sequences)
@@ -70,21 +77,25 @@ class GgufModel:
 
 
 class GgufTokenizer:
-    """llama.cpp's tokenizer of a file."""
+    """The tokenizer of a GGUF file, by llama.cpp.
+
+    Args:
+        engine: The loaded file.
+    """
 
     def __init__(self, engine: LlamaCpp) -> None:
         self._engine = engine
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of a text, with nothing added."""
+        """Return the token ids of a text, with nothing added."""
         return self._engine.tokenize(text)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of token ids; bytes that are no UTF-8 become U+FFFD."""
+        """Return the text of token ids. Bytes that are not UTF-8 become U+FFFD."""
         return b"".join(self._engine.piece(i) for i in ids).decode("utf-8", "replace")
 
     def byte_lengths(self) -> NDArray[np.int64]:
-        """Bytes of text of each token id; 0 for special tokens."""
+        """Return the bytes of text of each token id (V,); 0 for special tokens."""
         return np.array([len(self._engine.piece(i)) for i in range(self._engine.vocab_size)], dtype=np.int64)
 
 

@@ -1,8 +1,8 @@
-"""EleutherAI's lm-evaluation-harness over a model of ours: every Romanian task it knows runs.
+"""EleutherAI's lm-evaluation-harness with a model of ours: every Romanian task that it has can run.
 
-`multiblimp_ron, hellaswag_ro, arc_ro, belebele_ron_Latn, global_piqa_*, xquad_ro, m_mmlu_ro` and
-the others load their data from a hub; tasks of one's own (YAML with `dataset_path: json`) need none.
-The harness makes the prompts and the metrics, the model answers its three questions here.
+`multiblimp_ron, hellaswag_ro, arc_ro, belebele_ron_Latn, global_piqa_*, xquad_ro, m_mmlu_ro` and the others load their data
+from a hub. Your own tasks (YAML with `dataset_path: json`) need none. The harness makes the prompts and the metrics; the
+model answers its three kinds of questions here.
 """
 
 from __future__ import annotations
@@ -28,21 +28,25 @@ def run_harness(
     shots: int | None = None,
     limit: int | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """The harness's metrics of each task, as it names them.
+    """Return the harness's metrics of each task, by its names.
 
     Args:
-        model: what answers.
-        names: tasks or groups of the harness, or of `folder`.
-        folder: a folder of task files (YAML) beside the harness's own.
-        shots: examples before each question; each task has its own default.
-        limit: questions of each task at most.
+        model: The model that answers.
+        names: Tasks or groups of the harness, or of `folder`.
+        folder: A folder of more task files (YAML).
+        shots: Examples before each question. Each task has its own default.
+        limit: Questions of each task at most.
+
+    Raises:
+        RotrainError: The harness is not installed, or the data of a task cannot be loaded.
+        UsageError: There is no task of a given name.
     """
     try:
         from lm_eval import evaluator
         from lm_eval.tasks import TaskManager
     except ImportError:
         raise RotrainError(
-            f"the tasks {', '.join(names)} are of the lm-evaluation-harness, which is not installed",
+            f"the tasks {', '.join(names)} need the lm-evaluation-harness, which is not installed",
             hint=f"{install('lm-eval')}, or name a .jsonl file of your own",
         ) from None
     manager = TaskManager(include_path=None if folder is None else str(folder))
@@ -70,18 +74,18 @@ def run_harness(
 
 
 def _adapter(model: LanguageModel) -> Any:
-    """The model as the harness wants it. The class exists only where the harness does."""
+    """Return the model with the interface of the harness. The class exists only where the harness is installed."""
     from lm_eval.api.model import LM
 
     class Adapter(LM):  # type: ignore[misc]
-        """Answers requests in the order in which they come."""
+        """Answer requests in the order in which they come."""
 
         def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
             found = continuations(model, [request.args for request in requests])
             return [(-nats, greedy) for nats, greedy in found]
 
         def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
-            # In our windows, but without the end of the document: the harness does not ask for it.
+            # Our windows, but without the end of the document, which the harness does not score.
             texts = [as_ids([model.eos_id, *model.tokenizer.encode(request.args[0])]) for request in requests]
             return [-sum(window_nats(model, list(windows(ids, model.context)))) for ids in texts]
 
@@ -91,16 +95,21 @@ def _adapter(model: LanguageModel) -> Any:
     return Adapter()
 
 
-def continue_text(model: LanguageModel, context: str, words: dict[str, Any]) -> str:
-    """Greedy text after `context`, up to one of the stops or the end of the document.
+def continue_text(model: LanguageModel, context: str, options: dict[str, Any]) -> str:
+    """Return greedy text after `context`, up to one of the stops or the end of the document.
 
-    The prompt is read again for each token: tasks that generate are few, and their answers short.
+    The prompt is read again for each token: few tasks generate, and their answers are short.
+
+    Args:
+        model: The model.
+        context: The text to continue.
+        options: The options of the harness: `until` (stops) and `max_gen_toks`.
     """
-    stops = words.get("until") or []
+    stops = options.get("until") or []
     stops = [stops] if isinstance(stops, str) else stops
     ids = [model.eos_id, *model.tokenizer.encode(context)]
     written: list[int] = []
-    for _ in range(int(words.get("max_gen_toks", GENERATED_TOKENS))):
+    for _ in range(int(options.get("max_gen_toks", GENERATED_TOKENS))):
         seen = as_ids([*ids, *written])[-model.context :]
         token = model.map_logits([seen], lambda _, logits: int(logits[-1].argmax()))[0]
         if token == model.eos_id:

@@ -1,8 +1,8 @@
 """What is evaluated: anything that gives logits for token ids, and the text of its tokens.
 
-Everything in this package asks a model one question, `map_logits`: for each of many short
-sequences, reduce the scores of every next token to what is wanted of them. The scores of a
-sequence are there once and are never all kept: 2,048 tokens of a vocabulary of 40,000 are 328 MB.
+Everything in this package asks a model one question, `map_logits`: for each of many short sequences, reduce the scores of
+every next token to what is needed. The scores of one sequence exist at a time, and they are never all kept: 2,048 tokens of
+a vocabulary of 40,000 take 328 MB.
 """
 
 from __future__ import annotations
@@ -19,27 +19,30 @@ from torch import Tensor
 R = TypeVar("R")
 Ids = NDArray[np.int64]
 
-ROWS = 256  # of logits at a time in a reduction: 41 MB of fp32 at a vocabulary of 40,000
+ROWS = 256  # rows of logits in a reduction at a time: 41 MB of fp32 with a vocabulary of 40,000
 
 
 class TokenizerProtocol(Protocol):
-    """A tokenizer, as far as evaluation needs one."""
+    """The methods of a tokenizer that evaluation needs."""
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of a text, with nothing added."""
+        """Return the token ids of a text, with nothing added."""
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of token ids."""
+        """Return the text of token ids."""
 
     def byte_lengths(self) -> NDArray[np.int64]:
-        """Bytes of text of each token id; 0 for special tokens."""
+        """Return the bytes of text of each token id (V,); 0 for special tokens."""
 
 
 class LanguageModel(Protocol):
     """A model under evaluation.
 
-    `name` is what the user called it, `context` how many tokens it reads at once, `eos_id` the
-    token that stands before and after every document.
+    Attributes:
+        name: The name that the user gave.
+        context: Tokens that it reads at once.
+        eos_id: Id of the token before and after every document.
+        notes: Sentences for the user.
     """
 
     name: str
@@ -49,23 +52,25 @@ class LanguageModel(Protocol):
 
     @property
     def tokenizer(self) -> TokenizerProtocol:
-        """What turns text into its ids."""
+        """Its tokenizer."""
 
     def describe(self) -> dict[str, Any]:
-        """What it is: name, arch, parameters, and what identifies its weights."""
+        """Return name, arch, parameters, and what identifies the weights."""
 
     def data(self) -> Path | None:
-        """The pack it was trained on, where that is known and there."""
+        """Return the pack on which it was trained, if that is known and exists."""
 
     def map_logits(self, sequences: Sequence[Ids], reduce: Callable[[int, Tensor], R]) -> list[R]:
-        """`reduce(i, logits)` for each sequence i, in the order of the sequences.
+        """Return `reduce(i, logits)` for each sequence i, in the order of the sequences.
 
-        `logits` is (T, V) fp32 of the T ids of a sequence; row t scores the id at t + 1.
+        Args:
+            sequences: Token ids (T,) of each sequence.
+            reduce: Called with the number of a sequence and its logits (T, V) fp32; row t scores the id at t + 1.
         """
 
 
 def label_nats(logits: Tensor, labels: Ids) -> NDArray[np.float64]:
-    """-ln p of each label, (n,), from (n, V) logits."""
+    """Return -ln p of each label (n,) in nats, given logits (n, V)."""
     nats = np.empty(len(labels), dtype=np.float64)
     wanted = torch.from_numpy(labels).to(logits.device)
     for start in range(0, len(labels), ROWS):
@@ -76,12 +81,12 @@ def label_nats(logits: Tensor, labels: Ids) -> NDArray[np.float64]:
 
 
 def sequence_nats(model: LanguageModel, sequences: Sequence[Ids]) -> list[NDArray[np.float64]]:
-    """-ln p of each id after the first, (T - 1,), for each sequence of T ids."""
+    """Return -ln p of each id after the first (T - 1,), for each sequence of T ids."""
     return model.map_logits(
         [ids[:-1] for ids in sequences], lambda i, logits: label_nats(logits, sequences[i][1:])
     )
 
 
 def as_ids(ids: Sequence[int]) -> Ids:
-    """Token ids as an array."""
+    """Return token ids as an array, int64."""
     return np.asarray(ids, dtype=np.int64)

@@ -11,7 +11,11 @@ from rotrain.run.load import load_run
 
 
 def open_model(path: Path) -> LanguageModel:
-    """A run directory, a Hugging Face folder of one of our architectures, a quantized folder, or a GGUF file."""
+    """Open a run directory, a Hugging Face folder of one of our architectures, a quantized folder, or a GGUF file.
+
+    Raises:
+        RotrainError: There is no model, or it is damaged.
+    """
     if path.suffix == ".gguf":
         return GgufModel(path)
     return TorchModel(load_run(path), str(path))

@@ -1,10 +1,10 @@
-"""Probes that need no data but the program's own: grammar, and what a model can hold in mind.
+"""Probes that need no data but the program's own: grammar, and what a model can remember.
 
 Every probe gives an accuracy with an interval over its cases.
 
-* grammar: minimal pairs (`grammar/`), the likelier whole sentence wins, ties lose.
-* copy: a list of random tokens, a line break, the list again: how much of the second is foreseen.
-  Attention can look it up; a recurrent state has to have kept it (Jelassi et al. 2024).
+* grammar: minimal pairs (`grammar/`); the more likely sentence wins, ties lose.
+* copy: a list of random tokens, a line break, the list again: how much of the second list is predicted. Attention can look it
+  up; a recurrent state must have kept it (Jelassi et al. 2024).
 * induction: `... A B ... A` -> B, once, at a distance (Olsson et al. 2022).
 * phonebook: a list of names and numbers, then one name: its whole number (Jelassi et al. 2024).
 """
@@ -36,22 +36,26 @@ SURNAMES = (
 
 @dataclass(frozen=True)
 class Result:
-    """Hits (0 or 1, or a share) of the cases (N,) of a probe."""
+    """The result of a probe.
+
+    Attributes:
+        hits: Hit of each case (N,): 0 or 1, or a share.
+    """
 
     hits: NDArray[np.float64]
 
     @property
     def accuracy(self) -> Interval:
-        """Their mean."""
+        """The mean of the hits."""
         return ratio(self.hits, np.ones_like(self.hits))
 
     def as_json(self) -> dict[str, object]:
-        """For a result file."""
+        """Return the result for a result file."""
         return {"accuracy": self.accuracy.as_json(), "cases": len(self.hits)}
 
 
 def sentence_nats(model: LanguageModel, sentences: Sequence[str]) -> NDArray[np.float64]:
-    """-ln p of whole sentences, (N,), each after `<|endoftext|>`."""
+    """Return -ln p of whole sentences (N,) in nats, each after `<|endoftext|>`."""
     ids = [
         as_ids([model.eos_id, *model.tokenizer.encode(sentence)])[: model.context + 1]
         for sentence in sentences
@@ -60,14 +64,14 @@ def sentence_nats(model: LanguageModel, sentences: Sequence[str]) -> NDArray[np.
 
 
 def score_pairs(model: LanguageModel, cases: Sequence[Pair]) -> Result:
-    """The right sentence must be the likelier one."""
+    """Score pairs: the right sentence must be the more likely one."""
     good = sentence_nats(model, [pair.good for pair in cases])
     bad = sentence_nats(model, [pair.bad for pair in cases])
     return Result((good < bad).astype(np.float64))
 
 
 def grammar(model: LanguageModel, advance: Callable[[int], None] = lambda _: None) -> dict[str, Result]:
-    """Every phenomenon; `advance(1)` after each."""
+    """Score every phenomenon; `advance(1)` is called after each."""
     results = {}
     for phenomenon in PHENOMENA:
         results[phenomenon] = score_pairs(model, pairs(phenomenon))
@@ -76,7 +80,7 @@ def grammar(model: LanguageModel, advance: Callable[[int], None] = lambda _: Non
 
 
 def copy(model: LanguageModel) -> dict[str, Result]:
-    """By the length of the list: the share of its repetition that is the model's first choice."""
+    """Return by the length of the list the share of its repetition that is the model's first choice."""
     results = {}
     words, line = _word_tokens(model), model.tokenizer.encode("\n")
     for length in COPY_LENGTHS:
@@ -91,7 +95,7 @@ def copy(model: LanguageModel) -> dict[str, Result]:
 
 
 def induction(model: LanguageModel) -> dict[str, Result]:
-    """By the distance between the two A: is B the first choice after the second?"""
+    """Return by the distance between the two A whether B is the first choice after the second A."""
     results = {}
     words = _word_tokens(model)
     for length in COPY_LENGTHS:
@@ -109,7 +113,7 @@ def induction(model: LanguageModel) -> dict[str, Result]:
 
 
 def phonebook(model: LanguageModel) -> dict[str, Result]:
-    """By the number of entries: is every token of the asked number the first choice?"""
+    """Return by the number of entries whether every token of the number is the first choice."""
     results = {}
     for entries in PHONEBOOK_ENTRIES:
         books = [
@@ -128,16 +132,16 @@ def _phonebook(model: LanguageModel, random: np.random.Generator, entries: int) 
     numbers = ["07" + "".join(map(str, random.integers(0, 10, size=8))) for _ in range(entries)]
     lines = [f"{names[i]}: {number}\n" for i, number in zip(chosen, numbers, strict=True)]
     asked = int(random.integers(entries))
-    # The number is encoded as it stands in its line: the pieces are the same both times.
+    # The number is encoded as it is in its line, so its tokens are the same both times.
     head = model.tokenizer.encode("".join(lines) + f"{names[chosen[asked]]}:")
     answer = model.tokenizer.encode(f" {numbers[asked]}")
     return as_ids([model.eos_id, *head, *answer]), len(answer)
 
 
 def _word_tokens(model: LanguageModel) -> Ids:
-    """Tokens that stand for a whole word, ` word`, of at least three letters: 4,096 at most.
+    """Return at most 4,096 tokens that are a whole word, ` word`, of at least three letters.
 
-    A vocabulary that has fewer of them than the longest list gives all its tokens.
+    If the vocabulary has fewer of them than the longest list needs, return all its tokens.
     """
     lengths = model.tokenizer.byte_lengths()
     words = []
@@ -152,14 +156,14 @@ def _word_tokens(model: LanguageModel) -> Ids:
 
 
 def _draw(words: Ids, random: np.random.Generator, count: int) -> list[int]:
-    """Different tokens."""
+    """Draw different tokens."""
     return [int(words[i]) for i in random.choice(len(words), size=count, replace=False)]
 
 
 def _first_choices(
     model: LanguageModel, cases: Sequence[Ids], lasts: Sequence[int]
 ) -> list[NDArray[np.bool_]]:
-    """For the last ids of each case, as many as `lasts` says: is each the likeliest after those before it?"""
+    """Return whether each of the last `lasts` ids of a case is the most likely one after those before it."""
 
     def hits(index: int, logits: Tensor) -> NDArray[np.bool_]:
         last = lasts[index]

@@ -1,12 +1,12 @@
-"""Tasks of the user: JSON lines, one case a line, answered by likelihood.
+"""Tasks of the user: JSON lines with one case each, answered by likelihood.
 
     {"type": "choice", "context": "Capitala României este", "choices": [" București", " Paris"], "answer": 0}
     {"type": "pair", "good": "Fata citește.", "bad": "Fata citesc."}
     {"type": "cloze", "text": "Fata ___ o carte.", "choices": ["citește", "citesc"], "answer": 0}
 
-A choice is scored after its context, a pair and a cloze as whole sentences. `accuracy` takes the
-likeliest; `accuracy_by_byte` divides by the bytes of what was scored, so that long answers are not
-at a disadvantage (`acc_norm` of the lm-evaluation-harness; for sentences it divides by theirs).
+A choice is scored after its context; a pair and a cloze are scored as whole sentences. `accuracy` takes the most likely
+option. `accuracy_by_byte` divides by the bytes of what was scored, so that long answers have no disadvantage (`acc_norm` of
+the lm-evaluation-harness; for sentences it divides by their bytes).
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class _Answered(_Line):
 
 
 class Choice(_Answered):
-    """Which text goes on from the context?"""
+    """A question: which text continues the context?"""
 
     type: Literal["choice"]
     context: str
 
 
 class Pair(_Line):
-    """Which sentence is right?"""
+    """A question: which sentence is right?"""
 
     type: Literal["pair"]
     good: str
@@ -53,7 +53,7 @@ class Pair(_Line):
 
 
 class Cloze(_Answered):
-    """Which text fills the gap?"""
+    """A question: which text fills the gap?"""
 
     type: Literal["cloze"]
     text: str
@@ -66,7 +66,12 @@ _CASE: TypeAdapter[Choice | Pair | Cloze] = TypeAdapter(
 
 @dataclass(frozen=True)
 class Option:
-    """A text scored after another."""
+    """A text that is scored after another text.
+
+    Attributes:
+        context: The text before it.
+        text: The text that is scored.
+    """
 
     context: str
     text: str
@@ -74,14 +79,23 @@ class Option:
 
 @dataclass(frozen=True)
 class Case:
-    """Options of which one is right."""
+    """Options of which one is right.
+
+    Attributes:
+        options: The options.
+        answer: Number of the right option, from 0.
+    """
 
     options: tuple[Option, ...]
     answer: int
 
 
 def read_task(file: Path) -> list[Case]:
-    """The cases of a file; a bad line is an error with its number."""
+    """Read the cases of a task.
+
+    Raises:
+        RotrainError: The file cannot be read, or a line is not a case; the message has its number.
+    """
     cases = []
     try:
         lines = file.read_bytes().split(b"\n")
@@ -104,7 +118,13 @@ def read_task(file: Path) -> list[Case]:
 def score_task(
     model: LanguageModel, cases: Sequence[Case], advance: Callable[[int], None] = lambda _: None
 ) -> dict[str, Result]:
-    """`accuracy` and `accuracy_by_byte`."""
+    """Return `accuracy` and `accuracy_by_byte` of a task.
+
+    Args:
+        model: The model.
+        cases: The cases.
+        advance: Called with how many cases were done.
+    """
     asked = [(option.context, option.text) for case in cases for option in case.options]
     nats = (found for found, _ in continuations(model, asked))
     plain, by_byte = [], []
@@ -118,9 +138,9 @@ def score_task(
 
 
 def continuations(model: LanguageModel, asked: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
-    """Of (context, text) pairs: -ln p of the text, and whether greedy decoding would have written it.
+    """Return for each (context, text) -ln p of the text in nats, and whether greedy decoding would write it.
 
-    A context that is too long loses its beginning.
+    The start of a context that is too long is cut off.
     """
     sequences: list[Ids] = []
     counts: list[int] = []
@@ -140,9 +160,9 @@ def continuations(model: LanguageModel, asked: Sequence[tuple[str, str]]) -> lis
 
 
 def encode_pair(model: LanguageModel, context: str, text: str) -> tuple[list[int], list[int]]:
-    """Ids of both, cut where the context's own encoding ends (lm-evaluation-harness, `_encode_pair`).
+    """Return the ids of both texts, cut where the encoding of the context ends (lm-evaluation-harness, `_encode_pair`).
 
-    Spaces at the end of the context go to the text: tokens begin with their space.
+    Spaces at the end of the context belong to the text: tokens start with their space.
     """
     kept = context.rstrip()
     text = context[len(kept) :] + text

@@ -3,12 +3,11 @@
     bits per byte = sum of -log2 p(token) / UTF-8 bytes of the text
     perplexity    = exp(sum of -ln p(token) / tokens)
 
-Tokens are those of the documents and the `<|endoftext|>` after each, which costs bits and stands
-for no bytes: the figure is the length of the whole documents in the model's code. It does not
-depend on the tokenizer; perplexity does.
+The tokens are those of the documents and the `<|endoftext|>` after each, which costs bits and has no bytes. So bits per byte
+are the length of the whole documents in the model's code. They do not depend on the tokenizer; perplexity does.
 
-Intervals are over documents. A domain of few documents (a novel) is cut into its windows instead:
-the interval is then of this text, not of all texts like it, and the result says so (`unit`).
+Intervals are over documents. A domain of few documents (a novel) is cut into its windows instead: the interval is then of
+this text, not of all texts like it, and the result says so (`unit`).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from rotrain.evaluation.model import LanguageModel, as_ids, label_nats
 from rotrain.evaluation.windows import Window, windows
 
 FEW_DOCUMENTS = 30
-GROUP = 64  # documents whose windows go to the model together
+GROUP = 64  # documents whose windows the model gets together
 
 CONVENTIONS = {
     "documents": "each alone, with <|endoftext|> before it; the one after it is scored and has no bytes",
@@ -38,7 +37,12 @@ CONVENTIONS = {
 
 @dataclass(frozen=True)
 class Document:
-    """A text, and where it comes from."""
+    """A text.
+
+    Attributes:
+        id: Where it comes from.
+        text: The text.
+    """
 
     id: str
     text: str
@@ -46,7 +50,16 @@ class Document:
 
 @dataclass(frozen=True)
 class TextScore:
-    """Per unit (N,) of a domain, a document or a window of one: nats, tokens scored, bytes of text."""
+    """The score of a domain, unit by unit.
+
+    Attributes:
+        unit: `document` or `window`.
+        documents: Number of documents.
+        units: Name of each unit.
+        nats: Sum of -ln p of each unit (N,).
+        tokens: Scored tokens of each unit (N,).
+        bytes: Bytes of text of each unit (N,).
+    """
 
     unit: str
     documents: int
@@ -57,17 +70,17 @@ class TextScore:
 
     @property
     def bits_per_byte(self) -> Interval:
-        """The headline."""
+        """Bits per byte of the whole domain."""
         return ratio(self.nats / math.log(2), self.bytes)
 
     @property
     def perplexity(self) -> Interval:
-        """exp of the mean nats a token."""
+        """Perplexity: exp of the mean nats a token."""
         mean = ratio(self.nats, self.tokens)
         return Interval(*(math.exp(min(x, 700.0)) for x in (mean.value, mean.low, mean.high)))
 
     def as_json(self) -> dict[str, object]:
-        """For a result file. The units' own figures let two results be compared in pairs."""
+        """Return the score for a result file. The figures of the units let two results be compared in pairs."""
         return {
             "bits_per_byte": self.bits_per_byte.as_json(),
             "perplexity": self.perplexity.as_json(),
@@ -84,7 +97,7 @@ class TextScore:
 
 
 def cut(model: LanguageModel, document: Document, context: int | None = None) -> list[Window]:
-    """The windows in which a model reads a document, as long as its context unless told."""
+    """Return the windows in which a model reads a document; as long as its context, if `context` is not given."""
     ids = as_ids([model.eos_id, *model.tokenizer.encode(document.text), model.eos_id])
     return list(windows(ids, context or model.context))
 
@@ -92,7 +105,13 @@ def cut(model: LanguageModel, document: Document, context: int | None = None) ->
 def score_text(
     model: LanguageModel, documents: Sequence[Document], advance: Callable[[int], None] = lambda _: None
 ) -> TextScore:
-    """Score the documents of a domain; `advance(documents)` is called as they are done."""
+    """Score the documents of a domain.
+
+    Args:
+        model: The model.
+        documents: The documents.
+        advance: Called with how many documents were done.
+    """
     lengths = model.tokenizer.byte_lengths()
     by_window = len(documents) < FEW_DOCUMENTS
     units: list[str] = []
@@ -116,7 +135,7 @@ def score_text(
 
 
 def window_nats(model: LanguageModel, pieces: Sequence[Window]) -> list[float]:
-    """The nats of the labels of each window."""
+    """Return the sum of the nats of the labels of each window."""
 
     def nats(index: int, logits: Tensor) -> float:
         labels = pieces[index].labels

@@ -18,7 +18,12 @@ BATCH_TOKENS = 2_048
 
 
 class TorchModel:
-    """A decoder of this house, in fp32 on the device that is there."""
+    """A decoder of ours, in fp32 on a CUDA device if there is one.
+
+    Args:
+        trained: The model.
+        name: The name that the user gave.
+    """
 
     def __init__(self, trained: TrainedModel, name: str) -> None:
         self.name = name
@@ -33,7 +38,7 @@ class TorchModel:
         self.run = trained.run
 
     def describe(self) -> dict[str, Any]:
-        """See `LanguageModel`."""
+        """Return what the model is, see `LanguageModel`."""
         return {
             "name": self.name,
             "arch": self.decoder.config.arch,
@@ -45,7 +50,7 @@ class TorchModel:
         }
 
     def data(self) -> Path | None:
-        """See `LanguageModel`."""
+        """Return the pack of the run, see `LanguageModel`."""
         record = self.run.read_config() if self.run.metrics.exists() else None
         if record is None:
             return None
@@ -54,9 +59,10 @@ class TorchModel:
 
     @torch.inference_mode()
     def map_logits(self, sequences: Sequence[Ids], reduce: Callable[[int, Tensor], R]) -> list[R]:
-        """See `LanguageModel`. Sequences of about one length go through together.
+        """Reduce the logits of each sequence, see `LanguageModel`.
 
-        They are padded at their end, which a causal model does not see.
+        Sequences of about the same length go through the model together. They are padded at the end, which a causal model
+        does not see.
         """
         results: dict[int, R] = {}
         for batch in _batches(sequences):
@@ -72,7 +78,7 @@ class TorchModel:
 
 
 def _batches(sequences: Sequence[Ids]) -> list[list[int]]:
-    """Indices of sequences, by length, in groups of `BATCH_TOKENS` with their padding."""
+    """Return the indices of sequences by length, in groups of at most `BATCH_TOKENS` tokens with padding."""
     groups: list[list[int]] = []
     for index in sorted(range(len(sequences)), key=lambda i: (len(sequences[i]), i)):
         if groups and (len(groups[-1]) + 1) * len(sequences[index]) <= BATCH_TOKENS:

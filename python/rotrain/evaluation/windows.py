@@ -1,11 +1,10 @@
-"""A document cut into windows that a model reads whole.
+"""A document cut into windows that a model reads as one sequence.
 
-Every document stands alone: `<|endoftext|>`, its tokens, `<|endoftext|>`. Windows are as long as
-the context and start every half context; the first scores all it holds, each later one its new
-half. So every token is scored once and, the beginning of a document aside, sees at least half a
-context before it (the strided evaluation of Hugging Face's perplexity guide, with stride =
-context / 2). llama.cpp's perplexity also scores second halves, but drops the first one and lets
-windows run over documents.
+Every document is alone: `<|endoftext|>`, its tokens, `<|endoftext|>`. Windows are as long as the context and start every
+half context. The first window scores all its tokens, each later one its new half. So every token is scored once, and sees at
+least half a context before it, except at the start of a document (the strided evaluation of Hugging Face's perplexity
+guide, with stride = context / 2). llama.cpp's perplexity also scores second halves, but it drops the first half and its
+windows cross documents.
 """
 
 from __future__ import annotations
@@ -18,14 +17,25 @@ from rotrain.evaluation.model import Ids
 
 @dataclass(frozen=True)
 class Window:
-    """`inputs` (T,) that a model reads at once, and the `labels` (n <= T,) its last n rows score."""
+    """A window.
+
+    Attributes:
+        inputs: Token ids (T,) that a model reads at once.
+        labels: Token ids (n,), n <= T, that the last n rows of its logits score.
+    """
 
     inputs: Ids
     labels: Ids
 
 
 def windows(ids: Ids, context: int) -> Iterator[Window]:
-    """Windows that score every id of a document but its first, which is the mark before it."""
+    """Yield windows that score every id of a document except the first, which is the token before it.
+
+    Example:
+        >>> import numpy as np
+        >>> [(w.inputs.tolist(), w.labels.tolist()) for w in windows(np.arange(6), context=2)]
+        [([0, 1], [1, 2]), ([1, 2], [3]), ([2, 3], [4]), ([3, 4], [5])]
+    """
     stride = max(context // 2, 1)
     scored = 1
     while scored < len(ids):

@@ -1,8 +1,7 @@
 """A Hugging Face folder: safetensors, config and tokenizer that stock `transformers` loads.
 
-The names there are `rotrain.models.hf`'s. Our fused matrices are cut into the ones the class
-expects; the numbers are the same fp32, so the logits differ only by the order of sums, and
-`check` proves it on the written folder.
+The names there are those of `rotrain.models.hf`. Our fused matrices are cut into the matrices that the class expects. The
+numbers are the same fp32, so the logits differ only by the order of sums, and `check` proves that on the written folder.
 """
 
 from __future__ import annotations
@@ -28,7 +27,14 @@ TOLERANCE = 1e-4
 
 
 def export_hf(trained: TrainedModel, out: Path) -> dict[str, Any]:
-    """Write the folder `out`, whole or not at all, and check it; returns what was found."""
+    """Write the folder `out`, complete or not at all, and check it.
+
+    Returns:
+        What was found.
+
+    Raises:
+        RotrainError: `out` exists, no class computes the model, or the logits differ.
+    """
     if out.exists():
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
     check_not_quantized(trained.model, trained.run.path)
@@ -70,10 +76,13 @@ def export_hf(trained: TrainedModel, out: Path) -> dict[str, Any]:
 
 
 def check(trained: TrainedModel, folder: Path) -> float | None:
-    """Load the folder with stock `transformers` and compare: the largest difference of logits.
+    """Load the folder with stock `transformers` and compare.
 
-    None where `transformers` is not installed. A difference above `TOLERANCE`, or other ids
-    from its tokenizer, is a `RotrainError`.
+    Returns:
+        The largest difference of logits; None if `transformers` is not installed.
+
+    Raises:
+        RotrainError: The difference is above `TOLERANCE`, or the tokenizer gives other ids.
     """
     if importlib.util.find_spec("transformers") is None:
         return None
@@ -88,7 +97,7 @@ def check(trained: TrainedModel, folder: Path) -> float | None:
     theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     generator = torch.Generator().manual_seed(0)
     shape = (1, min(trained.model.config.context, 1024))
-    # Without the token that ends a document: a model that keeps documents apart forgets there.
+    # Without the token that ends a document: a model that keeps documents apart sees nothing across it.
     tokens = torch.randint(trained.model.config.vocab_size - 1, shape, generator=generator)
     tokens += tokens >= trained.eos_id
     difference = largest_difference(trained.model, theirs, tokens)
@@ -101,5 +110,5 @@ def check(trained: TrainedModel, folder: Path) -> float | None:
 
 @torch.inference_mode()
 def largest_difference(ours: Decoder, theirs: Any, tokens: Tensor) -> float:
-    """The largest difference of logits over a batch of tokens."""
+    """Return the largest difference of logits over a batch of tokens (B, T)."""
     return float((ours.logits(ours(tokens)) - theirs(tokens).logits).abs().max())

@@ -1,1 +1,1 @@
-"""Decoders: one residual stack, a replaceable mixer, and exact accounting of size and work."""
+"""Decoders: one residual stack, a replaceable mixer, and exact counts of size and work."""

@@ -2,8 +2,8 @@
 
 y_t = bias + sum_k weight_k x_{t - K + 1 + k}
 
-x: (B, K - 1 + T, C), led by the K - 1 positions before; weight: (C, 1, K); y: (B, T, C).
-With `documents`, (B, K - 1 + T) numbers, a position takes from its own document only.
+x is (B, K - 1 + T, C) and starts with the K - 1 positions before; weight is (C, 1, K); y is (B, T, C). With `documents`,
+numbers (B, K - 1 + T), a position takes only from its own document.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# Values of a block of `conv_rows`: 1 MiB in fp32, which stays in the cache between the passes over it.
+# Values in a block of `conv_rows`: 1 MiB in fp32, which stays in the CPU cache between the passes over it.
 BLOCK = 1 << 18
 
 
 def conv_reference(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None = None) -> Tensor:
-    """The sum as it is written."""
+    """Return the sum as the module writes it."""
     taps = weight.shape[-1]
     length = x.shape[1] - taps + 1
     y = bias.expand(x.shape[0], length, -1)
@@ -33,7 +33,7 @@ def conv_reference(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | 
 
 
 def conv_torch(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None = None) -> Tensor:
-    """The same by PyTorch's depthwise convolution; documents, and a single position, by the sum."""
+    """Return the same by PyTorch's depthwise convolution. Documents, and a single position, take the sum."""
     if _wants_sum(x, weight, documents):
         return conv_reference(x, weight, bias, documents)
     out: Tensor = F.conv1d(x.mT, weight, bias, groups=weight.shape[0])
@@ -41,11 +41,11 @@ def conv_torch(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None
 
 
 def conv_rows(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None = None) -> Tensor:
-    """The same by a pass for each tap over blocks of positions, as they lie in memory.
+    """Return the same by one pass for each tap over blocks of positions, in the order of memory.
 
-    PyTorch's convolution wants the channels first and copies every tensor there and back: forward and backward it
-    takes a CPU three to six times as long (docs/log.md). A compiler makes one pass of the plain sum by itself. In 16
-    bits, where each pass would round, and on a GPU it is PyTorch's.
+    PyTorch's convolution needs the channels first and copies every tensor there and back: forward and backward it takes a
+    CPU three to six times as long (docs/log.md). A compiler makes one pass of the plain sum by itself. In 16 bits, where
+    each pass would round, and on a GPU this calls PyTorch's.
     """
     if x.dtype.itemsize < 4 or x.device.type != "cpu":
         return conv_torch(x, weight, bias, documents)
@@ -56,12 +56,12 @@ def conv_rows(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None 
 
 
 def _wants_sum(x: Tensor, weight: Tensor, documents: Tensor | None) -> bool:
-    # Setting up a convolution takes a CPU longer than K products of one position (docs/log.md).
+    # Setting up a convolution takes a CPU longer than the K products of one position (docs/log.md).
     return documents is not None or x.shape[1] == weight.shape[-1]
 
 
 class _Rows(torch.autograd.Function):
-    """`conv_rows` and its gradients, a block at a time. Memory: the result, and a block for the weights' gradient."""
+    """`conv_rows` and its gradients, a block at a time. Memory: the result, and a block for the gradient of the weights."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ class _Rows(torch.autograd.Function):
         dx[:, :last] = 0
         for batch, start, end in _blocks(dy):
             block, taken, given = dy[batch, start:end], x[batch], dx[batch]
-            # The last tap's rows are the first time the blocks come to them; the others are added to.
+            # The last tap reaches its rows first and writes them. The other taps add to theirs.
             torch.mul(block, taps[last], out=given[start + last : end + last])
             for k in range(last):
                 given[start + k : end + k].addcmul_(block, taps[k])
@@ -95,7 +95,7 @@ class _Rows(torch.autograd.Function):
 
 
 def _blocks(y: Tensor) -> Iterator[tuple[int, int, int]]:
-    """Sequence, first position and end of each block of (B, T, C)."""
+    """Yield sequence, first position and end of each block of (B, T, C)."""
     rows = max(1, BLOCK // y.shape[2])
     for batch in range(y.shape[0]):
         for start in range(0, y.shape[1], rows):
@@ -103,7 +103,7 @@ def _blocks(y: Tensor) -> Iterator[tuple[int, int, int]]:
 
 
 def init_conv(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
-    """Uniform within 1 / sqrt(K), PyTorch's and mamba-ssm's."""
+    """Draw weight and bias uniformly within 1 / sqrt(K), as PyTorch and mamba-ssm do."""
     bound = weight.shape[-1] ** -0.5
     weight.uniform_(-bound, bound, generator=generator)
     bias.uniform_(-bound, bound, generator=generator)

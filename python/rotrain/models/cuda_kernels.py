@@ -1,8 +1,7 @@
-"""Kernels of CUDA devices, behind the meaning of `attention_kernels` and `ssd`.
+"""Kernels of CUDA devices, with the meaning of `attention_kernels` and `ssd`.
 
-Each takes what it can, which is the whole sequences of training, in 16-bit where the kernel asks
-for it, and hands everything else (decoding, fp32) to the portable implementation. Their packages
-are imported when they are called, so this file imports everywhere.
+Each kernel takes the whole sequences of training, in 16 bits where the kernel needs that. Everything else (decoding, fp32)
+goes to the portable implementation. The packages are imported when a kernel is called, so this file imports everywhere.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ HALF = (torch.bfloat16, torch.float16)
 
 
 def window_attention_flash(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
-    """flash-attn, whose window counts the keys to the left of a token's own: W - 1."""
+    """Return attention in a window by flash-attn, whose window counts the keys to the left of a token's own: W - 1."""
     if q.dtype not in HALF or q.shape[2] != k.shape[2]:
         return window_attention_banded(q, k, v, window)
     from flash_attn import flash_attn_func
 
-    # (B, T, heads, d) there. Its backward pass adds atomically unless it is told not to.
+    # flash-attn has (B, T, heads, d). Its backward pass adds atomically unless `deterministic` is set.
     out: Tensor = flash_attn_func(
         q.transpose(1, 2),
         k.transpose(1, 2),
@@ -38,7 +37,7 @@ def window_attention_flash(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tens
 
 
 def window_attention_varlen(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
-    """PyTorch's own flash attention over packed sequences, the batch as so many sequences."""
+    """Return the same by PyTorch's own flash attention over packed sequences: the batch is packed."""
     if q.dtype not in HALF or q.shape[2] != k.shape[2]:
         return window_attention_banded(q, k, v, window)
     batch, length = q.shape[0], q.shape[2]
@@ -49,14 +48,14 @@ def window_attention_varlen(q: Tensor, k: Tensor, v: Tensor, window: int) -> Ten
 def document_attention_varlen(
     q: Tensor, k: Tensor, v: Tensor, documents: Tensor, window: int | None
 ) -> Tensor:
-    """The same with a sequence a document: nothing of a mask, and no work across documents."""
+    """Return attention inside documents: each document is a packed sequence. No mask, no work across documents."""
     if q.dtype not in HALF or q.shape[2] != k.shape[2]:
         return document_attention_masked(q, k, v, documents, window)
     return _varlen(q, k, v, document_starts(documents), q.shape[2], window)
 
 
 def document_starts(documents: Tensor) -> Tensor:
-    """Where the documents of (B, T) numbers begin in the flattened batch, and its end; int32."""
+    """Return where the documents of numbers (B, T) start in the flattened batch, and its end, int32."""
     first = torch.ones_like(documents, dtype=torch.bool)
     first[:, 1:] = documents[:, 1:] != documents[:, :-1]
     starts = first.flatten().nonzero().flatten()
@@ -78,13 +77,13 @@ def _varlen(q: Tensor, k: Tensor, v: Tensor, ends: Tensor, longest: int, window:
         window_size=(-1 if window is None else window - 1, 0),
         enable_gqa=q.shape[1] != k.shape[1],
     )
-    assert isinstance(out, Tensor)  # it returns more only where more is asked for
+    assert isinstance(out, Tensor)  # it returns more only if more is asked for
     whole: Tensor = out.unflatten(0, (q.shape[0], -1))
     return whole.transpose(1, 2)
 
 
 def window_attention_flex(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
-    """Compiled flex_attention with the band as block mask; any type. Never uncompiled: 10-30x slower."""
+    """Return attention in a window by compiled flex_attention, in any type. Uncompiled it would be 10-30x slower."""
     if q.shape[2] != k.shape[2]:
         return window_attention_banded(q, k, v, window)
     out: Tensor = _flex()(
@@ -120,7 +119,7 @@ def scan_mamba_ssm(
     documents: Tensor | None = None,
     chunk: int = 128,
 ) -> tuple[Tensor, Tensor]:
-    """mamba-ssm's Triton kernels, whose state is (B, H, P, N) and whose documents are `seq_idx`."""
+    """Compute the scan by mamba-ssm's Triton kernels. Their state is (B, H, P, N), and `seq_idx` is their documents."""
     if x.shape[1] == 1 or state is not None or x.dtype == torch.float64:
         return scan_chunked(x, dt, a, b, c, state, documents, chunk)
     from mamba_ssm.ops.triton.ssd_combined import mamba_chunk_scan_combined

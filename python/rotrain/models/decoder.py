@@ -4,7 +4,7 @@ x = embed(tokens)
 for each block:  x = x + mixer(norm(x));  x = x + mlp(norm(x))
 logits = embed_matrix @ norm(x)
 
-A block without a feed-forward (Mamba-2) and a parallel one (Falcon) are the first half alone.
+A block without a feed-forward (Mamba-2) and a parallel block (Falcon) have only the first half.
 """
 
 from __future__ import annotations
@@ -35,7 +35,12 @@ MIXERS: dict[MixerName, Callable[[ModelConfig, Kernels], nn.Module]] = {
 
 
 class Norm(nn.Module):
-    """RMSNorm with a learned gain, or LayerNorm with gain and bias."""
+    """RMSNorm with a learned gain, or LayerNorm with gain and bias.
+
+    Args:
+        config: Shape of the model.
+        ops: Kernels.
+    """
 
     def __init__(self, config: ModelConfig, ops: Kernels) -> None:
         super().__init__()
@@ -44,13 +49,20 @@ class Norm(nn.Module):
         self.eps, self.ops = config.norm_eps, ops
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalize (B, T, h)."""
         if self.bias is None:
             return self.ops.rms_norm(x, self.weight, self.eps)
         return self.ops.layer_norm(x, self.weight, self.bias, self.eps)
 
 
 class Block(nn.Module):
-    """One layer: mixer, then feed-forward if it has one of its own, each behind its norm."""
+    """One layer: a mixer, then a feed-forward if the layer has one of its own, each after its norm.
+
+    Args:
+        config: Shape of the model.
+        ops: Kernels.
+        layer: Number of the layer, from 0.
+    """
 
     def __init__(self, config: ModelConfig, ops: Kernels, layer: int) -> None:
         super().__init__()
@@ -65,27 +77,34 @@ class Block(nn.Module):
 
     @property
     def mix(self) -> Mixer:
-        """The mixer by what the decoder knows of it."""
+        """The mixer, with the interface that the decoder knows."""
         return cast(Mixer, self.mixer)
 
     def forward(self, x: Tensor, positions: Positions, cache: Cache | None) -> Tensor:
+        """Return the stream (B, T, h) after the layer."""
         x = x + self.mixer(self.mixer_norm(x), positions, cache)
         if self.mlp is not None:
             x = x + self.mlp(self.mlp_norm(x))
         return x
 
     def init_weights(self, std: float, out_std: float, generator: torch.Generator) -> None:
-        """Draw the weights of both parts; gains stay one."""
+        """Draw the weights of both parts. Gains stay one."""
         self.mix.init_weights(std, out_std, generator)
         if self.mlp is not None:
             self.mlp.init_weights(std, out_std, generator)
 
 
 class DecoderCache:
-    """The caches of all layers and the number of positions they hold.
+    """The caches of all layers.
 
-    `documents`: (B, context) numbers of the documents of the positions, in a model that keeps
-    documents apart; it is not counted in `bytes`.
+    Args:
+        layers: The cache of each layer.
+        context: Most tokens of a sequence.
+        documents: Number of the document of each position (B, context + 1), in a model that keeps documents apart; not
+            counted in `bytes`.
+
+    Attributes:
+        length: Positions in the cache.
     """
 
     def __init__(self, layers: list[Cache], context: int, documents: Tensor | None = None) -> None:
@@ -93,7 +112,7 @@ class DecoderCache:
         self.documents = documents
 
     def bytes(self) -> int:
-        """Bytes of all layers."""
+        """Return the bytes of all layers."""
         return sum(layer.bytes() for layer in self.layers)
 
     def reset(self) -> None:
@@ -104,7 +123,22 @@ class DecoderCache:
 
 
 class Decoder(nn.Module):
-    """A language model of the shape `config`, computed by `ops` (default: the fast kernels)."""
+    """A language model.
+
+    Args:
+        config: Its shape, see `model_config`.
+        ops: Kernels. Default: the fast ones that run anywhere.
+
+    Example:
+        >>> from rotrain.models.presets import model_config
+        >>> model = Decoder(model_config("llama-gqa", "nano", vocab_size=300))
+        >>> model.init_weights(seed=0)
+        >>> tokens = torch.tensor([[0, 5, 7, 9]])
+        >>> model.logits(model(tokens)).shape
+        torch.Size([1, 4, 300])
+        >>> bool(model.loss(tokens[:, :-1], tokens[:, 1:]) > 0)
+        True
+    """
 
     def __init__(self, config: ModelConfig, ops: Kernels | None = None) -> None:
         super().__init__()
@@ -119,9 +153,17 @@ class Decoder(nn.Module):
             self.register_buffer("sin", sin, persistent=False)
 
     def forward(self, tokens: Tensor, cache: DecoderCache | None = None) -> Tensor:
-        """Normalized last states (B, T, h) of tokens (B, T).
+        """Return the normalized last states.
 
-        With a cache the tokens continue what it holds, and it grows by T.
+        Args:
+            tokens: Token ids (B, T) int64.
+            cache: With a cache the tokens continue what it holds, and it grows by T.
+
+        Returns:
+            States (B, T, h).
+
+        Raises:
+            ValueError: There are more positions than the context.
         """
         start = 0 if cache is None else cache.length
         end = start + tokens.shape[1]
@@ -138,30 +180,33 @@ class Decoder(nn.Module):
         return out
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Scores (..., V) of the next token from states (..., h)."""
+        """Return the scores of the next token (..., V), given states (..., h)."""
         return nn.functional.linear(hidden, self.embed.weight)
 
     def loss(
         self, tokens: Tensor, labels: Tensor, forward: Callable[[Tensor], Tensor] | None = None
     ) -> Tensor:
-        """Sum of -ln p(label) in nats over (B, T) tokens and their next tokens.
+        """Return the sum of -ln p(label) in nats, a scalar.
 
-        `forward` stands in for the model's own, see `compiled_loss`.
+        Args:
+            tokens: Token ids (B, T) int64.
+            labels: The token after each of them (B, T) int64.
+            forward: Replaces the model's forward pass, see `compiled_loss`.
         """
         hidden = (forward or self)(tokens)
         return self.ops.loss(hidden.flatten(0, 1), self.embed.weight, labels.flatten())
 
     def compiled_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """`loss` with the blocks compiled and the loss from their states as it is.
+        """Return `loss` with compiled blocks. The loss from their states is not compiled.
 
-        Compiling the chunked loss too doubled the time of compiling and won 2 % (docs/log.md, train).
+        Compiling the chunked loss too doubled the time of compiling and saved 2 % (docs/log.md, train).
         """
         return partial(self.loss, forward=torch.compile(self.forward))
 
     def new_cache(
         self, batch: int = 1, context: int | None = None, dtype: torch.dtype | None = None
     ) -> DecoderCache:
-        """An empty cache for `batch` sequences of at most `context` tokens."""
+        """Return an empty cache for `batch` sequences of at most `context` tokens."""
         context = context or self.config.context
         dtype = dtype or self.embed.weight.dtype
         caches = [block.mix.new_cache(batch, context, dtype) for block in self._stack()]
@@ -171,13 +216,12 @@ class Decoder(nn.Module):
         return DecoderCache(caches, context, documents)
 
     def init_weights(self, seed: int) -> None:
-        """Draw the weights from a seed, on the CPU: the same on every device.
+        """Draw the weights from a seed, on the CPU: they are the same on every device.
 
-        Matrices are normal with std sqrt(2 / (5 h)) ("small init", Nguyen and Salazar 2019;
-        0.0198 at width 1024), so the logits of a fresh tied model have a variance of 2/5 at
-        any width and the first loss is ln V + 0.2. The matrices that write into the residual
-        stream are divided by the root of their number (GPT-2), so that its variance does not
-        grow with depth. Gains are one.
+        Matrices are normal with std sqrt(2 / (5 h)) ("small init", Nguyen and Salazar 2019; 0.0198 at width 1024). So the
+        logits of a fresh tied model have a variance of 2/5 at any width, and the first loss is ln V + 0.2. The matrices
+        that write into the residual stream are divided by the square root of their number (GPT-2), so that the variance
+        of the stream does not grow with depth. Gains are one.
         """
         generator = torch.Generator().manual_seed(seed)
         std = math.sqrt(2 / (5 * self.config.hidden))
@@ -188,28 +232,28 @@ class Decoder(nn.Module):
                 block.init_weights(std, std / math.sqrt(writers), generator)
 
     def decayed(self) -> list[str]:
-        """Names of the parameters that weight decay pulls on: the matrices of the blocks.
+        """Return the names of the parameters with weight decay: the matrices of the blocks.
 
-        Not the gains and biases, not Mamba-2's `A_log`, `D`, `dt_bias` and convolution, and not
-        the tied embedding: a row of it is read rarely, and decay between reads would shrink rare
-        tokens (OLMo 2, section 3.4.1, takes embeddings out for stability).
+        Gains and biases have none, nor have Mamba-2's `A_log`, `D`, `dt_bias` and convolution. The tied embedding has none
+        either: a row of it is read rarely, and decay between reads would shrink rare tokens (OLMo 2, section 3.4.1,
+        excludes embeddings for stability).
         """
         return [name for name, parameter in self.blocks.named_parameters("blocks") if parameter.ndim == 2]
 
     def param_count(self) -> int:
-        """Parameters held, the tied matrix once."""
+        """Return the number of parameters; the tied matrix counts once."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     def flops_per_token(self, context: int | None = None) -> float:
-        """See `count.flops_per_token`."""
+        """Return the operations of one training token, see `count.flops_per_token`."""
         return count.flops_per_token(self.config, context)
 
     def cache_bytes(self, context: int | None = None, bytes_per_value: int = 2) -> int:
-        """See `count.cache_bytes`."""
+        """Return the bytes of the cache of one sequence, see `count.cache_bytes`."""
         return count.cache_bytes(self.config, context, bytes_per_value)
 
     def _stack(self) -> Sequence[Block]:
-        # ModuleList forgets the class of its members.
+        # ModuleList does not know the class of its members.
         return cast(Sequence[Block], self.blocks)
 
     def _rotations(self, start: int, end: int, dtype: torch.dtype) -> tuple[Tensor | None, Tensor | None]:
@@ -219,7 +263,7 @@ class Decoder(nn.Module):
         return cos[start:end].to(dtype), sin[start:end].to(dtype)
 
     def _documents(self, tokens: Tensor, cache: DecoderCache | None) -> Tensor | None:
-        """(B, start + T): how many documents ended before each position, or None."""
+        """Return how many documents ended before each position (B, start + T), or None."""
         if self.config.document_end is None:
             return None
         ended = (tokens == self.config.document_end).cumsum(1)

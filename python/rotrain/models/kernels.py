@@ -1,8 +1,8 @@
 """Which implementation computes each operation, and why.
 
-Every operation has a readable reference and one or more fast ones, best first. A model takes a
-`Kernels`; the tests and `rotrain doctor` run both on the same input and report the difference.
-What is chosen is a function of a `Platform`, so every choice can be tested on any machine.
+Every operation has a readable reference and one or more fast implementations, best first. A model takes a `Kernels`. The
+tests and `rotrain doctor` run both on the same input and report the difference. The choice is a function of a `Platform`, so
+every choice can be tested on any machine.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from rotrain.models.rope import apply_rope, apply_rope_reference
 from rotrain.models.short_attention import SHORT, attention_short, window_attention_short
 from rotrain.models.ssd import scan_chunked, scan_reference
 
-# From this vocabulary on the chunked loss is faster than the plain one, and its memory does not
-# grow with the batch (docs/log.md, train).
+# From this vocabulary on the chunked loss is faster than the plain one, and its memory does not grow with the batch
+# (docs/log.md, train).
 CHUNKED_LOSS_VOCAB = 2_048
 
 Scan = Callable[
@@ -46,7 +46,7 @@ Scan = Callable[
 
 @dataclass(frozen=True)
 class Kernels:
-    """One implementation of each operation a decoder is made of."""
+    """One implementation of each operation of a decoder. The modules of the references describe the arguments."""
 
     attention: Callable[[Tensor, Tensor, Tensor], Tensor]
     window_attention: Callable[[Tensor, Tensor, Tensor, int], Tensor]
@@ -76,16 +76,28 @@ PACKAGES = ("flash_attn", "mamba_ssm", "torch.nn.attention.varlen", "torch.nn.at
 
 @dataclass(frozen=True)
 class Platform:
-    """What a choice depends on: the device, whether products are 16-bit there, and what is installed."""
+    """What a choice depends on.
+
+    Attributes:
+        device: Type of the device.
+        capability: Compute capability of a CUDA device.
+        half: Whether products are 16-bit.
+        packages: Installed packages among `PACKAGES`.
+    """
 
     device: str = "cpu"
-    capability: tuple[int, int] = (0, 0)  # of a CUDA device
+    capability: tuple[int, int] = (0, 0)
     half: bool = False
     packages: frozenset[str] = frozenset()
 
 
 def detect_platform(device: torch.device, *, half: bool) -> Platform:
-    """Ask PyTorch and the import system; imports none of the packages."""
+    """Ask PyTorch and the import system. None of the packages is imported.
+
+    Args:
+        device: Where the model computes.
+        half: Whether products are 16-bit.
+    """
     cuda = device.type == "cuda"
     capability = torch.cuda.get_device_capability(device) if cuda else (0, 0)
     return Platform(device.type, capability, half, frozenset(name for name in PACKAGES if _installed(name)))
@@ -100,7 +112,14 @@ def _installed(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An implementation, why it is worth having, and what a platform lacks for it ("": nothing)."""
+    """An implementation of an operation.
+
+    Attributes:
+        name: Its name.
+        function: Its function.
+        why: Why it exists.
+        lacks: What a platform lacks for it, as a sentence; empty for nothing.
+    """
 
     name: str
     function: Callable[..., Any]
@@ -109,7 +128,7 @@ class Candidate:
 
 
 def _cuda(package: str, capability: int, half: bool) -> Callable[[Platform], str]:
-    """What a CUDA kernel of a package lacks on a platform."""
+    """Return a function that says what a CUDA kernel of a package lacks on a platform."""
 
     def lacks(platform: Platform) -> str:
         if platform.device != "cuda":
@@ -124,7 +143,7 @@ def _cuda(package: str, capability: int, half: bool) -> Callable[[Platform], str
 
 
 def _cpu_fp32(platform: Platform) -> str:
-    """What a kernel for products in fp32 on a CPU lacks on a platform."""
+    """Return what a kernel for fp32 products on a CPU lacks on a platform."""
     if platform.device != "cpu":
         return "it is for a CPU"
     return "it is for fp32, and this run has 16 bits" if platform.half else ""
@@ -204,7 +223,7 @@ REGISTRY: dict[str, tuple[Candidate, ...]] = {
 
 
 def candidates(vocab_size: int) -> dict[str, tuple[Candidate, ...]]:
-    """Every operation with its implementations, best first; the last of each runs anywhere."""
+    """Return every operation with its implementations, best first. The last one runs anywhere."""
     large = vocab_size >= CHUNKED_LOSS_VOCAB
     why = f"vocabulary of {vocab_size:,} is {'at least' if large else 'under'} {CHUNKED_LOSS_VOCAB:,}"
     loss = (
@@ -216,7 +235,7 @@ def candidates(vocab_size: int) -> dict[str, tuple[Candidate, ...]]:
 
 
 def chosen(vocab_size: int, platform: Platform) -> dict[str, Candidate]:
-    """The first implementation of each operation that a platform lacks nothing for."""
+    """Return for each operation the first implementation for which the platform lacks nothing."""
     return {
         operation: next(candidate for candidate in row if not candidate.lacks(platform))
         for operation, row in candidates(vocab_size).items()
@@ -224,15 +243,20 @@ def chosen(vocab_size: int, platform: Platform) -> dict[str, Candidate]:
 
 
 def choose(vocab_size: int, platform: Platform | None = None) -> Kernels:
-    """The fast implementations for a vocabulary; without a platform those that run anywhere."""
+    """Return the fast implementations for a vocabulary. Without a platform, those that run anywhere.
+
+    Example:
+        >>> choose(vocab_size=40_000).loss.__name__, choose(vocab_size=300).loss.__name__
+        ('token_loss_chunked', 'token_loss_reference')
+    """
     picked = chosen(vocab_size, platform or Platform())
     return Kernels(**{operation: candidate.function for operation, candidate in picked.items()})
 
 
 def reasons(vocab_size: int, platform: Platform | None = None) -> dict[str, tuple[str, str]]:
-    """For each operation of `choose`: the name of the implementation and why it is used.
+    """Return for each operation of `choose` the name of the implementation and why it is used.
 
-    Implementations that would have come before it are named with what is missing.
+    The reason also names better implementations with what they lack.
     """
     platform = platform or Platform()
     rows = {}
@@ -243,7 +267,7 @@ def reasons(vocab_size: int, platform: Platform | None = None) -> dict[str, tupl
             if not lacks:
                 break
             passed.append((candidate.name, lacks))
-        # Implementations that lack the same share a sentence.
+        # Implementations that lack the same thing share a sentence.
         lacking = dict.fromkeys(lacks for _, lacks in passed)
         parts = [f"{', '.join(n for n, w in passed if w == lacks)}: {lacks}" for lacks in lacking]
         rows[operation] = (candidate.name, "; ".join([candidate.why, *parts]))

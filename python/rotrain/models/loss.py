@@ -1,21 +1,24 @@
 """Next-token loss from hidden states: the sum over tokens of -ln p(label), in nats.
 
-The logits of a batch are the largest tensor of a small model with a large vocabulary: 2,048
-tokens x 40,000 entries are 328 MB in fp32, several times over in a plain backward pass. The
-chunked loss makes the logits of a few tokens at a time, in the same memory, and takes their
-gradient at once, so they are never kept and never computed twice.
+The logits of a batch are the largest tensor of a small model with a large vocabulary: 2,048 tokens x 40,000 entries take
+328 MB in fp32, and a plain backward pass holds them several times. The chunked loss computes the logits of a few tokens at
+a time, in the same memory, and takes their gradient at once. So they are never kept and never computed twice.
 
 What made it fast (1 thread, 2,048 tokens, V 40,000, width 256, bf16; docs/log.md, train):
 
-1. One buffer for all chunks. A fresh 80 MB tensor a chunk costs more in page faults than the
-   arithmetic done in it. Chunks are equal and as few as the buffer allows: thin products are slow.
-2. The passes of the softmax run over a few rows at a time, which stay in the cache.
-3. Rows are never divided by their sum: with e = exp(logit - max), s = sum(e) and one_hot(label),
-   the gradient (e - s one_hot) / s is used as e - s one_hot, and the rows of the small matrices
-   beside it are scaled by 1 / s.
+1. One buffer for all chunks. A fresh tensor of 80 MB for each chunk costs more in page faults than the arithmetic in it.
+   Chunks are equal, and as few as the buffer allows: thin products are slow.
+2. The passes of the softmax run over a few rows at a time, which stay in the CPU cache.
+3. Rows are never divided by their sum. With e = exp(logit - max), s = sum(e) and one_hot(label), the gradient
+   (e - s one_hot) / s is used as e - s one_hot, and the rows of the small matrices beside it are scaled by 1 / s.
 
-PyTorch has `F.linear_cross_entropy` for this, but under bf16 it also adds up the loss in bf16
-(measured: 21,760 where the fp32 sum is 22,086), so the one here is ours, with fp32 sums.
+PyTorch has `F.linear_cross_entropy` for this, but under bf16 it also adds the losses in bf16 (measured: 21,760 where the
+fp32 sum is 22,086). This one has fp32 sums.
+
+Example:
+    >>> hidden, weight, labels = torch.zeros(3, 4), torch.zeros(8, 4), torch.tensor([1, 2, 7])
+    >>> round(float(token_loss_chunked(hidden, weight, labels)), 4)  # 3 ln 8: all 8 entries are equally likely
+    6.2383
 """
 
 from __future__ import annotations
@@ -34,28 +37,34 @@ TILE_ENTRIES = 4096  # of a gradient of width 1024 in bf16: 8 MB
 
 
 def chunk_tokens(tokens: int, vocab_size: int) -> int:
-    """Of so many tokens, those whose logits are in memory at a time."""
+    """Return how many of `tokens` tokens have their logits in memory at a time."""
     chunks = -(-tokens // max(1, CHUNK_LOGITS // vocab_size))
     return -(-tokens // chunks) if chunks else 1
 
 
 def token_loss_reference(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
-    """Sum of the losses of (N,) labels, from (N, h) states and the (V, h) output matrix."""
+    """Return the sum of the losses in nats, a scalar.
+
+    Args:
+        hidden: States (N, h).
+        weight: Output matrix (V, h).
+        labels: Token ids (N,) int64.
+    """
     logits = to_fp32(F.linear(hidden, weight))
     return F.cross_entropy(logits, labels, reduction="sum")
 
 
 def token_loss_chunked(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
-    """The same sum with the logits of `chunk_tokens` tokens in memory at a time."""
+    """Return the same sum with the logits of `chunk_tokens` tokens in memory at a time."""
     loss: Tensor = _ChunkedLoss.apply(hidden, weight, labels, product_dtype(hidden))
     return loss
 
 
 class _ChunkedLoss(torch.autograd.Function):
-    """Gradients are computed in forward, where the exponentials are at hand, and scaled in backward.
+    """The gradients are computed in forward, where the exponentials exist, and scaled in backward.
 
-    Products run in `narrow` (bf16 under autocast); the cast of the weight happens in here so
-    that its gradient is summed over the chunks, and handed back, in the weight's own fp32.
+    Products run in `narrow` (bf16 under autocast). The weight is cast here, so that its gradient is summed over the chunks
+    and returned in fp32, the type of the weight.
     """
 
     @staticmethod
@@ -75,14 +84,14 @@ class _ChunkedLoss(torch.autograd.Function):
                 total += loss
                 if not wanted:
                     continue
-                # d loss / d logits = softmax - one_hot(label) = logits / sums, as they are now
+                # d loss / d logits = softmax - one_hot(label) = logits / sums, with the logits as they are now
                 d_part = torch.mm(logits, matrix, out=d_hidden[start : start + chunk])
                 d_part /= sums
                 scaled = (part / sums).to(narrow)
                 if d_weight.dtype == narrow:
                     d_weight.addmm_(logits.T, scaled)
                     continue
-                # A narrow product is widened to be added: by tiles, or it is there twice at full size.
+                # A narrow product is cast to fp32 to be added. Tiles avoid a second copy of full size.
                 for entry in range(0, len(d_weight), TILE_ENTRIES):
                     tile = slice(entry, entry + TILE_ENTRIES)
                     d_weight[tile] += torch.mm(logits[:, tile].T, scaled)
@@ -93,15 +102,15 @@ class _ChunkedLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, None, None]:
         d_hidden, d_weight = ctx.gradients
-        del ctx.gradients  # scaled in place: a second backward pass must fail, not scale twice
+        del ctx.gradients  # they are scaled in place: a second backward pass must fail, not scale twice
         (scale,) = upstream
         return d_hidden.mul_(scale), d_weight.mul_(scale), None, None
 
 
 def _exponentials(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn (n, V) logits into `e - s one_hot(label)` in place; the sum of the losses, and (n, 1) `s`.
+    """Turn logits (n, V) into `e - s one_hot(label)` in place; return the sum of the losses, and `s` (n, 1).
 
-    Sums and exponentials are fp32 whatever the type of the logits.
+    Sums and exponentials are fp32 for any type of the logits.
     """
     direct = logits.dtype.itemsize >= 4
     rows = max(1, TILE_LOGITS // logits.shape[1]) if logits.device.type == "cpu" else len(logits)

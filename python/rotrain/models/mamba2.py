@@ -1,11 +1,10 @@
 """The Mamba-2 mixer (Dao and Gu 2024): a gated state-space layer with a state of fixed size.
 
-z, xBC, dt = into(u);  x, B, C = silu(conv(xBC));  dt = softplus(dt + dt_bias)
+z, xBC, dt = in_proj(u);  x, B, C = silu(conv(xBC));  dt = softplus(dt + dt_bias)
 y = scan(x, dt, -exp(A_log), B, C) + D x
-out(norm(y silu(z)))
+out_proj(norm(y silu(z)))
 
-The layout of the first matrix and the order gate, then norm are those of mamba-ssm and
-`Mamba2ForCausalLM`.
+The layout of the first matrix, and the order gate, then norm, are those of mamba-ssm and `Mamba2ForCausalLM`.
 """
 
 from __future__ import annotations
@@ -22,28 +21,38 @@ from rotrain.models.kernels import Kernels
 from rotrain.models.mixer import Cache, Positions
 from rotrain.models.precision import to_fp32
 
-# mamba-ssm's start: steps between 0.001 and 0.1, evenly in their logarithm, never under 0.0001.
+# The initial steps of mamba-ssm: between 0.001 and 0.1, uniform in their logarithm, never under 0.0001.
 DT_MIN, DT_MAX, DT_FLOOR = 1e-3, 1e-1, 1e-4
 
 
 class RecurrentCache:
-    """The state of the scan (always fp32 or fp64) and the last inputs of the convolution."""
+    """The state of the scan, always fp32 or fp64, and the last inputs of the convolution.
+
+    Args:
+        state: State (B, H, N, P).
+        tail: Inputs (B, K - 1, C).
+    """
 
     def __init__(self, state: Tensor, tail: Tensor) -> None:
         self.state, self.tail = state, tail
 
     def bytes(self) -> int:
-        """Bytes held, the same for any number of positions."""
+        """Return the bytes of the cache, which are the same for any number of positions."""
         return sum(x.numel() * x.element_size() for x in (self.state, self.tail))
 
     def reset(self) -> None:
-        """A new sequence starts from nothing."""
+        """Start a new sequence from zeros."""
         self.state.zero_()
         self.tail.zero_()
 
 
 class Mamba2(nn.Module):
-    """`A_log`, `D` and `dt_bias` have one number a head; weight decay leaves them alone."""
+    """The mixer. `A_log`, `D` and `dt_bias` have one number for each head, without weight decay.
+
+    Args:
+        config: Shape of the model.
+        ops: Kernels.
+    """
 
     def __init__(self, config: ModelConfig, ops: Kernels) -> None:
         super().__init__()
@@ -60,6 +69,7 @@ class Mamba2(nn.Module):
         self.out_proj = nn.Linear(ssm.inner, config.hidden, bias=False)
 
     def forward(self, u: Tensor, positions: Positions, cache: Cache | None) -> Tensor:
+        """Mix (B, T, h), see `Mixer`."""
         ssm, taps = self.shape, self.shape.conv - 1
         z, xbc, dt = self.in_proj(u).split((ssm.inner, ssm.channels, ssm.heads), -1)
         held = cache if isinstance(cache, RecurrentCache) else None
@@ -99,7 +109,7 @@ class Mamba2(nn.Module):
         return self.ops.rms_norm(grouped, None, self.eps).flatten(-2) * self.gain
 
     def new_cache(self, batch: int, context: int, dtype: torch.dtype) -> RecurrentCache:
-        """See `Mixer.new_cache`; the same size for any context."""
+        """Return an empty cache, see `Mixer.new_cache`. It has the same size for any context."""
         ssm, device = self.shape, self.in_proj.weight.device
         wide_dtype = torch.float64 if dtype == torch.float64 else torch.float32
         state = torch.zeros(batch, ssm.heads, ssm.state, ssm.head_dim, dtype=wide_dtype, device=device)
@@ -107,10 +117,10 @@ class Mamba2(nn.Module):
         return RecurrentCache(state, tail)
 
     def init_weights(self, std: float, out_std: float, generator: torch.Generator) -> None:
-        """Matrices as everywhere (`Mixer.init_weights`); A, D, dt and convolution as in mamba-ssm.
+        """Draw the matrices as `Mixer.init_weights` says, and A, D, dt and convolution as mamba-ssm does.
 
-        A is uniform in 1 ... 16 (transformers starts it at 1 ... heads), D is one, and dt_bias
-        is what softplus turns into a step drawn between `DT_MIN` and `DT_MAX`.
+        A is uniform in 1 ... 16 (transformers starts it at 1 ... heads), D is one, and softplus turns dt_bias into a step
+        that is drawn between `DT_MIN` and `DT_MAX`.
         """
         nn.init.normal_(self.in_proj.weight, std=std, generator=generator)
         nn.init.normal_(self.out_proj.weight, std=out_std, generator=generator)
@@ -123,12 +133,12 @@ class Mamba2(nn.Module):
 
 
 def _with_before(positions: Positions, taps: int) -> Tensor | None:
-    """Document numbers of the `taps` positions before the first and of all from there."""
+    """Return the document numbers of the `taps` positions before the first, and of all positions from there."""
     documents = positions.documents
     if documents is None:
         return None
     first = positions.start - taps
     if first >= 0:
         return documents[:, first:]
-    # Before the beginning lie zeros and an empty state: whose they are does not matter.
+    # Before the start are zeros and an empty state: their document does not matter.
     return torch.cat((documents[:, :1].expand(-1, -first), documents), 1)

@@ -10,7 +10,11 @@ from rotrain.config import ModelConfig
 
 
 class SwiGLU(nn.Module):
-    """Gate and up are one matrix (gate rows first): one product of twice the width."""
+    """The feed-forward. Gate and up are one matrix, gate rows first: one product of twice the width.
+
+    Args:
+        config: Shape of the model.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -18,11 +22,12 @@ class SwiGLU(nn.Module):
         self.down = nn.Linear(config.ffn, config.hidden, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (B, T, h), given (B, T, h)."""
         gate, up = self.gate_up(x).chunk(2, -1)
         out: Tensor = self.down(F.silu(gate) * up)
         return out
 
     def init_weights(self, std: float, out_std: float, generator: torch.Generator) -> None:
-        """Draw the weights: `out_std` for the matrix that writes into the residual stream."""
+        """Draw the weights: `out_std` is for the matrix that writes into the residual stream."""
         nn.init.normal_(self.gate_up.weight, std=std, generator=generator)
         nn.init.normal_(self.down.weight, std=out_std, generator=generator)

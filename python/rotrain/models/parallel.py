@@ -2,8 +2,8 @@
 
 x + attention(norm(x)) + down(gelu(up(norm(x))))
 
-The two read the same input and add to the same stream, so their four matrices are two here:
-[query key value | up] and [out | down].
+Both read the same input and add to the same stream, so their four matrices are two here: [query key value | up] and
+[out | down].
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ from rotrain.models.mixer import Cache, Positions
 class ParallelMixer(nn.Module):
     """Attention and the GELU feed-forward of one block as one mixer.
 
-    `approximate` is PyTorch's word for the form of GELU: "none", the exact one, unless another engine's is wanted.
+    Args:
+        config: Shape of the model.
+        ops: Kernels.
+
+    Attributes:
+        approximate: PyTorch's name for the form of GELU: "none" is the exact form; another engine may need another.
     """
 
     approximate = "none"
@@ -35,6 +40,7 @@ class ParallelMixer(nn.Module):
         self.out_proj = nn.Linear(self.attend.queries + config.ffn, config.hidden, bias=False)
 
     def forward(self, x: Tensor, positions: Positions, cache: Cache | None) -> Tensor:
+        """Mix (B, T, h), see `Mixer`."""
         qkv, up = self.in_proj(x).split((self.attend.width, self.ffn), -1)
         out: Tensor = self.out_proj(
             torch.cat((self.attend(qkv, positions, cache), F.gelu(up, approximate=self.approximate)), -1)
@@ -42,10 +48,10 @@ class ParallelMixer(nn.Module):
         return out
 
     def new_cache(self, batch: int, context: int, dtype: torch.dtype) -> KeyValueCache:
-        """See `Mixer.new_cache`."""
+        """Return an empty cache, see `Mixer.new_cache`."""
         return self.attend.new_cache(batch, context, dtype, self.in_proj.weight.device)
 
     def init_weights(self, std: float, out_std: float, generator: torch.Generator) -> None:
-        """See `Mixer.init_weights`."""
+        """Draw the weights, see `Mixer.init_weights`."""
         nn.init.normal_(self.in_proj.weight, std=std, generator=generator)
         nn.init.normal_(self.out_proj.weight, std=out_std, generator=generator)

@@ -1,4 +1,4 @@
-"""How far the fast kernels are from the written-out references, on this machine."""
+"""How far the fast kernels are from the references, on this machine."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ from rotrain.models.cuda_kernels import (
 )
 from rotrain.models.rope import rope_table
 
-# They hand fp32 to the portable kernels, so an error in fp32 would not be theirs.
+# These kernels give fp32 to the portable kernels, so an error in fp32 would not be theirs.
 HALF_ONLY = (window_attention_flash, window_attention_varlen, document_attention_varlen)
 
 
 def kernel_errors(
     vocab_size: int, device: torch.device, platform: kernels.Platform | None = None
 ) -> dict[str, float]:
-    """For each operation: the largest error of the fast kernel's output and gradients.
+    """Return the largest error of each fast kernel's output and gradients, by operation.
 
-    The truth is the written-out reference in fp32 on the CPU. Errors are relative to its largest
-    value. Inputs are fp32, but bf16 for a kernel that computes in 16 bits only.
+    The truth is the reference in fp32 on the CPU. Errors are relative to its largest value. Inputs are fp32, and bf16 for a
+    kernel that computes in 16 bits only.
+
+    Args:
+        vocab_size: Entries of the vocabulary, on which the choice of the loss depends.
+        device: Where the fast kernels run.
+        platform: What the choice of the kernels depends on. Default: kernels that run anywhere.
     """
     fast, slow = kernels.choose(vocab_size, platform), kernels.REFERENCE
     generator = torch.Generator().manual_seed(0)

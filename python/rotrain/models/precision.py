@@ -1,4 +1,4 @@
-"""The type that products are computed in, and the type that sums need."""
+"""The type of products, and the type of sums."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def product_dtype(x: Tensor) -> torch.dtype:
-    """bf16 where autocast is on for the device of `x`, else the type of `x`."""
+    """Return bf16 where autocast is on for the device of `x`, else the type of `x`."""
     device = x.device.type
     if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
         return torch.get_autocast_dtype(device)
@@ -15,5 +15,10 @@ def product_dtype(x: Tensor) -> torch.dtype:
 
 
 def to_fp32(x: Tensor) -> Tensor:
-    """`x` in fp32, or as it is where it is fp64 (the references run in fp64 too)."""
+    """Return `x` in fp32, or as it is if it is fp64: the references run in fp64 too.
+
+    Example:
+        >>> to_fp32(torch.ones(1, dtype=torch.bfloat16)).dtype, to_fp32(torch.ones(1, dtype=torch.float64)).dtype
+        (torch.float32, torch.float64)
+    """
     return x if x.dtype == torch.float64 else x.float()

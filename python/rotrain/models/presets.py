@@ -1,8 +1,7 @@
 """The architectures by name, at three sizes.
 
-All share hidden width, head dimension, context and tied embeddings at a size; the layer counts
-make up for the parameters a mixer or a feed-forward saves. Widths are multiples of 256, the
-block of llama.cpp's k-quants.
+At a size all share hidden width, head dimension, context and tied embeddings. The layer counts make up for the parameters
+that a mixer or a feed-forward saves. Widths are multiples of 256, the block of llama.cpp's k-quants.
 """
 
 from __future__ import annotations
@@ -23,7 +22,13 @@ HEAD_DIM = 64
 
 @dataclass(frozen=True)
 class Width:
-    """What every architecture has in common at a size."""
+    """What every architecture has in common at a size.
+
+    Attributes:
+        hidden: Width of the residual stream.
+        ffn: Width of the feed-forward.
+        context: Tokens of a sequence.
+    """
 
     hidden: int
     ffn: int
@@ -41,9 +46,17 @@ WIDTHS: dict[Size, Width] = {
 class Arch:
     """An architecture: its layers by size, and where it differs from Llama.
 
-    `queries_per_kv`: how many query heads share a key/value head (None: all share one).
-    `ffn`: its feed-forward width from the width of the size. `windowed`: attention sees a
-    quarter of the context, unless the run says `window`.
+    Attributes:
+        name: Its name.
+        summary: One line about it.
+        layers: Layers by size.
+        queries_per_kv: Query heads that share a key/value head; None: all share one.
+        pattern: Mixers of the layers, repeated.
+        windowed: Attention sees a quarter of the context, unless the run sets `window`.
+        mlp: Kind of the feed-forward.
+        ffn: Width of the feed-forward, given the width of the size.
+        norm: Kind of the norms.
+        parallel: Mixer and feed-forward read one norm.
     """
 
     name: str
@@ -108,7 +121,11 @@ ARCHS: dict[str, Arch] = {
 
 
 def find_arch(name: str) -> Arch:
-    """The architecture called `name`; an unknown name is a `UsageError` with the nearest one."""
+    """Return the architecture called `name`.
+
+    Raises:
+        UsageError: There is none; the hint names the nearest one.
+    """
     if name in ARCHS:
         return ARCHS[name]
     near = difflib.get_close_matches(name, ARCHS, n=1)
@@ -125,9 +142,23 @@ def model_config(
     window: int | None = None,
     document_end: int | None = None,
 ) -> ModelConfig:
-    """The shape of `arch` at `size`, for a vocabulary, a context and a window in tokens.
+    """Return the shape of an architecture at a size.
 
-    Raises `UsageError` for a window that masks nothing or that the architecture has no use for.
+    Args:
+        arch: Name of the architecture.
+        size: `nano`, `mini` or `300m`.
+        vocab_size: Entries of the vocabulary.
+        context: Tokens of a sequence. Default: that of the size.
+        window: Tokens that a token sees, in an architecture with a window. Default: a quarter of the context.
+        document_end: Id of the token that ends a document, to keep documents apart.
+
+    Raises:
+        UsageError: There is no such architecture, it has no window, or the window hides nothing.
+
+    Example:
+        >>> shape = model_config("mistral-swa", "nano")
+        >>> shape.context, shape.window
+        (256, 64)
     """
     preset, width = find_arch(arch), WIDTHS[size]
     context = context or width.context

@@ -2,13 +2,14 @@
 
 weight = (code - zero) * scale,   codes 0 ... 2^bits - 1, groups of neighbouring inputs of one row
 
-The tied embedding is quantized once: a look-up reads rows of it, the head all of it. Products are computed in the type
-of the scales on the unfolded matrix. In memory a code is a byte, on the disk it has its bits (`pack_codes`).
+The tied embedding is quantized once: a look-up reads rows of it, the head reads all of it. Products are computed on the
+dequantized matrix, in the type of the scales. In memory a code takes a byte; on the disk it has its bits (`pack_codes`).
 
-Unfolding a matrix costs some ten times the product with one token (docs/log.md), so a model that is only read unfolds each
-matrix once and holds it, where memory allows (`hold`): it decodes as fast as floats and takes their memory. Elsewhere, and
-while `polish` moves the scales, each product unfolds its matrix anew. PyTorch's kernels of 4-bit weights were measured and
-left: in fp32 they are slower than unfolding, in bf16 they round scales and zero points to 8 bits.
+Dequantizing a matrix costs some ten times the product with one token (docs/log.md). So a model that is only read
+dequantizes each matrix once and caches it, if memory allows (`cache_dequantized`): it then decodes as fast as floats and
+takes their memory. Otherwise, and while `distill_scales` changes the scales, each product dequantizes its matrix again.
+PyTorch's kernels of 4-bit weights were measured and not used: in fp32 they are slower than dequantizing, and in bf16 they
+round scales and zero points to 8 bits.
 """
 
 from __future__ import annotations
@@ -24,15 +25,27 @@ from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError
 from rotrain.models.decoder import Decoder
 
-# Rows packed at once: bits take a byte each on the way.
+# Rows that are packed at once: on the way each bit takes a byte.
 ROWS = 1024
-# The part of the free memory that unfolded matrices may take: caches and activations need some too.
+# The part of the free memory that cached matrices may take: key/value caches and activations need some too.
 CACHE_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class QuantizedMatrix:
-    """A quantized matrix: codes (out, in) uint8; scale and zero (out, in / group) fp32, exact in fp16."""
+    """A quantized matrix.
+
+    Attributes:
+        codes: Codes (out, in) uint8.
+        scale: Scales (out, in / group) fp32, exact in fp16.
+        zero: Zero points (out, in / group) fp32, exact in fp16.
+        bits: Bits of a code.
+
+    Example:
+        >>> matrix = QuantizedMatrix(torch.tensor([[0, 3]], dtype=torch.uint8), torch.ones(1, 1), torch.ones(1, 1), 2)
+        >>> matrix.weight().tolist(), matrix.bytes
+        ([[-1.0, 2.0]], 5)
+    """
 
     codes: Tensor
     scale: Tensor
@@ -50,17 +63,17 @@ class QuantizedMatrix:
         return quantized_bytes(self.codes.shape[0], self.codes.shape[1], self.bits, self.group)
 
     def weight(self) -> Tensor:
-        """The matrix it stands for, (out, in) fp32."""
+        """Return the dequantized matrix (out, in) fp32."""
         return dequantize(self.codes, self.scale, self.zero)
 
 
 def quantized_bytes(rows: int, inputs: int, bits: int, group: int) -> int:
-    """Bytes of a matrix on the disk: codes, and two 16-bit numbers a group."""
+    """Return the bytes of a matrix on the disk: codes, and two 16-bit numbers for each group."""
     return rows * (-(-inputs * bits // 8) + 4 * (inputs // group))
 
 
 def dequantize(codes: Tensor, scale: Tensor, zero: Tensor) -> Tensor:
-    """(code - zero) * scale of codes (..., in) and groups (..., in / group), in the type of `scale`."""
+    """Return (code - zero) * scale (..., in) for codes (..., in) and groups (..., in / group), in the type of `scale`."""
     grouped = codes.unflatten(-1, (scale.shape[-1], -1)).to(scale.dtype)
     weight: Tensor = ((grouped - zero[..., None]) * scale[..., None]).flatten(-2)
     return weight
@@ -78,71 +91,78 @@ class _Quantized(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """The whole matrix: what is held, or made anew at each call."""
+        """The dequantized matrix: the cached one, or a new one at each call."""
         return dequantize(self.codes, self.scale, self.zero) if self.cached is None else self.cached
 
     def cache_dequantized(self) -> None:
-        """Unfold once. The scales are final from here on."""
+        """Dequantize once and keep the result. The scales are final from here on."""
         self.cached = dequantize(self.codes, self.scale, self.zero).detach()
         self.requires_grad_(False)
 
-    def grid(self) -> QuantizedMatrix:
-        """What it holds, scales and zero points rounded to fp16."""
+    def quantized(self) -> QuantizedMatrix:
+        """Return the quantized matrix, with scales and zero points rounded to fp16."""
         scale, zero = (p.detach().half().float() for p in (self.scale, self.zero))
         return QuantizedMatrix(self.codes, scale, zero, self.bits)
 
 
 class QuantizedLinear(_Quantized):
-    """In the place of `nn.Linear` without a bias."""
+    """Replaces `nn.Linear` without a bias."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (..., out), given (..., in)."""
         return F.linear(x, self.weight.to(x.dtype))
 
 
 class QuantizedEmbedding(_Quantized):
-    """In the place of `nn.Embedding`; `weight` is also the head's."""
+    """Replaces `nn.Embedding`; the head uses its `weight` too."""
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Return rows (..., h) of token ids (...)."""
         if self.cached is not None:
             return F.embedding(tokens, self.cached)
         return dequantize(self.codes[tokens], self.scale[tokens], self.zero[tokens])
 
 
 def replace_matrix(model: Decoder, name: str, grid: QuantizedMatrix) -> None:
-    """Put a grid in the place of the module whose parameter is called `name`."""
+    """Replace the module whose parameter is called `name` by a quantized one."""
     path = name.removesuffix(".weight")
     kind = QuantizedEmbedding if path == "embed" else QuantizedLinear
     model.set_submodule(path, kind(grid))
 
 
 def quantized_matrices(model: Decoder) -> dict[str, QuantizedMatrix]:
-    """The quantized matrices of a model by the names of the parameters they stand for."""
+    """Return the quantized matrices of a model, by the names of the parameters that they replace."""
     return {
-        f"{path}.weight": module.grid()
+        f"{path}.weight": module.quantized()
         for path, module in model.named_modules()
         if isinstance(module, _Quantized)
     }
 
 
 def cache_dequantized(model: Decoder, free: int | None) -> str:
-    """Let every matrix of a model that is only read hold itself unfolded, if `free` bytes of memory allow it.
+    """Dequantize every matrix of a model that is only read, if memory allows it.
 
-    `free` is what the device has left (None: not known, and it is not done). Returns the choice and why.
+    Args:
+        model: The model.
+        free: Free bytes of the device. None: not known, and nothing is cached.
+
+    Returns:
+        The choice, and why.
     """
     modules = [module for module in model.modules() if isinstance(module, _Quantized)]
     needed = sum(module.codes.numel() * module.scale.element_size() for module in modules)
     mib = f"{needed / 2**20:,.0f} MiB"
     if free is None:
-        return f"dequantized in every product ({mib} would be held, and what is free is not known)"
+        return f"dequantized in every product ({mib} would be cached, and the free memory is not known)"
     if needed > CACHE_SHARE * free:
-        return f"dequantized in every product ({mib} would be held, and {free / 2**20:,.0f} are free)"
+        return f"dequantized in every product ({mib} would be cached, and {free / 2**20:,.0f} are free)"
     for module in modules:
         module.cache_dequantized()
     return f"dequantized once and cached ({mib} of {free / 2**20:,.0f} free)"
 
 
 def free_bytes() -> int | None:
-    """Memory that new work may take, without swapping (Linux; elsewhere None)."""
+    """Return the memory in bytes that new work may take without swapping (Linux; elsewhere None)."""
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
@@ -151,15 +171,24 @@ def free_bytes() -> int | None:
 
 
 def check_not_quantized(model: Decoder, place: object) -> None:
-    """Refuse a quantized model where the weights themselves are wanted."""
+    """Refuse a quantized model where float weights are needed.
+
+    Raises:
+        RotrainError: The model is quantized.
+    """
     if quantized_matrices(model):
         raise RotrainError(
-            "this model is quantized already", place=place, hint="give the run it was made from"
+            "this model is quantized already", place=place, hint="give the run from which it was made"
         )
 
 
 def pack_codes(codes: Tensor, bits: int) -> Tensor:
-    """Codes (out, in) as (out, ceil(in * bits / 8)) bytes: each code's bits, highest first, without gaps."""
+    """Pack codes (out, in) into bytes (out, ceil(in * bits / 8)): the bits of each code, highest first, without gaps.
+
+    Example:
+        >>> pack_codes(torch.tensor([[1, 2, 3]], dtype=torch.uint8), bits=2).tolist()  # 01 10 11 00
+        [[108]]
+    """
     parts = []
     for part in codes.split(ROWS):
         spread = np.unpackbits(part.numpy()[..., None], axis=-1)[..., 8 - bits :]
@@ -168,7 +197,7 @@ def pack_codes(codes: Tensor, bits: int) -> Tensor:
 
 
 def unpack_codes(packed: Tensor, bits: int, inputs: int) -> Tensor:
-    """The codes (out, inputs) of `pack_codes`."""
+    """Return the codes (out, inputs) uint8 that `pack_codes` packed."""
     parts = []
     weights = (1 << np.arange(bits - 1, -1, -1)).astype(np.uint8)
     for part in packed.split(ROWS):
@@ -178,7 +207,7 @@ def unpack_codes(packed: Tensor, bits: int, inputs: int) -> Tensor:
 
 
 def to_tensors(model: Decoder) -> dict[str, Tensor]:
-    """What is written: packed codes, fp16 scales and zero points, everything else fp32."""
+    """Return the tensors of the file: packed codes, fp16 scales and zero points, everything else fp32."""
     found = quantized_matrices(model)
     out: dict[str, Tensor] = {}
     for name, grid in found.items():
@@ -192,7 +221,16 @@ def to_tensors(model: Decoder) -> dict[str, Tensor]:
 
 
 def from_tensors(c: ModelConfig, bits: dict[str, int], tensors: dict[str, Tensor]) -> Decoder:
-    """The model of `to_tensors`; `bits` by the names of the matrices. Raises `RotrainError` for what is missing."""
+    """Return the model that `to_tensors` wrote.
+
+    Args:
+        c: Shape of the model.
+        bits: Bits of each matrix by name.
+        tensors: The tensors of the file.
+
+    Raises:
+        RotrainError: A tensor is missing or has another shape.
+    """
     model = Decoder(c)
     shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
     try:

@@ -1,9 +1,9 @@
 """Attention over short sequences in training on a CPU in fp32: causal, or in a window.
 
-PyTorch's flash kernels keep no probabilities, so that memory grows with T and not with its square; their backward pass
-makes them again, a head at a time. Over a few hundred positions the probabilities are no larger than what else a layer
-keeps. Kept, they save a third of that pass, and the queries of all heads that share a key head become the rows
-of one product. A step of nano falcon-mqa takes 4 to 9 % less for it, of llama-mha 0 to 4 (docs/log.md).
+PyTorch's flash kernels keep no probabilities, so their memory grows with T and not with its square. Their backward pass
+computes them again, a head at a time. Over a few hundred positions the probabilities are no larger than what else a layer
+keeps. Keeping them saves a third of the backward pass, and the queries of all heads that share a key head become the rows of
+one product. A step of nano falcon-mqa takes 4 to 9 % less, of llama-mha 0 to 4 % (docs/log.md).
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from torch import Tensor
 
 from rotrain.models.attention_kernels import attention_sdpa, visible, window_attention_banded
 
-SHORT = 512  # positions up to which probabilities are kept: H T / 2 numbers a position
-BLOCK = 64  # queries at once: larger blocks compute more of what causality hides, smaller ones are more calls
+SHORT = 512  # probabilities are kept up to so many positions: H T / 2 numbers for each position
+BLOCK = (
+    64  # queries at once: larger blocks compute more of what causality hides, smaller ones need more calls
+)
 
 
 def attention_short(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Causal attention of (B, heads, T, d) over T positions; by SDPA where it is not for `_ShortAttention`."""
+    """Return causal attention of (B, heads, T, d) over T positions; by SDPA outside of training short fp32 sequences."""
     if not _trains_short(q, k):
         return attention_sdpa(q, k, v)
     mixed: Tensor = _ShortAttention.apply(q, k, v, None)
@@ -28,7 +30,7 @@ def attention_short(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def window_attention_short(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
-    """The same in a window of `window` keys, the token's own included; else by the band."""
+    """Return the same in a window of `window` keys, the token's own included; by the band outside of such training."""
     if not _trains_short(q, k):
         return window_attention_banded(q, k, v, window)
     mixed: Tensor = _ShortAttention.apply(q, k, v, window)
@@ -36,13 +38,13 @@ def window_attention_short(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tens
 
 
 def _trains_short(q: Tensor, k: Tensor) -> bool:
-    whole = q.shape[2] == k.shape[2] <= SHORT  # not a later chunk beside its cache
+    whole = q.shape[2] == k.shape[2] <= SHORT  # and not a later chunk with its cache
     wanted = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad)
     return whole and wanted and q.dtype.itemsize >= 4
 
 
 class _ShortAttention(torch.autograd.Function):
-    """For each block of queries the softmax over the keys that any of them sees.
+    """For each block of queries, the softmax over the keys that any of them sees.
 
     With rows = BLOCK heads / kv_heads and S keys in sight, a block multiplies (B kv_heads, rows, d) by
     (B kv_heads, d, S). The gradients are those of Dao et al. 2022, appendix B.2: ds = p (dp - sum(do o)).
@@ -52,7 +54,7 @@ class _ShortAttention(torch.autograd.Function):
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, window: int | None) -> Tensor:
         keys, values = k.flatten(0, 1), v.flatten(0, 1)
         batch, heads, length, width = q.shape
-        # Positions before heads, as the next matrix wants them.
+        # Positions before heads, as the next matrix needs them.
         out = q.new_empty(batch, length, heads, width).transpose(1, 2)
         kept = []
         for block, sight in _blocks(length, window):
@@ -89,12 +91,12 @@ class _ShortAttention(torch.autograd.Function):
 
 
 def _blocks(length: int, window: int | None) -> list[tuple[slice, slice]]:
-    """Blocks of queries, each with the keys that any of its queries sees."""
+    """Return blocks of queries, each with the keys that any of its queries sees."""
     reach = length if window is None else window - 1
     ends = [(start, min(start + BLOCK, length)) for start in range(0, length, BLOCK)]
     return [(slice(start, end), slice(max(0, start - reach), end)) for start, end in ends]
 
 
 def _rows(x: Tensor, keys: Tensor) -> Tensor:
-    """(B, heads, n, d) as (B kv_heads, heads / kv_heads n, d), as many groups as `keys` has."""
+    """Return (B, heads, n, d) as (B kv_heads, heads / kv_heads n, d), with as many groups as `keys` has."""
     return x.reshape(len(keys), -1, x.shape[-1])

@@ -1,13 +1,22 @@
-"""The state-space recurrence of Mamba-2 (Dao and Gu, "Transformers are SSMs", 2024), two ways.
+"""The state-space recurrence of Mamba-2 (Dao and Gu, "Transformers are SSMs", 2024), in two ways.
 
-Every head h holds a state of N x P that fades and takes in the outer product of B and x:
+Every head h has a state of N x P that decays and takes in the outer product of B and x:
 
     state_t = exp(dt_t a) state_{t-1} + dt_t B_t x_t'        y_t = state_t' C_t
 
-x: (B, T, H, P); dt: (B, T, H), positive; a: (H,), negative; b, c: (B, T, G, N), shared by the
-H / G heads of a group; state: (B, H, N, P). Fading and state are fp32 (fp64 for fp64 inputs), for
-an error in either is carried through all later positions. With `documents`, (B, T + 1) numbers
-of the position before and of each position, the state is emptied where the number changes.
+x is (B, T, H, P). dt is (B, T, H), positive. a is (H,), negative. b and c are (B, T, G, N), shared by the H / G heads of a
+group. state is (B, H, N, P). Decay and state are fp32 (fp64 for fp64 inputs), because an error in them is carried through
+all later positions. With `documents`, numbers (B, T + 1) of the position before and of each position, the state is emptied
+where the number changes.
+
+Example:
+    >>> x, dt, a = torch.ones(1, 3, 1, 1), torch.ones(1, 3, 1), torch.full((1,), -0.6931472)  # exp(dt a) is 1/2
+    >>> b = c = torch.ones(1, 3, 1, 1)
+    >>> y, state = scan_reference(x, dt, a, b, c, None)
+    >>> [round(value, 4) for value in y.flatten().tolist()], round(float(state), 4)
+    ([1.0, 1.5, 1.75], 1.75)
+    >>> torch.allclose(scan_chunked(x, dt, a, b, c, None, chunk=2)[0], y)
+    True
 """
 
 from __future__ import annotations
@@ -20,9 +29,9 @@ from torch.nn import functional as F
 
 from rotrain.models.precision import product_dtype, to_fp32
 
-# A factor below e^-60 is nothing: no sum in fp32 notices it. A chunk fades to e^-200, and from e^-87 on such factors,
-# and products of smaller ones, are denormal numbers, for each of which an Intel CPU takes 150 cycles (docs/log.md).
-FAINT = -60.0
+# A factor below e^-60 changes no sum in fp32. A chunk decays to e^-200. From e^-87 on such factors, and products of smaller
+# ones, are denormal numbers, and an Intel CPU takes 150 cycles for each of them (docs/log.md).
+MIN_LOG_DECAY = -60.0
 
 
 def scan_reference(
@@ -35,7 +44,21 @@ def scan_reference(
     documents: Tensor | None = None,
     chunk: int = 0,
 ) -> tuple[Tensor, Tensor]:
-    """The definition, a position at a time: y (B, T, H, P) and the last state. Ignores `chunk`."""
+    """Compute the recurrence as it is defined, one position at a time.
+
+    Args:
+        x: Inputs (B, T, H, P).
+        dt: Steps (B, T, H).
+        a: Rates (H,).
+        b: Input weights (B, T, G, N).
+        c: Output weights (B, T, G, N).
+        state: State before the first position (B, H, N, P), or None for zeros.
+        documents: Document of the position before and of each position (B, T + 1), or None.
+        chunk: Ignored.
+
+    Returns:
+        y (B, T, H, P), and the last state (B, H, N, P).
+    """
     share = x.shape[2] // b.shape[2]
     x, dt, a = to_fp32(x), to_fp32(dt), to_fp32(a)
     b, c = to_fp32(b).repeat_interleave(share, 2), to_fp32(c).repeat_interleave(share, 2)
@@ -62,17 +85,18 @@ def scan_chunked(
     documents: Tensor | None = None,
     chunk: int = 128,
 ) -> tuple[Tensor, Tensor]:
-    """The same by matrix products over chunks of Q positions (section 6 of the paper).
+    """Compute the same by matrix products over chunks of Q positions (section 6 of the paper).
 
-    1. Inside a chunk the recurrence is attention without a softmax: position i takes from j <= i
-       the weight (C_i . B_j) times the fading between them, times dt_j. C B' is one product a
-       group, not one a head.
-    2. What a chunk adds to the state is one product a group for all its heads at once.
+    1. Inside a chunk the recurrence is attention without a softmax: position i takes from j <= i with the weight
+       (C_i . B_j) times the decay between them, times dt_j. C B' is one product for each group, not for each head.
+    2. What a chunk adds to the state is one product for each group, for all its heads at once.
     3. The states pass from chunk to chunk in a short loop.
-    4. What a chunk sees of the state before it is again one product a group.
+    4. What a chunk sees of the state before it is again one product for each group.
 
-    Products run in the type of autocast; fading and states stay fp32. Costs T Q H values of
-    memory for the weights, in the type of products; the fading is made again for the gradients.
+    Products run in the type of autocast. Decay and states stay fp32. The weights take T Q H values of memory in the type of
+    products. The decay is computed again for the gradients.
+
+    The arguments and results are those of `scan_reference`; `chunk` is Q.
     """
     length, heads, width = x.shape[1:]
     groups = b.shape[2]
@@ -80,7 +104,7 @@ def scan_chunked(
         return scan_reference(x, dt, a, b, c, state, documents)
     chunk = min(chunk, length)
     if length % chunk:
-        # A position with dt = 0 neither fades the state nor adds to it.
+        # A position with dt = 0 neither decays the state nor adds to it.
         extra = chunk - length % chunk
         x, b, c = (F.pad(v, (0, 0, 0, 0, 0, extra)) for v in (x, b, c))
         dt = F.pad(dt, (0, 0, 0, extra))
@@ -88,14 +112,14 @@ def scan_chunked(
             documents = torch.cat((documents, documents[:, -1:].expand(-1, extra)), 1)
     batch, count, share = x.shape[0], x.shape[1] // chunk, heads // groups
 
-    faded = (
+    log_decay = (
         (to_fp32(dt) * to_fp32(a)).unflatten(1, (count, chunk)).cumsum(2)
-    )  # log of fading since the chunk began
-    since = _fading(faded)
-    until = _fading(faded[:, :, -1:] - faded)
+    )  # log of the decay since the start of the chunk
+    since = _decay(log_decay)
+    until = _decay(log_decay[:, :, -1:] - log_decay)
     whole = since[:, :, -1]
-    # What is made of it is Q times as large and takes over its strides.
-    per_head = faded.permute(0, 1, 3, 2).contiguous()
+    # Tensors made from it are Q times as large and inherit its strides.
+    per_head = log_decay.permute(0, 1, 3, 2).contiguous()
     hidden = ~torch.ones(chunk, chunk, dtype=torch.bool, device=x.device).tril()
     if documents is not None:
         inside = documents[:, 1:].unflatten(1, (count, chunk))
@@ -121,7 +145,7 @@ def scan_chunked(
         state = empty_state(x, b)
     now = state.unflatten(1, (groups, share)).transpose(2, 3)  # (B, G, N, H / G, P)
     states = []
-    # Unbound once: the gradient of an index is a tensor of zeros as large as all of them.
+    # Unbound once: the gradient of an index would be a tensor of zeros as large as all chunks.
     for fade, added in zip(whole.unbind(1), to_fp32(taken).unbind(1), strict=True):
         states.append(now.flatten(3))
         left = fade.unflatten(1, (groups, 1, share))[..., None]
@@ -134,46 +158,46 @@ def scan_chunked(
 
 
 class _Weights(torch.autograd.Function):
-    """What each position takes from the ones before it, (B, n, H, Q, Q) in `narrow`: scores times the fading between.
+    """What each position takes from the ones before it, (B, n, H, Q, Q) in `narrow`: scores times the decay between.
 
-    One tensor of T Q H values, changed in place, and made again for the gradients: as plain operations each pass would
-    make a new one, and memory is what a scan waits for. With E the gradient of the weights times the weights, the
-    logarithms l enter as l_i - l_j: their gradient is a sum over E's rows less one over its columns. Both are sums of
-    the same fp32 numbers, for what is on the diagonal must cancel.
+    It is one tensor of T Q H values, changed in place, and computed again for the gradients. As plain operations each pass
+    would make a new tensor, and a scan is bound by memory. Let E be the gradient of the weights times the weights. The
+    logarithms l enter as l_i - l_j, so their gradient is the sum over E's rows minus the sum over its columns. Both sum the
+    same fp32 numbers, because the diagonal must cancel.
     """
 
     @staticmethod
     def forward(ctx: Any, scores: Tensor, log: Tensor, narrow: torch.dtype) -> Tensor:
         ctx.save_for_backward(scores, log)
         share = log.shape[2] // scores.shape[2]
-        weights: Tensor = _between(log).unflatten(2, (-1, share)).mul_(to_fp32(scores)[:, :, :, None])
+        weights: Tensor = _pairwise_decay(log).unflatten(2, (-1, share)).mul_(to_fp32(scores)[:, :, :, None])
         return weights.flatten(2, 3).to(narrow)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, None]:
         scores, log = ctx.saved_tensors
         share = log.shape[2] // scores.shape[2]
-        fading = _between(log).mul_(upstream[0]).unflatten(2, (-1, share))
-        d_scores = fading.sum(3).to(scores.dtype)
-        changed = fading.mul_(to_fp32(scores)[:, :, :, None]).flatten(2, 3)
+        decay = _pairwise_decay(log).mul_(upstream[0]).unflatten(2, (-1, share))
+        d_scores = decay.sum(3).to(scores.dtype)
+        changed = decay.mul_(to_fp32(scores)[:, :, :, None]).flatten(2, 3)
         return d_scores, changed.sum(4) - changed.sum(3), None
 
 
-def _between(log: Tensor) -> Tensor:
-    """exp(l_i - l_j), (B, n, H, Q, Q), of (B, n, H, Q): what is left at row i of what came at column j.
+def _pairwise_decay(log: Tensor) -> Tensor:
+    """Return exp(l_i - l_j) (B, n, H, Q, Q), given l (B, n, H, Q): what remains at row i of what came at column j.
 
-    At most one, for what comes after i is hidden in the scores, and at least exp(`FAINT`).
+    It is at most one (the scores hide what comes after i), and at least exp(`MIN_LOG_DECAY`).
     """
     between = log[..., :, None] - log[..., None, :]
-    return between.clamp_(FAINT, 0).exp_()
+    return between.clamp_(MIN_LOG_DECAY, 0).exp_()
 
 
-def _fading(log: Tensor) -> Tensor:
-    """exp(log), and nothing where `FAINT` says so."""
-    return F.threshold(log, FAINT, float("-inf")).exp()
+def _decay(log: Tensor) -> Tensor:
+    """Return exp(log), and 0 under `MIN_LOG_DECAY`."""
+    return F.threshold(log, MIN_LOG_DECAY, float("-inf")).exp()
 
 
 def empty_state(x: Tensor, b: Tensor) -> Tensor:
-    """Zeros (B, H, N, P) in the type of the state."""
+    """Return zeros (B, H, N, P) in the type of the state."""
     dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
     return torch.zeros(x.shape[0], x.shape[2], b.shape[3], x.shape[3], dtype=dtype, device=x.device)

@@ -1,8 +1,8 @@
 """What the matrices of a model read: statistics of their inputs over Romanian training text.
 
-The mean square of each input is llama.cpp's importance; the whole second moment X'X / n is what GPTQ solves with.
-Both are measured on our modules, in fp32, so they are there for all architectures. The tied embedding is counted as
-the output matrix: a look-up multiplies nothing.
+The mean square of each input is llama.cpp's importance. GPTQ needs the whole second moment X'X / n. Both are measured on our
+modules, in fp32, so they exist for every architecture. The tied embedding is counted as the output matrix: a look-up
+multiplies nothing.
 """
 
 from __future__ import annotations
@@ -26,16 +26,30 @@ TOKENS_AT_ONCE = 2048
 
 @dataclass(frozen=True)
 class Calibration:
-    """Token sequences (N, context) of training text, and where they came from."""
+    """Token sequences of training text.
+
+    Attributes:
+        tokens: Token ids (N, context) int64.
+        origin: Pack, numbers and hash, for the record.
+    """
 
     tokens: Tensor
     origin: dict[str, Any]
 
 
 def calibration_tokens(path: Path, model: Decoder, tokenizer_sha256: str, tokens: int) -> Calibration:
-    """About `tokens` tokens spread evenly over the training text of a pack, each phase by its share.
+    """Read sequences that are spread evenly over the training text of a pack, each phase by its share.
 
-    The sequences depend on the pack and the numbers alone. Raises `RotrainError` for a pack of another tokenizer.
+    The sequences depend on the pack and the numbers alone.
+
+    Args:
+        path: Pack directory.
+        model: The model, for its context.
+        tokenizer_sha256: Hash of the model's tokenizer.
+        tokens: Tokens to read, about.
+
+    Raises:
+        RotrainError: The pack has another tokenizer, or too few tokens.
     """
     pack = open_pack(path)
     _check_tokenizer(pack, tokenizer_sha256)
@@ -71,12 +85,12 @@ def _check_tokenizer(pack: Pack, sha256: str) -> None:
         raise RotrainError(
             "this pack has another tokenizer than the model",
             place=pack.path,
-            hint="calibrate with the pack the model was trained on",
+            hint="calibrate with the pack on which the model was trained",
         )
 
 
 def matrices(model: Decoder) -> dict[str, nn.Linear | nn.Embedding]:
-    """Every module with a matrix to quantize, by the name of its parameter: the tied embedding, then the blocks'."""
+    """Return every module with a matrix to quantize, by the name of its parameter: the tied embedding, then the blocks."""
     found: dict[str, nn.Linear | nn.Embedding] = {HEAD: model.embed}
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear):
@@ -86,13 +100,13 @@ def matrices(model: Decoder) -> dict[str, nn.Linear | nn.Embedding]:
 
 @torch.inference_mode()
 def mean_squares(model: Decoder, tokens: Tensor) -> dict[str, Tensor]:
-    """For each matrix the mean of the square of its inputs, (in,) fp64."""
+    """Return for each matrix the mean square of each of its inputs, (in,) fp64."""
     return {name: sums / count for name, (sums, count) in _collect(model, tokens, whole=False).items()}
 
 
 @torch.inference_mode()
 def second_moments(model: Decoder, tokens: Tensor) -> dict[str, Tensor]:
-    """For each matrix X'X / n of its inputs X (n, in): (in, in) fp32."""
+    """Return X'X / n (in, in) fp32 for the inputs X (n, in) of each matrix."""
     return {
         name: (sums / count).float() for name, (sums, count) in _collect(model, tokens, whole=True).items()
     }

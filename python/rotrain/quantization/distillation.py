@@ -1,7 +1,7 @@
-"""`--polish`: teach a quantized model to answer as the float model did, by its scales, zero points and norms.
+"""`--polish`: distill a quantized model from the float model by its scales, zero points and norms.
 
-Codes stay as they are, so nothing has to be rounded while it learns (distillation of the parameters that are floats
-anyhow). Of the sequences one in eight is held out: where the result is no better there, it is not taken.
+The codes stay as they are, so nothing is rounded while the parameters learn: only parameters that are floats anyway are
+distilled. One sequence in eight is held out. If the result is not better there, it is discarded.
 """
 
 from __future__ import annotations
@@ -17,12 +17,18 @@ from rotrain.models.quantized import QuantizedEmbedding, QuantizedLinear, quanti
 from rotrain.quantization.allocate import mean_kl
 
 BATCH_TOKENS = 1024
-# Steps of Adam: a share of the mean scale, of a code, of a gain.
+# Learning rates of Adam: as a part of the mean scale, in codes, in gains.
 SCALE_RATE, ZERO_RATE, GAIN_RATE = 3e-3, 2e-2, 1e-3
 
 
 def held_out(tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """Sequences to learn from, and every eighth, to judge by. Of one sequence both are that one."""
+    """Split sequences (N, T) into those to learn from and every eighth, held out. A single sequence is both.
+
+    Example:
+        >>> learnt, judged = held_out(torch.arange(10)[:, None])
+        >>> judged.flatten().tolist()
+        [7]
+    """
     if len(tokens) < 2:
         return tokens, tokens
     judged = torch.arange(len(tokens)) % 8 == min(7, len(tokens) - 1)
@@ -31,7 +37,7 @@ def held_out(tokens: Tensor) -> tuple[Tensor, Tensor]:
 
 @torch.inference_mode()
 def divergence(teacher: Decoder, model: Decoder, tokens: Tensor) -> float:
-    """Mean KL divergence in nats a token of `model` from `teacher` over (N, T) tokens."""
+    """Return the mean KL divergence of `model` from `teacher` in nats a token, over token ids (N, T)."""
     total = 0.0
     for rows in tokens.split(max(1, BATCH_TOKENS // tokens.shape[1])):
         truth = teacher.logits(teacher(rows)).log_softmax(-1)
@@ -42,7 +48,18 @@ def divergence(teacher: Decoder, model: Decoder, tokens: Tensor) -> float:
 def distill_scales(
     teacher: Decoder, model: Decoder, tokens: Tensor, steps: int, seed: int = 0
 ) -> tuple[float, float]:
-    """Change `model` in place; its divergence from the teacher on held-out sequences before and after."""
+    """Distill the scales, zero points and norms of `model` in place.
+
+    Args:
+        teacher: The float model.
+        model: The quantized model.
+        tokens: Token ids (N, T); one sequence in eight is held out.
+        steps: Optimizer steps.
+        seed: Seed of the draws.
+
+    Returns:
+        The divergence from the teacher on the held-out sequences in nats a token, before and after.
+    """
     learnt, judged = held_out(tokens)
     before = divergence(teacher, model, judged)
     kept = copy.deepcopy(model.state_dict())
@@ -70,7 +87,7 @@ def distill_scales(
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
     for name, grid in quantized_matrices(model).items():
-        replace_matrix(model, name, grid)  # as it will be read: rounded to 16 bits
+        replace_matrix(model, name, grid)  # rounded to 16 bits, as the file will hold them
     after = divergence(teacher, model, judged)
     if not after < before:
         model.load_state_dict(kept)

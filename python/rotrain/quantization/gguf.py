@@ -1,4 +1,4 @@
-"""`rotrain quantize` into GGUF: every matrix once, in a type of ggml, the tied embedding for look-up and head alike."""
+"""Quantization into a GGUF file: each matrix once, in a type of ggml. The tied embedding serves look-up and head."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from rotrain.quantization.imatrix import Importance, check_importance
 from rotrain.quantization.recipes import choose_types, find_method, fitting_type, row_bytes
 from rotrain.run.load import TrainedModel
 
-# What --target-bpw chooses from, and what it probes with.
+# The types from which --target-bpw chooses, and the type with which it probes.
 CANDIDATES = ("Q2_K", "Q3_K", "IQ4_XS", "Q4_K", "Q5_K", "Q6_K", "Q8_0")
 PROBE = "Q4_K"
-# A matrix is loaded when its turn comes.
+# A matrix is loaded when it is needed.
 Load = Callable[[], NDArray[np.float32]]
 
 
@@ -43,7 +43,16 @@ Load = Callable[[], NDArray[np.float32]]
 class Source:
     """A float model to quantize, from a run or a GGUF file.
 
-    `shapes` of all tensors; `matrices`: those (rows, inputs) of what multiplies; `load` gives a tensor in fp32.
+    Attributes:
+        architecture: llama.cpp's name of the architecture.
+        arch: Our name of the architecture.
+        parameters: Parameters of the model.
+        queries_per_kv: Query heads that share a key/value head.
+        fields: Metadata of the file.
+        shapes: Shapes of all tensors by name.
+        matrices: Shapes (rows, inputs) of the tensors that multiply.
+        load: For each tensor a function that loads it in fp32.
+        described: Where the model comes from, for the record.
     """
 
     architecture: str
@@ -58,13 +67,13 @@ class Source:
 
 
 def source_of_run(trained: TrainedModel) -> Source:
-    """The newest checkpoint of a run."""
+    """Return the newest checkpoint of a run as a source."""
     c, weights = trained.model.config, trained.weights()
-    meta = dict(trained.model.named_parameters())
+    shapes_of = dict(trained.model.named_parameters())
     check_known(c)
     check_not_quantized(trained.model, trained.run.path)
     found = pieces(c)
-    shapes = {p.name: tuple(p.take(meta, c).shape) for p in found}
+    shapes = {p.name: tuple(p.take(shapes_of, c).shape) for p in found}
 
     def loader(piece: Any) -> Load:
         return lambda: np.asarray(piece.take(weights, c).float().numpy())
@@ -83,7 +92,11 @@ def source_of_run(trained: TrainedModel) -> Source:
 
 
 def source_of_gguf(path: Path) -> Source:
-    """A GGUF file of floats."""
+    """Return a GGUF file of floats as a source.
+
+    Raises:
+        RotrainError: The file is quantized already, or holds no matrix.
+    """
     reader = read_gguf(path)
     kind = _text(reader, "general.architecture")
     kinds = {tensor.tensor_type.name for tensor in reader.tensors}
@@ -138,7 +151,23 @@ def quantize_gguf(
     progress: Progress | None = None,
     record: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write `out` and `out`.json; the record is returned. `types` overrides the method's choice."""
+    """Write a quantized GGUF file, and its record beside it (`out`.json).
+
+    Args:
+        source: The float model.
+        out: The file. It must not exist.
+        name: Name of the method, or `target`.
+        importance: Mean squares of the inputs of each matrix, or None.
+        types: Type of each matrix, in place of the method's choice.
+        progress: Receives the number of tensors that are written.
+        record: More fields for the record.
+
+    Returns:
+        The record.
+
+    Raises:
+        RotrainError: `out` exists, or a tensor is not finite.
+    """
     if out.exists():
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
     if importance is not None:

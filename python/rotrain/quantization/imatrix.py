@@ -19,7 +19,7 @@ Importance = dict[str, NDArray[np.float32]]
 
 
 def importance_of(c: ModelConfig, squares: dict[str, Tensor]) -> Importance:
-    """Mean squares of our matrices' inputs under the names of the file's tensors."""
+    """Return the mean squares of the inputs of our matrices, under the names of the tensors in a GGUF file."""
     found = {}
     for piece in pieces(c):
         if piece.matrix:
@@ -31,10 +31,10 @@ def importance_of(c: ModelConfig, squares: dict[str, Tensor]) -> Importance:
 
 
 def write_imatrix(path: Path, importance: Importance, origin: dict[str, Any]) -> None:
-    """Write a file that llama.cpp's tools read as well."""
+    """Write a file that llama.cpp's tools read too."""
     tensors = []
     for name, values in importance.items():
-        # One "chunk" with the mean: readers divide sums by counts.
+        # One "chunk" with the mean: a reader divides sums by counts.
         tensors.append(Stored(f"{name}.in_sum2", "F32", (1, values.size), partial(np.expand_dims, values, 0)))
         tensors.append(Stored(f"{name}.counts", "F32", (1, 1), lambda: np.ones((1, 1), np.float32)))
     fields = {
@@ -47,7 +47,11 @@ def write_imatrix(path: Path, importance: Importance, origin: dict[str, Any]) ->
 
 
 def read_imatrix(path: Path) -> Importance:
-    """Read the GGUF and the older binary format. Raises `RotrainError` for anything else."""
+    """Read an importance matrix, in the GGUF or the older binary format.
+
+    Raises:
+        RotrainError: The file is neither.
+    """
     require_gguf()
     import libgguf
 
@@ -55,7 +59,7 @@ def read_imatrix(path: Path) -> Importance:
         found: Importance = libgguf.load_imatrix(path)
     except (OSError, ValueError, UnicodeDecodeError) as error:
         raise RotrainError(
-            f"this is no importance matrix: {error}",
+            f"this is not an importance matrix: {error}",
             place=path,
             hint="make one: rotrain quantize RUN --calibrate PACK --save-imatrix FILE",
         ) from None
@@ -63,7 +67,11 @@ def read_imatrix(path: Path) -> Importance:
 
 
 def check_importance(importance: Importance, shapes: dict[str, tuple[int, ...]], place: object) -> None:
-    """Refuse the matrix of another model, and numbers an encoder cannot weigh with."""
+    """Refuse the importance matrix of another model, and numbers that an encoder cannot use as weights.
+
+    Raises:
+        RotrainError: A matrix is missing, has another size, or is not finite.
+    """
     for name, shape in shapes.items():
         values = importance.get(name)
         if values is None or values.shape != (shape[-1],):

@@ -1,8 +1,8 @@
 """Which type of ggml each matrix gets, by the name of a method.
 
-A method of llama.cpp means here what it means there: the same types for the same tensors, so that a q4_k_m of ours
-is a q4_k_m. Its rules give some tensors more bits by their part and layer (llama.cpp, src/llama-quant.cpp); a tied
-embedding takes the rule of the output matrix, Q8_0 for Falcon.
+A method of llama.cpp means here what it means there: the same types for the same tensors, so our q4_k_m is a q4_k_m. Its
+rules give some tensors more bits, by their part and layer (llama.cpp, src/llama-quant.cpp). A tied embedding takes the rule
+of the output matrix; for Falcon that is Q8_0.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rotrain.errors import UsageError
 
-# Values a block, bytes a block (ggml-common.h).
+# Values and bytes of a block (ggml-common.h).
 BLOCKS = {
     "F32": (1, 4),
     "F16": (1, 2),
@@ -31,7 +31,7 @@ BLOCKS = {
     "Q3_K": (256, 110),
     "Q2_K": (256, 84),
 }
-# Where the inputs are no multiple of 256.
+# Types for rows whose inputs are not a multiple of 256.
 FALLBACK = {
     "Q6_K": "Q8_0",
     "Q5_K": "Q5_1",
@@ -44,7 +44,16 @@ FALLBACK = {
 
 @dataclass(frozen=True)
 class MatrixPosition:
-    """What the rules look at: the part of the model, the layer among those that have this part, and the model."""
+    """What the rules depend on.
+
+    Attributes:
+        part: Part of the model, such as `attn_v`.
+        index: Number of the layer among those that have this part.
+        count: Number of those layers.
+        architecture: llama.cpp's name of the architecture.
+        queries_per_kv: Query heads that share a key/value head.
+        importance: Whether there is an importance matrix.
+    """
 
     part: str
     index: int
@@ -55,14 +64,20 @@ class MatrixPosition:
 
     @property
     def more_bits(self) -> bool:
-        """The first and last eighth of the layers, and every third between."""
+        """Whether the layer is in the first or last eighth, or every third between."""
         eighth = self.count // 8
         return self.index < eighth or self.index >= 7 * self.count // 8 or (self.index - eighth) % 3 == 2
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method: its number as a `general.file_type` (llama.h), its type, and the exceptions by part."""
+    """A method of llama.cpp.
+
+    Attributes:
+        file_type: Its number as a `general.file_type` (llama.h).
+        base: Its type.
+        exceptions: The type of an exceptional matrix, or None.
+    """
 
     file_type: int
     base: str
@@ -156,7 +171,11 @@ METHODS = {
 
 
 def find_method(name: str) -> Method:
-    """The method called `name`."""
+    """Return the method called `name`.
+
+    Raises:
+        UsageError: There is none.
+    """
     if name not in METHODS:
         raise UsageError(
             f"there is no method {name!r}", hint=f"methods are: {', '.join(METHODS)}, rtn, hqq, gptq"
@@ -165,14 +184,27 @@ def find_method(name: str) -> Method:
 
 
 def part_of(tensor: str) -> str:
-    """`attn_v` of `blk.3.attn_v.weight`."""
+    """Return the part of a tensor.
+
+    Example:
+        >>> part_of("blk.3.attn_v.weight")
+        'attn_v'
+    """
     return tensor.split(".")[-2]
 
 
 def choose_types(
     name: str, shapes: dict[str, tuple[int, ...]], architecture: str, queries_per_kv: int, importance: bool
 ) -> dict[str, str]:
-    """The type of each matrix of a file, given their shapes (rows, inputs) in the order of the file."""
+    """Return the type of each matrix of a file.
+
+    Args:
+        name: Name of the method.
+        shapes: Shapes (rows, inputs) of the matrices by name, in the order of the file.
+        architecture: llama.cpp's name of the architecture.
+        queries_per_kv: Query heads that share a key/value head.
+        importance: Whether there is an importance matrix.
+    """
     chosen = find_method(name)
     layers: dict[str, list[int]] = {}
     for tensor in shapes:
@@ -201,7 +233,12 @@ def _family(part: str) -> str:
 
 
 def fitting_type(kind: str, inputs: int) -> str:
-    """The type itself where rows of `inputs` values fill its blocks, else llama.cpp's substitute."""
+    """Return the type itself if rows of `inputs` values fill its blocks, else llama.cpp's substitute.
+
+    Example:
+        >>> fitting_type("Q4_K", 512), fitting_type("Q4_K", 96)
+        ('Q4_K', 'Q5_0')
+    """
     if inputs % BLOCKS[kind][0] == 0:
         return kind
     small = FALLBACK.get(kind, "F16")
@@ -209,6 +246,6 @@ def fitting_type(kind: str, inputs: int) -> str:
 
 
 def row_bytes(kind: str, inputs: int) -> int:
-    """Bytes of a row of `inputs` values."""
+    """Return the bytes of a row of `inputs` values."""
     values, size = BLOCKS[kind]
     return inputs // values * size

@@ -1,7 +1,16 @@
-"""Three ways from a matrix to codes: to the nearest (RTN), with fitted zero points (HQQ), with the errors passed on (GPTQ).
+"""Three ways from a matrix to codes: to the nearest (RTN), with fitted zero points (HQQ), with corrected errors (GPTQ).
 
-All give a `QuantizedMatrix`: groups of neighbouring inputs of a row share a scale and a zero point, both fp16. A range always
-holds zero, so a zero point is between 0 and 2^bits - 1 and exact enough in 16 bits.
+All return a `QuantizedMatrix`: groups of neighbouring inputs of a row share a scale and a zero point, both fp16. A range
+always includes zero, so a zero point is between 0 and 2^bits - 1, and 16 bits store it exactly enough.
+
+Example:
+    >>> weight = torch.tensor([[0.0, 1.0, 2.0, 3.0]])
+    >>> rtn(weight, bits=2, group=4).codes.tolist()
+    [[0, 1, 2, 3]]
+    >>> noisy = torch.randn(8, 32, generator=torch.Generator().manual_seed(0))
+    >>> errors = {bits: weighted_error(noisy, rtn(noisy, bits, 32), torch.ones(32)) for bits in (3, 8)}
+    >>> errors[8] < errors[3] / 500
+    True
 """
 
 from __future__ import annotations
@@ -13,31 +22,31 @@ from torch import Tensor
 
 from rotrain.models.quantized import QuantizedMatrix
 
-# HQQ: the norm, the first weight of the penalty and its growth, the rounds (Badri and Shaji 2023, their code's defaults).
+# HQQ: the norm, the first weight of the penalty, its growth, the rounds (Badri and Shaji 2023, the defaults of their code).
 HQQ_NORM, HQQ_BETA, HQQ_GROWTH, HQQ_ROUNDS = 0.7, 10.0, 1.01, 20
-# GPTQ: the share of the mean diagonal added to it, and the columns between updates of the rest (Frantar et al. 2023).
+# GPTQ: the part of the mean diagonal that is added to it, and the columns between updates (Frantar et al. 2023).
 GPTQ_DAMP, GPTQ_BLOCK = 0.01, 128
-# Ranges tried, as shares of the whole one.
+# Ranges to try, as parts of the whole range.
 SHRINK = tuple(1 - 0.04 * step for step in range(9))
 
 
 def group_of(inputs: int, group: int) -> int:
-    """The group a row of `inputs` can be cut into: the largest common divisor."""
+    """Return the group into which a row of `inputs` can be cut: the greatest common divisor."""
     return math.gcd(inputs, group)
 
 
 def rtn(weight: Tensor, bits: int, group: int) -> QuantizedMatrix:
-    """Round to the nearest of 2^bits steps between the least and the greatest of a group. `weight`: (out, in)."""
+    """Round a matrix (out, in) to the nearest of 2^bits steps between the smallest and the largest value of a group."""
     grouped = weight.unflatten(1, (-1, group_of(weight.shape[1], group)))
     scale, zero = _range(grouped, bits)
     return QuantizedMatrix(_codes(grouped, scale, zero, bits).flatten(1), scale, zero, bits)
 
 
 def hqq(weight: Tensor, bits: int, group: int) -> QuantizedMatrix:
-    """RTN whose zero points are moved to leave few large errors, by half-quadratic splitting.
+    """Round a matrix (out, in) as RTN does, with zero points that give few large errors, by half-quadratic splitting.
 
-    min |W - (Q - z) s|_p over z, p < 1: an error E is split off by shrinking, then z is the mean of Q - (W - E) / s.
-    Each group keeps the best zero point it had. No data are needed.
+    It minimizes |W - (Q - z) s|_p over z, p < 1: shrinking separates an error E, then z is the mean of Q - (W - E) / s.
+    Each group keeps its best zero point. No data are needed.
     """
     grouped = weight.unflatten(1, (-1, group_of(weight.shape[1], group)))
     scale, zero = _range(grouped, bits)
@@ -55,11 +64,17 @@ def hqq(weight: Tensor, bits: int, group: int) -> QuantizedMatrix:
 
 
 def gptq(weight: Tensor, bits: int, group: int, moment: Tensor) -> QuantizedMatrix:
-    """Round column by column and let the columns to come make up for each error, as the inputs' second moment tells.
+    """Round a matrix column by column, and let later columns correct each error, using the second moment of the inputs.
 
-    `moment`: X'X / n of the inputs, (in, in). Minimizes |X (W - Q)'|^2 greedily; the inverse is never updated, its
-    Cholesky factor holds all its states (Frantar et al. 2023, section 3). A group's range is chosen when its first
-    column is reached, from the weights as they are then, shrunk to the least error weighed by the inputs.
+    It minimizes |X (W - Q)'|^2 greedily. The inverse is never updated: its Cholesky factor holds all its states (Frantar et
+    al. 2023, section 3). The range of a group is chosen when its first column is reached, from the weights as they are
+    then, shrunk to the least error weighted by the inputs.
+
+    Args:
+        weight: The matrix (out, in).
+        bits: Bits of a code.
+        group: Inputs that share a scale.
+        moment: X'X / n of the inputs (in, in).
     """
     rows, inputs = weight.shape
     size = group_of(inputs, group)
@@ -90,21 +105,21 @@ def gptq(weight: Tensor, bits: int, group: int, moment: Tensor) -> QuantizedMatr
 
 
 def weighted_error(weight: Tensor, grid: QuantizedMatrix, importance: Tensor) -> float:
-    """Sum of squared errors, each column weighed by the mean square of its input (in,)."""
+    """Return the sum of squared errors, each column weighted by the mean square of its input (in,)."""
     return float(((weight - grid.weight()).square() @ importance.float()).sum(dtype=torch.float64))
 
 
 def _range(grouped: Tensor, bits: int) -> tuple[Tensor, Tensor]:
-    """Scale and zero point (out, groups) of (out, groups, group), so that every weight has a code near it."""
+    """Return scale and zero point (out, groups), given (out, groups, group): every weight has a code near it."""
     low, high = grouped.amin(-1).clamp(max=0), grouped.amax(-1).clamp(min=0)
     scale = (high - low) / (2**bits - 1)
-    # Rounding to 16 bits may make a scale zero; a group of zeros has any scale.
+    # Rounding to 16 bits may make a scale zero. A group of zeros may have any scale.
     scale = _half(torch.where(scale > 0, scale.clamp(min=6e-8), torch.ones_like(scale)))
     return scale, _half(-low / scale)
 
 
 def _searched(values: Tensor, bits: int, importance: Tensor) -> tuple[Tensor, Tensor]:
-    """The best of shrunk ranges for one group (out, group) a row, by squared error weighed by `importance`."""
+    """Return the best of the shrunk ranges for one group (out, group), by squared error weighted by `importance`."""
     whole_scale, zero = _range(values[:, None], bits)
     whole_scale, zero = whole_scale[:, 0], zero[:, 0]
     best, least = whole_scale, torch.full_like(whole_scale, float("inf"))

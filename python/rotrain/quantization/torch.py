@@ -1,4 +1,4 @@
-"""`rotrain quantize` with RTN, HQQ or GPTQ: a folder of codes and scales that loads wherever a run does."""
+"""Quantization with RTN, HQQ or GPTQ: a folder of codes and scales that loads wherever a run does."""
 
 from __future__ import annotations
 
@@ -56,7 +56,15 @@ def quantize_torch(
     target_bpw: float | None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Write the folder `out`, whole or not at all; the record is returned."""
+    """Write a quantized folder, complete or not at all. `quantize` describes the arguments.
+
+    Returns:
+        The record.
+
+    Raises:
+        UsageError: The bits or the group are not offered, or text is needed.
+        RotrainError: `out` exists, or a matrix is not finite.
+    """
     if bits not in BITS or group not in GROUPS:
         raise UsageError(
             f"{bits} bits in groups of {group} are not offered", hint=f"bits: {BITS}, groups: {GROUPS}"
@@ -118,7 +126,16 @@ def quantized(
     tokens: Tensor | None,
     progress: Progress | None = None,
 ) -> Decoder:
-    """A copy of the model with every matrix quantized; `tokens` (N, T) are what GPTQ looks at."""
+    """Return a copy of the model with every matrix quantized.
+
+    Args:
+        model: The float model.
+        method: `rtn`, `hqq` or `gptq`.
+        bits: Bits of each matrix by name.
+        group: Inputs that share a scale.
+        tokens: Token ids (N, T) from which GPTQ measures the inputs.
+        progress: Receives the number of matrices that are done.
+    """
     moments = second_moments(model, tokens) if method == "gptq" and tokens is not None else {}
     found = copy.deepcopy(model)
     for index, name in enumerate(matrices(model)):

@@ -1,7 +1,7 @@
-"""The words of the pairs, every form written out.
+"""The words of the pairs, with every form written out.
 
-Forms are those of the Romanian Academy's DOOM3. The tests derive them a second time, from the
-rules of declension and conjugation, and compare.
+The forms are those of the Romanian Academy's DOOM3. The tests derive them a second time, from the rules of declension and
+conjugation, and compare.
 """
 
 from __future__ import annotations
@@ -14,7 +14,17 @@ Gender = Literal["m", "f", "n"]
 
 @dataclass(frozen=True)
 class Noun:
-    """A noun: gender (a neuter is masculine in the singular, feminine in the plural) and six forms."""
+    """A noun with six forms. A neuter is masculine in the singular and feminine in the plural.
+
+    Attributes:
+        gender: `m`, `f` or `n`.
+        sg: Singular.
+        sg_def: Singular with article.
+        pl: Plural.
+        pl_def: Plural with article.
+        sg_gen: Genitive singular with article.
+        pl_gen: Genitive plural with article.
+    """
 
     gender: Gender
     sg: str
@@ -25,7 +35,7 @@ class Noun:
     pl_gen: str
 
     def agrees(self, plural: bool) -> Literal["m", "f"]:
-        """The gender of what agrees with it."""
+        """Return the gender of a word that agrees with the noun."""
         if self.gender == "n":
             return "f" if plural else "m"
         return self.gender
@@ -33,7 +43,7 @@ class Noun:
 
 @dataclass(frozen=True)
 class Adjective:
-    """An adjective by gender and number."""
+    """An adjective by gender (`m`, `f`) and number (`sg`, `pl`)."""
 
     m_sg: str
     f_sg: str
@@ -41,7 +51,7 @@ class Adjective:
     f_pl: str
 
     def form(self, gender: Literal["m", "f"], plural: bool) -> str:
-        """The form that agrees."""
+        """Return the form that agrees."""
         if gender == "m":
             return self.m_pl if plural else self.m_sg
         return self.f_pl if plural else self.f_sg
@@ -49,7 +59,7 @@ class Adjective:
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb: its present by person, its third person of the subjunctive, its participle."""
+    """A verb: its present by person and number, its third person of the subjunctive, its participle."""
 
     sg1: str
     sg2: str
@@ -151,7 +161,7 @@ cunoscut cunoscută cunoscuți cunoscute
 """.strip().splitlines()
 ]
 
-# Verbs whose third person tells singular from plural (not those of the first conjugation).
+# Verbs whose third person differs in singular and plural (none of the first conjugation).
 VERBS = [
     Verb(*line.split())
     for line in """

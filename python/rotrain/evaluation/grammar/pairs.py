@@ -1,4 +1,4 @@
-"""The phenomena, each a stream of all the pairs its templates give."""
+"""The phenomena. Each one is a stream of all the pairs that its templates give."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ from rotrain.evaluation.grammar.lexicon import (
 
 @dataclass(frozen=True)
 class Pair:
-    """Two sentences of which the first is right."""
+    """Two sentences.
+
+    Attributes:
+        good: The right sentence.
+        bad: The wrong sentence.
+    """
 
     good: str
     bad: str
@@ -36,7 +41,7 @@ MOST, SEED = 200, 0
 
 
 def pairs(phenomenon: str) -> list[Pair]:
-    """The pairs of a phenomenon, the same each time: all, or `MOST` drawn from them."""
+    """Return the pairs of a phenomenon, the same each time: all of them, or `MOST` that are drawn by a seed."""
     found = list(dict.fromkeys(PHENOMENA[phenomenon]()))
     if len(found) <= MOST:
         return found
@@ -50,7 +55,7 @@ def _phenomenon(make: Callable[[], Stream]) -> Callable[[], Stream]:
 
 
 def _pair(frame: str, good: str, bad: str) -> Pair:
-    """`frame` with its one `_` filled; the first letter is made large."""
+    """Return `frame` with its one `_` filled, and a capital first letter."""
     assert frame.count("_") == 1, frame
     first, second = (frame.replace("_", word) for word in (good, bad))
     return Pair(first[0].upper() + first[1:], second[0].upper() + second[1:])

@@ -1,4 +1,4 @@
-"""`rotrain export --to gguf`: a run as one GGUF file, proven in stock llama.cpp."""
+"""Export to GGUF: a run as one file, proven in stock llama.cpp."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from rotrain.models.parallel import ParallelMixer
 from rotrain.models.quantized import check_not_quantized
 from rotrain.run.load import TrainedModel
 
-# `general.file_type` (llama.h, llama_ftype) of files whose matrices are floats.
+# The `general.file_type` (llama.h, llama_ftype) of files whose matrices are floats.
 FILE_TYPES = {"f32": 0, "f16": 1, "bf16": 32}
 DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
-# Both sides compute fp32 here, in another order. In 16 bits llama.cpp also rounds activations, so logits are
-# compared as distributions there.
+# In fp32 both sides compute the same in another order. In 16 bits llama.cpp also rounds activations, so the logits are
+# compared as distributions.
 TOLERANCE, KL_TOLERANCE = 5e-3, 1e-3
 PROOF_TEXTS = (
     "Într-o zi, fata-mpăratului și-a zis: „Țara-i mare!” 2026 😀",
@@ -39,7 +39,20 @@ PROOF_TEXTS = (
 
 
 def export_gguf(trained: TrainedModel, out: Path, kind: str = "f32") -> dict[str, Any]:
-    """Write `out` with matrices of type `kind` and check it; returns what was found."""
+    """Write the file `out` and check it. It gets its name after the check.
+
+    Args:
+        trained: The model.
+        out: The file. It must not exist.
+        kind: Type of the matrices: f32, f16 or bf16.
+
+    Returns:
+        What was found.
+
+    Raises:
+        UsageError: There is no such type.
+        RotrainError: `out` exists, llama.cpp does not compute the model, or the logits differ.
+    """
     if kind not in FILE_TYPES:
         raise UsageError(f"there is no type {kind!r} here", hint=f"types are: {', '.join(FILE_TYPES)}")
     if out.exists():
@@ -49,7 +62,6 @@ def export_gguf(trained: TrainedModel, out: Path, kind: str = "f32") -> dict[str
     check_not_quantized(trained.model, trained.run.path)
     fields = all_fields(trained, FILE_TYPES[kind])
     weights = dict(trained.model.named_parameters())
-    # It takes its name when it is proven.
     unproven = out.with_name(f".{out.name}.unproven")
     write_gguf(unproven, architecture(c), fields, [store(piece, weights, c, kind) for piece in pieces(c)])
     proof: dict[str, Any] = {"engine": None}
@@ -73,7 +85,7 @@ def export_gguf(trained: TrainedModel, out: Path, kind: str = "f32") -> dict[str
 
 
 def all_fields(trained: TrainedModel, file_type: int) -> dict[str, Any]:
-    """Everything before the tensors."""
+    """Return the metadata of the file: everything before the tensors."""
     c = trained.model.config
     tokens = tokenizer_fields(trained.run.tokenizer, c.vocab_size, trained.eos_id)
     return {
@@ -87,7 +99,7 @@ def all_fields(trained: TrainedModel, file_type: int) -> dict[str, Any]:
 
 
 def store(piece: Piece, weights: Mapping[str, Tensor], c: ModelConfig, kind: str) -> Stored:
-    """A piece as floats: matrices in `kind`, everything else in fp32, which llama.cpp wants."""
+    """Return a piece as floats: matrices in `kind`, everything else in fp32, which llama.cpp needs."""
     stored = kind.upper() if piece.matrix else "F32"
 
     def data() -> NDArray[Any]:
@@ -97,7 +109,7 @@ def store(piece: Piece, weights: Mapping[str, Tensor], c: ModelConfig, kind: str
 
 
 def notes(trained: TrainedModel) -> list[str]:
-    """What the file cannot say, for the user."""
+    """Return sentences for the user about what the file cannot say."""
     c = trained.model.config
     said = []
     if c.window is not None:
@@ -111,7 +123,11 @@ def notes(trained: TrainedModel) -> list[str]:
 
 
 def check(trained: TrainedModel, file: Path, kind: str) -> dict[str, Any]:
-    """Load the file in stock llama.cpp; compare ids of texts, and logits over three windows of context."""
+    """Load the file in stock llama.cpp, and compare the ids of texts and the logits over three windows of context.
+
+    Raises:
+        RotrainError: They differ.
+    """
     c = trained.model.config
     length = min(c.context, max(256, 3 * (c.window or 0)))
     with LlamaCpp(file, context=length, cache="f32") as theirs:
@@ -141,7 +157,7 @@ def check(trained: TrainedModel, file: Path, kind: str) -> dict[str, Any]:
 
 
 def text_encoder(file: Path) -> Any:
-    """`tokenizers` on a tokenizer.json; the text of a special token is text, as in a document."""
+    """Return `tokenizers` on a tokenizer.json. The text of a special token is text, as in a document."""
     from tokenizers import Tokenizer
 
     encoder = Tokenizer.from_file(str(file))
@@ -150,7 +166,7 @@ def text_encoder(file: Path) -> Any:
 
 
 def draw_tokens(count: int, vocab_size: int, eos_id: int) -> list[int]:
-    """Seeded token ids without the one that ends a document: a model that keeps them apart forgets there."""
+    """Draw token ids by a seed, without the one that ends a document: a model may see nothing across it."""
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(vocab_size - 1, (count,), generator=generator)
     drawn: list[int] = (tokens + (tokens >= eos_id)).tolist()
@@ -158,10 +174,10 @@ def draw_tokens(count: int, vocab_size: int, eos_id: int) -> list[int]:
 
 
 def as_llama_cpp(model: Decoder, kind: str) -> Decoder:
-    """The model as llama.cpp computes it in fp32: matrices rounded to `kind`, Falcon's GELU in its tanh form.
+    """Return the model as llama.cpp computes it in fp32: matrices rounded to `kind`, Falcon's GELU in its tanh form.
 
-    The forms of GELU differ by 5e-4 at most, which in a trained model became 2e-2 in a logit: more than any error of
-    the export that is looked for.
+    The forms of GELU differ by at most 5e-4. In a trained model that became 2e-2 in a logit, which is more than any error
+    that the check looks for.
     """
     if kind == "f32" and not model.config.parallel:
         return model
@@ -178,7 +194,7 @@ def as_llama_cpp(model: Decoder, kind: str) -> Decoder:
 
 
 def compare(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> tuple[float, float]:
-    """The largest difference of logits (T, V), and the mean KL divergence of their softmax in nats."""
+    """Return the largest difference of logits (T, V), and the mean KL divergence of their softmax in nats."""
     a, b = torch.from_numpy(ours).double(), torch.from_numpy(theirs).double()
     p, q = a.log_softmax(-1), b.log_softmax(-1)
     return float((a - b).abs().max()), float((p.exp() * (p - q)).sum(-1).mean())

@@ -1,7 +1,7 @@
-"""llama.cpp's names for our tensors: which of ours each is cut from, and how it is turned.
+"""llama.cpp's names for our tensors: from which of ours each is cut, and how it is transformed.
 
-A `Piece` is one tensor there. Where it is rows (or columns) of one of our matrices, the piece knows which, so
-that what is measured on our matrix (its inputs, its error) is known of the piece too.
+A `Piece` is one tensor of the file. If it is some rows (or columns) of one of our matrices, the piece knows which. So what is
+measured on our matrix (its inputs, its error) is known for the piece too.
 """
 
 from __future__ import annotations
@@ -21,9 +21,16 @@ Turn = Callable[[Tensor, ModelConfig], Tensor]
 
 @dataclass(frozen=True)
 class Piece:
-    """`name` in the file is `turn` of our parameter `ours`, cut along `dim` from `start` for `size` (0: whole).
+    """A tensor of the file.
 
-    `matrix`: it multiplies, so it may be stored in fewer bits; everything else stays fp32.
+    Attributes:
+        name: Its name in the file.
+        ours: Name of our parameter.
+        matrix: Whether it multiplies and may be stored in fewer bits. Everything else stays fp32.
+        start: First row (or column) of the cut.
+        size: Rows (or columns) of the cut; 0 for the whole parameter.
+        dim: Dimension of the cut.
+        turn: Transformation of the cut, or None.
     """
 
     name: str
@@ -35,13 +42,13 @@ class Piece:
     turn: Turn | None = None
 
     def take(self, weights: Mapping[str, Tensor], c: ModelConfig) -> Tensor:
-        """The tensor of the file in the type of ours."""
+        """Return the tensor of the file, in the type of ours."""
         whole = weights[self.ours].detach()
         part = whole.narrow(self.dim, self.start, self.size) if self.size else whole
         return (part if self.turn is None else self.turn(part, c)).contiguous()
 
     def put(self, weights: Mapping[str, Tensor], values: Tensor, c: ModelConfig) -> None:
-        """The way back for a matrix: write the tensor of the file into ours, in place."""
+        """Write the tensor of the file into our matrix, in place: the inverse of `take`."""
         whole = weights[self.ours]
         part = whole.narrow(self.dim, self.start, self.size) if self.size else whole
         with torch.no_grad():
@@ -49,7 +56,7 @@ class Piece:
 
 
 def pieces(c: ModelConfig) -> list[Piece]:
-    """Every tensor of the file, in its order."""
+    """Return every tensor of the file, in its order."""
     top = [
         Piece("token_embd.weight", "embed.weight", matrix=True),
         Piece("output_norm.weight", "norm.weight"),
@@ -85,7 +92,7 @@ def _attention(c: ModelConfig) -> Iterator[Piece]:
         start += size
     yield Piece("attn_output.weight", "mixer.out_proj.weight", True)
     if c.window is not None:
-        # An attention sink a head, which this architecture wants: e^-1e30 adds nothing to a softmax.
+        # One attention sink for each head, which this architecture needs: e^-1e30 adds nothing to a softmax.
         yield Piece("attn_sinks.weight", "mixer_norm.weight", turn=lambda x, c: torch.full((c.heads,), -1e30))
 
 
@@ -110,13 +117,13 @@ def _mamba2() -> Iterator[Piece]:
 
 
 def interleave(rows: Tensor, c: ModelConfig) -> Tensor:
-    """Rows of query or key heads from our pairs (i, i + d/2) to llama.cpp's (2i, 2i + 1)."""
+    """Reorder rows of query or key heads from our pairs (i, i + d/2) to llama.cpp's (2i, 2i + 1)."""
     turned: Tensor = rows.unflatten(0, (-1, 2, c.head_dim // 2)).transpose(1, 2).flatten(0, 2)
     return turned
 
 
 def pair_halves(rows: Tensor, c: ModelConfig) -> Tensor:
-    """The inverse of `interleave`."""
+    """Undo `interleave`."""
     turned: Tensor = rows.unflatten(0, (-1, c.head_dim // 2, 2)).transpose(1, 2).flatten(0, 2)
     return turned
 
@@ -128,7 +135,11 @@ def _grouped(gain: Tensor, c: ModelConfig) -> Tensor:
 
 
 def check_known(c: ModelConfig) -> None:
-    """Refuse what no architecture of llama.cpp computes."""
+    """Refuse a model that no architecture of llama.cpp computes.
+
+    Raises:
+        RotrainError: There is none.
+    """
     if c.parallel and (c.window is not None or c.heads * c.head_dim != c.hidden or c.kv_heads != 1):
         raise RotrainError(f"no architecture of llama.cpp computes what this {c.arch} does")
     if c.ssm is not None and c.ssm.inner != 2 * c.hidden:

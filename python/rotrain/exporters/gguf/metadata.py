@@ -1,8 +1,8 @@
 """The shape of a model as GGUF metadata, for the architecture of llama.cpp that computes it.
 
 llama          attention over everything, SwiGLU, RMSNorm
-granite_swa    the same in a window: `llama` reads no window and would be another model beyond it. Needs a
-               llama.cpp of autumn 2026; its scales are left out or one, its attention sinks are e^-1e30
+granite_swa    the same in a window: `llama` reads no window and would be another model beyond it. Needs a llama.cpp of autumn
+               2026. Its scales are left out or one, its attention sinks are e^-1e30
 falcon         one norm, attention with one key/value head beside GELU (llama.cpp's is the tanh form)
 mamba2         state-space layers alone
 granitehybrid  state-space and attention layers, each with SwiGLU
@@ -14,12 +14,12 @@ from typing import Any
 
 from rotrain.config import ModelConfig
 
-# llama.cpp needs some length, and the state of Mamba-2 has none: its own converter writes this.
+# llama.cpp needs a length, and the state of Mamba-2 has none: its own converter writes this one.
 UNBOUNDED = 1 << 20
 
 
 def architecture(c: ModelConfig) -> str:
-    """llama.cpp's name for what the model computes."""
+    """Return llama.cpp's name of the architecture that computes a model."""
     if c.parallel:
         return "falcon"
     if c.ssm is None:
@@ -28,7 +28,7 @@ def architecture(c: ModelConfig) -> str:
 
 
 def shape_fields(c: ModelConfig) -> dict[str, Any]:
-    """The metadata of the shape, without the prefix of the architecture; whole numbers stay int."""
+    """Return the metadata of the shape, without the prefix of the architecture. Whole numbers stay int."""
     attends = "attention" in c.pattern
     fields: dict[str, Any] = {
         "block_count": c.layers,
@@ -66,6 +66,6 @@ def shape_fields(c: ModelConfig) -> dict[str, Any]:
             "ssm.group_count": c.ssm.groups,
         }
         if attends:
-            # Not a matter of scaling: it is how this architecture is told to turn queries and keys.
+            # This does not scale: it tells this architecture to rotate queries and keys.
             fields |= {"rope.scaling.finetuned": True, "logit_scale": 1.0}
     return fields

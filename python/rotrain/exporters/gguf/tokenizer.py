@@ -1,7 +1,7 @@
 """A tokenizer.json as GGUF metadata: tokens, kinds, merges, and the name of the pattern that cuts words.
 
-llama.cpp has each pattern as code and knows it by name (`tokenizer.ggml.pre`); a file with another name does
-not load, and one without a name is cut by a default. So a pattern that has no name there is an error here.
+llama.cpp has each pattern as code and knows it by name (`tokenizer.ggml.pre`). A file with an unknown name does not load, and
+a file without a name is cut by a default. So a pattern that has no name there is an error here.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 
 from rotrain.errors import RotrainError
 
-# A word takes any one sign before it; digits in threes or one by one (`{digits}`).
+# A word takes any one sign before it. Digits come in threes or one by one (`{digits}`).
 _CL100K = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{digits}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-# llama.cpp's names by the expression as it stands in tokenizer.json, and by whether a whole word that is a token
-# is looked up before any merging (`ignore_merges`): each name decides both (llama-vocab.cpp).
+# llama.cpp's names by the expression in tokenizer.json, and by whether a whole word that is a token is looked up before any
+# merging (`ignore_merges`). Each name decides both (llama-vocab.cpp).
 PATTERNS = {
     (r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", False): "gpt-2",
     (_CL100K.replace("{digits}", "{1,3}"), True): "llama-bpe",
@@ -30,7 +30,11 @@ NORMAL, CONTROL, USER_DEFINED, UNUSED = 1, 3, 4, 5
 
 
 def pattern_name(tokenizer: dict[str, Any]) -> str:
-    """llama.cpp's name of the way a tokenizer.json cuts words. `RotrainError` where it has none."""
+    """Return llama.cpp's name of the pattern by which a tokenizer.json cuts words.
+
+    Raises:
+        RotrainError: llama.cpp has no name for it.
+    """
     if tokenizer.get("normalizer"):
         raise RotrainError(
             "the tokenizer changes text before it cuts it, which llama.cpp does not",
@@ -57,9 +61,17 @@ def pattern_name(tokenizer: dict[str, Any]) -> str:
 
 
 def tokenizer_fields(file: Path, rows: int, eos_id: int) -> dict[str, Any]:
-    """The values of `tokenizer.ggml.*` for a vocabulary of `rows` entries, by the last part of the key.
+    """Return the values of `tokenizer.ggml.*`, by the last part of the key.
 
-    Rows of the embedding without a token are named `[PADn]` and never chosen.
+    Rows of the embedding without a token have the name `[PADn]` and are never chosen.
+
+    Args:
+        file: A tokenizer.json.
+        rows: Rows of the embedding.
+        eos_id: Id of the token between documents.
+
+    Raises:
+        RotrainError: A token has no row, or llama.cpp has no name for the pattern.
     """
     tokenizer: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     model = tokenizer["model"]

@@ -1,4 +1,4 @@
-"""A GGUF file from metadata and tensors, whole or not at all."""
+"""A GGUF file from metadata and tensors, complete or not at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from rotrain.files import sync_directory, sync_file
 
 
 def require_gguf() -> Any:
-    """The package `gguf`, or an error that says how to get it."""
+    """Return the package `gguf`.
+
+    Raises:
+        RotrainError: It is not installed.
+    """
     if importlib.util.find_spec("gguf") is None:
         raise RotrainError("the package gguf is not installed", hint=install("gguf"))
     import gguf
@@ -28,10 +32,14 @@ def require_gguf() -> Any:
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor of the file: its shape, its type of ggml (`F32`, `Q4_K`, ...), and how its data is made.
+    """A tensor of the file.
 
-    `data()` gives the values for F32 and F16, else bytes (rows, bytes a row). It is called when the tensor is
-    written and what it gave is let go, so a file of any size takes the memory of its largest tensor.
+    Attributes:
+        name: Its name.
+        type: Its type of ggml, such as `F32` or `Q4_K`.
+        shape: Its shape.
+        data: Returns the values for F32 and F16, else bytes (rows, bytes of a row). It is called when the tensor is written,
+            and its result is released, so a file of any size takes the memory of its largest tensor.
     """
 
     name: str
@@ -49,15 +57,26 @@ class Stored:
 
 @dataclass(frozen=True)
 class Copied:
-    """A field as another file has it, types and all (`gguf.ReaderField`)."""
+    """A field that is copied from another file, with its types.
+
+    Attributes:
+        field: A `gguf.ReaderField`.
+    """
 
     field: Any
 
 
 def write_gguf(path: Path, architecture: str, fields: dict[str, Any], tensors: Iterable[Stored]) -> None:
-    """Write `path`, tensor by tensor. Keys of `fields` that begin with a dot are of the architecture.
+    """Write a GGUF file, tensor by tensor. The same input gives the same bytes.
 
-    The same input gives the same bytes.
+    Args:
+        path: The file.
+        architecture: llama.cpp's name of the architecture.
+        fields: Metadata. A key that starts with a dot gets the architecture as its prefix.
+        tensors: The tensors.
+
+    Raises:
+        RotrainError: The disk refuses it.
     """
     gguf = require_gguf()
     temporary = path.with_name(f".{path.name}.tmp")
@@ -68,7 +87,7 @@ def write_gguf(path: Path, architecture: str, fields: dict[str, Any], tensors: I
             _add(gguf, writer, f"{architecture}{key}" if key.startswith(".") else key, value)
         stored = list(tensors)
         for tensor in stored:
-            # Names, types and places come first in the file; the data follows when it is made.
+            # Names, types and offsets come first in the file; the data follows when it is computed.
             kind = gguf.GGMLQuantizationType[tensor.type]
             writer.add_tensor_info(tensor.name, tensor.shape, np.dtype(np.float32), tensor.bytes, kind)
         writer.write_header_to_file()
@@ -108,7 +127,11 @@ def _add(gguf: Any, writer: Any, key: str, value: Any) -> None:
 
 
 def read_gguf(path: Path) -> Any:
-    """A `gguf.GGUFReader` of a file. Raises `RotrainError` for a cut-off or foreign one."""
+    """Open a file as a `gguf.GGUFReader`.
+
+    Raises:
+        RotrainError: The file is cut off, or it is not a GGUF file.
+    """
     gguf = require_gguf()
     if not path.is_file():
         raise RotrainError("there is no GGUF file here", place=path)
@@ -121,14 +144,14 @@ def read_gguf(path: Path) -> Any:
                     f"{tensor.name} ends at byte {tensor.data_offset + tensor.n_bytes:,} of {size:,}"
                 )
         return reader
-    except Exception as error:  # gguf raises ValueError, IndexError, KeyError, struct's and numpy's own
+    except Exception as error:  # gguf raises ValueError, IndexError, KeyError, and errors of struct and numpy
         raise RotrainError(
             f"this is no whole GGUF file: {error}", place=path, hint="copy it again, or export it again"
         ) from None
 
 
 def float_rows(values: NDArray[np.float32], kind: str) -> NDArray[Any]:
-    """fp32 values as F32, F16 or BF16 (rounded to the nearest even) data."""
+    """Return fp32 values as F32, F16 or BF16 data, rounded to the nearest even."""
     if kind == "F32":
         return values
     if kind == "F16":

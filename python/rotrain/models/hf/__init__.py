@@ -17,7 +17,7 @@ from rotrain.models.hf.mamba2 import MAMBA2
 
 LAYOUTS = (LLAMA, MISTRAL, FALCON, MAMBA2, HYBRID)
 
-# Fields that change no number: how fast, in what type, started from what, named how.
+# Fields that change no result: speed, type, start of the weights, names.
 FREE = {
     "architectures",
     "bos_token_id",
@@ -41,7 +41,11 @@ FREE = {
 
 
 def layout_of(c: ModelConfig) -> Layout:
-    """The class of `transformers` that can hold a model, or an error that says there is none."""
+    """Return the layout of the class of `transformers` that computes a model.
+
+    Raises:
+        RotrainError: There is no such class.
+    """
     for layout in LAYOUTS:
         if layout.holds(c):
             return layout
@@ -52,7 +56,12 @@ def layout_of(c: ModelConfig) -> Layout:
 
 
 def hf_config(c: ModelConfig, eos_id: int) -> dict[str, Any]:
-    """config.json. Every field that has a default elsewhere is written out."""
+    """Return the content of config.json. Every field that has a default in transformers is written.
+
+    Args:
+        c: Shape of the model.
+        eos_id: Id of the token between documents.
+    """
     layout = layout_of(c)
     return {
         "architectures": [layout.architecture],
@@ -70,15 +79,23 @@ def hf_config(c: ModelConfig, eos_id: int) -> dict[str, Any]:
 
 
 def to_hf(c: ModelConfig, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Our parameters under the names of `layout_of(c)`."""
+    """Return our parameters under the names of `layout_of(c)`."""
     return layout_of(c).to_hf(c, weights)
 
 
 def from_hf(config: dict[str, Any], weights: dict[str, Tensor]) -> tuple[ModelConfig, dict[str, Tensor]]:
-    """A model of ours from a config.json and its tensors.
+    """Return a model of ours, given a config.json and its tensors.
 
-    Raises `RotrainError` for a model we do not compute exactly: another class, a field with
-    another value than ours, a tensor too many or too few.
+    Args:
+        config: Content of config.json.
+        weights: Tensors by name.
+
+    Returns:
+        The shape, and our parameters by name, fp32.
+
+    Raises:
+        RotrainError: We do not compute the model exactly: another class, a field with another value, a tensor too many or
+            too few.
     """
     c = model_config_of(config)
     layout = layout_of(c)
@@ -98,7 +115,11 @@ def from_hf(config: dict[str, Any], weights: dict[str, Tensor]) -> tuple[ModelCo
 
 
 def model_config_of(config: dict[str, Any]) -> ModelConfig:
-    """The shape that a config.json describes."""
+    """Return the shape that a config.json describes.
+
+    Raises:
+        RotrainError: We do not compute such a model exactly.
+    """
     kind = config.get("model_type")
     layout = next((layout for layout in LAYOUTS if layout.model_type == kind), None)
     if layout is None:

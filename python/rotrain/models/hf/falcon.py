@@ -14,7 +14,7 @@ def _config(c: ModelConfig) -> dict[str, Any]:
         "ffn_hidden_size": c.ffn,
         "num_hidden_layers": c.layers,
         "num_attention_heads": c.heads,
-        # Left out, it is filled with the number of query heads, and converters believe it.
+        # Without this field transformers fills in the number of query heads, and converters read that.
         "num_kv_heads": 1,
         "multi_query": True,
         "parallel_attn": True,
@@ -71,7 +71,7 @@ def _layer(c: ModelConfig, layer: int) -> list[Part]:
 FALCON = Layout(
     architecture="FalconForCausalLM",
     model_type="falcon",
-    # Its head_dim is hidden / heads and cannot be said.
+    # Its head_dim is always hidden / heads; no field sets it.
     holds=lambda c: (
         c.parallel
         and c.norm == "layer"

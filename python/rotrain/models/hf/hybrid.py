@@ -9,7 +9,7 @@ from rotrain.models.hf import llama, mamba2
 from rotrain.models.hf.layout import Layout, Part, rope
 
 TYPES = {"mamba2": "linear_attention", "attention": "full_attention"}
-# Older versions of transformers and llama.cpp's converter call the kinds by these names.
+# Older versions of transformers and llama.cpp's converter have these names for the kinds.
 READ = {
     "linear_attention": "mamba2",
     "mamba": "mamba2",

@@ -1,7 +1,7 @@
-"""How a decoder looks as a Hugging Face folder: its config.json and the names of its tensors.
+"""A decoder as a Hugging Face folder: its config.json and the names of its tensors.
 
-A layout is data: which shapes it can hold, the fields of its config, and for every tensor of
-ours the tensors there that it is cut into. Both ways follow from it.
+A layout is data: which shapes it holds, the fields of its config, and for every tensor of ours the tensors into which it is
+cut there. Both directions follow from it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ from rotrain.config import ModelConfig
 
 @dataclass(frozen=True)
 class Part:
-    """A tensor of ours and those it is there, cut along `dim` into `sizes` (empty: the whole)."""
+    """A tensor of ours, and the tensors into which it is cut.
+
+    Attributes:
+        ours: Name of our parameter.
+        theirs: Names of the tensors in transformers.
+        sizes: Their sizes along `dim`; empty for the whole tensor.
+        dim: Dimension of the cut.
+    """
 
     ours: str
     theirs: tuple[str, ...]
@@ -30,8 +37,16 @@ class Part:
 class Layout:
     """One class of `transformers`.
 
-    `config` gives the fields that decide what is computed, `shape` the fields of a
-    `ModelConfig` from such a config; `layer` the parts of a layer, whose prefixes are left out.
+    Attributes:
+        architecture: Name of the class.
+        model_type: Its name in config.json.
+        holds: Whether the class computes a model of this shape.
+        config: The fields of config.json that determine the result.
+        shape: The fields of a `ModelConfig`, given such a config.
+        top: The tensors outside of the layers.
+        layer: The parts of a layer, without their prefixes.
+        layer_prefix: Prefix of the layers in transformers.
+        ties_by_default: Whether a config without `tie_word_embeddings` ties them.
     """
 
     architecture: str
@@ -45,7 +60,7 @@ class Layout:
     ties_by_default: bool = False
 
     def parts(self, c: ModelConfig) -> Iterator[Part]:
-        """All parts of a model."""
+        """Yield all parts of a model."""
         yield from self.top
         for i in range(c.layers):
             for part in self.layer(c, i):
@@ -53,18 +68,22 @@ class Layout:
                 yield Part(f"blocks.{i}.{part.ours}", theirs, part.sizes, part.dim)
 
     def to_hf(self, c: ModelConfig, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Our parameters under their names."""
+        """Return our parameters under the names of transformers."""
         out = {}
         for part in self.parts(c):
             whole = weights[part.ours]
             pieces = whole.split(part.sizes, part.dim) if part.sizes else (whole,)
-            # A slice shares its matrix's memory, which safetensors refuses: each gets its own.
+            # A slice shares the memory of its matrix, which safetensors refuses: each piece gets its own.
             for name, piece in zip(part.theirs, pieces, strict=True):
                 out[name] = piece.detach().clone().contiguous()
         return out
 
     def from_hf(self, c: ModelConfig, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The way back. Raises `KeyError` with the name of a tensor that is missing."""
+        """Return our parameters, given those of transformers.
+
+        Raises:
+            KeyError: A tensor is missing; the argument is its name.
+        """
         return {
             part.ours: torch.cat([weights[name] for name in part.theirs], part.dim)
             if part.sizes
@@ -74,7 +93,7 @@ class Layout:
 
 
 def rope(c: ModelConfig) -> dict[str, Any]:
-    """The fields of rotary positions; the second is what older versions read."""
+    """Return the fields of rotary positions. Older versions read the second one."""
     return {
         "rope_parameters": {"rope_type": "default", "rope_theta": c.rope_theta},
         "rope_theta": c.rope_theta,
@@ -82,11 +101,11 @@ def rope(c: ModelConfig) -> dict[str, Any]:
 
 
 def rope_theta(config: dict[str, Any]) -> float:
-    """The base of the rotary positions a config says."""
+    """Return the base of the rotary positions in a config."""
     parameters = config.get("rope_parameters") or {}
     return float(parameters.get("rope_theta", config.get("rope_theta", 10_000.0)))
 
 
 def attention_sizes(c: ModelConfig) -> tuple[int, int, int]:
-    """Rows of query, key and value."""
+    """Return the rows of query, key and value."""
     return c.heads * c.head_dim, c.kv_heads * c.head_dim, c.kv_heads * c.head_dim

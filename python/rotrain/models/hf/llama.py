@@ -13,7 +13,7 @@ def _sequential_attention(c: ModelConfig) -> bool:
 
 
 def config(c: ModelConfig) -> dict[str, Any]:
-    """What both have in common."""
+    """Return the fields that both classes have in common."""
     return {
         "hidden_size": c.hidden,
         "intermediate_size": c.ffn,
@@ -29,7 +29,7 @@ def config(c: ModelConfig) -> dict[str, Any]:
 
 
 def shape(config: dict[str, Any]) -> dict[str, Any]:
-    """The way back."""
+    """Return the fields of a `ModelConfig`, given a config.json of either class."""
     heads = config["num_attention_heads"]
     return {
         "hidden": config["hidden_size"],
@@ -45,7 +45,7 @@ def shape(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def attention(c: ModelConfig) -> list[Part]:
-    """The matrices of an attention mixer."""
+    """Return the matrices of an attention mixer."""
     names = tuple(f"self_attn.{letter}_proj.weight" for letter in "qkv")
     return [
         Part("mixer.qkv.weight", names, attention_sizes(c)),
@@ -54,7 +54,7 @@ def attention(c: ModelConfig) -> list[Part]:
 
 
 def norms() -> list[Part]:
-    """The two norms of a layer."""
+    """Return the two norms of a layer."""
     return [
         Part("mixer_norm.weight", ("input_layernorm.weight",)),
         Part("mlp_norm.weight", ("post_attention_layernorm.weight",)),
@@ -90,7 +90,7 @@ MISTRAL = Layout(
     architecture="MistralForCausalLM",
     model_type="mistral",
     holds=lambda c: _sequential_attention(c) and c.window is not None,
-    # transformers' window has our meaning: W positions with the token's own.
+    # The window of transformers has our meaning: W positions with the token's own.
     config=lambda c: {**config(c), "sliding_window": c.window},
     shape=lambda config: {**shape(config), "window": config.get("sliding_window", 4096)},
     top=TOP,

@@ -41,7 +41,7 @@ def _shape(config: dict[str, Any]) -> dict[str, Any]:
         "heads": 0,
         "kv_heads": 0,
         "head_dim": 64,
-        # It has no context of its own: the field is ours, and a folder without it gets 2048.
+        # The class has no context: the field is ours, and a folder without it gets 2048.
         "context": config.get("max_position_embeddings", 2048),
         "norm_eps": config.get("layer_norm_epsilon", 1e-5),
         "ssm": {
@@ -55,7 +55,11 @@ def _shape(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_no_limit(config: dict[str, Any]) -> None:
-    """Steps are not clamped here: refuse a model whose steps are."""
+    """Refuse a model whose steps are clamped: ours are not.
+
+    Raises:
+        RotrainError: `time_step_limit` is set.
+    """
     low, high = config.get("time_step_limit") or (0.0, float("inf"))
     if isinstance(high, dict):  # as transformers writes infinity in JSON
         high = float(high.get("__float__", "nan"))
@@ -64,7 +68,7 @@ def check_no_limit(config: dict[str, Any]) -> None:
 
 
 def mixer(prefix: str) -> list[Part]:
-    """The tensors of a Mamba-2 mixer under a prefix of theirs."""
+    """Return the tensors of a Mamba-2 mixer, under a prefix of transformers."""
     names = {
         "in_proj.weight": "in_proj.weight",
         "conv_weight": "conv1d.weight",
