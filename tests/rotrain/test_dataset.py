@@ -147,8 +147,11 @@ def test_a_stream_resumes_at_the_exact_sequence(pack: Path) -> None:
         loaded = fresh()
         loaded.load_state_dict(state)
         assert np.array_equal(rows(DataLoader(loaded, batch_size=4, num_workers=workers)), truth[7:])
-    # After its end a stream starts again.
+    # After its end a stream starts again, and so does a pass that follows an abandoned one.
     assert len(list(third)) == len(truth)
+    assert np.array_equal(taken(iter(third), 3), truth[:3]) and np.array_equal(
+        taken(iter(third), 3), truth[:3]
+    )
     with pytest.raises(RotrainError, match="seed differ"):
         fresh(seed=1).load_state_dict(state)
     with pytest.raises(UsageError, match="outside a stream"):

@@ -12,6 +12,7 @@ a phase count 0, 1, 2, ... without a gap, and `Order` permutes each epoch of the
 where it stopped, and no sequence comes twice in an epoch.
 
 Example:
+    >>> from pathlib import Path
     >>> from rotrain.data.pack import Phase, TokenStream
     >>> def stream(blocks): return TokenStream("t", [(Path("none"), blocks * 8 + 1)], 1, 1, 300)
     >>> phases = [Phase("web", 1.0, stream(6), stream(1)), Phase("books", 1.0, stream(2), stream(1))]

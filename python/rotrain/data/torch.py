@@ -189,33 +189,35 @@ class PackStream(IterableDataset[Item]):
             "seed": seed,
             "world_size": world_size,
         }
-        self._start = self._yielded = 0
+        self._resume = (0, 0)  # where the next pass starts, and how many of its sequences it skips
+        self._pass_start = self._yielded = 0
 
     def __len__(self) -> int:
         """Return the number of sequences of this process, from the beginning of the stream."""
         return self.batches.curriculum.steps * self.rows
 
     def __iter__(self) -> Iterator[Item]:
-        """Yield the sequences of this process and this worker, from where the stream is."""
+        """Yield the sequences of this process and this worker: from the beginning, or from a loaded state."""
         worker = get_worker_info()
         number, count = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        skip, self._yielded = self._yielded, 0
+        (self._pass_start, skip), self._resume = self._resume, (0, 0)
+        self._yielded = 0
         for position in self._positions(number, count):
             self._yielded += 1
             if self._yielded <= skip:
                 continue
             yield self._read(position)
-        self._start = self._yielded = 0
+        self._pass_start = self._yielded = 0
 
     def seek(self, sequences: int) -> None:
-        """Continue after the first `sequences` sequences of this process.
+        """Start the next pass after the first `sequences` sequences of this process.
 
-        Call it before a loader with workers starts: the workers' copies know where they are, this object does not. After
-        k batches of the loader, `sequences` is k * batch_size.
+        After k batches of a loader, `sequences` is k * batch_size. With workers, only their copies of the stream know that a
+        pass has started: call `seek(0)` before the pass that follows a resumed one.
         """
         if not 0 <= sequences <= len(self):
             raise UsageError(f"sequence {sequences:,} is outside a stream of {len(self):,}")
-        self._start, self._yielded = sequences, 0
+        self._resume = (sequences, 0)
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the stream is, to the exact sequence.
@@ -223,7 +225,8 @@ class PackStream(IterableDataset[Item]):
         In the process that iterates (a loader without workers, or a worker of torchdata's StatefulDataLoader) the state
         counts what was yielded. With the workers of a plain `DataLoader`, use `seek`.
         """
-        return {"start": self._start, "yielded": self._yielded, **self._identity}
+        start, yielded = (self._pass_start, self._yielded) if self._resume == (0, 0) else self._resume
+        return {"start": start, "yielded": yielded, **self._identity}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where `state_dict` was called.
@@ -241,12 +244,12 @@ class PackStream(IterableDataset[Item]):
         start, yielded = int(state["start"]), int(state["yielded"])
         # A worker skips what it yielded itself. Outside of workers the stream starts after it, for any number of workers.
         inside = get_worker_info() is not None
-        self._start, self._yielded = (start, yielded) if inside else (start + yielded, 0)
+        self._resume = (start, yielded) if inside else (start + yielded, 0)
 
     def _positions(self, worker: int, workers: int) -> Iterator[int]:
         """Yield the numbers of a worker's sequences: every `workers`-th group of `batch_size`."""
         total = len(self)
-        for first in range(self._start + worker * self.batch_size, total, workers * self.batch_size):
+        for first in range(self._pass_start + worker * self.batch_size, total, workers * self.batch_size):
             yield from range(first, min(first + self.batch_size, total))
 
     def _read(self, position: int) -> Item:
