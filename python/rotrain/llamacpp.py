@@ -29,17 +29,17 @@ from rotrain.errors import RotrainError, install
 
 ENVIRONMENT = "ROTRAIN_LLAMA_CPP"
 # More than the structure of any version: a C function reads and writes its own part of it.
-_ROOM = 1024
+_STRUCT_BYTES = 1024
 # Offsets of the fields of llama_context_params, and their default values.
 _N_CTX, _N_BATCH, _N_UBATCH, _N_SEQ, _FLASH, _KEYS, _VALUES = 0, 4, 8, 12, 52, 104, 108
 _DEFAULTS = {_N_CTX: 512, _N_BATCH: 2048, _N_UBATCH: 512, _N_SEQ: 1, _FLASH: -1, _KEYS: 1, _VALUES: 1}
 _GGML = {"f32": 0, "f16": 1, "q8_0": 8}
 _LOG = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
-_LOADING = threading.Lock()
+_LOAD_LOCK = threading.Lock()
 
 
 class _Params(ctypes.Structure):
-    _fields_ = [("raw", ctypes.c_uint8 * _ROOM)]
+    _fields_ = [("raw", ctypes.c_uint8 * _STRUCT_BYTES)]
 
 
 class _Batch(ctypes.Structure):
@@ -70,7 +70,7 @@ class Library:
     handle: Any
     file: Path
     origin: str
-    said: list[str]
+    errors: list[str]
 
     @property
     def version(self) -> str:
@@ -104,7 +104,7 @@ def library() -> Library:
     Raises:
         RotrainError: There is no llama.cpp, or its parameters are unknown.
     """
-    with _LOADING:
+    with _LOAD_LOCK:
         return _load()
 
 
@@ -128,10 +128,10 @@ def _load() -> Library:
         )
     # A failed assertion of llama.cpp ends the process; the debugger that it would start only takes time.
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")
-    said: list[str] = []
-    _silence(handle, said)
+    errors: list[str] = []
+    _capture_errors(handle, errors)
     handle.llama_backend_init()
-    return Library(handle, file, origin, said)
+    return Library(handle, file, origin, errors)
 
 
 class LlamaCpp:
@@ -160,7 +160,7 @@ class LlamaCpp:
         self.context, self.batch = context, min(context, 512)
         self._model = self._state = self._tokens = None
         c = self.library.handle
-        del self.library.said[:]
+        del self.library.errors[:]
         self._model = c.llama_model_load_from_file(os.fsencode(path), c.llama_model_default_params())
         if not self._model:
             raise RotrainError(
@@ -224,7 +224,7 @@ class LlamaCpp:
         """Continue the sequence, and return the logits (V,) after its last token. The next call overwrites the array."""
         for start in range(0, len(tokens), self.batch):
             part = tokens[start : start + self.batch]
-            self._decode(part, whole=False, last=start + len(part) == len(tokens))
+            self._decode(part, all_rows=False, last=start + len(part) == len(tokens))
         last: NDArray[np.float32] = self._logits(1)[0]
         return last
 
@@ -234,7 +234,7 @@ class LlamaCpp:
         rows = []
         for start in range(0, len(tokens), self.batch):
             part = tokens[start : start + self.batch]
-            self._decode(part, whole=True, last=True)
+            self._decode(part, all_rows=True, last=True)
             rows.append(self._logits(len(part)).copy())
         return np.concatenate(rows)
 
@@ -257,7 +257,7 @@ class LlamaCpp:
     ) -> None:
         self.close()
 
-    def _decode(self, part: list[int], *, whole: bool, last: bool) -> None:
+    def _decode(self, part: list[int], *, all_rows: bool, last: bool) -> None:
         if self.length + len(part) > self.context:
             raise RotrainError(f"{self.length + len(part):,} tokens, but the context is {self.context:,}")
         if not 0 <= min(part) <= max(part) < self.vocab_size:
@@ -269,7 +269,7 @@ class LlamaCpp:
             batch.pos[index] = self.length + index
             batch.n_seq_id[index] = 1
             batch.seq_id[index][0] = 0
-            batch.logits[index] = whole or (last and index == len(part) - 1)
+            batch.logits[index] = all_rows or (last and index == len(part) - 1)
         status = self.library.handle.llama_decode(self._state, batch)
         if status:
             raise RotrainError(f"llama.cpp failed to decode (status {status}): {self._reason()}")
@@ -277,12 +277,12 @@ class LlamaCpp:
 
     def _logits(self, rows: int) -> NDArray[np.float32]:
         pointer = self.library.handle.llama_get_logits(self._state)
-        rows_of: NDArray[np.float32] = np.ctypeslib.as_array(pointer, shape=(rows, self.vocab_size))
-        return rows_of
+        view: NDArray[np.float32] = np.ctypeslib.as_array(pointer, shape=(rows, self.vocab_size))
+        return view
 
     def _reason(self) -> str:
         """Return the first error that llama.cpp logged since loading started."""
-        lines = [line.strip() for line in self.library.said if line.strip()]
+        lines = [line.strip() for line in self.library.errors if line.strip()]
         # "llama_model_load: error loading model: ..." says why; the lines after it only say that it failed.
         return lines[0].split("error loading model: ", 1)[-1] if lines else "it does not say why"
 
@@ -318,12 +318,12 @@ def _declare(c: Any) -> None:
         function.restype, function.argtypes = result, arguments
 
 
-def _silence(c: Any, said: list[str]) -> None:
+def _capture_errors(c: Any, errors: list[str]) -> None:
     """Keep what llama.cpp logs as an error, and print nothing."""
 
     def log(level: int, line: bytes | None, _: object) -> None:
         if level == 4 and line:  # GGML_LOG_LEVEL_ERROR
-            said.append(line.decode("utf-8", "replace"))
+            errors.append(line.decode("utf-8", "replace"))
 
     callback = _LOG(log)
     c.llama_log_set(callback, None)

@@ -21,7 +21,7 @@ from rotrain.bench.engines import gguf_facts, open_engine
 from rotrain.bench.guard import contention, read_clock
 from rotrain.bench.measure import FORMULAS, Settings, bench
 from rotrain.bench.process import Worker
-from rotrain.bench.statistics import half_width, ratio, summary
+from rotrain.bench.statistics import ratio, relative_half_width, summary
 from rotrain.errors import RotrainError
 from rotrain.exporters.gguf.export import export_gguf
 from rotrain.llamacpp import find_library
@@ -66,7 +66,9 @@ def test_intervals_hold_the_median_and_narrow() -> None:
         held += low <= 1 <= high
     assert held >= 0.88 * 200
     samples = generator.normal(100, 5, 400)
-    assert half_width(summary(samples[:20].tolist())) > half_width(summary(samples.tolist()))
+    assert relative_half_width(summary(samples[:20].tolist())) > relative_half_width(
+        summary(samples.tolist())
+    )
     assert summary([3.0, 1.0, 2.0])["median"] == 2.0
 
 

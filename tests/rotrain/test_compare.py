@@ -20,16 +20,16 @@ pytestmark = pytest.mark.usefixtures("tiny_nano")
 
 
 def in_this_process(step: Step, tell: Callable[[str], None]) -> str | None:
-    """What `matrix._run` does, without loading PyTorch anew for each step."""
+    """What `matrix._run_step` does, without loading PyTorch anew for each step."""
     ended = rotrain(*step.args)
     return None if ended.returncode == 0 else ended.stderr.splitlines()[0]
 
 
 def test_a_step_is_a_process_and_tells_its_error() -> None:
     said: list[str] = []
-    assert matrix._run(Step("archs", ("archs",), ()), said.append) is None and not said
+    assert matrix._run_step(Step("archs", ("archs",), ()), said.append) is None and not said
     step = Step("fit", ("fit", "--arch", "llama-gqa", "--data", "/nowhere"), ())
-    message = matrix._run(step, said.append)
+    message = matrix._run_step(step, said.append)
     assert message is not None and message.startswith("error: /nowhere: there is no pack here")
     assert message in said and said[-1].startswith("hint:")
 
@@ -90,7 +90,7 @@ def study(pack: Path, tmp_path: Path) -> Path:
 def test_a_study_is_done_once_and_a_change_does_again_what_builds_on_it(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matrix, "_run", in_this_process)
+    monkeypatch.setattr(matrix, "_run_step", in_this_process)
     ended = rotrain("compare", study, "--json", "--quiet")
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["steps"] == {"done": 4, "kept": 0, "failed": 0, "left": 0}
@@ -118,7 +118,7 @@ def test_what_a_step_reads_decides_whether_it_is_done(
         .replace(str(pack), str(copy))
         .replace("[evaluate]", f"[evaluate]\ntasks = ['{task}']")
     )
-    monkeypatch.setattr(matrix, "_run", in_this_process)
+    monkeypatch.setattr(matrix, "_run_step", in_this_process)
 
     def states() -> list[str]:
         found = read_study(study)
@@ -140,7 +140,7 @@ def test_what_a_step_reads_decides_whether_it_is_done(
 def test_each_architecture_is_trained_at_its_best_rate(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matrix, "_run", in_this_process)
+    monkeypatch.setattr(matrix, "_run_step", in_this_process)
     study.write_text("sweep_lr = [0.1, 0.001]\n" + study.read_text())
     ended = rotrain("compare", study, "--json", "--quiet")
     assert ended.returncode == 0, ended.stderr
@@ -187,7 +187,7 @@ def test_the_time_left_is_told_when_every_command_was_seen(
         for path in step.outputs:
             path.touch()
 
-    monkeypatch.setattr(matrix, "_run", make)
+    monkeypatch.setattr(matrix, "_run_step", make)
     monkeypatch.setattr(time, "monotonic", iter(range(0, 1000, 7)).__next__)  # every step takes seven seconds
     found = read_study(study)
 
@@ -208,7 +208,7 @@ def test_the_time_left_is_told_when_every_command_was_seen(
 def test_a_cell_that_fails_leaves_the_others(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matrix, "_run", in_this_process)
+    monkeypatch.setattr(matrix, "_run_step", in_this_process)
     (tmp_path / "out" / "mamba2-nano").mkdir(parents=True)
     (tmp_path / "out" / "mamba2-nano" / "foreign").touch()
     ended = rotrain("compare", study, "--quiet")

@@ -21,7 +21,7 @@ from torch import Tensor
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError
 from rotrain.evaluation import diacritics, probes
-from rotrain.evaluation.divergence import diverge
+from rotrain.evaluation.divergence import measure_divergence
 from rotrain.evaluation.harness import continue_text
 from rotrain.evaluation.interval import paired, ratio
 from rotrain.evaluation.model import Ids, LanguageModel, as_ids, sequence_nats
@@ -161,10 +161,10 @@ def test_intervals_cover_at_their_level_and_pairs_are_sharper(model: TorchModel,
 def test_a_model_does_not_diverge_from_itself_and_another_as_brute_force_says(
     model: TorchModel, other: Path
 ) -> None:
-    same = diverge(model, model, DOCUMENTS, 200)
+    same = measure_divergence(model, model, DOCUMENTS, 200)
     assert same.kl.max() < 1e-12 and same.same_top.min() == 1 and np.abs(same.dnats).max() == 0
     variant = open_model(other)
-    found = diverge(model, variant, DOCUMENTS, 60)
+    found = measure_divergence(model, variant, DOCUMENTS, 60)
     ids = as_ids([0, *model.tokenizer.encode(DOCUMENTS[0].text), 0])
     window = next(windows(ids, model.context))
     p, q = (
@@ -182,7 +182,7 @@ def test_models_of_other_tokenizers_are_not_compared_by_distribution(
 ) -> None:
     train_tokenizer(290).save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(RotrainError, match="tokenizer is not that of"):
-        diverge(model, Continuer(Tokenizer(tmp_path / "tokenizer.json")), DOCUMENTS, 10)
+        measure_divergence(model, Continuer(Tokenizer(tmp_path / "tokenizer.json")), DOCUMENTS, 10)
 
 
 def test_sequences_padded_together_score_as_alone(model: TorchModel) -> None:
@@ -235,10 +235,10 @@ def test_diacritics_are_asked_where_a_word_has_several_readings(model: TorchMode
     known = diacritics.readings(training)
     assert known["fata"] == ("fată", "fata", "fața", "față")
     assert "doarme" not in known
-    asked = diacritics.cases([Document("a", "Fața casei este albă. El doarme.")], known)
-    assert [(case.before, case.after, case.right) for case in asked] == [("", " casei este albă.", "Fața")]
+    asked = diacritics.make_cases([Document("a", "Fața casei este albă. El doarme.")], known)
+    assert [(case.before, case.after, case.correct) for case in asked] == [("", " casei este albă.", "Fața")]
     assert asked[0].readings == ("Fată", "Fata", "Fața", "Față")
-    restored = diacritics.restore(model, asked * 3)
+    restored = diacritics.score_restoration(model, asked * 3)
     assert restored["commonest"].accuracy.value == 0.0
     assert len(restored["model"].hits) == 3
 

@@ -18,7 +18,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 
 from rotrain.data.tokenizer import Tokenizer as OurTokenizer
 from rotrain.errors import RotrainError
-from rotrain.exporters.gguf.export import compare, draw_tokens, export_gguf, text_encoder
+from rotrain.exporters.gguf.export import compare, export_gguf, random_tokens, text_encoder
 from rotrain.exporters.gguf.tokenizer import PATTERNS, pattern_name
 from rotrain.exporters.gguf.write import read_gguf
 from rotrain.llamacpp import LlamaCpp, find_library
@@ -68,7 +68,7 @@ def test_llama_cpp_computes_the_same(arch: str, tmp_path: Path) -> None:
     found = export_gguf(model, tmp_path / "model.gguf")
     assert found["max_logit_difference"] < found["tolerance"]["max_logit_difference"] == 5e-3
     # Far beyond three windows (12 positions), and one token at a time as in decoding.
-    tokens = draw_tokens(160, model.tokenizer.vocab_size, 0)
+    tokens = random_tokens(160, model.tokenizer.vocab_size, 0)
     with torch.inference_mode():
         expected = model.model.logits(model.model(torch.tensor([tokens])))[0].numpy()
     with LlamaCpp(tmp_path / "model.gguf", context=160, cache="f32") as theirs:
@@ -85,7 +85,7 @@ def test_a_window_read_as_full_attention_would_be_seen(tmp_path: Path) -> None:
     wrong = TrainedModel(model.run, 0, fresh(full), model.tokenizer, 0, [], "")
     wrong.model.load_state_dict(model.model.state_dict())
     export_gguf(wrong, tmp_path / "full.gguf")
-    tokens = draw_tokens(160, model.tokenizer.vocab_size, 0)
+    tokens = random_tokens(160, model.tokenizer.vocab_size, 0)
     with torch.inference_mode():
         expected = model.model.logits(model.model(torch.tensor([tokens])))[0].numpy()
     with LlamaCpp(tmp_path / "full.gguf", context=160, cache="f32") as theirs:

@@ -17,10 +17,10 @@ from test_gguf import trained
 from test_models import fresh
 
 from rotrain.errors import RotrainError, UsageError
-from rotrain.exporters.gguf.export import compare, draw_tokens, export_gguf
+from rotrain.exporters.gguf.export import compare, export_gguf, random_tokens
 from rotrain.exporters.gguf.layout import pieces
 from rotrain.exporters.gguf.metadata import architecture
-from rotrain.exporters.gguf.write import Stored, read_gguf
+from rotrain.exporters.gguf.write import StoredTensor, read_gguf
 from rotrain.llamacpp import LlamaCpp, find_library, library
 from rotrain.models.presets import ARCHS, model_config
 from rotrain.quantization.allocate import Choice, allocate
@@ -62,7 +62,7 @@ def restore(model: TrainedModel, path: Path) -> None:
         if piece.matrix:
             tensor = tensors[piece.name]
             values = decode(tensor.data, tensor.tensor_type.name, int(tensor.shape[0]))
-            piece.put(weights, torch.from_numpy(np.array(values)), c)
+            piece.insert(weights, torch.from_numpy(np.array(values)), c)
 
 
 def llama_cpp_encodes(values: Any, kind: str, importance: Any) -> Any:
@@ -92,7 +92,9 @@ def test_blocks_are_ggmls_byte_for_byte(kind: str, weighed: bool) -> None:
     importance = generator.random(512, np.float32) if weighed else None
     data = encode(values, kind, importance)
     assert (data == llama_cpp_encodes(values, kind, importance)).all()
-    assert Stored("x", kind, (520, 512), lambda: data).bytes == data.nbytes == 520 * row_bytes(kind, 512)
+    assert (
+        StoredTensor("x", kind, (520, 512), lambda: data).bytes == data.nbytes == 520 * row_bytes(kind, 512)
+    )
     back = decode(data, kind, 512)
     assert np.square(back - values).sum() < 0.12 * np.square(values).sum()
 
@@ -109,9 +111,9 @@ def test_sizes_are_those_of_llama_cpp() -> None:
             from rotrain.models.decoder import Decoder
 
             weights = dict(Decoder(c).named_parameters())
-        shapes = {p.name: tuple(p.take(weights, c).shape) for p in pieces(c) if p.matrix}
+        shapes = {p.name: tuple(p.extract(weights, c).shape) for p in pieces(c) if p.matrix}
         types = choose_types("q4_k_m", shapes, architecture(c), 1, False)
-        small = sum(4 * p.take(weights, c).numel() for p in pieces(c) if not p.matrix)
+        small = sum(4 * p.extract(weights, c).numel() for p in pieces(c) if not p.matrix)
         whole = small + sum(rows * row_bytes(types[name], width) for name, (rows, width) in shapes.items())
         # The file also has its vocabulary: about 1.5 MiB.
         assert mib - 2.5 < whole / 2**20 < mib
@@ -122,7 +124,7 @@ def test_sizes_are_those_of_llama_cpp() -> None:
 def test_llama_cpp_reads_every_method(arch: str, tmp_path: Path) -> None:
     model = wide(tmp_path, arch)
     source = source_of_run(model)
-    tokens = draw_tokens(48, model.tokenizer.vocab_size, 0)
+    tokens = random_tokens(48, model.tokenizer.vocab_size, 0)
     importance = importance_of(model.model.config, mean_squares(model.model, torch.tensor([tokens])))
     with torch.inference_mode():
         exact = model.model.logits(model.model(torch.tensor([tokens])))[0].numpy()
@@ -173,7 +175,7 @@ def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arch", sorted(ARCHS))
 def test_statistics_are_those_of_the_inputs(arch: str) -> None:
     model = fresh(shape(arch))
-    tokens = torch.tensor([draw_tokens(48, 300, 0), draw_tokens(49, 300, 0)[1:]])
+    tokens = torch.tensor([random_tokens(48, 300, 0), random_tokens(49, 300, 0)[1:]])
     seen: dict[str, torch.Tensor] = {}
     for name, module in matrices(model).items():
         if name != "embed.weight":
@@ -189,7 +191,7 @@ def test_statistics_are_those_of_the_inputs(arch: str) -> None:
 
 def test_an_importance_matrix_comes_back_and_is_checked(tmp_path: Path) -> None:
     model = wide(tmp_path, "falcon-mqa")
-    tokens = torch.tensor([draw_tokens(48, 300, 0)])
+    tokens = torch.tensor([random_tokens(48, 300, 0)])
     importance = importance_of(model.model.config, mean_squares(model.model, tokens))
     origin = {"pack": "p", "tokens_sha256": "0", "sequences": 1, "context": 48}
     write_imatrix(tmp_path / "i.gguf", importance, origin)
@@ -209,7 +211,7 @@ def test_an_importance_matrix_comes_back_and_is_checked(tmp_path: Path) -> None:
 def test_a_target_is_met(bits: float, tmp_path: Path) -> None:
     model = wide(tmp_path, "llama-gqa", layers=3)
     source = source_of_run(model)
-    tokens = torch.tensor([draw_tokens(48, 300, 0)])
+    tokens = torch.tensor([random_tokens(48, 300, 0)])
     importance = importance_of(model.model.config, mean_squares(model.model, tokens))
     before = {name: p.clone() for name, p in model.model.named_parameters()}
     types = target_types(model, source, tokens, importance, bits)

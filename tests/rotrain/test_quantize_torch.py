@@ -22,7 +22,7 @@ from rotrain.models.quantized import cache_dequantized, pack_codes, quantized_ma
 from rotrain.quantization.calibration import matrices
 from rotrain.quantization.distillation import distill_scales, divergence
 from rotrain.quantization.rounding import gptq, hqq, rtn
-from rotrain.quantization.torch import BITS, quantized, target_bits
+from rotrain.quantization.torch import BITS, quantize_matrices, target_bits
 from rotrain.run.checkpoint import write_tensors
 from rotrain.run.load import load_run
 
@@ -103,7 +103,7 @@ def test_every_method_on_every_architecture(arch: str, method: str) -> None:
     text = tokens(model.config, 6, 48)
     kls = []
     for bits in (8, 3):
-        found = quantized(model, method, dict.fromkeys(matrices(model), bits), 32, text)
+        found = quantize_matrices(model, method, dict.fromkeys(matrices(model), bits), 32, text)
         assert quantized_matrices(found).keys() == matrices(model).keys()
         kls.append(divergence(model, found, text))
     assert kls[0] < 1e-3 < 5e-3 < kls[1]
@@ -117,7 +117,7 @@ def test_every_method_on_every_architecture(arch: str, method: str) -> None:
 @pytest.mark.parametrize("arch", sorted(ARCHS))
 def test_holding_changes_the_time_and_nothing_else(arch: str) -> None:
     model = fresh(shape(arch))
-    found = quantized(model, "hqq", dict.fromkeys(matrices(model), 4), 32, None)
+    found = quantize_matrices(model, "hqq", dict.fromkeys(matrices(model), 4), 32, None)
     x, before = tokens(model.config, 2, 24), quantized_matrices(found)
     with torch.inference_mode():
         truth = found.logits(found(x))
@@ -134,7 +134,7 @@ def test_holding_changes_the_time_and_nothing_else(arch: str) -> None:
 def test_distillation_brings_the_model_nearer() -> None:
     model = fresh(shape("llama-gqa"))
     text = tokens(model.config, 16, 48)
-    found = quantized(model, "rtn", dict.fromkeys(matrices(model), 3), 32, None)
+    found = quantize_matrices(model, "rtn", dict.fromkeys(matrices(model), 3), 32, None)
     codes = {name: grid.codes.clone() for name, grid in quantized_matrices(found).items()}
     before, after = distill_scales(model, found, text, 30)
     assert after < 0.9 * before
@@ -152,7 +152,7 @@ def test_a_distillation_that_diverges_is_not_taken(monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(module, rate, 1e30)
     model = fresh(shape("llama-gqa"))
     text = tokens(model.config, 8, 48)
-    found = quantized(model, "rtn", dict.fromkeys(matrices(model), 4), 32, None)
+    found = quantize_matrices(model, "rtn", dict.fromkeys(matrices(model), 4), 32, None)
     held = {name: value.clone() for name, value in found.state_dict().items()}
     before, after = distill_scales(model, found, text, 3)
     assert after == before > 0
@@ -166,7 +166,7 @@ def test_a_target_is_met_with_less_harm_than_even_bits(arch: str) -> None:
     text = tokens(model.config, 6, 48)
     for bpw in (5.5, 7.0):
         bits = target_bits(model, text, 32, bpw)
-        found = quantized(model, "rtn", bits, 32, None)
+        found = quantize_matrices(model, "rtn", bits, 32, None)
         held = quantized_matrices(found)
         plain = sum(p.numel() for name, p in model.named_parameters() if name not in held)
         real = 8 * (sum(grid.bytes for grid in held.values()) + 4 * plain) / model.param_count()
@@ -243,4 +243,4 @@ def test_a_diverged_model_is_told() -> None:
     with torch.no_grad():
         model.embed.weight[3, 3] = float("nan")
     with pytest.raises(RotrainError, match=r"embed\.weight holds values that are not finite"):
-        quantized(model, "rtn", dict.fromkeys(matrices(model), 4), 32, None)
+        quantize_matrices(model, "rtn", dict.fromkeys(matrices(model), 4), 32, None)

@@ -79,14 +79,16 @@ def run_benchmark(
     """
     progress = progress or Progress()
     specs = choose_variants([Path(model) for model in models], variants, engines)
-    room = min([context for spec in specs if (context := _context(Path(spec["model"])))], default=1024)
-    wanted = (0, min(512, room // 2)) if depths is None else depths
-    if min(wanted) < 0:
+    smallest_context = min(
+        [context for spec in specs if (context := _read_context(Path(spec["model"])))], default=1024
+    )
+    chosen_depths = (0, min(512, smallest_context // 2)) if depths is None else depths
+    if min(chosen_depths) < 0:
         raise UsageError("a depth is 0 or more", hint="for example --depths 0,128")
     settings: dict[str, Any] = {
-        "depths": tuple(sorted(set(wanted))),
-        "new_tokens": new_tokens or max(2, min(32, room // 4)),
-        "device": _device(device),
+        "depths": tuple(sorted(set(chosen_depths))),
+        "new_tokens": new_tokens or max(2, min(32, smallest_context // 4)),
+        "device": _resolve_device(device),
     }
     settings |= (
         {"rounds": 3, "most_rounds": 3, "cold_starts": 1}
@@ -124,7 +126,7 @@ def choose_variants(
         if model.is_file():
             kinds = [("llama.cpp", model.stem)]
         elif (model / "quantization.json").is_file():
-            kinds = [("torch", _method(model))]
+            kinds = [("torch", _read_method(model))]
         elif model.is_dir():
             kinds = [("torch", variant) for variant in variants]
         else:
@@ -140,14 +142,14 @@ def choose_variants(
     return specs
 
 
-def _method(folder: Path) -> str:
+def _read_method(folder: Path) -> str:
     try:
         return str(json.loads((folder / "quantization.json").read_bytes())["method"])
     except (OSError, ValueError, KeyError, TypeError):
         return "quantized"  # loading reports what is wrong with it
 
 
-def _context(model: Path) -> int | None:
+def _read_context(model: Path) -> int | None:
     """Return the positions of a run or folder by its record. llama.cpp continues beyond those of a file."""
     for file, key in (("quantization.json", "model"), ("config.json", "config")):
         try:
@@ -157,7 +159,7 @@ def _context(model: Path) -> int | None:
     return None
 
 
-def _device(name: str) -> str:
+def _resolve_device(name: str) -> str:
     if name == "auto":
         import torch
 

@@ -109,13 +109,15 @@ class TorchEngine:
         self._context = spec["context"]
         self._cache = self._model.new_cache(context=self._context)
         c = model.config
-        plain = sum(p.numel() for n, p in model.named_parameters() if not n.endswith((".scale", ".zero")))
-        matrices = sum(grid.bytes for grid in quantized.values())
-        weight_bytes = matrices + plain * dtype.itemsize
-        half = self._model.new_cache(context=max(1, self._context // 2)).bytes()
-        grown = self._cache.bytes() - half
-        per_token = grown / (self._context - max(1, self._context // 2)) if self._context > 1 else 0.0
-        parameters = sum(grid.codes.numel() for grid in quantized.values()) + plain
+        float_parameters = sum(
+            p.numel() for n, p in model.named_parameters() if not n.endswith((".scale", ".zero"))
+        )
+        matrices = sum(matrix.bytes for matrix in quantized.values())
+        weight_bytes = matrices + float_parameters * dtype.itemsize
+        half_context_bytes = self._model.new_cache(context=max(1, self._context // 2)).bytes()
+        growth_bytes = self._cache.bytes() - half_context_bytes
+        per_token = growth_bytes / (self._context - max(1, self._context // 2)) if self._context > 1 else 0.0
+        parameters = sum(matrix.codes.numel() for matrix in quantized.values()) + float_parameters
         self.facts = {
             "arch": c.arch,
             "parameters": parameters,
@@ -144,9 +146,9 @@ class TorchEngine:
         """Continue the sequence, and return the most likely next token."""
         torch, model = self._torch, self._model
         with torch.inference_mode():
-            fresh = torch.tensor([tokens], device=self._device)
+            inputs = torch.tensor([tokens], device=self._device)
             # Reading the number waits for the device.
-            return int(model.logits(model(fresh, self._cache)[0, -1]).argmax())
+            return int(model.logits(model(inputs, self._cache)[0, -1]).argmax())
 
 
 def weight_bytes_on_disk(path: Path) -> int:
@@ -161,18 +163,20 @@ def gguf_facts(path: Path) -> dict[str, Any]:
 
     reader = read_gguf(path)
 
-    def value(key: str, other: Any = 0) -> Any:
+    def value(key: str, default: Any = 0) -> Any:
         field = reader.fields.get(key)
-        return other if field is None else field.contents()
+        return default if field is None else field.contents()
 
     kind = value("general.architecture", "")
     layers, heads = value(f"{kind}.block_count"), value(f"{kind}.attention.head_count")
-    keys = value(f"{kind}.attention.head_count_kv", heads)
-    per_layer = keys if isinstance(keys, list) else [keys] * layers
-    width = value(f"{kind}.attention.key_length", value(f"{kind}.embedding_length") // max(1, heads))
-    inner, state = value(f"{kind}.ssm.inner_size"), value(f"{kind}.ssm.state_size")
-    tail = (value(f"{kind}.ssm.conv_kernel") - 1) * (inner + 2 * value(f"{kind}.ssm.group_count") * state)
-    scanning = sum(1 for count in per_layer if not count) if inner else 0
+    kv_heads = value(f"{kind}.attention.head_count_kv", heads)
+    per_layer = kv_heads if isinstance(kv_heads, list) else [kv_heads] * layers
+    key_length = value(f"{kind}.attention.key_length", value(f"{kind}.embedding_length") // max(1, heads))
+    inner_size, state_size = value(f"{kind}.ssm.inner_size"), value(f"{kind}.ssm.state_size")
+    conv_values = (value(f"{kind}.ssm.conv_kernel") - 1) * (
+        inner_size + 2 * value(f"{kind}.ssm.group_count") * state_size
+    )
+    ssm_layers = sum(1 for count in per_layer if not count) if inner_size else 0
     weights = sum(int(tensor.n_bytes) for tensor in reader.tensors)
     parameters = sum(int(tensor.n_elements) for tensor in reader.tensors)
     return {
@@ -181,14 +185,14 @@ def gguf_facts(path: Path) -> dict[str, Any]:
         "bits_per_weight": 8 * weights / parameters,
         "file_bytes": path.stat().st_size,
         "cache": {
-            "bytes_per_token": 4.0 * sum(per_layer) * width,
+            "bytes_per_token": 4.0 * sum(per_layer) * key_length,
             "window": value(f"{kind}.attention.sliding_window", None),
-            "fixed_bytes": scanning * 4 * (inner * state + tail),
+            "fixed_bytes": ssm_layers * 4 * (inner_size * state_size + conv_values),
         },
     }
 
 
-def memory() -> dict[str, int | None]:
+def process_memory() -> dict[str, int | None]:
     """Return the memory of this process in bytes: the peak, and at present its own (anonymous) and mapped files."""
     found: dict[str, int | None] = {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
     names = {"RssAnon": "anonymous", "RssFile": "file_backed", "VmHWM": "peak"}

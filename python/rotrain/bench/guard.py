@@ -38,7 +38,7 @@ class Clock:
 
 def read_clock(stat: Path = STAT) -> Clock | None:
     """Read the clocks, or return None without /proc/stat."""
-    ours = (
+    own_processors = (
         {f"cpu{number}" for number in os.sched_getaffinity(0)} if hasattr(os, "sched_getaffinity") else set()
     )
     tick = os.sysconf("SC_CLK_TCK")
@@ -46,7 +46,7 @@ def read_clock(stat: Path = STAT) -> Clock | None:
     try:
         for line in stat.read_text().splitlines():
             name, *fields = line.split()
-            if name in ours:
+            if name in own_processors:
                 user, nice, system, _idle, _wait, irq, soft, steal = (int(f) / tick for f in fields[:8])
                 busy += user + nice + system + irq + soft
                 stolen += steal

@@ -20,12 +20,12 @@ import numpy as np
 
 from rotrain.bench.guard import FOREIGN_LIMIT, STEAL_LIMIT, contention, read_clock
 from rotrain.bench.process import Worker
-from rotrain.bench.statistics import half_width, percentiles, ratio, summary
+from rotrain.bench.statistics import percentiles, ratio, relative_half_width, summary
 from rotrain.errors import RotrainError
 from rotrain.runtime.energy import EnergyMeter
 
 FORMAT, VERSION = "rotrain-bench", 1
-TRIES, WARM_UPS, HALF_WIDTH = 3, 3, 0.02
+MAX_TRIES, WARM_UPS, TARGET_HALF_WIDTH = 3, 3, 0.02
 # A turn lasts at least this long, see `worker.turn`.
 TURN_S = 0.5
 TEXT = (
@@ -52,7 +52,7 @@ FORMULAS = {
     "contention": "busy time of /proc/stat less the measured process and this one, in cores; a turn is kept when "
     f"foreign_cores <= {FOREIGN_LIMIT} and stolen <= {STEAL_LIMIT} (and two ticks)",
 }
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class _Row:
 
 
 def bench(
-    specs: list[dict[str, Any]], settings: Settings, say: Say = lambda sentence: None
+    specs: list[dict[str, Any]], settings: Settings, notify: Notify = lambda sentence: None
 ) -> dict[str, Any]:
     """Measure every variant.
 
@@ -114,42 +114,44 @@ def bench(
         RotrainError: A variant cannot be loaded.
     """
     _check_memory(specs)
-    quiet = _idle()
+    quiet = _measure_idle()
     if not quiet["quiet"]:
-        say(f"the machine is not idle: others use {quiet['foreign_cores'] or 0:.2f} cores")
+        notify(f"the machine is not idle: others use {quiet['foreign_cores'] or 0:.2f} cores")
     limit = stream_bytes_per_s(settings.threads)
     with ExitStack() as stack:
-        rows = [_start(spec, settings, stack, say) for spec in specs]
+        rows = [_start(spec, settings, stack, notify) for spec in specs]
         for row in rows:
             for _ in range(WARM_UPS):
                 row.worker.ask(
                     do="turn", seconds=0, depths=list(settings.depths), new_tokens=min(8, settings.new_tokens)
                 )
-        done = 0
-        while done < settings.most_rounds and (done < settings.rounds or not _narrow(rows, settings)):
-            for row in rows if done % 2 == 0 else reversed(rows):
+        rounds_done = 0
+        while rounds_done < settings.most_rounds and (
+            rounds_done < settings.rounds or not _is_precise(rows, settings)
+        ):
+            for row in rows if rounds_done % 2 == 0 else reversed(rows):
                 _round(row, settings)
-            done += 1
-            kept = sum(not _disturbed(row.turns[-1]) for row in rows)
-            say(
-                f"round {done} of {settings.rounds} to {settings.most_rounds}: {kept} of {len(rows)} turns undisturbed"
+            rounds_done += 1
+            kept = sum(not _is_disturbed(row.turns[-1]) for row in rows)
+            notify(
+                f"round {rounds_done} of {settings.rounds} to {settings.most_rounds}: {kept} of {len(rows)} turns undisturbed"
             )
     found = [_row_result(row, settings, limit) for row in rows]
     return {
         "format": FORMAT,
         "version": VERSION,
-        "machine": {**machine(), "bytes_per_s_limit": limit, "before": quiet},
+        "machine": {**describe_machine(), "bytes_per_s_limit": limit, "before": quiet},
         "settings": {**asdict(settings), "warm_ups": WARM_UPS, "turn_s": TURN_S, "text": TEXT},
-        "rounds": done,
+        "rounds": rounds_done,
         "formulas": FORMULAS,
         "rows": found,
         "ratios": _ratios(rows, settings),
     }
 
 
-def _start(spec: dict[str, Any], settings: Settings, stack: ExitStack, say: Say) -> _Row:
+def _start(spec: dict[str, Any], settings: Settings, stack: ExitStack, notify: Notify) -> _Row:
     """Start a variant several times for the cold figures, and keep the last process."""
-    whole = spec | {
+    full_spec = spec | {
         "context": settings.context,
         "threads": settings.threads,
         "device": settings.device,
@@ -157,18 +159,18 @@ def _start(spec: dict[str, Any], settings: Settings, stack: ExitStack, say: Say)
     }
     cold, prompt = [], 0
     for number in range(settings.cold_starts):
-        worker = Worker(whole)
+        worker = Worker(full_spec)
         prompt = worker.ask(do="first_token")["prompt_tokens"]
-        cold.append(time.perf_counter() - worker.begun)
+        cold.append(time.perf_counter() - worker.started_at)
         if number < settings.cold_starts - 1:
             worker.close()
     stack.enter_context(worker)
-    say(f"{spec['model']} ({spec['engine']}, {spec['variant']}) loaded in {worker.ready['load_s']:.2f} s")
-    return _Row(whole, worker, cold, prompt)
+    notify(f"{spec['model']} ({spec['engine']}, {spec['variant']}) loaded in {worker.ready['load_s']:.2f} s")
+    return _Row(full_spec, worker, cold, prompt)
 
 
 def _round(row: _Row, settings: Settings) -> None:
-    for _ in range(TRIES):
+    for _ in range(MAX_TRIES):
         meter = EnergyMeter(settings.device)
         turn = row.worker.ask(
             do="turn", seconds=TURN_S, depths=list(settings.depths), new_tokens=settings.new_tokens
@@ -192,23 +194,23 @@ def _rate(turn: dict[str, Any], index: int) -> float:
     return len(gaps) / float(sum(gaps))
 
 
-def _disturbed(turn: dict[str, Any]) -> bool:
+def _is_disturbed(turn: dict[str, Any]) -> bool:
     return turn["contention"]["quiet"] is False
 
 
-def _contended(row: _Row) -> bool:
+def _is_contended(row: _Row) -> bool:
     """Return whether most turns were disturbed in spite of all tries."""
-    return sum(map(_disturbed, row.turns)) * 2 > len(row.turns)
+    return sum(map(_is_disturbed, row.turns)) * 2 > len(row.turns)
 
 
-def _kept(row: _Row) -> list[dict[str, Any]]:
+def _kept_turns(row: _Row) -> list[dict[str, Any]]:
     """Return the undisturbed turns, or all turns if most were disturbed; the row then says so."""
-    return row.turns if _contended(row) else [turn for turn in row.turns if not _disturbed(turn)]
+    return row.turns if _is_contended(row) else [turn for turn in row.turns if not _is_disturbed(turn)]
 
 
-def _narrow(rows: list[_Row], settings: Settings) -> bool:
+def _is_precise(rows: list[_Row], settings: Settings) -> bool:
     return all(
-        half_width(summary([_rate(turn, index) for turn in _kept(row)])) <= HALF_WIDTH
+        relative_half_width(summary([_rate(turn, index) for turn in _kept_turns(row)])) <= TARGET_HALF_WIDTH
         for row in rows
         for index in range(len(settings.depths))
     )
@@ -216,7 +218,7 @@ def _narrow(rows: list[_Row], settings: Settings) -> bool:
 
 def _row_result(row: _Row, settings: Settings, limit: float) -> dict[str, Any]:
     facts = row.worker.ready["facts"]
-    turns = _kept(row)
+    turns = _kept_turns(row)
     cache = facts["cache"]
     decode, prefill, bandwidth = {}, {}, {}
     for index, depth in enumerate(settings.depths):
@@ -227,11 +229,13 @@ def _row_result(row: _Row, settings: Settings, limit: float) -> dict[str, Any]:
             prefill[str(depth)] = summary(
                 [depth / float(np.median(turn["depths"][index]["reads_s"])) for turn in turns]
             )
-        seen = min(depth, cache.get("window") or depth)
-        read = facts["weight_bytes"] + cache["bytes_per_token"] * seen + cache.get("fixed_bytes", 0)
+        cached_tokens = min(depth, cache.get("window") or depth)
+        bytes_read = (
+            facts["weight_bytes"] + cache["bytes_per_token"] * cached_tokens + cache.get("fixed_bytes", 0)
+        )
         bandwidth[str(depth)] = {
-            "bytes_per_s": read * rates["median"],
-            "of_limit": read * rates["median"] / limit,
+            "bytes_per_s": bytes_read * rates["median"],
+            "of_limit": bytes_read * rates["median"] / limit,
         }
     return {
         **{key: row.spec[key] for key in ("model", "engine", "variant")},
@@ -258,8 +262,8 @@ def _row_result(row: _Row, settings: Settings, limit: float) -> dict[str, Any]:
         "bandwidth": bandwidth,
         "energy_j_per_token": row.joules / row.tokens if row.metered and row.tokens else None,
         # The figures of a contended row may be wrong.
-        "contended": _contended(row),
-        "disturbed_turns": sum(map(_disturbed, row.turns)),
+        "contended": _is_contended(row),
+        "disturbed_turns": sum(map(_is_disturbed, row.turns)),
         "turns": row.turns,
     }
 
@@ -270,8 +274,8 @@ def _ratios(rows: list[_Row], settings: Settings) -> list[dict[str, Any]]:
     for a in range(len(rows)):
         for b in range(a + 1, len(rows)):
             both = list(zip(rows[a].turns, rows[b].turns, strict=True))
-            contended = _contended(rows[a]) or _contended(rows[b])
-            quiet = [pair for pair in both if not any(map(_disturbed, pair))]
+            contended = _is_contended(rows[a]) or _is_contended(rows[b])
+            quiet = [pair for pair in both if not any(map(_is_disturbed, pair))]
             for index, depth in enumerate(settings.depths):
                 rates = [[_rate(turn, index) for turn in side] for side in zip(*(quiet or both), strict=True)]
                 compared = ratio(rates[0], rates[1])
@@ -283,17 +287,17 @@ def _ratios(rows: list[_Row], settings: Settings) -> list[dict[str, Any]]:
 
 def stream_bytes_per_s(threads: int, mib: int = 64) -> float:
     """Return the bytes a second that all threads together read from memory."""
-    parts = [np.ones(mib * 2**18, np.float32) for _ in range(threads)]
+    buffers = [np.ones(mib * 2**18, np.float32) for _ in range(threads)]
     best = 0.0
     with ThreadPoolExecutor(threads) as pool:
         for _ in range(5):
-            begun = time.perf_counter()
-            list(pool.map(np.sum, parts))
-            best = max(best, threads * mib * 2**20 / (time.perf_counter() - begun))
+            started_at = time.perf_counter()
+            list(pool.map(np.sum, buffers))
+            best = max(best, threads * mib * 2**20 / (time.perf_counter() - started_at))
     return best
 
 
-def machine() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
     """Return what the figures were measured on."""
     model = None
     try:
@@ -309,7 +313,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _idle() -> dict[str, Any]:
+def _measure_idle() -> dict[str, Any]:
     before = read_clock()
     time.sleep(0.5)
     return contention(before, read_clock(), 0.0)

@@ -39,13 +39,13 @@ class Worker:
     """
 
     def __init__(self, spec: dict[str, Any], module: str = "rotrain.bench.worker") -> None:
-        self.spec, self.begun = spec, time.perf_counter()
-        self._said = tempfile.TemporaryFile("w+", errors="replace")
+        self.spec, self.started_at = spec, time.perf_counter()
+        self._stderr = tempfile.TemporaryFile("w+", errors="replace")
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, json.dumps(spec)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._said,
+            stderr=self._stderr,
             text=True,
         )
         self.ready = self._read()
@@ -58,7 +58,7 @@ class Worker:
             self._process.stdin.write(json.dumps(command) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            self._died()
+            self._raise_ended()
         answer = self._read()
         return {**answer, "contention": contention(before, read_clock(), answer["cpu_s"])}
 
@@ -70,7 +70,7 @@ class Worker:
         self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
-        self._said.close()
+        self._stderr.close()
 
     def __enter__(self) -> Worker:
         return self
@@ -84,20 +84,20 @@ class Worker:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            self._died()
+            self._raise_ended()
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             self.close()
             raise RotrainError(answer["error"], place=answer["place"], hint=answer["hint"])
         return answer
 
-    def _died(self) -> None:
+    def _raise_ended(self) -> None:
         code = self._process.wait()
-        self._said.seek(0)
-        said = (self._said.read().strip().splitlines() or ["it does not say why"])[-1]
-        how = f"with exit code {code}" if code >= 0 else f"by signal {-code} ({signal.strsignal(-code)})"
+        self._stderr.seek(0)
+        last_line = (self._stderr.read().strip().splitlines() or ["it does not say why"])[-1]
+        ending = f"with exit code {code}" if code >= 0 else f"by signal {-code} ({signal.strsignal(-code)})"
         raise RotrainError(
-            f"the process that measured it ended {how}: {said}",
+            f"the process that measured it ended {ending}: {last_line}",
             place=self.spec["model"],
             hint=HINTS.get(code, "this is a defect of rotrain, or the file is not what it says"),
         )

@@ -10,9 +10,9 @@ import numpy as np
 
 RESAMPLES, LEVEL = 2000, 0.95
 # Two variants differ if the interval of their ratio excludes 1 and the ratio is further from 1 than this.
-LEAST_DIFFERENCE = 0.02
+MIN_DIFFERENCE = 0.02
 # With fewer rounds an interval is only the range of the samples. Six on one side of 1 happen by chance in 3 of 100 cases.
-LEAST_ROUNDS = 6
+MIN_ROUNDS = 6
 
 
 def summary(samples: Sequence[float]) -> dict[str, Any]:
@@ -23,11 +23,11 @@ def summary(samples: Sequence[float]) -> dict[str, Any]:
         2.0
     """
     values = np.asarray(samples, np.float64)
-    low, high = _interval(np.median(_resampled(len(values), values), axis=1))
+    low, high = _percentile_interval(np.median(_resample(len(values), values), axis=1))
     return {"median": float(np.median(values)), "ci": [low, high], "samples": values.tolist()}
 
 
-def half_width(found: dict[str, Any]) -> float:
+def relative_half_width(found: dict[str, Any]) -> float:
     """Return half the interval / the median."""
     low, high = found["ci"]
     return float((high - low) / 2 / found["median"])
@@ -52,12 +52,12 @@ def ratio(a: Sequence[float], b: Sequence[float]) -> dict[str, Any]:
         >>> ratio([1.0] * 6, [2.0] * 6)["differs"], ratio([1.0] * 5, [2.0] * 5)["differs"]
         (True, None)
     """
-    rounds = np.sort(np.asarray(b, np.float64) / np.asarray(a, np.float64))
-    cut = _sign_test_cut(len(rounds))
-    low, high = float(rounds[cut]), float(rounds[-1 - cut])
-    middle = float(np.median(rounds))
-    differs = (low > 1 or high < 1) and abs(middle - 1) > LEAST_DIFFERENCE
-    return {"ratio": middle, "ci": [low, high], "differs": differs if len(rounds) >= LEAST_ROUNDS else None}
+    ratios = np.sort(np.asarray(b, np.float64) / np.asarray(a, np.float64))
+    cut = _sign_test_cut(len(ratios))
+    low, high = float(ratios[cut]), float(ratios[-1 - cut])
+    median = float(np.median(ratios))
+    differs = (low > 1 or high < 1) and abs(median - 1) > MIN_DIFFERENCE
+    return {"ratio": median, "ci": [low, high], "differs": differs if len(ratios) >= MIN_ROUNDS else None}
 
 
 def _sign_test_cut(count: int) -> int:
@@ -71,14 +71,14 @@ def _sign_test_cut(count: int) -> int:
     return max(0, cut - 1)
 
 
-def _resampled(
+def _resample(
     count: int, values: np.ndarray[Any, np.dtype[np.float64]]
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
-    drawn = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
-    return values[drawn]
+    indices = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
+    return values[indices]
 
 
-def _interval(medians: np.ndarray[Any, Any]) -> tuple[float, float]:
+def _percentile_interval(medians: np.ndarray[Any, Any]) -> tuple[float, float]:
     tail = 50 * (1 - LEVEL)
     low, high = np.percentile(medians, [tail, 100 - tail])
     return float(low), float(high)

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from rotrain.bench.answers import open_answers
-from rotrain.bench.engines import memory
+from rotrain.bench.engines import process_memory
 from rotrain.config import FitConfig
 from rotrain.errors import RotrainError
 from rotrain.models import count, kernels
@@ -58,9 +58,9 @@ class Steps:
         model = Decoder(shape, kernels.choose(vocab_size, platform))
         model.init_weights(config.seed)
         self.learner = Learner(model, config.optim, self.machine, Distributed(), "none")
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         failure = self.learner.compile(min(config.batch.micro, config.batch.sequences))
-        compile_s = time.perf_counter() - begun
+        compile_s = time.perf_counter() - started_at
         self.machine = self.learner.machine
         self.tokens = config.batch.sequences * config.context
         generator = torch.Generator().manual_seed(config.seed)
@@ -88,13 +88,13 @@ class Steps:
     def step(self) -> dict[str, Any]:
         """Make one optimizer step, and return its seconds, to the last operation on the device, and its loss."""
         self._wait()
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         loss = self.learner.compute_gradients(self.batch, micro=self.config.batch.micro, tokens=self.tokens)
         value = float(loss)  # the spike guard looks at both before the weights change
         self.learner.clip_gradients()
         self.learner.update(self.config.optim.lr)
         self._wait()
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - started_at
         self.learner.maybe_use_huge_pages()
         return {"seconds": seconds, "loss": value}
 
@@ -107,8 +107,8 @@ def main() -> None:
     """Build the model, answer, and make a step for each line of input."""
     answer = open_answers()
     spec = json.loads(sys.argv[1])
-    before = memory()["peak"]
-    little: dict[str, Any] = {
+    before = process_memory()["peak"]
+    out_of_memory: dict[str, Any] = {
         "error": "there is too little memory for a step",
         "place": spec["model"],
         "hint": "fewer sequences at once: --set batch.micro=1",
@@ -118,13 +118,13 @@ def main() -> None:
         answer({"facts": steps.facts, "memory_before": before})
         for _ in sys.stdin:
             cpu = time.process_time()
-            found = steps.step()
+            result = steps.step()
             device = steps.machine.device.type
-            answer({**found, "cpu_s": time.process_time() - cpu, "peak_bytes": peak_bytes(device)})
+            answer({**result, "cpu_s": time.process_time() - cpu, "peak_bytes": peak_bytes(device)})
     except RotrainError as error:
         answer({"error": error.message, "place": error.place or spec["model"], "hint": error.hint})
     except (MemoryError, torch.OutOfMemoryError):
-        answer(little)
+        answer(out_of_memory)
 
 
 if __name__ == "__main__":

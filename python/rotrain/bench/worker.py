@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from rotrain.bench.answers import open_answers
-from rotrain.bench.engines import Engine, memory, open_engine
+from rotrain.bench.engines import Engine, open_engine, process_memory
 from rotrain.errors import RotrainError
 
 
@@ -20,8 +20,8 @@ def main() -> None:
     """Load the model, answer, and then answer each line of input."""
     answer = open_answers()
     spec = json.loads(sys.argv[1])
-    before = memory()
-    begun = time.perf_counter()
+    before = process_memory()
+    started_at = time.perf_counter()
     try:
         engine = open_engine(spec)
     except RotrainError as error:
@@ -30,7 +30,7 @@ def main() -> None:
     except MemoryError:
         answer({"error": "there is too little memory to load this", "place": spec["model"], "hint": None})
         return
-    loaded = time.perf_counter() - begun
+    loaded = time.perf_counter() - started_at
     answer({"load_s": loaded, "facts": engine.facts, "memory_before": before})
     for line in sys.stdin:
         command = json.loads(line)
@@ -42,7 +42,7 @@ def main() -> None:
         except RotrainError as error:
             answer({"error": error.message, "place": error.place, "hint": error.hint})
             return
-        answer({**result, "cpu_s": time.process_time() - cpu, "memory": memory()})
+        answer({**result, "cpu_s": time.process_time() - cpu, "memory": process_memory()})
 
 
 def first_token(engine: Engine, spec: dict[str, Any]) -> dict[str, Any]:
@@ -50,11 +50,11 @@ def first_token(engine: Engine, spec: dict[str, Any]) -> dict[str, Any]:
 
     A text that is longer than the context of the engine is cut.
     """
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     engine.reset()
     ids = engine.encode(spec["text"])[: spec["context"]]
     written = engine.piece(engine.feed(ids))
-    return {"seconds": time.perf_counter() - begun, "prompt_tokens": len(ids), "bytes": len(written)}
+    return {"seconds": time.perf_counter() - started_at, "prompt_tokens": len(ids), "bytes": len(written)}
 
 
 def turn(engine: Engine, spec: dict[str, Any], command: dict[str, Any]) -> dict[str, Any]:
@@ -70,16 +70,16 @@ def turn(engine: Engine, spec: dict[str, Any], command: dict[str, Any]) -> dict[
         prompt = (ids * (max(1, depth) // len(ids) + 1))[: max(1, depth)]
         reads: list[float] = []
         gaps: list[float] = []
-        started = time.perf_counter()
-        while not reads or time.perf_counter() - started < share:
+        depth_started_at = time.perf_counter()
+        while not reads or time.perf_counter() - depth_started_at < share:
             engine.reset()
-            begun = time.perf_counter()
+            started_at = time.perf_counter()
             token = engine.feed(prompt)
             times = [time.perf_counter()]
             for _ in range(command["new_tokens"]):
                 token = engine.feed([token])
                 times.append(time.perf_counter())
-            reads.append(times[0] - begun)
+            reads.append(times[0] - started_at)
             gaps += [after - before for before, after in pairwise(times)]
         found.append(
             {"depth": depth, "reads_s": reads, "gaps_s": gaps, "tokens": len(prompt) * len(reads) + len(gaps)}

@@ -40,10 +40,10 @@ def run(
         if json or quiet:
             return
         engine = "transformers" if to == "hf" else "llama.cpp"
-        print(f"{out}: step {result['step']:,}, {result['bytes']:,} bytes; {_proof(result, engine)}")
+        print(f"{out}: step {result['step']:,}, {result['bytes']:,} bytes; {_describe_check(result, engine)}")
 
 
-def _proof(result: dict[str, Any], engine: str) -> str:
+def _describe_check(result: dict[str, Any], engine: str) -> str:
     difference = result.get("max_logit_difference")
     if difference is None:
         return f"not checked: {engine} is not installed"

@@ -77,7 +77,7 @@ def steps_of(study: Study) -> list[Step]:
     steps = [_sweep(study, arch) for arch in study.archs] if study.sweep_lr else []
     steps += [_fit(study, name, arch, seed) for name, (arch, seed) in trained.items()]
     for name, path in runs_of(study).items():
-        run = _Run(study, name, path, trained=name in trained)
+        run = _RunSteps(study, name, path, trained=name in trained)
         steps.append(run.evaluate(name, path, path))
         targets = []
         for variant in study.variants:
@@ -94,8 +94,8 @@ def steps_of(study: Study) -> list[Step]:
 def run_matrix(
     study: Study,
     steps: Sequence[Step],
-    begin: Callable[[str, float | None], None] = lambda _name, _left: None,
-    tell: Callable[[str], None] = lambda _: None,
+    on_start: Callable[[str, float | None], None] = lambda _name, _remaining_s: None,
+    on_line: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Outcome]:
     """Do the steps that are not done, and yield how each step ended.
 
@@ -106,31 +106,31 @@ def run_matrix(
         tell: Called with each line that the step prints.
     """
     keys: dict[str, str] = {}
-    took: dict[str, list[float]] = {}
+    durations: dict[str, list[float]] = {}
     for step in steps:
-        if "seconds" in (done := _read(_record(study, step))):
-            took.setdefault(step.kind, []).append(done["seconds"])
+        if "seconds" in (done := _read_record(_record_file(study, step))):
+            durations.setdefault(step.kind, []).append(done["seconds"])
     for number, step in enumerate(steps, 1):
         missing = [need for need in step.needs if need not in keys]
         if missing:
             yield Outcome(step, "left", f"{missing[0]} failed")
             continue
-        key = _key(step, keys)
-        record = _record(study, step)
-        if _read(record).get("key") == key and all(path.exists() for path in step.outputs):
+        key = _step_key(step, keys)
+        record = _record_file(study, step)
+        if _read_record(record).get("key") == key and all(path.exists() for path in step.outputs):
             keys[step.name] = key
             yield Outcome(step, "kept")
             continue
-        begin(f"[{number}/{len(steps)}] {step.name}", _left(study, steps[number - 1 :], took))
-        _clear(step)
-        began = time.monotonic()
-        message = _run(step, tell)
+        on_start(f"[{number}/{len(steps)}] {step.name}", _remaining_s(study, steps[number - 1 :], durations))
+        _remove_outputs(step)
+        started_at = time.monotonic()
+        message = _run_step(step, on_line)
         if message is not None:
             yield Outcome(step, "failed", message)
             continue
         keys[step.name] = key
-        seconds = round(time.monotonic() - began, 1)
-        took.setdefault(step.kind, []).append(seconds)
+        seconds = round(time.monotonic() - started_at, 1)
+        durations.setdefault(step.kind, []).append(seconds)
         record.parent.mkdir(parents=True, exist_ok=True)
         write_json(
             record,
@@ -146,16 +146,16 @@ def run_matrix(
         yield Outcome(step, "done")
 
 
-def _left(study: Study, steps: Sequence[Step], took: Mapping[str, list[float]]) -> float | None:
+def _remaining_s(study: Study, steps: Sequence[Step], durations: Mapping[str, list[float]]) -> float | None:
     """Return the seconds that these steps should take, from what steps of their kind took; None if there was none.
 
     The first step is about to start. A later step with a record counts as nothing: it is kept, unless what it reads changed.
     """
     first, *others = steps
-    kinds = [first.kind, *(step.kind for step in others if not _record(study, step).exists())]
-    if any(kind not in took for kind in kinds):
+    kinds = [first.kind, *(step.kind for step in others if not _record_file(study, step).exists())]
+    if any(kind not in durations for kind in kinds):
         return None
-    return sum(statistics.mean(took[kind]) for kind in kinds)
+    return sum(statistics.mean(durations[kind]) for kind in kinds)
 
 
 def _trained(study: Study) -> dict[str, tuple[str, int]]:
@@ -181,7 +181,7 @@ def sweep_of(study: Study, arch: str) -> Path:
     return study.out / "sweeps" / f"{arch}-{study.size}"
 
 
-def at_edge(study: Study) -> dict[str, float]:
+def rates_at_edge(study: Study) -> dict[str, float]:
     """Return the architectures whose best rate is the highest or lowest that was tried, and that rate."""
     found = {}
     for arch in study.archs if study.sweep_lr else ():
@@ -218,7 +218,7 @@ def _fit_args(study: Study, arch: str, seed: int, out: Path) -> list[str]:
     return args
 
 
-class _Run:
+class _RunSteps:
     """The steps of one run. What they read and need is the same for all."""
 
     def __init__(self, study: Study, name: str, path: Path, *, trained: bool) -> None:
@@ -233,15 +233,15 @@ class _Run:
 
     def evaluate(self, name: str, model: Path, folder: Path, *, after: Step | None = None) -> Step:
         """Evaluate the run itself, or the variant that `after` makes beside the run."""
-        asked, out = self.study.evaluate, folder / "evaluation.json"
-        args = ["evaluate", str(model), "--data", str(self.study.data), "--max-bytes", str(asked.max_bytes)]
-        args += ["--probes", asked.probes, "--out", str(out)]
-        args += ["--tasks", ",".join(asked.tasks)] if asked.tasks else []
+        options, out = self.study.evaluate, folder / "evaluation.json"
+        args = ["evaluate", str(model), "--data", str(self.study.data), "--max-bytes", str(options.max_bytes)]
+        args += ["--probes", options.probes, "--out", str(out)]
+        args += ["--tasks", ",".join(options.tasks)] if options.tasks else []
         needs = self.needs
         if after is not None:
-            args += ["--against", str(self.path), "--against-tokens", str(asked.against_tokens)]
+            args += ["--against", str(self.path), "--against-tokens", str(options.against_tokens)]
             needs = (after.name,)
-        tasks = tuple(Path(task) for task in asked.tasks if task.endswith(".jsonl"))
+        tasks = tuple(Path(task) for task in options.tasks if task.endswith(".jsonl"))
         return Step(f"evaluate {name}", tuple(args), (out,), (*self.reads, *tasks), needs)
 
     def bench(self, targets: Sequence[tuple[Step, Path]], *, quick: bool) -> Step:
@@ -258,7 +258,7 @@ def _weights_of(run: Path) -> tuple[Path, ...]:
     return tuple(states[-1:] or sorted(run.glob("*.safetensors")))
 
 
-def _clear(step: Step) -> None:
+def _remove_outputs(step: Step) -> None:
     for path in () if step.args[0] == "fit" else step.outputs:
         if path.is_dir():
             shutil.rmtree(path)
@@ -268,31 +268,31 @@ def _clear(step: Step) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _run(step: Step, tell: Callable[[str], None]) -> str | None:
-    """Run a step, and return None or why it failed. `tell` is called with each line that it prints."""
-    said = ""
+def _run_step(step: Step, on_line: Callable[[str], None]) -> str | None:
+    """Run a step, and return None or why it failed. `on_line` is called with each line that it prints."""
+    last_line = ""
     command = [sys.executable, "-m", "rotrain", *step.args]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in map(str.rstrip, process.stderr):
-            if line.startswith("error:") or (line and not said.startswith("error:")):
-                said = line
-            tell(line)
-    return None if process.returncode == 0 else said or f"it ended with {process.returncode}"
+            if line.startswith("error:") or (line and not last_line.startswith("error:")):
+                last_line = line
+            on_line(line)
+    return None if process.returncode == 0 else last_line or f"it ended with {process.returncode}"
 
 
-def _key(step: Step, keys: dict[str, str]) -> str:
+def _step_key(step: Step, keys: dict[str, str]) -> str:
     # The step itself reports a file that is missing.
-    read = [sha256_file(path) if path.is_file() else None for path in step.reads]
-    content = json.dumps([__version__, step.args, read, [keys[need] for need in step.needs]])
+    digests = [sha256_file(path) if path.is_file() else None for path in step.reads]
+    content = json.dumps([__version__, step.args, digests, [keys[need] for need in step.needs]])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _record(study: Study, step: Step) -> Path:
+def _record_file(study: Study, step: Step) -> Path:
     return study.out / "steps" / f"{step.name.replace(' ', '_').replace('/', '_')}.json"
 
 
-def _read(record: Path) -> dict[str, Any]:
+def _read_record(record: Path) -> dict[str, Any]:
     """Return a record of this version, or nothing."""
     try:
         found = json.loads(record.read_bytes())

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from rotrain.compare.matrix import Outcome, at_edge, run_matrix, runs_of, steps_of
+from rotrain.compare.matrix import Outcome, rates_at_edge, run_matrix, runs_of, steps_of
 from rotrain.compare.study import read_study
 from rotrain.errors import RotrainError
 from rotrain.files import write_atomic
@@ -90,34 +90,34 @@ def run_study(study: str | PathLike[str], progress: Progress | None = None) -> S
     """
     progress = progress or Progress()
     file = Path(study)
-    found = read_study(file)
-    steps = steps_of(found)
-    began = time.monotonic()
+    config = read_study(file)
+    steps = steps_of(config)
+    started_at = time.monotonic()
     outcomes = []
 
-    def begin(text: str, left: float | None) -> None:
-        progress.message(text if left is None else f"{text}  (about {clock(left)} left)")
+    def on_start(text: str, remaining_s: float | None) -> None:
+        progress.message(text if remaining_s is None else f"{text}  (about {clock(remaining_s)} left)")
 
-    for outcome in run_matrix(found, steps, begin, progress.detail):
+    for outcome in run_matrix(config, steps, on_start, progress.detail):
         outcomes.append(outcome)
         if outcome.state in ("failed", "left"):
             progress.note(f"{outcome.step.name}: {outcome.state}: {outcome.message}")
     progress.close()
-    for arch, rate in at_edge(found).items():
+    for arch, rate in rates_at_edge(config).items():
         progress.note(f"{arch} is best at {rate:g}, the edge of sweep_lr: a better rate may lie beyond")
     table = ""
-    runs = read_runs([path for path in runs_of(found).values() if (path / "config.json").exists()])
+    runs = read_runs([path for path in runs_of(config).values() if (path / "config.json").exists()])
     if runs:
-        rows, heads = rows_of(runs), columns(runs)
-        write_atomic(found.out / "report.html", page(runs, f"Study {file.stem}"))
+        rows, header = rows_of(runs), columns(runs)
+        write_atomic(config.out / "report.html", page(runs, f"Study {file.stem}"))
         for name, form in (("md", as_markdown), ("csv", as_csv), ("tex", as_latex)):
-            write_atomic(found.out / f"report.{name}", form(heads, rows))
-        table = as_text(heads, rows)
+            write_atomic(config.out / f"report.{name}", form(header, rows))
+        table = as_text(header, rows)
     return StudyResult(
-        out=found.out,
-        report=found.out / "report.html",
+        out=config.out,
+        report=config.out / "report.html",
         steps={state: sum(outcome.state == state for outcome in outcomes) for state in STATES},
         outcomes=outcomes,
         table=table,
-        seconds=time.monotonic() - began,
+        seconds=time.monotonic() - started_at,
     )

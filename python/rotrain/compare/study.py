@@ -36,8 +36,8 @@ from rotrain.errors import RotrainError, UsageError
 from rotrain.models.presets import ARCHS
 
 DEFAULT_ARCHS = ("llama-mha", "llama-gqa", "mistral-swa", "falcon-mqa", "mamba2")
-_IN_FRAMEWORK = re.compile(r"(rtn|hqq|gptq)-([34568])(?:-g(32|64|128))?(?:-polish(\d+))?")
-_TARGET = re.compile(r"bpw-(\d+(?:\.\d+)?)")
+_TORCH_VARIANT = re.compile(r"(rtn|hqq|gptq)-([34568])(?:-g(32|64|128))?(?:-polish(\d+))?")
+_TARGET_VARIANT = re.compile(r"bpw-(\d+(?:\.\d+)?)")
 
 
 class _Table(BaseModel):
@@ -77,7 +77,7 @@ class Study(_Table):
 
     @field_validator("archs")
     @classmethod
-    def _known(cls, archs: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_archs(cls, archs: tuple[str, ...]) -> tuple[str, ...]:
         for arch in archs:
             if arch not in ARCHS:
                 raise ValueError(f"there is no architecture {arch!r}; there are {', '.join(ARCHS)}")
@@ -85,15 +85,15 @@ class Study(_Table):
 
     @field_validator("archs", "seeds", "variants", "sweep_lr")
     @classmethod
-    def _once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _check_unique(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         for value in values:
             if values.count(value) > 1:
                 raise ValueError(f"{value} is there twice")
         return values
 
     @model_validator(mode="after")
-    def _one_rate(self) -> Study:
-        if self.sweep_lr and any(word.startswith("optim.lr=") for word in self.set):
+    def _check_one_rate(self) -> Study:
+        if self.sweep_lr and any(assignment.startswith("optim.lr=") for assignment in self.set):
             raise ValueError("sweep_lr finds the rate, and set gives one")
         return self
 
@@ -126,15 +126,15 @@ def quantize_args(variant: str) -> list[str]:
         >>> quantize_args("gptq-4-g64")
         ['--method', 'gptq', '--bits', '4', '--group', '64']
     """
-    found = _IN_FRAMEWORK.fullmatch(variant)
-    if found:
-        args = ["--method", found[1], "--bits", found[2]]
-        args += ["--group", found[3]] if found[3] else []
-        return args + (["--polish", found[4]] if found[4] else [])
-    found = _TARGET.fullmatch(variant)
-    return ["--target-bpw", found[1]] if found else ["--method", variant]
+    match = _TORCH_VARIANT.fullmatch(variant)
+    if match:
+        args = ["--method", match[1], "--bits", match[2]]
+        args += ["--group", match[3]] if match[3] else []
+        return args + (["--polish", match[4]] if match[4] else [])
+    match = _TARGET_VARIANT.fullmatch(variant)
+    return ["--target-bpw", match[1]] if match else ["--method", variant]
 
 
 def is_folder(variant: str) -> bool:
     """Return whether the variant is a folder of ours, not a GGUF file."""
-    return _IN_FRAMEWORK.fullmatch(variant) is not None
+    return _TORCH_VARIANT.fullmatch(variant) is not None

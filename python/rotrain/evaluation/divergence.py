@@ -22,8 +22,8 @@ from torch import Tensor
 
 from rotrain.errors import RotrainError
 from rotrain.evaluation.interval import Interval, ratio
-from rotrain.evaluation.model import ROWS, LanguageModel
-from rotrain.evaluation.text import Document, cut
+from rotrain.evaluation.model import ROWS_AT_ONCE, LanguageModel
+from rotrain.evaluation.text import Document, document_windows
 from rotrain.evaluation.windows import Window
 
 
@@ -43,12 +43,12 @@ class Divergence:
     same_top: NDArray[np.float64]
     dp: NDArray[np.float64]
     dnats: NDArray[np.float64]
-    unit: NDArray[np.int64]
+    window_index: NDArray[np.int64]
 
     def mean(self, values: NDArray[np.float64]) -> Interval:
         """Return the mean over tokens of one of the attributes, and its interval over windows."""
-        sums: NDArray[np.float64] = np.bincount(self.unit, weights=values).astype(np.float64)
-        return ratio(sums, np.bincount(self.unit).astype(np.float64))
+        sums: NDArray[np.float64] = np.bincount(self.window_index, weights=values).astype(np.float64)
+        return ratio(sums, np.bincount(self.window_index).astype(np.float64))
 
     def as_json(self) -> dict[str, object]:
         """Return the divergence for a result file."""
@@ -74,14 +74,14 @@ class Divergence:
         }
 
 
-def diverge(
+def measure_divergence(
     reference: LanguageModel,
     variant: LanguageModel,
     documents: Sequence[Document],
-    most_tokens: int,
+    max_tokens: int,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Divergence:
-    """Compare two models on the first `most_tokens` tokens of documents.
+    """Compare two models on the first `max_tokens` tokens of documents.
 
     Args:
         reference: The model that p comes from.
@@ -96,21 +96,21 @@ def diverge(
     _check_same_tokens(reference, variant)
     context = min(reference.context, variant.context)
     parts: list[NDArray[np.float64]] = []
-    units: list[int] = []
+    window_sizes: list[int] = []
     done = 0
     for document in documents:
-        for window in cut(reference, document, context):
-            if done >= most_tokens:
+        for window in document_windows(reference, document, context):
+            if done >= max_tokens:
                 break
             p = reference.map_logits([window.inputs], lambda _, logits: logits.clone())[0]
             parts.append(variant.map_logits([window.inputs], _compare(p, window))[0])
-            units.append(len(window.labels))
+            window_sizes.append(len(window.labels))
             done += len(window.labels)
             advance(len(window.labels))
     if not parts:
         raise RotrainError("there is no text to compare the models on")
     kl, same, dp, dnats = np.concatenate(parts, axis=1)
-    return Divergence(kl, same, dp, dnats, np.repeat(np.arange(len(units)), units))
+    return Divergence(kl, same, dp, dnats, np.repeat(np.arange(len(window_sizes)), window_sizes))
 
 
 def _compare(p_logits: Tensor, window: Window) -> Callable[[int, Tensor], NDArray[np.float64]]:
@@ -118,8 +118,8 @@ def _compare(p_logits: Tensor, window: Window) -> Callable[[int, Tensor], NDArra
         count = len(window.labels)
         labels = torch.from_numpy(window.labels)
         out = np.empty((4, count))
-        for start in range(0, count, ROWS):
-            part = slice(start, min(start + ROWS, count))
+        for start in range(0, count, ROWS_AT_ONCE):
+            part = slice(start, min(start + ROWS_AT_ONCE, count))
             p = p_logits[-count:][part].cpu().double().log_softmax(-1)
             q = q_logits[-count:][part].cpu().double().log_softmax(-1)
             label = labels[part, None]

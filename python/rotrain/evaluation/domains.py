@@ -25,8 +25,13 @@ TRAINING_BYTES = 8_000_000  # of text in which the readings of `diacritics` are 
 Domains = dict[str, list[Document]]
 
 
-def texts_of(
-    model: LanguageModel, data: Path | None, files: Sequence[Path], most: int, *, text_field: str = "text"
+def load_domains(
+    model: LanguageModel,
+    data: Path | None,
+    files: Sequence[Path],
+    max_bytes: int,
+    *,
+    text_field: str = "text",
 ) -> tuple[Domains, str | None]:
     """Return the domains on which a model is scored, and training text for the probes that need it.
 
@@ -40,41 +45,41 @@ def texts_of(
     Raises:
         RotrainError: A file or the pack cannot be read, or two domains have the same name.
     """
-    where = data or model.data()
-    if where is None:
-        return from_files(files, most, text_field=text_field), None
-    pack = open_pack(where)
-    texts = held_out(pack, most)
-    for name, documents in from_files(files, most, text_field=text_field).items():
-        if name in texts:
+    pack_path = data or model.data()
+    if pack_path is None:
+        return read_files(files, max_bytes, text_field=text_field), None
+    pack = open_pack(pack_path)
+    domains = held_out(pack, max_bytes)
+    for name, documents in read_files(files, max_bytes, text_field=text_field).items():
+        if name in domains:
             raise RotrainError(f"{name} is a phase of the pack too", place=name, hint="rename the file")
-        texts[name] = documents
-    return texts, training_text(pack, TRAINING_BYTES)
+        domains[name] = documents
+    return domains, training_text(pack, TRAINING_BYTES)
 
 
-def held_out(pack: Pack, most: int) -> Domains:
-    """Return the held-out documents of every phase, spread evenly, at most `most` bytes of each phase."""
+def held_out(pack: Pack, max_bytes: int) -> Domains:
+    """Return the held-out documents of every phase, spread evenly, at most `max_bytes` bytes of each phase."""
     tokenizer = Tokenizer(pack.tokenizer_file)
     return {
         phase.name: found
         for phase in pack.phases
-        if (found := _spread(_documents(phase.valid, pack.eos_id, tokenizer), most))
+        if (found := _sample_evenly(_decode_documents(phase.valid, pack.eos_id, tokenizer), max_bytes))
     }
 
 
-def training_text(pack: Pack, most: int) -> str:
-    """Return about `most` bytes from the start of the training text."""
+def training_text(pack: Pack, max_bytes: int) -> str:
+    """Return about `max_bytes` bytes from the start of the training text."""
     tokenizer = Tokenizer(pack.tokenizer_file)
     parts = []
     for phase in pack.phases:
-        tokens = min(phase.train.tokens, most // (3 * len(pack.phases)) + 1)
+        tokens = min(phase.train.tokens, max_bytes // (3 * len(pack.phases)) + 1)
         buffer = np.empty(tokens, dtype=np.int64)
         phase.train.read(0, buffer)
         parts.append(tokenizer.decode(buffer[buffer != pack.eos_id].tolist()))
     return "\n".join(parts)
 
 
-def from_files(files: Sequence[Path], most: int, *, text_field: str = "text") -> Domains:
+def read_files(files: Sequence[Path], max_bytes: int, *, text_field: str = "text") -> Domains:
     """Return a domain for each file, by its name: .jsonl, .parquet and .txt, plain or compressed.
 
     Raises:
@@ -82,7 +87,7 @@ def from_files(files: Sequence[Path], most: int, *, text_field: str = "text") ->
     """
     domains: Domains = {}
     for file in files:
-        found = _spread(_read(file, text_field), most)
+        found = _sample_evenly(_read_file(file, text_field), max_bytes)
         if not found:
             raise RotrainError("there is no text here", place=file, hint="give another --text")
         name = file.name.split(".")[0]
@@ -94,7 +99,7 @@ def from_files(files: Sequence[Path], most: int, *, text_field: str = "text") ->
     return domains
 
 
-def _documents(stream: TokenStream, eos_id: int, tokenizer: Tokenizer) -> list[Document]:
+def _decode_documents(stream: TokenStream, eos_id: int, tokenizer: Tokenizer) -> list[Document]:
     if not stream.tokens:
         return []
     tokens = np.empty(stream.tokens, dtype=np.int64)
@@ -109,23 +114,23 @@ def _documents(stream: TokenStream, eos_id: int, tokenizer: Tokenizer) -> list[D
     ]
 
 
-def _spread(documents: list[Document], most: int) -> list[Document]:
-    """Return every k-th document, so that about `most` bytes remain. A single longer document is cut."""
+def _sample_evenly(documents: list[Document], max_bytes: int) -> list[Document]:
+    """Return every k-th document, so that about `max_bytes` bytes remain. A single longer document is cut."""
     total = sum(len(document.text.encode()) for document in documents)
-    if total <= most:
+    if total <= max_bytes:
         return documents
-    step = max(1, -(-total // most))
-    kept, room = [], most
+    step = max(1, -(-total // max_bytes))
+    kept, remaining_bytes = [], max_bytes
     for document in documents[::step]:
-        raw = document.text.encode()[:room]
+        raw = document.text.encode()[:remaining_bytes]
         kept.append(Document(document.id, raw.decode("utf-8", "ignore")))
-        room -= len(raw)
-        if room <= 0:
+        remaining_bytes -= len(raw)
+        if remaining_bytes <= 0:
             break
     return kept
 
 
-def _read(file: Path, text_field: str) -> list[Document]:
+def _read_file(file: Path, text_field: str) -> list[Document]:
     """Read a file of the user with `rotools`, through a temporary file: it gives records only in files."""
     import rotools
 

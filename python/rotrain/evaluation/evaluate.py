@@ -13,8 +13,8 @@ import numpy as np
 from rotrain import __version__
 from rotrain.errors import UsageError
 from rotrain.evaluation import diacritics, probes
-from rotrain.evaluation.divergence import diverge
-from rotrain.evaluation.domains import Domains, texts_of
+from rotrain.evaluation.divergence import measure_divergence
+from rotrain.evaluation.domains import Domains, load_domains
 from rotrain.evaluation.grammar.pairs import PHENOMENA
 from rotrain.evaluation.harness import run_harness
 from rotrain.evaluation.model import LanguageModel
@@ -111,7 +111,7 @@ def evaluate(
     if reference is not None:
         # Both models need the same windows, or their scores could not be compared in pairs.
         opened.context = min(opened.context, reference.context)
-    domains, training = texts_of(
+    domains, training = load_domains(
         opened,
         None if data is None else Path(data),
         [Path(file) for file in text],
@@ -185,7 +185,7 @@ def _compare(
 ) -> dict[str, Any]:
     documents = [document for domain in domains.values() for document in domain]
     with _Task(progress, model, f"against {reference.name}", tokens) as advance:
-        found = diverge(reference, model, documents, tokens, advance)
+        found = measure_divergence(reference, model, documents, tokens, advance)
     return {"reference": reference.describe(), **found.as_json()}
 
 
@@ -202,11 +202,11 @@ def _probe(
         if training is None:
             return None
         documents = [document for domain in domains.values() for document in domain]
-        asked = diacritics.cases(documents, diacritics.readings(training))
+        asked = diacritics.make_cases(documents, diacritics.readings(training))
         if not asked:
             return None
         with _Task(progress, model, name, 1):
-            restored = diacritics.restore(model, asked)
+            restored = diacritics.score_restoration(model, asked)
         return _as_json(restored)
     with _Task(progress, model, name, 1):
         found = {"copy": probes.copy, "induction": probes.induction, "phonebook": probes.phonebook}[name](

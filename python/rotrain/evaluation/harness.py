@@ -55,7 +55,7 @@ def run_harness(
         raise UsageError(f"there is no task {unknown[0]!r}", hint="`lm_eval --tasks list` lists them")
     try:
         found = evaluator.simple_evaluate(
-            model=_adapter(model),
+            model=_make_adapter(model),
             tasks=list(names),
             task_manager=manager,
             num_fewshot=shots,
@@ -73,7 +73,7 @@ def run_harness(
     }
 
 
-def _adapter(model: LanguageModel) -> Any:
+def _make_adapter(model: LanguageModel) -> Any:
     """Return the model with the interface of the harness. The class exists only where the harness is installed."""
     from lm_eval.api.model import LM
 
@@ -108,17 +108,17 @@ def continue_text(model: LanguageModel, context: str, options: dict[str, Any]) -
     stops = options.get("until") or []
     stops = [stops] if isinstance(stops, str) else stops
     ids = [model.eos_id, *model.tokenizer.encode(context)]
-    written: list[int] = []
+    generated: list[int] = []
     for _ in range(int(options.get("max_gen_toks", GENERATED_TOKENS))):
-        seen = as_ids([*ids, *written])[-model.context :]
+        seen = as_ids([*ids, *generated])[-model.context :]
         token = model.map_logits([seen], lambda _, logits: int(logits[-1].argmax()))[0]
         if token == model.eos_id:
             break
-        written.append(token)
-        text = model.tokenizer.decode(written)
+        generated.append(token)
+        text = model.tokenizer.decode(generated)
         if any(stop in text for stop in stops):
             break
-    text = model.tokenizer.decode(written)
+    text = model.tokenizer.decode(generated)
     for stop in stops:
         text = text.split(stop)[0]
     return text

@@ -52,9 +52,9 @@ def ratio(numerators: Values, denominators: Values) -> Interval:
         numerators: One value for each document (N,).
         denominators: One value for each document (N,). Ones give a mean.
     """
-    weights = _draws(len(numerators))
-    drawn = (weights @ numerators) / (weights @ denominators)
-    return _interval(float(numerators.sum() / denominators.sum()), drawn)
+    weights = _draw_counts(len(numerators))
+    resampled = (weights @ numerators) / (weights @ denominators)
+    return _interval(float(numerators.sum() / denominators.sum()), resampled)
 
 
 def paired(left: Values, right: Values, denominators: Values) -> Interval:
@@ -62,7 +62,7 @@ def paired(left: Values, right: Values, denominators: Values) -> Interval:
     return ratio(left - right, denominators)
 
 
-def _draws(documents: int) -> Values:
+def _draw_counts(documents: int) -> Values:
     """Return how often each document is in each draw (draws, N). There is one seed, so results repeat."""
     random = np.random.default_rng(SEED)
     counts = np.empty((DRAWS, documents))
@@ -71,7 +71,7 @@ def _draws(documents: int) -> Values:
     return counts
 
 
-def _interval(value: float, drawn: Values) -> Interval:
+def _interval(value: float, resampled: Values) -> Interval:
     tail = (1 - LEVEL) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail])
+    low, high = np.quantile(resampled, [tail, 1 - tail])
     return Interval(value, float(low), float(high))

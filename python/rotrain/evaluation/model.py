@@ -19,7 +19,7 @@ from torch import Tensor
 R = TypeVar("R")
 Ids = NDArray[np.int64]
 
-ROWS = 256  # rows of logits in a reduction at a time: 41 MB of fp32 with a vocabulary of 40,000
+ROWS_AT_ONCE = 256  # rows of logits in a reduction at a time: 41 MB of fp32 with a vocabulary of 40,000
 
 
 class TokenizerProtocol(Protocol):
@@ -73,8 +73,8 @@ def label_nats(logits: Tensor, labels: Ids) -> NDArray[np.float64]:
     """Return -ln p of each label (n,) in nats, given logits (n, V)."""
     nats = np.empty(len(labels), dtype=np.float64)
     wanted = torch.from_numpy(labels).to(logits.device)
-    for start in range(0, len(labels), ROWS):
-        part = slice(start, start + ROWS)
+    for start in range(0, len(labels), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
         loss = torch.nn.functional.cross_entropy(logits[part], wanted[part], reduction="none")
         nats[part] = loss.double().cpu().numpy()
     return nats

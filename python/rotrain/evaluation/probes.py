@@ -82,32 +82,32 @@ def grammar(model: LanguageModel, advance: Callable[[int], None] = lambda _: Non
 def copy(model: LanguageModel) -> dict[str, Result]:
     """Return by the length of the list the share of its repetition that is the model's first choice."""
     results = {}
-    words, line = _word_tokens(model), model.tokenizer.encode("\n")
+    token_pool, newline = _word_tokens(model), model.tokenizer.encode("\n")
     for length in COPY_LENGTHS:
-        if 2 * length + 2 > model.context or length > len(words):
+        if 2 * length + 2 > model.context or length > len(token_pool):
             break
         random = np.random.default_rng([SEED, length])
-        lists = [_draw(words, random, length) for _ in range(CASES)]
-        cases = [as_ids([model.eos_id, *ids, *line, *ids]) for ids in lists]
-        foreseen = _first_choices(model, cases, [length - 1] * CASES)
-        results[str(length)] = Result(np.array([hits.mean() for hits in foreseen]))
+        lists = [_draw_distinct(token_pool, random, length) for _ in range(CASES)]
+        cases = [as_ids([model.eos_id, *ids, *newline, *ids]) for ids in lists]
+        predicted = _predicted_ids(model, cases, [length - 1] * CASES)
+        results[str(length)] = Result(np.array([hits.mean() for hits in predicted]))
     return results
 
 
 def induction(model: LanguageModel) -> dict[str, Result]:
     """Return by the distance between the two A whether B is the first choice after the second A."""
     results = {}
-    words = _word_tokens(model)
+    token_pool = _word_tokens(model)
     for length in COPY_LENGTHS:
-        if length + 2 > model.context or length > len(words):
+        if length + 2 > model.context or length > len(token_pool):
             break
         cases = []
         for case in range(CASES):
             random = np.random.default_rng([SEED, length, case])
-            ids = _draw(words, random, length)
-            at = int(random.integers(0, max(1, length // 4)))
-            cases.append(as_ids([model.eos_id, *ids, ids[at], ids[at + 1]]))
-        hits = _first_choices(model, cases, [1] * CASES)
+            ids = _draw_distinct(token_pool, random, length)
+            position = int(random.integers(0, max(1, length // 4)))
+            cases.append(as_ids([model.eos_id, *ids, ids[position], ids[position + 1]]))
+        hits = _predicted_ids(model, cases, [1] * CASES)
         results[str(length)] = Result(np.array([float(hit[0]) for hit in hits]))
     return results
 
@@ -121,7 +121,7 @@ def phonebook(model: LanguageModel) -> dict[str, Result]:
         ]
         if max(len(ids) for ids, _ in books) > model.context + 1:
             break
-        hits = _first_choices(model, [ids for ids, _ in books], [answer for _, answer in books])
+        hits = _predicted_ids(model, [ids for ids, _ in books], [answer for _, answer in books])
         results[str(entries)] = Result(np.array([float(hit.all()) for hit in hits]))
     return results
 
@@ -133,9 +133,9 @@ def _phonebook(model: LanguageModel, random: np.random.Generator, entries: int) 
     lines = [f"{names[i]}: {number}\n" for i, number in zip(chosen, numbers, strict=True)]
     asked = int(random.integers(entries))
     # The number is encoded as it is in its line, so its tokens are the same both times.
-    head = model.tokenizer.encode("".join(lines) + f"{names[chosen[asked]]}:")
+    prompt = model.tokenizer.encode("".join(lines) + f"{names[chosen[asked]]}:")
     answer = model.tokenizer.encode(f" {numbers[asked]}")
-    return as_ids([model.eos_id, *head, *answer]), len(answer)
+    return as_ids([model.eos_id, *prompt, *answer]), len(answer)
 
 
 def _word_tokens(model: LanguageModel) -> Ids:
@@ -144,29 +144,29 @@ def _word_tokens(model: LanguageModel) -> Ids:
     If the vocabulary has fewer of them than the longest list needs, return all its tokens.
     """
     lengths = model.tokenizer.byte_lengths()
-    words = []
+    token_pool = []
     for index in np.flatnonzero(lengths >= 4):
         text = model.tokenizer.decode([int(index)])
         if text.startswith(" ") and text[1:].isalpha():
-            words.append(int(index))
-        if len(words) == 4_096:
+            token_pool.append(int(index))
+        if len(token_pool) == 4_096:
             break
-    enough = len(words) >= max(COPY_LENGTHS)
-    return np.array(words, dtype=np.int64) if enough else np.flatnonzero(lengths > 0)
+    enough = len(token_pool) >= max(COPY_LENGTHS)
+    return np.array(token_pool, dtype=np.int64) if enough else np.flatnonzero(lengths > 0)
 
 
-def _draw(words: Ids, random: np.random.Generator, count: int) -> list[int]:
+def _draw_distinct(token_pool: Ids, random: np.random.Generator, count: int) -> list[int]:
     """Draw different tokens."""
-    return [int(words[i]) for i in random.choice(len(words), size=count, replace=False)]
+    return [int(token_pool[i]) for i in random.choice(len(token_pool), size=count, replace=False)]
 
 
-def _first_choices(
-    model: LanguageModel, cases: Sequence[Ids], lasts: Sequence[int]
+def _predicted_ids(
+    model: LanguageModel, cases: Sequence[Ids], answer_lengths: Sequence[int]
 ) -> list[NDArray[np.bool_]]:
-    """Return whether each of the last `lasts` ids of a case is the most likely one after those before it."""
+    """Return whether each of the last `answer_lengths` ids of a case is the most likely one after those before it."""
 
     def hits(index: int, logits: Tensor) -> NDArray[np.bool_]:
-        last = lasts[index]
+        last = answer_lengths[index]
         return np.asarray(logits[-last:].argmax(-1).cpu().numpy() == cases[index][-last:])
 
     return model.map_logits([ids[:-1] for ids in cases], hits)

@@ -28,23 +28,23 @@ from rotrain.evaluation.probes import Result
 GAP = "___"
 
 
-class _Line(BaseModel):
+class _TaskLine(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
 
-class _Answered(_Line):
+class _MultipleChoice(_TaskLine):
     choices: Annotated[tuple[str, ...], Field(min_length=2)]
     answer: Annotated[int, Field(ge=0)]
 
 
-class Choice(_Answered):
+class Choice(_MultipleChoice):
     """A question: which text continues the context?"""
 
     type: Literal["choice"]
     context: str
 
 
-class Pair(_Line):
+class Pair(_TaskLine):
     """A question: which sentence is right?"""
 
     type: Literal["pair"]
@@ -52,7 +52,7 @@ class Pair(_Line):
     bad: str
 
 
-class Cloze(_Answered):
+class Cloze(_MultipleChoice):
     """A question: which text fills the gap?"""
 
     type: Literal["cloze"]
@@ -107,7 +107,7 @@ def read_task(file: Path) -> list[Case]:
         ) from None
     for number, line in enumerate(lines, 1):
         if line.strip():
-            cases.append(_case(line, f"{file}:{number}"))
+            cases.append(_parse_case(line, f"{file}:{number}"))
     if not cases:
         raise RotrainError(
             "the task has no cases", place=file, hint="each line is one case, see `docs/evaluate.md`"
@@ -125,26 +125,26 @@ def score_task(
         cases: The cases.
         advance: Called with how many cases were done.
     """
-    asked = [(option.context, option.text) for case in cases for option in case.options]
-    nats = (found for found, _ in continuations(model, asked))
-    plain, by_byte = [], []
+    questions = [(option.context, option.text) for case in cases for option in case.options]
+    nats = (found for found, _ in continuations(model, questions))
+    by_sum, by_byte = [], []
     for case in cases:
         scores = np.array([next(nats) for _ in case.options])
         sizes = np.array([max(1, len(option.text.encode())) for option in case.options])
-        plain.append(_wins(scores, case.answer))
-        by_byte.append(_wins(scores / sizes, case.answer))
+        by_sum.append(_is_best(scores, case.answer))
+        by_byte.append(_is_best(scores / sizes, case.answer))
     advance(len(cases))
-    return {"accuracy": Result(np.array(plain)), "accuracy_by_byte": Result(np.array(by_byte))}
+    return {"accuracy": Result(np.array(by_sum)), "accuracy_by_byte": Result(np.array(by_byte))}
 
 
-def continuations(model: LanguageModel, asked: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
+def continuations(model: LanguageModel, questions: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
     """Return for each (context, text) -ln p of the text in nats, and whether greedy decoding would write it.
 
     The start of a context that is too long is cut off.
     """
     sequences: list[Ids] = []
     counts: list[int] = []
-    for context, text in asked:
+    for context, text in questions:
         before, after = encode_pair(model, context, text)
         ids = as_ids([model.eos_id, *before, *after])[-model.context - 1 :]
         sequences.append(ids)
@@ -171,25 +171,25 @@ def encode_pair(model: LanguageModel, context: str, text: str) -> tuple[list[int
     return whole[: len(before)], whole[len(before) :]
 
 
-def _wins(scores: np.ndarray[tuple[int], np.dtype[np.float64]], answer: int) -> float:
+def _is_best(scores: np.ndarray[tuple[int], np.dtype[np.float64]], answer: int) -> float:
     others = np.delete(scores, answer)
     return float(scores[answer] < others.min())
 
 
-def _case(line: bytes, place: str) -> Case:
+def _parse_case(line: bytes, place: str) -> Case:
     try:
         found = _CASE.validate_python(json.loads(line))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise RotrainError(f"no case: {where}: {first['msg']}", place=place, hint=_FORMS) from None
+        raise RotrainError(f"no case: {where}: {first['msg']}", place=place, hint=_CASE_HINT) from None
     except ValueError as error:
-        raise RotrainError(f"no JSON: {error}", place=place, hint=_FORMS) from None
+        raise RotrainError(f"no JSON: {error}", place=place, hint=_CASE_HINT) from None
     if isinstance(found, Pair):
         return Case((Option("", found.good), Option("", found.bad)), 0)
     if found.answer >= len(found.choices):
         raise RotrainError(
-            f"the answer is {found.answer}, of {len(found.choices)} choices", place=place, hint=_FORMS
+            f"the answer is {found.answer}, of {len(found.choices)} choices", place=place, hint=_CASE_HINT
         )
     if isinstance(found, Choice):
         return Case(tuple(Option(found.context, choice) for choice in found.choices), found.answer)
@@ -200,4 +200,4 @@ def _case(line: bytes, place: str) -> Case:
     return Case(tuple(Option("", found.text.replace(GAP, choice)) for choice in found.choices), found.answer)
 
 
-_FORMS = 'a case is {"type": "choice", "context", "choices", "answer"}, a "pair" or a "cloze"; see docs/evaluate.md'
+_CASE_HINT = 'a case is {"type": "choice", "context", "choices", "answer"}, a "pair" or a "cloze"; see docs/evaluate.md'

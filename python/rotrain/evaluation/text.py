@@ -25,7 +25,7 @@ from rotrain.evaluation.model import LanguageModel, as_ids, label_nats
 from rotrain.evaluation.windows import Window, windows
 
 FEW_DOCUMENTS = 30
-GROUP = 64  # documents whose windows the model gets together
+DOCUMENTS_AT_ONCE = 64  # documents whose windows the model gets together
 
 CONVENTIONS = {
     "documents": "each alone, with <|endoftext|> before it; the one after it is scored and has no bytes",
@@ -96,7 +96,7 @@ class TextScore:
         }
 
 
-def cut(model: LanguageModel, document: Document, context: int | None = None) -> list[Window]:
+def document_windows(model: LanguageModel, document: Document, context: int | None = None) -> list[Window]:
     """Return the windows in which a model reads a document; as long as its context, if `context` is not given."""
     ids = as_ids([model.eos_id, *model.tokenizer.encode(document.text), model.eos_id])
     return list(windows(ids, context or model.context))
@@ -116,9 +116,9 @@ def score_text(
     by_window = len(documents) < FEW_DOCUMENTS
     units: list[str] = []
     rows: list[tuple[float, int, int]] = []
-    for start in range(0, len(documents), GROUP):
-        group = documents[start : start + GROUP]
-        pieces = [cut(model, document) for document in group]
+    for start in range(0, len(documents), DOCUMENTS_AT_ONCE):
+        group = documents[start : start + DOCUMENTS_AT_ONCE]
+        pieces = [document_windows(model, document) for document in group]
         nats = iter(window_nats(model, [window for piece in pieces for window in piece]))
         for document, piece in zip(group, pieces, strict=True):
             scored = [(next(nats), len(window.labels), int(lengths[window.labels].sum())) for window in piece]

@@ -21,7 +21,7 @@ from rotrain.models.decoder import Decoder
 
 TOLERANCE = 0.01
 # Rows of logits that are compared. Each row has the size of the vocabulary, and the rows of both models are in memory.
-ROWS = 1024
+LOGIT_ROWS = 1024
 # Units of a budget. A matrix wastes half a unit, so 160 matrices waste 0.06 % of the budget.
 UNITS = 1 << 17
 
@@ -79,8 +79,8 @@ def choose_storage(sensitivities: Mapping[str, Sensitivity], budget: int) -> dic
         {'a': 'q4', 'b': 'q8'}
     """
     choices = {name: sensitivity.choices() for name, sensitivity in sensitivities.items()}
-    taken = allocate(choices, budget)
-    return {name: taken[name].type for name in choices}
+    chosen = allocate(choices, budget)
+    return {name: chosen[name].type for name in choices}
 
 
 def allocate(choices: dict[str, list[Choice]], budget: int) -> dict[str, Choice]:
@@ -93,11 +93,11 @@ def allocate(choices: dict[str, list[Choice]], budget: int) -> dict[str, Choice]
     Raises:
         UsageError: The budget is out of reach.
     """
-    least = sum(min(c.bytes for c in options) for options in choices.values())
-    most = sum(max(c.bytes for c in options) for options in choices.values())
-    if least > budget or most < budget * (1 - TOLERANCE):
+    min_bytes = sum(min(c.bytes for c in options) for options in choices.values())
+    max_bytes = sum(max(c.bytes for c in options) for options in choices.values())
+    if min_bytes > budget or max_bytes < budget * (1 - TOLERANCE):
         raise UsageError(
-            f"the choices give {least:,} to {most:,} bytes of matrices, and {budget:,} are wanted"
+            f"the choices give {min_bytes:,} to {max_bytes:,} bytes of matrices, and {budget:,} are wanted"
         )
 
     names, size = list(choices), UNITS + 1
@@ -109,41 +109,41 @@ def allocate(choices: dict[str, list[Choice]], budget: int) -> dict[str, Choice]
         best = np.full(size, np.inf)
         for index, choice in enumerate(options):
             units = -(-choice.bytes // unit)
-            tried = kl[: max(0, size - units)] + choice.expected_kl
-            less = tried < best[units:]
-            best[units:][less] = tried[less]
-            pick[units:][less] = index
+            candidate_kl = kl[: max(0, size - units)] + choice.expected_kl
+            improved = candidate_kl < best[units:]
+            best[units:][improved] = candidate_kl[improved]
+            pick[units:][improved] = index
         kl = best
-    taken, left = {}, budget // unit
+    chosen, remaining = {}, budget // unit
     if not math.isfinite(
-        kl[left]
+        kl[remaining]
     ):  # only the rounding is in the way: start with the smallest types, and buy below
-        taken = {name: min(options, key=lambda c: c.bytes) for name, options in choices.items()}
+        chosen = {name: min(options, key=lambda c: c.bytes) for name, options in choices.items()}
     else:
         for name, pick in zip(reversed(names), picks[::-1], strict=True):
-            taken[name] = choices[name][pick[left]]
-            left -= -(-taken[name].bytes // unit)
+            chosen[name] = choices[name][pick[remaining]]
+            remaining -= -(-chosen[name].bytes // unit)
     while True:
-        left = budget - _bytes(taken)
-        better = [
-            ((taken[name].expected_kl - c.expected_kl) / (c.bytes - taken[name].bytes), name, c)
+        remaining = budget - _bytes(chosen)
+        exchanges = [
+            ((chosen[name].expected_kl - c.expected_kl) / (c.bytes - chosen[name].bytes), name, c)
             for name, options in choices.items()
             for c in options
-            if 0 < c.bytes - taken[name].bytes <= left and c.expected_kl < taken[name].expected_kl
+            if 0 < c.bytes - chosen[name].bytes <= remaining and c.expected_kl < chosen[name].expected_kl
         ]
-        if not better:
+        if not exchanges:
             break
-        _, name, choice = max(better, key=lambda item: item[0])
-        taken[name] = choice
-    if _bytes(taken) < budget * (1 - TOLERANCE):
+        _, name, choice = max(exchanges, key=lambda item: item[0])
+        chosen[name] = choice
+    if _bytes(chosen) < budget * (1 - TOLERANCE):
         raise RotrainError(
-            f"the matrices take {_bytes(taken):,} bytes, more than 1 % under {budget:,}: there are too few to choose from"
+            f"the matrices take {_bytes(chosen):,} bytes, more than 1 % under {budget:,}: there are too few to choose from"
         )
-    return taken
+    return chosen
 
 
-def _bytes(taken: dict[str, Choice]) -> int:
-    return sum(choice.bytes for choice in taken.values())
+def _bytes(chosen: dict[str, Choice]) -> int:
+    return sum(choice.bytes for choice in chosen.values())
 
 
 @torch.inference_mode()
@@ -161,17 +161,17 @@ def measure_divergences(
         names: The matrices.
         replace: Changes one matrix of the model and returns a function that undoes it.
     """
-    rows = tokens[: max(1, ROWS // tokens.shape[1])]
-    truth = model.logits(model(rows)).log_softmax(-1)
-    found = {}
+    rows = tokens[: max(1, LOGIT_ROWS // tokens.shape[1])]
+    reference = model.logits(model(rows)).log_softmax(-1)
+    divergences = {}
     for name in names:
         undo = replace(name)
-        found[name] = mean_kl(truth, model.logits(model(rows)))
+        divergences[name] = mean_kl(reference, model.logits(model(rows)))
         undo()
-    return found
+    return divergences
 
 
-def mean_kl(truth: Tensor, logits: Tensor) -> float:
+def mean_kl(reference: Tensor, logits: Tensor) -> float:
     """Return the mean over positions of sum p (ln p - ln q) in nats; infinite where the logits are not finite.
 
     Args:
@@ -179,6 +179,6 @@ def mean_kl(truth: Tensor, logits: Tensor) -> float:
         logits: Scores (..., V) whose softmax is q.
     """
     other = logits.log_softmax(-1)
-    value = float((truth.exp() * (truth - other)).sum(-1).double().mean())
+    value = float((reference.exp() * (reference - other)).sum(-1).double().mean())
     # In fp32 the terms of opposite sign leave a rounding error of 1e-8, which may fall below zero.
     return max(0.0, value) if math.isfinite(value) else math.inf

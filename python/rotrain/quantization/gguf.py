@@ -16,10 +16,10 @@ from torch import Tensor
 
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError, UsageError
-from rotrain.exporters.gguf.export import all_fields
-from rotrain.exporters.gguf.layout import check_known, pieces
+from rotrain.exporters.gguf.export import metadata_fields
+from rotrain.exporters.gguf.layout import check_supported, pieces
 from rotrain.exporters.gguf.metadata import architecture
-from rotrain.exporters.gguf.write import Copied, Stored, read_gguf, write_gguf
+from rotrain.exporters.gguf.write import CopiedField, StoredTensor, read_gguf, write_gguf
 from rotrain.files import sha256_file, write_json
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
@@ -63,27 +63,27 @@ class Source:
     shapes: dict[str, tuple[int, ...]]
     matrices: dict[str, tuple[int, ...]]
     load: dict[str, Load]
-    described: dict[str, Any]
+    origin: dict[str, Any]
 
 
 def source_of_run(trained: TrainedModel) -> Source:
     """Return the newest checkpoint of a run as a source."""
     c, weights = trained.model.config, trained.weights()
     shapes_of = dict(trained.model.named_parameters())
-    check_known(c)
+    check_supported(c)
     check_not_quantized(trained.model, trained.run.path)
     found = pieces(c)
-    shapes = {p.name: tuple(p.take(shapes_of, c).shape) for p in found}
+    shapes = {p.name: tuple(p.extract(shapes_of, c).shape) for p in found}
 
     def loader(piece: Any) -> Load:
-        return lambda: np.asarray(piece.take(weights, c).float().numpy())
+        return lambda: np.asarray(piece.extract(weights, c).float().numpy())
 
     return Source(
         architecture(c),
         c.arch,
         count.param_count(c),
         c.heads // c.kv_heads if c.kv_heads else 1,
-        all_fields(trained, 0),
+        metadata_fields(trained, 0),
         shapes,
         {p.name: shapes[p.name] for p in found if p.matrix},
         {p.name: loader(p) for p in found},
@@ -112,19 +112,19 @@ def source_of_gguf(path: Path) -> Source:
 
     tensors = {t.name: t for t in reader.tensors}
     heads = _number(reader, f"{kind}.attention.head_count", 0)
-    keys = _number(reader, f"{kind}.attention.head_count_kv", heads)
+    kv_heads = _number(reader, f"{kind}.attention.head_count_kv", heads)
     shapes: dict[str, tuple[int, ...]] = {
         n: tuple(int(size) for size in reversed(t.shape)) for n, t in tensors.items()
     }
-    matrices: dict[str, tuple[int, ...]] = {n: s for n, s in shapes.items() if len(s) == 2 and _multiplies(n)}
+    matrices: dict[str, tuple[int, ...]] = {n: s for n, s in shapes.items() if len(s) == 2 and _is_matrix(n)}
     if not matrices:
         raise RotrainError("there is no matrix to quantize here", place=path)
     return Source(
         kind,
         kind,
         sum(int(np.prod(shape)) for shape in shapes.values()),
-        heads // keys if keys else 1,
-        {name: Copied(field) for name, field in reader.fields.items() if not _of_the_file(name)},
+        heads // kv_heads if kv_heads else 1,
+        {name: CopiedField(field) for name, field in reader.fields.items() if not _is_file_specific(name)},
         shapes,
         matrices,
         {n: loader(t) for n, t in tensors.items()},
@@ -132,12 +132,12 @@ def source_of_gguf(path: Path) -> Source:
     )
 
 
-def _multiplies(name: str) -> bool:
-    small = ("_norm.weight", "ssm_conv1d", "ffn_gate_inp.weight")
-    return name.endswith("weight") and not any(word in name for word in small)
+def _is_matrix(name: str) -> bool:
+    excluded = ("_norm.weight", "ssm_conv1d", "ffn_gate_inp.weight")
+    return name.endswith("weight") and not any(part in name for part in excluded)
 
 
-def _of_the_file(name: str) -> bool:
+def _is_file_specific(name: str) -> bool:
     return name.startswith("GGUF.") or name in ("general.architecture", "general.file_type")
 
 
@@ -172,13 +172,13 @@ def quantize_gguf(
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
     if importance is not None:
         check_importance(importance, source.matrices, record.get("imatrix"))
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     if types is None:
         types = choose_types(
             name, source.matrices, source.architecture, source.queries_per_kv, importance is not None
         )
 
-    def stored(index: int, tensor: str, kind: str) -> Stored:
+    def make_tensor(index: int, tensor: str, kind: str) -> StoredTensor:
         def data() -> NDArray[Any]:
             values = source.load[tensor]()
             if not np.isfinite(values).all():
@@ -191,12 +191,14 @@ def quantize_gguf(
                 progress.update(tensor, index + 1, len(source.load))
             return blocks
 
-        return Stored(tensor, kind, source.shapes[tensor], data)
+        return StoredTensor(tensor, kind, source.shapes[tensor], data)
 
-    laid = [stored(i, tensor, types.get(tensor, "F32")) for i, tensor in enumerate(source.load)]
+    stored_tensors = [
+        make_tensor(i, tensor, types.get(tensor, "F32")) for i, tensor in enumerate(source.load)
+    ]
     file_type = find_method("q4_k_m" if name == "target" else name).file_type
     fields = source.fields | {"general.file_type": file_type, "general.quantization_version": 2}
-    write_gguf(out, source.architecture, fields, laid)
+    write_gguf(out, source.architecture, fields, stored_tensors)
     tensors = [
         {
             "name": t.name,
@@ -205,7 +207,7 @@ def quantize_gguf(
             "shape": list(t.shape),
             "bytes": t.bytes,
         }
-        for t in laid
+        for t in stored_tensors
     ]
     result = artifact(
         engine="gguf",
@@ -216,8 +218,8 @@ def quantize_gguf(
         file_bytes=out.stat().st_size,
         out=str(out),
         sha256=sha256_file(out),
-        source=source.described,
-        seconds=time.perf_counter() - begun,
+        source=source.origin,
+        seconds=time.perf_counter() - started_at,
         **record,
     )
     write_json(out.with_name(f"{out.name}.json"), result)
@@ -256,14 +258,16 @@ def target_types(
         values = source.load[name]()
         errors[name] = {}
         for kind in dict.fromkeys(fitting_type(kind, values.shape[-1]) for kind in (*CANDIDATES, PROBE)):
-            back = decode(encode(values, kind, importance[name]), kind, values.shape[-1])
-            errors[name][kind] = float((np.square(values - back) @ importance[name]).sum(dtype=np.float64))
+            dequantized = decode(encode(values, kind, importance[name]), kind, values.shape[-1])
+            errors[name][kind] = float(
+                (np.square(values - dequantized) @ importance[name]).sum(dtype=np.float64)
+            )
             if kind == fitting_type(PROBE, values.shape[-1]):
-                probed[name] = back
+                probed[name] = dequantized
         if progress is not None:
             progress.update(name, index + 1, len(source.matrices))
     divergences = measure_divergences(
-        model, tokens, source.matrices, lambda name: _replace(model, config, name, probed[name])
+        model, tokens, source.matrices, lambda name: _replace_matrix(model, config, name, probed[name])
     )
     return choose_storage(
         {
@@ -279,12 +283,14 @@ def target_types(
     )
 
 
-def _replace(model: Decoder, c: ModelConfig, name: str, values: NDArray[np.float32]) -> Callable[[], None]:
+def _replace_matrix(
+    model: Decoder, c: ModelConfig, name: str, values: NDArray[np.float32]
+) -> Callable[[], None]:
     piece = next(p for p in pieces(c) if p.name == name)
     weights = dict(model.named_parameters())
-    before = piece.take(weights, c).clone()
-    piece.put(weights, torch.from_numpy(values), c)
-    return lambda: piece.put(weights, before, c)
+    before = piece.extract(weights, c).clone()
+    piece.insert(weights, torch.from_numpy(values), c)
+    return lambda: piece.insert(weights, before, c)
 
 
 def _text(reader: Any, key: str) -> str:
@@ -292,7 +298,7 @@ def _text(reader: Any, key: str) -> str:
     return str(field.contents()) if field is not None else ""
 
 
-def _number(reader: Any, key: str, other: int) -> int:
+def _number(reader: Any, key: str, default: int) -> int:
     field = reader.fields.get(key)
-    value = other if field is None else field.contents()
+    value = default if field is None else field.contents()
     return max(value) if isinstance(value, list) else int(value)

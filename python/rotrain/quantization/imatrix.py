@@ -13,7 +13,7 @@ from torch import Tensor
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError
 from rotrain.exporters.gguf.layout import pieces
-from rotrain.exporters.gguf.write import Stored, require_gguf, write_gguf
+from rotrain.exporters.gguf.write import StoredTensor, require_gguf, write_gguf
 
 Importance = dict[str, NDArray[np.float32]]
 
@@ -35,8 +35,10 @@ def write_imatrix(path: Path, importance: Importance, origin: dict[str, Any]) ->
     tensors = []
     for name, values in importance.items():
         # One "chunk" with the mean: a reader divides sums by counts.
-        tensors.append(Stored(f"{name}.in_sum2", "F32", (1, values.size), partial(np.expand_dims, values, 0)))
-        tensors.append(Stored(f"{name}.counts", "F32", (1, 1), lambda: np.ones((1, 1), np.float32)))
+        tensors.append(
+            StoredTensor(f"{name}.in_sum2", "F32", (1, values.size), partial(np.expand_dims, values, 0))
+        )
+        tensors.append(StoredTensor(f"{name}.counts", "F32", (1, 1), lambda: np.ones((1, 1), np.float32)))
     fields = {
         "general.type": "imatrix",
         "imatrix.datasets": [f"{origin['pack']} {origin['tokens_sha256']}"],

@@ -84,70 +84,76 @@ class Method:
     exceptions: Callable[[MatrixPosition], str | None] = lambda position: None
 
 
-def _values(position: MatrixPosition) -> bool:
+def _is_value_matrix(position: MatrixPosition) -> bool:
     return position.part in ("attn_v", "attn_qkv")
 
 
-def _q4_k_m(p: MatrixPosition) -> str | None:
-    if _values(p):
-        return "Q6_K" if p.more_bits else None
-    if p.part == "ffn_down":
-        if p.architecture == "falcon":
-            return "Q6_K" if p.index < p.count // 16 else "Q5_K" if p.more_bits else None
-        return "Q6_K" if p.more_bits else None
+def _q4_k_m(position: MatrixPosition) -> str | None:
+    if _is_value_matrix(position):
+        return "Q6_K" if position.more_bits else None
+    if position.part == "ffn_down":
+        if position.architecture == "falcon":
+            return "Q6_K" if position.index < position.count // 16 else "Q5_K" if position.more_bits else None
+        return "Q6_K" if position.more_bits else None
     return None
 
 
-def _q5_k_m(p: MatrixPosition) -> str | None:
-    return "Q6_K" if (_values(p) or p.part == "ffn_down") and p.more_bits else None
+def _q5_k_m(position: MatrixPosition) -> str | None:
+    return (
+        "Q6_K" if (_is_value_matrix(position) or position.part == "ffn_down") and position.more_bits else None
+    )
 
 
-def _q4_k_s(p: MatrixPosition) -> str | None:
-    if _values(p):
-        return "Q5_K" if p.index < 4 else None
-    falcon = p.architecture == "falcon"
-    return "Q5_K" if p.part == "ffn_down" and not falcon and p.index < p.count // 8 else None
+def _q4_k_s(position: MatrixPosition) -> str | None:
+    if _is_value_matrix(position):
+        return "Q5_K" if position.index < 4 else None
+    falcon = position.architecture == "falcon"
+    return (
+        "Q5_K"
+        if position.part == "ffn_down" and not falcon and position.index < position.count // 8
+        else None
+    )
 
 
-def _q3_k_m(p: MatrixPosition) -> str | None:
-    falcon = p.architecture == "falcon"
-    if _values(p):
-        return "Q5_K" if p.index < 2 else "Q4_K"
-    if p.part == "ffn_down":
-        if p.index < p.count // 16:
+def _q3_k_m(position: MatrixPosition) -> str | None:
+    falcon = position.architecture == "falcon"
+    if _is_value_matrix(position):
+        return "Q5_K" if position.index < 2 else "Q4_K"
+    if position.part == "ffn_down":
+        if position.index < position.count // 16:
             return "Q5_K"
-        return "Q4_K" if not falcon or p.more_bits else None
-    return "Q4_K" if p.part == "attn_output" and not falcon else None
+        return "Q4_K" if not falcon or position.more_bits else None
+    return "Q4_K" if position.part == "attn_output" and not falcon else None
 
 
-def _q3_k_l(p: MatrixPosition) -> str | None:
-    falcon = p.architecture == "falcon"
-    if _values(p):
+def _q3_k_l(position: MatrixPosition) -> str | None:
+    falcon = position.architecture == "falcon"
+    if _is_value_matrix(position):
         return "Q5_K"
-    if p.part in ("ffn_down", "attn_output"):
+    if position.part in ("ffn_down", "attn_output"):
         return "Q4_K" if falcon else "Q5_K"
     return None
 
 
-def _q2_k(p: MatrixPosition) -> str | None:
-    if _values(p):
-        return "Q4_K" if p.queries_per_kv >= 4 else "Q3_K"
-    if p.part == "ffn_down" or (p.part == "attn_output" and p.architecture != "falcon"):
+def _q2_k(position: MatrixPosition) -> str | None:
+    if _is_value_matrix(position):
+        return "Q4_K" if position.queries_per_kv >= 4 else "Q3_K"
+    if position.part == "ffn_down" or (position.part == "attn_output" and position.architecture != "falcon"):
         return "Q3_K"
     return None
 
 
-def _iq4(p: MatrixPosition) -> str | None:
-    if _values(p):
-        return "Q5_K" if p.queries_per_kv >= 4 else None
-    first = p.part == "ffn_down" and p.index < p.count // 8
-    return "Q5_K" if first and not p.importance else None
+def _iq4(position: MatrixPosition) -> str | None:
+    if _is_value_matrix(position):
+        return "Q5_K" if position.queries_per_kv >= 4 else None
+    first = position.part == "ffn_down" and position.index < position.count // 8
+    return "Q5_K" if first and not position.importance else None
 
 
-def _legacy(higher: str) -> Callable[[MatrixPosition], str | None]:
-    def rule(p: MatrixPosition) -> str | None:
-        first = p.part == "ffn_down" and p.index < p.count // 8
-        return higher if first and p.importance else None
+def _legacy(higher_type: str) -> Callable[[MatrixPosition], str | None]:
+    def rule(position: MatrixPosition) -> str | None:
+        first = position.part == "ffn_down" and position.index < position.count // 8
+        return higher_type if first and position.importance else None
 
     return rule
 
@@ -205,26 +211,31 @@ def choose_types(
         queries_per_kv: Query heads that share a key/value head.
         importance: Whether there is an importance matrix.
     """
-    chosen = find_method(name)
+    method = find_method(name)
     layers: dict[str, list[int]] = {}
     for tensor in shapes:
-        found = re.match(r"blk\.(\d+)\.", tensor)
-        if found:
-            layers.setdefault(_family(part_of(tensor)), []).append(int(found[1]))
+        match = re.match(r"blk\.(\d+)\.", tensor)
+        if match:
+            layers.setdefault(_family(part_of(tensor)), []).append(int(match[1]))
     types = {}
     for tensor, shape in shapes.items():
         part = part_of(tensor)
         if part in ("token_embd", "output"):
-            high = "Q8_0" if architecture == "falcon" or chosen.base == "Q8_0" else "Q6_K"
-            width = BLOCKS[chosen.base][0]
+            high = "Q8_0" if architecture == "falcon" or method.base == "Q8_0" else "Q6_K"
+            width = BLOCKS[method.base][0]
             types[tensor] = fitting_type("Q8_0" if shape[-1] % width else high, shape[-1])
             continue
-        among = layers[_family(part)]
+        layers_with_part = layers[_family(part)]
         layer = int(tensor.split(".")[1])
         position = MatrixPosition(
-            part, among.index(layer), len(among), architecture, queries_per_kv, importance
+            part,
+            layers_with_part.index(layer),
+            len(layers_with_part),
+            architecture,
+            queries_per_kv,
+            importance,
         )
-        types[tensor] = fitting_type(chosen.exceptions(position) or chosen.base, shape[-1])
+        types[tensor] = fitting_type(method.exceptions(position) or method.base, shape[-1])
     return types
 
 
@@ -241,8 +252,8 @@ def fitting_type(kind: str, inputs: int) -> str:
     """
     if inputs % BLOCKS[kind][0] == 0:
         return kind
-    small = FALLBACK.get(kind, "F16")
-    return small if inputs % BLOCKS[small][0] == 0 else "F16"
+    substitute = FALLBACK.get(kind, "F16")
+    return substitute if inputs % BLOCKS[substitute][0] == 0 else "F16"
 
 
 def row_bytes(kind: str, inputs: int) -> int:

@@ -36,7 +36,7 @@ from rotrain.quantization.calibration import (
     second_moments,
 )
 from rotrain.quantization.distillation import distill_scales, divergence, held_out
-from rotrain.quantization.rounding import gptq, group_of, hqq, rtn, weighted_error
+from rotrain.quantization.rounding import gptq, group_size, hqq, rtn, weighted_error
 from rotrain.run.checkpoint import write_tensors
 from rotrain.run.load import QUANTIZATION, TrainedModel
 
@@ -72,24 +72,31 @@ def quantize_torch(
     if out.exists():
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
     check_not_quantized(trained.model, trained.run.path)
-    text = _text(trained, calibrate, calibration_tokens, method, polish, target_bpw)
-    begun = time.perf_counter()
-    widths = dict.fromkeys(matrices(trained.model), bits)
+    calibration = _read_calibration(trained, calibrate, calibration_tokens, method, polish, target_bpw)
+    started_at = time.perf_counter()
+    bits_by_matrix = dict.fromkeys(matrices(trained.model), bits)
     if target_bpw is not None:
-        assert text is not None
-        widths = target_bits(trained.model, text.tokens, group, target_bpw)
-    model = quantized(trained.model, method, widths, group, None if text is None else text.tokens, progress)
+        assert calibration is not None
+        bits_by_matrix = target_bits(trained.model, calibration.tokens, group, target_bpw)
+    model = quantize_matrices(
+        trained.model,
+        method,
+        bits_by_matrix,
+        group,
+        None if calibration is None else calibration.tokens,
+        progress,
+    )
     scores: dict[str, Any] = {"kl": None, "kl_before_polish": None, "polish_steps": polish}
-    if text is not None:
+    if calibration is not None:
         if polish:
-            before, after = distill_scales(trained.model, model, text.tokens, polish)
+            before, after = distill_scales(trained.model, model, calibration.tokens, polish)
             scores |= {"kl_before_polish": before, "kl": after}
         else:
-            scores["kl"] = divergence(trained.model, model, held_out(text.tokens)[1])
+            scores["kl"] = divergence(trained.model, model, held_out(calibration.tokens)[1])
     more = {
         "out": str(out),
         "source": {"run": str(trained.run.path), "step": trained.step},
-        "calibration": None if text is None else text.origin,
+        "calibration": None if calibration is None else calibration.origin,
         "imatrix": None,
         "target_bpw": target_bpw,
         "group": group,
@@ -97,12 +104,12 @@ def quantize_torch(
         "model": trained.model.config.model_dump(mode="json"),
         "eos_id": trained.eos_id,
         "step": trained.step,
-        "seconds": time.perf_counter() - begun,
+        "seconds": time.perf_counter() - started_at,
     }
-    return _write(trained, model, out, method, more)
+    return _write_folder(trained, model, out, method, more)
 
 
-def _text(
+def _read_calibration(
     trained: TrainedModel,
     calibrate: Path | None,
     tokens: int,
@@ -118,7 +125,7 @@ def _text(
     return None
 
 
-def quantized(
+def quantize_matrices(
     model: Decoder,
     method: str,
     bits: dict[str, int],
@@ -142,12 +149,12 @@ def quantized(
         weight = model.get_parameter(name).detach().float()
         if not torch.isfinite(weight).all():
             raise RotrainError(f"{name} holds values that are not finite", hint="the model has diverged")
-        grid: QuantizedMatrix
+        matrix: QuantizedMatrix
         if method == "gptq":
-            grid = gptq(weight, bits[name], group, moments.pop(name))
+            matrix = gptq(weight, bits[name], group, moments.pop(name))
         else:
-            grid = (rtn if method == "rtn" else hqq)(weight, bits[name], group)
-        replace_matrix(found, name, grid)
+            matrix = (rtn if method == "rtn" else hqq)(weight, bits[name], group)
+        replace_matrix(found, name, matrix)
         if progress is not None:
             progress.update(name, index + 1, len(bits))
     return found.eval()
@@ -186,7 +193,7 @@ def target_bits(model: Decoder, tokens: Tensor, group: int, bpw: float) -> dict[
     for name in names:
         weight = model.get_parameter(name).detach()
         rows, inputs = weight.shape
-        size = group_of(inputs, group)
+        size = group_size(inputs, group)
         sensitivities[name] = Sensitivity(
             errors={
                 str(bits): weighted_error(weight, rtn(weight, bits, group), squares[name]) for bits in BITS
@@ -201,7 +208,7 @@ def target_bits(model: Decoder, tokens: Tensor, group: int, bpw: float) -> dict[
     return {name: int(bits) for name, bits in chosen.items()}
 
 
-def _write(
+def _write_folder(
     trained: TrainedModel, model: Decoder, out: Path, method: str, more: dict[str, Any]
 ) -> dict[str, Any]:
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -211,21 +218,21 @@ def _write(
     file = temporary / "model.safetensors"
     write_tensors(file, to_tensors(model))
     write_atomic(temporary / "tokenizer.json", trained.run.tokenizer.read_bytes())
-    held = quantized_matrices(model)
+    quantized_by_name = quantized_matrices(model)
     tensors = [
         {
             "name": name,
             "class": tensor_class(name, trained.model.config),
-            "type": f"int{grid.bits}",
-            "bits": grid.bits,
-            "group": grid.group,
-            "shape": list(grid.codes.shape),
-            "bytes": grid.bytes,
+            "type": f"int{matrix.bits}",
+            "bits": matrix.bits,
+            "group": matrix.group,
+            "shape": list(matrix.codes.shape),
+            "bytes": matrix.bytes,
         }
-        for name, grid in held.items()
+        for name, matrix in quantized_by_name.items()
     ]
     for name, parameter in trained.model.named_parameters():
-        if name not in held:
+        if name not in quantized_by_name:
             tensors.append(
                 {
                     "name": name,

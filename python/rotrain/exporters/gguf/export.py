@@ -15,10 +15,10 @@ from torch import Tensor
 
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError, UsageError
-from rotrain.exporters.gguf.layout import Piece, check_known, pieces
+from rotrain.exporters.gguf.layout import Piece, check_supported, pieces
 from rotrain.exporters.gguf.metadata import architecture, shape_fields
 from rotrain.exporters.gguf.tokenizer import tokenizer_fields
-from rotrain.exporters.gguf.write import Stored, float_rows, write_gguf
+from rotrain.exporters.gguf.write import StoredTensor, float_rows, write_gguf
 from rotrain.files import sync_directory
 from rotrain.llamacpp import LlamaCpp, find_library
 from rotrain.models.decoder import Decoder
@@ -32,7 +32,7 @@ DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 # In fp32 both sides compute the same in another order. In 16 bits llama.cpp also rounds activations, so the logits are
 # compared as distributions.
 TOLERANCE, KL_TOLERANCE = 5e-3, 1e-3
-PROOF_TEXTS = (
+CHECK_TEXTS = (
     "Într-o zi, fata-mpăratului și-a zis: „Țara-i mare!” 2026 😀",
     "  S-a dus\tîn  1.000.000 de locuri;\n\n\n— Ce-i? întrebă.\r\nI'LL 'S don't <|endoftext|> \u00a0\u200bﬁn ",
 )
@@ -58,20 +58,20 @@ def export_gguf(trained: TrainedModel, out: Path, kind: str = "f32") -> dict[str
     if out.exists():
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
     c = trained.model.config
-    check_known(c)
+    check_supported(c)
     check_not_quantized(trained.model, trained.run.path)
-    fields = all_fields(trained, FILE_TYPES[kind])
+    fields = metadata_fields(trained, FILE_TYPES[kind])
     weights = dict(trained.model.named_parameters())
-    unproven = out.with_name(f".{out.name}.unproven")
-    write_gguf(unproven, architecture(c), fields, [store(piece, weights, c, kind) for piece in pieces(c)])
-    proof: dict[str, Any] = {"engine": None}
+    unchecked = out.with_name(f".{out.name}.unproven")
+    write_gguf(unchecked, architecture(c), fields, [store(piece, weights, c, kind) for piece in pieces(c)])
+    check_result: dict[str, Any] = {"engine": None}
     if find_library() is not None:
         try:
-            proof = check(trained, unproven, kind)
+            check_result = check(trained, unchecked, kind)
         except RotrainError as error:
-            unproven.unlink()
+            unchecked.unlink()
             raise RotrainError(error.message, place=out, hint=error.hint) from None
-    os.replace(unproven, out)
+    os.replace(unchecked, out)
     sync_directory(out.parent)
     return {
         "out": str(out),
@@ -80,11 +80,11 @@ def export_gguf(trained: TrainedModel, out: Path, kind: str = "f32") -> dict[str
         "type": kind,
         "bytes": out.stat().st_size,
         "notes": notes(trained),
-        **proof,
+        **check_result,
     }
 
 
-def all_fields(trained: TrainedModel, file_type: int) -> dict[str, Any]:
+def metadata_fields(trained: TrainedModel, file_type: int) -> dict[str, Any]:
     """Return the metadata of the file: everything before the tensors."""
     c = trained.model.config
     tokens = tokenizer_fields(trained.run.tokenizer, c.vocab_size, trained.eos_id)
@@ -98,28 +98,28 @@ def all_fields(trained: TrainedModel, file_type: int) -> dict[str, Any]:
     }
 
 
-def store(piece: Piece, weights: Mapping[str, Tensor], c: ModelConfig, kind: str) -> Stored:
+def store(piece: Piece, weights: Mapping[str, Tensor], c: ModelConfig, kind: str) -> StoredTensor:
     """Return a piece as floats: matrices in `kind`, everything else in fp32, which llama.cpp needs."""
     stored = kind.upper() if piece.matrix else "F32"
 
     def data() -> NDArray[Any]:
-        return float_rows(piece.take(weights, c).float().numpy(), stored)
+        return float_rows(piece.extract(weights, c).float().numpy(), stored)
 
-    return Stored(piece.name, stored, tuple(piece.take(weights, c).shape), data)
+    return StoredTensor(piece.name, stored, tuple(piece.extract(weights, c).shape), data)
 
 
 def notes(trained: TrainedModel) -> list[str]:
     """Return sentences for the user about what the file cannot say."""
     c = trained.model.config
-    said = []
+    sentences = []
     if c.window is not None:
-        said.append(
+        sentences.append(
             f"the window of {c.window} is kept by llama.cpp's architecture granite_swa, "
             "which versions from before autumn 2026 do not have"
         )
     if c.document_end is not None:
-        said.append("llama.cpp does not keep documents apart: it computes the same within one document")
-    return said
+        sentences.append("llama.cpp does not keep documents apart: it computes the same within one document")
+    return sentences
 
 
 def check(trained: TrainedModel, file: Path, kind: str) -> dict[str, Any]:
@@ -132,15 +132,15 @@ def check(trained: TrainedModel, file: Path, kind: str) -> dict[str, Any]:
     length = min(c.context, max(256, 3 * (c.window or 0)))
     with LlamaCpp(file, context=length, cache="f32") as theirs:
         oracle = text_encoder(trained.run.tokenizer)
-        for text in PROOF_TEXTS:
+        for text in CHECK_TEXTS:
             if theirs.tokenize(text) != oracle.encode(text, add_special_tokens=False).ids:
                 raise RotrainError(f"llama.cpp cuts {text!r} into other tokens than ours", place=file)
-        tokens = draw_tokens(length, trained.tokenizer.vocab_size, trained.eos_id)
+        tokens = random_tokens(length, trained.tokenizer.vocab_size, trained.eos_id)
         found = theirs.logits(tokens)
         version = theirs.library.version
-    truth = as_llama_cpp(trained.model, kind)
+    reference = emulate_llama_cpp(trained.model, kind)
     with torch.inference_mode():
-        expected = truth.logits(truth(torch.tensor([tokens])))[0].numpy()
+        expected = reference.logits(reference(torch.tensor([tokens])))[0].numpy()
     difference, kl = compare(expected, found)
     if not (difference < TOLERANCE if kind == "f32" else kl < KL_TOLERANCE):
         raise RotrainError(
@@ -165,7 +165,7 @@ def text_encoder(file: Path) -> Any:
     return encoder
 
 
-def draw_tokens(count: int, vocab_size: int, eos_id: int) -> list[int]:
+def random_tokens(count: int, vocab_size: int, eos_id: int) -> list[int]:
     """Draw token ids by a seed, without the one that ends a document: a model may see nothing across it."""
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(vocab_size - 1, (count,), generator=generator)
@@ -173,7 +173,7 @@ def draw_tokens(count: int, vocab_size: int, eos_id: int) -> list[int]:
     return drawn
 
 
-def as_llama_cpp(model: Decoder, kind: str) -> Decoder:
+def emulate_llama_cpp(model: Decoder, kind: str) -> Decoder:
     """Return the model as llama.cpp computes it in fp32: matrices rounded to `kind`, Falcon's GELU in its tanh form.
 
     The forms of GELU differ by at most 5e-4. In a trained model that became 2e-2 in a logit, which is more than any error

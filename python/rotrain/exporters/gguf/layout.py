@@ -16,7 +16,7 @@ from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError
 from rotrain.models.hf.layout import attention_sizes
 
-Turn = Callable[[Tensor, ModelConfig], Tensor]
+Transform = Callable[[Tensor, ModelConfig], Tensor]
 
 
 @dataclass(frozen=True)
@@ -39,20 +39,20 @@ class Piece:
     start: int = 0
     size: int = 0
     dim: int = 0
-    turn: Turn | None = None
+    transform: Transform | None = None
 
-    def take(self, weights: Mapping[str, Tensor], c: ModelConfig) -> Tensor:
+    def extract(self, weights: Mapping[str, Tensor], c: ModelConfig) -> Tensor:
         """Return the tensor of the file, in the type of ours."""
-        whole = weights[self.ours].detach()
-        part = whole.narrow(self.dim, self.start, self.size) if self.size else whole
-        return (part if self.turn is None else self.turn(part, c)).contiguous()
+        parameter = weights[self.ours].detach()
+        part = parameter.narrow(self.dim, self.start, self.size) if self.size else parameter
+        return (part if self.transform is None else self.transform(part, c)).contiguous()
 
-    def put(self, weights: Mapping[str, Tensor], values: Tensor, c: ModelConfig) -> None:
-        """Write the tensor of the file into our matrix, in place: the inverse of `take`."""
-        whole = weights[self.ours]
-        part = whole.narrow(self.dim, self.start, self.size) if self.size else whole
+    def insert(self, weights: Mapping[str, Tensor], values: Tensor, c: ModelConfig) -> None:
+        """Write the tensor of the file into our matrix, in place: the inverse of `extract`."""
+        parameter = weights[self.ours]
+        part = parameter.narrow(self.dim, self.start, self.size) if self.size else parameter
         with torch.no_grad():
-            part.copy_(values if self.turn is None else pair_halves(values, c))
+            part.copy_(values if self.transform is None else pair_halves(values, c))
 
 
 def pieces(c: ModelConfig) -> list[Piece]:
@@ -64,7 +64,9 @@ def pieces(c: ModelConfig) -> list[Piece]:
     if c.norm == "layer":
         top.append(Piece("output_norm.bias", "norm.bias"))
     layers = [
-        Piece(f"blk.{layer}.{p.name}", f"blocks.{layer}.{p.ours}", p.matrix, p.start, p.size, p.dim, p.turn)
+        Piece(
+            f"blk.{layer}.{p.name}", f"blocks.{layer}.{p.ours}", p.matrix, p.start, p.size, p.dim, p.transform
+        )
         for layer in range(c.layers)
         for p in _layer(c, layer)
     ]
@@ -87,13 +89,15 @@ def _layer(c: ModelConfig, layer: int) -> Iterator[Piece]:
 def _attention(c: ModelConfig) -> Iterator[Piece]:
     start = 0
     for letter, size in zip("qkv", attention_sizes(c), strict=True):
-        turn = None if letter == "v" else interleave
-        yield Piece(f"attn_{letter}.weight", "mixer.qkv.weight", True, start, size, turn=turn)
+        transform = None if letter == "v" else interleave
+        yield Piece(f"attn_{letter}.weight", "mixer.qkv.weight", True, start, size, transform=transform)
         start += size
     yield Piece("attn_output.weight", "mixer.out_proj.weight", True)
     if c.window is not None:
         # One attention sink for each head, which this architecture needs: e^-1e30 adds nothing to a softmax.
-        yield Piece("attn_sinks.weight", "mixer_norm.weight", turn=lambda x, c: torch.full((c.heads,), -1e30))
+        yield Piece(
+            "attn_sinks.weight", "mixer_norm.weight", transform=lambda x, c: torch.full((c.heads,), -1e30)
+        )
 
 
 def _falcon(c: ModelConfig) -> Iterator[Piece]:
@@ -107,25 +111,25 @@ def _falcon(c: ModelConfig) -> Iterator[Piece]:
 
 def _mamba2() -> Iterator[Piece]:
     yield Piece("ssm_in.weight", "mixer.in_proj.weight", True)
-    yield Piece("ssm_conv1d.weight", "mixer.conv_weight", turn=lambda x, c: x.squeeze(1))
+    yield Piece("ssm_conv1d.weight", "mixer.conv_weight", transform=lambda x, c: x.squeeze(1))
     yield Piece("ssm_conv1d.bias", "mixer.conv_bias")
     yield Piece("ssm_dt.bias", "mixer.dt_bias")
-    yield Piece("ssm_a", "mixer.A_log", turn=lambda x, c: -x.exp()[:, None])
-    yield Piece("ssm_d", "mixer.D", turn=lambda x, c: x[:, None])
-    yield Piece("ssm_norm.weight", "mixer.gain", turn=_grouped)
+    yield Piece("ssm_a", "mixer.A_log", transform=lambda x, c: -x.exp()[:, None])
+    yield Piece("ssm_d", "mixer.D", transform=lambda x, c: x[:, None])
+    yield Piece("ssm_norm.weight", "mixer.gain", transform=_grouped)
     yield Piece("ssm_out.weight", "mixer.out_proj.weight", True)
 
 
 def interleave(rows: Tensor, c: ModelConfig) -> Tensor:
     """Reorder rows of query or key heads from our pairs (i, i + d/2) to llama.cpp's (2i, 2i + 1)."""
-    turned: Tensor = rows.unflatten(0, (-1, 2, c.head_dim // 2)).transpose(1, 2).flatten(0, 2)
-    return turned
+    reordered: Tensor = rows.unflatten(0, (-1, 2, c.head_dim // 2)).transpose(1, 2).flatten(0, 2)
+    return reordered
 
 
 def pair_halves(rows: Tensor, c: ModelConfig) -> Tensor:
     """Undo `interleave`."""
-    turned: Tensor = rows.unflatten(0, (-1, c.head_dim // 2, 2)).transpose(1, 2).flatten(0, 2)
-    return turned
+    reordered: Tensor = rows.unflatten(0, (-1, c.head_dim // 2, 2)).transpose(1, 2).flatten(0, 2)
+    return reordered
 
 
 def _grouped(gain: Tensor, c: ModelConfig) -> Tensor:
@@ -134,7 +138,7 @@ def _grouped(gain: Tensor, c: ModelConfig) -> Tensor:
     return grouped
 
 
-def check_known(c: ModelConfig) -> None:
+def check_supported(c: ModelConfig) -> None:
     """Refuse a model that no architecture of llama.cpp computes.
 
     Raises:

@@ -31,7 +31,7 @@ def require_gguf() -> Any:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredTensor:
     """A tensor of the file.
 
     Attributes:
@@ -56,7 +56,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Copied:
+class CopiedField:
     """A field that is copied from another file, with its types.
 
     Attributes:
@@ -66,7 +66,9 @@ class Copied:
     field: Any
 
 
-def write_gguf(path: Path, architecture: str, fields: dict[str, Any], tensors: Iterable[Stored]) -> None:
+def write_gguf(
+    path: Path, architecture: str, fields: dict[str, Any], tensors: Iterable[StoredTensor]
+) -> None:
     """Write a GGUF file, tensor by tensor. The same input gives the same bytes.
 
     Args:
@@ -111,7 +113,7 @@ def write_gguf(path: Path, architecture: str, fields: dict[str, Any], tensors: I
 
 
 def _add(gguf: Any, writer: Any, key: str, value: Any) -> None:
-    if isinstance(value, Copied):
+    if isinstance(value, CopiedField):
         kinds = value.field.types
         writer.add_key_value(key, value.field.contents(), kinds[0], kinds[-1] if len(kinds) > 1 else None)
     elif isinstance(value, bool):
