@@ -193,7 +193,7 @@ def test_what_cannot_be_measured_is_told(tmp_path: Path) -> None:
     (tmp_path / "broken.gguf").write_bytes(b"GGUF")
     for words, code, sentence in (
         ([tmp_path / "absent"], 1, "there is no model here"),
-        ([tmp_path / "broken.gguf", "--engine", "torch"], 2, "none of these models is for torch"),
+        ([tmp_path / "broken.gguf", "--engine", "torch"], 2, "none of these models works with torch"),
         ([tmp_path, "--engine", "vllm"], 2, "no engine 'vllm'"),
         ([tmp_path, "--variants", "q4_k_m"], 2, "quantize the run"),
         ([tmp_path, "--depths", "a"], 2, "takes numbers"),

@@ -238,7 +238,7 @@ def test_bits_go_where_they_pay() -> None:
         if sum(c.bytes for c in row) <= budget
     )
     assert sum(c.expected_kl for c in taken.values()) <= 1.001 * best
-    with pytest.raises(UsageError, match="are wanted"):
+    with pytest.raises(UsageError, match="but the target is"):
         allocate(choices, 100)
 
 
@@ -265,9 +265,9 @@ def test_the_verb(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
     for wrong, sentence in (
         (["--method", "q9"], "no method 'q9'"),
         ([], "no method given"),
-        (["--method", "q4_k_m", "--target-bpw", "4"], "has its own bits"),
-        (["--target-bpw", "4"], "measures a run on text"),
-        (["--method", "q4_k_m", "--polish", "3"], "--polish is for"),
+        (["--method", "q4_k_m", "--target-bpw", "4"], "does not work with q4_k_m"),
+        (["--target-bpw", "4"], "needs a run and text"),
+        (["--method", "q4_k_m", "--polish", "3"], "--polish works only with"),
     ):
         ended = rotrain("quantize", run, *wrong, "--out", tmp_path / "n.gguf")
         assert ended.returncode == 2 and sentence in ended.stderr, ended.stderr

@@ -215,10 +215,10 @@ def test_the_verb_and_the_way_back(tmp_path: Path, pack: Path, tiny_nano: None) 
     old = load_run(out).model.state_dict()
     assert all(torch.equal(old[name], tensor) for name, tensor in back.model.state_dict().items())
     for wrong, sentence in (
-        (["--method", "gptq"], "needs text"),
-        (["--method", "rtn", "--polish", 2], "needs text"),
-        (["--method", "rtn", "--bits", 7], "are not offered"),
-        (["--method", "rtn", "--imatrix", out], "reads no importance matrix"),
+        (["--method", "gptq"], "needs training text"),
+        (["--method", "rtn", "--polish", 2], "needs training text"),
+        (["--method", "rtn", "--bits", 7], "are not supported"),
+        (["--method", "rtn", "--imatrix", out], "does not use an importance matrix"),
     ):
         ended = rotrain("quantize", run, *wrong, "--out", tmp_path / "n")
         assert ended.returncode == 2 and sentence in ended.stderr, ended.stderr

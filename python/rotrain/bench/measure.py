@@ -1,7 +1,8 @@
-"""The measurement of `rotrain bench`: variants side by side, in rounds that go through them forwards and backwards.
+"""Measure several variants in rounds, for `rotrain bench`.
 
-Each variant is a process. A round asks every process for the same work, in the order A B C, then C B A, and so on. So a
-machine that becomes slower is slower for all. A turn in which others used the processors is dropped and repeated.
+Each variant runs in its own process. In a round, every process does the same work, one after the other. The order changes
+from round to round: A B C, then C B A, and so on. So a machine that becomes slower is slower for all variants. A turn in
+which other processes used the processors is repeated, up to `MAX_TRIES` tries. Only the last try is recorded.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from rotrain.runtime.energy import EnergyMeter
 
 FORMAT, VERSION = "rotrain-bench", 1
 MAX_TRIES, WARM_UPS, TARGET_HALF_WIDTH = 3, 3, 0.02
-# A turn lasts at least this long, see `worker.turn`.
+# Minimum length of a turn in seconds, see `worker.turn`.
 TURN_S = 0.5
 TEXT = (
     "A fost odată ca niciodată un împărat care avea trei fete, și fetele erau frumoase de nu se mai aflau altele. "
@@ -57,16 +58,16 @@ Notify = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Settings:
-    """What is measured, and how often.
+    """Settings of a benchmark.
 
     Attributes:
-        depths: Tokens before the timed tokens.
-        new_tokens: Tokens that are decoded in a turn.
-        rounds: Rounds at least.
-        most_rounds: Rounds at most.
-        cold_starts: Processes that are started for the cold figures.
-        threads: Threads.
-        device: Where PyTorch computes.
+        depths: Tokens in the sequence before the timed tokens.
+        new_tokens: Tokens to decode in a turn.
+        rounds: Minimum number of rounds.
+        most_rounds: Maximum number of rounds.
+        cold_starts: Processes to start for the time from a cold start to the first token.
+        threads: CPU threads.
+        device: Device of PyTorch: cpu or cuda.
     """
 
     depths: tuple[int, ...] = (0, 512)
@@ -79,7 +80,7 @@ class Settings:
 
     @property
     def context(self) -> int:
-        """Positions for which every engine has room."""
+        """Positions that every engine reserves: the largest depth, the new tokens, and one more."""
         return max(1, *self.depths) + self.new_tokens + 1
 
 
@@ -103,20 +104,20 @@ def bench(
     """Measure every variant.
 
     Args:
-        specs: For each variant `model`, `engine` (torch, llama.cpp) and `variant`.
-        settings: What is measured, and how often.
-        say: Receives a sentence for each round.
+        specs: `model`, `engine` (torch, llama.cpp) and `variant` of each variant.
+        settings: The settings.
+        notify: Receives a sentence for each loaded variant and for each round.
 
     Returns:
-        The object that docs/bench.md describes.
+        The result, see docs/bench.md.
 
     Raises:
-        RotrainError: A variant cannot be loaded.
+        RotrainError: A variant cannot be loaded, or all variants together do not fit into memory.
     """
     _check_memory(specs)
     quiet = _measure_idle()
     if not quiet["quiet"]:
-        notify(f"the machine is not idle: others use {quiet['foreign_cores'] or 0:.2f} cores")
+        notify(f"the machine is not idle: other processes use {quiet['foreign_cores'] or 0:.2f} cores")
     limit = stream_bytes_per_s(settings.threads)
     with ExitStack() as stack:
         rows = [_start(spec, settings, stack, notify) for spec in specs]
@@ -150,7 +151,7 @@ def bench(
 
 
 def _start(spec: dict[str, Any], settings: Settings, stack: ExitStack, notify: Notify) -> _Row:
-    """Start a variant several times for the cold figures, and keep the last process."""
+    """Start a variant several times to measure cold starts, and keep the last process."""
     full_spec = spec | {
         "context": settings.context,
         "threads": settings.threads,
@@ -199,12 +200,12 @@ def _is_disturbed(turn: dict[str, Any]) -> bool:
 
 
 def _is_contended(row: _Row) -> bool:
-    """Return whether most turns were disturbed in spite of all tries."""
+    """Return whether most turns stayed disturbed after all tries."""
     return sum(map(_is_disturbed, row.turns)) * 2 > len(row.turns)
 
 
 def _kept_turns(row: _Row) -> list[dict[str, Any]]:
-    """Return the undisturbed turns, or all turns if most were disturbed; the row then says so."""
+    """Return the undisturbed turns. If most turns are disturbed, return all turns: the row is then marked as contended."""
     return row.turns if _is_contended(row) else [turn for turn in row.turns if not _is_disturbed(turn)]
 
 
@@ -269,7 +270,7 @@ def _row_result(row: _Row, settings: Settings, limit: float) -> dict[str, Any]:
 
 
 def _ratios(rows: list[_Row], settings: Settings) -> list[dict[str, Any]]:
-    """Compare each pair of variants at each depth, over undisturbed rounds. A contended row gives no conclusion."""
+    """Compare each pair of variants at each depth, over undisturbed rounds. With a contended row, `differs` is None."""
     found = []
     for a in range(len(rows)):
         for b in range(a + 1, len(rows)):
@@ -286,7 +287,12 @@ def _ratios(rows: list[_Row], settings: Settings) -> list[dict[str, Any]]:
 
 
 def stream_bytes_per_s(threads: int, mib: int = 64) -> float:
-    """Return the bytes a second that all threads together read from memory."""
+    """Measure the memory bandwidth: the bytes per second that all threads together read. The best of five tries counts.
+
+    Args:
+        threads: CPU threads.
+        mib: Size of the array of each thread, in MiB. It must be larger than the caches.
+    """
     buffers = [np.ones(mib * 2**18, np.float32) for _ in range(threads)]
     best = 0.0
     with ThreadPoolExecutor(threads) as pool:
@@ -298,7 +304,7 @@ def stream_bytes_per_s(threads: int, mib: int = 64) -> float:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return what the figures were measured on."""
+    """Return the processor, the number of processors, the system and the Python version of this machine."""
     model = None
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -320,12 +326,13 @@ def _measure_idle() -> dict[str, Any]:
 
 
 def _check_memory(specs: list[dict[str, Any]]) -> None:
-    """Refuse models that do not fit into memory together, before loading: all variants are in memory at once."""
+    """Check, before loading, that all variants together fit into memory: they are loaded at the same time."""
     needed = 0
     for spec in specs:
         path = Path(spec["model"])
         files = [path] if path.is_file() else list(path.rglob("model.safetensors"))[-1:]
-        # PyTorch takes memory for its own libraries, and codes become fp32 one matrix at a time.
+        # Add the memory of the libraries: about 400 MiB for PyTorch and 64 MiB for llama.cpp. Quantized folders
+        # dequantize one matrix at a time.
         needed += sum(file.stat().st_size for file in files) + (
             400 << 20 if spec["engine"] == "torch" else 64 << 20
         )
@@ -336,6 +343,6 @@ def _check_memory(specs: list[dict[str, Any]]) -> None:
         return
     if needed > free:
         raise RotrainError(
-            f"the {len(specs)} variants need about {needed / 2**30:.1f} GiB at once, and {free / 2**30:.1f} are free",
-            hint="measure fewer at a time",
+            f"the {len(specs)} variants need about {needed / 2**30:.1f} GiB at once, and {free / 2**30:.1f} GiB are free",
+            hint="measure fewer models at a time",
         )

@@ -1,7 +1,7 @@
-"""`run_training_benchmark`: what a training step costs on this machine, architecture by architecture.
+"""`run_training_benchmark`: measure the time and memory of a training step of several architectures.
 
-Each architecture has a process of its own, so its peak of memory is its own. They run one after the other, so each has the
-whole device. On a CPU a step in which others used the processors is repeated.
+Each architecture runs in its own process, so its peak memory does not include the others. The processes run one after the
+other, so each has the whole device. On a CPU, a step in which other processes used the processors is repeated.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ Notify = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TrainingBenchResult:
-    """What a training step costs on this machine.
+    """Time and memory of training steps on this machine.
 
     Attributes:
-        rows: One row for each configuration: tokens a second, MFU, memory.
-        machine: What the figures were measured on.
+        rows: One row for each configuration: tokens per second, MFU, peak memory.
+        machine: The machine that the figures were measured on.
         record: The whole result, see docs/bench.md.
     """
 
@@ -69,14 +69,14 @@ def run_training_benchmark(
     out: str | PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> TrainingBenchResult:
-    """Measure a training step of every configuration: tokens a second, MFU, peak memory. No pack is needed.
+    """Measure a training step of every configuration: tokens per second, MFU, peak memory. No pack is needed.
 
     Args:
-        configs: What to measure, see `make_config`.
+        configs: Configurations, see `make_config`.
         vocab_size: Entries of the vocabulary.
-        steps: Steps that are timed.
-        warm_up: Steps before them, the first one included.
-        out: File for the whole result (JSON).
+        steps: Steps to time.
+        warm_up: Steps to make before the timed steps. The first of them gives `first_step_s`.
+        out: File to write the whole result to (JSON).
         progress: Receives a message for each step.
 
     Raises:

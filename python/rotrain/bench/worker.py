@@ -1,4 +1,4 @@
-"""One variant in a process of its own: commands come as JSON lines, and answers go back as JSON lines.
+"""The worker process of `rotrain bench`: it loads one variant, reads commands and writes answers, all as JSON lines.
 
 python -m rotrain.bench.worker '{"engine": "llama.cpp", "model": "m.gguf", ...}'
 """
@@ -17,7 +17,7 @@ from rotrain.errors import RotrainError
 
 
 def main() -> None:
-    """Load the model, answer, and then answer each line of input."""
+    """Load the model and write its facts. Then do the command of each line of input, and write its answer."""
     answer = open_answers()
     spec = json.loads(sys.argv[1])
     before = process_memory()
@@ -46,9 +46,16 @@ def main() -> None:
 
 
 def first_token(engine: Engine, spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the seconds from a text to the bytes of the first token: tokenizer, prefill and choice.
+    """Measure the time from a text to the bytes of the first token: tokenizer, prefill and greedy choice.
 
-    A text that is longer than the context of the engine is cut.
+    A text that is longer than the context of the engine is truncated.
+
+    Args:
+        engine: The loaded model.
+        spec: The specification, with `text` and `context`.
+
+    Returns:
+        The time in `seconds`, the number of `prompt_tokens`, and the number of `bytes` of the token.
     """
     started_at = time.perf_counter()
     engine.reset()
@@ -58,10 +65,19 @@ def first_token(engine: Engine, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def turn(engine: Engine, spec: dict[str, Any], command: dict[str, Any]) -> dict[str, Any]:
-    """Return for each depth the times to read that many tokens, and the gaps between the tokens decoded after them.
+    """Measure prefill and decode at each depth.
 
-    A small model is fast, and the work of others is only known in ticks of 10 ms. So a depth is repeated until it took its
-    share of `seconds`.
+    The work of other processes is known only in ticks of 10 ms, and a small model is fast. So each depth is repeated until
+    it has taken its share of `seconds`.
+
+    Args:
+        engine: The loaded model.
+        spec: The specification, with `text`.
+        command: `depths`, `new_tokens`, and `seconds`: the minimum time of all depths together.
+
+    Returns:
+        For each depth: the times in seconds to read that many tokens (`reads_s`), the times between two decoded tokens
+        after them (`gaps_s`), and the number of tokens read and decoded (`tokens`).
     """
     ids = engine.encode(spec["text"])
     share = command["seconds"] / len(command["depths"])

@@ -1,4 +1,4 @@
-"""Quantization into a GGUF file: each matrix once, in a type of ggml. The tied embedding serves look-up and head."""
+"""Quantize a model into a GGUF file. Each matrix is stored once, in a ggml type. The tied embedding is also the head."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from rotrain.quantization.imatrix import Importance, check_importance
 from rotrain.quantization.recipes import choose_types, find_method, fitting_type, row_bytes
 from rotrain.run.load import TrainedModel
 
-# The types from which --target-bpw chooses, and the type with which it probes.
+# The types that --target-bpw chooses from, and the type that it measures the sensitivity with.
 CANDIDATES = ("Q2_K", "Q3_K", "IQ4_XS", "Q4_K", "Q5_K", "Q6_K", "Q8_0")
 PROBE = "Q4_K"
-# A matrix is loaded when it is needed.
+# Loads a tensor when it is needed, so that only one is in memory.
 Load = Callable[[], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
 class Source:
-    """A float model to quantize, from a run or a GGUF file.
+    """A model with float weights to quantize, from a run or a GGUF file.
 
     Attributes:
         architecture: llama.cpp's name of the architecture.
@@ -50,9 +50,9 @@ class Source:
         queries_per_kv: Query heads that share a key/value head.
         fields: Metadata of the file.
         shapes: Shapes of all tensors by name.
-        matrices: Shapes (rows, inputs) of the tensors that multiply.
-        load: For each tensor a function that loads it in fp32.
-        described: Where the model comes from, for the record.
+        matrices: Shapes (rows, inputs) of the matrices to quantize.
+        load: Functions that load each tensor in fp32, by name.
+        origin: Where the model comes from, for the record.
     """
 
     architecture: str
@@ -67,7 +67,11 @@ class Source:
 
 
 def source_of_run(trained: TrainedModel) -> Source:
-    """Return the newest checkpoint of a run as a source."""
+    """Describe a loaded run as a source.
+
+    Raises:
+        RotrainError: llama.cpp has no architecture for the model, or the model is quantized already.
+    """
     c, weights = trained.model.config, trained.weights()
     shapes_of = dict(trained.model.named_parameters())
     check_supported(c)
@@ -92,10 +96,10 @@ def source_of_run(trained: TrainedModel) -> Source:
 
 
 def source_of_gguf(path: Path) -> Source:
-    """Return a GGUF file of floats as a source.
+    """Describe a GGUF file with float weights as a source.
 
     Raises:
-        RotrainError: The file is quantized already, or holds no matrix.
+        RotrainError: The file cannot be read, is quantized already, or has no matrix.
     """
     reader = read_gguf(path)
     kind = _text(reader, "general.architecture")
@@ -104,7 +108,7 @@ def source_of_gguf(path: Path) -> Source:
         raise RotrainError(
             f"this file is quantized already ({', '.join(sorted(kinds))})",
             place=path,
-            hint="quantize a file of floats: rotrain export RUN --to gguf --type f32",
+            hint="quantize a file with float weights: rotrain export RUN --to gguf --type f32",
         )
 
     def loader(tensor: Any) -> Load:
@@ -151,22 +155,22 @@ def quantize_gguf(
     progress: Progress | None = None,
     record: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write a quantized GGUF file, and its record beside it (`out`.json).
+    """Write a quantized GGUF file, and its record in the file `out`.json.
 
     Args:
         source: The float model.
         out: The file. It must not exist.
         name: Name of the method, or `target`.
-        importance: Mean squares of the inputs of each matrix, or None.
-        types: Type of each matrix, in place of the method's choice.
-        progress: Receives the number of tensors that are written.
+        importance: Mean squares of the inputs (in,) of each matrix, or None.
+        types: ggml type of each matrix. None: the method chooses the types.
+        progress: Receives the number of tensors that are encoded.
         record: More fields for the record.
 
     Returns:
         The record.
 
     Raises:
-        RotrainError: `out` exists, or a tensor is not finite.
+        RotrainError: `out` exists, a tensor is not finite, or the importance belongs to another model.
     """
     if out.exists():
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
@@ -234,24 +238,24 @@ def target_types(
     bits: float,
     progress: Progress | None = None,
 ) -> dict[str, str]:
-    """Choose a type for each matrix by measured sensitivity.
+    """Choose a ggml type for each matrix, by how much its quantization changes the predictions.
 
     Args:
         trained: The run that `source` was made from.
-        source: Its tensors under the names of the file.
-        tokens: Token ids (N, T) to measure with.
-        importance: Mean squares of the inputs of each matrix.
-        bits: Bits for each parameter, over all tensors; met within 1 %.
+        source: The tensors of the run under the names of the file.
+        tokens: Token ids (N, T) int64 to measure with.
+        importance: Mean squares of the inputs (in,) of each matrix.
+        bits: Target in bits per parameter, over all tensors. The result is at most 1 % below it.
         progress: Receives the number of matrices that are measured.
 
     Raises:
-        UsageError: The target is out of reach.
+        UsageError: The target is smaller or larger than all types allow.
     """
     config, model = trained.model.config, trained.model
     fixed = sum(4 * math.prod(shape) for name, shape in source.shapes.items() if name not in source.matrices)
     budget = int(bits * source.parameters / 8) - fixed
     if budget <= 0:
-        raise UsageError(f"{bits} bits a weight is less than the norms alone take")
+        raise UsageError(f"the target of {bits} bits per weight is smaller than the norms alone")
     errors: dict[str, dict[str, float]] = {}
     probed: dict[str, NDArray[np.float32]] = {}
     for index, name in enumerate(source.matrices):

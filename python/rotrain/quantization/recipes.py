@@ -1,8 +1,9 @@
-"""Which type of ggml each matrix gets, by the name of a method.
+"""Choose the ggml type of each matrix for a quantization method such as q4_k_m.
 
-A method of llama.cpp means here what it means there: the same types for the same tensors, so our q4_k_m is a q4_k_m. Its
-rules give some tensors more bits, by their part and layer (llama.cpp, src/llama-quant.cpp). A tied embedding takes the rule
-of the output matrix; for Falcon that is Q8_0.
+A method gives the same tensors the same types as in llama.cpp. Its rules give some tensors more bits, by their part and
+layer. A tied embedding follows the rule of the output matrix, which is Q8_0 for Falcon.
+
+Source: llama.cpp, src/llama-quant.cpp.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 from rotrain.errors import UsageError
 
-# Values and bytes of a block (ggml-common.h).
+# Values in a block, and bytes of a block, of each ggml type (ggml-common.h).
 BLOCKS = {
     "F32": (1, 4),
     "F16": (1, 2),
@@ -31,7 +32,7 @@ BLOCKS = {
     "Q3_K": (256, 110),
     "Q2_K": (256, 84),
 }
-# Types for rows whose inputs are not a multiple of 256.
+# Substitutes for rows whose inputs are not a multiple of 256.
 FALLBACK = {
     "Q6_K": "Q8_0",
     "Q5_K": "Q5_1",
@@ -44,12 +45,12 @@ FALLBACK = {
 
 @dataclass(frozen=True)
 class MatrixPosition:
-    """What the rules depend on.
+    """A matrix and its position in the model. The rules depend on nothing else.
 
     Attributes:
         part: Part of the model, such as `attn_v`.
-        index: Number of the layer among those that have this part.
-        count: Number of those layers.
+        index: Number of the layer, from 0, among the layers that have this part.
+        count: Number of layers that have this part.
         architecture: llama.cpp's name of the architecture.
         queries_per_kv: Query heads that share a key/value head.
         importance: Whether there is an importance matrix.
@@ -64,19 +65,24 @@ class MatrixPosition:
 
     @property
     def more_bits(self) -> bool:
-        """Whether the layer is in the first or last eighth, or every third between."""
+        """Whether the layer gets more bits: the first and the last eighth, and every third layer between them.
+
+        Example:
+            >>> [MatrixPosition("ffn_down", i, 16, "llama", 1, False).more_bits for i in (0, 2, 4, 14)]
+            [True, False, True, True]
+        """
         eighth = self.count // 8
         return self.index < eighth or self.index >= 7 * self.count // 8 or (self.index - eighth) % 3 == 2
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method of llama.cpp.
+    """A quantization method of llama.cpp.
 
     Attributes:
-        file_type: Its number as a `general.file_type` (llama.h).
-        base: Its type.
-        exceptions: The type of an exceptional matrix, or None.
+        file_type: Value of `general.file_type` in the file (llama.h).
+        base: ggml type of most matrices.
+        exceptions: Returns the type of a matrix that gets another type than `base`, else None.
     """
 
     file_type: int
@@ -177,10 +183,14 @@ METHODS = {
 
 
 def find_method(name: str) -> Method:
-    """Return the method called `name`.
+    """Return a method by its name.
 
     Raises:
-        UsageError: There is none.
+        UsageError: There is no such method.
+
+    Example:
+        >>> find_method("q4_k_m").base
+        'Q4_K'
     """
     if name not in METHODS:
         raise UsageError(
@@ -190,7 +200,7 @@ def find_method(name: str) -> Method:
 
 
 def part_of(tensor: str) -> str:
-    """Return the part of a tensor.
+    """Return the part of the model that a GGUF tensor belongs to.
 
     Example:
         >>> part_of("blk.3.attn_v.weight")
@@ -202,7 +212,7 @@ def part_of(tensor: str) -> str:
 def choose_types(
     name: str, shapes: dict[str, tuple[int, ...]], architecture: str, queries_per_kv: int, importance: bool
 ) -> dict[str, str]:
-    """Return the type of each matrix of a file.
+    """Choose the ggml type of each matrix of a file.
 
     Args:
         name: Name of the method.
@@ -210,6 +220,13 @@ def choose_types(
         architecture: llama.cpp's name of the architecture.
         queries_per_kv: Query heads that share a key/value head.
         importance: Whether there is an importance matrix.
+
+    Returns:
+        The ggml type of each matrix, by its name.
+
+    Example:
+        >>> choose_types("q4_k_m", {"blk.0.attn_v.weight": (64, 256)}, "llama", 1, False)
+        {'blk.0.attn_v.weight': 'Q6_K'}
     """
     method = find_method(name)
     layers: dict[str, list[int]] = {}
@@ -244,7 +261,7 @@ def _family(part: str) -> str:
 
 
 def fitting_type(kind: str, inputs: int) -> str:
-    """Return the type itself if rows of `inputs` values fill its blocks, else llama.cpp's substitute.
+    """Return `kind` if rows of `inputs` values fill whole blocks, else the substitute that llama.cpp takes.
 
     Example:
         >>> fitting_type("Q4_K", 512), fitting_type("Q4_K", 96)
@@ -257,6 +274,11 @@ def fitting_type(kind: str, inputs: int) -> str:
 
 
 def row_bytes(kind: str, inputs: int) -> int:
-    """Return the bytes of a row of `inputs` values."""
+    """Return the bytes of a row of `inputs` values in the ggml type `kind`.
+
+    Example:
+        >>> row_bytes("Q4_K", 512)
+        288
+    """
     values, size = BLOCKS[kind]
     return inputs // values * size

@@ -1,4 +1,4 @@
-"""Quantization with RTN, HQQ or GPTQ: a folder of codes and scales that loads wherever a run does."""
+"""Quantize a model with RTN, HQQ or GPTQ into a folder. Every command that loads a run can load the folder."""
 
 from __future__ import annotations
 
@@ -59,15 +59,16 @@ def quantize_torch(
     """Write a quantized folder, complete or not at all. `quantize` describes the arguments.
 
     Returns:
-        The record.
+        The record, see docs/quantization.md.
 
     Raises:
-        UsageError: The bits or the group are not offered, or text is needed.
-        RotrainError: `out` exists, or a matrix is not finite.
+        UsageError: The bits or the group are not supported, or an option needs calibration text.
+        RotrainError: `out` exists, a matrix is not finite, or the model is quantized already.
     """
     if bits not in BITS or group not in GROUPS:
         raise UsageError(
-            f"{bits} bits in groups of {group} are not offered", hint=f"bits: {BITS}, groups: {GROUPS}"
+            f"{bits} bits in groups of {group} are not supported",
+            hint=f"give --bits from {BITS} and --group from {GROUPS}",
         )
     if out.exists():
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
@@ -121,7 +122,7 @@ def _read_calibration(
         return calibration_tokens(calibrate, trained.model, sha256_file(trained.run.tokenizer), tokens)
     for wanted, what in ((method == "gptq", "gptq"), (polish, "--polish"), (target_bpw, "--target-bpw")):
         if wanted:
-            raise UsageError(f"{what} needs text of the training mix", hint="add --calibrate PACK")
+            raise UsageError(f"{what} needs training text", hint="add --calibrate PACK")
     return None
 
 
@@ -138,10 +139,13 @@ def quantize_matrices(
     Args:
         model: The float model.
         method: `rtn`, `hqq` or `gptq`.
-        bits: Bits of each matrix by name.
+        bits: Bits of each matrix, by its name.
         group: Inputs that share a scale.
-        tokens: Token ids (N, T) from which GPTQ measures the inputs.
+        tokens: Token ids (N, T) int64 to measure the inputs with. Only GPTQ needs them.
         progress: Receives the number of matrices that are done.
+
+    Raises:
+        RotrainError: A matrix is not finite.
     """
     moments = second_moments(model, tokens) if method == "gptq" and tokens is not None else {}
     found = copy.deepcopy(model)
@@ -161,16 +165,16 @@ def quantize_matrices(
 
 
 def target_bits(model: Decoder, tokens: Tensor, group: int, bpw: float) -> dict[str, int]:
-    """Choose bits for each matrix by measured sensitivity.
+    """Choose the bits of each matrix, by how much its quantization changes the predictions.
 
     Args:
         model: The float model.
-        tokens: Token ids (N, T) to measure with.
+        tokens: Token ids (N, T) int64 to measure with.
         group: Weights that share a scale.
-        bpw: Bits for each parameter, over all tensors; met within 1 %.
+        bpw: Target in bits per parameter, over all tensors. The result is at most 1 % below it.
 
     Raises:
-        UsageError: The target is out of reach.
+        UsageError: The target is smaller or larger than the supported bits allow.
     """
     squares = mean_squares(model, tokens)
     changed = copy.deepcopy(model)
