@@ -48,13 +48,16 @@ def test_the_words_of_variants() -> None:
     [
         ("archs = ['lama']", "there is no architecture 'lama'"),
         ("sizes = 'nano'", "sizes: Extra inputs"),
-        ("seeds = [1, 1]", "1 is there twice"),
+        ("seeds = [1, 1]", "1 is given twice"),
         ("steps = 0", "steps: "),
         ("archs = ", "this is not TOML"),
         ("[bench]\nquik = true", "bench.quik"),
-        ("sweep_lr = [0.1, 0.1]", "0.1 is there twice"),
+        ("sweep_lr = [0.1, 0.1]", "0.1 is given twice"),
         ("sweep_lr = [0]", "sweep_lr.0: "),
-        ("sweep_lr = [0.1]\nset = ['optim.lr=1']", "the study: Value error, sweep_lr finds the rate"),
+        (
+            "sweep_lr = [0.1]\nset = ['optim.lr=1']",
+            "the study: Value error, sweep_lr and optim.lr in set exclude",
+        ),
     ],
 )
 def test_a_bad_study_is_told_with_its_key(tmp_path: Path, text: str, message: str) -> None:

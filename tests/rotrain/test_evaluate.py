@@ -267,9 +267,12 @@ def test_a_task_is_answered_by_likelihood(model: TorchModel, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "no JSON"),
-        ('{"type": "quiz"}', "no case"),
-        ('{"type": "choice", "context": "a", "choices": ["b"], "answer": 0}', "no case: choice.choices"),
+        ("{", "this is not JSON"),
+        ('{"type": "quiz"}', "not a valid case"),
+        (
+            '{"type": "choice", "context": "a", "choices": ["b"], "answer": 0}',
+            "not a valid case: choice.choices",
+        ),
         ('{"type": "choice", "context": "a", "choices": ["b", "c"], "answer": 2}', "the answer is 2"),
         ('{"type": "cloze", "text": "a", "choices": ["b", "c"], "answer": 0}', "0 gaps"),
         ("", "no cases"),

@@ -155,11 +155,11 @@ def test_what_cannot_be_exported_is_told(tmp_path: Path) -> None:
     )
     strange.train_from_iterator(SENTENCES, trainer)
     model = trained(tmp_path, "llama-mha", strange)
-    with pytest.raises(RotrainError, match="no name for the way this tokenizer cuts") as error:
+    with pytest.raises(RotrainError, match="no name for the pattern") as error:
         export_gguf(model, tmp_path / "model.gguf")
     assert "rotools tokenizer train" in str(error.value.hint)
     narrow = {"heads": 4, "head_dim": 16, "state": 24, "chunk": 16}
-    with pytest.raises(RotrainError, match="twice as wide inside"):
+    with pytest.raises(RotrainError, match="inner size of twice the hidden size"):
         export_gguf(trained(tmp_path, "mamba2", ssm=narrow), tmp_path / "model.gguf")
     assert not (tmp_path / "model.gguf").exists()
 
@@ -190,11 +190,11 @@ def test_a_broken_file_is_told(tmp_path: Path) -> None:
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
     for broken in (read_gguf, lambda path: LlamaCpp(path, context=16)):
-        with pytest.raises(RotrainError, match=r"no whole GGUF|cannot load this"):
+        with pytest.raises(RotrainError, match=r"not a complete GGUF|cannot load this"):
             broken(file)
     file.write_bytes(b"not a model")
     for broken in (read_gguf, lambda path: LlamaCpp(path, context=16)):
-        with pytest.raises(RotrainError, match=r"no whole GGUF|cannot load this"):
+        with pytest.raises(RotrainError, match=r"not a complete GGUF|cannot load this"):
             broken(file)
     with pytest.raises(RotrainError, match="no GGUF file here"):
         LlamaCpp(tmp_path / "absent.gguf", context=16)

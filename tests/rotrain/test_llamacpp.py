@@ -46,4 +46,4 @@ def test_threads_that_ask_at_once_get_the_same_library(tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stderr
     count, said = ended.stdout.splitlines()
-    assert count == "1" and "llama.cpp cannot load this" in said and "does not say why" not in said
+    assert count == "1" and "llama.cpp cannot load this" in said and "no reason given" not in said

@@ -1,4 +1,4 @@
-"""`run_study`: perform every step of a study, then write its report."""
+"""`run_study`: run every step of a study, then write its report."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ class StudyResult:
     Attributes:
         out: Folder of the study.
         report: The page report.html; report.md, report.csv and report.tex are beside it.
-        steps: Number of steps by state: done, kept (done before), failed, left (what they need failed).
+        steps: Number of steps by state: done, kept (done before), failed, left (skipped, because a step that they need
+            failed).
         outcomes: How each step ended.
-        table: The table of the report as text; empty without a run.
-        seconds: Time of this call.
+        table: The table of the report as text. Empty if there is no run.
+        seconds: Time of this call, in seconds.
     """
 
     out: Path
@@ -48,23 +49,28 @@ class StudyResult:
         """Raise an error if a step failed.
 
         Raises:
-            RotrainError: A step failed, or was left because another one failed.
+            RotrainError: A step failed.
         """
         if self.steps["failed"] or self.steps["left"]:
             raise RotrainError(
                 f"{self.steps['failed']} of {len(self.outcomes)} steps failed",
-                hint="the same command tries them again",
+                hint="run the same command again to retry them",
             )
 
 
 def plan_study(study: str | PathLike[str]) -> list[dict[str, Any]]:
-    """Return the steps of a study with their commands, in their order. Nothing runs.
+    """Return the steps of a study with their commands, in their order, without running them.
 
     Args:
         study: Study file (TOML), see docs/compare.md.
 
     Raises:
         UsageError: The study file has a wrong key or value.
+        RotrainError: The study file cannot be read.
+
+    Example:
+        >>> plan_study("configs/study/example.toml")[0]["command"][:2]  # doctest: +SKIP
+        ['rotrain', 'fit']
     """
     return [
         {"step": step.name, "command": ["rotrain", *step.args]} for step in steps_of(read_study(Path(study)))
@@ -72,13 +78,14 @@ def plan_study(study: str | PathLike[str]) -> list[dict[str, Any]]:
 
 
 def run_study(study: str | PathLike[str], progress: Progress | None = None) -> StudyResult:
-    """Train, quantize, evaluate and benchmark every cell of a study, then write its report.
+    """Train, quantize, evaluate and benchmark the models of a study, then write its report.
 
-    The same call continues where it stopped. If a step fails, the others still run; see `StudyResult.check`.
+    The same call continues a study that was stopped. If a step fails, the other steps still run, and `StudyResult.check`
+    raises an error.
 
     Args:
         study: Study file (TOML), see docs/compare.md.
-        progress: Receives a message when a step starts, a detail for each line it prints, and a note when one fails.
+        progress: Receives a message when a step starts, a detail for each line that it prints, and a note when it fails.
 
     Raises:
         UsageError: The study file has a wrong key or value.
@@ -104,7 +111,7 @@ def run_study(study: str | PathLike[str], progress: Progress | None = None) -> S
             progress.note(f"{outcome.step.name}: {outcome.state}: {outcome.message}")
     progress.close()
     for arch, rate in rates_at_edge(config).items():
-        progress.note(f"{arch} is best at {rate:g}, the edge of sweep_lr: a better rate may lie beyond")
+        progress.note(f"{arch} is best at {rate:g}, the edge of sweep_lr: a rate outside of it may be better")
     table = ""
     runs = read_runs([path for path in runs_of(config).values() if (path / "config.json").exists()])
     if runs:

@@ -1,16 +1,18 @@
-"""A study: what is compared. It is a TOML file; what it does not set has these defaults.
+"""Read a study file (TOML). It says which models are trained, quantized, evaluated and compared.
 
-data = "pack"                       # the pack on which all are trained
+These are the keys. Comments give the default where the example has another value.
+
+data = "pack"                       # the pack that all runs are trained on
 out = "study"                       # folder of runs, variants, results and the report
 archs = ["llama-mha", "mamba2"]     # default: llama-mha, llama-gqa, mistral-swa, falcon-mqa and mamba2
 size = "nano"
 steps = 2000                        # default: the whole curriculum
 seeds = [0]
 variants = ["q8_0", "q4_k_m", "gptq-4", "bpw-4.8"]
-sweep_lr = [0.001, 0.002, 0.003]    # each architecture takes its best of these rates; default: the rate of the size
+sweep_lr = [0.001, 0.002, 0.003]    # each architecture uses its best rate of these; default: the rate of the size
 set = ["batch.sequences=16"]        # `rotrain fit --set` for all runs
 
-[take]                              # runs that exist already, by name, in place of training
+[take]                              # existing runs, by name, in addition to the trained runs
 mine = "runs/llama-mha-300m"
 
 [evaluate]
@@ -18,7 +20,7 @@ max_bytes = 1000000
 probes = "all"
 tasks = ["task.jsonl"]
 
-[bench]                             # without this table nothing is timed
+[bench]                             # without this table there is no benchmark
 quick = true
 """
 
@@ -45,7 +47,7 @@ class _Table(BaseModel):
 
 
 class Evaluate(_Table):
-    """Options of `rotrain evaluate`."""
+    """The table [evaluate]: options of `rotrain evaluate`."""
 
     max_bytes: Annotated[int, Field(ge=1_000)] = 1_000_000
     probes: str = "all"
@@ -54,13 +56,13 @@ class Evaluate(_Table):
 
 
 class Bench(_Table):
-    """Options of `rotrain bench`."""
+    """The table [bench]: options of `rotrain bench`."""
 
     quick: bool = False
 
 
 class Study(_Table):
-    """A checked study file. The module describes its keys."""
+    """A valid study file. The docstring of this module describes its keys."""
 
     data: Path = Path("pack")
     out: Path = Path("study")
@@ -88,13 +90,13 @@ class Study(_Table):
     def _check_unique(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         for value in values:
             if values.count(value) > 1:
-                raise ValueError(f"{value} is there twice")
+                raise ValueError(f"{value} is given twice")
         return values
 
     @model_validator(mode="after")
     def _check_one_rate(self) -> Study:
         if self.sweep_lr and any(assignment.startswith("optim.lr=") for assignment in self.set):
-            raise ValueError("sweep_lr finds the rate, and set gives one")
+            raise ValueError("sweep_lr and optim.lr in set exclude each other")
         return self
 
 
@@ -103,7 +105,7 @@ def read_study(file: Path) -> Study:
 
     Raises:
         RotrainError: The file cannot be read, or it is not TOML.
-        UsageError: A key or a value is wrong; the message names the key.
+        UsageError: A key or a value is wrong. The error names the key.
     """
     try:
         return Study.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
@@ -120,7 +122,7 @@ def read_study(file: Path) -> Study:
 
 
 def quantize_args(variant: str) -> list[str]:
-    """Return the options of `rotrain quantize` for a variant.
+    """Return the options of `rotrain quantize` that make a variant.
 
     Example:
         >>> quantize_args("gptq-4-g64")
@@ -136,5 +138,10 @@ def quantize_args(variant: str) -> list[str]:
 
 
 def is_folder(variant: str) -> bool:
-    """Return whether the variant is a folder of ours, not a GGUF file."""
+    """Return whether `rotrain quantize` writes a folder for a variant, and not a GGUF file.
+
+    Example:
+        >>> is_folder("gptq-4"), is_folder("q4_k_m")
+        (True, False)
+    """
     return _TORCH_VARIANT.fullmatch(variant) is not None

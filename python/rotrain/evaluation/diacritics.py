@@ -1,8 +1,8 @@
-"""Restoring diacritics by likelihood, on real sentences.
+"""The probe `diacritics`: choose the right diacritics of a word in a real sentence, by likelihood.
 
-Some words have several readings when their signs are removed (fata: fata, fața, fată, față). The readings are counted in the
-model's training text. The model chooses by the likelihood of the whole sentence. The baseline chooses the most frequent
-reading.
+Without diacritics, several words can look the same: "fata" is fata, fața, fată or față. These are the readings of "fata".
+They are counted in the training text of the model. The model chooses the reading with the most likely whole sentence. The
+baseline chooses the reading that is most frequent in the training text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rotrain.evaluation.probes import Result, sentence_nats
 from rotrain.evaluation.text import Document
 
 CASES, READINGS, SEED = 300, 4, 0
-MIN_COUNT = 3  # a reading counts if the training text has it this often: rarer ones are misspellings
+MIN_COUNT = 3  # times that a reading must occur in the training text: rarer readings are often misspellings
 SENTENCE_BYTES = 300
 
 _STRIP_TABLE = str.maketrans("ăâîșțşţĂÂÎȘȚŞŢ", "aaiststAAISTST")
@@ -28,7 +28,7 @@ _SENTENCE = re.compile(r"[^.!?\n]+[.!?]")
 
 
 def strip_diacritics(word: str) -> str:
-    """Return a word without its Romanian signs.
+    """Return a word without its Romanian diacritics.
 
     Example:
         >>> bare("știință")
@@ -39,13 +39,13 @@ def strip_diacritics(word: str) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """A sentence with a word to restore.
+    """A sentence in which one word has several readings.
 
     Attributes:
         before: The sentence before the word.
         after: The sentence after the word.
         readings: Readings of the word, the most frequent first.
-        right: The right reading.
+        correct: The reading that the sentence really has.
     """
 
     before: str
@@ -55,7 +55,18 @@ class Case:
 
 
 def readings(training: str) -> dict[str, tuple[str, ...]]:
-    """Return the readings of each bare word that has several in the training text, the most frequent first."""
+    """Find the words that have several readings in a training text.
+
+    Args:
+        training: The training text.
+
+    Returns:
+        At most 4 readings of each word, the most frequent first, by the word without diacritics in lower case.
+
+    Example:
+        >>> readings("fata vine, fața vede. " * 3)
+        {'fata': ('fata', 'fața')}
+    """
     by_stripped: dict[str, Counter[str]] = defaultdict(Counter)
     for word, count in Counter(_WORD.findall(training.lower())).items():
         if count >= MIN_COUNT:
@@ -68,7 +79,15 @@ def readings(training: str) -> dict[str, tuple[str, ...]]:
 
 
 def make_cases(documents: Sequence[Document], readings_by_word: dict[str, tuple[str, ...]]) -> list[Case]:
-    """Return a word in each sentence of held-out documents, drawn by a seed."""
+    """Choose one word with several readings in each sentence of documents, at random with a fixed seed.
+
+    Args:
+        documents: Held-out documents.
+        readings_by_word: The result of `readings`.
+
+    Returns:
+        At most 300 cases. Sentences over 300 bytes are skipped.
+    """
     random = np.random.default_rng(SEED)
     found = []
     for document in documents:
@@ -94,7 +113,15 @@ def make_cases(documents: Sequence[Document], readings_by_word: dict[str, tuple[
 
 
 def score_restoration(model: LanguageModel, cases: Sequence[Case]) -> dict[str, Result]:
-    """Return the hits of `model`, whose most likely sentence has the right word, and of the baseline `commonest`."""
+    """Score the choices of a model and of the baseline.
+
+    Args:
+        model: The model.
+        cases: The cases.
+
+    Returns:
+        The hits of `model`, and of `commonest`: the baseline that always chooses the most frequent reading.
+    """
     sentences = [case.before + option + case.after for case in cases for option in case.readings]
     nats = iter(sentence_nats(model, sentences))
     chosen = []
@@ -108,7 +135,7 @@ def score_restoration(model: LanguageModel, cases: Sequence[Case]) -> dict[str, 
 
 
 def _match_capitals(original: str, option: str) -> str:
-    """Return `option` with the capitals of the word in the sentence."""
+    """Return `option` with the upper and lower case of the word in the sentence."""
     if original.isupper() and len(original) > 1:
         return option.upper()
     return option[0].upper() + option[1:] if original[0].isupper() else option

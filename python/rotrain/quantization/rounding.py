@@ -136,9 +136,7 @@ def gptq(weight: Tensor, bits: int, group: int, moment: Tensor) -> QuantizedMatr
     unused_inputs = diagonal <= 0
     diagonal[unused_inputs] = 1
     diagonal += GPTQ_DAMP * diagonal.mean()
-    inverse_factor = torch.linalg.cholesky(
-        torch.cholesky_inverse(torch.linalg.cholesky(moment)), upper=True
-    )
+    inverse_factor = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(moment)), upper=True)
     codes = torch.empty(rows, inputs, dtype=torch.uint8)
     scales, zeros = torch.empty(rows, inputs // size), torch.empty(rows, inputs // size)
     for start in range(0, inputs, GPTQ_BLOCK):
