@@ -25,7 +25,7 @@ class BenchResult:
         rows: One row for each variant: size, loading time, memory, first token, prefill and decode.
         ratios: The ratio of the decode speeds of each pair of variants at each depth, and whether they differ.
         machine: The machine that the figures were measured on.
-        record: The whole result, see docs/bench.md.
+        record: The whole result, see docs/reference/benchmark-results.md.
     """
 
     rows: list[dict[str, Any]]

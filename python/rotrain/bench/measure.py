@@ -109,7 +109,7 @@ def bench(
         notify: Receives a sentence for each loaded variant and for each round.
 
     Returns:
-        The result, see docs/bench.md.
+        The result, see docs/reference/benchmark-results.md.
 
     Raises:
         RotrainError: A variant cannot be loaded, or all variants together do not fit into memory.

@@ -62,7 +62,7 @@ def ratio(a: Sequence[float], b: Sequence[float]) -> dict[str, Any]:
 
     Both values of a round were measured in the same state of the machine, so its drift cancels. The interval is that of the
     sign test: two order statistics, with a confidence of at least 95 % for any distribution. With ten rounds, the interval
-    of the bootstrap is too narrow (docs/log.md).
+    of the bootstrap is too narrow (docs/log/quantization.md).
 
     Args:
         a: Value of the first variant in each round.

@@ -3,7 +3,7 @@
 python -m rotrain.bench.step_worker '{"config": {...}, "model": "llama-gqa nano", "vocab_size": 40000}'
 
 A step is the same as in `rotrain fit`: forward and backward in parts of `batch.micro` sequences, clipping, and the update.
-The tokens are random, so no pack is needed. Reading a pack takes less than 2 % of a step (docs/log.md).
+The tokens are random, so no pack is needed. Reading a pack takes less than 2 % of a step (docs/log/training.md).
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class TrainingBenchResult:
     Attributes:
         rows: One row for each configuration: tokens per second, MFU, peak memory.
         machine: The machine that the figures were measured on.
-        record: The whole result, see docs/bench.md.
+        record: The whole result, see docs/reference/benchmark-results.md.
     """
 
     rows: list[dict[str, Any]]

@@ -62,7 +62,7 @@ def plan_study(study: str | PathLike[str]) -> list[dict[str, Any]]:
     """Return the steps of a study with their commands, in their order, without running them.
 
     Args:
-        study: Study file (TOML), see docs/compare.md.
+        study: Study file (TOML), see docs/reference/study.md.
 
     Raises:
         UsageError: The study file has a wrong key or value.
@@ -84,7 +84,7 @@ def run_study(study: str | PathLike[str], progress: Progress | None = None) -> S
     raises an error.
 
     Args:
-        study: Study file (TOML), see docs/compare.md.
+        study: Study file (TOML), see docs/reference/study.md.
         progress: Receives a message when a step starts, a detail for each line that it prints, and a note when it fails.
 
     Raises:

@@ -117,7 +117,7 @@ def read_study(file: Path) -> Study:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "the study"
         raise UsageError(
-            f"{key}: {first['msg']}", place=file, hint="docs/compare.md lists the keys"
+            f"{key}: {first['msg']}", place=file, hint="docs/reference/study.md lists the keys"
         ) from None
 
 

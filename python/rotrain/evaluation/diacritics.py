@@ -31,7 +31,7 @@ def strip_diacritics(word: str) -> str:
     """Return a word without its Romanian diacritics.
 
     Example:
-        >>> bare("știință")
+        >>> strip_diacritics("știință")
         'stiinta'
     """
     return word.translate(_STRIP_TABLE)

@@ -52,7 +52,7 @@ class Divergence:
         return ratio(sums, np.bincount(self.window_index).astype(np.float64))
 
     def as_json(self) -> dict[str, object]:
-        """Return the figures for a result file, see docs/evaluate.md."""
+        """Return the figures for a result file, see docs/reference/evaluation-results.md."""
         p50, p90, p99, p999 = (float(x) for x in np.quantile(self.kl, [0.5, 0.9, 0.99, 0.999]))
         rise = self.mean(self.dnats)
         return {

@@ -42,7 +42,7 @@ class EvaluationResult:
         probes: Accuracies by probe.
         tasks: Metrics by task.
         file: The file that the result was written to, or None.
-        record: The whole result, see docs/evaluate.md.
+        record: The whole result, see docs/reference/evaluation-results.md.
     """
 
     model: dict[str, Any]

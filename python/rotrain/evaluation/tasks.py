@@ -110,7 +110,7 @@ def read_task(file: Path) -> list[Case]:
             cases.append(_parse_case(line, f"{file}:{number}"))
     if not cases:
         raise RotrainError(
-            "the task has no cases", place=file, hint="each line is one case, see `docs/evaluate.md`"
+            "the task has no cases", place=file, hint="each line is one case, see `docs/how-to/tasks.md`"
         )
     return cases
 
@@ -214,4 +214,4 @@ def _parse_case(line: bytes, place: str) -> Case:
     return Case(tuple(Option("", found.text.replace(GAP, choice)) for choice in found.choices), found.answer)
 
 
-_CASE_HINT = 'a case is {"type": "choice", "context", "choices", "answer"}, a "pair" or a "cloze"; see docs/evaluate.md'
+_CASE_HINT = 'a case is {"type": "choice", "context", "choices", "answer"}, a "pair" or a "cloze"; see docs/how-to/tasks.md'

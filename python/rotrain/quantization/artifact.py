@@ -1,4 +1,4 @@
-"""Build the record of a quantized model (JSON). docs/quantization.md describes its keys."""
+"""Build the record of a quantized model (JSON). docs/reference/quantized-models.md describes its keys."""
 
 from __future__ import annotations
 

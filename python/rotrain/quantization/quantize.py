@@ -31,7 +31,7 @@ class QuantizeResult:
         bits_per_weight: 8 * bytes of all tensors / parameters.
         file_bytes: Size in bytes of the file with the weights.
         kl: Mean KL divergence from the float model in nats per token, on held-out calibration text. None if not measured.
-        record: The whole record, see docs/quantization.md.
+        record: The whole record, see docs/reference/quantized-models.md.
     """
 
     out: Path

@@ -59,7 +59,7 @@ def quantize_torch(
     """Write a quantized folder, complete or not at all. `quantize` describes the arguments.
 
     Returns:
-        The record, see docs/quantization.md.
+        The record, see docs/reference/quantized-models.md.
 
     Raises:
         UsageError: The bits or the group are not supported, or an option needs calibration text.
