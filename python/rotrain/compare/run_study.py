@@ -65,6 +65,11 @@ def plan_study(study: str | PathLike[str]) -> list[dict[str, Any]]:
 
     Raises:
         UsageError: The study file has a wrong key or value.
+
+    Example:
+        >>> _ = Path("study.toml").write_text("archs = ['mamba2']\\nvariants = []")
+        >>> [step["step"] for step in plan_study("study.toml")]
+        ['fit mamba2-nano', 'evaluate mamba2-nano']
     """
     return [
         {"step": step.name, "command": ["rotrain", *step.args]} for step in steps_of(read_study(Path(study)))

@@ -148,8 +148,9 @@ def open_pack(path: str | PathLike[str]) -> Pack:
         RotrainError: It is not a pack, or it is damaged.
 
     Example:
-        >>> [phase.name for phase in open_pack("pack").phases]  # doctest: +SKIP
-        ['web', 'books']
+        >>> pack = open_pack("pack")
+        >>> [phase.name for phase in pack.phases], pack.block_tokens
+        (['web', 'books'], 128)
     """
     path = Path(path)
     manifest_file = path / "manifest.json"
