@@ -1,6 +1,6 @@
 """Training loss of runs by tokens read, as a picture for the docs.
 
-python benches/compare/learning.py runs/llama-gqa-nano runs/mamba2-nano --out docs/learning.svg
+python benches/compare/learning.py runs/llama-gqa-nano runs/mamba2-nano --out docs/log/learning.svg
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Remove duplicates and near-duplicates. The method is in docs/dedup.md."""
+"""Remove duplicates and near-duplicates. The method is in docs/concepts/deduplication.md."""
 
 from dataclasses import dataclass
 from os import PathLike

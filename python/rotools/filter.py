@@ -1,6 +1,6 @@
 """Filter Romanian prose: measure texts, remove the bad ones, replace personal data.
 
-The rules and their thresholds are in docs/filter.md. They are checked in the order of `FILTER_RULES`. The first rule that a
+The rules and their thresholds are in docs/reference/filter-rules.md. They are checked in the order of `FILTER_RULES`. The first rule that a
 document breaks removes it.
 """
 
@@ -74,7 +74,7 @@ class Judgement:
     dropped: BrokenRule | None
     """The first rule that the text breaks. None: the text is kept."""
     measures: dict[str, Any]
-    """Everything that was measured, by the names in docs/filter.md."""
+    """Everything that was measured, by the names in docs/reference/filter-rules.md."""
 
     @property
     def kept(self) -> bool:

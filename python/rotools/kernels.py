@@ -1,4 +1,4 @@
-"""Steps of the pipeline on Arrow data, for Ray Data, Polars and other engines with columns of text. See docs/kernels.md.
+"""Steps of the pipeline on Arrow data, for Ray Data, Polars and other engines with columns of text. See docs/reference/kernels.md.
 
 Every kernel takes a column (pyarrow Array or ChunkedArray, Polars Series) or a table (RecordBatch, Table, DataFrame) with the
 text in `column`, and returns an object of the same kind. Other objects with the Arrow PyCapsule interface give an object with
@@ -68,7 +68,7 @@ def score(
 
     Returns:
         Structs. `dropped` has the first rule that the text breaks, with value, threshold and side; its fields are null if the
-        text is kept. `measures` has the measured values, which docs/filter.md describes.
+        text is kept. `measures` has the measured values, which docs/reference/filter-rules.md describes.
 
     Raises:
         RotoolsError: There is no such column, profile or rule.

@@ -1,4 +1,4 @@
-"""The ledger of decisions: why a document was removed or changed. The columns are in docs/ledger.md."""
+"""The ledger of decisions: why a document was removed or changed. The columns are in docs/reference/ledger.md."""
 
 from dataclasses import dataclass
 from os import PathLike

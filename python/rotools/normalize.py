@@ -1,6 +1,6 @@
 """Repair Romanian text: encodings, cedillas, entities, look-alikes, invisible characters, spaces.
 
-The rules are in docs/normalization.md.
+The rules are in docs/reference/normalization-rules.md.
 """
 
 from collections.abc import Sequence

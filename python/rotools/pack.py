@@ -1,4 +1,4 @@
-"""Turn a corpus into a pack: blocks of tokens in a directory. The format is in docs/pack-format.md."""
+"""Turn a corpus into a pack: blocks of tokens in a directory. The format is in docs/reference/pack-format.md."""
 
 import tempfile
 from collections.abc import Callable

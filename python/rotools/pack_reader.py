@@ -1,4 +1,4 @@
-"""Read a pack: its phases, documents and blocks. The format is in docs/pack-format.md."""
+"""Read a pack: its phases, documents and blocks. The format is in docs/reference/pack-format.md."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

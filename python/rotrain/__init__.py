@@ -4,9 +4,13 @@ The names below are imported when they are first used, so `import rotrain` takes
 
 Example:
     >>> import rotrain
-    >>> config = rotrain.make_config(arch="llama-mha", size="nano", data="pack", steps=200)
-    >>> result = rotrain.fit(config)  # doctest: +SKIP
-    >>> print(rotrain.generate(result.run, "A fost odată"))  # doctest: +SKIP
+    >>> config = rotrain.make_config(
+    ...     arch="llama-mha", size="nano", data="pack", out="runs/first", steps=2, settings={"context": 32}
+    ... )
+    >>> result = rotrain.fit(config)
+    >>> text = rotrain.generate(result.run, "A fost odată", max_tokens=8)
+    >>> str(text).startswith("A fost odată")
+    True
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`rotools filter`: the rules of docs/filter.md, the language, personal data, the ledger."""
+"""`rotools filter`: the rules of docs/reference/filter-rules.md, the language, personal data, the ledger."""
 
 import json
 import random

@@ -100,7 +100,7 @@ def test_blocks_equal_those_of_ggml_byte_for_byte(kind: str, weighed: bool) -> N
 
 
 def test_sizes_equal_those_of_llama_quantize() -> None:
-    # Sizes in MiB of llama-quantize's files for these shapes (docs/log.md): 180.7, 177.3 and 177.3.
+    # Sizes in MiB of llama-quantize's files for these shapes (docs/log): 180.7, 177.3 and 177.3.
     for arch, changes, mib, bits in (
         ("llama-mha", {"layers": 20}, 180.7, 5.05),
         ("falcon-mqa", {"layers": 22}, 177.3, 5.37),

@@ -48,7 +48,7 @@ def filter(
 ) -> None:
     """Keep the documents that are Romanian prose worth training on, and replace personal data.
 
-    The input is repaired text (see `rotools normalize`). The rules and their thresholds are in docs/filter.md. They are
+    The input is repaired text (see `rotools normalize`). The rules and their thresholds are in docs/reference/filter-rules.md. They are
     checked in order, and the first rule that a document breaks removes it. OUT.ledger.parquet has the value and the threshold.
 
     \b

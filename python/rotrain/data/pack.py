@@ -1,6 +1,6 @@
 """A pack directory, opened and checked.
 
-The manifest is the contract (docs/pack-format.md). Opening checks what takes no time for each token: version, type, sizes
+The manifest is the contract (docs/reference/pack-format.md). Opening checks what takes no time for each token: version, type, sizes
 of the shards, hash of the tokenizer. `rotools verify` checks the hashes of the tokens. A token outside the vocabulary is
 found when it is read.
 """
@@ -87,7 +87,7 @@ class TokenStream:
             with self.paths[index].open("rb") as file:
                 memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             # A sequence is a page or two, and its neighbours are not read next. Reading ahead would be wasted: 64
-            # sequences of a cold file took 300 ms with it and 18 ms without (docs/log.md).
+            # sequences of a cold file took 300 ms with it and 18 ms without (docs/log).
             if hasattr(mmap, "MADV_RANDOM"):
                 memory.madvise(mmap.MADV_RANDOM)
             mapped = np.frombuffer(memory, dtype=DTYPE)
@@ -148,8 +148,9 @@ def open_pack(path: str | PathLike[str]) -> Pack:
         RotrainError: It is not a pack, or it is damaged.
 
     Example:
-        >>> [phase.name for phase in open_pack("pack").phases]  # doctest: +SKIP
-        ['web', 'books']
+        >>> pack = open_pack("pack")
+        >>> [phase.name for phase in pack.phases], pack.block_tokens
+        (['web', 'books'], 128)
     """
     path = Path(path)
     manifest_file = path / "manifest.json"

@@ -50,9 +50,9 @@ class PackDataset(Dataset[Item]):
 
     Example:
         >>> from torch.utils.data import DataLoader
-        >>> loader = DataLoader(PackDataset("pack"), batch_size=8, shuffle=True, num_workers=2)  # doctest: +SKIP
-        >>> next(iter(loader))["input_ids"].shape  # doctest: +SKIP
-        torch.Size([8, 2048])
+        >>> loader = DataLoader(PackDataset("pack"), batch_size=8, shuffle=True)
+        >>> next(iter(loader))["input_ids"].shape
+        torch.Size([8, 128])
     """
 
     def __init__(
@@ -138,9 +138,12 @@ class PackStream(IterableDataset[Item]):
 
     Example:
         >>> from torch.utils.data import DataLoader
-        >>> stream = PackStream("pack", batch=64, batch_size=8)  # doctest: +SKIP
-        >>> for batch in DataLoader(stream, batch_size=8, num_workers=2):  # doctest: +SKIP
-        ...     loss = model(**batch).loss
+        >>> stream = PackStream("pack", batch=16, steps=3, batch_size=8)
+        >>> [batch["input_ids"].shape[0] for batch in DataLoader(stream, batch_size=8)]
+        [8, 8, 8, 8, 8, 8]
+        >>> stream.seek(40)
+        >>> sum(len(batch["labels"]) for batch in DataLoader(stream, batch_size=8))
+        8
     """
 
     def __init__(

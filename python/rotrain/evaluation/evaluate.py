@@ -98,9 +98,9 @@ def evaluate(
         RotrainError: A model, a text or a task cannot be read.
 
     Example:
-        >>> result = evaluate("runs/llama-mha-nano", probes=["grammar"])  # doctest: +SKIP
-        >>> result.text["web"]["bits_per_byte"]["value"]  # doctest: +SKIP
-        2.41
+        >>> result = evaluate("runs/llama-mha-nano", max_bytes=1_000, probes=[])
+        >>> sorted(result.text), result.file.as_posix()
+        (['books', 'web'], 'runs/llama-mha-nano/evaluation.json')
     """
     progress = progress or Progress()
     for name in probes:

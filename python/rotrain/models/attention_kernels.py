@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from rotrain.models.precision import to_fp32
 
-MAX_BLOCK = 256  # queries in a block of the band; up to here half a window was fastest (docs/log.md, models)
+MAX_BLOCK = 256  # queries in a block of the band; up to here half a window was fastest (docs/log, models)
 
 
 def attention_reference(
@@ -54,7 +54,7 @@ def window_attention_banded(q: Tensor, k: Tensor, v: Tensor, window: int, block:
         return _sdpa(q, k, v, mask)
     block = block or min(MAX_BLOCK, max(16, window // 2))
     if q.device.type == "cpu" and q.dtype == torch.bfloat16 and q.requires_grad and block < MAX_BLOCK:
-        # With smaller blocks the CPU's backward pass takes up to twice as long in bf16 as in fp32 (docs/log.md).
+        # With smaller blocks the CPU's backward pass takes up to twice as long in bf16 as in fp32 (docs/log).
         return window_attention_banded(q.float(), k.float(), v.float(), window, block).to(q.dtype)
     padded = -(-length // block) * block
     if padded != length:

@@ -44,7 +44,7 @@ def conv_rows(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None 
     """Return the same by one pass for each tap over blocks of positions, in the order of memory.
 
     PyTorch's convolution needs the channels first and copies every tensor there and back: forward and backward it takes a
-    CPU three to six times as long (docs/log.md). A compiler makes one pass of the plain sum by itself. In 16 bits, where
+    CPU three to six times as long (docs/log). A compiler makes one pass of the plain sum by itself. In 16 bits, where
     each pass would round, and on a GPU this calls PyTorch's.
     """
     if x.dtype.itemsize < 4 or x.device.type != "cpu":
@@ -56,7 +56,7 @@ def conv_rows(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None 
 
 
 def _wants_sum(x: Tensor, weight: Tensor, documents: Tensor | None) -> bool:
-    # Setting up a convolution takes a CPU longer than the K products of one position (docs/log.md).
+    # Setting up a convolution takes a CPU longer than the K products of one position (docs/log).
     return documents is not None or x.shape[1] == weight.shape[-1]
 
 

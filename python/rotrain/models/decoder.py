@@ -199,7 +199,7 @@ class Decoder(nn.Module):
     def compiled_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
         """Return `loss` with compiled blocks. The loss from their states is not compiled.
 
-        Compiling the chunked loss too doubled the time of compiling and saved 2 % (docs/log.md, train).
+        Compiling the chunked loss too doubled the time of compiling and saved 2 % (docs/log, train).
         """
         return partial(self.loss, forward=torch.compile(self.forward))
 

@@ -36,7 +36,7 @@ from rotrain.models.short_attention import SHORT, attention_short, window_attent
 from rotrain.models.ssd import scan_chunked, scan_reference
 
 # From this vocabulary on the chunked loss is faster than the plain one, and its memory does not grow with the batch
-# (docs/log.md, train).
+# (docs/log, train).
 CHUNKED_LOSS_VOCAB = 2_048
 
 Scan = Callable[

@@ -4,7 +4,7 @@ The logits of a batch are the largest tensor of a small model with a large vocab
 328 MB in fp32, and a plain backward pass holds them several times. The chunked loss computes the logits of a few tokens at
 a time, in the same memory, and takes their gradient at once. So they are never kept and never computed twice.
 
-What made it fast (1 thread, 2,048 tokens, V 40,000, width 256, bf16; docs/log.md, train):
+What made it fast (1 thread, 2,048 tokens, V 40,000, width 256, bf16; docs/log, train):
 
 1. One buffer for all chunks. A fresh tensor of 80 MB for each chunk costs more in page faults than the arithmetic in it.
    Chunks are equal, and as few as the buffer allows: thin products are slow.

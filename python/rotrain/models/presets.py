@@ -188,4 +188,4 @@ def model_config(
         )
     except ValidationError as error:
         sentence = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise UsageError(sentence, hint="see `rotrain archs` and docs/architectures.md") from None
+        raise UsageError(sentence, hint="see `rotrain archs` and docs/reference/architectures.md") from None

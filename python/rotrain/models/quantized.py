@@ -5,7 +5,7 @@ weight = (code - zero) * scale,   codes 0 ... 2^bits - 1, groups of neighbouring
 The tied embedding is quantized once: a look-up reads rows of it, the head reads all of it. Products are computed on the
 dequantized matrix, in the type of the scales. In memory a code takes a byte; on the disk it has its bits (`pack_codes`).
 
-Dequantizing a matrix costs some ten times the product with one token (docs/log.md). So a model that is only read
+Dequantizing a matrix costs some ten times the product with one token (docs/log). So a model that is only read
 dequantizes each matrix once and caches it, if memory allows (`cache_dequantized`): it then decodes as fast as floats and
 takes their memory. Otherwise, and while `distill_scales` changes the scales, each product dequantizes its matrix again.
 PyTorch's kernels of 4-bit weights were measured and not used: in fp32 they are slower than dequantizing, and in bf16 they

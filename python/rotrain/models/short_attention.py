@@ -3,7 +3,7 @@
 PyTorch's flash kernels keep no probabilities, so their memory grows with T and not with its square. Their backward pass
 computes them again, a head at a time. Over a few hundred positions the probabilities are no larger than what else a layer
 keeps. Keeping them saves a third of the backward pass, and the queries of all heads that share a key head become the rows of
-one product. A step of nano falcon-mqa takes 4 to 9 % less, of llama-mha 0 to 4 % (docs/log.md).
+one product. A step of nano falcon-mqa takes 4 to 9 % less, of llama-mha 0 to 4 % (docs/log).
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from torch.nn import functional as F
 from rotrain.models.precision import product_dtype, to_fp32
 
 # A factor below e^-60 changes no sum in fp32. A chunk decays to e^-200. From e^-87 on such factors, and products of smaller
-# ones, are denormal numbers, and an Intel CPU takes 150 cycles for each of them (docs/log.md).
+# ones, are denormal numbers, and an Intel CPU takes 150 cycles for each of them (docs/log).
 MIN_LOG_DECAY = -60.0
 
 

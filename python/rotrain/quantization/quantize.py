@@ -86,8 +86,9 @@ def quantize(
         RotrainError: A file cannot be read or written, or `out` exists.
 
     Example:
-        >>> quantize("runs/llama-mha-nano", "q4.gguf", "q4_k_m", calibrate="pack").bits_per_weight  # doctest: +SKIP
-        5.05
+        >>> result = quantize("runs/llama-mha-nano", "rtn-8", "rtn", bits=8)
+        >>> round(result.bits_per_weight, 1), sorted(result.record["types"])
+        (8.5, ['f32', 'int8'])
     """
     progress = progress or Progress()
     if method is None and target_bpw is None:

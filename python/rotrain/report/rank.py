@@ -28,7 +28,7 @@ class Ranked:
 
 
 def rank(scores: Sequence[Json]) -> list[Ranked]:
-    """Ranks of text scores of one domain (`text` in docs/evaluate.md), best first.
+    """Ranks of text scores of one domain (`text` in docs/reference/evaluation-results.md), best first.
 
     A score is in the group of the group's best as long as the two cannot be told apart.
     """

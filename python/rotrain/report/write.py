@@ -55,7 +55,7 @@ def write_report(
         RotrainError: A run cannot be read.
 
     Example:
-        >>> write_report(["runs/llama-mha-nano"], "table.md").runs  # doctest: +SKIP
+        >>> write_report(["runs/llama-mha-nano"], "table.md").runs
         1
     """
     file = Path(out)

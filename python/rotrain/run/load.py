@@ -99,8 +99,9 @@ def load_run(path: str | PathLike[str], *, meta: bool = False) -> TrainedModel:
         RotrainError: There is no model, or it is damaged.
 
     Example:
-        >>> load_run("runs/llama-mha-nano").model.config.arch  # doctest: +SKIP
-        'llama-mha'
+        >>> loaded = load_run("runs/llama-mha-nano")
+        >>> loaded.model.config.arch, loaded.step
+        ('llama-mha', 4)
     """
     run = RunDirectory(Path(path))
     if (run.path / QUANTIZATION).is_file():

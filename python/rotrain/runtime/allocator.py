@@ -14,7 +14,7 @@ def keep_freed_memory() -> bool:
 
     glibc returns every block above 32 MB to the kernel when it is freed, and pays a page fault for each 4 KiB of the
     next block. A training step frees and takes the same large blocks each time. Keeping them saved 10 % of a nano step
-    (docs/log.md, train). Without glibc nothing changes.
+    (docs/log, train). Without glibc nothing changes.
 
     Returns:
         Whether the system supports it.
@@ -31,7 +31,7 @@ def use_huge_pages() -> int:
     """Move the memory of this process into pages of 2 MiB.
 
     Products of matrices in pages of 4 KiB miss the TLB often: huge pages saved 3 to 5 % of a nano step on a CPU
-    (docs/log.md). Call it after `HUGE_PAGES_AFTER_STEPS`, when the process holds what a step takes; that memory is kept
+    (docs/log). Call it after `HUGE_PAGES_AFTER_STEPS`, when the process holds what a step takes; that memory is kept
     and used again (`keep_freed_memory`). The call copies everything once, which takes a second for each GB. It needs
     Linux 6.1; elsewhere, and where memory is short, nothing changes.
 

@@ -26,11 +26,11 @@ PEAK_TFLOPS = {
     "RTX 3090": 71.0,
 }
 
-# The part of that peak that a well-run 300m model reaches in other programs (docs/training.md). These are assumptions
+# The part of that peak that a well-run 300m model reaches in other programs (docs/reference/training.md). These are assumptions
 # for `rotrain plan`; nobody measured them with this program.
 ASSUMED_MFU = {"RTX 4090": 0.55, "A100": 0.55, "H100": 0.45}
 
-# A compiled step is 10-30 % faster on a CPU but compiles for half a minute (docs/log.md): it pays from about ten minutes
+# A compiled step is 10-30 % faster on a CPU but compiles for half a minute (docs/log): it pays from about ten minutes
 # of training, taken at 10^11 operations a second.
 COMPILE_CPU_FLOPS = 6e13
 

@@ -73,8 +73,8 @@ def average(
         RotrainError: There are too few checkpoints, or `out` exists.
 
     Example:
-        >>> average("runs/llama-mha-nano", last=2).averaged  # doctest: +SKIP
-        (150, 200)
+        >>> average("runs/llama-mha-nano", last=2).averaged
+        (2, 4)
     """
     source = RunDirectory(Path(run))
     target = RunDirectory(source.path / "average" if out is None else Path(out))

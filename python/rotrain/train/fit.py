@@ -130,9 +130,9 @@ def fit(
         Stopped: SIGTERM or SIGINT came. Everything is saved.
 
     Example:
-        >>> result = fit(arch="llama-mha", size="nano", data="pack", steps=200)  # doctest: +SKIP
-        >>> result.eval["web"]["bpb"]  # doctest: +SKIP
-        2.41
+        >>> result = fit(arch="mamba2", size="nano", data="pack", steps=2, settings={"context": 32})
+        >>> result.run.as_posix(), result.steps, sorted(result.eval)
+        ('runs/mamba2-nano', 2, ['books', 'web'])
     """
     options: dict[str, Any] = {
         "arch": arch,
@@ -187,9 +187,12 @@ def sweep(
         RotrainError: Every rate diverged, or a run cannot start.
 
     Example:
-        >>> config = make_config(arch="llama-mha", size="nano", steps=100, out="sweep")
-        >>> sweep(config, [1e-3, 3e-3]).best_lr  # doctest: +SKIP
-        0.003
+        >>> config = make_config(
+        ...     arch="llama-mha", size="nano", data="pack", out="sweep", steps=2, settings={"context": 32}
+        ... )
+        >>> result = sweep(config, [1e-6, 3e-3])
+        >>> result.best_lr, result.at_edge
+        (0.003, True)
     """
     record = run_sweep(
         config, list(rates), lambda one: run_training(one, progress, force=force, track=tuple(track))

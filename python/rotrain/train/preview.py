@@ -61,8 +61,9 @@ def plan(config: FitConfig, *, tokens_per_s: float | None = None) -> PlanResult:
 
     Example:
         >>> from rotrain.train.configure import make_config
-        >>> plan(make_config(arch="llama-mha", size="nano", data="pack", steps=200)).tokens  # doctest: +SKIP
-        409600
+        >>> config = make_config(arch="llama-mha", size="nano", data="pack", steps=200, settings={"context": 128})
+        >>> plan(config).tokens
+        204800
     """
     planned = plan_new_run(config)
     record = _facts(planned, tokens_per_s)

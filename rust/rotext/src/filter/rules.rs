@@ -1,7 +1,7 @@
 //! The rules by name: what each one measures, the side of the threshold that breaks it, and the thresholds.
 //!
 //! The web profile has the thresholds of Gopher (Rae et al. 2021) and of FineWeb-2's `ron_Latn` (Penedo et al. 2025).
-//! Some are changed because they would remove good Romanian; `docs/filter.md` says which and why. The books profile has
+//! Some are changed because they would remove good Romanian; `docs/reference/filter-rules.md` says which and why. The books profile has
 //! no rule against dialogue, verse or length.
 
 use super::measure::Measures;

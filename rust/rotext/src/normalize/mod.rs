@@ -1,4 +1,4 @@
-//! Repair and normalization of Romanian text, by the rule book `docs/normalization.md`.
+//! Repair and normalization of Romanian text, by the rule book `docs/reference/normalization-rules.md`.
 //!
 //! ```
 //! use rotext::normalize::{Normalizer, Options, Report};

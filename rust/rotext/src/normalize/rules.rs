@@ -1,6 +1,6 @@
 //! The rules by name. Every change has the id of its rule.
 
-/// One rule of the rule book (`docs/normalization.md` has a section and test rows for each).
+/// One rule of the rule book (`docs/reference/normalization-rules.md` has a section and test rows for each).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
     /// The name that reports, diffs and the rule book use.

@@ -1,5 +1,5 @@
 //! The pack directory: token files of headerless little-endian u16 with `<|endoftext|>` after every document, and sidecars for the
-//! readers of other trainers. `docs/pack-format.md` is the specification.
+//! readers of other trainers. `docs/reference/pack-format.md` is the specification.
 
 mod entry;
 mod manifest;
