@@ -44,7 +44,7 @@ def test_measured_step_equals_a_training_step(tiny_in_process: None) -> None:
         for _ in range(2):
             loss = model.loss(steps.batch[:, :-1], steps.batch[:, 1:]) / steps.tokens
             loss.backward()
-            optimizer.clip()
+            optimizer.clip_gradients()
             optimizer.update(config.optim.lr)
             assert steps.step()["loss"] == pytest.approx(float(loss.detach()), rel=1e-5)
         for name, parameter in model.named_parameters():

@@ -231,7 +231,7 @@ def test_command_writes_a_folder_that_loads(tmp_path: Path, pack: Path, tiny_nan
         assert ended.returncode == 1 and "quantized already" in ended.stderr, ended.stderr
     file = out / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(RotrainError, match="cut off or foreign"):
+    with pytest.raises(RotrainError, match="cut off or from another model"):
         load_run(out)
     (out / "quantization.json").write_text("{}")
     with pytest.raises(RotrainError, match="not the record of a quantized model"):

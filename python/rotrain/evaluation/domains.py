@@ -19,9 +19,8 @@ from rotrain.errors import RotrainError
 from rotrain.evaluation.model import LanguageModel
 from rotrain.evaluation.text import Document
 
-TRAINING_BYTES = (
-    8_000_000  # bytes of training text in which the probe `diacritics` counts the readings of words
-)
+# Bytes of training text in which the probe `diacritics` counts the readings of words.
+TRAINING_BYTES = 8_000_000
 
 Domains = dict[str, list[Document]]
 

@@ -201,7 +201,7 @@ def _parse_case(line: bytes, place: str) -> Case:
         return Case((Option("", found.good), Option("", found.bad)), 0)
     if found.answer >= len(found.choices):
         raise RotrainError(
-            f"the answer is {found.answer}, but there are {len(found.choices)} choices, from 0",
+            f"the answer is {found.answer}, but the {len(found.choices)} choices are numbered from 0",
             place=place,
             hint=_CASE_HINT,
         )

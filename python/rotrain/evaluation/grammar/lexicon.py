@@ -1,7 +1,7 @@
-"""The words of the pairs, with every form written out.
+"""The words of the minimal pairs, with all their forms.
 
-The forms are those of the Romanian Academy's DOOM3. The tests derive them a second time, from the rules of declension and
-conjugation, and compare.
+The forms follow DOOM3, the dictionary of the Romanian Academy. The tests derive the forms again, from the rules of declension
+and conjugation, and compare them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Noun:
     pl_gen: str
 
     def agrees(self, plural: bool) -> Literal["m", "f"]:
-        """Return the gender of a word that agrees with the noun."""
+        """Return the gender that an adjective or article of the noun has, in the singular or plural."""
         if self.gender == "n":
             return "f" if plural else "m"
         return self.gender
@@ -51,7 +51,7 @@ class Adjective:
     f_pl: str
 
     def form(self, gender: Literal["m", "f"], plural: bool) -> str:
-        """Return the form that agrees."""
+        """Return the form for a gender and a number."""
         if gender == "m":
             return self.m_pl if plural else self.m_sg
         return self.f_pl if plural else self.f_sg
@@ -59,7 +59,7 @@ class Adjective:
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb: its present by person and number, its third person of the subjunctive, its participle."""
+    """A verb: the present by person and number, the third person of the subjunctive, and the participle."""
 
     sg1: str
     sg2: str

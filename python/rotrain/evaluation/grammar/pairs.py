@@ -1,4 +1,4 @@
-"""The phenomena. Each one is a stream of all the pairs that its templates give."""
+"""The phenomena of grammar that are tested. Each one is a generator of all minimal pairs from its templates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rotrain.evaluation.grammar.lexicon import (
 
 @dataclass(frozen=True)
 class Pair:
-    """Two sentences.
+    """A minimal pair.
 
     Attributes:
         good: The right sentence.
@@ -37,15 +37,25 @@ class Pair:
 
 Stream = Iterator[Pair]
 PHENOMENA: dict[str, Callable[[], Stream]] = {}
-MOST, SEED = 200, 0
+MAX_PAIRS, SEED = 200, 0
 
 
 def pairs(phenomenon: str) -> list[Pair]:
-    """Return the pairs of a phenomenon, the same each time: all of them, or `MOST` that are drawn by a seed."""
+    """Return the minimal pairs of a phenomenon.
+
+    If there are more than `MAX_PAIRS`, that many are drawn with a fixed seed, so the pairs are always the same.
+
+    Args:
+        phenomenon: Name of the phenomenon, a key of `PHENOMENA`.
+
+    Example:
+        >>> len(pairs("numeral-gender")) <= MAX_PAIRS
+        True
+    """
     found = list(dict.fromkeys(PHENOMENA[phenomenon]()))
-    if len(found) <= MOST:
+    if len(found) <= MAX_PAIRS:
         return found
-    chosen = random.Random(f"{phenomenon} {SEED}").sample(range(len(found)), MOST)
+    chosen = random.Random(f"{phenomenon} {SEED}").sample(range(len(found)), MAX_PAIRS)
     return [found[index] for index in sorted(chosen)]
 
 
@@ -55,7 +65,7 @@ def _phenomenon(make: Callable[[], Stream]) -> Callable[[], Stream]:
 
 
 def _pair(frame: str, good: str, bad: str) -> Pair:
-    """Return `frame` with its one `_` filled, and a capital first letter."""
+    """Return the pair of `frame` with `good` and with `bad` in the place of `_`. The first letter becomes a capital."""
     assert frame.count("_") == 1, frame
     first, second = (frame.replace("_", word) for word in (good, bad))
     return Pair(first[0].upper() + first[1:], second[0].upper() + second[1:])
@@ -138,7 +148,7 @@ def indefinite_article_form() -> Stream:
 
 @_phenomenon
 def preposition_article() -> Stream:
-    """Copilul doarme în tren. / în trenul: a bare noun after a preposition has no article."""
+    """Copilul doarme în tren. / în trenul: a noun without a modifier has no article after a preposition."""
     for noun, place, verb in product(PEOPLE, PLACES, VERBS):
         yield _pair(f"{noun.sg_def} {verb.sg3} în _.", place.sg, place.sg_def)
 
@@ -174,7 +184,7 @@ def clitic_doubling_accusative() -> Stream:
 
 @_phenomenon
 def clitic_doubling_missing() -> Stream:
-    """Pe Maria o aștept. / Pe Maria aștept: a person in front is taken up again."""
+    """Pe Maria o aștept. / Pe Maria aștept: an object before the verb is repeated by a clitic."""
     for name, verb, tail in product((*WOMEN, *MEN), FIRST_PERSON, TAILS):
         clitic = "o" if name in WOMEN else "îl"
         yield _pair(f"pe {name} _ {tail}.", f"{clitic} {verb}", verb)
@@ -296,7 +306,7 @@ def diacritics_function_words() -> Stream:
 
 @_phenomenon
 def diacritics_words() -> Stream:
-    """În fața casei. / În fata casei: words that are others without, or with other, signs."""
+    """În fața casei. / În fata casei: without diacritics, or with others, these are other words."""
     for noun, place in product(PEOPLE, PLACES):
         yield _pair(f"{noun.sg_def} așteaptă în _ {place.sg_gen}.", "fața", "fata")
     for noun, tail in product(PEOPLE, TAILS):
