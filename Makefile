@@ -25,6 +25,7 @@ demo: setup
 test: setup
 	cargo test -p rotext
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --doctest-modules python/rotrain
 
 # Tests that need programs from outside; what is missing is skipped and named. On Debian: apt-get install chromium
 # texlive-latex-base texlive-latex-recommended texlive-lang-european lmodern tesseract-ocr tesseract-ocr-ron

@@ -20,7 +20,7 @@ Each verb of the command line is a function here, with the same options and defa
 
 Some functions have the name of their module, so import other names with `from rotools.normalize import RULES`.
 
-Example:
+Examples:
     >>> import rotools
     >>> rotools.normalize("ştiinţă")
     'știință'

@@ -40,7 +40,7 @@ def read_config(path: Path) -> list[Phase]:
     Raises:
         UsageError: The file cannot be read, is not TOML, or has a wrong key or value.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "corpus.toml"
         >>> _ = path.write_text('[[phase]]\\nname = "books"\\ninputs = ["/data/books.jsonl"]\\nepochs = 2\\n')

@@ -64,7 +64,7 @@ def similarity(first: str, second: str) -> Similarity:
     Returns:
         Containment of the first text in the second, and Jaccard similarity.
 
-    Example:
+    Examples:
         >>> similarity("Ana are mere și pere.", "Ana are mere și pere. Ion are prune.")
         Similarity(containment=1.0, jaccard=0.5)
     """
@@ -113,7 +113,7 @@ def dedup(
     Raises:
         RotoolsError: An option is wrong, or a file cannot be read or written.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "web.jsonl").write_text('{"text": "Ana are mere."}\\n{"text": "Ana are mere."}\\n')
@@ -142,7 +142,7 @@ def dedup_shard(
     Raises:
         RotoolsError: An option is wrong, or a file cannot be read or written.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "web.jsonl").write_text('{"text": "Ana are mere."}')

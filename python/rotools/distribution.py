@@ -15,7 +15,7 @@ def install(extra: str) -> str:
     Args:
         extra: The name of the group in pyproject.toml, for example `gguf`.
 
-    Example:
+    Examples:
         >>> install("gguf")
         "pip install 'rotext[gguf]'"
     """

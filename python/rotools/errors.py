@@ -3,7 +3,7 @@
 `str(error)` is one sentence that starts with the place. The command line prints it, then the hint, and exits with
 `exit_code`.
 
-Example:
+Examples:
     >>> import rotools
     >>> try:
     ...     rotools.judge("text", profile="poems")

@@ -136,7 +136,7 @@ def judge(text: str, profile: Profile = "web", *, thresholds: Thresholds | None 
     Raises:
         UsageError: There is no such profile or rule.
 
-    Example:
+    Examples:
         >>> judgement = judge("Cumpără acum!")
         >>> judgement.kept, judgement.dropped.rule, judgement.dropped.value
         (False, 'words', 2.0)
@@ -157,7 +157,7 @@ def redact(text: str) -> Redaction:
     Returns:
         The text and the number of items that were replaced.
 
-    Example:
+    Examples:
         >>> redaction = redact("Scrieți la ana@exemplu.ro sau sunați la 0721 234 567.")
         >>> sorted(redaction.replaced.items())
         [('personal-email', 1), ('personal-telephone', 1)]
@@ -207,7 +207,7 @@ def filter_files(
     Raises:
         RotoolsError: An option is wrong, or a file cannot be read or written.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "web.jsonl").write_text('{"text": "Cumpără acum!"}', encoding="utf-8")
@@ -237,7 +237,7 @@ def filter_shard(
     Raises:
         RotoolsError: An option is wrong, or a file cannot be read or written.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "web.jsonl").write_text('{"text": "Cumpără acum!"}', encoding="utf-8")

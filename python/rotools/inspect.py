@@ -52,7 +52,7 @@ def inspect(
     Raises:
         RotoolsError: A file cannot be read.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> from pathlib import Path
         >>> path = Path(tempfile.mkdtemp()) / "web.jsonl"

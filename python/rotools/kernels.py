@@ -6,7 +6,7 @@ that interface. Text may be string, large_string or string_view. The number of r
 Data that do not change are not copied. A call releases the interpreter lock and uses one thread, because engines have their
 own threads.
 
-Example:
+Examples:
     >>> import pyarrow as pa
     >>> from rotools import kernels
     >>> kernels.normalize(pa.array(["Ştiinţă", None])).to_pylist()
@@ -43,7 +43,7 @@ def normalize(data: Data, *, column: str = "text", protect_turkish: bool = True)
     Raises:
         RotoolsError: There is no such column, it is not text, or the result is too long for its type.
 
-    Example:
+    Examples:
         >>> import polars as pl
         >>> normalize(pl.DataFrame({"text": ["Ştiinţă"], "id": [1]})).rows()
         [('Știință', 1)]
@@ -73,7 +73,7 @@ def score(
     Raises:
         RotoolsError: There is no such column, profile or rule.
 
-    Example:
+    Examples:
         >>> import pyarrow as pa
         >>> score(pa.array(["Cumpără acum!"])).to_pylist()[0]["dropped"]["rule"]
         'words'
@@ -96,7 +96,7 @@ def sign(data: Data, *, column: str = "text", preset: str = "default") -> Data:
     Raises:
         RotoolsError: There is no such column or preset.
 
-    Example:
+    Examples:
         >>> import pyarrow as pa
         >>> first, second = sign(pa.array(["Ana  are mere", "Ana are mere"])).to_pylist()
         >>> first["key"] == second["key"], len(first["bands"])
@@ -122,7 +122,7 @@ def encode(data: Data, tokenizer: str | os.PathLike[str], *, column: str = "text
     Raises:
         RotoolsError: There is no such column, or the tokenizer cannot be used.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> import pyarrow as pa
         >>> import rotools

@@ -48,7 +48,7 @@ def why(
     Raises:
         RotoolsError: There is no ledger, or it is damaged or of another version.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> from rotools import filter_files
         >>> folder = Path(tempfile.mkdtemp())
@@ -80,7 +80,7 @@ def explain(row: Row) -> str:
     Args:
         row: A row of the ledger, as `why` returns it.
 
-    Example:
+    Examples:
         >>> explain({"action": "drop", "stage": "dedup", "rule": "exact", "partner": "d3"})
         'dropped by dedup: it has the same text as d3, apart from diacritics and white space'
     """

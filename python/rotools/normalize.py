@@ -80,7 +80,7 @@ def normalize(text: str, *, protect_turkish: bool = True) -> str:
     Returns:
         The repaired text: the same object if nothing had to change.
 
-    Example:
+    Examples:
         >>> normalize("ştiinţă")
         'știință'
         >>> normalize("Meci pe stadionul Beşiktaş din Istanbul, oraş din Turcia.")
@@ -100,7 +100,7 @@ def diff(text: str, limit: int | None = None, *, protect_turkish: bool = True) -
     Returns:
         The changes. A change shows what its rule read, which an earlier rule may have written.
 
-    Example:
+    Examples:
         >>> [(change.rule, change.before, change.after) for change in diff("ştiinţă")]
         [('cedilla', 'ş', 'ș'), ('cedilla', 'ţ', 'ț')]
     """
@@ -124,7 +124,7 @@ def diff_files(
     Raises:
         RotoolsError: A file cannot be read.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "web.jsonl"
         >>> _ = path.write_text('{"id": "d1", "text": "ştiu"}')
@@ -164,7 +164,7 @@ def normalize_files(
     Raises:
         RotoolsError: A file cannot be read or written.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "web.jsonl").write_text('{"text": "ştiu"}')

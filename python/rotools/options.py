@@ -46,7 +46,7 @@ MAX_RAM = "1G"
 def paths(inputs: Paths) -> list[str]:
     """List the inputs as strings.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> paths("web.jsonl"), paths([Path("a.jsonl"), "b.jsonl"])
         (['web.jsonl'], ['a.jsonl', 'b.jsonl'])
@@ -65,7 +65,7 @@ def size_bytes(size: int | str) -> int:
     Raises:
         UsageError: The text is not an amount.
 
-    Example:
+    Examples:
         >>> size_bytes("1.5G"), size_bytes(4096)
         (1610612736, 4096)
     """
@@ -83,7 +83,7 @@ def shard_number(shard: str) -> tuple[int, int]:
     Raises:
         UsageError: The text has another form.
 
-    Example:
+    Examples:
         >>> shard_number("2/8")
         (2, 8)
     """

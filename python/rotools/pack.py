@@ -149,7 +149,7 @@ def pack(
     Raises:
         RotoolsError: An option is wrong, a file cannot be read or written, or no document is left.
 
-    Example:
+    Examples:
         >>> import json, tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> lines = [json.dumps({"text": f"Propoziția {i} are mere și pere."}) for i in range(40)]
@@ -195,7 +195,7 @@ def pack_shard(
     Raises:
         RotoolsError: An option is wrong, or a file cannot be read or written.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "web.jsonl").write_text('{"text": "Ana are mere."}')

@@ -53,7 +53,7 @@ class PackPhase:
 class Pack:
     """A pack on disk. The token files are mapped into memory when they are read.
 
-    Example:
+    Examples:
         >>> import json, tempfile
         >>> from rotools import pack
         >>> folder = Path(tempfile.mkdtemp())
@@ -179,7 +179,7 @@ def open_pack(directory: str | PathLike[str]) -> Pack:
     Raises:
         RotoolsError: There is no pack, or it is damaged or of another version.
 
-    Example:
+    Examples:
         >>> from rotools import RotoolsError
         >>> try:
         ...     open_pack("/nowhere")

@@ -19,7 +19,7 @@ CorePhase: TypeAlias = tuple[str, list[str], int, str]
 class Phase:
     """One phase.
 
-    Example:
+    Examples:
         >>> Phase("books", "books.jsonl.zst", epochs=2).resolved_profile
         'books'
     """
@@ -56,7 +56,7 @@ def resolve(
     Raises:
         UsageError: The corpus is named in no way or in several ways, or the corpus file is wrong.
 
-    Example:
+    Examples:
         >>> resolve(None, {"web": "web.jsonl", "books": ["a.jsonl", "b.jsonl"]}, None)
         [('web', ['web.jsonl'], 1, 'web'), ('books', ['a.jsonl', 'b.jsonl'], 1, 'books')]
     """

@@ -98,7 +98,7 @@ def plan(
     Raises:
         RotoolsError: An input cannot be read, is standard input, or nothing in the sample passes the filter.
 
-    Example:
+    Examples:
         >>> import json
         >>> folder = Path(tempfile.mkdtemp())
         >>> words = "Ana are mere și pere, iar fratele ei a mers la școală ca să învețe o poezie despre toamnă. "

@@ -3,7 +3,7 @@
 Every function that reads files takes `progress`, a function of one `Status`. It is called ten times a second and once at the
 end, in the thread of the caller. Ctrl-C stops the work, and so does an exception in the callback; nothing half-written is left.
 
-Example:
+Examples:
     >>> import rotools
     >>> def show(status: rotools.Status) -> None:
     ...     print(f"{status.step}: {status.documents} documents", end="\\r")

@@ -68,7 +68,7 @@ def sample(out: str | os.PathLike[str] = "corpus.jsonl") -> SampleResult:
     Raises:
         UsageError: The package `rowordnet` is not installed.
 
-    Example:
+    Examples:
         >>> sample("corpus.jsonl").documents  # doctest: +SKIP
         3024
     """

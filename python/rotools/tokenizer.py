@@ -34,7 +34,7 @@ class Tokenizer:
     The ids are those of Hugging Face's `tokenizers`, with one difference: the text of a special token is ordinary text, so a
     document that contains `<|endoftext|>` cannot end itself. A tokenizer can be pickled and used from several threads.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "web.jsonl"
         >>> _ = path.write_text('{"text": "Ana are mere și pere, iar Ion are prune."}')
@@ -286,7 +286,7 @@ def train_tokenizer(
     Raises:
         RotoolsError: An option is wrong, a file cannot be read or written, or there is no text.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "web.jsonl").write_text('{"text": "Ana are mere și pere."}')
@@ -338,7 +338,7 @@ def encode_files(
     Raises:
         RotoolsError: A file cannot be read or written, or the tokenizer is too large or has no end-of-text token.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "web.jsonl").write_text('{"text": "Ana are mere și pere."}')
@@ -390,7 +390,7 @@ def tokenizer_report(
     Raises:
         RotoolsError: A file cannot be read, or a tokenizer cannot be used.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "web.jsonl"
         >>> _ = path.write_text('{"text": "Ana are mere și pere."}')

@@ -39,7 +39,7 @@ def verify(directory: str | PathLike[str], *, progress: Callback | None = None) 
     Raises:
         RotoolsError: A file is missing or damaged, or does not agree with the manifest.
 
-    Example:
+    Examples:
         >>> import json, tempfile
         >>> from pathlib import Path
         >>> from rotools import pack

@@ -2,7 +2,7 @@
 
 The names below are imported when they are first used, so `import rotrain` takes no time and needs no PyTorch.
 
-Example:
+Examples:
     >>> import rotrain
     >>> config = rotrain.make_config(
     ...     arch="llama-mha", size="nano", data="pack", out="runs/first", steps=2, settings={"context": 32}

@@ -85,7 +85,7 @@ class ModelConfig(_Strict):
         rope_theta: Base of the rotary positions.
         norm_eps: Epsilon of the norms.
 
-    Example:
+    Examples:
         >>> from rotrain.models.presets import model_config
         >>> shape = model_config("mamba2-hybrid", "nano")
         >>> shape.layers, [shape.mixer(layer) for layer in range(4)]
@@ -317,7 +317,7 @@ class FitConfig(_Strict):
         checkpoint: When checkpoints are written and kept.
         runtime: Device and precision.
 
-    Example:
+    Examples:
         >>> resolve({"arch": "llama-mha", "size": "nano"}).batch
         Batch(sequences=8, micro=8)
     """
@@ -402,7 +402,7 @@ def resolve(
     Raises:
         UsageError: A key is unknown, or a value is not allowed.
 
-    Example:
+    Examples:
         >>> resolve({"arch": "mamba2"}, assignments=["optim.lr=0.002", "runtime.device=cpu"]).optim.lr
         0.002
     """
@@ -442,7 +442,7 @@ def resolve(
 def parse_run_step(text: str) -> tuple[Path, int | None]:
     """Return directory and step of `RUN[@STEP]`.
 
-    Example:
+    Examples:
         >>> parse_run_step("runs/nano@150")[1], parse_run_step("runs/nano")[1]
         (150, None)
     """
@@ -500,7 +500,7 @@ TABLES = ("phase_fractions", "schedule.phase_lr")
 def unknown_key(key: str) -> UsageError:
     """Return the error for an unknown key, with the nearest key that exists.
 
-    Example:
+    Examples:
         >>> unknown_key("optim.lrr").hint
         "did you mean 'optim.lr'?"
     """
@@ -517,7 +517,7 @@ def unknown_key(key: str) -> UsageError:
 def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested tables as one table of dotted keys.
 
-    Example:
+    Examples:
         >>> flatten({"optim": {"lr": 0.1}, "seed": 1})
         {'optim.lr': 0.1, 'seed': 1}
     """

@@ -16,7 +16,7 @@ class RotrainError(Exception):
         hint: What to do next, or None.
         exit_code: 1; 2 for a `UsageError`.
 
-    Example:
+    Examples:
         >>> error = RotrainError("there is no pack here", place="corpus", hint="make one with `rotools pack`")
         >>> print(error)
         corpus: there is no pack here
@@ -42,7 +42,7 @@ def _rebuild(kind: type[RotrainError], message: str, place: str | None, hint: st
 class UsageError(RotrainError):
     """The call itself is wrong: an unknown key, a value out of range, a missing argument.
 
-    Example:
+    Examples:
         >>> UsageError("there is no size 'huge'").exit_code
         2
     """

@@ -19,7 +19,7 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         path: The file.
         data: The content. Text is written as UTF-8.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write_atomic(Path(folder) / "a.txt", "mâine")

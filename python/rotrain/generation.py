@@ -33,7 +33,7 @@ class Sampling:
     Raises:
         UsageError: A value is out of range.
 
-    Example:
+    Examples:
         >>> Sampling(temperature=0).draw(torch.tensor([0.1, 2.0, 0.3]), torch.Generator())
         1
     """
@@ -128,7 +128,7 @@ def generate(
         UsageError: The prompt fills the context, or a value is out of range.
         RotrainError: The model cannot be loaded.
 
-    Example:
+    Examples:
         >>> result = generate("runs/llama-mha-nano", "A fost odată", max_tokens=8)
         >>> result.prompt, len(result.tokens) <= 8
         ('A fost odată', True)
@@ -162,7 +162,7 @@ def stream(
 
     The arguments are those of `generate`. The pieces together are the continuation without the prompt.
 
-    Example:
+    Examples:
         >>> pieces = list(stream("runs/llama-mha-nano", "A fost odată", max_tokens=8))
         >>> "".join(pieces) == generate("runs/llama-mha-nano", "A fost odată", max_tokens=8).text
         True

@@ -11,7 +11,7 @@ class Progress:
     Every function of the library that takes `progress` accepts an object of this class, or None. The command line
     passes one that draws bars on a terminal. The methods are called from the thread and the process that made the call.
 
-    Example:
+    Examples:
         >>> class Printed(Progress):
         ...     def message(self, text: str) -> None:
         ...         print(text)
@@ -47,7 +47,7 @@ class Progress:
 def clock(seconds: float) -> str:
     """Return a duration as 1:02:03, or as 2:03 under an hour.
 
-    Example:
+    Examples:
         >>> clock(3723), clock(123)
         ('1:02:03', '2:03')
     """

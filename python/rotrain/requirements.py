@@ -15,7 +15,7 @@ def require_train_packages() -> None:
     Raises:
         RotrainError: A package is missing.
 
-    Example:
+    Examples:
         >>> require_train_packages()
     """
     for name in PACKAGES:

@@ -232,7 +232,9 @@ def test_a_wrong_toml(tmp_path: Path) -> None:
     assert "no such file" in failure("pack", "--config", tmp_path / "no.toml", code=2).lower()
 
 
-@pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 100_000, '{"text":"a","x":' + "[" * 50_000 + "]" * 50_000 + "}"])
+@pytest.mark.parametrize(
+    "deep", ["[" * 100_000, '{"a":' * 100_000, '{"text":"a","x":' + "[" * 50_000 + "]" * 50_000 + "}"]
+)
 def test_deep_nesting_is_one_bad_record(tmp_path: Path, deep: str) -> None:
     corpus = tmp_path / "deep.jsonl"
     good = json.dumps({"text": "Un text bun și curat."}, ensure_ascii=False)
@@ -247,6 +249,10 @@ def test_deep_nesting_is_one_bad_record(tmp_path: Path, deep: str) -> None:
 def test_one_line_of_many_words_has_a_language(tmp_path: Path) -> None:
     """A sum of 32 bits overflowed after some 700,000 words of a document."""
     corpus = tmp_path / "long.txt"
-    corpus.write_text("Și nu este mai mult decât ce a fost pe lângă casa lui din sat. " * 400_000, encoding="utf-8")
-    report = json.loads(rotools("filter", corpus, "--out", tmp_path / "out.jsonl", "--json", "--annotate").stdout)
+    corpus.write_text(
+        "Și nu este mai mult decât ce a fost pe lângă casa lui din sat. " * 400_000, encoding="utf-8"
+    )
+    report = json.loads(
+        rotools("filter", corpus, "--out", tmp_path / "out.jsonl", "--json", "--annotate").stdout
+    )
     assert report["read"]["documents"] == 1

@@ -21,9 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import tiny
-from conftest import fit_config
 from runs import content
 
+from conftest import fit_config
 from rotrain.progress import Progress
 from rotrain.train.loop import run_training
 

@@ -7,12 +7,12 @@ from functools import partial
 
 import pytest
 import torch
-from conftest import shape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_models import fresh, tokens
 from torch import Tensor
 
+from conftest import shape
 from rotrain.errors import UsageError
 from rotrain.models.attention_kernels import (
     attention_reference,

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import shape
 from program import rotrain
 from rotrain.run.busy_processes import load_run
 from test_gguf import trained
 
+from conftest import shape
 from rotrain.bench.engines import gguf_facts, open_engine
 from rotrain.bench.guard import contention, read_clock
 from rotrain.bench.measure import FORMULAS, Settings, bench

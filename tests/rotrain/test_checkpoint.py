@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import fit_config, shape
 from program import rotrain
 from runs import content, metrics_without_time
 from safetensors.torch import load_file
 
+from conftest import fit_config, shape
 from rotrain.config import Checkpoint
 from rotrain.errors import RotrainError
 from rotrain.files import sha256_file

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import shape
 from pydantic import ValidationError
 
+from conftest import shape
 from rotrain.config import known_keys, resolve
 from rotrain.errors import UsageError
 from rotrain.models.presets import ARCHS, find_arch

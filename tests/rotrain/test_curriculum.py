@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import fit_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from program import rotrain
 
+from conftest import fit_config
 from rotrain.data.curriculum import Curriculum, plan_curriculum
 from rotrain.data.pack import Pack, Phase, TokenStream
 from rotrain.errors import RotrainError, UsageError

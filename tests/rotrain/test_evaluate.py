@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 import torch
-from conftest import fit_config
 from hypothesis import given
 from hypothesis import strategies as st
 from packs import texts, train_tokenizer
 from program import rotrain
 from torch import Tensor
 
+from conftest import fit_config
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError
 from rotrain.evaluation import diacritics, probes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import shape
 
+from conftest import shape
 from rotrain.errors import UsageError
 from rotrain.generation import Sampling, generate
 from rotrain.models.decoder import Decoder

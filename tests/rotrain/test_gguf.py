@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import shape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packs import SENTENCES, train_tokenizer
@@ -16,6 +15,7 @@ from program import rotrain
 from test_models import fresh
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from conftest import shape
 from rotrain.data.tokenizer import Tokenizer as OurTokenizer
 from rotrain.errors import RotrainError
 from rotrain.exporters.gguf.export import compare, export_gguf, random_tokens, text_encoder

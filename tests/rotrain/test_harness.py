@@ -7,9 +7,9 @@ import math
 from pathlib import Path
 
 import pytest
-from conftest import fit_config
 from packs import SENTENCES
 
+from conftest import fit_config
 from rotrain.evaluation.model import as_ids
 from rotrain.evaluation.open import open_model
 from rotrain.evaluation.tasks import continuations

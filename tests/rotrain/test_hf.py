@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import shape
 from safetensors.torch import load_file, save_file
 from test_models import fresh, tokens
 
+from conftest import shape
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError
 from rotrain.exporters.hf import largest_difference

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import shape
 
+from conftest import shape
 from rotrain.config import ModelConfig
 from rotrain.models import count, kernels
 from rotrain.models.decoder import Decoder

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import shape
 from program import rotrain
 from test_gguf import trained
 from test_models import fresh
 
+from conftest import shape
 from rotrain.errors import RotrainError, UsageError
 from rotrain.exporters.gguf.export import compare, export_gguf, random_tokens
 from rotrain.exporters.gguf.layout import pieces

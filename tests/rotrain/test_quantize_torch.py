@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import shape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from program import rotrain
 from safetensors.torch import load_file
 from test_models import fresh, tokens
 
+from conftest import shape
 from rotrain.errors import RotrainError
 from rotrain.files import sha256_file
 from rotrain.models.presets import ARCHS

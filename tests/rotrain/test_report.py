@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import fit_config
 from hypothesis import given
 from hypothesis import strategies as st
 from program import rotrain
 
+from conftest import fit_config
 from rotrain.errors import RotrainError
 from rotrain.evaluation.grammar import pairs
 from rotrain.progress import Progress

@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import fit_config
 from program import rotrain
 
+from conftest import fit_config
 from rotrain.progress import Progress
 from rotrain.train.loop import run_training
 

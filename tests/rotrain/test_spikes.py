@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import fit_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runs import content, metrics_without_time
 
+from conftest import fit_config
 from rotrain.config import Spikes
 from rotrain.errors import RotrainError, Stopped
 from rotrain.progress import Progress

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import shape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_models import fresh, tokens
 from torch import Tensor
 
+from conftest import shape
 from rotrain.models import conv as conv_module
 from rotrain.models.conv import conv_reference, conv_rows, conv_torch
 from rotrain.models.decoder import Decoder

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import fit_config
 from program import rotrain
 from runs import metrics_without_time
 
+from conftest import fit_config
 from rotrain.errors import RotrainError, UsageError
 from rotrain.progress import Progress
 from rotrain.run.metrics import read_metrics

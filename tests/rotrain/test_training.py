@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 import torch._inductor.config
-from conftest import fit_config
 from runs import content, metrics_without_time
 
+from conftest import fit_config
 from rotrain.config import Checkpoint
 from rotrain.data.pack import open_pack
 from rotrain.data.tokenizer import Tokenizer

@@ -82,7 +82,7 @@ def books(
     Raises:
         RotoolsError: There is no book, or the output cannot be written.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "poveste.txt").write_text("A fost odată ca niciodată un împărat.\\n" * 9, encoding="utf-8")
@@ -121,7 +121,7 @@ def review(books: str | PathLike[str]) -> "Review":
     Raises:
         RotoolsError: The file was not written by `books`, or its work folder is gone.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> import rotools
         >>> folder = Path(tempfile.mkdtemp())

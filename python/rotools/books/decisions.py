@@ -61,7 +61,9 @@ def parse(line: str, place: Place | None = None) -> dict[str, Any]:
         good = False
     if not good:
         raise InputError(
-            "the line is not a decision", place, "see docs/reference/books.md for its fields, or remove the line"
+            "the line is not a decision",
+            place,
+            "see docs/reference/books.md for its fields, or remove the line",
         )
     decision: dict[str, Any] = value
     return decision

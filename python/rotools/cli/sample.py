@@ -18,7 +18,7 @@ def sample(
     """Write real Romanian text for a first try: the glosses of RoWordNet.
 
     \b
-    Example:
+    Examples:
       rotools sample --out corpus.jsonl
     """
     result = write(out)

@@ -34,7 +34,7 @@ def train(
     """Train a byte-level BPE tokenizer.
 
     \b
-    Example:
+    Examples:
       rotools tokenizer train web.jsonl books/ --vocab-size 40000 --out tokenizer.json
     """
     with Display(quiet=quiet) as display:
@@ -70,7 +70,7 @@ def encode(
     """Encode documents, unchanged, to u16 ids with <|endoftext|> after each document.
 
     \b
-    Example:
+    Examples:
       rotools tokenizer encode web.jsonl --tokenizer tokenizer.json --out tokens.bin
     """
     with Display(quiet=quiet) as display:

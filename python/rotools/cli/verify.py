@@ -19,7 +19,7 @@ def verify(
     """Check every byte of a pack against its manifest.
 
     \b
-    Example:
+    Examples:
       rotools verify pack
     """
     with Display(quiet=quiet) as display:

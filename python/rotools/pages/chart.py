@@ -85,7 +85,7 @@ def lines(
     Returns:
         The chart, or None if there is nothing to draw.
 
-    Example:
+    Examples:
         >>> chart = lines([Series("run", [1, 2], [3.0, 2.5], 0)], "tokens", "loss, nats", "Lower is better.")
         >>> [trace["name"] for trace in chart.figure["data"]]
         ['run']
@@ -303,7 +303,7 @@ def flow(names: Sequence[str], counts: Sequence[int], removed: Sequence[str], ca
 def figure(value: float) -> str:
     """A number with about three or four digits.
 
-    Example:
+    Examples:
         >>> figure(1234567.0), figure(0.12345), figure(0)
         ('1.23M', '0.1235', '0')
     """

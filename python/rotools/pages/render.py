@@ -61,7 +61,7 @@ def policy(scripts: Sequence[str], *, connect: bool = False) -> str:
         scripts: The inline scripts of the page.
         connect: The page talks to the server that it came from, and shows its pictures (the review).
 
-    Example:
+    Examples:
         >>> policy(())
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     """

@@ -59,7 +59,7 @@ def report(
     Raises:
         RotoolsError: There is no pack, or its ledger or report is damaged.
 
-    Example:
+    Examples:
         >>> import json, tempfile
         >>> import rotools
         >>> folder = Path(tempfile.mkdtemp())

@@ -89,7 +89,7 @@ def stages(phase: Json, packed: Json) -> Stages:
 def human(size: float) -> str:
     """A number of bytes in decimal units.
 
-    Example:
+    Examples:
         >>> human(4_900_000)
         '4.9 MB'
     """

@@ -22,7 +22,7 @@ def side_by_side(kept: str, removed: str) -> tuple[Markup, Markup]:
         HTML of both texts, escaped: words only in the kept text are in `<del>`, words only in the other in `<ins>`. Long
         equal parts are shortened.
 
-    Example:
+    Examples:
         >>> print(*side_by_side("un text <vechi>", "un text nou"), sep="\n")
         un text <del>&lt;vechi&gt;</del>
         un text <ins>nou</ins>

@@ -75,7 +75,7 @@ def run_benchmark(
         UsageError: An option is wrong, or none of the engines can load the models.
         RotrainError: A model cannot be loaded.
 
-    Example:
+    Examples:
         >>> run_benchmark(["runs/llama-mha-nano"], quick=True).rows[0]["bits_per_weight"]  # doctest: +SKIP
         32.0
     """

@@ -69,7 +69,7 @@ def contention(before: Clock | None, after: Clock | None, measured_cpu: float) -
         `foreign_cores`: average number of cores that other processes used. `stolen`: average number of cores that a
         hypervisor took away. `quiet`: whether both are within the limits. All are None without two readings.
 
-    Example:
+    Examples:
         >>> found = contention(Clock(0.0, 0.0, 0.0, 0.0), Clock(10.0, 15.0, 0.0, 1.0), measured_cpu=9.0)
         >>> found["foreign_cores"], found["quiet"]
         (0.5, False)

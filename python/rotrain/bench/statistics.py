@@ -27,7 +27,7 @@ def summary(samples: Sequence[float]) -> dict[str, Any]:
     Returns:
         `median`, `ci` (low and high end of the interval) and `samples`.
 
-    Example:
+    Examples:
         >>> summary([1.0, 2.0, 3.0])
         {'median': 2.0, 'ci': [1.0, 3.0], 'samples': [1.0, 2.0, 3.0]}
     """
@@ -39,7 +39,7 @@ def summary(samples: Sequence[float]) -> dict[str, Any]:
 def relative_half_width(found: dict[str, Any]) -> float:
     """Return half the length of the interval of a `summary`, divided by the median.
 
-    Example:
+    Examples:
         >>> relative_half_width({"median": 100.0, "ci": [98.0, 102.0]})
         0.02
     """
@@ -50,7 +50,7 @@ def relative_half_width(found: dict[str, Any]) -> float:
 def percentiles(values: Sequence[float]) -> dict[str, float]:
     """Return the 50th, 90th and 99th percentile as `p50`, `p90` and `p99`.
 
-    Example:
+    Examples:
         >>> percentiles([1.0, 2.0, 3.0])["p50"]
         2.0
     """
@@ -71,7 +71,7 @@ def ratio(a: Sequence[float], b: Sequence[float]) -> dict[str, Any]:
     Returns:
         `ratio` (the median), `ci` (low and high end of the interval) and `differs` (None with fewer than 6 rounds).
 
-    Example:
+    Examples:
         >>> ratio([1.0] * 6, [2.0] * 6)["differs"], ratio([1.0] * 5, [2.0] * 5)["differs"]
         (True, None)
     """

@@ -82,7 +82,7 @@ def run_training_benchmark(
     Raises:
         RotrainError: A configuration does not fit into memory.
 
-    Example:
+    Examples:
         >>> from rotrain.train.configure import make_config
         >>> config = make_config(arch="llama-gqa", size="nano", settings={"context": 32, "runtime.device": "cpu"})
         >>> result = run_training_benchmark([config], vocab_size=300, steps=2, warm_up=1)

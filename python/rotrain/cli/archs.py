@@ -16,7 +16,7 @@ def run(
     """List the architectures: parameters, operations a token, cache bytes.
 
     \b
-    Example:
+    Examples:
       rotrain archs
       rotrain archs --json
     """

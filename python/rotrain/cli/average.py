@@ -20,7 +20,7 @@ def run(
     """Average the weights of the last checkpoints into a run directory of its own, and evaluate it.
 
     \b
-    Example:
+    Examples:
       rotrain average runs/llama-mha-nano --last 2
       rotrain generate runs/llama-mha-nano/average --prompt "A fost odată"
     """

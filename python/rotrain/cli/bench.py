@@ -50,7 +50,7 @@ def run(
     which rows stayed disturbed.
 
     \b
-    Example:
+    Examples:
       rotrain bench runs/llama-mha-nano --variants fp32,bf16 --quick
       rotrain bench runs/llama-mha-nano llama-mha-q4.gguf llama-mha-gptq --depths 0,128 --out bench.json
     """

@@ -33,7 +33,7 @@ def run(
     The step is the same as in `rotrain fit` with the same configuration. --set accepts every key of that configuration.
 
     \b
-    Example:
+    Examples:
       rotrain bench-train --arch llama-gqa --size nano --steps 5
       rotrain bench-train --arch all --size 300m --out bench-train.json
       rotrain bench-train --arch llama-gqa,mamba2 --size 300m --set batch.micro=8 --set runtime.precision=bf16

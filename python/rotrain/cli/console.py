@@ -51,7 +51,7 @@ def print_json(value: Any) -> None:
 def split_names(text: str) -> list[str]:
     """Return the names of a comma-separated list.
 
-    Example:
+    Examples:
         >>> split_names("fp32, bf16")
         ['fp32', 'bf16']
     """

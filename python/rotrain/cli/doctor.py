@@ -16,7 +16,7 @@ def run(
     """Show the device, the implementation of each operation, and its error against the reference.
 
     \b
-    Example:
+    Examples:
       rotrain doctor
     """
     with app_errors():

@@ -26,7 +26,7 @@ def run(
     For a GGUF file with fewer bits, use `rotrain quantize`.
 
     \b
-    Example:
+    Examples:
       rotrain export runs/llama-mha-nano --to hf --out exports/llama-mha-nano
       rotrain export runs/llama-mha-nano --to gguf --type bf16 --out exports/llama-mha-nano.gguf
     """

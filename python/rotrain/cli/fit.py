@@ -56,7 +56,7 @@ def run(
     """Train a model on a pack. The same command again continues where it stopped.
 
     \b
-    Example:
+    Examples:
       rotrain fit --arch llama-mha --size nano --data pack --steps 200
       rotrain fit --config configs/train/llama-mha-300m.toml --set optim.lr=0.0005
       rotrain fit --arch llama-mha --size nano --steps 100 --sweep-lr 1e-3,3e-3,9e-3 --out sweep

@@ -26,7 +26,7 @@ def run(
     """Continue a text with a trained model.
 
     \b
-    Example:
+    Examples:
       rotrain generate runs/llama-mha-nano --prompt "A fost odată" --max-tokens 64
     """
     with app_errors():

@@ -48,7 +48,7 @@ def run(
     The command refuses a plan that trains all of its last phase at less than a tenth of the peak rate.
 
     \b
-    Example:
+    Examples:
       rotrain plan --arch llama-mha --size nano --data pack --steps 200
       rotrain plan --arch llama-gqa --size 300m --curriculum sequential --json
     """

@@ -54,7 +54,7 @@ def run(
     --target-bpw alone chooses a GGUF type for each matrix. With rtn, hqq or gptq it chooses the bits of each matrix.
 
     \b
-    Example:
+    Examples:
       rotrain quantize runs/llama-mha-nano --method q4_k_m --calibrate pack --out llama-mha-q4.gguf
       rotrain quantize runs/llama-mha-nano --target-bpw 4.8 --calibrate pack --out llama-mha-48.gguf
       rotrain quantize runs/mamba2-nano --method gptq --bits 4 --group 64 --calibrate pack --out mamba2-gptq

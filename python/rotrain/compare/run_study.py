@@ -68,7 +68,7 @@ def plan_study(study: str | PathLike[str]) -> list[dict[str, Any]]:
         UsageError: The study file has a wrong key or value.
         RotrainError: The study file cannot be read.
 
-    Example:
+    Examples:
         >>> _ = Path("study.toml").write_text("archs = ['mamba2']\\nvariants = []")
         >>> [step["step"] for step in plan_study("study.toml")]
         ['fit mamba2-nano', 'evaluate mamba2-nano']
@@ -92,7 +92,7 @@ def run_study(study: str | PathLike[str], progress: Progress | None = None) -> S
         UsageError: The study file has a wrong key or value.
         RotrainError: The study file cannot be read.
 
-    Example:
+    Examples:
         >>> run_study("configs/study/example.toml").steps["failed"]  # doctest: +SKIP
         0
     """

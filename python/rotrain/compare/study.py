@@ -124,7 +124,7 @@ def read_study(file: Path) -> Study:
 def quantize_args(variant: str) -> list[str]:
     """Return the options of `rotrain quantize` that make a variant.
 
-    Example:
+    Examples:
         >>> quantize_args("gptq-4-g64")
         ['--method', 'gptq', '--bits', '4', '--group', '64']
     """
@@ -140,7 +140,7 @@ def quantize_args(variant: str) -> list[str]:
 def is_folder(variant: str) -> bool:
     """Return whether `rotrain quantize` writes a folder for a variant, and not a GGUF file.
 
-    Example:
+    Examples:
         >>> is_folder("gptq-4"), is_folder("q4_k_m")
         (True, False)
     """

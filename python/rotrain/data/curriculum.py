@@ -11,7 +11,7 @@ others left). So slot `n` is draw `d` of phase `p` by arithmetic alone: no state
 a phase count 0, 1, 2, ... without a gap, and `Order` permutes each epoch of them. Replay continues in the earlier text
 where it stopped, and no sequence comes twice in an epoch.
 
-Example:
+Examples:
     >>> from pathlib import Path
     >>> from rotrain.data.pack import Phase, TokenStream
     >>> def stream(blocks): return TokenStream("t", [(Path("none"), blocks * 8 + 1)], 1, 1, 300)
@@ -223,7 +223,7 @@ def plan_curriculum(
 def apportion_steps(steps: int, weights: list[float]) -> list[int]:
     """Return whole steps in proportion to weights, each at least one. The largest remainders are rounded up.
 
-    Example:
+    Examples:
         >>> apportion_steps(10, [6.0, 3.0, 0.5])
         [6, 3, 1]
     """

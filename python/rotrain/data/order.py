@@ -48,7 +48,7 @@ class Order:
         phase: Name of the phase.
         epoch: Number of the epoch, from 0.
 
-    Example:
+    Examples:
         >>> order = Order(items=6, seed=0, phase="web", epoch=0)
         >>> sorted(order.permute(np.arange(6)).tolist())
         [0, 1, 2, 3, 4, 5]

@@ -147,7 +147,7 @@ def open_pack(path: str | PathLike[str]) -> Pack:
     Raises:
         RotrainError: It is not a pack, or it is damaged.
 
-    Example:
+    Examples:
         >>> pack = open_pack("pack")
         >>> [phase.name for phase in pack.phases], pack.block_tokens
         (['web', 'books'], 128)

@@ -24,7 +24,7 @@ def byte_alphabet() -> dict[str, int]:
 
     A printable byte of Latin-1 is its own character. The others have U+0100, U+0101, ... in order.
 
-    Example:
+    Examples:
         >>> byte_alphabet()["a"], byte_alphabet()["Ġ"]
         (97, 32)
     """

@@ -48,7 +48,7 @@ class PackDataset(Dataset[Item]):
         UsageError: There is no such phase or split, or the context does not divide the block.
         RotrainError: The pack cannot be read, or it has fewer tokens than a block.
 
-    Example:
+    Examples:
         >>> from torch.utils.data import DataLoader
         >>> loader = DataLoader(PackDataset("pack"), batch_size=8, shuffle=True)
         >>> next(iter(loader))["input_ids"].shape
@@ -136,7 +136,7 @@ class PackStream(IterableDataset[Item]):
         UsageError: An argument does not fit the pack.
         RotrainError: The pack cannot be read.
 
-    Example:
+    Examples:
         >>> from torch.utils.data import DataLoader
         >>> stream = PackStream("pack", batch=16, steps=3, batch_size=8)
         >>> [batch["input_ids"].shape[0] for batch in DataLoader(stream, batch_size=8)]

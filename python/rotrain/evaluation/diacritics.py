@@ -30,7 +30,7 @@ _SENTENCE = re.compile(r"[^.!?\n]+[.!?]")
 def strip_diacritics(word: str) -> str:
     """Return a word without its Romanian diacritics.
 
-    Example:
+    Examples:
         >>> strip_diacritics("știință")
         'stiinta'
     """
@@ -63,7 +63,7 @@ def readings(training: str) -> dict[str, tuple[str, ...]]:
     Returns:
         At most 4 readings of each word, the most frequent first, by the word without diacritics in lower case.
 
-    Example:
+    Examples:
         >>> readings("fata vine, fața vede. " * 3)
         {'fata': ('fata', 'fața')}
     """

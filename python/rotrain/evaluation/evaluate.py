@@ -97,7 +97,7 @@ def evaluate(
         UsageError: There is no probe of a given name.
         RotrainError: A model, a text or a task cannot be read.
 
-    Example:
+    Examples:
         >>> result = evaluate("runs/llama-mha-nano", max_bytes=1_000, probes=[])
         >>> sorted(result.text), result.file.as_posix()
         (['books', 'web'], 'runs/llama-mha-nano/evaluation.json')

@@ -6,7 +6,7 @@ interval of their difference is much narrower than the intervals of the two mode
 
 Source: Efron 1979; Koehn 2004 for language tasks.
 
-Example:
+Examples:
     >>> nats, bytes_ = np.array([10.0, 12.0, 9.0, 11.0]), np.array([8.0, 8.0, 8.0, 8.0])
     >>> found = ratio(nats, bytes_)
     >>> found.low <= found.value == 42 / 32 <= found.high
@@ -45,7 +45,7 @@ class Interval:
     def as_json(self) -> dict[str, float]:
         """Return the interval for a result file.
 
-        Example:
+        Examples:
             >>> Interval(2.0, 1.5, 2.5).as_json()
             {'value': 2.0, 'low': 1.5, 'high': 2.5}
         """
@@ -59,7 +59,7 @@ def ratio(numerators: Values, denominators: Values) -> Interval:
         numerators: One value for each document (N,), for example nats.
         denominators: One value for each document (N,), for example bytes. Ones give the mean of the numerators.
 
-    Example:
+    Examples:
         >>> ratio(np.array([3.0, 3.0]), np.array([2.0, 2.0]))
         Interval(value=1.5, low=1.5, high=1.5)
     """
@@ -79,7 +79,7 @@ def paired(left: Values, right: Values, denominators: Values) -> Interval:
     Returns:
         sum(left - right) / sum(denominators). The models differ if the interval does not contain 0.
 
-    Example:
+    Examples:
         >>> paired(np.array([3.0, 5.0]), np.array([1.0, 3.0]), np.array([4.0, 4.0]))
         Interval(value=0.5, low=0.5, high=0.5)
     """

@@ -76,7 +76,7 @@ def label_nats(logits: Tensor, labels: Ids) -> NDArray[np.float64]:
         logits: Logits (n, V).
         labels: Token ids (n,) int64.
 
-    Example:
+    Examples:
         >>> label_nats(torch.zeros(1, 2), as_ids([1])).round(4).tolist()
         [0.6931]
     """

@@ -36,7 +36,7 @@ def windows(ids: Ids, context: int) -> Iterator[Window]:
         ids: Token ids (N,) int64 of the document, with the tokens before and after it.
         context: Length of a window in tokens.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> [(w.inputs.tolist(), w.labels.tolist()) for w in windows(np.arange(6), context=2)]
         [([0, 1], [1, 2]), ([1, 2], [3]), ([2, 3], [4]), ([3, 4], [5])]

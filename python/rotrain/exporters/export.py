@@ -61,7 +61,7 @@ def export(
         UsageError: The format or the type is unknown.
         RotrainError: The model cannot be exported, `out` exists, or the logits differ.
 
-    Example:
+    Examples:
         >>> result = export("runs/llama-mha-nano", "hf", "exports/llama-mha-nano")
         >>> result.step, sorted(file.name for file in result.out.iterdir())[0]
         (4, 'config.json')

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from rotrain.models.precision import to_fp32
 
-MAX_BLOCK = 256  # queries in a block of the band; up to here half a window was fastest (docs/log, models)
+MAX_BLOCK = 256  # queries in a block of the band; up to here half a window was fastest (docs/log/models.md)
 
 
 def attention_reference(
@@ -87,7 +87,7 @@ def visible(
 ) -> Tensor:
     """Return which keys each query sees: (queries, keys), or (B, 1, queries, keys) with documents, bool.
 
-    Example:
+    Examples:
         >>> visible(2, 4, window=2, documents=None, device=torch.device("cpu")).int().tolist()
         [[0, 1, 1, 0], [0, 0, 1, 1]]
     """

@@ -63,7 +63,7 @@ def list_architectures(vocab_size: int = DEFAULT_VOCAB) -> list[ArchitectureSize
     Raises:
         UsageError: The vocabulary is out of range.
 
-    Example:
+    Examples:
         >>> rows = {(row.arch, row.size): row for row in list_architectures()}
         >>> f"{rows['llama-mha', '300m'].parameters:,}"
         '310,750,208'

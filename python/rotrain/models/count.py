@@ -9,7 +9,7 @@ attention   4 operations for each visible key and element of the width; a causal
 mamba2      chunks of Q: 2 Q N for each group for the scores and 2 Q P for each head inside the chunk, 4 N P for each head
             to and from the state (section 6 of the paper), and 2 K for each channel of the convolution
 
-Example:
+Examples:
     >>> from rotrain.models.presets import model_config
     >>> shape = model_config("llama-gqa", "300m")
     >>> f"{param_count(shape):,} parameters, {flops_per_token(shape) / 1e9:.2f} GFLOP a token"

@@ -129,7 +129,7 @@ class Decoder(nn.Module):
         config: Its shape, see `model_config`.
         ops: Kernels. Default: the fast ones that run anywhere.
 
-    Example:
+    Examples:
         >>> from rotrain.models.presets import model_config
         >>> model = Decoder(model_config("llama-gqa", "nano", vocab_size=300))
         >>> model.init_weights(seed=0)
@@ -199,7 +199,7 @@ class Decoder(nn.Module):
     def compiled_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
         """Return `loss` with compiled blocks. The loss from their states is not compiled.
 
-        Compiling the chunked loss too doubled the time of compiling and saved 2 % (docs/log, train).
+        Compiling the chunked loss too doubled the time of compiling and saved 2 % (docs/log/training.md).
         """
         return partial(self.loss, forward=torch.compile(self.forward))
 

@@ -36,7 +36,7 @@ from rotrain.models.short_attention import SHORT, attention_short, window_attent
 from rotrain.models.ssd import scan_chunked, scan_reference
 
 # From this vocabulary on the chunked loss is faster than the plain one, and its memory does not grow with the batch
-# (docs/log, train).
+# (docs/log/training.md).
 CHUNKED_LOSS_VOCAB = 2_048
 
 Scan = Callable[
@@ -245,7 +245,7 @@ def chosen(vocab_size: int, platform: Platform) -> dict[str, Candidate]:
 def choose(vocab_size: int, platform: Platform | None = None) -> Kernels:
     """Return the fast implementations for a vocabulary. Without a platform, those that run anywhere.
 
-    Example:
+    Examples:
         >>> choose(vocab_size=40_000).loss.__name__, choose(vocab_size=300).loss.__name__
         ('token_loss_chunked', 'token_loss_reference')
     """

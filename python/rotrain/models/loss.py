@@ -4,7 +4,7 @@ The logits of a batch are the largest tensor of a small model with a large vocab
 328 MB in fp32, and a plain backward pass holds them several times. The chunked loss computes the logits of a few tokens at
 a time, in the same memory, and takes their gradient at once. So they are never kept and never computed twice.
 
-What made it fast (1 thread, 2,048 tokens, V 40,000, width 256, bf16; docs/log, train):
+What made it fast (1 thread, 2,048 tokens, V 40,000, width 256, bf16; docs/log/training.md):
 
 1. One buffer for all chunks. A fresh tensor of 80 MB for each chunk costs more in page faults than the arithmetic in it.
    Chunks are equal, and as few as the buffer allows: thin products are slow.
@@ -15,7 +15,7 @@ What made it fast (1 thread, 2,048 tokens, V 40,000, width 256, bf16; docs/log, 
 PyTorch has `F.linear_cross_entropy` for this, but under bf16 it also adds the losses in bf16 (measured: 21,760 where the
 fp32 sum is 22,086). This one has fp32 sums.
 
-Example:
+Examples:
     >>> hidden, weight, labels = torch.zeros(3, 4), torch.zeros(8, 4), torch.tensor([1, 2, 7])
     >>> round(float(token_loss_chunked(hidden, weight, labels)), 4)  # 3 ln 8: all 8 entries are equally likely
     6.2383

@@ -17,7 +17,7 @@ def product_dtype(x: Tensor) -> torch.dtype:
 def to_fp32(x: Tensor) -> Tensor:
     """Return `x` in fp32, or as it is if it is fp64: the references run in fp64 too.
 
-    Example:
+    Examples:
         >>> to_fp32(torch.ones(1, dtype=torch.bfloat16)).dtype, to_fp32(torch.ones(1, dtype=torch.float64)).dtype
         (torch.float32, torch.float64)
     """

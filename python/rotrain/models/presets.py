@@ -155,7 +155,7 @@ def model_config(
     Raises:
         UsageError: There is no such architecture, it has no window, or the window hides nothing.
 
-    Example:
+    Examples:
         >>> shape = model_config("mistral-swa", "nano")
         >>> shape.context, shape.window
         (256, 64)

@@ -41,7 +41,7 @@ class QuantizedMatrix:
         zero: Zero points (out, in / group) fp32, exact in fp16.
         bits: Bits of a code.
 
-    Example:
+    Examples:
         >>> matrix = QuantizedMatrix(torch.tensor([[0, 3]], dtype=torch.uint8), torch.ones(1, 1), torch.ones(1, 1), 2)
         >>> matrix.weight().tolist(), matrix.bytes
         ([[-1.0, 2.0]], 5)
@@ -185,7 +185,7 @@ def check_not_quantized(model: Decoder, place: object) -> None:
 def pack_codes(codes: Tensor, bits: int) -> Tensor:
     """Pack codes (out, in) into bytes (out, ceil(in * bits / 8)): the bits of each code, highest first, without gaps.
 
-    Example:
+    Examples:
         >>> pack_codes(torch.tensor([[1, 2, 3]], dtype=torch.uint8), bits=2).tolist()  # 01 10 11 00
         [[108]]
     """

@@ -35,7 +35,7 @@ def apply_rope_reference(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate the pairs in the type of `x`, which is (..., length, heads, head_dim).
 
-    Example:
+    Examples:
         >>> cos, sin = rope_table(length=2, head_dim=2, theta=10_000.0)
         >>> apply_rope(torch.tensor([[[1.0, 0.0]], [[1.0, 0.0]]]), cos, sin).flatten(1).tolist()  # angles 0 and 1
         [[1.0, 0.0], [0.5403022766113281, 0.8414709568023682]]

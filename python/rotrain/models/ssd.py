@@ -9,7 +9,7 @@ group. state is (B, H, N, P). Decay and state are fp32 (fp64 for fp64 inputs), b
 all later positions. With `documents`, numbers (B, T + 1) of the position before and of each position, the state is emptied
 where the number changes.
 
-Example:
+Examples:
     >>> x, dt, a = torch.ones(1, 3, 1, 1), torch.ones(1, 3, 1), torch.full((1,), -0.6931472)  # exp(dt a) is 1/2
     >>> b = c = torch.ones(1, 3, 1, 1)
     >>> y, state = scan_reference(x, dt, a, b, c, None)

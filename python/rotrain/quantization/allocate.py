@@ -65,7 +65,7 @@ class Sensitivity:
     def choices(self) -> list[Choice]:
         """Return every storage type with its expected divergence, which is proportional to the error.
 
-        Example:
+        Examples:
             >>> measured = Sensitivity({"q8": 0.5, "q4": 2.0}, {"q8": 80, "q4": 40}, probe="q4", probe_kl=0.25)
             >>> measured.choices()[0]
             Choice(type='q8', bytes=80, expected_kl=0.0625)
@@ -88,7 +88,7 @@ def choose_storage(sensitivities: Mapping[str, Sensitivity], budget: int) -> dic
         UsageError: The smallest types are larger than the budget, or the largest types are smaller.
         RotrainError: No combination that was found is within 1 % of the budget.
 
-    Example:
+    Examples:
         >>> measured = Sensitivity({"q8": 0.1, "q4": 2.0}, {"q8": 80, "q4": 40}, probe="q4", probe_kl=0.01)
         >>> choose_storage({"a": measured, "b": measured}, budget=120)
         {'a': 'q4', 'b': 'q8'}
@@ -113,7 +113,7 @@ def allocate(choices: dict[str, list[Choice]], budget: int) -> dict[str, Choice]
         UsageError: The smallest choices are larger than the budget, or the largest choices are smaller.
         RotrainError: No combination that was found is within 1 % of the budget.
 
-    Example:
+    Examples:
         >>> small, large = Choice("q4", 40, 0.2), Choice("q8", 80, 0.01)
         >>> chosen = allocate({"a": [small, large], "b": [small, Choice("q8", 80, 0.19)]}, budget=120)
         >>> chosen["a"].type, chosen["b"].type
@@ -207,7 +207,7 @@ def mean_kl(reference: Tensor, logits: Tensor) -> float:
         reference: Log-probabilities ln p (..., V).
         logits: Logits (..., V). Their softmax is q.
 
-    Example:
+    Examples:
         >>> reference = torch.tensor([[0.5, 0.5]]).log()
         >>> mean_kl(reference, torch.zeros(1, 2)), round(mean_kl(reference, torch.tensor([[0.0, 1.0]])), 4)
         (0.0, 0.1201)

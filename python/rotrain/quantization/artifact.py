@@ -26,7 +26,7 @@ def tensor_class(name: str, config: ModelConfig | None = None) -> str:
         name: Name of a tensor in a GGUF file. With `config`: name of a parameter of our model.
         config: Shape of our model, or None for a GGUF file.
 
-    Example:
+    Examples:
         >>> tensor_class("blk.3.attn_v.weight")
         'attention'
     """

@@ -31,7 +31,7 @@ def held_out(tokens: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         The training sequences and the held-out sequences.
 
-    Example:
+    Examples:
         >>> training, validation = held_out(torch.arange(10)[:, None])
         >>> validation.flatten().tolist()
         [7]

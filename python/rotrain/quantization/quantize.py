@@ -85,7 +85,7 @@ def quantize(
         UsageError: The options contradict each other.
         RotrainError: A file cannot be read or written, or `out` exists.
 
-    Example:
+    Examples:
         >>> result = quantize("runs/llama-mha-nano", "rtn-8", "rtn", bits=8)
         >>> round(result.bits_per_weight, 1), sorted(result.record["types"])
         (8.5, ['f32', 'int8'])

@@ -67,7 +67,7 @@ class MatrixPosition:
     def more_bits(self) -> bool:
         """Whether the layer gets more bits: the first and the last eighth, and every third layer between them.
 
-        Example:
+        Examples:
             >>> [MatrixPosition("ffn_down", i, 16, "llama", 1, False).more_bits for i in (0, 2, 4, 14)]
             [True, False, True, True]
         """
@@ -188,7 +188,7 @@ def find_method(name: str) -> Method:
     Raises:
         UsageError: There is no such method.
 
-    Example:
+    Examples:
         >>> find_method("q4_k_m").base
         'Q4_K'
     """
@@ -202,7 +202,7 @@ def find_method(name: str) -> Method:
 def part_of(tensor: str) -> str:
     """Return the part of the model that a GGUF tensor belongs to.
 
-    Example:
+    Examples:
         >>> part_of("blk.3.attn_v.weight")
         'attn_v'
     """
@@ -224,7 +224,7 @@ def choose_types(
     Returns:
         The ggml type of each matrix, by its name.
 
-    Example:
+    Examples:
         >>> choose_types("q4_k_m", {"blk.0.attn_v.weight": (64, 256)}, "llama", 1, False)
         {'blk.0.attn_v.weight': 'Q6_K'}
     """
@@ -263,7 +263,7 @@ def _family(part: str) -> str:
 def fitting_type(kind: str, inputs: int) -> str:
     """Return `kind` if rows of `inputs` values fill whole blocks, else the substitute that llama.cpp takes.
 
-    Example:
+    Examples:
         >>> fitting_type("Q4_K", 512), fitting_type("Q4_K", 96)
         ('Q4_K', 'Q5_0')
     """
@@ -276,7 +276,7 @@ def fitting_type(kind: str, inputs: int) -> str:
 def row_bytes(kind: str, inputs: int) -> int:
     """Return the bytes of a row of `inputs` values in the ggml type `kind`.
 
-    Example:
+    Examples:
         >>> row_bytes("Q4_K", 512)
         288
     """

@@ -7,7 +7,7 @@ All three return a `QuantizedMatrix`: a group of neighbouring inputs of a row sh
 to fp16. The range of a group always includes zero. So a zero point of RTN and GPTQ is between 0 and 2^bits - 1, and the
 error of fp16 is small.
 
-Example:
+Examples:
     >>> weight = torch.tensor([[0.0, 1.0, 2.0, 3.0]])
     >>> rtn(weight, bits=2, group=4).codes.tolist()
     [[0, 1, 2, 3]]
@@ -43,7 +43,7 @@ def group_size(inputs: int, group: int) -> int:
         inputs: Inputs of a row.
         group: The wanted inputs of a group.
 
-    Example:
+    Examples:
         >>> group_size(768, 128), group_size(96, 64)
         (128, 32)
     """
@@ -58,7 +58,7 @@ def rtn(weight: Tensor, bits: int, group: int) -> QuantizedMatrix:
         bits: Bits of a code.
         group: Inputs that share a scale.
 
-    Example:
+    Examples:
         >>> rtn(torch.tensor([[-1.0, 0.0, 1.0, 2.0]]), bits=2, group=4).weight().tolist()
         [[-1.0, 0.0, 1.0, 2.0]]
     """
@@ -82,7 +82,7 @@ def hqq(weight: Tensor, bits: int, group: int) -> QuantizedMatrix:
     Source:
         Badri and Shaji 2023, Half-Quadratic Quantization.
 
-    Example:
+    Examples:
         >>> weight = torch.randn(8, 32, generator=torch.Generator().manual_seed(0))
         >>> plain, fitted = ((weight - q(weight, 3, 32).weight()).abs().pow(0.7).sum() for q in (rtn, hqq))
         >>> bool(fitted <= plain)
@@ -121,7 +121,7 @@ def gptq(weight: Tensor, bits: int, group: int, moment: Tensor) -> QuantizedMatr
     Source:
         Frantar et al. 2023, GPTQ, section 3.
 
-    Example:
+    Examples:
         >>> weight = torch.randn(8, 32, generator=torch.Generator().manual_seed(0))
         >>> x = torch.randn(64, 32, generator=torch.Generator().manual_seed(1)) * torch.arange(1, 33)
         >>> corrected, plain = gptq(weight, 3, 32, x.T @ x / len(x)), rtn(weight, 3, 32)
@@ -165,7 +165,7 @@ def weighted_error(weight: Tensor, matrix: QuantizedMatrix, importance: Tensor) 
         matrix: The quantized matrix.
         importance: Mean square of each input (in,).
 
-    Example:
+    Examples:
         >>> weight = torch.tensor([[0.0, 1.5, 3.0, 3.0]])
         >>> weighted_error(weight, rtn(weight, 2, 4), torch.tensor([1.0, 2.0, 1.0, 1.0]))
         0.5

@@ -149,7 +149,7 @@ def front(values: Sequence[tuple[float, float]], *, more_x: bool) -> list[tuple[
     Returns:
         The front in the order of x, best x first.
 
-    Example:
+    Examples:
         >>> front([(1, 5), (2, 3), (3, 4)], more_x=False)
         [(1, 5), (2, 3)]
     """
@@ -292,7 +292,7 @@ def smoothed(values: Sequence[float], keep: float = 0.9) -> list[float]:
         values: The values, in order.
         keep: The weight of the mean so far.
 
-    Example:
+    Examples:
         >>> smoothed([4.0, 4.0, 4.0])
         [4.0, 4.0, 4.0]
     """

@@ -54,7 +54,7 @@ def write_report(
         UsageError: There is no report of this form.
         RotrainError: A run cannot be read.
 
-    Example:
+    Examples:
         >>> write_report(["runs/llama-mha-nano"], "table.md").runs
         1
     """

@@ -66,7 +66,7 @@ def current_name(name: str) -> str:
     Older files call the two projections of a mixer `into` and `out`. They are still read; new files have `in_proj`
     and `out_proj`.
 
-    Example:
+    Examples:
         >>> current_name("blocks.0.mixer.into.weight")
         'blocks.0.mixer.in_proj.weight'
         >>> current_name("blocks.0.mixer.qkv.weight")

@@ -45,7 +45,7 @@ class RunDirectory:
     Attributes:
         path: The directory. It need not exist.
 
-    Example:
+    Examples:
         >>> RunDirectory(Path("runs/nano")).summary.as_posix()
         'runs/nano/summary.json'
     """

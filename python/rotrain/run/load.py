@@ -98,7 +98,7 @@ def load_run(path: str | PathLike[str], *, meta: bool = False) -> TrainedModel:
     Raises:
         RotrainError: There is no model, or it is damaged.
 
-    Example:
+    Examples:
         >>> loaded = load_run("runs/llama-mha-nano")
         >>> loaded.model.config.arch, loaded.step
         ('llama-mha', 4)

@@ -14,7 +14,7 @@ def keep_freed_memory() -> bool:
 
     glibc returns every block above 32 MB to the kernel when it is freed, and pays a page fault for each 4 KiB of the
     next block. A training step frees and takes the same large blocks each time. Keeping them saved 10 % of a nano step
-    (docs/log, train). Without glibc nothing changes.
+    (docs/log/training.md). Without glibc nothing changes.
 
     Returns:
         Whether the system supports it.

@@ -127,7 +127,7 @@ def choose_machine(config: Runtime, *, run_flops: float = 0.0) -> Machine:
 def resolve_machine(config: Runtime, hardware: Hardware, run_flops: float, threads: int) -> Machine:
     """Make the choices for a machine that `hardware` describes. No device is touched.
 
-    Example:
+    Examples:
         >>> laptop = Hardware(cuda=None, cuda_bf16=False, mps=False, cpu_bf16=False, compiler=True)
         >>> resolve_machine(Runtime(), laptop, run_flops=1e9, threads=2).said
         'device: cpu, 2 threads (no CUDA device found); precision: fp32 (no bf16 in this hardware: it would be emulated, and slower); compile: off (too short a run to pay for compiling)'

@@ -32,7 +32,7 @@ class Distributed:
         rank: Number of this process, from 0.
         size: Number of processes.
 
-    Example:
+    Examples:
         >>> Distributed().all_reduce(2.5, stop_signal=0)
         (2.5, 0)
     """
@@ -100,7 +100,7 @@ def choose_strategy(wanted: str, size: int, state_bytes: int, gpu_bytes: int | N
     Raises:
         UsageError: `wanted` does not fit the number of processes.
 
-    Example:
+    Examples:
         >>> choose_strategy("auto", 2, state_bytes=60 * 10**9, gpu_bytes=80 * 10**9)
         ('fsdp', '60 GB of states do not fit one GPU')
     """

@@ -58,7 +58,7 @@ def check_machine(vocab_size: int = DEFAULT_VOCAB) -> MachineCheck:
     Args:
         vocab_size: Entries of the vocabulary, on which the choice of the loss depends.
 
-    Example:
+    Examples:
         >>> check = check_machine(vocab_size=300)
         >>> max(kernel.parity_error for kernel in check.kernels) < 0.02
         True

@@ -20,7 +20,7 @@ class EnergyMeter:
         device: Type of the device: `cuda`, or anything else for the CPU.
         rapl: Directory of the counters of the CPU packages.
 
-    Example:
+    Examples:
         >>> EnergyMeter("cpu", rapl=Path("/nowhere")).joules() is None
         True
     """

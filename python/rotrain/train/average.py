@@ -72,7 +72,7 @@ def average(
     Raises:
         RotrainError: There are too few checkpoints, or `out` exists.
 
-    Example:
+    Examples:
         >>> average("runs/llama-mha-nano", last=2).averaged
         (2, 4)
     """

@@ -41,7 +41,7 @@ def make_config(
     Raises:
         UsageError: A key is unknown or a value is not allowed.
 
-    Example:
+    Examples:
         >>> config = make_config(arch="llama-mha", size="nano", settings={"optim.lr": 0.001})
         >>> config.out, config.optim.lr, config.context
         ('runs/llama-mha-nano', 0.001, 256)

@@ -129,7 +129,7 @@ def fit(
         RotrainError: The run cannot start or continue, or it diverged.
         Stopped: SIGTERM or SIGINT came. Everything is saved.
 
-    Example:
+    Examples:
         >>> result = fit(arch="mamba2", size="nano", data="pack", steps=2, settings={"context": 32})
         >>> result.run.as_posix(), result.steps, sorted(result.eval)
         ('runs/mamba2-nano', 2, ['books', 'web'])
@@ -186,7 +186,7 @@ def sweep(
     Raises:
         RotrainError: Every rate diverged, or a run cannot start.
 
-    Example:
+    Examples:
         >>> config = make_config(
         ...     arch="llama-mha", size="nano", data="pack", out="sweep", steps=2, settings={"context": 32}
         ... )

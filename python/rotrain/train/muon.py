@@ -31,7 +31,7 @@ class Muon(torch.optim.Optimizer):
         momentum: Coefficient of the momentum.
         products: Type in which Newton-Schulz multiplies.
 
-    Example:
+    Examples:
         >>> weight = nn.Parameter(torch.eye(2))
         >>> optimizer = Muon([weight], lr=0.1, weight_decay=0.0, momentum=0.95, products=torch.float32)
         >>> weight.grad = torch.ones(2, 2)

@@ -59,7 +59,7 @@ def plan(config: FitConfig, *, tokens_per_s: float | None = None) -> PlanResult:
     Raises:
         RotrainError: The pack cannot be read, or the configuration does not fit it.
 
-    Example:
+    Examples:
         >>> from rotrain.train.configure import make_config
         >>> config = make_config(arch="llama-mha", size="nano", data="pack", steps=200, settings={"context": 128})
         >>> plan(config).tokens

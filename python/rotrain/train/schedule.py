@@ -24,7 +24,7 @@ class LearningRate:
         last_phase: Steps at the end that are completely in the last phase.
         factor: What the text of a step (from 0) multiplies the rate with.
 
-    Example:
+    Examples:
         >>> rate = LearningRate(Schedule(shape="constant", warmup_fraction=0.5), peak=0.4, steps=4, last_phase=4)
         >>> [rate.at(step) for step in (1, 2, 3, 4)]
         [0.2, 0.4, 0.4, 0.4]

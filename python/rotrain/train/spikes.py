@@ -56,7 +56,7 @@ class SpikeGuard:
     Args:
         config: The `spikes` section of a configuration.
 
-    Example:
+    Examples:
         >>> guard = SpikeGuard(Spikes(window=8))
         >>> [guard.check(loss, 1.0) for loss in (2.0, 2.1, 1.9, 2.0, 2.1)]
         [None, None, None, None, None]

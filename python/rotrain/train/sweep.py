@@ -28,7 +28,7 @@ def parse_rates(text: str) -> list[float]:
     Raises:
         UsageError: The text is not a list of positive numbers.
 
-    Example:
+    Examples:
         >>> parse_rates("2e-3,1e-3,2e-3")
         [0.001, 0.002]
     """

@@ -49,7 +49,7 @@ def open_trackers(names: tuple[str, ...], run: RunDirectory, config: FitConfig) 
 def scalars(line: dict[str, Any]) -> dict[str, float]:
     """Return the numbers of a line by dotted name, without the step itself.
 
-    Example:
+    Examples:
         >>> scalars({"step": 3, "loss": 2.5, "eval": {"web": {"bpb": 1.5}}, "phase": "web"})
         {'loss': 2.5, 'eval.web.bpb': 1.5}
     """

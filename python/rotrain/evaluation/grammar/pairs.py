@@ -48,7 +48,7 @@ def pairs(phenomenon: str) -> list[Pair]:
     Args:
         phenomenon: Name of the phenomenon, a key of `PHENOMENA`.
 
-    Example:
+    Examples:
         >>> len(pairs("numeral-gender")) <= MAX_PAIRS
         True
     """
