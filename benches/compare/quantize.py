@@ -29,7 +29,7 @@ import torch
 
 from rotrain.compare.study import is_folder, quantize_args
 from rotrain.data.pack import open_pack
-from rotrain.evaluation.divergence import diverge
+from rotrain.evaluation.divergence import measure_divergence
 from rotrain.evaluation.domains import held_out
 from rotrain.evaluation.model import LanguageModel
 from rotrain.evaluation.open import open_model
@@ -185,7 +185,7 @@ def measure(reference: LanguageModel, path: Path, text: list[Document], tokens: 
     """KL divergence and rise of perplexity of a variant."""
     variant = open_model(path)
     variant.context = min(variant.context, reference.context)
-    return diverge(reference, variant, text, tokens).as_json()
+    return measure_divergence(reference, variant, text, tokens).as_json()
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Run long work in a thread and report its progress.
 
-Every function that reads files takes `progress`, a function of one `Status`. It is called ten times a second, in the thread
-of the caller. Ctrl-C stops the work, and so does an exception in the callback; nothing half-written is left.
+Every function that reads files takes `progress`, a function of one `Status`. It is called ten times a second and once at the
+end, in the thread of the caller. Ctrl-C stops the work, and so does an exception in the callback; nothing half-written is left.
 
 Example:
     >>> import rotools
@@ -107,6 +107,8 @@ def run_with(
             progress(status())
             thread.join(interval_s)
         thread.join()
+        if progress is not None and not failure:
+            progress(status())
     except BaseException:
         cancel()
         thread.join()

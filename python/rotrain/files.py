@@ -1,4 +1,4 @@
-"""Files that appear complete or not at all, and their hashes."""
+"""Write files so that they appear complete or not at all, and compute their hashes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ def write_atomic(path: Path, data: bytes | str) -> None:
 
     Args:
         path: The file.
-        data: Its content; text is written as UTF-8.
+        data: The content. Text is written as UTF-8.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_atomic(Path(folder) / "a.txt", "mâine")
+        ...     (Path(folder) / "a.txt").read_bytes()
+        b'm\\xc3\\xa2ine'
     """
     temporary = path.with_name(f".{path.name}.tmp")
     with open(temporary, "wb") as file:
@@ -29,7 +36,7 @@ def write_atomic(path: Path, data: bytes | str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON, complete or not at all."""
+    """Write a value as indented JSON in UTF-8, complete or not at all."""
     write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -43,12 +50,12 @@ def sync_file(path: Path) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Force the names in a directory to the disk. Only POSIX has this call; elsewhere nothing happens."""
+    """Force the names in a directory to the disk. This does nothing on systems other than POSIX, which lack this call."""
     if os.name == "posix":
         sync_file(path)
 
 
 def sha256_file(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file. The memory does not depend on the size of the file."""
+    """Return the hexadecimal SHA-256 of a file. The file is read in parts, so a large file takes little memory."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,12 +1,14 @@
-"""Stock llama.cpp in this process, by its C interface: tokens in, logits out.
+"""Call stock llama.cpp in this process through its C interface: token ids in, logits out.
 
-The library is the one inside the wheel `xllamacpp`, a native build of `llama-cpp-python` if that is installed, or the file
-that `ROTRAIN_LLAMA_CPP` names. The Python interfaces of both hide the logits, so the few functions that are needed are called
-through ctypes. Parameters are structures whose fields move between versions. They are taken from the library's own defaults,
-and the fields that are set here are first looked for at their offsets, by the values that they must have there. A library
-that answers differently is refused.
+The library is the file that `ROTRAIN_LLAMA_CPP` names, else a native build of `llama-cpp-python` if it is installed, else the
+library in the wheel `xllamacpp`. The Python interfaces of both packages hide the logits, so ctypes calls the few C functions
+that are needed.
 
-Nothing here imports PyTorch: a process that measures llama.cpp holds llama.cpp alone.
+The parameters of llama.cpp are structures whose fields move between versions. So the structures come from the library, with
+its defaults. Before fields are set, their defaults are read at the expected offsets. A library with other values there is
+rejected.
+
+This module does not import PyTorch: the memory of a process that measures llama.cpp must not include PyTorch.
 """
 
 from __future__ import annotations
@@ -28,18 +30,18 @@ from numpy.typing import NDArray
 from rotrain.errors import RotrainError, install
 
 ENVIRONMENT = "ROTRAIN_LLAMA_CPP"
-# More than the structure of any version: a C function reads and writes its own part of it.
-_ROOM = 1024
+# Bytes for a parameter structure. It is larger than in any version: a C function uses only its own part.
+_STRUCT_BYTES = 1024
 # Offsets of the fields of llama_context_params, and their default values.
 _N_CTX, _N_BATCH, _N_UBATCH, _N_SEQ, _FLASH, _KEYS, _VALUES = 0, 4, 8, 12, 52, 104, 108
 _DEFAULTS = {_N_CTX: 512, _N_BATCH: 2048, _N_UBATCH: 512, _N_SEQ: 1, _FLASH: -1, _KEYS: 1, _VALUES: 1}
 _GGML = {"f32": 0, "f16": 1, "q8_0": 8}
 _LOG = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
-_LOADING = threading.Lock()
+_LOAD_LOCK = threading.Lock()
 
 
 class _Params(ctypes.Structure):
-    _fields_ = [("raw", ctypes.c_uint8 * _ROOM)]
+    _fields_ = [("raw", ctypes.c_uint8 * _STRUCT_BYTES)]
 
 
 class _Batch(ctypes.Structure):
@@ -61,20 +63,20 @@ class Library:
     """A loaded llama.cpp.
 
     Attributes:
-        handle: The library.
-        file: Its file.
-        origin: The package or variable that it came from.
-        said: Errors that it logged.
+        handle: The library in ctypes.
+        file: File of the library.
+        origin: Package and version, or environment variable, that the file comes from.
+        errors: Errors that llama.cpp has logged.
     """
 
     handle: Any
     file: Path
     origin: str
-    said: list[str]
+    errors: list[str]
 
     @property
     def version(self) -> str:
-        """The version that the library reports, or the package that it came in."""
+        """The origin, and the version that the library reports, if it does."""
         function = getattr(self.handle, "llama_version", None)
         if function is None:
             return self.origin
@@ -83,7 +85,10 @@ class Library:
 
 
 def find_library() -> tuple[Path, str] | None:
-    """Return the file of a llama.cpp and its origin, or None: from the environment, a native build, or the wheel."""
+    """Return the file of the llama.cpp library and its origin, or None if there is none.
+
+    It is searched in the environment variable, then in `llama-cpp-python`, then in `xllamacpp`.
+    """
     named = os.environ.get(ENVIRONMENT)
     if named:
         return Path(named), ENVIRONMENT
@@ -96,15 +101,15 @@ def find_library() -> tuple[Path, str] | None:
 
 
 def library() -> Library:
-    """Load llama.cpp once in a process, for any number of threads.
+    """Load llama.cpp. All calls of a process, from any thread, return the same object.
 
-    llama.cpp keeps one function for what it logs, the last one that it was given. If it were loaded twice at once, it could
-    keep the function of a `Library` that nobody holds, and its next line would end the process.
+    llama.cpp has one callback for its log. If two threads loaded it at the same time, it could keep the callback of a
+    `Library` that Python has freed, and the next line of its log would crash the process.
 
     Raises:
-        RotrainError: There is no llama.cpp, or its parameters are unknown.
+        RotrainError: llama.cpp is not installed, or the layout of its parameters is unknown.
     """
-    with _LOADING:
+    with _LOAD_LOCK:
         return _load()
 
 
@@ -122,29 +127,30 @@ def _load() -> Library:
     defaults = bytes(handle.llama_context_default_params().raw)
     if any(struct.unpack_from("<i", defaults, at)[0] != value for at, value in _DEFAULTS.items()):
         raise RotrainError(
-            f"the parameters of this llama.cpp ({origin}) have another layout than this program knows",
+            f"the layout of the parameters of this llama.cpp ({origin}) is unknown",
             place=file,
-            hint="take xllamacpp 2026.10",
+            hint="install xllamacpp 2026.10",
         )
-    # A failed assertion of llama.cpp ends the process; the debugger that it would start only takes time.
+    # A failed assertion of llama.cpp ends the process. Without this variable it first starts a debugger, which is slow.
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")
-    said: list[str] = []
-    _silence(handle, said)
+    errors: list[str] = []
+    _capture_errors(handle, errors)
     handle.llama_backend_init()
-    return Library(handle, file, origin, said)
+    return Library(handle, file, origin, errors)
 
 
 class LlamaCpp:
-    """A loaded GGUF file, and one sequence. Use it as a context manager, or call `close`.
+    """A GGUF file that is loaded in llama.cpp, with one sequence. Use it as a context manager, or call `close`.
 
     Args:
         path: The file.
-        context: Most tokens of the sequence.
-        threads: Threads.
-        cache: Type of keys and values: f16, llama.cpp's default, or f32, which a comparison of logits needs. With f32 its
-            flash attention is off, because that rounds them to f16 for any type of the cache.
+        context: Maximum tokens of the sequence.
+        threads: CPU threads.
+        cache: Type of keys and values: f16, the default of llama.cpp, or f32, which a comparison of logits needs. With f32,
+            flash attention is off, because it rounds keys and values to f16 for every type of cache.
 
     Attributes:
+        library: The loaded llama.cpp.
         vocab_size: Entries of the vocabulary.
         parameters: Parameters of the model.
         length: Tokens of the sequence so far.
@@ -160,13 +166,13 @@ class LlamaCpp:
         self.context, self.batch = context, min(context, 512)
         self._model = self._state = self._tokens = None
         c = self.library.handle
-        del self.library.said[:]
+        del self.library.errors[:]
         self._model = c.llama_model_load_from_file(os.fsencode(path), c.llama_model_default_params())
         if not self._model:
             raise RotrainError(
                 f"llama.cpp cannot load this: {self._reason()}",
                 place=path,
-                hint="the file is cut off or foreign: export it again",
+                hint="the file is cut off, or it is not for llama.cpp: export it again",
             )
         params = c.llama_context_default_params()
         for at, value in (
@@ -185,7 +191,7 @@ class LlamaCpp:
             raise RotrainError(
                 f"llama.cpp cannot make a context of {context:,} tokens: {reason}",
                 place=path,
-                hint="take a shorter context, or a machine with more memory",
+                hint="use a shorter context, or a machine with more memory",
             )
         c.llama_set_n_threads(self._state, threads, threads)
         self._vocab = c.llama_model_get_vocab(self._model)
@@ -195,7 +201,11 @@ class LlamaCpp:
         self.length = 0
 
     def tokenize(self, text: str) -> list[int]:
-        """Return the token ids of a text, with nothing added. The text of a special token is text."""
+        """Return the token ids of a text, with no tokens added. The text of a special token is encoded as text.
+
+        Raises:
+            RotrainError: llama.cpp fails.
+        """
         data = text.encode()
         room = len(data) + 16
         ids = (ctypes.c_int32 * room)()
@@ -207,7 +217,7 @@ class LlamaCpp:
         return list(ids[:count])
 
     def piece(self, token: int) -> bytes:
-        """Return the bytes of a token."""
+        """Return the bytes of a token; empty for a special token."""
         room = ctypes.create_string_buffer(512)
         count = self.library.handle.llama_token_to_piece(
             self._vocab, token, room, len(room), 0, ctypes.c_bool(False)
@@ -221,25 +231,33 @@ class LlamaCpp:
         self.length = 0
 
     def feed(self, tokens: list[int]) -> NDArray[np.float32]:
-        """Continue the sequence, and return the logits (V,) after its last token. The next call overwrites the array."""
+        """Append tokens to the sequence, and return the logits (V,) fp32 after the last one. The next call overwrites them.
+
+        Raises:
+            RotrainError: The sequence is longer than the context, or a token is not in the vocabulary.
+        """
         for start in range(0, len(tokens), self.batch):
             part = tokens[start : start + self.batch]
-            self._decode(part, whole=False, last=start + len(part) == len(tokens))
+            self._decode(part, all_rows=False, last=start + len(part) == len(tokens))
         last: NDArray[np.float32] = self._logits(1)[0]
         return last
 
     def logits(self, tokens: list[int]) -> NDArray[np.float32]:
-        """Return the logits (T, V) after each token of a new sequence."""
+        """Start a new sequence, and return the logits (T, V) fp32 after each of its tokens.
+
+        Raises:
+            RotrainError: The sequence is longer than the context, or a token is not in the vocabulary.
+        """
         self.reset()
         rows = []
         for start in range(0, len(tokens), self.batch):
             part = tokens[start : start + self.batch]
-            self._decode(part, whole=True, last=True)
+            self._decode(part, all_rows=True, last=True)
             rows.append(self._logits(len(part)).copy())
         return np.concatenate(rows)
 
     def close(self) -> None:
-        """Release everything."""
+        """Free the memory of the model and of the sequence."""
         c = self.library.handle
         if self._tokens is not None:
             c.llama_batch_free(self._tokens)
@@ -257,7 +275,7 @@ class LlamaCpp:
     ) -> None:
         self.close()
 
-    def _decode(self, part: list[int], *, whole: bool, last: bool) -> None:
+    def _decode(self, part: list[int], *, all_rows: bool, last: bool) -> None:
         if self.length + len(part) > self.context:
             raise RotrainError(f"{self.length + len(part):,} tokens, but the context is {self.context:,}")
         if not 0 <= min(part) <= max(part) < self.vocab_size:
@@ -269,7 +287,7 @@ class LlamaCpp:
             batch.pos[index] = self.length + index
             batch.n_seq_id[index] = 1
             batch.seq_id[index][0] = 0
-            batch.logits[index] = whole or (last and index == len(part) - 1)
+            batch.logits[index] = all_rows or (last and index == len(part) - 1)
         status = self.library.handle.llama_decode(self._state, batch)
         if status:
             raise RotrainError(f"llama.cpp failed to decode (status {status}): {self._reason()}")
@@ -277,18 +295,18 @@ class LlamaCpp:
 
     def _logits(self, rows: int) -> NDArray[np.float32]:
         pointer = self.library.handle.llama_get_logits(self._state)
-        rows_of: NDArray[np.float32] = np.ctypeslib.as_array(pointer, shape=(rows, self.vocab_size))
-        return rows_of
+        view: NDArray[np.float32] = np.ctypeslib.as_array(pointer, shape=(rows, self.vocab_size))
+        return view
 
     def _reason(self) -> str:
         """Return the first error that llama.cpp logged since loading started."""
-        lines = [line.strip() for line in self.library.said if line.strip()]
-        # "llama_model_load: error loading model: ..." says why; the lines after it only say that it failed.
-        return lines[0].split("error loading model: ", 1)[-1] if lines else "it does not say why"
+        lines = [line.strip() for line in self.library.errors if line.strip()]
+        # The first line has the reason: "llama_model_load: error loading model: ...". Later lines only report the failure.
+        return lines[0].split("error loading model: ", 1)[-1] if lines else "no reason given"
 
 
 def _declare(c: Any) -> None:
-    """Declare the types of the functions. A missing function is an `AttributeError`."""
+    """Declare the argument and result types of the C functions. A missing function raises `AttributeError`."""
     pointer, integer, text = ctypes.c_void_p, ctypes.c_int32, ctypes.c_char_p
     flag = ctypes.c_bool
     ids = ctypes.POINTER(ctypes.c_int32)
@@ -318,16 +336,16 @@ def _declare(c: Any) -> None:
         function.restype, function.argtypes = result, arguments
 
 
-def _silence(c: Any, said: list[str]) -> None:
-    """Keep what llama.cpp logs as an error, and print nothing."""
+def _capture_errors(c: Any, errors: list[str]) -> None:
+    """Make llama.cpp print nothing, and append the errors that it logs to a list."""
 
     def log(level: int, line: bytes | None, _: object) -> None:
         if level == 4 and line:  # GGML_LOG_LEVEL_ERROR
-            said.append(line.decode("utf-8", "replace"))
+            errors.append(line.decode("utf-8", "replace"))
 
     callback = _LOG(log)
     c.llama_log_set(callback, None)
-    c._rotrain_log = callback  # the library calls it as long as the process lives
+    c._rotrain_log = callback  # keeps the callback alive: llama.cpp may call it until the process ends
 
 
 def _with_version(package: str) -> str:

@@ -230,3 +230,23 @@ def test_a_wrong_toml(tmp_path: Path) -> None:
     config.write_text("[[phase]\n", encoding="utf-8")
     assert str(config) in failure("pack", "--config", config, code=2)
     assert "no such file" in failure("pack", "--config", tmp_path / "no.toml", code=2).lower()
+
+
+@pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 100_000, '{"text":"a","x":' + "[" * 50_000 + "]" * 50_000 + "}"])
+def test_deep_nesting_is_one_bad_record(tmp_path: Path, deep: str) -> None:
+    corpus = tmp_path / "deep.jsonl"
+    good = json.dumps({"text": "Un text bun și curat."}, ensure_ascii=False)
+    brackets = json.dumps({"text": "[" * 5_000 + '\\"{' * 5_000})  # in a string they are text
+    corpus.write_text("\n".join((good, deep, brackets, good)) + "\n", encoding="utf-8")
+    report = json.loads(rotools("normalize", corpus, "--out", tmp_path / "out.jsonl", "--json").stdout)
+    assert report["read"]["documents"] == 3
+    assert report["read"]["rejected"] == {"broken-json": 1}
+    assert "nested" in rotools("normalize", corpus, "--out", tmp_path / "no.jsonl", "--strict", code=1).stderr
+
+
+def test_one_line_of_many_words_has_a_language(tmp_path: Path) -> None:
+    """A sum of 32 bits overflowed after some 700,000 words of a document."""
+    corpus = tmp_path / "long.txt"
+    corpus.write_text("Și nu este mai mult decât ce a fost pe lângă casa lui din sat. " * 400_000, encoding="utf-8")
+    report = json.loads(rotools("filter", corpus, "--out", tmp_path / "out.jsonl", "--json", "--annotate").stdout)
+    assert report["read"]["documents"] == 1

@@ -63,7 +63,7 @@ def printed(result: Any) -> Any:
 
 def output(*arguments: object) -> Any:
     """The JSON that a command prints."""
-    return json.loads(command(*arguments, "--json", "--quiet").stdout)
+    return json.loads(command(*arguments, "--json").stdout)
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +85,10 @@ def test_importing_rotools_loads_no_heavy_package() -> None:
     code = f"import sys, rotools; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_command_prints_the_version() -> None:
+    assert command("--version").stdout == f"rotools {rotools.__version__}\n"
 
 
 def test_every_verb_has_a_function() -> None:

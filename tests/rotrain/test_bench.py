@@ -1,4 +1,4 @@
-"""The bench: its statistics on made-up samples, its guard under real load, and whole runs of tiny models."""
+"""Tests of the benchmark: statistics on random samples, the guard under real load, and runs with tiny models."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import shape
 from program import rotrain
+from rotrain.run.busy_processes import load_run
 from test_gguf import trained
 
+from conftest import shape
 from rotrain.bench.engines import gguf_facts, open_engine
 from rotrain.bench.guard import contention, read_clock
 from rotrain.bench.measure import FORMULAS, Settings, bench
 from rotrain.bench.process import Worker
-from rotrain.bench.statistics import half_width, ratio, summary
+from rotrain.bench.statistics import ratio, relative_half_width, summary
 from rotrain.errors import RotrainError
 from rotrain.exporters.gguf.export import export_gguf
 from rotrain.llamacpp import find_library
 from rotrain.models import count
-from rotrain.run.load import load_run
 
 needs_llama = pytest.mark.skipif(find_library() is None, reason="llama.cpp is not installed")
 QUICK = Settings(depths=(0, 16), new_tokens=4, rounds=2, most_rounds=2, cold_starts=1, threads=1)
 
 
 @contextmanager
-def load(processes: int) -> Iterator[None]:
-    """Other processes that compute without a break."""
+def busy_processes(processes: int) -> Iterator[None]:
+    """Run other processes that compute all the time."""
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
     time.sleep(0.3)
     try:
@@ -45,9 +45,9 @@ def load(processes: int) -> Iterator[None]:
             process.wait()
 
 
-def test_the_same_thing_twice_rarely_differs_and_other_things_do() -> None:
+def test_ratio_finds_differences_with_few_false_alarms() -> None:
     generator = np.random.default_rng(0)
-    drift = 1 + 0.3 * np.sin(np.arange(10))  # the machine gets slower and faster for both
+    drift = 1 + 0.3 * np.sin(np.arange(10))  # the speed of the machine changes for both
     alarms = found = 0
     for _ in range(200):
         a, b = (drift * generator.normal(100, 4, 10) for _ in range(2))
@@ -58,19 +58,21 @@ def test_the_same_thing_twice_rarely_differs_and_other_things_do() -> None:
     assert ratio([1.0] * 5, [2.0] * 5)["differs"] is None
 
 
-def test_intervals_hold_the_median_and_narrow() -> None:
+def test_intervals_contain_the_median_and_become_narrower() -> None:
     generator = np.random.default_rng(1)
-    held = 0
+    contained = 0
     for _ in range(200):
         low, high = summary(generator.lognormal(0, 0.2, 15).tolist())["ci"]
-        held += low <= 1 <= high
-    assert held >= 0.88 * 200
+        contained += low <= 1 <= high
+    assert contained >= 0.88 * 200
     samples = generator.normal(100, 5, 400)
-    assert half_width(summary(samples[:20].tolist())) > half_width(summary(samples.tolist()))
+    assert relative_half_width(summary(samples[:20].tolist())) > relative_half_width(
+        summary(samples.tolist())
+    )
     assert summary([3.0, 1.0, 2.0])["median"] == 2.0
 
 
-def test_the_clock_reads_our_processors_and_theft(tmp_path: Path) -> None:
+def test_clock_reads_own_processors_and_stolen_time(tmp_path: Path) -> None:
     import os
 
     cpu = min(os.sched_getaffinity(0))
@@ -92,11 +94,11 @@ def test_the_clock_reads_our_processors_and_theft(tmp_path: Path) -> None:
 
 
 @needs_llama
-def test_injected_load_is_detected(tmp_path: Path) -> None:
+def test_load_of_other_processes_is_detected(tmp_path: Path) -> None:
     model = trained(tmp_path, "llama-gqa", layers=4)
     export_gguf(model, tmp_path / "m.gguf")
     spec = {"model": str(tmp_path / "m.gguf"), "engine": "llama.cpp", "variant": "f32"}
-    with load(2):
+    with busy_processes(2):
         result = bench([spec, spec], QUICK)
     assert result["machine"]["before"]["quiet"] is False
     for row in result["rows"]:
@@ -106,14 +108,14 @@ def test_injected_load_is_detected(tmp_path: Path) -> None:
 
 
 @needs_llama
-def test_both_engines_and_every_figure(tmp_path: Path, pack: Path) -> None:
+def test_bench_measures_both_engines(tmp_path: Path, pack: Path) -> None:
     run, folder, file = tmp_path / "run", tmp_path / "q", tmp_path / "m.gguf"
     sizes = ["--set", "context=64"]
-    words = ["--arch", "mistral-swa", "--size", "nano", "--data", pack, "--out", run, "--steps", 2, "--quiet"]
+    args = ["--arch", "mistral-swa", "--size", "nano", "--data", pack, "--out", run, "--steps", 2, "--quiet"]
     import tiny
 
     with tiny.shrunk():
-        assert rotrain("fit", *words, *sizes).returncode == 0
+        assert rotrain("fit", *args, *sizes).returncode == 0
     assert rotrain("quantize", run, "--method", "rtn", "--out", folder, "--quiet").returncode == 0
     assert rotrain("export", run, "--to", "gguf", "--type", "f16", "--out", file, "--quiet").returncode == 0
     options = [
@@ -143,13 +145,13 @@ def test_both_engines_and_every_figure(tmp_path: Path, pack: Path) -> None:
     rtn = open_engine(spec)
     assert rtn.facts["bits_per_weight"] == pytest.approx(record["bits_per_weight"])
     assert rtn.facts["parameters"] == bf16["parameters"] == record["parameters"]
-    assert rtn.facts["cache"]["bytes"] == trained_cache(folder, 40)
+    assert rtn.facts["cache"]["bytes"] == cache_bytes(folder, 40)
     with pytest.raises(RotrainError, match="take 65 positions, and the model has 64"):
         open_engine(spec | {"context": 65})
     with pytest.raises(RotrainError, match="no run here"):
         open_engine(spec | {"model": str(tmp_path)})
     assert 16 < gguf["bits_per_weight"] < 18 and gguf["file_bytes"] == file.stat().st_size
-    # Llama.cpp holds no PyTorch.
+    # The llama.cpp process does not load PyTorch.
     assert gguf["memory"]["before_loading_bytes"] < 120 << 20 < bf16["memory"]["peak_bytes"]
     for row in result["rows"]:
         assert row["energy_j_per_token"] is None or row["energy_j_per_token"] > 0
@@ -170,33 +172,33 @@ def test_both_engines_and_every_figure(tmp_path: Path, pack: Path) -> None:
         )
 
 
-def trained_cache(folder: Path, context: int) -> int:
-    """Bytes of the cache of the model in a folder."""
+def cache_bytes(folder: Path, context: int) -> int:
+    """Return the bytes of the cache of the model in a folder."""
     return load_run(folder).model.new_cache(context=context).bytes()
 
 
 @needs_llama
 @pytest.mark.parametrize("arch", ["llama-gqa", "mistral-swa", "mamba2-hybrid"])
-def test_caches_are_counted_alike(arch: str, tmp_path: Path) -> None:
+def test_cache_bytes_equal_those_of_count(arch: str, tmp_path: Path) -> None:
     c = shape(arch)
     export_gguf(trained(tmp_path, arch), tmp_path / "m.gguf")
     cache = gguf_facts(tmp_path / "m.gguf")["cache"]
-    held = min(40, cache["window"] or 40)
+    cached_tokens = min(40, cache["window"] or 40)
     state = 0 if c.ssm is None else (c.ssm.conv - 1) * c.ssm.channels * 2 * c.mixers("mamba2")
-    # llama.cpp keeps the convolution's inputs in fp32, we count 16 bits.
-    assert held * cache["bytes_per_token"] + cache["fixed_bytes"] - state == count.cache_bytes(c, 40)
+    # llama.cpp stores the inputs of the convolution in fp32, and `count` assumes 16 bits.
+    assert cached_tokens * cache["bytes_per_token"] + cache["fixed_bytes"] - state == count.cache_bytes(c, 40)
 
 
-def test_what_cannot_be_measured_is_told(tmp_path: Path) -> None:
+def test_bench_reports_unusable_models_and_options(tmp_path: Path) -> None:
     (tmp_path / "broken.gguf").write_bytes(b"GGUF")
-    for words, code, sentence in (
+    for args, code, sentence in (
         ([tmp_path / "absent"], 1, "there is no model here"),
-        ([tmp_path / "broken.gguf", "--engine", "torch"], 2, "none of these models is for torch"),
+        ([tmp_path / "broken.gguf", "--engine", "torch"], 2, "none of these models works with torch"),
         ([tmp_path, "--engine", "vllm"], 2, "no engine 'vllm'"),
         ([tmp_path, "--variants", "q4_k_m"], 2, "quantize the run"),
         ([tmp_path, "--depths", "a"], 2, "takes numbers"),
     ):
-        ended = rotrain("bench", *words)
+        ended = rotrain("bench", *args)
         assert ended.returncode == code and sentence in ended.stderr + str(ended), ended.stderr
         assert "hint:" in ended.stderr
     if find_library() is not None:
@@ -207,7 +209,7 @@ def test_what_cannot_be_measured_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "hint"), [(9, "too little memory"), (11, "crashed"), (4, "crashed")])
-def test_a_worker_that_a_signal_ends_is_told(
+def test_worker_ended_by_a_signal_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, hint: str
 ) -> None:
     (tmp_path / "fatal.py").write_text(f"import os\nos.kill(os.getpid(), {number})\n")
@@ -217,10 +219,10 @@ def test_a_worker_that_a_signal_ends_is_told(
     assert error.value.place == "model.gguf" and hint in str(error.value.hint)
 
 
-def test_too_little_memory_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
+def test_too_little_memory_is_reported_before_loading(tmp_path: Path) -> None:
     file = tmp_path / "huge.gguf"
     with file.open("wb") as out:
-        out.truncate(1 << 42)  # takes no room on the disk
+        out.truncate(1 << 42)  # a sparse file, which takes no space on the disk
     spec = {"model": str(file), "engine": "llama.cpp", "variant": "huge"}
     with pytest.raises(RotrainError, match="need about") as error:
         bench([spec], QUICK)

@@ -1,4 +1,4 @@
-"""The bench of training: what it times is a step of `fit`, what it prints follows from its formulas."""
+"""Tests of bench-train: it times the step of `fit`, and its figures agree with its formulas."""
 
 from __future__ import annotations
 
@@ -22,27 +22,29 @@ SMALL = ["context=32", "batch.sequences=2", "batch.micro=1", "runtime.device=cpu
 
 
 @pytest.fixture
-def tiny_one() -> Iterator[None]:
-    """`nano` is tiny in one test: the processes of the others do not know of it."""
+def tiny_in_process() -> Iterator[None]:
+    """Make `nano` tiny in this process only: other tests start processes that use the real `nano`."""
     with tiny.shrunk():
         yield
 
 
-def test_a_step_is_that_of_training(tiny_one: None) -> None:
+def test_measured_step_equals_a_training_step(tiny_in_process: None) -> None:
     for compiled in ("off", "auto"):
-        words = [*SMALL, f"runtime.compile={compiled}"]
-        config = resolve({"arch": "llama-gqa", "size": "nano"}, assignments=words)
+        args = [*SMALL, f"runtime.compile={compiled}"]
+        config = resolve({"arch": "llama-gqa", "size": "nano"}, assignments=args)
         steps = Steps(config, 300)
-        assert steps.facts["machine"]["compiled"] is (compiled == "auto")  # it stands for a long run
+        assert steps.facts["machine"]["compiled"] is (
+            compiled == "auto"
+        )  # the step stands for a step of a long run
         if compiled == "auto":
-            continue  # compiling is tested where training is
+            continue  # test_training.py tests compiling
         model = Decoder(model_config("llama-gqa", "nano", vocab_size=300, context=32))
         model.init_weights(config.seed)
         optimizer = Optimizer(model, Optim(lr=config.optim.lr))
         for _ in range(2):
             loss = model.loss(steps.batch[:, :-1], steps.batch[:, 1:]) / steps.tokens
             loss.backward()
-            optimizer.clip()
+            optimizer.clip_gradients()
             optimizer.update(config.optim.lr)
             assert steps.step()["loss"] == pytest.approx(float(loss.detach()), rel=1e-5)
         for name, parameter in model.named_parameters():
@@ -51,13 +53,13 @@ def test_a_step_is_that_of_training(tiny_one: None) -> None:
             )
 
 
-def test_figures_follow_from_their_formulas(tmp_path: Path) -> None:
+def test_figures_agree_with_their_formulas(tmp_path: Path) -> None:
     sets = [
         word
         for value in [*SMALL, "runtime.compile=off", "runtime.peak_tflops=2"]
         for word in ("--set", value)
     ]
-    words = [
+    args = [
         "--arch",
         "llama-gqa,mamba2",
         "--size",
@@ -69,7 +71,7 @@ def test_figures_follow_from_their_formulas(tmp_path: Path) -> None:
         "--warm-up",
         1,
     ]
-    ended = rotrain("bench-train", *words, *sets, "--out", tmp_path / "b.json", "--json")
+    ended = rotrain("bench-train", *args, *sets, "--out", tmp_path / "b.json", "--json")
     assert ended.returncode == 0, ended.stderr
     result = json.loads(ended.stdout)
     assert result == json.loads((tmp_path / "b.json").read_text()) and not ended.stderr
@@ -85,14 +87,14 @@ def test_figures_follow_from_their_formulas(tmp_path: Path) -> None:
         for rate in rates["samples"]:
             assert any(rate == pytest.approx(64 / turn["seconds"]) for turn in row["steps"])
         assert rates["ci"][0] <= rates["median"] <= rates["ci"][1]
-        # Weights, gradients and two moments at least, on top of what the imports took.
+        # At least weights, gradients and two moments, in addition to the memory of the imports.
         assert row["memory"]["peak_bytes"] > row["memory"]["before_bytes"] + 16 * row["parameters"]
         assert row["kernels"]["scan"] == "grouped chunks" and row["machine"]["precision"] == "fp32"
         assert row["loss"]["last"] < row["loss"]["first"]
     assert set(result["formulas"]) >= {"tokens_per_s", "flops_per_token", "mfu", "peak_bytes"}
 
 
-def test_wrong_words_are_told() -> None:
+def test_wrong_options_are_reported() -> None:
     for wrong, sentence in (
         (["--arch", "llama"], "llama"),
         (["--arch", "llama-mha", "--set", "batch.mikro=1"], "batch.mikro"),

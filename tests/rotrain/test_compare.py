@@ -1,4 +1,4 @@
-"""A study: its file, its steps, and that each is done once."""
+"""Tests of studies: the study file, the steps, and that each step is done once."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from rotrain.errors import RotrainError
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 
 
-def in_this_process(step: Step, tell: Callable[[str], None]) -> str | None:
-    """What `matrix._run` does, without loading PyTorch anew for each step."""
+def in_this_process(step: Step, on_line: Callable[[str], None]) -> str | None:
+    """Replace `matrix._run_step`: run a step in this process, which has loaded PyTorch already."""
     ended = rotrain(*step.args)
     return None if ended.returncode == 0 else ended.stderr.splitlines()[0]
 
 
-def test_a_step_is_a_process_and_tells_its_error() -> None:
-    said: list[str] = []
-    assert matrix._run(Step("archs", ("archs",), ()), said.append) is None and not said
+def test_step_runs_in_a_process_and_reports_its_error() -> None:
+    lines: list[str] = []
+    assert matrix._run_step(Step("archs", ("archs",), ()), lines.append) is None and not lines
     step = Step("fit", ("fit", "--arch", "llama-gqa", "--data", "/nowhere"), ())
-    message = matrix._run(step, said.append)
+    message = matrix._run_step(step, lines.append)
     assert message is not None and message.startswith("error: /nowhere: there is no pack here")
-    assert message in said and said[-1].startswith("hint:")
+    assert message in lines and lines[-1].startswith("hint:")
 
 
-def test_the_words_of_variants() -> None:
+def test_quantize_args_of_variants() -> None:
     assert quantize_args("q4_k_m") == ["--method", "q4_k_m"]
     assert quantize_args("bpw-4.8") == ["--target-bpw", "4.8"]
     assert quantize_args("rtn-8") == ["--method", "rtn", "--bits", "8"]
@@ -48,16 +48,19 @@ def test_the_words_of_variants() -> None:
     [
         ("archs = ['lama']", "there is no architecture 'lama'"),
         ("sizes = 'nano'", "sizes: Extra inputs"),
-        ("seeds = [1, 1]", "1 is there twice"),
+        ("seeds = [1, 1]", "1 is given twice"),
         ("steps = 0", "steps: "),
         ("archs = ", "this is not TOML"),
         ("[bench]\nquik = true", "bench.quik"),
-        ("sweep_lr = [0.1, 0.1]", "0.1 is there twice"),
+        ("sweep_lr = [0.1, 0.1]", "0.1 is given twice"),
         ("sweep_lr = [0]", "sweep_lr.0: "),
-        ("sweep_lr = [0.1]\nset = ['optim.lr=1']", "the study: Value error, sweep_lr finds the rate"),
+        (
+            "sweep_lr = [0.1]\nset = ['optim.lr=1']",
+            "the study: Value error, sweep_lr and optim.lr in set exclude",
+        ),
     ],
 )
-def test_a_bad_study_is_told_with_its_key(tmp_path: Path, text: str, message: str) -> None:
+def test_invalid_study_is_reported_with_its_key(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "study.toml"
     file.write_text(text)
     with pytest.raises(RotrainError, match=message):
@@ -77,7 +80,7 @@ def test_steps_come_after_what_they_need() -> None:
 
 @pytest.fixture
 def study(pack: Path, tmp_path: Path) -> Path:
-    """Two tiny runs of a few steps; no variants."""
+    """Write a study file with two tiny runs of a few steps and no variants."""
     sets = ["context=32", "batch.sequences=4", "batch.micro=4", "runtime.device=cpu", "runtime.threads=1"]
     file = tmp_path / "study.toml"
     file.write_text(
@@ -87,10 +90,10 @@ def study(pack: Path, tmp_path: Path) -> Path:
     return file
 
 
-def test_a_study_is_done_once_and_a_change_does_again_what_builds_on_it(
+def test_a_change_repeats_only_the_steps_that_need_it(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matrix, "_run", in_this_process)
+    monkeypatch.setattr(matrix, "_run_step", in_this_process)
     ended = rotrain("compare", study, "--json", "--quiet")
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["steps"] == {"done": 4, "kept": 0, "failed": 0, "left": 0}
@@ -107,7 +110,7 @@ def test_a_study_is_done_once_and_a_change_does_again_what_builds_on_it(
     assert states == ["kept", "kept", "done", "done"]
 
 
-def test_what_a_step_reads_decides_whether_it_is_done(
+def test_changed_input_files_repeat_a_step(
     study: Path, pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy, task = tmp_path / "pack", tmp_path / "task.jsonl"
@@ -118,7 +121,7 @@ def test_what_a_step_reads_decides_whether_it_is_done(
         .replace(str(pack), str(copy))
         .replace("[evaluate]", f"[evaluate]\ntasks = ['{task}']")
     )
-    monkeypatch.setattr(matrix, "_run", in_this_process)
+    monkeypatch.setattr(matrix, "_run_step", in_this_process)
 
     def states() -> list[str]:
         found = read_study(study)
@@ -129,7 +132,7 @@ def test_what_a_step_reads_decides_whether_it_is_done(
     assert states() == ["kept", "kept", "done", "done"]
     manifest = copy / "manifest.json"
     manifest.write_text(manifest.read_text() + " ")
-    # A finished run of another pack is refused by `fit`; nothing that builds on it is shown as if it were new.
+    # `fit` rejects a finished run of another pack. The steps that need the run are skipped, and their old results removed.
     assert states() == ["failed", "failed", "left", "left"]
     task.write_text("no task")
     manifest.write_text(manifest.read_text().rstrip())
@@ -140,7 +143,7 @@ def test_what_a_step_reads_decides_whether_it_is_done(
 def test_each_architecture_is_trained_at_its_best_rate(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matrix, "_run", in_this_process)
+    monkeypatch.setattr(matrix, "_run_step", in_this_process)
     study.write_text("sweep_lr = [0.1, 0.001]\n" + study.read_text())
     ended = rotrain("compare", study, "--json", "--quiet")
     assert ended.returncode == 0, ended.stderr
@@ -155,16 +158,16 @@ def test_each_architecture_is_trained_at_its_best_rate(
         assert run["config"]["optim"]["lr"] == sweep["best_lr"]
         assert f"note: {arch} is best at {sweep['best_lr']:g}, the edge" in ended.stderr
         assert f"learning rate {sweep['best_lr']:g}" in (out / "report.html").read_text()
-        # The sweep's run at that rate is the study's; another seed is trained.
+        # The study copies the run of the sweep with the best rate. For another seed, `fit` trains a new run.
         best = Path(sweep["rows"][[row["lr"] for row in sweep["rows"]].index(sweep["best_lr"])]["run"])
         run_of, other = out / f"{arch}-nano", tmp_path / f"{arch}-1"
         assert (run_of / "metrics.jsonl").read_bytes() == (best / "metrics.jsonl").read_bytes()
         assert (
             json.loads((run_of / "summary.json").read_bytes())["run"] == str(run_of) == run["config"]["out"]
         )
-        words = json.loads((out / "steps" / f"fit_{arch}-nano.json").read_bytes())["words"]
-        words = [str(other) if word == str(run_of) else word for word in words]
-        assert rotrain(*words, "--seed", "1").returncode == 0
+        args = json.loads((out / "steps" / f"fit_{arch}-nano.json").read_bytes())["words"]
+        args = [str(other) if word == str(run_of) else word for word in args]
+        assert rotrain(*args, "--seed", "1").returncode == 0
         assert (other / "metrics.jsonl").read_bytes() != (best / "metrics.jsonl").read_bytes()
     again = rotrain("compare", study, "--json", "--quiet")
     assert json.loads(again.stdout)["steps"] == {"done": 0, "kept": 6, "failed": 0, "left": 0}
@@ -180,35 +183,35 @@ def test_each_architecture_is_trained_at_its_best_rate(
     assert ended.returncode == 1 and "this is not the result of a sweep" in ended.stderr
 
 
-def test_the_time_left_is_told_when_every_command_was_seen(
+def test_remaining_time_is_known_when_every_kind_of_step_was_timed(
     study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def make(step: Step, tell: Callable[[str], None]) -> None:
+    def make(step: Step, on_line: Callable[[str], None]) -> None:
         for path in step.outputs:
             path.touch()
 
-    monkeypatch.setattr(matrix, "_run", make)
+    monkeypatch.setattr(matrix, "_run_step", make)
     monkeypatch.setattr(time, "monotonic", iter(range(0, 1000, 7)).__next__)  # every step takes seven seconds
     found = read_study(study)
 
-    def told() -> list[float | None]:
-        left: list[float | None] = []
-        for _ in run_matrix(found, steps_of(found), lambda _, seconds: left.append(seconds)):
+    def remaining_times() -> list[float | None]:
+        remaining: list[float | None] = []
+        for _ in run_matrix(found, steps_of(found), lambda _, seconds: remaining.append(seconds)):
             pass
-        return left
+        return remaining
 
-    assert told() == [None, None, None, 7]
+    assert remaining_times() == [None, None, None, 7]
     (found.out / "llama-gqa-nano" / "evaluation.json").unlink()
-    assert told() == [7], "what was done before tells how long it takes"
+    assert remaining_times() == [7], "the time of earlier steps gives the estimate"
     for record in (found.out / "steps").glob("evaluate*"):
         record.unlink()
-    assert told() == [None, 7]
+    assert remaining_times() == [None, 7]
 
 
-def test_a_cell_that_fails_leaves_the_others(
+def test_a_failed_step_does_not_stop_the_others(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matrix, "_run", in_this_process)
+    monkeypatch.setattr(matrix, "_run_step", in_this_process)
     (tmp_path / "out" / "mamba2-nano").mkdir(parents=True)
     (tmp_path / "out" / "mamba2-nano" / "foreign").touch()
     ended = rotrain("compare", study, "--quiet")
@@ -221,7 +224,7 @@ def test_a_cell_that_fails_leaves_the_others(
     assert states == ["kept", "done", "kept", "done"]
 
 
-def test_the_plan_is_commands_one_can_type(study: Path) -> None:
+def test_plan_prints_runnable_commands(study: Path) -> None:
     ended = rotrain("compare", study, "--plan")
     lines = ended.stdout.splitlines()
     assert len(lines) == 4 and lines[0].startswith("rotrain fit --arch llama-gqa --size nano")

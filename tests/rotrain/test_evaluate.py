@@ -1,4 +1,4 @@
-"""Evaluation: every figure against a brute-force reading of its definition."""
+"""Tests of the evaluation: every figure is compared with a brute-force computation of its definition."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 import torch
-from conftest import fit_config
 from hypothesis import given
 from hypothesis import strategies as st
 from packs import texts, train_tokenizer
 from program import rotrain
 from torch import Tensor
 
+from conftest import fit_config
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError
 from rotrain.evaluation import diacritics, probes
-from rotrain.evaluation.divergence import diverge
+from rotrain.evaluation.divergence import measure_divergence
 from rotrain.evaluation.harness import continue_text
 from rotrain.evaluation.interval import paired, ratio
 from rotrain.evaluation.model import Ids, LanguageModel, as_ids, sequence_nats
@@ -47,7 +47,7 @@ def run(pack: Path, tmp_path_factory: pytest.TempPathFactory, tiny_nano: None) -
 
 @pytest.fixture(scope="module")
 def other(pack: Path, tmp_path_factory: pytest.TempPathFactory, tiny_nano: None) -> Path:
-    """Another one, less trained."""
+    """A second tiny run with fewer training steps."""
     out = tmp_path_factory.mktemp("evaluate") / "other"
     rotrain_fit(pack, out, steps=10)
     return out
@@ -68,9 +68,9 @@ DOCUMENTS = [Document(str(i), text) for i, text in enumerate(texts(40, seed=9))]
 
 
 class Continuer:
-    """A model that finds the longest suffix of what it read earlier in it, and goes on as it went on there.
+    """A model that finds the latest longest earlier copy of its last tokens, and predicts the token that followed it.
 
-    What a perfect memory gives: it must have every probe of memory right.
+    It has a perfect memory, so it must pass every probe of memory.
     """
 
     def __init__(self, tokenizer: Tokenizer, context: int = 2_000) -> None:
@@ -108,13 +108,13 @@ def test_windows_score_each_id_once_with_half_a_context_before_it(length: int, c
         assert 1 <= len(window.labels) <= len(window.inputs) <= context
         assert window.inputs[-1] + 1 == window.labels[-1]
         begin = int(window.inputs[0])
-        # what the first label of the window sees before it
+        # tokens before the first label of the window
         assert begin == 0 or window.labels[0] - begin >= context - max(context // 2, 1)
         seen += window.labels.tolist()
     assert seen == list(range(1, length))
 
 
-def test_bits_per_byte_is_what_one_reading_of_each_window_gives(model: TorchModel) -> None:
+def test_bits_per_byte_equals_brute_force_over_windows(model: TorchModel) -> None:
     score = score_text(model, DOCUMENTS)
     nats = 0.0
     for document in DOCUMENTS:
@@ -132,14 +132,14 @@ def test_bits_per_byte_is_what_one_reading_of_each_window_gives(model: TorchMode
     assert score.bits_per_byte.low < score.bits_per_byte.value < score.bits_per_byte.high
 
 
-def test_few_documents_are_scored_by_window_and_sum_to_the_same(model: TorchModel) -> None:
+def test_scores_by_window_sum_to_scores_by_document(model: TorchModel) -> None:
     few, many = score_text(model, DOCUMENTS[:5]), score_text(model, DOCUMENTS)
     assert few.unit == "window" and len(few.units) > 5
     assert few.nats.sum() == pytest.approx(many.nats[:5].sum(), rel=1e-6)
     assert few.bytes.sum() == many.bytes[:5].sum()
 
 
-def test_intervals_cover_at_their_level_and_pairs_are_sharper(model: TorchModel, other: Path) -> None:
+def test_intervals_cover_at_their_level_and_paired_ones_are_narrower(model: TorchModel, other: Path) -> None:
     random = np.random.default_rng(1)
     covered = 0
     for _ in range(100):
@@ -158,13 +158,11 @@ def test_intervals_cover_at_their_level_and_pairs_are_sharper(model: TorchModel,
     assert same.low == same.value == same.high == 0
 
 
-def test_a_model_does_not_diverge_from_itself_and_another_as_brute_force_says(
-    model: TorchModel, other: Path
-) -> None:
-    same = diverge(model, model, DOCUMENTS, 200)
+def test_divergence_is_zero_for_the_same_model_and_equals_brute_force(model: TorchModel, other: Path) -> None:
+    same = measure_divergence(model, model, DOCUMENTS, 200)
     assert same.kl.max() < 1e-12 and same.same_top.min() == 1 and np.abs(same.dnats).max() == 0
     variant = open_model(other)
-    found = diverge(model, variant, DOCUMENTS, 60)
+    found = measure_divergence(model, variant, DOCUMENTS, 60)
     ids = as_ids([0, *model.tokenizer.encode(DOCUMENTS[0].text), 0])
     window = next(windows(ids, model.context))
     p, q = (
@@ -177,15 +175,13 @@ def test_a_model_does_not_diverge_from_itself_and_another_as_brute_force_says(
     assert found.as_json()["perplexity_ratio"]["value"] == pytest.approx(math.exp(found.dnats.mean()))  # type: ignore[index]
 
 
-def test_models_of_other_tokenizers_are_not_compared_by_distribution(
-    model: TorchModel, tmp_path: Path
-) -> None:
+def test_divergence_rejects_another_tokenizer(model: TorchModel, tmp_path: Path) -> None:
     train_tokenizer(290).save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(RotrainError, match="tokenizer is not that of"):
-        diverge(model, Continuer(Tokenizer(tmp_path / "tokenizer.json")), DOCUMENTS, 10)
+        measure_divergence(model, Continuer(Tokenizer(tmp_path / "tokenizer.json")), DOCUMENTS, 10)
 
 
-def test_sequences_padded_together_score_as_alone(model: TorchModel) -> None:
+def test_padded_batches_score_like_single_sequences(model: TorchModel) -> None:
     sequences = [
         as_ids([0, *model.tokenizer.encode(d.text)])[: 3 + 2 * i] for i, d in enumerate(DOCUMENTS[:12])
     ]
@@ -200,7 +196,7 @@ def perfect(pack: Path) -> Continuer:
 
 
 @pytest.mark.parametrize("probe", [probes.copy, probes.induction])
-def test_a_perfect_memory_has_the_probes_of_memory_right(
+def test_perfect_memory_passes_copy_and_induction(
     perfect: Continuer,
     probe: Callable[[LanguageModel], dict[str, probes.Result]],
     monkeypatch: pytest.MonkeyPatch,
@@ -214,7 +210,7 @@ def test_a_perfect_memory_has_the_probes_of_memory_right(
         assert result.accuracy.value < 0.3
 
 
-def test_a_perfect_memory_knows_the_phonebook(perfect: Continuer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_perfect_memory_passes_the_phonebook(perfect: Continuer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probes, "CASES", 3)
     monkeypatch.setattr(probes, "PHONEBOOK_ENTRIES", (2, 8))
     found = probes.phonebook(perfect)
@@ -224,21 +220,21 @@ def test_a_perfect_memory_knows_the_phonebook(perfect: Continuer, monkeypatch: p
 
 
 class _Uniform(Continuer):
-    """Knows nothing."""
+    """A model that gives every token the same probability."""
 
     def _logits(self, ids: list[int]) -> Tensor:
         return torch.zeros(len(ids), self.tokenizer.vocab_size)
 
 
-def test_diacritics_are_asked_where_a_word_has_several_readings(model: TorchModel) -> None:
+def test_diacritics_cases_are_words_with_several_readings(model: TorchModel) -> None:
     training = "Fata doarme. " * 5 + "O față și o fată, în fața casei. " * 3 + "o fată mică. " * 9
     known = diacritics.readings(training)
     assert known["fata"] == ("fată", "fata", "fața", "față")
     assert "doarme" not in known
-    asked = diacritics.cases([Document("a", "Fața casei este albă. El doarme.")], known)
-    assert [(case.before, case.after, case.right) for case in asked] == [("", " casei este albă.", "Fața")]
+    asked = diacritics.make_cases([Document("a", "Fața casei este albă. El doarme.")], known)
+    assert [(case.before, case.after, case.correct) for case in asked] == [("", " casei este albă.", "Fața")]
     assert asked[0].readings == ("Fată", "Fata", "Fața", "Față")
-    restored = diacritics.restore(model, asked * 3)
+    restored = diacritics.score_restoration(model, asked * 3)
     assert restored["commonest"].accuracy.value == 0.0
     assert len(restored["model"].hits) == 3
 
@@ -248,7 +244,7 @@ def _task(path: Path, *lines: object) -> Path:
     return path
 
 
-def test_a_task_is_answered_by_likelihood(model: TorchModel, tmp_path: Path) -> None:
+def test_tasks_are_scored_by_likelihood(model: TorchModel, tmp_path: Path) -> None:
     file = _task(
         tmp_path / "task.jsonl",
         {"type": "choice", "context": "A fost odată ca ", "choices": ["niciodată", "xqz"], "answer": 0},
@@ -267,15 +263,18 @@ def test_a_task_is_answered_by_likelihood(model: TorchModel, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "no JSON"),
-        ('{"type": "quiz"}', "no case"),
-        ('{"type": "choice", "context": "a", "choices": ["b"], "answer": 0}', "no case: choice.choices"),
+        ("{", "this is not JSON"),
+        ('{"type": "quiz"}', "not a valid case"),
+        (
+            '{"type": "choice", "context": "a", "choices": ["b"], "answer": 0}',
+            "not a valid case: choice.choices",
+        ),
         ('{"type": "choice", "context": "a", "choices": ["b", "c"], "answer": 2}', "the answer is 2"),
         ('{"type": "cloze", "text": "a", "choices": ["b", "c"], "answer": 0}', "0 gaps"),
         ("", "no cases"),
     ],
 )
-def test_a_bad_task_is_told_with_its_line(tmp_path: Path, line: str, message: str) -> None:
+def test_invalid_task_is_reported_with_its_line(tmp_path: Path, line: str, message: str) -> None:
     file = tmp_path / "task.jsonl"
     file.write_text(f"\n{line}\n")
     with pytest.raises(RotrainError, match=message) as caught:
@@ -284,13 +283,13 @@ def test_a_bad_task_is_told_with_its_line(tmp_path: Path, line: str, message: st
     assert caught.value.place is not None and caught.value.place.startswith(str(file))
 
 
-def test_generation_for_the_harness_stops_where_it_is_told(perfect: Continuer) -> None:
+def test_generation_for_the_harness_stops_at_a_stop_string(perfect: Continuer) -> None:
     text = "una două trei. una două trei. una"
     assert continue_text(perfect, text, {"until": ["."], "max_gen_toks": 40}) == " două trei"
     assert continue_text(perfect, text, {"until": [], "max_gen_toks": 0}) == ""
 
 
-def test_the_command_writes_what_it_prints(run: Path, other: Path, tmp_path: Path) -> None:
+def test_evaluate_writes_the_result_that_it_prints(run: Path, other: Path, tmp_path: Path) -> None:
     novel = tmp_path / "novel.txt"
     novel.write_text("\n".join(texts(5, seed=3)), encoding="utf-8")
     ended = rotrain(
@@ -306,12 +305,12 @@ def test_the_command_writes_what_it_prints(run: Path, other: Path, tmp_path: Pat
         assert 0 < low <= value <= high
     assert result["against"]["tokens"] >= 100 and result["against"]["mean_kl"]["value"] > 0
     assert json.loads((run / "evaluation.json").read_bytes()) == result
-    told = rotrain("evaluate", run, "--probes", "none", "--quiet", "--out", tmp_path / "e.json")
-    assert "web: " in told.stdout and "bits/byte" in told.stdout
+    printed = rotrain("evaluate", run, "--probes", "none", "--quiet", "--out", tmp_path / "e.json")
+    assert "web: " in printed.stdout and "bits/byte" in printed.stdout
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "message"),
+    ("args", "code", "message"),
     [
         (("--probes", "grammer"), 2, "there is no probe 'grammer'"),
         (("--text", "/nowhere.jsonl"), 1, "/nowhere.jsonl"),
@@ -320,10 +319,10 @@ def test_the_command_writes_what_it_prints(run: Path, other: Path, tmp_path: Pat
         (("--against", "/nowhere"), 1, "there is no run here"),
     ],
 )
-def test_what_cannot_be_evaluated_is_told(run: Path, words: tuple[str, ...], code: int, message: str) -> None:
-    ended = rotrain(
-        "evaluate", run, "--quiet", *(() if "--probes" in words else ("--probes", "none")), *words
-    )
+def test_evaluate_reports_wrong_options_and_files(
+    run: Path, args: tuple[str, ...], code: int, message: str
+) -> None:
+    ended = rotrain("evaluate", run, "--quiet", *(() if "--probes" in args else ("--probes", "none")), *args)
     assert ended.returncode == code, ended.stderr
     assert message in ended.stderr
     assert "hint:" in ended.stderr

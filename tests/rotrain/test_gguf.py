@@ -1,4 +1,4 @@
-"""GGUF files beside stock llama.cpp: logits, token ids, and what is refused."""
+"""Tests of GGUF files in stock llama.cpp: logits, token ids, and errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import shape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packs import SENTENCES, train_tokenizer
@@ -16,9 +15,10 @@ from program import rotrain
 from test_models import fresh
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from conftest import shape
 from rotrain.data.tokenizer import Tokenizer as OurTokenizer
 from rotrain.errors import RotrainError
-from rotrain.exporters.gguf.export import compare, draw_tokens, export_gguf, text_encoder
+from rotrain.exporters.gguf.export import compare, export_gguf, random_tokens, text_encoder
 from rotrain.exporters.gguf.tokenizer import PATTERNS, pattern_name
 from rotrain.exporters.gguf.write import read_gguf
 from rotrain.llamacpp import LlamaCpp, find_library
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(find_library() is None, reason="llama.cpp is not
 
 
 def trained(folder: Path, arch: str, tokenizer: Tokenizer | None = None, **changes: Any) -> TrainedModel:
-    """A tiny model with random weights, as if it came from a run."""
+    """Return a tiny model with random weights, as if it were loaded from a run."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = tokenizer or train_tokenizer(300)
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -40,7 +40,7 @@ def trained(folder: Path, arch: str, tokenizer: Tokenizer | None = None, **chang
 
 
 def pattern_tokenizer(name: str) -> Tokenizer:
-    """A tokenizer that cuts as llama.cpp's `name` does."""
+    """Train a tokenizer with the pattern that llama.cpp calls `name`."""
     expression, whole_words = next(key for key, value in PATTERNS.items() if value == name)
     tokenizer = Tokenizer(models.BPE(ignore_merges=whole_words))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -63,12 +63,12 @@ def pattern_tokenizer(name: str) -> Tokenizer:
 
 
 @pytest.mark.parametrize("arch", sorted(ARCHS))
-def test_llama_cpp_computes_the_same(arch: str, tmp_path: Path) -> None:
+def test_llama_cpp_logits_equal_ours(arch: str, tmp_path: Path) -> None:
     model = trained(tmp_path, arch, context=160)
     found = export_gguf(model, tmp_path / "model.gguf")
     assert found["max_logit_difference"] < found["tolerance"]["max_logit_difference"] == 5e-3
-    # Far beyond three windows (12 positions), and one token at a time as in decoding.
-    tokens = draw_tokens(160, model.tokenizer.vocab_size, 0)
+    # Compare far beyond three windows (12 positions), and also one token at a time, as in decoding.
+    tokens = random_tokens(160, model.tokenizer.vocab_size, 0)
     with torch.inference_mode():
         expected = model.model.logits(model.model(torch.tensor([tokens])))[0].numpy()
     with LlamaCpp(tmp_path / "model.gguf", context=160, cache="f32") as theirs:
@@ -79,13 +79,13 @@ def test_llama_cpp_computes_the_same(arch: str, tmp_path: Path) -> None:
             assert abs(theirs.feed([tokens[index]]) - expected[index]).max() < 5e-3
 
 
-def test_a_window_read_as_full_attention_would_be_seen(tmp_path: Path) -> None:
+def test_full_attention_in_place_of_a_window_is_detected(tmp_path: Path) -> None:
     model = trained(tmp_path, "mistral-swa", context=160)
     full = model.model.config.model_copy(update={"window": None})
     wrong = TrainedModel(model.run, 0, fresh(full), model.tokenizer, 0, [], "")
     wrong.model.load_state_dict(model.model.state_dict())
     export_gguf(wrong, tmp_path / "full.gguf")
-    tokens = draw_tokens(160, model.tokenizer.vocab_size, 0)
+    tokens = random_tokens(160, model.tokenizer.vocab_size, 0)
     with torch.inference_mode():
         expected = model.model.logits(model.model(torch.tensor([tokens])))[0].numpy()
     with LlamaCpp(tmp_path / "full.gguf", context=160, cache="f32") as theirs:
@@ -95,7 +95,7 @@ def test_a_window_read_as_full_attention_would_be_seen(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["f16", "bf16"])
 @pytest.mark.parametrize("arch", ["falcon-mqa", "mamba2-hybrid"])
-def test_sixteen_bits(arch: str, kind: str, tmp_path: Path) -> None:
+def test_export_in_sixteen_bits(arch: str, kind: str, tmp_path: Path) -> None:
     model = trained(tmp_path, arch)
     found = export_gguf(model, tmp_path / "half.gguf", kind)
     assert 0 < found["mean_kl"] < 1e-4
@@ -133,7 +133,7 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_rows_without_a_token_are_named_and_unused(tmp_path: Path) -> None:
+def test_rows_without_a_token_get_pad_names(tmp_path: Path) -> None:
     model = trained(tmp_path, "llama-mha", vocab_size=384)
     export_gguf(model, tmp_path / "model.gguf")
     reader = read_gguf(tmp_path / "model.gguf")
@@ -142,9 +142,9 @@ def test_rows_without_a_token_are_named_and_unused(tmp_path: Path) -> None:
     assert len(field.data) == 384
 
 
-def test_what_cannot_be_exported_is_told(tmp_path: Path) -> None:
-    strange = Tokenizer(models.BPE())
-    strange.pre_tokenizer = pre_tokenizers.Sequence(
+def test_export_reports_unsupported_models(tmp_path: Path) -> None:
+    unknown_pattern = Tokenizer(models.BPE())
+    unknown_pattern.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(Regex(r"\s+"), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
     )
     trainer = trainers.BpeTrainer(
@@ -153,19 +153,19 @@ def test_what_cannot_be_exported_is_told(tmp_path: Path) -> None:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    strange.train_from_iterator(SENTENCES, trainer)
-    model = trained(tmp_path, "llama-mha", strange)
-    with pytest.raises(RotrainError, match="no name for the way this tokenizer cuts") as error:
+    unknown_pattern.train_from_iterator(SENTENCES, trainer)
+    model = trained(tmp_path, "llama-mha", unknown_pattern)
+    with pytest.raises(RotrainError, match="no name for the pattern") as error:
         export_gguf(model, tmp_path / "model.gguf")
     assert "rotools tokenizer train" in str(error.value.hint)
     narrow = {"heads": 4, "head_dim": 16, "state": 24, "chunk": 16}
-    with pytest.raises(RotrainError, match="twice as wide inside"):
+    with pytest.raises(RotrainError, match="inner size of twice the hidden size"):
         export_gguf(trained(tmp_path, "mamba2", ssm=narrow), tmp_path / "model.gguf")
     assert not (tmp_path / "model.gguf").exists()
 
 
-def test_attention_is_compared_unrounded(tmp_path: Path) -> None:
-    """Sharp attention and large logits, as training makes them: keys rounded to f16 would be 1e-2 off."""
+def test_check_does_not_round_keys_to_f16(tmp_path: Path) -> None:
+    """Weights with sharp attention and large logits, as after training: with f16 keys the difference would be 1e-2."""
     model = trained(tmp_path, "llama-gqa")
     with torch.no_grad():
         for weight in model.model.parameters():
@@ -173,7 +173,7 @@ def test_attention_is_compared_unrounded(tmp_path: Path) -> None:
     assert export_gguf(model, tmp_path / "model.gguf")["max_logit_difference"] < 1e-3
 
 
-def test_what_is_not_proven_gets_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_fails_the_check_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = trained(tmp_path, "llama-mha")
     monkeypatch.setattr("rotrain.exporters.gguf.export.TOLERANCE", 1e-12)
     with pytest.raises(RotrainError, match="logits differ from ours"):
@@ -181,7 +181,7 @@ def test_what_is_not_proven_gets_no_name(tmp_path: Path, monkeypatch: pytest.Mon
     assert [path.name for path in tmp_path.iterdir()] == ["tokenizer.json"]
 
 
-def test_a_broken_file_is_told(tmp_path: Path) -> None:
+def test_damaged_gguf_file_is_reported(tmp_path: Path) -> None:
     model = trained(tmp_path, "llama-mha")
     file = tmp_path / "model.gguf"
     export_gguf(model, file)
@@ -190,17 +190,17 @@ def test_a_broken_file_is_told(tmp_path: Path) -> None:
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
     for broken in (read_gguf, lambda path: LlamaCpp(path, context=16)):
-        with pytest.raises(RotrainError, match=r"no whole GGUF|cannot load this"):
+        with pytest.raises(RotrainError, match=r"not a complete GGUF|cannot load this"):
             broken(file)
     file.write_bytes(b"not a model")
     for broken in (read_gguf, lambda path: LlamaCpp(path, context=16)):
-        with pytest.raises(RotrainError, match=r"no whole GGUF|cannot load this"):
+        with pytest.raises(RotrainError, match=r"not a complete GGUF|cannot load this"):
             broken(file)
     with pytest.raises(RotrainError, match="no GGUF file here"):
         LlamaCpp(tmp_path / "absent.gguf", context=16)
 
 
-def test_the_verb(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
+def test_command(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
     run = tmp_path / "run"
     words = [
         "--arch",

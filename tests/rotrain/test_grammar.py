@@ -1,4 +1,4 @@
-"""The minimal pairs, held against rules of grammar that know nothing of the lexicon's features.
+"""Tests of the minimal pairs against rules of grammar that do not use the features of the lexicon.
 
 The second rule of a phenomenon reads the finished sentences, by endings and closed lists, and must
 find the good one right and the bad one wrong.
@@ -17,7 +17,7 @@ from rotrain.evaluation.grammar.pairs import PHENOMENA, pairs
 
 
 def definite(noun: Noun) -> tuple[str, str]:
-    """Singular and plural with the article, by the rules of declension."""
+    """Derive singular and plural with the article, by the rules of declension."""
     feminine = noun.gender == "f"
     if feminine:
         singular = noun.sg[:-1] + "a" if noun.sg[-1] == "ă" or noun.sg.endswith("ie") else noun.sg + "a"
@@ -27,8 +27,8 @@ def definite(noun: Noun) -> tuple[str, str]:
 
 
 def genitive(noun: Noun) -> tuple[str, str]:
-    """Genitive and dative with the article."""
-    # The plural carries the changes of the stem: case + i, cărți + i.
+    """Derive genitive and dative with the article."""
+    # The genitive of a feminine noun is its plural + i, with the changes of the stem: case + i, cărți + i.
     masculine = noun.sg + ("lui" if noun.sg[-1] in "eu" else "ului")
     return noun.pl + "i" if noun.gender == "f" else masculine, noun.pl + "lor"
 
@@ -63,12 +63,12 @@ def test_adjectives_and_verbs_inflect_by_rule() -> None:
 
 
 def is_plural(word: str) -> bool:
-    """Of a noun with its article (frate and munte are the words here that end in -le)."""
+    """Return whether a noun with its article is plural. Of the singular forms here, only fratele and muntele end in -le."""
     return word.lower() not in ("fratele", "muntele") and word.endswith(("ii", "le"))
 
 
 def is_feminine(word: str) -> bool:
-    """Of a noun in the singular, with the article or without."""
+    """Return whether a noun in the singular, with the article or without, is feminine."""
     word = word.lower()
     return word.endswith(("a", "ă")) or word in (
         "floare",
@@ -85,13 +85,13 @@ FEMININE_I = re.compile(r"^(cărț|flor|grădin|scrisor|poveșt|cămăș)i(le)?$
 
 
 def feminine_plural(word: str) -> bool:
-    """Neuters are feminine in the plural."""
+    """Return whether a plural is feminine. Neuters are feminine in the plural."""
     word = word.lower()
     return word != "muntele" and bool(PLURAL_E_IS_FEMININE.search(word) or FEMININE_I.match(word))
 
 
 def third_plural(verb: str) -> bool:
-    """These verbs end in a consonant in the third person plural, and in -e in the singular."""
+    """Return whether a verb is in the third person plural. These verbs end in a consonant there, and in -e in the singular."""
     return verb[-1] not in "ei"
 
 
@@ -206,7 +206,7 @@ RULES: dict[str, Callable[[str], bool]] = {
 }
 
 
-def test_there_are_rules_for_all() -> None:
+def test_every_phenomenon_has_a_second_rule() -> None:
     assert set(RULES) == set(PHENOMENA)
     assert len(PHENOMENA) >= 12
 

@@ -1,4 +1,4 @@
-"""EleutherAI's harness over a model of ours, on tasks with local data in the forms of its Romanian ones."""
+"""Tests of EleutherAI's harness with a model of ours, on local tasks of the same forms as its Romanian tasks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import math
 from pathlib import Path
 
 import pytest
-from conftest import fit_config
 from packs import SENTENCES
 
+from conftest import fit_config
 from rotrain.evaluation.model import as_ids
 from rotrain.evaluation.open import open_model
 from rotrain.evaluation.tasks import continuations
@@ -57,7 +57,7 @@ metric_list: [{{metric: exact_match, aggregation: mean, higher_is_better: true}}
 """
 
 
-def test_the_harness_scores_as_we_do(pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_harness_scores_equal_ours(pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rotrain.evaluation.harness import continue_text, run_harness
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -67,7 +67,7 @@ def test_the_harness_scores_as_we_do(pack: Path, tmp_path: Path, monkeypatch: py
     folder = tmp_path / "tasks"
     folder.mkdir()
     pairs = [{"sen": sentence, "wrong_sen": sentence[::-1]} for sentence in SENTENCES]
-    # Every other answer is what the model writes, whatever it has learnt; the rest are not.
+    # Every second answer is the text that the model generates. The others differ from it.
     ends = {"until": ["."], "max_gen_toks": 8}
     written = [continue_text(model, sentence[:20], ends) for sentence in SENTENCES]
     answers = [
@@ -85,7 +85,7 @@ def test_the_harness_scores_as_we_do(pack: Path, tmp_path: Path, monkeypatch: py
     nats = continuations(model, [("", text) for pair in pairs for text in pair.values()])
     right = [good[0] < bad[0] for good, bad in zip(nats[::2], nats[1::2], strict=True)]
     assert found["local_pairs"]["acc,none"] == pytest.approx(sum(right) / len(right))
-    # The harness does not ask for the end of a document. The sentences are longer than the context.
+    # The harness does not score the end of a document. Some sentences are longer than the context.
     texts = [as_ids([0, *model.tokenizer.encode(sentence)]) for sentence in SENTENCES]
     total = sum(sum(window_nats(model, list(windows(ids, model.context)))) for ids in texts)
     expected = total / math.log(2) / sum(len(sentence.encode()) for sentence in SENTENCES)

@@ -1,4 +1,4 @@
-"""Every architecture beside the stock class of `transformers` that holds it, both ways."""
+"""Tests of every architecture against its stock class in `transformers`: export and import."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import shape
 from safetensors.torch import load_file, save_file
 from test_models import fresh, tokens
 
+from conftest import shape
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError
 from rotrain.exporters.hf import largest_difference
@@ -25,16 +25,16 @@ ARCH_NAMES = sorted(ARCHS)
 
 
 def stock(config: ModelConfig) -> Any:
-    """The stock model of a shape, with transformers' own start."""
+    """Return the stock model of a shape, with the initial weights of transformers."""
     words = hf_config(config, 0)
     name = words.pop("architectures")[0]
-    # Eager attention and fp64: no kernel of theirs may round.
+    # Eager attention and fp64 avoid the rounding of faster kernels.
     theirs_config = transformers.AutoConfig.for_model(
         words.pop("model_type"), **words, attn_implementation="eager"
     )
     torch.manual_seed(3)
     theirs = getattr(transformers, name)(theirs_config).eval()
-    with torch.no_grad():  # gains of one and biases of zero would hide a norm
+    with torch.no_grad():  # gains of one and biases of zero would hide a missing norm
         for parameter in theirs.parameters():
             if parameter.ndim == 1:
                 parameter.add_(0.3 * torch.rand_like(parameter))
@@ -42,7 +42,7 @@ def stock(config: ModelConfig) -> Any:
 
 
 def loaded(ours: Decoder) -> Any:
-    """The stock model with our weights."""
+    """Return the stock model with our weights."""
     theirs = stock(ours.config)
     missing = theirs.load_state_dict(to_hf(ours.config, dict(ours.named_parameters())), strict=False)
     assert set(missing.missing_keys) <= {"lm_head.weight"} and not missing.unexpected_keys
@@ -52,7 +52,7 @@ def loaded(ours: Decoder) -> Any:
 
 @pytest.mark.parametrize("arch", ARCH_NAMES)
 @pytest.mark.parametrize("size", ["nano", "mini", "300m"])
-def test_parameters_equal_theirs(arch: str, size: Any) -> None:
+def test_parameters_equal_transformers(arch: str, size: Any) -> None:
     config = model_config(arch, size, vocab_size=5000)
     with torch.device("meta"):
         theirs = stock(config)
@@ -60,7 +60,7 @@ def test_parameters_equal_theirs(arch: str, size: Any) -> None:
 
 
 @pytest.mark.parametrize("arch", ARCH_NAMES)
-def test_logits_and_gradients_equal_theirs(arch: str) -> None:
+def test_logits_and_gradients_equal_transformers(arch: str) -> None:
     config = shape(arch)
     inputs = tokens(config, 2, 48)
     ours = fresh(config)
@@ -81,12 +81,12 @@ def test_logits_and_gradients_equal_theirs(arch: str) -> None:
 
 
 @pytest.mark.parametrize("arch", ARCH_NAMES)
-def test_a_stock_folder_comes_in(arch: str, tmp_path: Path) -> None:
+def test_stock_folder_is_imported(arch: str, tmp_path: Path) -> None:
     theirs = stock(shape(arch))
     theirs.save_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     c, weights = from_hf(config, load_file(tmp_path / "model.safetensors"))
-    # The name is all that gets lost.
+    # The Hugging Face config does not store these values.
     expected = shape(arch).model_dump() | {"arch": c.arch, "pattern": c.pattern}
     if c.ssm is not None:
         expected["ssm"]["chunk"] = c.ssm.chunk
@@ -98,7 +98,7 @@ def test_a_stock_folder_comes_in(arch: str, tmp_path: Path) -> None:
     assert largest_difference(ours.eval(), theirs, tokens(c, 2, 48)) < 1e-5
 
 
-def test_groups_of_mamba2_equal_theirs() -> None:
+def test_mamba2_with_groups_equals_transformers() -> None:
     config = shape("mamba2", ssm={"heads": 8, "head_dim": 16, "state": 24, "groups": 4, "chunk": 16})
     ours = fresh(config)
     assert largest_difference(ours, loaded(ours), tokens(config, 2, 40)) < 1e-5
@@ -119,12 +119,12 @@ def test_groups_of_mamba2_equal_theirs() -> None:
         ("mamba2-hybrid", {"residual_multiplier": 0.2}, "residual_multiplier is 0.2"),
     ],
 )
-def test_what_we_do_not_compute_is_refused(arch: str, change: dict[str, Any], sentence: str) -> None:
+def test_unsupported_config_is_rejected(arch: str, change: dict[str, Any], sentence: str) -> None:
     with pytest.raises(RotrainError, match=sentence.replace("[", r"\[")):
         model_config_of(hf_config(shape(arch), 0) | change)
 
 
-def test_tensors_too_few_or_too_many_are_named() -> None:
+def test_missing_and_extra_tensors_are_named() -> None:
     model = Decoder(shape("llama-gqa"))
     config, weights = hf_config(model.config, 0), to_hf(model.config, dict(model.named_parameters()))
     with pytest.raises(RotrainError, match=r"q_proj.bias' has no place"):
@@ -135,14 +135,14 @@ def test_tensors_too_few_or_too_many_are_named() -> None:
         )
 
 
-def test_a_shape_without_a_class_is_refused() -> None:
+def test_shape_without_a_class_is_rejected() -> None:
     windowed = shape("mamba2-hybrid", window=12)
     with pytest.raises(RotrainError, match="no class of transformers computes"):
         layout_of(windowed)
 
 
-def test_a_folder_is_loaded_like_a_run(tmp_path: Path, pack: Path) -> None:
-    from rotrain.generation import Sampling, generate
+def test_folder_loads_like_a_run(tmp_path: Path, pack: Path) -> None:
+    from rotrain.generation import Sampling, generate_tokens
     from rotrain.run.load import load_run
 
     model = fresh(shape("mamba2", vocab_size=320))
@@ -153,7 +153,8 @@ def test_a_folder_is_loaded_like_a_run(tmp_path: Path, pack: Path) -> None:
     assert "Hugging Face folder" in trained.notes[0]
     sampling = Sampling(temperature=0)
     texts = [
-        list(generate(m, [5, 6], max_tokens=9, eos_id=0, sampling=sampling)) for m in (model, trained.model)
+        list(generate_tokens(m, [5, 6], max_tokens=9, eos_id=0, sampling=sampling))
+        for m in (model, trained.model)
     ]
     assert texts[0] == texts[1] and texts[0]
     (tmp_path / "model.safetensors").write_bytes(b"damaged")

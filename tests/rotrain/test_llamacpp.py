@@ -1,4 +1,4 @@
-"""Stock llama.cpp in this process: one, and it outlives the thread that loaded it."""
+"""Tests of the loading of llama.cpp: a process loads it once, and its log works after the loading thread has ended."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rotrain.llamacpp import find_library
 
 pytestmark = pytest.mark.skipif(find_library() is None, reason="llama.cpp is not installed")
 
-# A process in which eight threads are the first to ask, as `rotrain quantize` asks for its rows; then llama.cpp
-# logs: a file that is no model.
-ASKED_AT_ONCE = """
+# In this process, eight threads load llama.cpp at the same time, as in `rotrain quantize`. Then llama.cpp logs an error, for a
+# file that is no model.
+CONCURRENT_LOADS = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -38,12 +38,12 @@ except RotrainError as error:
 """
 
 
-def test_threads_that_ask_at_once_get_the_same_library(tmp_path: Path) -> None:
+def test_concurrent_loads_return_the_same_library(tmp_path: Path) -> None:
     file = tmp_path / "no.gguf"
     file.write_bytes(b"not a model")
     ended = subprocess.run(
-        [sys.executable, "-c", ASKED_AT_ONCE, str(file)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", CONCURRENT_LOADS, str(file)], capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stderr
     count, said = ended.stdout.splitlines()
-    assert count == "1" and "llama.cpp cannot load this" in said and "does not say why" not in said
+    assert count == "1" and "llama.cpp cannot load this" in said and "no reason given" not in said

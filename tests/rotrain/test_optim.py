@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import fit_config
 from runs import content
 from torch import nn
 
+from conftest import fit_config
 from rotrain.config import Optim, Runtime
 from rotrain.errors import Stopped
 from rotrain.models.decoder import Decoder
@@ -58,7 +58,7 @@ def test_a_muon_update_is_the_polar_factor_with_the_size_of_adamw_s(pack: Path) 
             left, values, right = torch.linalg.svd(parameter.grad, full_matrices=False)
             parameter.grad = left @ torch.linspace(0.2, 1, len(values)).diag() @ right
     gradients = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
-    optimizer.clip()
+    optimizer.clip_gradients()
     optimizer.update(1e-2)
     for name, parameter in model.named_parameters():
         step = (before[name] - parameter.detach()) / 1e-2

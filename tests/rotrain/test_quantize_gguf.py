@@ -1,4 +1,4 @@
-"""GGUF in fewer bits: the encoder beside another's, the rules, sizes by arithmetic, and stock llama.cpp reading it."""
+"""Tests of quantized GGUF files: the blocks, the rules, the sizes, and the results in stock llama.cpp."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import shape
 from program import rotrain
 from test_gguf import trained
 from test_models import fresh
 
+from conftest import shape
 from rotrain.errors import RotrainError, UsageError
-from rotrain.exporters.gguf.export import compare, draw_tokens, export_gguf
+from rotrain.exporters.gguf.export import compare, export_gguf, random_tokens
 from rotrain.exporters.gguf.layout import pieces
 from rotrain.exporters.gguf.metadata import architecture
-from rotrain.exporters.gguf.write import Stored, read_gguf
+from rotrain.exporters.gguf.write import StoredTensor, read_gguf
 from rotrain.llamacpp import LlamaCpp, find_library, library
 from rotrain.models.presets import ARCHS, model_config
 from rotrain.quantization.allocate import Choice, allocate
@@ -43,30 +43,30 @@ WIDE = {"hidden": 256, "head_dim": 64, "ffn": 256, "layers": 2}
 
 
 def wide(folder: Path, arch: str, **changes: Any) -> Any:
-    """A model whose widths k-quants take."""
-    words: dict[str, Any] = dict(WIDE)
+    """Return a model whose rows have a multiple of 256 inputs, as k-quants need."""
+    args: dict[str, Any] = dict(WIDE)
     c = shape(arch)
-    words["heads"] = 4 if c.heads else 0
-    words["kv_heads"] = min(c.kv_heads, 4 if arch == "llama-mha" else 1) if c.heads else 0
-    words["ffn"] = 256 if c.ffn else 0
+    args["heads"] = 4 if c.heads else 0
+    args["kv_heads"] = min(c.kv_heads, 4 if arch == "llama-mha" else 1) if c.heads else 0
+    args["ffn"] = 256 if c.ffn else 0
     if c.ssm:
-        words["ssm"] = {"heads": 8, "head_dim": 64, "state": 16, "chunk": 16}
-    return trained(folder, arch, **(words | changes))
+        args["ssm"] = {"heads": 8, "head_dim": 64, "state": 16, "chunk": 16}
+    return trained(folder, arch, **(args | changes))
 
 
 def restore(model: TrainedModel, path: Path) -> None:
-    """Give a model, in place, the matrices a file stands for: what llama.cpp computes, without its own rounding."""
+    """Set the matrices of a model to the dequantized matrices of a file, in place. llama.cpp also rounds activations."""
     c, weights = model.model.config, dict(model.model.named_parameters())
     tensors = {tensor.name: tensor for tensor in read_gguf(path).tensors}
     for piece in pieces(c):
         if piece.matrix:
             tensor = tensors[piece.name]
             values = decode(tensor.data, tensor.tensor_type.name, int(tensor.shape[0]))
-            piece.put(weights, torch.from_numpy(np.array(values)), c)
+            piece.insert(weights, torch.from_numpy(np.array(values)), c)
 
 
 def llama_cpp_encodes(values: Any, kind: str, importance: Any) -> Any:
-    """The blocks by the encoder inside stock llama.cpp, another build of ggml than libgguf's."""
+    """Encode with stock llama.cpp, which has another build of ggml than libgguf."""
     rows, width = values.shape
     out = np.empty((rows, row_bytes(kind, width)), np.uint8)
     encoder = library().handle.ggml_quantize_chunk
@@ -84,7 +84,7 @@ def llama_cpp_encodes(values: Any, kind: str, importance: Any) -> Any:
 
 @pytest.mark.parametrize("kind", [kind for kind in BLOCKS if kind[0] in "QI"])
 @pytest.mark.parametrize("weighed", [False, True])
-def test_blocks_are_ggmls_byte_for_byte(kind: str, weighed: bool) -> None:
+def test_blocks_equal_those_of_ggml_byte_for_byte(kind: str, weighed: bool) -> None:
     generator = np.random.default_rng(3)
     values = generator.standard_normal((520, 512), np.float32) * generator.lognormal(0, 2, (520, 1))
     values = values.astype(np.float32)
@@ -92,12 +92,14 @@ def test_blocks_are_ggmls_byte_for_byte(kind: str, weighed: bool) -> None:
     importance = generator.random(512, np.float32) if weighed else None
     data = encode(values, kind, importance)
     assert (data == llama_cpp_encodes(values, kind, importance)).all()
-    assert Stored("x", kind, (520, 512), lambda: data).bytes == data.nbytes == 520 * row_bytes(kind, 512)
+    assert (
+        StoredTensor("x", kind, (520, 512), lambda: data).bytes == data.nbytes == 520 * row_bytes(kind, 512)
+    )
     back = decode(data, kind, 512)
     assert np.square(back - values).sum() < 0.12 * np.square(values).sum()
 
 
-def test_sizes_are_those_of_llama_cpp() -> None:
+def test_sizes_equal_those_of_llama_quantize() -> None:
     # Sizes in MiB of llama-quantize's files for these shapes (docs/log.md): 180.7, 177.3 and 177.3.
     for arch, changes, mib, bits in (
         ("llama-mha", {"layers": 20}, 180.7, 5.05),
@@ -109,11 +111,11 @@ def test_sizes_are_those_of_llama_cpp() -> None:
             from rotrain.models.decoder import Decoder
 
             weights = dict(Decoder(c).named_parameters())
-        shapes = {p.name: tuple(p.take(weights, c).shape) for p in pieces(c) if p.matrix}
+        shapes = {p.name: tuple(p.extract(weights, c).shape) for p in pieces(c) if p.matrix}
         types = choose_types("q4_k_m", shapes, architecture(c), 1, False)
-        small = sum(4 * p.take(weights, c).numel() for p in pieces(c) if not p.matrix)
+        small = sum(4 * p.extract(weights, c).numel() for p in pieces(c) if not p.matrix)
         whole = small + sum(rows * row_bytes(types[name], width) for name, (rows, width) in shapes.items())
-        # The file also has its vocabulary: about 1.5 MiB.
+        # The file also has the vocabulary, about 1.5 MiB.
         assert mib - 2.5 < whole / 2**20 < mib
         assert abs(8 * whole / sum(w.numel() for w in weights.values()) - bits) < 0.05
 
@@ -122,7 +124,7 @@ def test_sizes_are_those_of_llama_cpp() -> None:
 def test_llama_cpp_reads_every_method(arch: str, tmp_path: Path) -> None:
     model = wide(tmp_path, arch)
     source = source_of_run(model)
-    tokens = draw_tokens(48, model.tokenizer.vocab_size, 0)
+    tokens = random_tokens(48, model.tokenizer.vocab_size, 0)
     importance = importance_of(model.model.config, mean_squares(model.model, torch.tensor([tokens])))
     with torch.inference_mode():
         exact = model.model.logits(model.model(torch.tensor([tokens])))[0].numpy()
@@ -135,7 +137,7 @@ def test_llama_cpp_reads_every_method(arch: str, tmp_path: Path) -> None:
         sizes[name] = result["bits_per_weight"]
         assert result == json.loads(Path(f"{file}.json").read_text())
         assert result["tensor_bytes"] == sum(t["bytes"] for t in result["tensors"]) < result["file_bytes"]
-        # What the file stands for, in our modules, is what llama.cpp computes.
+        # Our modules with the dequantized matrices compute what llama.cpp computes.
         ours = replace(model, model=fresh(model.model.config))
         ours.model.load_state_dict(model.model.state_dict())
         restore(ours, file)
@@ -146,7 +148,7 @@ def test_llama_cpp_reads_every_method(arch: str, tmp_path: Path) -> None:
     assert sizes["q8_0"] > sizes["q4_k_m"] > sizes["q3_k_m"]
 
 
-def test_a_file_of_floats_gives_the_same_bytes_as_its_run(tmp_path: Path) -> None:
+def test_float_gguf_and_its_run_give_the_same_bytes(tmp_path: Path) -> None:
     model = wide(tmp_path, "mistral-swa")
     export_gguf(model, tmp_path / "f32.gguf")
     a = quantize_gguf(source_of_run(model), tmp_path / "a.gguf", "q4_k_m", None, record=NO_RECORD)
@@ -161,7 +163,7 @@ def test_a_file_of_floats_gives_the_same_bytes_as_its_run(tmp_path: Path) -> Non
         source_of_gguf(tmp_path / "a.gguf")
 
 
-def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
+def test_failed_quantization_leaves_no_file(tmp_path: Path) -> None:
     model = wide(tmp_path / "run", "llama-gqa")
     with torch.no_grad():
         model.model.get_parameter("blocks.1.mixer.out_proj.weight")[0, 0] = torch.nan
@@ -171,9 +173,9 @@ def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arch", sorted(ARCHS))
-def test_statistics_are_those_of_the_inputs(arch: str) -> None:
+def test_input_statistics_equal_brute_force(arch: str) -> None:
     model = fresh(shape(arch))
-    tokens = torch.tensor([draw_tokens(48, 300, 0), draw_tokens(49, 300, 0)[1:]])
+    tokens = torch.tensor([random_tokens(48, 300, 0), random_tokens(49, 300, 0)[1:]])
     seen: dict[str, torch.Tensor] = {}
     for name, module in matrices(model).items():
         if name != "embed.weight":
@@ -187,9 +189,9 @@ def test_statistics_are_those_of_the_inputs(arch: str) -> None:
         torch.testing.assert_close(moments[name].double(), rows.T @ rows / len(rows), rtol=1e-3, atol=1e-6)
 
 
-def test_an_importance_matrix_comes_back_and_is_checked(tmp_path: Path) -> None:
+def test_importance_matrix_round_trips_and_is_checked(tmp_path: Path) -> None:
     model = wide(tmp_path, "falcon-mqa")
-    tokens = torch.tensor([draw_tokens(48, 300, 0)])
+    tokens = torch.tensor([random_tokens(48, 300, 0)])
     importance = importance_of(model.model.config, mean_squares(model.model, tokens))
     origin = {"pack": "p", "tokens_sha256": "0", "sequences": 1, "context": 48}
     write_imatrix(tmp_path / "i.gguf", importance, origin)
@@ -206,20 +208,20 @@ def test_an_importance_matrix_comes_back_and_is_checked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bits", [4.0, 5.5])
-def test_a_target_is_met(bits: float, tmp_path: Path) -> None:
+def test_target_types_meet_the_bits(bits: float, tmp_path: Path) -> None:
     model = wide(tmp_path, "llama-gqa", layers=3)
     source = source_of_run(model)
-    tokens = torch.tensor([draw_tokens(48, 300, 0)])
+    tokens = torch.tensor([random_tokens(48, 300, 0)])
     importance = importance_of(model.model.config, mean_squares(model.model, tokens))
     before = {name: p.clone() for name, p in model.model.named_parameters()}
     types = target_types(model, source, tokens, importance, bits)
     for name, parameter in model.model.named_parameters():
-        assert (parameter == before[name]).all()  # measuring changes nothing
+        assert (parameter == before[name]).all()  # the measurement restores the model
     result = quantize_gguf(source, tmp_path / "t.gguf", "target", importance, types=types, record=NO_RECORD)
     assert 0.99 * bits <= result["bits_per_weight"] <= bits
 
 
-def test_bits_go_where_they_pay() -> None:
+def test_allocation_is_nearly_optimal() -> None:
     def options(size: int, harm: float) -> list[Choice]:
         return [Choice(f"{b}", b * size, harm * size * 4.0**-b) for b in (3, 4, 5, 6, 8)]
 
@@ -236,24 +238,24 @@ def test_bits_go_where_they_pay() -> None:
         if sum(c.bytes for c in row) <= budget
     )
     assert sum(c.expected_kl for c in taken.values()) <= 1.001 * best
-    with pytest.raises(UsageError, match="are wanted"):
+    with pytest.raises(UsageError, match="but the target is"):
         allocate(choices, 100)
 
 
-def test_the_verb(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
+def test_command(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
     run, out = tmp_path / "run", tmp_path / "m.gguf"
-    words = ["--arch", "llama-gqa", "--size", "nano", "--data", pack, "--out", run, "--steps", 2, "--quiet"]
-    assert rotrain("fit", *words, "--set", "context=32").returncode == 0
+    args = ["--arch", "llama-gqa", "--size", "nano", "--data", pack, "--out", run, "--steps", 2, "--quiet"]
+    assert rotrain("fit", *args, "--set", "context=32").returncode == 0
     tokens = ["--calibrate", pack, "--calibration-tokens", 1024]
     ended = rotrain("quantize", run, "--method", "q4_k_m", *tokens, "--out", out, "--json")
     assert ended.returncode == 0, ended.stderr
     result = json.loads(ended.stdout)
     assert result["calibration"]["tokens"] == 1024 and len(result["calibration"]["tokens_sha256"]) == 64
-    # A run read matrix by matrix gives the bytes of a model in memory.
-    outline, model = load_run(run, meta=True), load_run(run)
-    assert outline.weights_file is not None and outline.model.embed.weight.is_meta
-    assert dict(outline.weights()).keys() == dict(model.weights()).keys()
-    quantize_gguf(source_of_run(outline), tmp_path / "o.gguf", "q4_k_m", None, record=NO_RECORD)
+    # A run that is read matrix by matrix gives the same bytes as a model in memory.
+    meta, model = load_run(run, meta=True), load_run(run)
+    assert meta.weights_file is not None and meta.model.embed.weight.is_meta
+    assert dict(meta.weights()).keys() == dict(model.weights()).keys()
+    quantize_gguf(source_of_run(meta), tmp_path / "o.gguf", "q4_k_m", None, record=NO_RECORD)
     quantize_gguf(source_of_run(model), tmp_path / "w.gguf", "q4_k_m", None, record=NO_RECORD)
     assert (tmp_path / "o.gguf").read_bytes() == (tmp_path / "w.gguf").read_bytes()
     scores = ["--data", pack, "--max-bytes", 2000, "--probes", "none", "--against", run, "--json"]
@@ -263,9 +265,9 @@ def test_the_verb(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
     for wrong, sentence in (
         (["--method", "q9"], "no method 'q9'"),
         ([], "no method given"),
-        (["--method", "q4_k_m", "--target-bpw", "4"], "has its own bits"),
-        (["--target-bpw", "4"], "measures a run on text"),
-        (["--method", "q4_k_m", "--polish", "3"], "--polish is for"),
+        (["--method", "q4_k_m", "--target-bpw", "4"], "does not work with q4_k_m"),
+        (["--target-bpw", "4"], "needs a run and text"),
+        (["--method", "q4_k_m", "--polish", "3"], "--polish works only with"),
     ):
         ended = rotrain("quantize", run, *wrong, "--out", tmp_path / "n.gguf")
         assert ended.returncode == 2 and sentence in ended.stderr, ended.stderr

@@ -1,4 +1,4 @@
-"""RTN, HQQ and GPTQ in our modules: against brute force and each other, on the disk and back, polished, on target."""
+"""Tests of RTN, HQQ and GPTQ: codes, errors, folders, distillation and target sizes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import shape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from program import rotrain
 from safetensors.torch import load_file
 from test_models import fresh, tokens
 
+from conftest import shape
 from rotrain.errors import RotrainError
 from rotrain.files import sha256_file
 from rotrain.models.presets import ARCHS
@@ -22,7 +22,7 @@ from rotrain.models.quantized import cache_dequantized, pack_codes, quantized_ma
 from rotrain.quantization.calibration import matrices
 from rotrain.quantization.distillation import distill_scales, divergence
 from rotrain.quantization.rounding import gptq, hqq, rtn
-from rotrain.quantization.torch import BITS, quantized, target_bits
+from rotrain.quantization.torch import BITS, quantize_matrices, target_bits
 from rotrain.run.checkpoint import write_tensors
 from rotrain.run.load import load_run
 
@@ -37,7 +37,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def weights(rows: int = 24, inputs: int = 128, seed: int = 0) -> torch.Tensor:
-    """Rows of different sizes with a few outliers."""
+    """Return a matrix whose rows have different scales and a few outliers."""
     generator = torch.Generator().manual_seed(seed)
     w = torch.randn(rows, inputs, generator=generator) * torch.rand(rows, 1, generator=generator)
     w[:, 5] *= 6
@@ -46,7 +46,7 @@ def weights(rows: int = 24, inputs: int = 128, seed: int = 0) -> torch.Tensor:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, 40), st.integers(1, 70), st.sampled_from(BITS))
-def test_codes_come_back(seed: int, rows: int, inputs: int, bits: int) -> None:
+def test_codes_round_trip(seed: int, rows: int, inputs: int, bits: int) -> None:
     codes = torch.randint(2**bits, (rows, inputs), generator=torch.Generator().manual_seed(seed)).to(
         torch.uint8
     )
@@ -72,18 +72,18 @@ def test_rtn_takes_the_nearest_code(bits: int) -> None:
     assert ((w - back).abs() <= 0.51 * grid.scale.repeat_interleave(32, 1) + 1e-4 * w.abs()).all()
 
 
-def test_hqq_leaves_less_of_its_norm_than_rtn() -> None:
+def test_hqq_has_a_smaller_norm_of_the_error_than_rtn() -> None:
     w = weights()
     for bits in (3, 4):
         losses = [(w - grid.weight()).abs().pow(0.7).sum() for grid in (hqq(w, bits, 64), rtn(w, bits, 64))]
         assert losses[0] < losses[1]
 
 
-def test_gptq_beats_rounding_on_its_inputs() -> None:
+def test_gptq_has_a_smaller_output_error_than_rtn() -> None:
     w = weights(16, 96)
     mixed = torch.randn(96, 96, generator=torch.Generator().manual_seed(1))
     x = torch.randn(800, 96, generator=torch.Generator().manual_seed(2)) @ mixed
-    x[:, 7] = 0  # an input that is never there
+    x[:, 7] = 0  # an input that is always zero
     moment = x.T @ x / len(x)
     for bits in (3, 4, 8):
         ours, plain = (
@@ -91,7 +91,7 @@ def test_gptq_beats_rounding_on_its_inputs() -> None:
             for grid in (gptq(w, bits, 32, moment), rtn(w, bits, 32))
         )
         assert ours < 0.8 * plain
-    # Inputs that have nothing to do with each other leave nothing to pass on.
+    # With uncorrelated inputs there is nothing to correct in later columns.
     alone = gptq(w, 4, 32, torch.eye(96))
     assert (w - alone.weight()).square().sum() <= (w - rtn(w, 4, 32).weight()).square().sum() * 1.0001
 
@@ -103,11 +103,11 @@ def test_every_method_on_every_architecture(arch: str, method: str) -> None:
     text = tokens(model.config, 6, 48)
     kls = []
     for bits in (8, 3):
-        found = quantized(model, method, dict.fromkeys(matrices(model), bits), 32, text)
+        found = quantize_matrices(model, method, dict.fromkeys(matrices(model), bits), 32, text)
         assert quantized_matrices(found).keys() == matrices(model).keys()
         kls.append(divergence(model, found, text))
     assert kls[0] < 1e-3 < 5e-3 < kls[1]
-    # With a cache as without.
+    # The result is the same with a cache and without one.
     cache = found.new_cache()
     whole = found(text[:1])
     pieces = torch.cat([found(part, cache) for part in text[:1].split([20, 1, 27], 1)], 1)
@@ -115,9 +115,9 @@ def test_every_method_on_every_architecture(arch: str, method: str) -> None:
 
 
 @pytest.mark.parametrize("arch", sorted(ARCHS))
-def test_holding_changes_the_time_and_nothing_else(arch: str) -> None:
+def test_cached_dequantization_does_not_change_the_logits(arch: str) -> None:
     model = fresh(shape(arch))
-    found = quantized(model, "hqq", dict.fromkeys(matrices(model), 4), 32, None)
+    found = quantize_matrices(model, "hqq", dict.fromkeys(matrices(model), 4), 32, None)
     x, before = tokens(model.config, 2, 24), quantized_matrices(found)
     with torch.inference_mode():
         truth = found.logits(found(x))
@@ -131,28 +131,28 @@ def test_holding_changes_the_time_and_nothing_else(arch: str) -> None:
     assert not any("cached" in name for name in found.state_dict())
 
 
-def test_distillation_brings_the_model_nearer() -> None:
+def test_distillation_reduces_the_divergence() -> None:
     model = fresh(shape("llama-gqa"))
     text = tokens(model.config, 16, 48)
-    found = quantized(model, "rtn", dict.fromkeys(matrices(model), 3), 32, None)
+    found = quantize_matrices(model, "rtn", dict.fromkeys(matrices(model), 3), 32, None)
     codes = {name: grid.codes.clone() for name, grid in quantized_matrices(found).items()}
     before, after = distill_scales(model, found, text, 30)
     assert after < 0.9 * before
-    judged = text[torch.arange(16) % 8 == 7]
-    assert divergence(model, found, judged) == pytest.approx(after, rel=1e-3)
+    validation = text[torch.arange(16) % 8 == 7]
+    assert divergence(model, found, validation) == pytest.approx(after, rel=1e-3)
     for name, grid in quantized_matrices(found).items():
         assert (grid.codes == codes[name]).all()
         assert (grid.scale == grid.scale.half().float()).all()
 
 
-def test_a_distillation_that_diverges_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_distillation_that_diverges_is_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
     from rotrain.quantization import distillation as module
 
     for rate in ("SCALE_RATE", "ZERO_RATE", "GAIN_RATE"):
         monkeypatch.setattr(module, rate, 1e30)
     model = fresh(shape("llama-gqa"))
     text = tokens(model.config, 8, 48)
-    found = quantized(model, "rtn", dict.fromkeys(matrices(model), 4), 32, None)
+    found = quantize_matrices(model, "rtn", dict.fromkeys(matrices(model), 4), 32, None)
     held = {name: value.clone() for name, value in found.state_dict().items()}
     before, after = distill_scales(model, found, text, 3)
     assert after == before > 0
@@ -161,12 +161,12 @@ def test_a_distillation_that_diverges_is_not_taken(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("arch", ["llama-mha", "mamba2"])
-def test_a_target_is_met_with_less_harm_than_even_bits(arch: str) -> None:
+def test_target_bits_are_met(arch: str) -> None:
     model = fresh(shape(arch, layers=4))
     text = tokens(model.config, 6, 48)
     for bpw in (5.5, 7.0):
         bits = target_bits(model, text, 32, bpw)
-        found = quantized(model, "rtn", bits, 32, None)
+        found = quantize_matrices(model, "rtn", bits, 32, None)
         held = quantized_matrices(found)
         plain = sum(p.numel() for name, p in model.named_parameters() if name not in held)
         real = 8 * (sum(grid.bytes for grid in held.values()) + 4 * plain) / model.param_count()
@@ -174,7 +174,7 @@ def test_a_target_is_met_with_less_harm_than_even_bits(arch: str) -> None:
 
 
 def with_old_names(folder: Path) -> None:
-    """Rewrite a quantized folder as versions before `in_proj` and `out_proj` wrote it."""
+    """Rewrite a quantized folder with the parameter names of versions before `in_proj` and `out_proj`."""
 
     def old(name: str) -> str:
         return name.replace(".in_proj.", ".into.").replace(".out_proj.", ".out.")
@@ -189,10 +189,10 @@ def with_old_names(folder: Path) -> None:
     record.write_text(json.dumps(value))
 
 
-def test_the_verb_and_the_way_back(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
+def test_command_writes_a_folder_that_loads(tmp_path: Path, pack: Path, tiny_nano: None) -> None:
     run, out = tmp_path / "run", tmp_path / "q"
-    words = ["--arch", "mamba2", "--size", "nano", "--data", pack, "--out", run, "--steps", 2, "--quiet"]
-    assert rotrain("fit", *words, "--set", "context=32").returncode == 0
+    args = ["--arch", "mamba2", "--size", "nano", "--data", pack, "--out", run, "--steps", 2, "--quiet"]
+    assert rotrain("fit", *args, "--set", "context=32").returncode == 0
     text = ["--calibrate", pack, "--calibration-tokens", 1024]
     ended = rotrain(
         "quantize", run, "--method", "gptq", "--group", 32, *text, "--polish", 3, "--out", out, "--json"
@@ -215,10 +215,10 @@ def test_the_verb_and_the_way_back(tmp_path: Path, pack: Path, tiny_nano: None) 
     old = load_run(out).model.state_dict()
     assert all(torch.equal(old[name], tensor) for name, tensor in back.model.state_dict().items())
     for wrong, sentence in (
-        (["--method", "gptq"], "needs text"),
-        (["--method", "rtn", "--polish", 2], "needs text"),
-        (["--method", "rtn", "--bits", 7], "are not offered"),
-        (["--method", "rtn", "--imatrix", out], "reads no importance matrix"),
+        (["--method", "gptq"], "needs training text"),
+        (["--method", "rtn", "--polish", 2], "needs training text"),
+        (["--method", "rtn", "--bits", 7], "are not supported"),
+        (["--method", "rtn", "--imatrix", out], "does not use an importance matrix"),
     ):
         ended = rotrain("quantize", run, *wrong, "--out", tmp_path / "n")
         assert ended.returncode == 2 and sentence in ended.stderr, ended.stderr
@@ -231,16 +231,16 @@ def test_the_verb_and_the_way_back(tmp_path: Path, pack: Path, tiny_nano: None) 
         assert ended.returncode == 1 and "quantized already" in ended.stderr, ended.stderr
     file = out / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(RotrainError, match="cut off or foreign"):
+    with pytest.raises(RotrainError, match="cut off or from another model"):
         load_run(out)
     (out / "quantization.json").write_text("{}")
     with pytest.raises(RotrainError, match="not the record of a quantized model"):
         load_run(out)
 
 
-def test_a_diverged_model_is_told() -> None:
+def test_diverged_model_is_reported() -> None:
     model = fresh(shape("llama-mha"))
     with torch.no_grad():
         model.embed.weight[3, 3] = float("nan")
     with pytest.raises(RotrainError, match=r"embed\.weight holds values that are not finite"):
-        quantized(model, "rtn", dict.fromkeys(matrices(model), 4), 32, None)
+        quantize_matrices(model, "rtn", dict.fromkeys(matrices(model), 4), 32, None)

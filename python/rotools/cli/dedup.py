@@ -21,11 +21,10 @@ from rotools.cli.options import (
     Strict,
     TextField,
     Threads,
-    shard_number,
 )
 from rotools.dedup import DedupOptions, dedup_shard
 from rotools.dedup import dedup as remove_duplicates
-from rotools.options import MAX_RAM, Profile
+from rotools.options import MAX_RAM, Profile, shard_number
 
 
 def dedup(

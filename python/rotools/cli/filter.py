@@ -20,11 +20,10 @@ from rotools.cli.options import (
     Threads,
     Thresholds,
     Undiacritized,
-    shard_number,
     thresholds,
 )
 from rotools.filter import FilterOptions, filter_files, filter_shard
-from rotools.options import Profile
+from rotools.options import Profile, shard_number
 
 
 def filter(

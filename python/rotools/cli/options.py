@@ -6,7 +6,6 @@ import typer
 
 from rotools.errors import UsageError
 from rotools.options import DiacriticsPolicy, Preset
-from rotools.options import shard_number as shard_number
 
 
 def thresholds(words: list[str] | None) -> dict[str, float | None]:

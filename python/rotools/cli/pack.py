@@ -26,13 +26,12 @@ from rotools.cli.options import (
     Thresholds,
     Undiacritized,
     VocabSize,
-    shard_number,
     thresholds,
 )
 from rotools.cli.phases import parse_phases
 from rotools.counts import ReadCounts
 from rotools.errors import UsageError
-from rotools.options import MAX_RAM, VALID_SHARE, VOCAB_SIZE, Engine
+from rotools.options import MAX_RAM, VALID_SHARE, VOCAB_SIZE, Engine, shard_number
 from rotools.pack import PackOptions, pack_shard
 from rotools.pack import pack as make_pack
 

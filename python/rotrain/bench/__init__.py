@@ -1,1 +1,1 @@
-"""How fast, how large: a variant of a model, measured in a process of its own."""
+"""Measure the speed and memory of models. Each variant runs in its own process."""

@@ -1,4 +1,4 @@
-"""How a measured process answers the measuring one: JSON lines on its standard output."""
+"""Write the answers of a worker process to the main process, as JSON lines on standard output."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def open_answers() -> Callable[[dict[str, Any]], None]:
-    """Return a function that writes an answer.
+    """Return a function that writes one answer, a JSON object, as one line.
 
-    From here on, whatever a library prints goes to standard error, not between the answers.
+    From this call on, everything that a library prints goes to standard error. So it cannot break the lines of answers.
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

@@ -1,4 +1,4 @@
-"""`run_benchmark`: choose the variants of models and measure them."""
+"""`run_benchmark`: choose the variants of models, and measure their speed and memory."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ENGINES, VARIANTS = ("torch", "llama.cpp"), ("fp32", "bf16")
 
 @dataclass(frozen=True)
 class BenchResult:
-    """How fast and how large variants of models are on this machine.
+    """Speed and memory of variants of models on this machine.
 
     Attributes:
-        rows: One row for each variant: size, loading, memory, first token, prefill and decode.
-        ratios: Each pair of variants at each depth, and whether they differ.
-        machine: What the figures were measured on.
-        record: The whole result, see docs/bench.md.
+        rows: One row for each variant: size, loading time, memory, first token, prefill and decode.
+        ratios: The ratio of the decode speeds of each pair of variants at each depth, and whether they differ.
+        machine: The machine that the figures were measured on.
+        record: The whole result, see docs/reference/benchmark-results.md.
     """
 
     rows: list[dict[str, Any]]
@@ -52,25 +52,27 @@ def run_benchmark(
     out: str | PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> BenchResult:
-    """Measure size, loading, memory, first token, prefill and decode, each variant in a process of its own.
+    """Measure the size, loading time, memory, first token, prefill and decode of models.
 
-    Turns in which other processes used the machine are repeated. The result says which rows stayed disturbed.
+    Each variant runs in its own process. A turn in which other processes used the machine is repeated, at most twice. A row
+    with too many disturbed turns has `contended` set, and its figures may be wrong.
 
     Args:
-        models: Run directories, folders of `quantize`, GGUF files.
-        variants: How PyTorch holds a run: fp32, bf16.
-        engines: Which engines measure: torch (runs, folders), llama.cpp (GGUF).
-        depths: Tokens before the timed tokens. Default: 0 and half the smallest context, at most 512.
-        new_tokens: Tokens that are decoded in a turn. Default: 32, fewer in a small context.
-        rounds: Rounds at least. More follow until intervals are within 2 %, at most 3 times as many.
-        threads: Threads. Default: all processors.
-        device: Where PyTorch computes: cpu, cuda, or auto (cuda where there is one).
-        quick: Measure few rounds, for a first look.
-        out: File for the whole result (JSON).
+        models: Run directories, quantized folders, or GGUF files.
+        variants: Precisions in which PyTorch loads a run: fp32, bf16.
+        engines: Engines to measure with: torch (runs and folders), llama.cpp (GGUF files).
+        depths: Tokens in the sequence before the timed tokens. Default: 0 and half the smallest context, at most 512.
+        new_tokens: Tokens to decode in a turn. Default: 32, or fewer for a small context.
+        rounds: Minimum number of rounds. More rounds follow until all intervals are within 2 % of the median, up to 3
+            times as many.
+        threads: CPU threads. Default: all processors.
+        device: Device of PyTorch: cpu, cuda, or auto (cuda if there is a GPU).
+        quick: Measure only 3 rounds, for a first look.
+        out: File to write the whole result to (JSON).
         progress: Receives a message for each round.
 
     Raises:
-        UsageError: An option is wrong, or no model fits the engines.
+        UsageError: An option is wrong, or none of the engines can load the models.
         RotrainError: A model cannot be loaded.
 
     Example:
@@ -79,14 +81,16 @@ def run_benchmark(
     """
     progress = progress or Progress()
     specs = choose_variants([Path(model) for model in models], variants, engines)
-    room = min([context for spec in specs if (context := _context(Path(spec["model"])))], default=1024)
-    wanted = (0, min(512, room // 2)) if depths is None else depths
-    if min(wanted) < 0:
-        raise UsageError("a depth is 0 or more", hint="for example --depths 0,128")
+    smallest_context = min(
+        [context for spec in specs if (context := _read_context(Path(spec["model"])))], default=1024
+    )
+    chosen_depths = (0, min(512, smallest_context // 2)) if depths is None else depths
+    if min(chosen_depths) < 0:
+        raise UsageError(f"the depth {min(chosen_depths)} is below 0", hint="for example --depths 0,128")
     settings: dict[str, Any] = {
-        "depths": tuple(sorted(set(wanted))),
-        "new_tokens": new_tokens or max(2, min(32, room // 4)),
-        "device": _device(device),
+        "depths": tuple(sorted(set(chosen_depths))),
+        "new_tokens": new_tokens or max(2, min(32, smallest_context // 4)),
+        "device": _resolve_device(device),
     }
     settings |= (
         {"rounds": 3, "most_rounds": 3, "cold_starts": 1}
@@ -104,11 +108,19 @@ def run_benchmark(
 def choose_variants(
     models: Sequence[Path], variants: Sequence[str], engines: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Return a specification for each variant: what to load, with which engine, how.
+    """Return a specification for each variant to measure.
+
+    Args:
+        models: Run directories, quantized folders, or GGUF files.
+        variants: Precisions in which PyTorch loads a run: fp32, bf16.
+        engines: Engines to measure with: torch, llama.cpp.
+
+    Returns:
+        Specifications with `model`, `engine` and `variant`.
 
     Raises:
-        UsageError: An engine or a variant is unknown, or no model fits the engines.
-        RotrainError: There is no model.
+        UsageError: An engine or a variant is unknown, or none of the engines can load the models.
+        RotrainError: A path has no model.
     """
     for name in engines:
         if name not in ENGINES:
@@ -117,14 +129,14 @@ def choose_variants(
         if name not in VARIANTS:
             raise UsageError(
                 f"there is no variant {name!r} of a run",
-                hint="variants are: fp32, bf16; quantize the run for others",
+                hint="variants of a run are: fp32, bf16; for fewer bits, quantize the run",
             )
     specs = []
     for model in models:
         if model.is_file():
             kinds = [("llama.cpp", model.stem)]
         elif (model / "quantization.json").is_file():
-            kinds = [("torch", _method(model))]
+            kinds = [("torch", _read_method(model))]
         elif model.is_dir():
             kinds = [("torch", variant) for variant in variants]
         else:
@@ -134,21 +146,21 @@ def choose_variants(
         specs += [{"model": str(model), "engine": e, "variant": v} for e, v in kinds if e in engines]
     if not specs:
         raise UsageError(
-            f"none of these models is for {' or '.join(engines)}",
-            hint="torch reads runs and folders, llama.cpp reads GGUF files",
+            f"none of these models works with {' or '.join(engines)}",
+            hint="torch loads runs and folders, llama.cpp loads GGUF files",
         )
     return specs
 
 
-def _method(folder: Path) -> str:
+def _read_method(folder: Path) -> str:
     try:
         return str(json.loads((folder / "quantization.json").read_bytes())["method"])
     except (OSError, ValueError, KeyError, TypeError):
-        return "quantized"  # loading reports what is wrong with it
+        return "quantized"  # loading the model reports the error
 
 
-def _context(model: Path) -> int | None:
-    """Return the positions of a run or folder by its record. llama.cpp continues beyond those of a file."""
+def _read_context(model: Path) -> int | None:
+    """Return the context of a run or folder from its record. A GGUF file has no limit: llama.cpp continues beyond it."""
     for file, key in (("quantization.json", "model"), ("config.json", "config")):
         try:
             return int(json.loads((model / file).read_bytes())[key]["context"])
@@ -157,7 +169,7 @@ def _context(model: Path) -> int | None:
     return None
 
 
-def _device(name: str) -> str:
+def _resolve_device(name: str) -> str:
     if name == "auto":
         import torch
 

@@ -1,6 +1,6 @@
-"""The two engines with one interface.
+"""The engines PyTorch and llama.cpp behind one interface.
 
-The half for llama.cpp must not import PyTorch: its process would take 200 MiB more.
+The code for llama.cpp must not import PyTorch: that would add 200 MiB to the memory of the measured process.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from rotrain.errors import RotrainError
 
 
 class Engine(Protocol):
-    """A loaded model that continues one sequence with the most likely token.
+    """A loaded model that decodes one sequence greedily.
 
     Attributes:
-        facts: Sizes, versions and what the cache takes, for the result.
+        facts: Sizes, versions and the memory of the cache, for the result.
     """
 
     facts: dict[str, Any]
@@ -31,17 +31,21 @@ class Engine(Protocol):
         """Start a new sequence."""
 
     def feed(self, tokens: list[int]) -> int:
-        """Continue the sequence, and return the most likely next token when the device has computed it."""
+        """Append tokens to the sequence, and return the most likely next token. The call waits for the device."""
 
 
 def open_engine(spec: dict[str, Any]) -> Engine:
-    """Open the engine of a worker's specification."""
+    """Load the model of a worker's specification with its engine.
+
+    Raises:
+        RotrainError: The model cannot be loaded, or it has too few positions.
+    """
     kind = LlamaEngine if spec["engine"] == "llama.cpp" else TorchEngine
     return kind(Path(spec["model"]), spec)
 
 
 class LlamaEngine:
-    """A GGUF file in stock llama.cpp, with keys and values in f16, its default.
+    """A GGUF file in stock llama.cpp. Keys and values are f16, the default of llama.cpp.
 
     Args:
         path: The file.
@@ -77,10 +81,10 @@ class LlamaEngine:
 
 
 class TorchEngine:
-    """A run or a folder of `rotrain quantize` in PyTorch, with weights in fp32 or bf16.
+    """A run or a quantized folder in PyTorch. The weights that are not quantized are fp32 or bf16.
 
     Args:
-        path: The run or folder.
+        path: Run directory or quantized folder.
         spec: The specification of the worker: context, threads, device and variant.
     """
 
@@ -92,14 +96,14 @@ class TorchEngine:
 
         torch.set_num_threads(spec["threads"])
         if spec["device"] == "cuda" and not torch.cuda.is_available():
-            raise RotrainError("there is no CUDA device here", hint="take --device cpu")
+            raise RotrainError("there is no CUDA device here", hint="give --device cpu")
         trained = load_run(path)
         if spec["context"] > trained.model.config.context:
             raise RotrainError(
                 f"the depths and new tokens take {spec['context']} positions, and the model has "
                 f"{trained.model.config.context}",
                 place=path,
-                hint="take smaller --depths",
+                hint="give smaller --depths or --new-tokens",
             )
         self._torch, self._tokenizer, model = torch, trained.tokenizer, trained.model
         self._device = torch.device(spec["device"])
@@ -109,13 +113,15 @@ class TorchEngine:
         self._context = spec["context"]
         self._cache = self._model.new_cache(context=self._context)
         c = model.config
-        plain = sum(p.numel() for n, p in model.named_parameters() if not n.endswith((".scale", ".zero")))
-        matrices = sum(grid.bytes for grid in quantized.values())
-        weight_bytes = matrices + plain * dtype.itemsize
-        half = self._model.new_cache(context=max(1, self._context // 2)).bytes()
-        grown = self._cache.bytes() - half
-        per_token = grown / (self._context - max(1, self._context // 2)) if self._context > 1 else 0.0
-        parameters = sum(grid.codes.numel() for grid in quantized.values()) + plain
+        float_parameters = sum(
+            p.numel() for n, p in model.named_parameters() if not n.endswith((".scale", ".zero"))
+        )
+        matrices = sum(matrix.bytes for matrix in quantized.values())
+        weight_bytes = matrices + float_parameters * dtype.itemsize
+        half_context_bytes = self._model.new_cache(context=max(1, self._context // 2)).bytes()
+        growth_bytes = self._cache.bytes() - half_context_bytes
+        per_token = growth_bytes / (self._context - max(1, self._context // 2)) if self._context > 1 else 0.0
+        parameters = sum(matrix.codes.numel() for matrix in quantized.values()) + float_parameters
         self.facts = {
             "arch": c.arch,
             "parameters": parameters,
@@ -144,35 +150,41 @@ class TorchEngine:
         """Continue the sequence, and return the most likely next token."""
         torch, model = self._torch, self._model
         with torch.inference_mode():
-            fresh = torch.tensor([tokens], device=self._device)
-            # Reading the number waits for the device.
-            return int(model.logits(model(fresh, self._cache)[0, -1]).argmax())
+            inputs = torch.tensor([tokens], device=self._device)
+            # int() copies the value from the device, so it waits until the device has computed it.
+            return int(model.logits(model(inputs, self._cache)[0, -1]).argmax())
 
 
 def weight_bytes_on_disk(path: Path) -> int:
-    """Return the size in bytes of the file of the weights, of a run's newest checkpoint or of a folder."""
+    """Return the bytes of the weights file of a run's newest checkpoint or of a folder; 0 if there is none."""
     files = sorted(path.glob("checkpoints/step-*/model.safetensors")) or sorted(path.glob("*.safetensors"))
     return files[-1].stat().st_size if files else 0
 
 
 def gguf_facts(path: Path) -> dict[str, Any]:
-    """Return sizes from the header of a GGUF file: the weights, and the cache of a sequence."""
+    """Read the sizes of the weights and of the cache of a sequence from the header of a GGUF file.
+
+    Raises:
+        RotrainError: The file is cut off, or it is not a GGUF file.
+    """
     from rotrain.exporters.gguf.write import read_gguf
 
     reader = read_gguf(path)
 
-    def value(key: str, other: Any = 0) -> Any:
+    def value(key: str, default: Any = 0) -> Any:
         field = reader.fields.get(key)
-        return other if field is None else field.contents()
+        return default if field is None else field.contents()
 
     kind = value("general.architecture", "")
     layers, heads = value(f"{kind}.block_count"), value(f"{kind}.attention.head_count")
-    keys = value(f"{kind}.attention.head_count_kv", heads)
-    per_layer = keys if isinstance(keys, list) else [keys] * layers
-    width = value(f"{kind}.attention.key_length", value(f"{kind}.embedding_length") // max(1, heads))
-    inner, state = value(f"{kind}.ssm.inner_size"), value(f"{kind}.ssm.state_size")
-    tail = (value(f"{kind}.ssm.conv_kernel") - 1) * (inner + 2 * value(f"{kind}.ssm.group_count") * state)
-    scanning = sum(1 for count in per_layer if not count) if inner else 0
+    kv_heads = value(f"{kind}.attention.head_count_kv", heads)
+    per_layer = kv_heads if isinstance(kv_heads, list) else [kv_heads] * layers
+    key_length = value(f"{kind}.attention.key_length", value(f"{kind}.embedding_length") // max(1, heads))
+    inner_size, state_size = value(f"{kind}.ssm.inner_size"), value(f"{kind}.ssm.state_size")
+    conv_values = (value(f"{kind}.ssm.conv_kernel") - 1) * (
+        inner_size + 2 * value(f"{kind}.ssm.group_count") * state_size
+    )
+    ssm_layers = sum(1 for count in per_layer if not count) if inner_size else 0
     weights = sum(int(tensor.n_bytes) for tensor in reader.tensors)
     parameters = sum(int(tensor.n_elements) for tensor in reader.tensors)
     return {
@@ -181,15 +193,19 @@ def gguf_facts(path: Path) -> dict[str, Any]:
         "bits_per_weight": 8 * weights / parameters,
         "file_bytes": path.stat().st_size,
         "cache": {
-            "bytes_per_token": 4.0 * sum(per_layer) * width,
+            "bytes_per_token": 4.0 * sum(per_layer) * key_length,
             "window": value(f"{kind}.attention.sliding_window", None),
-            "fixed_bytes": scanning * 4 * (inner * state + tail),
+            "fixed_bytes": ssm_layers * 4 * (inner_size * state_size + conv_values),
         },
     }
 
 
-def memory() -> dict[str, int | None]:
-    """Return the memory of this process in bytes: the peak, and at present its own (anonymous) and mapped files."""
+def process_memory() -> dict[str, int | None]:
+    """Return the memory of this process in bytes.
+
+    `peak` is its largest resident memory so far. On Linux there are also the current `anonymous` memory, the `file_backed`
+    memory of mapped files, and the `proportional` set size, which divides shared pages among the processes that share them.
+    """
     found: dict[str, int | None] = {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
     names = {"RssAnon": "anonymous", "RssFile": "file_backed", "VmHWM": "peak"}
     try:

@@ -1,7 +1,8 @@
-"""The measurement of `rotrain bench`: variants side by side, in rounds that go through them forwards and backwards.
+"""Measure several variants in rounds, for `rotrain bench`.
 
-Each variant is a process. A round asks every process for the same work, in the order A B C, then C B A, and so on. So a
-machine that becomes slower is slower for all. A turn in which others used the processors is dropped and repeated.
+Each variant runs in its own process. In a round, every process does the same work, one after the other. The order changes
+from round to round: A B C, then C B A, and so on. So a machine that becomes slower is slower for all variants. A turn in
+which other processes used the processors is repeated, up to `MAX_TRIES` tries. Only the last try is recorded.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ import numpy as np
 
 from rotrain.bench.guard import FOREIGN_LIMIT, STEAL_LIMIT, contention, read_clock
 from rotrain.bench.process import Worker
-from rotrain.bench.statistics import half_width, percentiles, ratio, summary
+from rotrain.bench.statistics import percentiles, ratio, relative_half_width, summary
 from rotrain.errors import RotrainError
 from rotrain.runtime.energy import EnergyMeter
 
 FORMAT, VERSION = "rotrain-bench", 1
-TRIES, WARM_UPS, HALF_WIDTH = 3, 3, 0.02
-# A turn lasts at least this long, see `worker.turn`.
+MAX_TRIES, WARM_UPS, TARGET_HALF_WIDTH = 3, 3, 0.02
+# Minimum length of a turn in seconds, see `worker.turn`.
 TURN_S = 0.5
 TEXT = (
     "A fost odată ca niciodată un împărat care avea trei fete, și fetele erau frumoase de nu se mai aflau altele. "
@@ -52,21 +53,21 @@ FORMULAS = {
     "contention": "busy time of /proc/stat less the measured process and this one, in cores; a turn is kept when "
     f"foreign_cores <= {FOREIGN_LIMIT} and stolen <= {STEAL_LIMIT} (and two ticks)",
 }
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is measured, and how often.
+    """Settings of a benchmark.
 
     Attributes:
-        depths: Tokens before the timed tokens.
-        new_tokens: Tokens that are decoded in a turn.
-        rounds: Rounds at least.
-        most_rounds: Rounds at most.
-        cold_starts: Processes that are started for the cold figures.
-        threads: Threads.
-        device: Where PyTorch computes.
+        depths: Tokens in the sequence before the timed tokens.
+        new_tokens: Tokens to decode in a turn.
+        rounds: Minimum number of rounds.
+        most_rounds: Maximum number of rounds.
+        cold_starts: Processes to start for the time from a cold start to the first token.
+        threads: CPU threads.
+        device: Device of PyTorch: cpu or cuda.
     """
 
     depths: tuple[int, ...] = (0, 512)
@@ -79,7 +80,7 @@ class Settings:
 
     @property
     def context(self) -> int:
-        """Positions for which every engine has room."""
+        """Positions that every engine reserves: the largest depth, the new tokens, and one more."""
         return max(1, *self.depths) + self.new_tokens + 1
 
 
@@ -98,58 +99,60 @@ class _Row:
 
 
 def bench(
-    specs: list[dict[str, Any]], settings: Settings, say: Say = lambda sentence: None
+    specs: list[dict[str, Any]], settings: Settings, notify: Notify = lambda sentence: None
 ) -> dict[str, Any]:
     """Measure every variant.
 
     Args:
-        specs: For each variant `model`, `engine` (torch, llama.cpp) and `variant`.
-        settings: What is measured, and how often.
-        say: Receives a sentence for each round.
+        specs: `model`, `engine` (torch, llama.cpp) and `variant` of each variant.
+        settings: The settings.
+        notify: Receives a sentence for each loaded variant and for each round.
 
     Returns:
-        The object that docs/bench.md describes.
+        The result, see docs/reference/benchmark-results.md.
 
     Raises:
-        RotrainError: A variant cannot be loaded.
+        RotrainError: A variant cannot be loaded, or all variants together do not fit into memory.
     """
     _check_memory(specs)
-    quiet = _idle()
+    quiet = _measure_idle()
     if not quiet["quiet"]:
-        say(f"the machine is not idle: others use {quiet['foreign_cores'] or 0:.2f} cores")
+        notify(f"the machine is not idle: other processes use {quiet['foreign_cores'] or 0:.2f} cores")
     limit = stream_bytes_per_s(settings.threads)
     with ExitStack() as stack:
-        rows = [_start(spec, settings, stack, say) for spec in specs]
+        rows = [_start(spec, settings, stack, notify) for spec in specs]
         for row in rows:
             for _ in range(WARM_UPS):
                 row.worker.ask(
                     do="turn", seconds=0, depths=list(settings.depths), new_tokens=min(8, settings.new_tokens)
                 )
-        done = 0
-        while done < settings.most_rounds and (done < settings.rounds or not _narrow(rows, settings)):
-            for row in rows if done % 2 == 0 else reversed(rows):
+        rounds_done = 0
+        while rounds_done < settings.most_rounds and (
+            rounds_done < settings.rounds or not _is_precise(rows, settings)
+        ):
+            for row in rows if rounds_done % 2 == 0 else reversed(rows):
                 _round(row, settings)
-            done += 1
-            kept = sum(not _disturbed(row.turns[-1]) for row in rows)
-            say(
-                f"round {done} of {settings.rounds} to {settings.most_rounds}: {kept} of {len(rows)} turns undisturbed"
+            rounds_done += 1
+            kept = sum(not _is_disturbed(row.turns[-1]) for row in rows)
+            notify(
+                f"round {rounds_done} of {settings.rounds} to {settings.most_rounds}: {kept} of {len(rows)} turns undisturbed"
             )
     found = [_row_result(row, settings, limit) for row in rows]
     return {
         "format": FORMAT,
         "version": VERSION,
-        "machine": {**machine(), "bytes_per_s_limit": limit, "before": quiet},
+        "machine": {**describe_machine(), "bytes_per_s_limit": limit, "before": quiet},
         "settings": {**asdict(settings), "warm_ups": WARM_UPS, "turn_s": TURN_S, "text": TEXT},
-        "rounds": done,
+        "rounds": rounds_done,
         "formulas": FORMULAS,
         "rows": found,
         "ratios": _ratios(rows, settings),
     }
 
 
-def _start(spec: dict[str, Any], settings: Settings, stack: ExitStack, say: Say) -> _Row:
-    """Start a variant several times for the cold figures, and keep the last process."""
-    whole = spec | {
+def _start(spec: dict[str, Any], settings: Settings, stack: ExitStack, notify: Notify) -> _Row:
+    """Start a variant several times to measure cold starts, and keep the last process."""
+    full_spec = spec | {
         "context": settings.context,
         "threads": settings.threads,
         "device": settings.device,
@@ -157,18 +160,18 @@ def _start(spec: dict[str, Any], settings: Settings, stack: ExitStack, say: Say)
     }
     cold, prompt = [], 0
     for number in range(settings.cold_starts):
-        worker = Worker(whole)
+        worker = Worker(full_spec)
         prompt = worker.ask(do="first_token")["prompt_tokens"]
-        cold.append(time.perf_counter() - worker.begun)
+        cold.append(time.perf_counter() - worker.started_at)
         if number < settings.cold_starts - 1:
             worker.close()
     stack.enter_context(worker)
-    say(f"{spec['model']} ({spec['engine']}, {spec['variant']}) loaded in {worker.ready['load_s']:.2f} s")
-    return _Row(whole, worker, cold, prompt)
+    notify(f"{spec['model']} ({spec['engine']}, {spec['variant']}) loaded in {worker.ready['load_s']:.2f} s")
+    return _Row(full_spec, worker, cold, prompt)
 
 
 def _round(row: _Row, settings: Settings) -> None:
-    for _ in range(TRIES):
+    for _ in range(MAX_TRIES):
         meter = EnergyMeter(settings.device)
         turn = row.worker.ask(
             do="turn", seconds=TURN_S, depths=list(settings.depths), new_tokens=settings.new_tokens
@@ -192,23 +195,23 @@ def _rate(turn: dict[str, Any], index: int) -> float:
     return len(gaps) / float(sum(gaps))
 
 
-def _disturbed(turn: dict[str, Any]) -> bool:
+def _is_disturbed(turn: dict[str, Any]) -> bool:
     return turn["contention"]["quiet"] is False
 
 
-def _contended(row: _Row) -> bool:
-    """Return whether most turns were disturbed in spite of all tries."""
-    return sum(map(_disturbed, row.turns)) * 2 > len(row.turns)
+def _is_contended(row: _Row) -> bool:
+    """Return whether most turns stayed disturbed after all tries."""
+    return sum(map(_is_disturbed, row.turns)) * 2 > len(row.turns)
 
 
-def _kept(row: _Row) -> list[dict[str, Any]]:
-    """Return the undisturbed turns, or all turns if most were disturbed; the row then says so."""
-    return row.turns if _contended(row) else [turn for turn in row.turns if not _disturbed(turn)]
+def _kept_turns(row: _Row) -> list[dict[str, Any]]:
+    """Return the undisturbed turns. If most turns are disturbed, return all turns: the row is then marked as contended."""
+    return row.turns if _is_contended(row) else [turn for turn in row.turns if not _is_disturbed(turn)]
 
 
-def _narrow(rows: list[_Row], settings: Settings) -> bool:
+def _is_precise(rows: list[_Row], settings: Settings) -> bool:
     return all(
-        half_width(summary([_rate(turn, index) for turn in _kept(row)])) <= HALF_WIDTH
+        relative_half_width(summary([_rate(turn, index) for turn in _kept_turns(row)])) <= TARGET_HALF_WIDTH
         for row in rows
         for index in range(len(settings.depths))
     )
@@ -216,7 +219,7 @@ def _narrow(rows: list[_Row], settings: Settings) -> bool:
 
 def _row_result(row: _Row, settings: Settings, limit: float) -> dict[str, Any]:
     facts = row.worker.ready["facts"]
-    turns = _kept(row)
+    turns = _kept_turns(row)
     cache = facts["cache"]
     decode, prefill, bandwidth = {}, {}, {}
     for index, depth in enumerate(settings.depths):
@@ -227,11 +230,13 @@ def _row_result(row: _Row, settings: Settings, limit: float) -> dict[str, Any]:
             prefill[str(depth)] = summary(
                 [depth / float(np.median(turn["depths"][index]["reads_s"])) for turn in turns]
             )
-        seen = min(depth, cache.get("window") or depth)
-        read = facts["weight_bytes"] + cache["bytes_per_token"] * seen + cache.get("fixed_bytes", 0)
+        cached_tokens = min(depth, cache.get("window") or depth)
+        bytes_read = (
+            facts["weight_bytes"] + cache["bytes_per_token"] * cached_tokens + cache.get("fixed_bytes", 0)
+        )
         bandwidth[str(depth)] = {
-            "bytes_per_s": read * rates["median"],
-            "of_limit": read * rates["median"] / limit,
+            "bytes_per_s": bytes_read * rates["median"],
+            "of_limit": bytes_read * rates["median"] / limit,
         }
     return {
         **{key: row.spec[key] for key in ("model", "engine", "variant")},
@@ -258,20 +263,20 @@ def _row_result(row: _Row, settings: Settings, limit: float) -> dict[str, Any]:
         "bandwidth": bandwidth,
         "energy_j_per_token": row.joules / row.tokens if row.metered and row.tokens else None,
         # The figures of a contended row may be wrong.
-        "contended": _contended(row),
-        "disturbed_turns": sum(map(_disturbed, row.turns)),
+        "contended": _is_contended(row),
+        "disturbed_turns": sum(map(_is_disturbed, row.turns)),
         "turns": row.turns,
     }
 
 
 def _ratios(rows: list[_Row], settings: Settings) -> list[dict[str, Any]]:
-    """Compare each pair of variants at each depth, over undisturbed rounds. A contended row gives no conclusion."""
+    """Compare each pair of variants at each depth, over undisturbed rounds. With a contended row, `differs` is None."""
     found = []
     for a in range(len(rows)):
         for b in range(a + 1, len(rows)):
             both = list(zip(rows[a].turns, rows[b].turns, strict=True))
-            contended = _contended(rows[a]) or _contended(rows[b])
-            quiet = [pair for pair in both if not any(map(_disturbed, pair))]
+            contended = _is_contended(rows[a]) or _is_contended(rows[b])
+            quiet = [pair for pair in both if not any(map(_is_disturbed, pair))]
             for index, depth in enumerate(settings.depths):
                 rates = [[_rate(turn, index) for turn in side] for side in zip(*(quiet or both), strict=True)]
                 compared = ratio(rates[0], rates[1])
@@ -282,19 +287,24 @@ def _ratios(rows: list[_Row], settings: Settings) -> list[dict[str, Any]]:
 
 
 def stream_bytes_per_s(threads: int, mib: int = 64) -> float:
-    """Return the bytes a second that all threads together read from memory."""
-    parts = [np.ones(mib * 2**18, np.float32) for _ in range(threads)]
+    """Measure the memory bandwidth: the bytes per second that all threads together read. The best of five tries counts.
+
+    Args:
+        threads: CPU threads.
+        mib: Size of the array of each thread, in MiB. It must be larger than the caches.
+    """
+    buffers = [np.ones(mib * 2**18, np.float32) for _ in range(threads)]
     best = 0.0
     with ThreadPoolExecutor(threads) as pool:
         for _ in range(5):
-            begun = time.perf_counter()
-            list(pool.map(np.sum, parts))
-            best = max(best, threads * mib * 2**20 / (time.perf_counter() - begun))
+            started_at = time.perf_counter()
+            list(pool.map(np.sum, buffers))
+            best = max(best, threads * mib * 2**20 / (time.perf_counter() - started_at))
     return best
 
 
-def machine() -> dict[str, Any]:
-    """Return what the figures were measured on."""
+def describe_machine() -> dict[str, Any]:
+    """Return the processor, the number of processors, the system and the Python version of this machine."""
     model = None
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -309,19 +319,20 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _idle() -> dict[str, Any]:
+def _measure_idle() -> dict[str, Any]:
     before = read_clock()
     time.sleep(0.5)
     return contention(before, read_clock(), 0.0)
 
 
 def _check_memory(specs: list[dict[str, Any]]) -> None:
-    """Refuse models that do not fit into memory together, before loading: all variants are in memory at once."""
+    """Check, before loading, that all variants together fit into memory: they are loaded at the same time."""
     needed = 0
     for spec in specs:
         path = Path(spec["model"])
         files = [path] if path.is_file() else list(path.rglob("model.safetensors"))[-1:]
-        # PyTorch takes memory for its own libraries, and codes become fp32 one matrix at a time.
+        # Add the memory of the libraries: about 400 MiB for PyTorch and 64 MiB for llama.cpp. Quantized folders
+        # dequantize one matrix at a time.
         needed += sum(file.stat().st_size for file in files) + (
             400 << 20 if spec["engine"] == "torch" else 64 << 20
         )
@@ -332,6 +343,6 @@ def _check_memory(specs: list[dict[str, Any]]) -> None:
         return
     if needed > free:
         raise RotrainError(
-            f"the {len(specs)} variants need about {needed / 2**30:.1f} GiB at once, and {free / 2**30:.1f} are free",
-            hint="measure fewer at a time",
+            f"the {len(specs)} variants need about {needed / 2**30:.1f} GiB at once, and {free / 2**30:.1f} GiB are free",
+            hint="measure fewer models at a time",
         )

@@ -1,9 +1,9 @@
-"""A model in training, in a process of its own: a command is one optimizer step, an answer its seconds.
+"""The worker process of `rotrain bench-train`: it makes one optimizer step for each line of standard input.
 
-python -m rotrain.bench.step_worker '{"config": {...}, "vocab_size": 40000}'
+python -m rotrain.bench.step_worker '{"config": {...}, "model": "llama-gqa nano", "vocab_size": 40000}'
 
-The step is that of `rotrain fit`: forward and backward in parts of `batch.micro`, clipping, the update. The tokens are drawn,
-so no pack is read: reading takes under 2 % of a step (docs/log.md).
+A step is the same as in `rotrain fit`: forward and backward in parts of `batch.micro` sequences, clipping, and the update.
+The tokens are random, so no pack is needed. Reading a pack takes less than 2 % of a step (docs/log/training.md).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from rotrain.bench.answers import open_answers
-from rotrain.bench.engines import memory
+from rotrain.bench.engines import process_memory
 from rotrain.config import FitConfig
 from rotrain.errors import RotrainError
 from rotrain.models import count, kernels
@@ -30,14 +30,14 @@ from rotrain.train.learner import Learner
 
 
 class Steps:
-    """A learner and one batch.
+    """A model in training, and one batch of random tokens that every step uses.
 
     Args:
         config: The configuration to measure.
         vocab_size: Entries of the vocabulary.
 
     Attributes:
-        facts: What is measured, for the result.
+        facts: The model, the batch and the machine, for the result.
     """
 
     def __init__(self, config: FitConfig, vocab_size: int) -> None:
@@ -51,16 +51,16 @@ class Steps:
         )
         keep_freed_memory()
         self.config = config
-        # `auto` compiles for a long run, and this measures a step of one.
+        # `auto` compiles only for a long run. The measured step stands for a step of a long run.
         self.machine = choose_machine(config.runtime, run_flops=COMPILE_CPU_FLOPS)
         device = self.machine.device
         platform = kernels.detect_platform(device, half=self.machine.precision == "bf16")
         model = Decoder(shape, kernels.choose(vocab_size, platform))
         model.init_weights(config.seed)
         self.learner = Learner(model, config.optim, self.machine, Distributed(), "none")
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         failure = self.learner.compile(min(config.batch.micro, config.batch.sequences))
-        compile_s = time.perf_counter() - begun
+        compile_s = time.perf_counter() - started_at
         self.machine = self.learner.machine
         self.tokens = config.batch.sequences * config.context
         generator = torch.Generator().manual_seed(config.seed)
@@ -86,15 +86,15 @@ class Steps:
         }
 
     def step(self) -> dict[str, Any]:
-        """Make one optimizer step, and return its seconds, to the last operation on the device, and its loss."""
+        """Make one optimizer step, and return its loss and its time in seconds, until the device has finished."""
         self._wait()
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         loss = self.learner.compute_gradients(self.batch, micro=self.config.batch.micro, tokens=self.tokens)
-        value = float(loss)  # the spike guard looks at both before the weights change
+        value = float(loss)  # `fit` reads the loss before the update too, for the spike guard
         self.learner.clip_gradients()
         self.learner.update(self.config.optim.lr)
         self._wait()
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - started_at
         self.learner.maybe_use_huge_pages()
         return {"seconds": seconds, "loss": value}
 
@@ -104,27 +104,27 @@ class Steps:
 
 
 def main() -> None:
-    """Build the model, answer, and make a step for each line of input."""
+    """Build the model and write its facts. Then make a step and write an answer for each line of input."""
     answer = open_answers()
     spec = json.loads(sys.argv[1])
-    before = memory()["peak"]
-    little: dict[str, Any] = {
+    before = process_memory()["peak"]
+    out_of_memory: dict[str, Any] = {
         "error": "there is too little memory for a step",
         "place": spec["model"],
-        "hint": "fewer sequences at once: --set batch.micro=1",
+        "hint": "compute fewer sequences at once: --set batch.micro=1",
     }
     try:
         steps = Steps(FitConfig.model_validate(spec["config"]), spec["vocab_size"])
         answer({"facts": steps.facts, "memory_before": before})
         for _ in sys.stdin:
             cpu = time.process_time()
-            found = steps.step()
+            result = steps.step()
             device = steps.machine.device.type
-            answer({**found, "cpu_s": time.process_time() - cpu, "peak_bytes": peak_bytes(device)})
+            answer({**result, "cpu_s": time.process_time() - cpu, "peak_bytes": peak_bytes(device)})
     except RotrainError as error:
         answer({"error": error.message, "place": error.place or spec["model"], "hint": error.hint})
     except (MemoryError, torch.OutOfMemoryError):
-        answer(little)
+        answer(out_of_memory)
 
 
 if __name__ == "__main__":

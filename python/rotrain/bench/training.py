@@ -1,7 +1,7 @@
-"""`run_training_benchmark`: what a training step costs on this machine, architecture by architecture.
+"""`run_training_benchmark`: measure the time and memory of a training step of several architectures.
 
-Each architecture has a process of its own, so its peak of memory is its own. They run one after the other, so each has the
-whole device. On a CPU a step in which others used the processors is repeated.
+Each architecture runs in its own process, so its peak memory does not include the others. The processes run one after the
+other, so each has the whole device. On a CPU, a step in which other processes used the processors is repeated.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rotrain.bench.guard import FOREIGN_LIMIT, STEAL_LIMIT
-from rotrain.bench.measure import TRIES, machine
+from rotrain.bench.measure import MAX_TRIES, describe_machine
 from rotrain.bench.process import Worker
 from rotrain.bench.statistics import percentiles, summary
 from rotrain.config import FitConfig
@@ -36,19 +36,19 @@ FORMULAS = {
     "compile_s": "compiling loss and gradients, with one pass to try them; 0 where nothing is compiled",
     "first_step_s": "the first step, with what is prepared in it",
     "contention": "busy time of /proc/stat less the measured process and this one, in cores; on a CPU a step is kept when "
-    f"foreign_cores <= {FOREIGN_LIMIT} and stolen <= {STEAL_LIMIT} (and two ticks), and tried {TRIES} times at most",
+    f"foreign_cores <= {FOREIGN_LIMIT} and stolen <= {STEAL_LIMIT} (and two ticks), and tried {MAX_TRIES} times at most",
 }
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class TrainingBenchResult:
-    """What a training step costs on this machine.
+    """Time and memory of training steps on this machine.
 
     Attributes:
-        rows: One row for each configuration: tokens a second, MFU, memory.
-        machine: What the figures were measured on.
-        record: The whole result, see docs/bench.md.
+        rows: One row for each configuration: tokens per second, MFU, peak memory.
+        machine: The machine that the figures were measured on.
+        record: The whole result, see docs/reference/benchmark-results.md.
     """
 
     rows: list[dict[str, Any]]
@@ -69,14 +69,14 @@ def run_training_benchmark(
     out: str | PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> TrainingBenchResult:
-    """Measure a training step of every configuration: tokens a second, MFU, peak memory. No pack is needed.
+    """Measure a training step of every configuration: tokens per second, MFU, peak memory. No pack is needed.
 
     Args:
-        configs: What to measure, see `make_config`.
+        configs: Configurations, see `make_config`.
         vocab_size: Entries of the vocabulary.
-        steps: Steps that are timed.
-        warm_up: Steps before them, the first one included.
-        out: File for the whole result (JSON).
+        steps: Steps to time.
+        warm_up: Steps to make before the timed steps. The first of them gives `first_step_s`.
+        out: File to write the whole result to (JSON).
         progress: Receives a message for each step.
 
     Raises:
@@ -89,12 +89,12 @@ def run_training_benchmark(
         >>> result.rows[0]["tokens_per_step"]
         256
     """
-    say = (progress or Progress()).message
-    rows = [_measure(config, vocab_size, steps, warm_up, say) for config in configs]
+    notify = (progress or Progress()).message
+    rows = [_measure(config, vocab_size, steps, warm_up, notify) for config in configs]
     record: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
-        "machine": machine(),
+        "machine": describe_machine(),
         "settings": {"vocab_size": vocab_size, "steps": steps, "warm_up": warm_up},
         "formulas": FORMULAS,
         "rows": rows,
@@ -104,27 +104,29 @@ def run_training_benchmark(
     return TrainingBenchResult(rows, record["machine"], record)
 
 
-def _measure(config: FitConfig, vocab_size: int, steps: int, warm_up: int, say: Say) -> dict[str, Any]:
+def _measure(config: FitConfig, vocab_size: int, steps: int, warm_up: int, notify: Notify) -> dict[str, Any]:
     name = f"{config.arch} {config.size}"
     spec = {"model": name, "config": config.model_dump(mode="json"), "vocab_size": vocab_size}
     with Worker(spec, "rotrain.bench.step_worker") as worker:
         facts = worker.ready["facts"]
-        say(f"{name}: {facts['parameters']:,} parameters; {facts.pop('said')}")
-        warm = [worker.ask() for _ in range(warm_up)]
-        say(f"{name}: compiling {facts['compile_s']:.1f} s, first step {warm[0]['seconds']:.1f} s")
-        watched = facts["machine"]["device"] == "cpu"
+        notify(f"{name}: {facts['parameters']:,} parameters; {facts.pop('said')}")
+        warm_up_steps = [worker.ask() for _ in range(warm_up)]
+        notify(
+            f"{name}: compiling {facts['compile_s']:.1f} s, first step {warm_up_steps[0]['seconds']:.1f} s"
+        )
+        is_cpu = facts["machine"]["device"] == "cpu"
         turns = []
         for index in range(steps):
-            for _ in range(TRIES):
+            for _ in range(MAX_TRIES):
                 turn = worker.ask()
-                if not watched or turn["contention"]["quiet"] is not False:
+                if not is_cpu or turn["contention"]["quiet"] is not False:
                     break
             turns.append(turn)
             rate = facts["tokens_per_step"] / turn["seconds"]
-            left = (steps - index - 1) * turn["seconds"]
-            say(f"{name}: step {index + 1} of {steps}, {rate:,.0f} tokens/s, {left:.0f} s left")
-    disturbed = sum(turn["contention"]["quiet"] is False for turn in turns) if watched else 0
-    kept = [turn for turn in turns if turn["contention"]["quiet"] is not False] if watched else turns
+            remaining_s = (steps - index - 1) * turn["seconds"]
+            notify(f"{name}: step {index + 1} of {steps}, {rate:,.0f} tokens/s, {remaining_s:.0f} s left")
+    disturbed = sum(turn["contention"]["quiet"] is False for turn in turns) if is_cpu else 0
+    kept = [turn for turn in turns if turn["contention"]["quiet"] is not False] if is_cpu else turns
     if 2 * disturbed > len(turns):
         kept = turns
     rates = summary([facts["tokens_per_step"] / turn["seconds"] for turn in kept])
@@ -138,10 +140,10 @@ def _measure(config: FitConfig, vocab_size: int, steps: int, warm_up: int, say: 
         "mfu": flops / peak if peak else None,
         "memory": {
             "peak_bytes": turns[-1]["peak_bytes"],
-            "before_bytes": worker.ready["memory_before"] if watched else None,
+            "before_bytes": worker.ready["memory_before"] if is_cpu else None,
         },
-        "first_step_s": warm[0]["seconds"],
-        "loss": {"first": warm[0]["loss"], "last": turns[-1]["loss"]},
+        "first_step_s": warm_up_steps[0]["seconds"],
+        "loss": {"first": warm_up_steps[0]["loss"], "last": turns[-1]["loss"]},
         # The figures of a contended row may be wrong.
         "contended": 2 * disturbed > len(turns),
         "disturbed_steps": disturbed,

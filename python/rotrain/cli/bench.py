@@ -1,4 +1,4 @@
-"""`rotrain bench`: measure how fast and how large variants of models are on this machine."""
+"""`rotrain bench`: measure the speed and memory of models on this machine."""
 
 from __future__ import annotations
 
@@ -11,44 +11,43 @@ from rotrain.cli.console import app_errors, print_json
 
 
 def run(
-    models: Annotated[
-        list[Path], typer.Argument(help="Run directories, folders of `rotrain quantize`, GGUF files.")
-    ],
-    variants: Annotated[str, typer.Option(help="How PyTorch holds a run: fp32, bf16, or both.")] = "fp32",
+    models: Annotated[list[Path], typer.Argument(help="Run directories, quantized folders, or GGUF files.")],
+    variants: Annotated[
+        str, typer.Option(help="Precisions in which PyTorch loads a run: fp32, bf16, or fp32,bf16.")
+    ] = "fp32",
     engine: Annotated[
-        str, typer.Option(help="Which engines measure: torch (runs, folders), llama.cpp (GGUF), or both.")
+        str, typer.Option(help="Engines: torch (runs and folders), llama.cpp (GGUF files), or both.")
     ] = "torch,llama.cpp",
     depths: Annotated[
         str | None,
         typer.Option(
-            help="Tokens before the timed tokens. [default: 0 and half the smallest context, at most 512]"
+            help="Tokens in the sequence before the timed tokens. [default: 0 and half the smallest context, at most 512]"
         ),
     ] = None,
     new_tokens: Annotated[
         int | None,
-        typer.Option(min=2, help="Tokens decoded in a turn. [default: 32, fewer in a small context]"),
+        typer.Option(min=2, help="Tokens to decode in a turn. [default: 32, or fewer for a small context]"),
     ] = None,
     rounds: Annotated[
         int,
         typer.Option(
             min=2,
-            help="Rounds at least. More follow until intervals are within 2 %, at most 3 times as many.",
+            help="Minimum rounds. More follow until all intervals are within 2 %, up to 3 times as many.",
         ),
     ] = 10,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads. [default: all processors]")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. [default: all processors]")] = None,
     device: Annotated[
-        str, typer.Option(help="Where PyTorch computes: cpu, cuda, or auto (cuda where there is one).")
+        str, typer.Option(help="Device of PyTorch: cpu, cuda, or auto (cuda if there is a GPU).")
     ] = "cpu",
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Few rounds: for a first look, not for a table.")
-    ] = False,
-    out: Annotated[Path | None, typer.Option(help="File for the whole result (JSON).")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Measure only 3 rounds, for a first look.")] = False,
+    out: Annotated[Path | None, typer.Option(help="File to write the whole result to (JSON).")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the table and errors only.")] = False,
 ) -> None:
-    """Measure size, loading, memory, first token, prefill and decode, each variant in a process of its own.
+    """Measure the size, loading time, memory, first token, prefill and decode of models.
 
-    Turns in which other processes used the machine are repeated. The output says which rows stayed disturbed.
+    Each variant runs in its own process. A turn in which other processes used the machine is repeated. The output says
+    which rows stayed disturbed.
 
     \b
     Example:

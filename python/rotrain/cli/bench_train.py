@@ -1,4 +1,4 @@
-"""`rotrain bench-train`: measure how fast a model trains, how much of the device that uses, and how much memory."""
+"""`rotrain bench-train`: measure the speed, the device utilization and the memory of training."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ def run(
     arch: Annotated[
         str,
         typer.Option(
-            metavar="ARCHS", help="Architectures, separated by commas, or all; see `rotrain archs`."
+            metavar="ARCHS", help="Architectures, separated by commas, or all. See `rotrain archs`."
         ),
     ],
     size: SizeOption = None,
-    steps: Annotated[int, typer.Option(min=2, help="Steps that are timed.")] = 10,
-    warm_up: Annotated[int, typer.Option(min=1, help="Steps before them.")] = 3,
+    steps: Annotated[int, typer.Option(min=2, help="Steps to time.")] = 10,
+    warm_up: Annotated[int, typer.Option(min=1, help="Steps to make before the timed steps.")] = 3,
     vocab_size: Annotated[int, typer.Option(min=2, max=65_536, help="Entries of the vocabulary.")] = 40_000,
     config: ConfigOption = None,
     assignments: SetOption = None,
-    out: Annotated[Path | None, typer.Option(help="File for the whole result (JSON).")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write the whole result to (JSON).")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the table and errors only.")] = False,
 ) -> None:
-    """Measure a training step: tokens a second, MFU, peak memory. No pack is needed.
+    """Measure a training step: tokens per second, MFU, peak memory. No pack is needed.
 
-    The timed step is the step of `rotrain fit` with the same configuration. --set takes any of its keys.
+    The step is the same as in `rotrain fit` with the same configuration. --set accepts every key of that configuration.
 
     \b
     Example:
@@ -48,10 +48,10 @@ def run(
         display = choose_display(quiet=quiet, messages=not json)
         configs = []
         for name in ARCHS if arch == "all" else arch.split(","):
-            resolved, said = resolve_config({"arch": name.strip(), "size": size}, config, assignments)
+            resolved, message = resolve_config({"arch": name.strip(), "size": size}, config, assignments)
             configs.append(resolved)
-        if said:
-            display.message(said)
+        if message:
+            display.message(message)
         result = run_training_benchmark(
             configs, vocab_size=vocab_size, steps=steps, warm_up=warm_up, out=out, progress=display
         ).to_dict()

@@ -1,4 +1,4 @@
-"""`rotrain compare`: perform a whole study."""
+"""`rotrain compare`: run a study."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rotrain.cli.console import app_errors, print_json
 
 
 def run(
-    study: Annotated[Path, typer.Argument(help="Study file (TOML), see docs/compare.md.")],
-    plan: Annotated[bool, typer.Option("--plan", help="Print the commands; run nothing.")] = False,
+    study: Annotated[Path, typer.Argument(help="Study file (TOML), see docs/reference/study.md.")],
+    plan: Annotated[bool, typer.Option("--plan", help="Print the commands without running them.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but notes and errors.")] = False,
 ) -> None:
-    """Train, quantize, evaluate and benchmark every cell of a study, then write its report.
+    """Train, quantize, evaluate and benchmark the models of a study, then write its report.
 
-    The same command continues where it stopped. If a cell fails, the others still run.
+    The same command continues a study that was stopped. If a step fails, the other steps still run.
 
     \b
     Examples:

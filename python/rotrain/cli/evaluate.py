@@ -1,4 +1,4 @@
-"""`rotrain evaluate`: measure what a trained model knows."""
+"""`rotrain evaluate`: evaluate trained models."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from rotrain.cli.console import app_errors, print_json
 
 def run(
     runs: Annotated[
-        list[Path], typer.Argument(help="Run directories, quantized or Hugging Face folders, GGUF files.")
+        list[Path], typer.Argument(help="Run directories, quantized or Hugging Face folders, or GGUF files.")
     ],
     data: Annotated[
-        Path | None, typer.Option(help="Pack whose held-out text is scored. [default: the run's own]")
+        Path | None, typer.Option(help="Pack whose held-out text is scored. [default: the pack of the run]")
     ] = None,
     text: Annotated[
-        list[Path] | None, typer.Option(help="Another file to score; its name is the domain.")
+        list[Path] | None, typer.Option(help="Another file to score, as a domain with its name.")
     ] = None,
     text_field: Annotated[str, typer.Option(help="Field of the text in --text files.")] = "text",
-    max_bytes: Annotated[int, typer.Option(min=1_000, help="Bytes of each domain at most.")] = 1_000_000,
+    max_bytes: Annotated[int, typer.Option(min=1_000, help="Maximum bytes of each domain.")] = 1_000_000,
     against: Annotated[
         Path | None,
-        typer.Option(help="Model to compare the distributions with: KL divergence, same top token."),
+        typer.Option(help="Reference model to compare the predictions with: KL divergence, same top token."),
     ] = None,
     against_tokens: Annotated[int, typer.Option(min=1, help="Tokens of that comparison.")] = 20_000,
     probes: Annotated[
@@ -35,22 +35,28 @@ def run(
     ] = "all",
     tasks: Annotated[
         str | None,
-        typer.Option(help="Tasks, separated by commas: .jsonl files, or names of the lm-evaluation-harness."),
+        typer.Option(help="Tasks, separated by commas: .jsonl files, or tasks of the lm-evaluation-harness."),
     ] = None,
     task_folder: Annotated[
-        Path | None, typer.Option(help="Folder of harness tasks (YAML) of your own.")
+        Path | None, typer.Option(help="Folder with your own harness tasks (YAML).")
     ] = None,
     shots: Annotated[
-        int | None, typer.Option(min=0, help="Examples before each question of a harness task.")
+        int | None,
+        typer.Option(
+            min=0, help="Examples before each question of a harness task. [default: that of the task]"
+        ),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Questions of each harness task at most.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum questions of each harness task.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File of the result. [default: evaluation.json in a run directory]")
+        Path | None,
+        typer.Option(
+            help="File to write the result to (JSON). [default: evaluation.json in a run directory]"
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but the result and errors.")] = False,
 ) -> None:
-    """Measure bits per byte, grammar, memory and tasks, each with its interval.
+    """Evaluate models: bits per byte, perplexity, probes of grammar and memory, and tasks.
 
     \b
     Examples:
@@ -67,7 +73,9 @@ def run(
 
         wanted = {"all": list(PROBES), "none": []}.get(probes, probes.split(","))
         if out is not None and len(runs) > 1:
-            raise UsageError("--out is one file, and there are several models", hint="leave out --out")
+            raise UsageError(
+                "--out names one file, but there are several models", hint="remove --out, or give one model"
+            )
         reference = None if against is None else open_model(against)
         display = choose_display(quiet=quiet)
         results = []

@@ -1,4 +1,4 @@
-"""`rotrain export`: write a trained model for other programs."""
+"""`rotrain export`: write a trained model in a format that other programs read."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder or file to write. It must not exist.")],
     kind: Annotated[
         str | None,
-        typer.Option("--type", help="Type of the matrices of a gguf: f32, f16, bf16. [default: f32]"),
+        typer.Option("--type", help="Type of the matrices in a GGUF file: f32, f16 or bf16. [default: f32]"),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Write a trained model in another format, and prove that it computes the same.
+    """Write a trained model in another format, and check that it computes the same.
 
-    For a gguf in fewer bits use `rotrain quantize`.
+    For a GGUF file with fewer bits, use `rotrain quantize`.
 
     \b
     Example:
@@ -40,10 +40,10 @@ def run(
         if json or quiet:
             return
         engine = "transformers" if to == "hf" else "llama.cpp"
-        print(f"{out}: step {result['step']:,}, {result['bytes']:,} bytes; {_proof(result, engine)}")
+        print(f"{out}: step {result['step']:,}, {result['bytes']:,} bytes; {_describe_check(result, engine)}")
 
 
-def _proof(result: dict[str, Any], engine: str) -> str:
+def _describe_check(result: dict[str, Any], engine: str) -> str:
     difference = result.get("max_logit_difference")
     if difference is None:
         return f"not checked: {engine} is not installed"

@@ -1,4 +1,4 @@
-"""`rotrain quantize`: store a trained model in fewer bits."""
+"""`rotrain quantize`: quantize a trained model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rotrain.cli.console import app_errors, print_json
 
 
 def run(
-    model: Annotated[Path, typer.Argument(help="Run directory, or a GGUF file of floats.")],
+    model: Annotated[Path, typer.Argument(help="Run directory, or a GGUF file with float weights.")],
     method: Annotated[
         str | None,
         typer.Option(
@@ -20,16 +20,20 @@ def run(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="File (GGUF) or folder (rtn, hqq, gptq) to write.")] = None,
     calibrate: Annotated[
-        Path | None, typer.Option(help="Pack whose training text shows which inputs matter.")
+        Path | None, typer.Option(help="Pack whose training text is used to measure which inputs matter.")
     ] = None,
-    calibration_tokens: Annotated[int, typer.Option(min=1024, help="Tokens to read from it.")] = 65_536,
+    calibration_tokens: Annotated[
+        int, typer.Option(min=1024, help="Tokens to read from that pack.")
+    ] = 65_536,
     imatrix: Annotated[
-        Path | None, typer.Option(help="Importance matrix of llama.cpp, in place of --calibrate.")
+        Path | None, typer.Option(help="Importance matrix of llama.cpp, instead of --calibrate. GGUF only.")
     ] = None,
-    save_imatrix: Annotated[Path | None, typer.Option(help="File for the importance matrix.")] = None,
+    save_imatrix: Annotated[
+        Path | None, typer.Option(help="File to write the importance matrix to. GGUF only.")
+    ] = None,
     target_bpw: Annotated[
         float | None,
-        typer.Option(min=1, max=32, help="Bits for each weight to meet, by measured sensitivity."),
+        typer.Option(min=1, max=32, help="Target in bits per weight. Sensitive matrices get more bits."),
     ] = None,
     bits: Annotated[int, typer.Option(help="Bits of a weight for rtn, hqq, gptq: 8, 6, 5, 4 or 3.")] = 4,
     group: Annotated[
@@ -38,16 +42,16 @@ def run(
     polish: Annotated[
         int,
         typer.Option(
-            min=0, help="Optimizer steps that distill the scales from the float model, for rtn, hqq, gptq."
+            min=0, help="Optimizer steps that distill the float model into the scales, for rtn, hqq, gptq."
         ),
     ] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Store a trained model in fewer bits, embedding and head included.
+    """Quantize a trained model, embedding and head included.
 
-    A GGUF type writes a file for llama.cpp. rtn, hqq and gptq write a folder that `generate` reads like a run.
-    --target-bpw alone chooses a GGUF type for each matrix; with rtn, hqq or gptq it chooses bits.
+    A GGUF method writes a file for llama.cpp. rtn, hqq and gptq write a folder that `generate` loads like a run.
+    --target-bpw alone chooses a GGUF type for each matrix. With rtn, hqq or gptq it chooses the bits of each matrix.
 
     \b
     Example:
@@ -62,7 +66,7 @@ def run(
 
         if out is None:
             raise UsageError(
-                "no place to write to", hint="add --out FILE.gguf, or --out FOLDER for rtn, hqq, gptq"
+                "no output is given", hint="add --out FILE.gguf, or --out FOLDER for rtn, hqq, gptq"
             )
         display = choose_display(quiet=quiet, messages=not json)
         result = quantize(

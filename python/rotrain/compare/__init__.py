@@ -1,1 +1,1 @@
-"""A whole study: train, quantize, evaluate, benchmark, report, cell by cell. It continues where it stopped."""
+"""Run a study: train, quantize, evaluate and benchmark models, then write a report. A stopped study continues."""

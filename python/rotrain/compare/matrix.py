@@ -1,9 +1,11 @@
-"""The steps of a study. Each step is a command in a process of its own, and is done once.
+"""List the steps of a study, and run the steps that are not done.
 
-A step is done if its outputs exist and its record has the same options, the same content of the files that it reads (the
-pack, a task, a run that was taken) and the same state of the steps that it needs. A change repeats the step and the steps
-that need it. A step first removes what it will write, so a failed step leaves no old result; only a run stays, because it
-continues where it stopped. If a step fails, the others still run, and the next run of the study tries it again.
+Each step is a `rotrain` command in its own process. A step is done if its outputs exist and the key in its record is still
+the same. The key is a hash of the version, the arguments, the content of the files that the step reads (the pack, a task, a
+run from the table [take]) and the keys of the steps that it needs. So a change repeats the step and the steps that need it.
+
+A step starts with the removal of its outputs, so a failed step leaves no old result. Only a run stays, because `fit`
+continues it. If a step fails, the steps that do not need it still run. The next run of the study tries the step again.
 """
 
 from __future__ import annotations
@@ -32,11 +34,11 @@ class Step:
     """A command of `rotrain`.
 
     Attributes:
-        name: Its name, such as `fit mamba2-nano`.
-        args: Its arguments.
-        outputs: Files and folders that it writes.
-        reads: Files that it reads.
-        needs: Names of the steps that it needs.
+        name: Name of the step, such as `fit mamba2-nano`.
+        args: Arguments of the command.
+        outputs: Files and folders that the step writes.
+        reads: Files whose content decides whether the step is done.
+        needs: Names of the steps that must be done before.
     """
 
     name: str
@@ -47,7 +49,7 @@ class Step:
 
     @property
     def kind(self) -> str:
-        """The verb: sweep, fit, quantize, evaluate or bench."""
+        """The kind of the step: sweep, fit, quantize, evaluate or bench."""
         return self.name.partition(" ")[0]
 
 
@@ -57,8 +59,8 @@ class Outcome:
 
     Attributes:
         step: The step.
-        state: `done`, `kept` (it was done before), `failed`, or `left` (a step that it needs failed).
-        message: Why it failed.
+        state: `done`, `kept` (it was done before), `failed`, or `left` (skipped, because a step that it needs failed).
+        message: Why the step failed or was skipped. Empty for the other states.
     """
 
     step: Step
@@ -67,17 +69,17 @@ class Outcome:
 
 
 def runs_of(study: Study) -> dict[str, Path]:
-    """Return the runs of a study by name: those that are taken, then those that it trains."""
+    """Return the runs of a study by name: the existing runs of the table [take], then the runs that the study trains."""
     return {**study.take, **{name: study.out / name for name in _trained(study)}}
 
 
 def steps_of(study: Study) -> list[Step]:
-    """Return all steps. Each step comes after those that it needs."""
+    """Return all steps of a study. Each step comes after the steps that it needs."""
     trained = _trained(study)
     steps = [_sweep(study, arch) for arch in study.archs] if study.sweep_lr else []
     steps += [_fit(study, name, arch, seed) for name, (arch, seed) in trained.items()]
     for name, path in runs_of(study).items():
-        run = _Run(study, name, path, trained=name in trained)
+        run = _RunSteps(study, name, path, trained=name in trained)
         steps.append(run.evaluate(name, path, path))
         targets = []
         for variant in study.variants:
@@ -94,43 +96,44 @@ def steps_of(study: Study) -> list[Step]:
 def run_matrix(
     study: Study,
     steps: Sequence[Step],
-    begin: Callable[[str, float | None], None] = lambda _name, _left: None,
-    tell: Callable[[str], None] = lambda _: None,
+    on_start: Callable[[str, float | None], None] = lambda _name, _remaining_s: None,
+    on_line: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Outcome]:
-    """Do the steps that are not done, and yield how each step ended.
+    """Run the steps that are not done, and yield how each step ended.
 
     Args:
         study: The study.
-        steps: Its steps.
-        begin: Called when a step starts, with its name and the seconds that remain (None if not known).
-        tell: Called with each line that the step prints.
+        steps: The steps of the study, see `steps_of`.
+        on_start: Called when a step starts, with its name and the estimated seconds to the end of the study (None if not
+            known).
+        on_line: Called with each line that a step prints.
     """
     keys: dict[str, str] = {}
-    took: dict[str, list[float]] = {}
+    durations: dict[str, list[float]] = {}
     for step in steps:
-        if "seconds" in (done := _read(_record(study, step))):
-            took.setdefault(step.kind, []).append(done["seconds"])
+        if "seconds" in (done := _read_record(_record_file(study, step))):
+            durations.setdefault(step.kind, []).append(done["seconds"])
     for number, step in enumerate(steps, 1):
         missing = [need for need in step.needs if need not in keys]
         if missing:
             yield Outcome(step, "left", f"{missing[0]} failed")
             continue
-        key = _key(step, keys)
-        record = _record(study, step)
-        if _read(record).get("key") == key and all(path.exists() for path in step.outputs):
+        key = _step_key(step, keys)
+        record = _record_file(study, step)
+        if _read_record(record).get("key") == key and all(path.exists() for path in step.outputs):
             keys[step.name] = key
             yield Outcome(step, "kept")
             continue
-        begin(f"[{number}/{len(steps)}] {step.name}", _left(study, steps[number - 1 :], took))
-        _clear(step)
-        began = time.monotonic()
-        message = _run(step, tell)
+        on_start(f"[{number}/{len(steps)}] {step.name}", _remaining_s(study, steps[number - 1 :], durations))
+        _remove_outputs(step)
+        started_at = time.monotonic()
+        message = _run_step(step, on_line)
         if message is not None:
             yield Outcome(step, "failed", message)
             continue
         keys[step.name] = key
-        seconds = round(time.monotonic() - began, 1)
-        took.setdefault(step.kind, []).append(seconds)
+        seconds = round(time.monotonic() - started_at, 1)
+        durations.setdefault(step.kind, []).append(seconds)
         record.parent.mkdir(parents=True, exist_ok=True)
         write_json(
             record,
@@ -146,20 +149,21 @@ def run_matrix(
         yield Outcome(step, "done")
 
 
-def _left(study: Study, steps: Sequence[Step], took: Mapping[str, list[float]]) -> float | None:
-    """Return the seconds that these steps should take, from what steps of their kind took; None if there was none.
+def _remaining_s(study: Study, steps: Sequence[Step], durations: Mapping[str, list[float]]) -> float | None:
+    """Estimate the seconds that these steps take, from the mean time of earlier steps of the same kind.
 
-    The first step is about to start. A later step with a record counts as nothing: it is kept, unless what it reads changed.
+    The result is None if there is a kind without an earlier step. The first step is about to start. A later step that has a
+    record counts as zero, because it is probably kept.
     """
     first, *others = steps
-    kinds = [first.kind, *(step.kind for step in others if not _record(study, step).exists())]
-    if any(kind not in took for kind in kinds):
+    kinds = [first.kind, *(step.kind for step in others if not _record_file(study, step).exists())]
+    if any(kind not in durations for kind in kinds):
         return None
-    return sum(statistics.mean(took[kind]) for kind in kinds)
+    return sum(statistics.mean(durations[kind]) for kind in kinds)
 
 
 def _trained(study: Study) -> dict[str, tuple[str, int]]:
-    """Return architecture and seed of each run by its name."""
+    """Return the architecture and the seed of each run that the study trains, by the name of the run."""
     several = len(study.seeds) > 1
     return {
         f"{arch}-{study.size}" + (f"-s{seed}" if several else ""): (arch, seed)
@@ -169,25 +173,25 @@ def _trained(study: Study) -> dict[str, tuple[str, int]]:
 
 
 def _pack(study: Study) -> Path:
-    """Return the file that identifies every byte of the pack by hashes."""
+    """Return the manifest of the pack. It has the hashes of all files of the pack."""
     return study.data / "manifest.json"
 
 
 def sweep_of(study: Study, arch: str) -> Path:
-    """Return the folder in which the rates of an architecture are tried.
+    """Return the folder of the learning rate sweep of an architecture.
 
-    The sweep has the first seed and all the steps of the runs: the best rate of fewer steps may be another one.
+    The sweep uses the first seed and the full number of steps, because the best rate for fewer steps may be another one.
     """
     return study.out / "sweeps" / f"{arch}-{study.size}"
 
 
-def at_edge(study: Study) -> dict[str, float]:
-    """Return the architectures whose best rate is the highest or lowest that was tried, and that rate."""
+def rates_at_edge(study: Study) -> dict[str, float]:
+    """Return the best learning rate of each architecture whose best rate is the highest or lowest of its sweep."""
     found = {}
     for arch in study.archs if study.sweep_lr else ():
         try:
             result = json.loads((sweep_of(study, arch) / "sweep.json").read_bytes())
-        except OSError:  # the sweep failed, and its outcome says so
+        except OSError:  # the sweep failed, and its outcome was reported
             continue
         if result["at_edge"]:
             found[arch] = result["best_lr"]
@@ -218,8 +222,8 @@ def _fit_args(study: Study, arch: str, seed: int, out: Path) -> list[str]:
     return args
 
 
-class _Run:
-    """The steps of one run. What they read and need is the same for all."""
+class _RunSteps:
+    """Makes the steps that work on one run. They all read the same files and need the same training."""
 
     def __init__(self, study: Study, name: str, path: Path, *, trained: bool) -> None:
         self.study, self.name, self.path = study, name, path
@@ -232,16 +236,16 @@ class _Run:
         return Step(f"quantize {self.name} {variant}", tuple(args), (target,), self.reads, self.needs)
 
     def evaluate(self, name: str, model: Path, folder: Path, *, after: Step | None = None) -> Step:
-        """Evaluate the run itself, or the variant that `after` makes beside the run."""
-        asked, out = self.study.evaluate, folder / "evaluation.json"
-        args = ["evaluate", str(model), "--data", str(self.study.data), "--max-bytes", str(asked.max_bytes)]
-        args += ["--probes", asked.probes, "--out", str(out)]
-        args += ["--tasks", ",".join(asked.tasks)] if asked.tasks else []
+        """Return the step that evaluates the run itself, or the variant that the step `after` makes from it."""
+        options, out = self.study.evaluate, folder / "evaluation.json"
+        args = ["evaluate", str(model), "--data", str(self.study.data), "--max-bytes", str(options.max_bytes)]
+        args += ["--probes", options.probes, "--out", str(out)]
+        args += ["--tasks", ",".join(options.tasks)] if options.tasks else []
         needs = self.needs
         if after is not None:
-            args += ["--against", str(self.path), "--against-tokens", str(asked.against_tokens)]
+            args += ["--against", str(self.path), "--against-tokens", str(options.against_tokens)]
             needs = (after.name,)
-        tasks = tuple(Path(task) for task in asked.tasks if task.endswith(".jsonl"))
+        tasks = tuple(Path(task) for task in options.tasks if task.endswith(".jsonl"))
         return Step(f"evaluate {name}", tuple(args), (out,), (*self.reads, *tasks), needs)
 
     def bench(self, targets: Sequence[tuple[Step, Path]], *, quick: bool) -> Step:
@@ -253,12 +257,12 @@ class _Run:
 
 
 def _weights_of(run: Path) -> tuple[Path, ...]:
-    """Return the files that identify the weights of a run that is trained elsewhere, or of a folder."""
+    """Return the files that change when the weights of an existing run or folder change."""
     states = sorted(run.glob("checkpoints/step-*/state.json"))
     return tuple(states[-1:] or sorted(run.glob("*.safetensors")))
 
 
-def _clear(step: Step) -> None:
+def _remove_outputs(step: Step) -> None:
     for path in () if step.args[0] == "fit" else step.outputs:
         if path.is_dir():
             shutil.rmtree(path)
@@ -268,32 +272,32 @@ def _clear(step: Step) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _run(step: Step, tell: Callable[[str], None]) -> str | None:
-    """Run a step, and return None or why it failed. `tell` is called with each line that it prints."""
-    said = ""
+def _run_step(step: Step, on_line: Callable[[str], None]) -> str | None:
+    """Run a step and call `on_line` with each line that it prints. Return the error line if it fails, else None."""
+    last_line = ""
     command = [sys.executable, "-m", "rotrain", *step.args]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in map(str.rstrip, process.stderr):
-            if line.startswith("error:") or (line and not said.startswith("error:")):
-                said = line
-            tell(line)
-    return None if process.returncode == 0 else said or f"it ended with {process.returncode}"
+            if line.startswith("error:") or (line and not last_line.startswith("error:")):
+                last_line = line
+            on_line(line)
+    return None if process.returncode == 0 else last_line or f"it ended with exit code {process.returncode}"
 
 
-def _key(step: Step, keys: dict[str, str]) -> str:
-    # The step itself reports a file that is missing.
-    read = [sha256_file(path) if path.is_file() else None for path in step.reads]
-    content = json.dumps([__version__, step.args, read, [keys[need] for need in step.needs]])
+def _step_key(step: Step, keys: dict[str, str]) -> str:
+    # A missing file is no error here: the command of the step reports it.
+    digests = [sha256_file(path) if path.is_file() else None for path in step.reads]
+    content = json.dumps([__version__, step.args, digests, [keys[need] for need in step.needs]])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _record(study: Study, step: Step) -> Path:
+def _record_file(study: Study, step: Step) -> Path:
     return study.out / "steps" / f"{step.name.replace(' ', '_').replace('/', '_')}.json"
 
 
-def _read(record: Path) -> dict[str, Any]:
-    """Return a record of this version, or nothing."""
+def _read_record(record: Path) -> dict[str, Any]:
+    """Return the record of a step, or an empty dictionary if there is no record of this version."""
     try:
         found = json.loads(record.read_bytes())
     except (OSError, ValueError):

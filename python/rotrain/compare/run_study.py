@@ -1,4 +1,4 @@
-"""`run_study`: perform every step of a study, then write its report."""
+"""`run_study`: run every step of a study, then write its report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from rotrain.compare.matrix import Outcome, at_edge, run_matrix, runs_of, steps_of
+from rotrain.compare.matrix import Outcome, rates_at_edge, run_matrix, runs_of, steps_of
 from rotrain.compare.study import read_study
 from rotrain.errors import RotrainError
 from rotrain.files import write_atomic
@@ -27,10 +27,11 @@ class StudyResult:
     Attributes:
         out: Folder of the study.
         report: The page report.html; report.md, report.csv and report.tex are beside it.
-        steps: Number of steps by state: done, kept (done before), failed, left (what they need failed).
+        steps: Number of steps by state: done, kept (done before), failed, left (skipped, because a step that they need
+            failed).
         outcomes: How each step ended.
-        table: The table of the report as text; empty without a run.
-        seconds: Time of this call.
+        table: The table of the report as text. Empty if there is no run.
+        seconds: Time of this call, in seconds.
     """
 
     out: Path
@@ -48,23 +49,24 @@ class StudyResult:
         """Raise an error if a step failed.
 
         Raises:
-            RotrainError: A step failed, or was left because another one failed.
+            RotrainError: A step failed.
         """
         if self.steps["failed"] or self.steps["left"]:
             raise RotrainError(
                 f"{self.steps['failed']} of {len(self.outcomes)} steps failed",
-                hint="the same command tries them again",
+                hint="run the same command again to retry them",
             )
 
 
 def plan_study(study: str | PathLike[str]) -> list[dict[str, Any]]:
-    """Return the steps of a study with their commands, in their order. Nothing runs.
+    """Return the steps of a study with their commands, in their order, without running them.
 
     Args:
-        study: Study file (TOML), see docs/compare.md.
+        study: Study file (TOML), see docs/reference/study.md.
 
     Raises:
         UsageError: The study file has a wrong key or value.
+        RotrainError: The study file cannot be read.
 
     Example:
         >>> _ = Path("study.toml").write_text("archs = ['mamba2']\\nvariants = []")
@@ -77,13 +79,14 @@ def plan_study(study: str | PathLike[str]) -> list[dict[str, Any]]:
 
 
 def run_study(study: str | PathLike[str], progress: Progress | None = None) -> StudyResult:
-    """Train, quantize, evaluate and benchmark every cell of a study, then write its report.
+    """Train, quantize, evaluate and benchmark the models of a study, then write its report.
 
-    The same call continues where it stopped. If a step fails, the others still run; see `StudyResult.check`.
+    The same call continues a study that was stopped. If a step fails, the other steps still run, and `StudyResult.check`
+    raises an error.
 
     Args:
-        study: Study file (TOML), see docs/compare.md.
-        progress: Receives a message when a step starts, a detail for each line it prints, and a note when one fails.
+        study: Study file (TOML), see docs/reference/study.md.
+        progress: Receives a message when a step starts, a detail for each line that it prints, and a note when it fails.
 
     Raises:
         UsageError: The study file has a wrong key or value.
@@ -95,34 +98,34 @@ def run_study(study: str | PathLike[str], progress: Progress | None = None) -> S
     """
     progress = progress or Progress()
     file = Path(study)
-    found = read_study(file)
-    steps = steps_of(found)
-    began = time.monotonic()
+    config = read_study(file)
+    steps = steps_of(config)
+    started_at = time.monotonic()
     outcomes = []
 
-    def begin(text: str, left: float | None) -> None:
-        progress.message(text if left is None else f"{text}  (about {clock(left)} left)")
+    def on_start(text: str, remaining_s: float | None) -> None:
+        progress.message(text if remaining_s is None else f"{text}  (about {clock(remaining_s)} left)")
 
-    for outcome in run_matrix(found, steps, begin, progress.detail):
+    for outcome in run_matrix(config, steps, on_start, progress.detail):
         outcomes.append(outcome)
         if outcome.state in ("failed", "left"):
             progress.note(f"{outcome.step.name}: {outcome.state}: {outcome.message}")
     progress.close()
-    for arch, rate in at_edge(found).items():
-        progress.note(f"{arch} is best at {rate:g}, the edge of sweep_lr: a better rate may lie beyond")
+    for arch, rate in rates_at_edge(config).items():
+        progress.note(f"{arch} is best at {rate:g}, the edge of sweep_lr: a rate outside of it may be better")
     table = ""
-    runs = read_runs([path for path in runs_of(found).values() if (path / "config.json").exists()])
+    runs = read_runs([path for path in runs_of(config).values() if (path / "config.json").exists()])
     if runs:
-        rows, heads = rows_of(runs), columns(runs)
-        write_atomic(found.out / "report.html", page(runs, f"Study {file.stem}"))
+        rows, header = rows_of(runs), columns(runs)
+        write_atomic(config.out / "report.html", page(runs, f"Study {file.stem}"))
         for name, form in (("md", as_markdown), ("csv", as_csv), ("tex", as_latex)):
-            write_atomic(found.out / f"report.{name}", form(heads, rows))
-        table = as_text(heads, rows)
+            write_atomic(config.out / f"report.{name}", form(header, rows))
+        table = as_text(header, rows)
     return StudyResult(
-        out=found.out,
-        report=found.out / "report.html",
+        out=config.out,
+        report=config.out / "report.html",
         steps={state: sum(outcome.state == state for outcome in outcomes) for state in STATES},
         outcomes=outcomes,
         table=table,
-        seconds=time.monotonic() - began,
+        seconds=time.monotonic() - started_at,
     )

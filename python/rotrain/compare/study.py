@@ -1,16 +1,18 @@
-"""A study: what is compared. It is a TOML file; what it does not set has these defaults.
+"""Read a study file (TOML). It says which models are trained, quantized, evaluated and compared.
 
-data = "pack"                       # the pack on which all are trained
+These are the keys. Comments give the default where the example has another value.
+
+data = "pack"                       # the pack that all runs are trained on
 out = "study"                       # folder of runs, variants, results and the report
 archs = ["llama-mha", "mamba2"]     # default: llama-mha, llama-gqa, mistral-swa, falcon-mqa and mamba2
 size = "nano"
 steps = 2000                        # default: the whole curriculum
 seeds = [0]
 variants = ["q8_0", "q4_k_m", "gptq-4", "bpw-4.8"]
-sweep_lr = [0.001, 0.002, 0.003]    # each architecture takes its best of these rates; default: the rate of the size
+sweep_lr = [0.001, 0.002, 0.003]    # each architecture uses its best rate of these; default: the rate of the size
 set = ["batch.sequences=16"]        # `rotrain fit --set` for all runs
 
-[take]                              # runs that exist already, by name, in place of training
+[take]                              # existing runs, by name, in addition to the trained runs
 mine = "runs/llama-mha-300m"
 
 [evaluate]
@@ -18,7 +20,7 @@ max_bytes = 1000000
 probes = "all"
 tasks = ["task.jsonl"]
 
-[bench]                             # without this table nothing is timed
+[bench]                             # without this table there is no benchmark
 quick = true
 """
 
@@ -36,8 +38,8 @@ from rotrain.errors import RotrainError, UsageError
 from rotrain.models.presets import ARCHS
 
 DEFAULT_ARCHS = ("llama-mha", "llama-gqa", "mistral-swa", "falcon-mqa", "mamba2")
-_IN_FRAMEWORK = re.compile(r"(rtn|hqq|gptq)-([34568])(?:-g(32|64|128))?(?:-polish(\d+))?")
-_TARGET = re.compile(r"bpw-(\d+(?:\.\d+)?)")
+_TORCH_VARIANT = re.compile(r"(rtn|hqq|gptq)-([34568])(?:-g(32|64|128))?(?:-polish(\d+))?")
+_TARGET_VARIANT = re.compile(r"bpw-(\d+(?:\.\d+)?)")
 
 
 class _Table(BaseModel):
@@ -45,7 +47,7 @@ class _Table(BaseModel):
 
 
 class Evaluate(_Table):
-    """Options of `rotrain evaluate`."""
+    """The table [evaluate]: options of `rotrain evaluate`."""
 
     max_bytes: Annotated[int, Field(ge=1_000)] = 1_000_000
     probes: str = "all"
@@ -54,13 +56,13 @@ class Evaluate(_Table):
 
 
 class Bench(_Table):
-    """Options of `rotrain bench`."""
+    """The table [bench]: options of `rotrain bench`."""
 
     quick: bool = False
 
 
 class Study(_Table):
-    """A checked study file. The module describes its keys."""
+    """A valid study file. The docstring of this module describes its keys."""
 
     data: Path = Path("pack")
     out: Path = Path("study")
@@ -77,7 +79,7 @@ class Study(_Table):
 
     @field_validator("archs")
     @classmethod
-    def _known(cls, archs: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_archs(cls, archs: tuple[str, ...]) -> tuple[str, ...]:
         for arch in archs:
             if arch not in ARCHS:
                 raise ValueError(f"there is no architecture {arch!r}; there are {', '.join(ARCHS)}")
@@ -85,16 +87,16 @@ class Study(_Table):
 
     @field_validator("archs", "seeds", "variants", "sweep_lr")
     @classmethod
-    def _once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _check_unique(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         for value in values:
             if values.count(value) > 1:
-                raise ValueError(f"{value} is there twice")
+                raise ValueError(f"{value} is given twice")
         return values
 
     @model_validator(mode="after")
-    def _one_rate(self) -> Study:
-        if self.sweep_lr and any(word.startswith("optim.lr=") for word in self.set):
-            raise ValueError("sweep_lr finds the rate, and set gives one")
+    def _check_one_rate(self) -> Study:
+        if self.sweep_lr and any(assignment.startswith("optim.lr=") for assignment in self.set):
+            raise ValueError("sweep_lr and optim.lr in set exclude each other")
         return self
 
 
@@ -103,7 +105,7 @@ def read_study(file: Path) -> Study:
 
     Raises:
         RotrainError: The file cannot be read, or it is not TOML.
-        UsageError: A key or a value is wrong; the message names the key.
+        UsageError: A key or a value is wrong. The error names the key.
     """
     try:
         return Study.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
@@ -115,26 +117,31 @@ def read_study(file: Path) -> Study:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "the study"
         raise UsageError(
-            f"{key}: {first['msg']}", place=file, hint="docs/compare.md lists the keys"
+            f"{key}: {first['msg']}", place=file, hint="docs/reference/study.md lists the keys"
         ) from None
 
 
 def quantize_args(variant: str) -> list[str]:
-    """Return the options of `rotrain quantize` for a variant.
+    """Return the options of `rotrain quantize` that make a variant.
 
     Example:
         >>> quantize_args("gptq-4-g64")
         ['--method', 'gptq', '--bits', '4', '--group', '64']
     """
-    found = _IN_FRAMEWORK.fullmatch(variant)
-    if found:
-        args = ["--method", found[1], "--bits", found[2]]
-        args += ["--group", found[3]] if found[3] else []
-        return args + (["--polish", found[4]] if found[4] else [])
-    found = _TARGET.fullmatch(variant)
-    return ["--target-bpw", found[1]] if found else ["--method", variant]
+    match = _TORCH_VARIANT.fullmatch(variant)
+    if match:
+        args = ["--method", match[1], "--bits", match[2]]
+        args += ["--group", match[3]] if match[3] else []
+        return args + (["--polish", match[4]] if match[4] else [])
+    match = _TARGET_VARIANT.fullmatch(variant)
+    return ["--target-bpw", match[1]] if match else ["--method", variant]
 
 
 def is_folder(variant: str) -> bool:
-    """Return whether the variant is a folder of ours, not a GGUF file."""
-    return _IN_FRAMEWORK.fullmatch(variant) is not None
+    """Return whether `rotrain quantize` writes a folder for a variant, and not a GGUF file.
+
+    Example:
+        >>> is_folder("gptq-4"), is_folder("q4_k_m")
+        (True, False)
+    """
+    return _TORCH_VARIANT.fullmatch(variant) is not None

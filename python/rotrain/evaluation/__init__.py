@@ -1,1 +1,1 @@
-"""What a model knows: bits per byte, divergence from another model, probes of Romanian, tasks."""
+"""Evaluate a model: bits per byte, divergence from another model, probes of Romanian, and tasks."""

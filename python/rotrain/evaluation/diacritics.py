@@ -1,8 +1,8 @@
-"""Restoring diacritics by likelihood, on real sentences.
+"""The probe `diacritics`: choose the right diacritics of a word in a real sentence, by likelihood.
 
-Some words have several readings when their signs are removed (fata: fata, fața, fată, față). The readings are counted in the
-model's training text. The model chooses by the likelihood of the whole sentence. The baseline chooses the most frequent
-reading.
+Without diacritics, several words can look the same: "fata" is fata, fața, fată or față. These are the readings of "fata".
+They are counted in the training text of the model. The model chooses the reading with the most likely whole sentence. The
+baseline chooses the reading that is most frequent in the training text.
 """
 
 from __future__ import annotations
@@ -19,56 +19,75 @@ from rotrain.evaluation.probes import Result, sentence_nats
 from rotrain.evaluation.text import Document
 
 CASES, READINGS, SEED = 300, 4, 0
-SEEN = 3  # a reading counts if the training text has it this often: rarer ones are misspellings
+MIN_COUNT = 3  # times that a reading must occur in the training text: rarer readings are often misspellings
 SENTENCE_BYTES = 300
 
-_BARE = str.maketrans("ăâîșțşţĂÂÎȘȚŞŢ", "aaiststAAISTST")
+_STRIP_TABLE = str.maketrans("ăâîșțşţĂÂÎȘȚŞŢ", "aaiststAAISTST")
 _WORD = re.compile(r"[^\W\d_]+")
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]")
 
 
-def bare(word: str) -> str:
-    """Return a word without its Romanian signs.
+def strip_diacritics(word: str) -> str:
+    """Return a word without its Romanian diacritics.
 
     Example:
-        >>> bare("știință")
+        >>> strip_diacritics("știință")
         'stiinta'
     """
-    return word.translate(_BARE)
+    return word.translate(_STRIP_TABLE)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A sentence with a word to restore.
+    """A sentence in which one word has several readings.
 
     Attributes:
         before: The sentence before the word.
         after: The sentence after the word.
         readings: Readings of the word, the most frequent first.
-        right: The right reading.
+        correct: The reading that the sentence really has.
     """
 
     before: str
     after: str
     readings: tuple[str, ...]
-    right: str
+    correct: str
 
 
 def readings(training: str) -> dict[str, tuple[str, ...]]:
-    """Return the readings of each bare word that has several in the training text, the most frequent first."""
-    by_bare: dict[str, Counter[str]] = defaultdict(Counter)
+    """Find the words that have several readings in a training text.
+
+    Args:
+        training: The training text.
+
+    Returns:
+        At most 4 readings of each word, the most frequent first, by the word without diacritics in lower case.
+
+    Example:
+        >>> readings("fata vine, fața vede. " * 3)
+        {'fata': ('fata', 'fața')}
+    """
+    by_stripped: dict[str, Counter[str]] = defaultdict(Counter)
     for word, count in Counter(_WORD.findall(training.lower())).items():
-        if count >= SEEN:
-            by_bare[bare(word)][word] += count
+        if count >= MIN_COUNT:
+            by_stripped[strip_diacritics(word)][word] += count
     return {
         key: tuple(word for word, _ in sorted(found.items(), key=lambda item: (-item[1], item[0]))[:READINGS])
-        for key, found in by_bare.items()
+        for key, found in by_stripped.items()
         if len(found) > 1
     }
 
 
-def cases(documents: Sequence[Document], known: dict[str, tuple[str, ...]]) -> list[Case]:
-    """Return a word in each sentence of held-out documents, drawn by a seed."""
+def make_cases(documents: Sequence[Document], readings_by_word: dict[str, tuple[str, ...]]) -> list[Case]:
+    """Choose one word with several readings in each sentence of documents, at random with a fixed seed.
+
+    Args:
+        documents: Held-out documents.
+        readings_by_word: The result of `readings`.
+
+    Returns:
+        At most 300 cases. Sentences over 300 bytes are skipped.
+    """
     random = np.random.default_rng(SEED)
     found = []
     for document in documents:
@@ -76,36 +95,47 @@ def cases(documents: Sequence[Document], known: dict[str, tuple[str, ...]]) -> l
             sentence = match.group().strip()
             if len(sentence.encode()) > SENTENCE_BYTES:
                 continue
-            places = [
+            candidates = [
                 word
                 for word in _WORD.finditer(sentence)
-                if word.group().lower() in known.get(bare(word.group().lower()), ())
+                if word.group().lower() in readings_by_word.get(strip_diacritics(word.group().lower()), ())
             ]
-            if places:
-                word = places[int(random.integers(len(places)))]
-                options = tuple(_as(word.group(), option) for option in known[bare(word.group().lower())])
+            if candidates:
+                word = candidates[int(random.integers(len(candidates)))]
+                options = tuple(
+                    _match_capitals(word.group(), option)
+                    for option in readings_by_word[strip_diacritics(word.group().lower())]
+                )
                 found.append(Case(sentence[: word.start()], sentence[word.end() :], options, word.group()))
     if len(found) <= CASES:
         return found
     return [found[index] for index in sorted(random.choice(len(found), size=CASES, replace=False))]
 
 
-def restore(model: LanguageModel, asked: Sequence[Case]) -> dict[str, Result]:
-    """Return the hits of `model`, whose most likely sentence has the right word, and of the baseline `commonest`."""
-    sentences = [case.before + option + case.after for case in asked for option in case.readings]
+def score_restoration(model: LanguageModel, cases: Sequence[Case]) -> dict[str, Result]:
+    """Score the choices of a model and of the baseline.
+
+    Args:
+        model: The model.
+        cases: The cases.
+
+    Returns:
+        The hits of `model`, and of `commonest`: the baseline that always chooses the most frequent reading.
+    """
+    sentences = [case.before + option + case.after for case in cases for option in case.readings]
     nats = iter(sentence_nats(model, sentences))
     chosen = []
-    for case in asked:
+    for case in cases:
         scores = [next(nats) for _ in case.readings]
-        chosen.append(case.readings[int(np.argmin(scores))] == case.right)
+        chosen.append(case.readings[int(np.argmin(scores))] == case.correct)
     return {
         "model": Result(np.array(chosen, dtype=np.float64)),
-        "commonest": Result(np.array([case.readings[0] == case.right for case in asked], dtype=np.float64)),
+        "commonest": Result(np.array([case.readings[0] == case.correct for case in cases], dtype=np.float64)),
     }
 
 
-def _as(written: str, option: str) -> str:
-    """Return `option` with the capitals of the word in the sentence."""
-    if written.isupper() and len(written) > 1:
+def _match_capitals(original: str, option: str) -> str:
+    """Return `option` with the upper and lower case of the word in the sentence."""
+    if original.isupper() and len(original) > 1:
         return option.upper()
-    return option[0].upper() + option[1:] if written[0].isupper() else option
+    return option[0].upper() + option[1:] if original[0].isupper() else option

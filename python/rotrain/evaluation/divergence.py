@@ -1,12 +1,13 @@
-"""How far a variant is from the model from which it was made, token by token.
+"""Measure how much the predictions of a variant differ from those of a reference model, token by token.
 
-For each scored token, with p the next-token distribution of the reference and q of the variant:
+For each scored token, p is the next-token distribution of the reference, and q is that of the variant:
 
     KL(p || q) = sum of p ln(p / q), in nats        same top = argmax p is argmax q
     dp = q(label) - p(label), the change of the probability of the right token
 
-The figures are those of llama.cpp's `llama-perplexity --kl-divergence` (tools/perplexity). Here both models are in memory at
-once, in fp32: llama.cpp's file of 16-bit reference scores has an error of its own. Both models must have the same tokenizer.
+llama.cpp's `llama-perplexity --kl-divergence` (tools/perplexity) computes the same figures. It stores the scores of the
+reference in a file with 16 bits, which adds an error. Here both models are in memory, and their scores are fp32. Both models
+must have the same tokenizer.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from torch import Tensor
 
 from rotrain.errors import RotrainError
 from rotrain.evaluation.interval import Interval, ratio
-from rotrain.evaluation.model import ROWS, LanguageModel
-from rotrain.evaluation.text import Document, cut
+from rotrain.evaluation.model import ROWS_AT_ONCE, LanguageModel
+from rotrain.evaluation.text import Document, document_windows
 from rotrain.evaluation.windows import Window
 
 
@@ -36,22 +37,22 @@ class Divergence:
         same_top: 1 where both models have the same most likely token, else 0 (N,).
         dp: Change of the probability of the label (N,).
         dnats: Change of the nats of the label (N,).
-        unit: Number of the window of each token (N,), for intervals.
+        window_index: Number of the window of each token (N,). Intervals are computed over windows.
     """
 
     kl: NDArray[np.float64]
     same_top: NDArray[np.float64]
     dp: NDArray[np.float64]
     dnats: NDArray[np.float64]
-    unit: NDArray[np.int64]
+    window_index: NDArray[np.int64]
 
     def mean(self, values: NDArray[np.float64]) -> Interval:
-        """Return the mean over tokens of one of the attributes, and its interval over windows."""
-        sums: NDArray[np.float64] = np.bincount(self.unit, weights=values).astype(np.float64)
-        return ratio(sums, np.bincount(self.unit).astype(np.float64))
+        """Return the mean over tokens of one of the attributes (N,), with its interval over windows."""
+        sums: NDArray[np.float64] = np.bincount(self.window_index, weights=values).astype(np.float64)
+        return ratio(sums, np.bincount(self.window_index).astype(np.float64))
 
     def as_json(self) -> dict[str, object]:
-        """Return the divergence for a result file."""
+        """Return the figures for a result file, see docs/reference/evaluation-results.md."""
         p50, p90, p99, p999 = (float(x) for x in np.quantile(self.kl, [0.5, 0.9, 0.99, 0.999]))
         rise = self.mean(self.dnats)
         return {
@@ -74,21 +75,21 @@ class Divergence:
         }
 
 
-def diverge(
+def measure_divergence(
     reference: LanguageModel,
     variant: LanguageModel,
     documents: Sequence[Document],
-    most_tokens: int,
+    max_tokens: int,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Divergence:
-    """Compare two models on the first `most_tokens` tokens of documents.
+    """Compare the predictions of two models on the first tokens of documents.
 
     Args:
         reference: The model that p comes from.
         variant: The model that q comes from.
         documents: The documents.
-        most_tokens: Tokens to compare.
-        advance: Called with how many tokens were done.
+        max_tokens: Tokens to compare. The last window is completed, so there can be a few more.
+        advance: Called after each window with its number of tokens.
 
     Raises:
         RotrainError: The tokenizers differ, or there is no text.
@@ -96,21 +97,21 @@ def diverge(
     _check_same_tokens(reference, variant)
     context = min(reference.context, variant.context)
     parts: list[NDArray[np.float64]] = []
-    units: list[int] = []
+    window_sizes: list[int] = []
     done = 0
     for document in documents:
-        for window in cut(reference, document, context):
-            if done >= most_tokens:
+        for window in document_windows(reference, document, context):
+            if done >= max_tokens:
                 break
             p = reference.map_logits([window.inputs], lambda _, logits: logits.clone())[0]
             parts.append(variant.map_logits([window.inputs], _compare(p, window))[0])
-            units.append(len(window.labels))
+            window_sizes.append(len(window.labels))
             done += len(window.labels)
             advance(len(window.labels))
     if not parts:
         raise RotrainError("there is no text to compare the models on")
     kl, same, dp, dnats = np.concatenate(parts, axis=1)
-    return Divergence(kl, same, dp, dnats, np.repeat(np.arange(len(units)), units))
+    return Divergence(kl, same, dp, dnats, np.repeat(np.arange(len(window_sizes)), window_sizes))
 
 
 def _compare(p_logits: Tensor, window: Window) -> Callable[[int, Tensor], NDArray[np.float64]]:
@@ -118,8 +119,8 @@ def _compare(p_logits: Tensor, window: Window) -> Callable[[int, Tensor], NDArra
         count = len(window.labels)
         labels = torch.from_numpy(window.labels)
         out = np.empty((4, count))
-        for start in range(0, count, ROWS):
-            part = slice(start, min(start + ROWS, count))
+        for start in range(0, count, ROWS_AT_ONCE):
+            part = slice(start, min(start + ROWS_AT_ONCE, count))
             p = p_logits[-count:][part].cpu().double().log_softmax(-1)
             q = q_logits[-count:][part].cpu().double().log_softmax(-1)
             label = labels[part, None]
@@ -138,7 +139,7 @@ def _check_same_tokens(reference: LanguageModel, variant: LanguageModel) -> None
     probe = "Ședința s-a ținut într-un oraș de 1.234 de suflete."
     if len(ours) != len(theirs) or reference.tokenizer.encode(probe) != variant.tokenizer.encode(probe):
         raise RotrainError(
-            f"its tokenizer is not that of {reference.name}, so their distributions cannot be compared",
+            f"its tokenizer is not that of {reference.name}, so their predictions cannot be compared",
             place=variant.name,
-            hint="compare models of one pack; bits per byte compares across tokenizers",
+            hint="compare models that were trained on one pack; across tokenizers, compare bits per byte",
         )

@@ -1,8 +1,7 @@
-"""The texts on which a model is scored: the held-out documents of a pack, or files of the user.
+"""Load the texts that a model is scored on: the held-out documents of a pack, and files of the user.
 
-The documents of a pack are decoded from their tokens to text, so models with another tokenizer are scored on the same bytes.
-A user's files are read by `rotools`, which reads every format that it packs and repairs the text as it repaired the training
-text.
+The documents of a pack are decoded from tokens to text. So a model with another tokenizer is scored on the same bytes. The
+files of the user are read with `rotools`, which normalizes their text in the same way as the training text.
 """
 
 from __future__ import annotations
@@ -20,81 +19,98 @@ from rotrain.errors import RotrainError
 from rotrain.evaluation.model import LanguageModel
 from rotrain.evaluation.text import Document
 
-TRAINING_BYTES = 8_000_000  # of text in which the readings of `diacritics` are counted
+TRAINING_BYTES = (
+    8_000_000  # bytes of training text in which the probe `diacritics` counts the readings of words
+)
 
 Domains = dict[str, list[Document]]
 
 
-def texts_of(
-    model: LanguageModel, data: Path | None, files: Sequence[Path], most: int, *, text_field: str = "text"
+def load_domains(
+    model: LanguageModel,
+    data: Path | None,
+    files: Sequence[Path],
+    max_bytes: int,
+    *,
+    text_field: str = "text",
 ) -> tuple[Domains, str | None]:
-    """Return the domains on which a model is scored, and training text for the probes that need it.
+    """Load the domains that a model is scored on, and training text for the probes that need it.
 
     Args:
         model: The model.
-        data: The pack. None: the pack on which the run was trained, if it is still where it was.
+        data: The pack. None: the pack that the run was trained on, if it still exists at the same path.
         files: Files of the user.
-        most: Bytes of each domain at most.
+        max_bytes: Maximum bytes of each domain.
         text_field: Field of the text in the files.
+
+    Returns:
+        The documents by domain, and the training text. The training text is None without a pack.
 
     Raises:
         RotrainError: A file or the pack cannot be read, or two domains have the same name.
     """
-    where = data or model.data()
-    if where is None:
-        return from_files(files, most, text_field=text_field), None
-    pack = open_pack(where)
-    texts = held_out(pack, most)
-    for name, documents in from_files(files, most, text_field=text_field).items():
-        if name in texts:
-            raise RotrainError(f"{name} is a phase of the pack too", place=name, hint="rename the file")
-        texts[name] = documents
-    return texts, training_text(pack, TRAINING_BYTES)
+    pack_path = data or model.data()
+    if pack_path is None:
+        return read_files(files, max_bytes, text_field=text_field), None
+    pack = open_pack(pack_path)
+    domains = held_out(pack, max_bytes)
+    for name, documents in read_files(files, max_bytes, text_field=text_field).items():
+        if name in domains:
+            raise RotrainError(
+                f"the pack has a phase with the same name: {name}", place=name, hint="rename the file"
+            )
+        domains[name] = documents
+    return domains, training_text(pack, TRAINING_BYTES)
 
 
-def held_out(pack: Pack, most: int) -> Domains:
-    """Return the held-out documents of every phase, spread evenly, at most `most` bytes of each phase."""
+def held_out(pack: Pack, max_bytes: int) -> Domains:
+    """Return held-out documents of every phase, about `max_bytes` bytes of each, evenly spread over the phase."""
     tokenizer = Tokenizer(pack.tokenizer_file)
     return {
         phase.name: found
         for phase in pack.phases
-        if (found := _spread(_documents(phase.valid, pack.eos_id, tokenizer), most))
+        if (found := _sample_evenly(_decode_documents(phase.valid, pack.eos_id, tokenizer), max_bytes))
     }
 
 
-def training_text(pack: Pack, most: int) -> str:
-    """Return about `most` bytes from the start of the training text."""
+def training_text(pack: Pack, max_bytes: int) -> str:
+    """Return about `max_bytes` bytes of training text, in equal parts from the start of every phase."""
     tokenizer = Tokenizer(pack.tokenizer_file)
     parts = []
     for phase in pack.phases:
-        tokens = min(phase.train.tokens, most // (3 * len(pack.phases)) + 1)
+        tokens = min(phase.train.tokens, max_bytes // (3 * len(pack.phases)) + 1)
         buffer = np.empty(tokens, dtype=np.int64)
         phase.train.read(0, buffer)
         parts.append(tokenizer.decode(buffer[buffer != pack.eos_id].tolist()))
     return "\n".join(parts)
 
 
-def from_files(files: Sequence[Path], most: int, *, text_field: str = "text") -> Domains:
-    """Return a domain for each file, by its name: .jsonl, .parquet and .txt, plain or compressed.
+def read_files(files: Sequence[Path], max_bytes: int, *, text_field: str = "text") -> Domains:
+    """Read each file as one domain. The name of the domain is the file name up to the first dot.
+
+    Args:
+        files: Files: .jsonl, .parquet or .txt, plain or compressed.
+        max_bytes: Maximum bytes of each domain.
+        text_field: Field of the text.
 
     Raises:
         RotrainError: A file cannot be read or has no text, or two files have the same name.
     """
     domains: Domains = {}
     for file in files:
-        found = _spread(_read(file, text_field), most)
+        found = _sample_evenly(_read_file(file, text_field), max_bytes)
         if not found:
-            raise RotrainError("there is no text here", place=file, hint="give another --text")
+            raise RotrainError("there is no text here", place=file, hint="give another file with --text")
         name = file.name.split(".")[0]
         if name in domains:
             raise RotrainError(
-                f"two files are named {name}", place=file, hint="rename one: names are domains"
+                f"two files have the name {name}", place=file, hint="rename one: the name is the domain"
             )
         domains[name] = found
     return domains
 
 
-def _documents(stream: TokenStream, eos_id: int, tokenizer: Tokenizer) -> list[Document]:
+def _decode_documents(stream: TokenStream, eos_id: int, tokenizer: Tokenizer) -> list[Document]:
     if not stream.tokens:
         return []
     tokens = np.empty(stream.tokens, dtype=np.int64)
@@ -109,24 +125,24 @@ def _documents(stream: TokenStream, eos_id: int, tokenizer: Tokenizer) -> list[D
     ]
 
 
-def _spread(documents: list[Document], most: int) -> list[Document]:
-    """Return every k-th document, so that about `most` bytes remain. A single longer document is cut."""
+def _sample_evenly(documents: list[Document], max_bytes: int) -> list[Document]:
+    """Return every k-th document, at most `max_bytes` bytes together. The last document may be truncated."""
     total = sum(len(document.text.encode()) for document in documents)
-    if total <= most:
+    if total <= max_bytes:
         return documents
-    step = max(1, -(-total // most))
-    kept, room = [], most
+    step = max(1, -(-total // max_bytes))
+    kept, remaining_bytes = [], max_bytes
     for document in documents[::step]:
-        raw = document.text.encode()[:room]
+        raw = document.text.encode()[:remaining_bytes]
         kept.append(Document(document.id, raw.decode("utf-8", "ignore")))
-        room -= len(raw)
-        if room <= 0:
+        remaining_bytes -= len(raw)
+        if remaining_bytes <= 0:
             break
     return kept
 
 
-def _read(file: Path, text_field: str) -> list[Document]:
-    """Read a file of the user with `rotools`, through a temporary file: it gives records only in files."""
+def _read_file(file: Path, text_field: str) -> list[Document]:
+    """Read a file of the user with `rotools`. It writes its records to a file, so a temporary file is needed."""
     import rotools
 
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""`evaluate`: ask one model everything, and return one result."""
+"""`evaluate`: run every evaluation of one model, and collect the results."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy as np
 from rotrain import __version__
 from rotrain.errors import UsageError
 from rotrain.evaluation import diacritics, probes
-from rotrain.evaluation.divergence import diverge
-from rotrain.evaluation.domains import Domains, texts_of
+from rotrain.evaluation.divergence import measure_divergence
+from rotrain.evaluation.domains import Domains, load_domains
 from rotrain.evaluation.grammar.pairs import PHENOMENA
 from rotrain.evaluation.harness import run_harness
 from rotrain.evaluation.model import LanguageModel
@@ -31,16 +31,18 @@ PROBES = ("grammar", "diacritics", "copy", "induction", "phonebook")
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What a model knows. Every figure has a 95 % interval: `value`, `low` and `high`.
+    """The results of an evaluation.
+
+    Bits per byte, perplexity, mean divergence and accuracies have a 95 % interval: `value`, `low` and `high`.
 
     Attributes:
-        model: The model: name, arch, parameters, and what identifies its weights.
+        model: The model: its name, architecture, parameters, and the hash of its weights.
         text: Bits per byte and perplexity by domain.
-        against: Divergence from the reference; None without one.
+        against: Divergence from the reference. None without a reference.
         probes: Accuracies by probe.
         tasks: Metrics by task.
-        file: Where the result was written; None if it was not.
-        record: The whole result, see docs/evaluate.md.
+        file: The file that the result was written to, or None.
+        record: The whole result, see docs/reference/evaluation-results.md.
     """
 
     model: dict[str, Any]
@@ -73,22 +75,22 @@ def evaluate(
     out: str | PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> EvaluationResult:
-    """Measure bits per byte, grammar, memory and tasks, each with its interval.
+    """Evaluate a model: bits per byte, perplexity, probes of grammar and memory, and tasks, with intervals.
 
     Args:
-        model: Run directory, quantized or Hugging Face folder, GGUF file, or an open model.
+        model: Run directory, quantized folder, Hugging Face folder, GGUF file, or an open model.
         data: Pack whose held-out text is scored. Default: the pack that the run was trained on.
-        text: More files to score. The name of a file is its domain.
+        text: More files to score. Each file is a domain with the name of the file.
         text_field: Field of the text in those files.
-        max_bytes: Bytes of each domain at most.
-        against: Another model to compare the distributions with: KL divergence, same top token.
+        max_bytes: Maximum bytes of each domain.
+        against: Reference model to compare the predictions with: KL divergence, same top token.
         against_tokens: Tokens of that comparison.
         probes: Any of grammar, diacritics, copy, induction, phonebook.
-        tasks: .jsonl files, or names of the lm-evaluation-harness.
-        task_folder: Folder of harness tasks (YAML) of your own.
-        shots: Examples before each question of a harness task. Each task has its own default.
-        limit: Questions of each harness task at most.
-        out: File of the result. Default: evaluation.json in a run directory, and no file for another model.
+        tasks: .jsonl files, or names of tasks of the lm-evaluation-harness.
+        task_folder: Folder with your own harness tasks (YAML).
+        shots: Examples before each question of a harness task. Default: the default of the task.
+        limit: Maximum number of questions of each harness task.
+        out: File to write the result to (JSON). Default: evaluation.json in a run directory, and no file for other models.
         progress: Receives notes about the model and the state of each part.
 
     Raises:
@@ -109,9 +111,9 @@ def evaluate(
     for note in opened.notes:
         progress.note(note)
     if reference is not None:
-        # Both models need the same windows, or their scores could not be compared in pairs.
+        # Both models must read the same windows, so that their scores can be compared window by window.
         opened.context = min(opened.context, reference.context)
-    domains, training = texts_of(
+    domains, training = load_domains(
         opened,
         None if data is None else Path(data),
         [Path(file) for file in text],
@@ -155,7 +157,7 @@ def evaluate(
 
 
 class _Task:
-    """One bar: the function that `with` gives is called with how many units were done."""
+    """A progress bar. `with` returns the function that adds finished units."""
 
     def __init__(self, progress: Progress, model: LanguageModel, name: str, total: int) -> None:
         self._progress, self._name, self._total = progress, f"{model.name}: {name}", total
@@ -185,7 +187,7 @@ def _compare(
 ) -> dict[str, Any]:
     documents = [document for domain in domains.values() for document in domain]
     with _Task(progress, model, f"against {reference.name}", tokens) as advance:
-        found = diverge(reference, model, documents, tokens, advance)
+        found = measure_divergence(reference, model, documents, tokens, advance)
     return {"reference": reference.describe(), **found.as_json()}
 
 
@@ -195,18 +197,18 @@ def _probe(
     if name == "grammar":
         with _Task(progress, model, name, len(PHENOMENA)) as advance:
             found = probes.grammar(model, advance)
-        # Every phenomenon has the same weight, and the bootstrap draws phenomena: the mean is over rules, not sentences.
+        # The mean and its interval are over phenomena, so every phenomenon has the same weight, however many pairs it has.
         means = Result(np.array([result.hits.mean() for result in found.values()]))
         return {"accuracy": means.accuracy.as_json(), "phenomena": _as_json(found)}
     if name == "diacritics":
         if training is None:
             return None
         documents = [document for domain in domains.values() for document in domain]
-        asked = diacritics.cases(documents, diacritics.readings(training))
+        asked = diacritics.make_cases(documents, diacritics.readings(training))
         if not asked:
             return None
         with _Task(progress, model, name, 1):
-            restored = diacritics.restore(model, asked)
+            restored = diacritics.score_restoration(model, asked)
         return _as_json(restored)
     with _Task(progress, model, name, 1):
         found = {"copy": probes.copy, "induction": probes.induction, "phonebook": probes.phonebook}[name](

@@ -1,6 +1,6 @@
-"""A GGUF file under evaluation. Stock llama.cpp computes and tokenizes it.
+"""A GGUF file as a model to evaluate. Stock llama.cpp computes its logits and its token ids.
 
-Keys and values are fp32: the evaluation measures the weights.
+Keys and values are fp32, so that the evaluation measures only the error of the weights.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from rotrain.exporters.gguf.write import read_gguf
 from rotrain.files import sha256_file
 from rotrain.llamacpp import LlamaCpp
 
-# The context of a model without a bound (a recurrent state), unless it is compared with a model that has one.
+# The maximum context of an evaluation. A model with a recurrent state alone has no context length of its own.
 CONTEXT = 2_048
 
 
 class GgufModel:
-    """A GGUF file as a `LanguageModel`. It is loaded with the first question, with the context that it then has.
+    """A GGUF file as a `LanguageModel`. It is loaded at its first use, with the `context` that is set at that time.
 
     Args:
         path: The file.
@@ -45,16 +45,16 @@ class GgufModel:
 
     @functools.cached_property
     def engine(self) -> LlamaCpp:
-        """The loaded model."""
+        """The model in llama.cpp, which is loaded at the first use."""
         return LlamaCpp(self.path, context=self.context, threads=torch.get_num_threads(), cache="f32")
 
     @property
     def tokenizer(self) -> GgufTokenizer:
-        """Its own tokenizer."""
+        """The tokenizer of the file."""
         return GgufTokenizer(self.engine)
 
     def describe(self) -> dict[str, Any]:
-        """Return what the model is, see `LanguageModel`."""
+        """Return name, architecture, parameters and hash of the model, see `LanguageModel`."""
         return {
             "name": self.name,
             "arch": self.arch,
@@ -66,10 +66,10 @@ class GgufModel:
         }
 
     def data(self) -> None:
-        """Return None: the pack is not known."""
+        """Return None: a GGUF file does not name its pack."""
 
     def map_logits(self, sequences: Sequence[Ids], reduce: Callable[[int, Tensor], R]) -> list[R]:
-        """Reduce the logits of one sequence after another, see `LanguageModel`."""
+        """Compute the logits of each sequence and reduce them, see `LanguageModel`. It runs one sequence at a time."""
         return [
             reduce(index, torch.from_numpy(self.engine.logits(ids.tolist())))
             for index, ids in enumerate(sequences)
@@ -77,7 +77,7 @@ class GgufModel:
 
 
 class GgufTokenizer:
-    """The tokenizer of a GGUF file, by llama.cpp.
+    """The tokenizer of a GGUF file, computed by llama.cpp.
 
     Args:
         engine: The loaded file.

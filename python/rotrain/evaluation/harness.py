@@ -1,8 +1,8 @@
-"""EleutherAI's lm-evaluation-harness with a model of ours: every Romanian task that it has can run.
+"""Run tasks of EleutherAI's lm-evaluation-harness, with all its Romanian tasks.
 
-`multiblimp_ron, hellaswag_ro, arc_ro, belebele_ron_Latn, global_piqa_*, xquad_ro, m_mmlu_ro` and the others load their data
-from a hub. Your own tasks (YAML with `dataset_path: json`) need none. The harness makes the prompts and the metrics; the
-model answers its three kinds of questions here.
+Tasks such as `multiblimp_ron, hellaswag_ro, arc_ro, belebele_ron_Latn, global_piqa_*, xquad_ro, m_mmlu_ro` load their data
+from the Hugging Face hub. Your own tasks (YAML with `dataset_path: json`) need no hub. The harness makes the prompts and the
+metrics. This module answers its three kinds of requests with a model.
 """
 
 from __future__ import annotations
@@ -28,14 +28,17 @@ def run_harness(
     shots: int | None = None,
     limit: int | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Return the harness's metrics of each task, by its names.
+    """Run tasks of the harness.
 
     Args:
         model: The model that answers.
         names: Tasks or groups of the harness, or of `folder`.
-        folder: A folder of more task files (YAML).
-        shots: Examples before each question. Each task has its own default.
-        limit: Questions of each task at most.
+        folder: Folder with your own task files (YAML).
+        shots: Examples before each question. Default: the default of the task.
+        limit: Maximum number of questions of each task.
+
+    Returns:
+        The metrics of each task by their names in the harness, such as `acc,none`.
 
     Raises:
         RotrainError: The harness is not installed, or the data of a task cannot be loaded.
@@ -55,7 +58,7 @@ def run_harness(
         raise UsageError(f"there is no task {unknown[0]!r}", hint="`lm_eval --tasks list` lists them")
     try:
         found = evaluator.simple_evaluate(
-            model=_adapter(model),
+            model=_make_adapter(model),
             tasks=list(names),
             task_manager=manager,
             num_fewshot=shots,
@@ -65,7 +68,7 @@ def run_harness(
     except (OSError, ConnectionError) as error:
         raise RotrainError(
             f"the data of a task cannot be loaded: {str(error).splitlines()[0]}",
-            hint="the hub must be reachable; a task with local data needs none",
+            hint="check that the Hugging Face hub can be reached, or run a task with local data",
         ) from None
     return {
         task: {key: value for key, value in metrics.items() if isinstance(value, (int, float))}
@@ -73,19 +76,19 @@ def run_harness(
     }
 
 
-def _adapter(model: LanguageModel) -> Any:
-    """Return the model with the interface of the harness. The class exists only where the harness is installed."""
+def _make_adapter(model: LanguageModel) -> Any:
+    """Return the model with the interface of the harness. The class is made here, because its base is an optional package."""
     from lm_eval.api.model import LM
 
     class Adapter(LM):  # type: ignore[misc]
-        """Answer requests in the order in which they come."""
+        """Answer the requests of the harness, in their order."""
 
         def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
             found = continuations(model, [request.args for request in requests])
             return [(-nats, greedy) for nats, greedy in found]
 
         def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
-            # Our windows, but without the end of the document, which the harness does not score.
+            # The windows are those of `score_text`. The harness does not score the token at the end of a document.
             texts = [as_ids([model.eos_id, *model.tokenizer.encode(request.args[0])]) for request in requests]
             return [-sum(window_nats(model, list(windows(ids, model.context)))) for ids in texts]
 
@@ -96,29 +99,32 @@ def _adapter(model: LanguageModel) -> Any:
 
 
 def continue_text(model: LanguageModel, context: str, options: dict[str, Any]) -> str:
-    """Return greedy text after `context`, up to one of the stops or the end of the document.
+    """Continue a text greedily, up to a stop string or the end of the document.
 
-    The prompt is read again for each token: few tasks generate, and their answers are short.
+    The whole prompt is computed again for each token. That is slow, but few tasks generate, and their answers are short.
 
     Args:
         model: The model.
         context: The text to continue.
-        options: The options of the harness: `until` (stops) and `max_gen_toks`.
+        options: Options of the harness: `until` (stop strings) and `max_gen_toks` (maximum tokens, 256 by default).
+
+    Returns:
+        The continuation, without the stop string.
     """
     stops = options.get("until") or []
     stops = [stops] if isinstance(stops, str) else stops
     ids = [model.eos_id, *model.tokenizer.encode(context)]
-    written: list[int] = []
+    generated: list[int] = []
     for _ in range(int(options.get("max_gen_toks", GENERATED_TOKENS))):
-        seen = as_ids([*ids, *written])[-model.context :]
+        seen = as_ids([*ids, *generated])[-model.context :]
         token = model.map_logits([seen], lambda _, logits: int(logits[-1].argmax()))[0]
         if token == model.eos_id:
             break
-        written.append(token)
-        text = model.tokenizer.decode(written)
+        generated.append(token)
+        text = model.tokenizer.decode(generated)
         if any(stop in text for stop in stops):
             break
-    text = model.tokenizer.decode(written)
+    text = model.tokenizer.decode(generated)
     for stop in stops:
         text = text.split(stop)[0]
     return text

@@ -1,8 +1,8 @@
-"""What is evaluated: anything that gives logits for token ids, and the text of its tokens.
+"""The interface of a model to evaluate: it computes logits for token ids, and has a tokenizer.
 
-Everything in this package asks a model one question, `map_logits`: for each of many short sequences, reduce the scores of
-every next token to what is needed. The scores of one sequence exist at a time, and they are never all kept: 2,048 tokens of
-a vocabulary of 40,000 take 328 MB.
+All evaluations call one method, `map_logits`. For each of many short sequences, it computes the logits and reduces them to
+the figures that are needed. Only the logits of one sequence exist at a time, because they are large: the logits of 2,048
+tokens with a vocabulary of 40,000 take 328 MB.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 R = TypeVar("R")
 Ids = NDArray[np.int64]
 
-ROWS = 256  # rows of logits in a reduction at a time: 41 MB of fp32 with a vocabulary of 40,000
+ROWS_AT_ONCE = 256  # rows of logits that are reduced at once: 41 MB in fp32 with a vocabulary of 40,000
 
 
 class TokenizerProtocol(Protocol):
@@ -36,13 +36,13 @@ class TokenizerProtocol(Protocol):
 
 
 class LanguageModel(Protocol):
-    """A model under evaluation.
+    """A model to evaluate.
 
     Attributes:
-        name: The name that the user gave.
-        context: Tokens that it reads at once.
+        name: The path that the user gave.
+        context: Maximum tokens of a sequence.
         eos_id: Id of the token before and after every document.
-        notes: Sentences for the user.
+        notes: Sentences that the user should read.
     """
 
     name: str
@@ -52,36 +52,45 @@ class LanguageModel(Protocol):
 
     @property
     def tokenizer(self) -> TokenizerProtocol:
-        """Its tokenizer."""
+        """The tokenizer of the model."""
 
     def describe(self) -> dict[str, Any]:
-        """Return name, arch, parameters, and what identifies the weights."""
+        """Return the name, the architecture, the parameters, and the hash of the weights."""
 
     def data(self) -> Path | None:
-        """Return the pack on which it was trained, if that is known and exists."""
+        """Return the pack that the model was trained on, or None if it is not known or does not exist."""
 
     def map_logits(self, sequences: Sequence[Ids], reduce: Callable[[int, Tensor], R]) -> list[R]:
-        """Return `reduce(i, logits)` for each sequence i, in the order of the sequences.
+        """Compute the logits of each sequence, and return the result of `reduce` for each, in their order.
 
         Args:
-            sequences: Token ids (T,) of each sequence.
-            reduce: Called with the number of a sequence and its logits (T, V) fp32; row t scores the id at t + 1.
+            sequences: Token ids (T,) int64 of each sequence.
+            reduce: Called with the index of a sequence and its logits (T, V) fp32. Row t scores the token at t + 1.
         """
 
 
 def label_nats(logits: Tensor, labels: Ids) -> NDArray[np.float64]:
-    """Return -ln p of each label (n,) in nats, given logits (n, V)."""
+    """Return -ln p of each label in nats (n,).
+
+    Args:
+        logits: Logits (n, V).
+        labels: Token ids (n,) int64.
+
+    Example:
+        >>> label_nats(torch.zeros(1, 2), as_ids([1])).round(4).tolist()
+        [0.6931]
+    """
     nats = np.empty(len(labels), dtype=np.float64)
     wanted = torch.from_numpy(labels).to(logits.device)
-    for start in range(0, len(labels), ROWS):
-        part = slice(start, start + ROWS)
+    for start in range(0, len(labels), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
         loss = torch.nn.functional.cross_entropy(logits[part], wanted[part], reduction="none")
         nats[part] = loss.double().cpu().numpy()
     return nats
 
 
 def sequence_nats(model: LanguageModel, sequences: Sequence[Ids]) -> list[NDArray[np.float64]]:
-    """Return -ln p of each id after the first (T - 1,), for each sequence of T ids."""
+    """Return -ln p in nats of each token after the first (T - 1,), for each sequence of T token ids."""
     return model.map_logits(
         [ids[:-1] for ids in sequences], lambda i, logits: label_nats(logits, sequences[i][1:])
     )

@@ -1,4 +1,4 @@
-"""Open whatever a user names as a model to evaluate."""
+"""Open a model to evaluate from a path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def open_model(path: Path) -> LanguageModel:
     """Open a run directory, a Hugging Face folder of one of our architectures, a quantized folder, or a GGUF file.
 
     Raises:
-        RotrainError: There is no model, or it is damaged.
+        RotrainError: There is no model at this path, or it is damaged.
     """
     if path.suffix == ".gguf":
         return GgufModel(path)

@@ -1,12 +1,13 @@
-"""Probes that need no data but the program's own: grammar, and what a model can remember.
+"""Probes of grammar and memory. They need no data files.
 
 Every probe gives an accuracy with an interval over its cases.
 
-* grammar: minimal pairs (`grammar/`); the more likely sentence wins, ties lose.
-* copy: a list of random tokens, a line break, the list again: how much of the second list is predicted. Attention can look it
-  up; a recurrent state must have kept it (Jelassi et al. 2024).
-* induction: `... A B ... A` -> B, once, at a distance (Olsson et al. 2022).
-* phonebook: a list of names and numbers, then one name: its whole number (Jelassi et al. 2024).
+* grammar: minimal pairs (`grammar/`). A pair is a hit if the right sentence is strictly more likely than the wrong one.
+* copy: a list of random tokens, a line break, and the same list again. The hit of a case is the share of the second list that
+  the model predicts. Attention can look the list up. A recurrent state must store it (Jelassi et al. 2024).
+* induction: after `... A B ... A`, the model must predict B. A B occurs once before, at a given distance (Olsson et al. 2022).
+* phonebook: a list of names and numbers, then one of the names. The model must predict its whole number (Jelassi et al.
+  2024).
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Result:
     """The result of a probe.
 
     Attributes:
-        hits: Hit of each case (N,): 0 or 1, or a share.
+        hits: The hit of each case (N,): 0, 1, or a share between them.
     """
 
     hits: NDArray[np.float64]
@@ -50,12 +51,12 @@ class Result:
         return ratio(self.hits, np.ones_like(self.hits))
 
     def as_json(self) -> dict[str, object]:
-        """Return the result for a result file."""
+        """Return the accuracy and the number of cases for a result file."""
         return {"accuracy": self.accuracy.as_json(), "cases": len(self.hits)}
 
 
 def sentence_nats(model: LanguageModel, sentences: Sequence[str]) -> NDArray[np.float64]:
-    """Return -ln p of whole sentences (N,) in nats, each after `<|endoftext|>`."""
+    """Return -ln p of whole sentences in nats (N,). Each sentence follows `<|endoftext|>`."""
     ids = [
         as_ids([model.eos_id, *model.tokenizer.encode(sentence)])[: model.context + 1]
         for sentence in sentences
@@ -64,14 +65,22 @@ def sentence_nats(model: LanguageModel, sentences: Sequence[str]) -> NDArray[np.
 
 
 def score_pairs(model: LanguageModel, cases: Sequence[Pair]) -> Result:
-    """Score pairs: the right sentence must be the more likely one."""
+    """Score minimal pairs. A pair is a hit if the right sentence is more likely than the wrong one."""
     good = sentence_nats(model, [pair.good for pair in cases])
     bad = sentence_nats(model, [pair.bad for pair in cases])
     return Result((good < bad).astype(np.float64))
 
 
 def grammar(model: LanguageModel, advance: Callable[[int], None] = lambda _: None) -> dict[str, Result]:
-    """Score every phenomenon; `advance(1)` is called after each."""
+    """Score the minimal pairs of every phenomenon.
+
+    Args:
+        model: The model.
+        advance: Called with 1 after each phenomenon.
+
+    Returns:
+        The result of each phenomenon, by its name.
+    """
     results = {}
     for phenomenon in PHENOMENA:
         results[phenomenon] = score_pairs(model, pairs(phenomenon))
@@ -80,40 +89,49 @@ def grammar(model: LanguageModel, advance: Callable[[int], None] = lambda _: Non
 
 
 def copy(model: LanguageModel) -> dict[str, Result]:
-    """Return by the length of the list the share of its repetition that is the model's first choice."""
+    """Run the probe `copy`. The results are by the length of the list in tokens.
+
+    The hit of a case is the share of the repeated tokens after the first that the model predicts.
+    """
     results = {}
-    words, line = _word_tokens(model), model.tokenizer.encode("\n")
+    token_pool, newline = _word_tokens(model), model.tokenizer.encode("\n")
     for length in COPY_LENGTHS:
-        if 2 * length + 2 > model.context or length > len(words):
+        if 2 * length + 2 > model.context or length > len(token_pool):
             break
         random = np.random.default_rng([SEED, length])
-        lists = [_draw(words, random, length) for _ in range(CASES)]
-        cases = [as_ids([model.eos_id, *ids, *line, *ids]) for ids in lists]
-        foreseen = _first_choices(model, cases, [length - 1] * CASES)
-        results[str(length)] = Result(np.array([hits.mean() for hits in foreseen]))
+        lists = [_draw_distinct(token_pool, random, length) for _ in range(CASES)]
+        cases = [as_ids([model.eos_id, *ids, *newline, *ids]) for ids in lists]
+        predicted = _predicted_ids(model, cases, [length - 1] * CASES)
+        results[str(length)] = Result(np.array([hits.mean() for hits in predicted]))
     return results
 
 
 def induction(model: LanguageModel) -> dict[str, Result]:
-    """Return by the distance between the two A whether B is the first choice after the second A."""
+    """Run the probe `induction`. The results are by the number of tokens before the second A.
+
+    The first A is in the first quarter of these tokens. A case is a hit if the model predicts B after the second A.
+    """
     results = {}
-    words = _word_tokens(model)
+    token_pool = _word_tokens(model)
     for length in COPY_LENGTHS:
-        if length + 2 > model.context or length > len(words):
+        if length + 2 > model.context or length > len(token_pool):
             break
         cases = []
         for case in range(CASES):
             random = np.random.default_rng([SEED, length, case])
-            ids = _draw(words, random, length)
-            at = int(random.integers(0, max(1, length // 4)))
-            cases.append(as_ids([model.eos_id, *ids, ids[at], ids[at + 1]]))
-        hits = _first_choices(model, cases, [1] * CASES)
+            ids = _draw_distinct(token_pool, random, length)
+            position = int(random.integers(0, max(1, length // 4)))
+            cases.append(as_ids([model.eos_id, *ids, ids[position], ids[position + 1]]))
+        hits = _predicted_ids(model, cases, [1] * CASES)
         results[str(length)] = Result(np.array([float(hit[0]) for hit in hits]))
     return results
 
 
 def phonebook(model: LanguageModel) -> dict[str, Result]:
-    """Return by the number of entries whether every token of the number is the first choice."""
+    """Run the probe `phonebook`. The results are by the number of entries.
+
+    A case is a hit if the model predicts every token of the number.
+    """
     results = {}
     for entries in PHONEBOOK_ENTRIES:
         books = [
@@ -121,7 +139,7 @@ def phonebook(model: LanguageModel) -> dict[str, Result]:
         ]
         if max(len(ids) for ids, _ in books) > model.context + 1:
             break
-        hits = _first_choices(model, [ids for ids, _ in books], [answer for _, answer in books])
+        hits = _predicted_ids(model, [ids for ids, _ in books], [answer for _, answer in books])
         results[str(entries)] = Result(np.array([float(hit.all()) for hit in hits]))
     return results
 
@@ -132,41 +150,41 @@ def _phonebook(model: LanguageModel, random: np.random.Generator, entries: int) 
     numbers = ["07" + "".join(map(str, random.integers(0, 10, size=8))) for _ in range(entries)]
     lines = [f"{names[i]}: {number}\n" for i, number in zip(chosen, numbers, strict=True)]
     asked = int(random.integers(entries))
-    # The number is encoded as it is in its line, so its tokens are the same both times.
-    head = model.tokenizer.encode("".join(lines) + f"{names[chosen[asked]]}:")
+    # The number is encoded with the space before it, as in its line, so it has the same tokens both times.
+    prompt = model.tokenizer.encode("".join(lines) + f"{names[chosen[asked]]}:")
     answer = model.tokenizer.encode(f" {numbers[asked]}")
-    return as_ids([model.eos_id, *head, *answer]), len(answer)
+    return as_ids([model.eos_id, *prompt, *answer]), len(answer)
 
 
 def _word_tokens(model: LanguageModel) -> Ids:
-    """Return at most 4,096 tokens that are a whole word, ` word`, of at least three letters.
+    """Return at most 4,096 tokens that are a space and a whole word of at least 3 bytes.
 
-    If the vocabulary has fewer of them than the longest list needs, return all its tokens.
+    If there are fewer of them than the longest list has tokens, return all tokens that have text.
     """
     lengths = model.tokenizer.byte_lengths()
-    words = []
+    token_pool = []
     for index in np.flatnonzero(lengths >= 4):
         text = model.tokenizer.decode([int(index)])
         if text.startswith(" ") and text[1:].isalpha():
-            words.append(int(index))
-        if len(words) == 4_096:
+            token_pool.append(int(index))
+        if len(token_pool) == 4_096:
             break
-    enough = len(words) >= max(COPY_LENGTHS)
-    return np.array(words, dtype=np.int64) if enough else np.flatnonzero(lengths > 0)
+    enough = len(token_pool) >= max(COPY_LENGTHS)
+    return np.array(token_pool, dtype=np.int64) if enough else np.flatnonzero(lengths > 0)
 
 
-def _draw(words: Ids, random: np.random.Generator, count: int) -> list[int]:
-    """Draw different tokens."""
-    return [int(words[i]) for i in random.choice(len(words), size=count, replace=False)]
+def _draw_distinct(token_pool: Ids, random: np.random.Generator, count: int) -> list[int]:
+    """Draw `count` different tokens."""
+    return [int(token_pool[i]) for i in random.choice(len(token_pool), size=count, replace=False)]
 
 
-def _first_choices(
-    model: LanguageModel, cases: Sequence[Ids], lasts: Sequence[int]
+def _predicted_ids(
+    model: LanguageModel, cases: Sequence[Ids], answer_lengths: Sequence[int]
 ) -> list[NDArray[np.bool_]]:
-    """Return whether each of the last `lasts` ids of a case is the most likely one after those before it."""
+    """Return for the last `answer_lengths[i]` ids of each case i whether the model predicts the id from those before it."""
 
     def hits(index: int, logits: Tensor) -> NDArray[np.bool_]:
-        last = lasts[index]
+        last = answer_lengths[index]
         return np.asarray(logits[-last:].argmax(-1).cpu().numpy() == cases[index][-last:])
 
     return model.map_logits([ids[:-1] for ids in cases], hits)

@@ -1,12 +1,12 @@
-"""Tasks of the user: JSON lines with one case each, answered by likelihood.
+"""Score a model on tasks of the user. A task is a file of JSON lines, one case in each line. The likelihood decides.
 
     {"type": "choice", "context": "Capitala României este", "choices": [" București", " Paris"], "answer": 0}
     {"type": "pair", "good": "Fata citește.", "bad": "Fata citesc."}
     {"type": "cloze", "text": "Fata ___ o carte.", "choices": ["citește", "citesc"], "answer": 0}
 
-A choice is scored after its context; a pair and a cloze are scored as whole sentences. `accuracy` takes the most likely
-option. `accuracy_by_byte` divides by the bytes of what was scored, so that long answers have no disadvantage (`acc_norm` of
-the lm-evaluation-harness; for sentences it divides by their bytes).
+The options of a `choice` are scored after its context. The options of a `pair` and a `cloze` are scored as whole sentences.
+For `accuracy`, the model's answer is the most likely option. For `accuracy_by_byte`, -ln p is first divided by the bytes of
+the option, so that long options have no disadvantage (`acc_norm` of the lm-evaluation-harness).
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ from rotrain.evaluation.probes import Result
 GAP = "___"
 
 
-class _Line(BaseModel):
+class _TaskLine(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
 
-class _Answered(_Line):
+class _MultipleChoice(_TaskLine):
     choices: Annotated[tuple[str, ...], Field(min_length=2)]
     answer: Annotated[int, Field(ge=0)]
 
 
-class Choice(_Answered):
-    """A question: which text continues the context?"""
+class Choice(_MultipleChoice):
+    """A case: which text continues the context?"""
 
     type: Literal["choice"]
     context: str
 
 
-class Pair(_Line):
-    """A question: which sentence is right?"""
+class Pair(_TaskLine):
+    """A case: which of two sentences is right?"""
 
     type: Literal["pair"]
     good: str
     bad: str
 
 
-class Cloze(_Answered):
-    """A question: which text fills the gap?"""
+class Cloze(_MultipleChoice):
+    """A case: which text fills the gap `___`?"""
 
     type: Literal["cloze"]
     text: str
@@ -66,10 +66,10 @@ _CASE: TypeAdapter[Choice | Pair | Cloze] = TypeAdapter(
 
 @dataclass(frozen=True)
 class Option:
-    """A text that is scored after another text.
+    """A text to score after another text.
 
     Attributes:
-        context: The text before it.
+        context: The text before it. It is not scored.
         text: The text that is scored.
     """
 
@@ -79,11 +79,11 @@ class Option:
 
 @dataclass(frozen=True)
 class Case:
-    """Options of which one is right.
+    """Several options, one of which is right.
 
     Attributes:
         options: The options.
-        answer: Number of the right option, from 0.
+        answer: Index of the right option, from 0.
     """
 
     options: tuple[Option, ...]
@@ -91,10 +91,10 @@ class Case:
 
 
 def read_task(file: Path) -> list[Case]:
-    """Read the cases of a task.
+    """Read the cases of a task file.
 
     Raises:
-        RotrainError: The file cannot be read, or a line is not a case; the message has its number.
+        RotrainError: The file cannot be read, or a line is not a valid case. The error names the line.
     """
     cases = []
     try:
@@ -103,14 +103,14 @@ def read_task(file: Path) -> list[Case]:
         raise RotrainError(
             f"cannot read the task: {error.strerror}",
             place=file,
-            hint="a task is a .jsonl file, or a name of the lm-evaluation-harness",
+            hint="give a .jsonl file, or the name of a task of the lm-evaluation-harness",
         ) from None
     for number, line in enumerate(lines, 1):
         if line.strip():
-            cases.append(_case(line, f"{file}:{number}"))
+            cases.append(_parse_case(line, f"{file}:{number}"))
     if not cases:
         raise RotrainError(
-            "the task has no cases", place=file, hint="each line is one case, see `docs/evaluate.md`"
+            "the task has no cases", place=file, hint="each line is one case, see `docs/how-to/tasks.md`"
         )
     return cases
 
@@ -118,33 +118,41 @@ def read_task(file: Path) -> list[Case]:
 def score_task(
     model: LanguageModel, cases: Sequence[Case], advance: Callable[[int], None] = lambda _: None
 ) -> dict[str, Result]:
-    """Return `accuracy` and `accuracy_by_byte` of a task.
+    """Score a model on the cases of a task. Ties count as wrong.
 
     Args:
         model: The model.
         cases: The cases.
-        advance: Called with how many cases were done.
+        advance: Called at the end with the number of cases.
+
+    Returns:
+        `accuracy` and `accuracy_by_byte`.
     """
-    asked = [(option.context, option.text) for case in cases for option in case.options]
-    nats = (found for found, _ in continuations(model, asked))
-    plain, by_byte = [], []
+    questions = [(option.context, option.text) for case in cases for option in case.options]
+    nats = (found for found, _ in continuations(model, questions))
+    by_sum, by_byte = [], []
     for case in cases:
         scores = np.array([next(nats) for _ in case.options])
         sizes = np.array([max(1, len(option.text.encode())) for option in case.options])
-        plain.append(_wins(scores, case.answer))
-        by_byte.append(_wins(scores / sizes, case.answer))
+        by_sum.append(_is_best(scores, case.answer))
+        by_byte.append(_is_best(scores / sizes, case.answer))
     advance(len(cases))
-    return {"accuracy": Result(np.array(plain)), "accuracy_by_byte": Result(np.array(by_byte))}
+    return {"accuracy": Result(np.array(by_sum)), "accuracy_by_byte": Result(np.array(by_byte))}
 
 
-def continuations(model: LanguageModel, asked: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
-    """Return for each (context, text) -ln p of the text in nats, and whether greedy decoding would write it.
+def continuations(model: LanguageModel, questions: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
+    """Score texts as continuations of contexts.
 
-    The start of a context that is too long is cut off.
+    Args:
+        model: The model.
+        questions: Pairs of context and text. If a context is too long, its start is dropped.
+
+    Returns:
+        For each text, -ln p in nats, and whether greedy decoding writes exactly this text.
     """
     sequences: list[Ids] = []
     counts: list[int] = []
-    for context, text in asked:
+    for context, text in questions:
         before, after = encode_pair(model, context, text)
         ids = as_ids([model.eos_id, *before, *after])[-model.context - 1 :]
         sequences.append(ids)
@@ -160,9 +168,11 @@ def continuations(model: LanguageModel, asked: Sequence[tuple[str, str]]) -> lis
 
 
 def encode_pair(model: LanguageModel, context: str, text: str) -> tuple[list[int], list[int]]:
-    """Return the ids of both texts, cut where the encoding of the context ends (lm-evaluation-harness, `_encode_pair`).
+    """Encode a context and a text together, and split the ids where the encoding of the context ends.
 
-    Spaces at the end of the context belong to the text: tokens start with their space.
+    Spaces at the end of the context are moved to the text, because tokens start with the space before a word.
+
+    Source: lm-evaluation-harness, `_encode_pair`.
     """
     kept = context.rstrip()
     text = context[len(kept) :] + text
@@ -171,33 +181,37 @@ def encode_pair(model: LanguageModel, context: str, text: str) -> tuple[list[int
     return whole[: len(before)], whole[len(before) :]
 
 
-def _wins(scores: np.ndarray[tuple[int], np.dtype[np.float64]], answer: int) -> float:
+def _is_best(scores: np.ndarray[tuple[int], np.dtype[np.float64]], answer: int) -> float:
     others = np.delete(scores, answer)
     return float(scores[answer] < others.min())
 
 
-def _case(line: bytes, place: str) -> Case:
+def _parse_case(line: bytes, place: str) -> Case:
     try:
         found = _CASE.validate_python(json.loads(line))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise RotrainError(f"no case: {where}: {first['msg']}", place=place, hint=_FORMS) from None
+        raise RotrainError(
+            f"this is not a valid case: {where}: {first['msg']}", place=place, hint=_CASE_HINT
+        ) from None
     except ValueError as error:
-        raise RotrainError(f"no JSON: {error}", place=place, hint=_FORMS) from None
+        raise RotrainError(f"this is not JSON: {error}", place=place, hint=_CASE_HINT) from None
     if isinstance(found, Pair):
         return Case((Option("", found.good), Option("", found.bad)), 0)
     if found.answer >= len(found.choices):
         raise RotrainError(
-            f"the answer is {found.answer}, of {len(found.choices)} choices", place=place, hint=_FORMS
+            f"the answer is {found.answer}, but there are {len(found.choices)} choices, from 0",
+            place=place,
+            hint=_CASE_HINT,
         )
     if isinstance(found, Choice):
         return Case(tuple(Option(found.context, choice) for choice in found.choices), found.answer)
     if found.text.count(GAP) != 1:
         raise RotrainError(
-            f"the text has {found.text.count(GAP)} gaps, not one", place=place, hint=f"the gap is {GAP}"
+            f"the text has {found.text.count(GAP)} gaps, not one", place=place, hint=f"write one gap as {GAP}"
         )
     return Case(tuple(Option("", found.text.replace(GAP, choice)) for choice in found.choices), found.answer)
 
 
-_FORMS = 'a case is {"type": "choice", "context", "choices", "answer"}, a "pair" or a "cloze"; see docs/evaluate.md'
+_CASE_HINT = 'a case is {"type": "choice", "context", "choices", "answer"}, a "pair" or a "cloze"; see docs/how-to/tasks.md'

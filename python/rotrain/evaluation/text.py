@@ -1,13 +1,14 @@
-"""Bits per byte and perplexity of a domain, with intervals.
+"""Compute bits per byte and perplexity of a domain, with intervals.
 
     bits per byte = sum of -log2 p(token) / UTF-8 bytes of the text
     perplexity    = exp(sum of -ln p(token) / tokens)
 
-The tokens are those of the documents and the `<|endoftext|>` after each, which costs bits and has no bytes. So bits per byte
-are the length of the whole documents in the model's code. They do not depend on the tokenizer; perplexity does.
+The scored tokens are those of the documents and the `<|endoftext|>` after each document, which has bits but no bytes. So bits
+per byte are the compressed size of the whole documents. They compare models with different tokenizers. Perplexity does not,
+because it is per token.
 
-Intervals are over documents. A domain of few documents (a novel) is cut into its windows instead: the interval is then of
-this text, not of all texts like it, and the result says so (`unit`).
+The intervals are over documents. A domain with few documents, such as one novel, has intervals over its windows instead.
+Such an interval is about this text, not about all texts of its kind. `unit` in the result says which of the two it is.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from rotrain.evaluation.model import LanguageModel, as_ids, label_nats
 from rotrain.evaluation.windows import Window, windows
 
 FEW_DOCUMENTS = 30
-GROUP = 64  # documents whose windows the model gets together
+DOCUMENTS_AT_ONCE = 64  # documents whose windows are given to the model together
 
 CONVENTIONS = {
     "documents": "each alone, with <|endoftext|> before it; the one after it is scored and has no bytes",
@@ -37,10 +38,10 @@ CONVENTIONS = {
 
 @dataclass(frozen=True)
 class Document:
-    """A text.
+    """A text with an id.
 
     Attributes:
-        id: Where it comes from.
+        id: Where the text comes from, such as `web/valid:12` or a record id.
         text: The text.
     """
 
@@ -50,12 +51,12 @@ class Document:
 
 @dataclass(frozen=True)
 class TextScore:
-    """The score of a domain, unit by unit.
+    """The score of a domain. Its units are its documents, or the windows of its few documents.
 
     Attributes:
         unit: `document` or `window`.
         documents: Number of documents.
-        units: Name of each unit.
+        units: Id of each unit.
         nats: Sum of -ln p of each unit (N,).
         tokens: Scored tokens of each unit (N,).
         bytes: Bytes of text of each unit (N,).
@@ -75,12 +76,12 @@ class TextScore:
 
     @property
     def perplexity(self) -> Interval:
-        """Perplexity: exp of the mean nats a token."""
+        """Perplexity of the whole domain: exp of the mean nats per token."""
         mean = ratio(self.nats, self.tokens)
         return Interval(*(math.exp(min(x, 700.0)) for x in (mean.value, mean.low, mean.high)))
 
     def as_json(self) -> dict[str, object]:
-        """Return the score for a result file. The figures of the units let two results be compared in pairs."""
+        """Return the score for a result file. It has the figures of each unit, so that two results can be compared in pairs."""
         return {
             "bits_per_byte": self.bits_per_byte.as_json(),
             "perplexity": self.perplexity.as_json(),
@@ -96,8 +97,14 @@ class TextScore:
         }
 
 
-def cut(model: LanguageModel, document: Document, context: int | None = None) -> list[Window]:
-    """Return the windows in which a model reads a document; as long as its context, if `context` is not given."""
+def document_windows(model: LanguageModel, document: Document, context: int | None = None) -> list[Window]:
+    """Return the windows of a document.
+
+    Args:
+        model: The model, for its tokenizer.
+        document: The document.
+        context: Length of a window in tokens. Default: the context of the model.
+    """
     ids = as_ids([model.eos_id, *model.tokenizer.encode(document.text), model.eos_id])
     return list(windows(ids, context or model.context))
 
@@ -110,15 +117,15 @@ def score_text(
     Args:
         model: The model.
         documents: The documents.
-        advance: Called with how many documents were done.
+        advance: Called with a number of documents when they are scored.
     """
     lengths = model.tokenizer.byte_lengths()
     by_window = len(documents) < FEW_DOCUMENTS
     units: list[str] = []
     rows: list[tuple[float, int, int]] = []
-    for start in range(0, len(documents), GROUP):
-        group = documents[start : start + GROUP]
-        pieces = [cut(model, document) for document in group]
+    for start in range(0, len(documents), DOCUMENTS_AT_ONCE):
+        group = documents[start : start + DOCUMENTS_AT_ONCE]
+        pieces = [document_windows(model, document) for document in group]
         nats = iter(window_nats(model, [window for piece in pieces for window in piece]))
         for document, piece in zip(group, pieces, strict=True):
             scored = [(next(nats), len(window.labels), int(lengths[window.labels].sum())) for window in piece]
@@ -135,7 +142,7 @@ def score_text(
 
 
 def window_nats(model: LanguageModel, pieces: Sequence[Window]) -> list[float]:
-    """Return the sum of the nats of the labels of each window."""
+    """Return the sum of -ln p in nats of the labels of each window."""
 
     def nats(index: int, logits: Tensor) -> float:
         labels = pieces[index].labels

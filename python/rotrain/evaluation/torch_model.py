@@ -1,4 +1,4 @@
-"""A decoder of ours under evaluation, in fp32."""
+"""A model in PyTorch as a model to evaluate, in fp32."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ BATCH_TOKENS = 2_048
 
 
 class TorchModel:
-    """A decoder of ours, in fp32 on a CUDA device if there is one.
+    """A loaded run or folder as a `LanguageModel`, in fp32, on a CUDA device if there is one.
 
     Args:
-        trained: The model.
-        name: The name that the user gave.
+        trained: The loaded model.
+        name: The path that the user gave.
     """
 
     def __init__(self, trained: TrainedModel, name: str) -> None:
@@ -38,7 +38,7 @@ class TorchModel:
         self.run = trained.run
 
     def describe(self) -> dict[str, Any]:
-        """Return what the model is, see `LanguageModel`."""
+        """Return name, architecture, parameters and hash of the model, see `LanguageModel`."""
         return {
             "name": self.name,
             "arch": self.decoder.config.arch,
@@ -59,10 +59,10 @@ class TorchModel:
 
     @torch.inference_mode()
     def map_logits(self, sequences: Sequence[Ids], reduce: Callable[[int, Tensor], R]) -> list[R]:
-        """Reduce the logits of each sequence, see `LanguageModel`.
+        """Compute the logits of each sequence and reduce them, see `LanguageModel`.
 
-        Sequences of about the same length go through the model together. They are padded at the end, which a causal model
-        does not see.
+        Sequences of similar length are computed in one batch. The shorter ones are padded at the end. The padding does not
+        change the logits before it, because the model is causal.
         """
         results: dict[int, R] = {}
         for batch in _batches(sequences):
@@ -78,7 +78,7 @@ class TorchModel:
 
 
 def _batches(sequences: Sequence[Ids]) -> list[list[int]]:
-    """Return the indices of sequences by length, in groups of at most `BATCH_TOKENS` tokens with padding."""
+    """Return the indices of the sequences, sorted by length, in batches of at most `BATCH_TOKENS` tokens with padding."""
     groups: list[list[int]] = []
     for index in sorted(range(len(sequences)), key=lambda i: (len(sequences[i]), i)):
         if groups and (len(groups[-1]) + 1) * len(sequences[index]) <= BATCH_TOKENS:

@@ -1,10 +1,11 @@
-"""A document cut into windows that a model reads as one sequence.
+"""Split a document into windows that a model can read.
 
-Every document is alone: `<|endoftext|>`, its tokens, `<|endoftext|>`. Windows are as long as the context and start every
-half context. The first window scores all its tokens, each later one its new half. So every token is scored once, and sees at
-least half a context before it, except at the start of a document (the strided evaluation of Hugging Face's perplexity
-guide, with stride = context / 2). llama.cpp's perplexity also scores second halves, but it drops the first half and its
-windows cross documents.
+Each document is scored alone, as `<|endoftext|>`, its tokens, `<|endoftext|>`. A window is as long as the context. The windows
+overlap by half a context. The first window scores all its tokens, and each later window scores only its new tokens. So every
+token is scored once. Except at the start of a document, it has at least half a context before it.
+
+Source: the strided evaluation in Hugging Face's perplexity guide, with stride = context / 2. llama.cpp's perplexity also
+scores the second half of each window, but it never scores the first half, and its windows cross documents.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from rotrain.evaluation.model import Ids
 
 @dataclass(frozen=True)
 class Window:
-    """A window.
+    """A part of a document that a model reads at once.
 
     Attributes:
-        inputs: Token ids (T,) that a model reads at once.
-        labels: Token ids (n,), n <= T, that the last n rows of its logits score.
+        inputs: Token ids (T,) int64 that the model reads.
+        labels: Token ids (n,) int64, n <= T. The last n rows of the logits score them.
     """
 
     inputs: Ids
@@ -29,7 +30,11 @@ class Window:
 
 
 def windows(ids: Ids, context: int) -> Iterator[Window]:
-    """Yield windows that score every id of a document except the first, which is the token before it.
+    """Yield the windows of a document. Together they score every id except the first.
+
+    Args:
+        ids: Token ids (N,) int64 of the document, with the tokens before and after it.
+        context: Length of a window in tokens.
 
     Example:
         >>> import numpy as np

@@ -1,1 +1,1 @@
-"""Exporters: a trained model in the formats that other programs read."""
+"""Export a trained model to formats that other programs read."""

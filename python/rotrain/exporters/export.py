@@ -1,4 +1,4 @@
-"""`export`: write a trained model in another format, and prove that it computes the same."""
+"""`export`: write a trained model in another format, and check that it computes the same."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ class ExportResult:
         out: The folder (hf) or file (gguf).
         step: Step of the checkpoint.
         bytes: Size on the disk.
-        max_logit_difference: Largest difference of logits from ours; None if the other engine is not installed.
-        record: Everything that was found, with the tolerances.
+        max_logit_difference: Largest difference between the logits of the other engine and ours. None if the other engine
+            is not installed.
+        record: The whole result, with the tolerances.
     """
 
     out: Path
@@ -50,11 +51,11 @@ def export(
     """Write a trained model in another format. If the engine of the format is installed, compare its logits with ours.
 
     Args:
-        run: What `load_run` loads.
+        run: Run directory, or another model that `load_run` can load.
         to: `hf`: a Hugging Face folder. `gguf`: a llama.cpp file.
         out: Folder or file to write. It must not exist.
-        type: Type of the matrices of a gguf: f32 (default), f16 or bf16. `quantize` writes fewer bits.
-        progress: Receives notes about the model and what the format cannot store.
+        type: Type of the matrices in a GGUF file: f32 (default), f16 or bf16. For fewer bits, use `quantize`.
+        progress: Receives notes about the model, and about properties that the format cannot store.
 
     Raises:
         UsageError: The format or the type is unknown.
@@ -69,7 +70,9 @@ def export(
     if to not in FORMATS:
         raise UsageError(f"there is no format {to!r}", hint="formats are: hf, gguf")
     if to == "hf" and type is not None:
-        raise UsageError("--type is for --to gguf: a Hugging Face folder is fp32")
+        raise UsageError(
+            "--type works only with --to gguf: a Hugging Face folder is fp32", hint="remove --type"
+        )
     trained = load_run(run)
     for note in trained.notes:
         progress.note(note)

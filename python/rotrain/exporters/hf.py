@@ -1,7 +1,8 @@
-"""A Hugging Face folder: safetensors, config and tokenizer that stock `transformers` loads.
+"""Export to a Hugging Face folder: safetensors, config and tokenizer that stock `transformers` loads.
 
-The names there are those of `rotrain.models.hf`. Our fused matrices are cut into the matrices that the class expects. The
-numbers are the same fp32, so the logits differ only by the order of sums, and `check` proves that on the written folder.
+`rotrain.models.hf` maps the names of the tensors, and splits our fused matrices into the matrices that the class of
+`transformers` expects. The weights are the same fp32 numbers, so the logits differ only because sums have another order.
+`check` compares them on the written folder.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from rotrain.models.quantized import check_not_quantized
 from rotrain.run.checkpoint import write_tensors
 from rotrain.run.load import TrainedModel
 
+# Largest difference of a logit that the order of fp32 sums may cause.
 TOLERANCE = 1e-4
 
 
@@ -30,10 +32,10 @@ def export_hf(trained: TrainedModel, out: Path) -> dict[str, Any]:
     """Write the folder `out`, complete or not at all, and check it.
 
     Returns:
-        What was found.
+        The record: `out`, `step`, `bytes`, `max_logit_difference` and `tolerance`.
 
     Raises:
-        RotrainError: `out` exists, no class computes the model, or the logits differ.
+        RotrainError: `out` exists, `transformers` has no class for the model, or the logits differ.
     """
     if out.exists():
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
@@ -76,13 +78,13 @@ def export_hf(trained: TrainedModel, out: Path) -> dict[str, Any]:
 
 
 def check(trained: TrainedModel, folder: Path) -> float | None:
-    """Load the folder with stock `transformers` and compare.
+    """Load the folder with stock `transformers`, and compare its token ids and logits with ours.
 
     Returns:
         The largest difference of logits; None if `transformers` is not installed.
 
     Raises:
-        RotrainError: The difference is above `TOLERANCE`, or the tokenizer gives other ids.
+        RotrainError: The difference is not below `TOLERANCE`, or the tokenizer gives other ids.
     """
     if importlib.util.find_spec("transformers") is None:
         return None
@@ -97,7 +99,7 @@ def check(trained: TrainedModel, folder: Path) -> float | None:
     theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     generator = torch.Generator().manual_seed(0)
     shape = (1, min(trained.model.config.context, 1024))
-    # Without the token that ends a document: a model that keeps documents apart sees nothing across it.
+    # The tokens exclude the end of a document: a model with a document mask does not see across it.
     tokens = torch.randint(trained.model.config.vocab_size - 1, shape, generator=generator)
     tokens += tokens >= trained.eos_id
     difference = largest_difference(trained.model, theirs, tokens)
@@ -110,5 +112,5 @@ def check(trained: TrainedModel, folder: Path) -> float | None:
 
 @torch.inference_mode()
 def largest_difference(ours: Decoder, theirs: Any, tokens: Tensor) -> float:
-    """Return the largest difference of logits over a batch of tokens (B, T)."""
+    """Return the largest difference between the logits of two models for token ids (B, T)."""
     return float((ours.logits(ours(tokens)) - theirs(tokens).logits).abs().max())

@@ -1,1 +1,1 @@
-"""Quantization: a trained model in fewer bits, and what that costs."""
+"""Quantize a trained model, and measure how much its predictions change."""

@@ -1,4 +1,4 @@
-"""The record of a quantized model. docs/quantization.md describes it."""
+"""Build the record of a quantized model (JSON). docs/reference/quantized-models.md describes its keys."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ _GGUF_PARTS = {
 def tensor_class(name: str, config: ModelConfig | None = None) -> str:
     """Return the class of a tensor: embedding, attention, mlp, state_space, norms or parallel.
 
-    `parallel` is a matrix of Falcon that attention and feed-forward share; in a GGUF file they are apart.
+    `parallel` is a matrix of Falcon that holds weights of both attention and feed-forward. A GGUF file stores them as
+    separate tensors.
 
     Args:
-        name: Name of a tensor in a GGUF file; with `config`, name of a parameter of ours.
-        config: Shape of the model whose parameter `name` is.
+        name: Name of a tensor in a GGUF file. With `config`: name of a parameter of our model.
+        config: Shape of our model, or None for a GGUF file.
 
     Example:
         >>> tensor_class("blk.3.attn_v.weight")
@@ -71,7 +72,7 @@ def artifact(
         parameters: Parameters of the model.
         tensors: For each tensor `name`, `class`, `type`, `shape` and `bytes`.
         file_bytes: Size of the file.
-        **more: What the engine adds.
+        **more: More fields, which depend on the engine.
     """
     by_class: dict[str, int] = {}
     by_type: dict[str, dict[str, int]] = {}

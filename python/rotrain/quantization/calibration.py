@@ -1,8 +1,8 @@
-"""What the matrices of a model read: statistics of their inputs over Romanian training text.
+"""Measure the inputs of every matrix of a model on Romanian training text.
 
-The mean square of each input is llama.cpp's importance. GPTQ needs the whole second moment X'X / n. Both are measured on our
-modules, in fp32, so they exist for every architecture. The tied embedding is counted as the output matrix: a look-up
-multiplies nothing.
+llama.cpp's importance is the mean square of each input. GPTQ needs the full second moment X'X / n. Both are measured on our
+modules in fp32, so they exist for every architecture. The tied embedding is measured as the output matrix, because the
+lookup of an embedding multiplies nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Calibration:
 
     Attributes:
         tokens: Token ids (N, context) int64.
-        origin: Pack, numbers and hash, for the record.
+        origin: Pack, sizes and hashes, for the record.
     """
 
     tokens: Tensor
@@ -38,15 +38,16 @@ class Calibration:
 
 
 def calibration_tokens(path: Path, model: Decoder, tokenizer_sha256: str, tokens: int) -> Calibration:
-    """Read sequences that are spread evenly over the training text of a pack, each phase by its share.
+    """Read sequences that are spread evenly over the training text of a pack.
 
-    The sequences depend on the pack and the numbers alone.
+    Each phase gives sequences in proportion to its tokens. The same pack, context and number of tokens give the same
+    sequences. A sequence has the length of the context, at most 1,024 tokens.
 
     Args:
         path: Pack directory.
-        model: The model, for its context.
-        tokenizer_sha256: Hash of the model's tokenizer.
-        tokens: Tokens to read, about.
+        model: The model. Its context is the length of a sequence.
+        tokenizer_sha256: SHA-256 of the model's tokenizer.json.
+        tokens: Tokens to read, approximately.
 
     Raises:
         RotrainError: The pack has another tokenizer, or too few tokens.
@@ -83,14 +84,17 @@ def calibration_tokens(path: Path, model: Decoder, tokenizer_sha256: str, tokens
 def _check_tokenizer(pack: Pack, sha256: str) -> None:
     if hashlib.sha256(pack.tokenizer_file.read_bytes()).hexdigest() != sha256:
         raise RotrainError(
-            "this pack has another tokenizer than the model",
+            "the tokenizer of this pack is not the tokenizer of the model",
             place=pack.path,
-            hint="calibrate with the pack on which the model was trained",
+            hint="calibrate with the pack that the model was trained on",
         )
 
 
 def matrices(model: Decoder) -> dict[str, nn.Linear | nn.Embedding]:
-    """Return every module with a matrix to quantize, by the name of its parameter: the tied embedding, then the blocks."""
+    """Return every module that has a matrix to quantize, by the name of its parameter.
+
+    The tied embedding is first. The linear layers of the blocks follow.
+    """
     found: dict[str, nn.Linear | nn.Embedding] = {HEAD: model.embed}
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear):
@@ -100,13 +104,29 @@ def matrices(model: Decoder) -> dict[str, nn.Linear | nn.Embedding]:
 
 @torch.inference_mode()
 def mean_squares(model: Decoder, tokens: Tensor) -> dict[str, Tensor]:
-    """Return for each matrix the mean square of each of its inputs, (in,) fp64."""
+    """Measure the mean square of each input of each matrix.
+
+    Args:
+        model: The model.
+        tokens: Token ids (N, T) int64.
+
+    Returns:
+        Mean squares (in,) fp64, by name of the matrix.
+    """
     return {name: sums / count for name, (sums, count) in _collect(model, tokens, whole=False).items()}
 
 
 @torch.inference_mode()
 def second_moments(model: Decoder, tokens: Tensor) -> dict[str, Tensor]:
-    """Return X'X / n (in, in) fp32 for the inputs X (n, in) of each matrix."""
+    """Measure X'X / n for the inputs X (n, in) of each matrix.
+
+    Args:
+        model: The model.
+        tokens: Token ids (N, T) int64.
+
+    Returns:
+        Second moments (in, in) fp32, by name of the matrix.
+    """
     return {
         name: (sums / count).float() for name, (sums, count) in _collect(model, tokens, whole=True).items()
     }

@@ -1,4 +1,4 @@
-"""Encode matrices as blocks of ggml and decode them, on all cores."""
+"""Encode matrices into ggml blocks, and decode them. Encoding uses all processors."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from rotrain.errors import RotrainError, install
 from rotrain.exporters.gguf.write import float_rows, require_gguf
 
-# Values that a thread encodes at once: enough to outweigh the call, few enough to share one matrix between threads.
+# Values that a thread encodes in one call: so many that the cost of the call does not matter, and so few that several
+# threads share one matrix.
 PART = 1 << 17
 
 
 def require_libgguf() -> Any:
-    """Return the package `libgguf`, which holds ggml's own block encoders.
+    """Import the package `libgguf`, which contains the block encoders of ggml.
 
     Raises:
         RotrainError: The package is not installed.
@@ -33,17 +34,15 @@ def require_libgguf() -> Any:
 def encode(
     values: NDArray[np.float32], kind: str, importance: NDArray[np.float32] | None = None
 ) -> NDArray[Any]:
-    """Encode a matrix in a type of ggml.
-
-    Rows are independent, so the bytes do not depend on the number of threads.
+    """Encode a matrix in a ggml type. The bytes do not depend on the number of threads, because rows are independent.
 
     Args:
         values: The matrix (rows, inputs), fp32.
-        kind: The type, such as `Q4_K`, or F32, F16, BF16.
-        importance: Weight (inputs,) of the squared error of each column.
+        kind: The ggml type, such as `Q4_K` or `BF16`.
+        importance: Weight of the squared error of each column (inputs,), fp32. None: all columns have the same weight.
 
     Returns:
-        Blocks (rows, bytes of a row) uint8; values for F32 and F16.
+        Blocks (rows, bytes of a row) uint8. For F32 and F16, values (rows, inputs).
     """
     if kind in ("F32", "F16", "BF16"):
         return float_rows(values, kind)
@@ -57,7 +56,16 @@ def encode(
 
 
 def decode(data: NDArray[Any], kind: str, inputs: int) -> NDArray[np.float32]:
-    """Decode the data of a tensor in a GGUF file to fp32 values (rows, inputs)."""
+    """Decode the data of a GGUF tensor.
+
+    Args:
+        data: Blocks (rows, bytes of a row) uint8, or values fp32 or fp16.
+        kind: The ggml type.
+        inputs: Values of a row.
+
+    Returns:
+        Values (rows, inputs), fp32.
+    """
     if data.dtype in (np.float32, np.float16):
         return np.asarray(data, np.float32)
     if kind == "BF16":

@@ -1,4 +1,4 @@
-"""Quantization into a GGUF file: each matrix once, in a type of ggml. The tied embedding serves look-up and head."""
+"""Quantize a model into a GGUF file. Each matrix is stored once, in a ggml type. The tied embedding is also the head."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from torch import Tensor
 
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError, UsageError
-from rotrain.exporters.gguf.export import all_fields
-from rotrain.exporters.gguf.layout import check_known, pieces
+from rotrain.exporters.gguf.export import metadata_fields
+from rotrain.exporters.gguf.layout import check_supported, pieces
 from rotrain.exporters.gguf.metadata import architecture
-from rotrain.exporters.gguf.write import Copied, Stored, read_gguf, write_gguf
+from rotrain.exporters.gguf.write import CopiedField, StoredTensor, read_gguf, write_gguf
 from rotrain.files import sha256_file, write_json
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
@@ -32,16 +32,16 @@ from rotrain.quantization.imatrix import Importance, check_importance
 from rotrain.quantization.recipes import choose_types, find_method, fitting_type, row_bytes
 from rotrain.run.load import TrainedModel
 
-# The types from which --target-bpw chooses, and the type with which it probes.
+# The types that --target-bpw chooses from, and the type that it measures the sensitivity with.
 CANDIDATES = ("Q2_K", "Q3_K", "IQ4_XS", "Q4_K", "Q5_K", "Q6_K", "Q8_0")
 PROBE = "Q4_K"
-# A matrix is loaded when it is needed.
+# Loads a tensor when it is needed, so that only one is in memory.
 Load = Callable[[], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
 class Source:
-    """A float model to quantize, from a run or a GGUF file.
+    """A model with float weights to quantize, from a run or a GGUF file.
 
     Attributes:
         architecture: llama.cpp's name of the architecture.
@@ -50,9 +50,9 @@ class Source:
         queries_per_kv: Query heads that share a key/value head.
         fields: Metadata of the file.
         shapes: Shapes of all tensors by name.
-        matrices: Shapes (rows, inputs) of the tensors that multiply.
-        load: For each tensor a function that loads it in fp32.
-        described: Where the model comes from, for the record.
+        matrices: Shapes (rows, inputs) of the matrices to quantize.
+        load: Functions that load each tensor in fp32, by name.
+        origin: Where the model comes from, for the record.
     """
 
     architecture: str
@@ -63,27 +63,31 @@ class Source:
     shapes: dict[str, tuple[int, ...]]
     matrices: dict[str, tuple[int, ...]]
     load: dict[str, Load]
-    described: dict[str, Any]
+    origin: dict[str, Any]
 
 
 def source_of_run(trained: TrainedModel) -> Source:
-    """Return the newest checkpoint of a run as a source."""
+    """Describe a loaded run as a source.
+
+    Raises:
+        RotrainError: llama.cpp has no architecture for the model, or the model is quantized already.
+    """
     c, weights = trained.model.config, trained.weights()
     shapes_of = dict(trained.model.named_parameters())
-    check_known(c)
+    check_supported(c)
     check_not_quantized(trained.model, trained.run.path)
     found = pieces(c)
-    shapes = {p.name: tuple(p.take(shapes_of, c).shape) for p in found}
+    shapes = {p.name: tuple(p.extract(shapes_of, c).shape) for p in found}
 
     def loader(piece: Any) -> Load:
-        return lambda: np.asarray(piece.take(weights, c).float().numpy())
+        return lambda: np.asarray(piece.extract(weights, c).float().numpy())
 
     return Source(
         architecture(c),
         c.arch,
         count.param_count(c),
         c.heads // c.kv_heads if c.kv_heads else 1,
-        all_fields(trained, 0),
+        metadata_fields(trained, 0),
         shapes,
         {p.name: shapes[p.name] for p in found if p.matrix},
         {p.name: loader(p) for p in found},
@@ -92,10 +96,10 @@ def source_of_run(trained: TrainedModel) -> Source:
 
 
 def source_of_gguf(path: Path) -> Source:
-    """Return a GGUF file of floats as a source.
+    """Describe a GGUF file with float weights as a source.
 
     Raises:
-        RotrainError: The file is quantized already, or holds no matrix.
+        RotrainError: The file cannot be read, is quantized already, or has no matrix.
     """
     reader = read_gguf(path)
     kind = _text(reader, "general.architecture")
@@ -104,7 +108,7 @@ def source_of_gguf(path: Path) -> Source:
         raise RotrainError(
             f"this file is quantized already ({', '.join(sorted(kinds))})",
             place=path,
-            hint="quantize a file of floats: rotrain export RUN --to gguf --type f32",
+            hint="quantize a file with float weights: rotrain export RUN --to gguf --type f32",
         )
 
     def loader(tensor: Any) -> Load:
@@ -112,19 +116,19 @@ def source_of_gguf(path: Path) -> Source:
 
     tensors = {t.name: t for t in reader.tensors}
     heads = _number(reader, f"{kind}.attention.head_count", 0)
-    keys = _number(reader, f"{kind}.attention.head_count_kv", heads)
+    kv_heads = _number(reader, f"{kind}.attention.head_count_kv", heads)
     shapes: dict[str, tuple[int, ...]] = {
         n: tuple(int(size) for size in reversed(t.shape)) for n, t in tensors.items()
     }
-    matrices: dict[str, tuple[int, ...]] = {n: s for n, s in shapes.items() if len(s) == 2 and _multiplies(n)}
+    matrices: dict[str, tuple[int, ...]] = {n: s for n, s in shapes.items() if len(s) == 2 and _is_matrix(n)}
     if not matrices:
         raise RotrainError("there is no matrix to quantize here", place=path)
     return Source(
         kind,
         kind,
         sum(int(np.prod(shape)) for shape in shapes.values()),
-        heads // keys if keys else 1,
-        {name: Copied(field) for name, field in reader.fields.items() if not _of_the_file(name)},
+        heads // kv_heads if kv_heads else 1,
+        {name: CopiedField(field) for name, field in reader.fields.items() if not _is_file_specific(name)},
         shapes,
         matrices,
         {n: loader(t) for n, t in tensors.items()},
@@ -132,12 +136,12 @@ def source_of_gguf(path: Path) -> Source:
     )
 
 
-def _multiplies(name: str) -> bool:
-    small = ("_norm.weight", "ssm_conv1d", "ffn_gate_inp.weight")
-    return name.endswith("weight") and not any(word in name for word in small)
+def _is_matrix(name: str) -> bool:
+    excluded = ("_norm.weight", "ssm_conv1d", "ffn_gate_inp.weight")
+    return name.endswith("weight") and not any(part in name for part in excluded)
 
 
-def _of_the_file(name: str) -> bool:
+def _is_file_specific(name: str) -> bool:
     return name.startswith("GGUF.") or name in ("general.architecture", "general.file_type")
 
 
@@ -151,34 +155,34 @@ def quantize_gguf(
     progress: Progress | None = None,
     record: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write a quantized GGUF file, and its record beside it (`out`.json).
+    """Write a quantized GGUF file, and its record in the file `out`.json.
 
     Args:
         source: The float model.
         out: The file. It must not exist.
         name: Name of the method, or `target`.
-        importance: Mean squares of the inputs of each matrix, or None.
-        types: Type of each matrix, in place of the method's choice.
-        progress: Receives the number of tensors that are written.
+        importance: Mean squares of the inputs (in,) of each matrix, or None.
+        types: ggml type of each matrix. None: the method chooses the types.
+        progress: Receives the number of tensors that are encoded.
         record: More fields for the record.
 
     Returns:
         The record.
 
     Raises:
-        RotrainError: `out` exists, or a tensor is not finite.
+        RotrainError: `out` exists, a tensor is not finite, or the importance belongs to another model.
     """
     if out.exists():
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
     if importance is not None:
         check_importance(importance, source.matrices, record.get("imatrix"))
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     if types is None:
         types = choose_types(
             name, source.matrices, source.architecture, source.queries_per_kv, importance is not None
         )
 
-    def stored(index: int, tensor: str, kind: str) -> Stored:
+    def make_tensor(index: int, tensor: str, kind: str) -> StoredTensor:
         def data() -> NDArray[Any]:
             values = source.load[tensor]()
             if not np.isfinite(values).all():
@@ -191,12 +195,14 @@ def quantize_gguf(
                 progress.update(tensor, index + 1, len(source.load))
             return blocks
 
-        return Stored(tensor, kind, source.shapes[tensor], data)
+        return StoredTensor(tensor, kind, source.shapes[tensor], data)
 
-    laid = [stored(i, tensor, types.get(tensor, "F32")) for i, tensor in enumerate(source.load)]
+    stored_tensors = [
+        make_tensor(i, tensor, types.get(tensor, "F32")) for i, tensor in enumerate(source.load)
+    ]
     file_type = find_method("q4_k_m" if name == "target" else name).file_type
     fields = source.fields | {"general.file_type": file_type, "general.quantization_version": 2}
-    write_gguf(out, source.architecture, fields, laid)
+    write_gguf(out, source.architecture, fields, stored_tensors)
     tensors = [
         {
             "name": t.name,
@@ -205,7 +211,7 @@ def quantize_gguf(
             "shape": list(t.shape),
             "bytes": t.bytes,
         }
-        for t in laid
+        for t in stored_tensors
     ]
     result = artifact(
         engine="gguf",
@@ -216,8 +222,8 @@ def quantize_gguf(
         file_bytes=out.stat().st_size,
         out=str(out),
         sha256=sha256_file(out),
-        source=source.described,
-        seconds=time.perf_counter() - begun,
+        source=source.origin,
+        seconds=time.perf_counter() - started_at,
         **record,
     )
     write_json(out.with_name(f"{out.name}.json"), result)
@@ -232,38 +238,40 @@ def target_types(
     bits: float,
     progress: Progress | None = None,
 ) -> dict[str, str]:
-    """Choose a type for each matrix by measured sensitivity.
+    """Choose a ggml type for each matrix, by how much its quantization changes the predictions.
 
     Args:
         trained: The run that `source` was made from.
-        source: Its tensors under the names of the file.
-        tokens: Token ids (N, T) to measure with.
-        importance: Mean squares of the inputs of each matrix.
-        bits: Bits for each parameter, over all tensors; met within 1 %.
+        source: The tensors of the run under the names of the file.
+        tokens: Token ids (N, T) int64 to measure with.
+        importance: Mean squares of the inputs (in,) of each matrix.
+        bits: Target in bits per parameter, over all tensors. The result is at most 1 % below it.
         progress: Receives the number of matrices that are measured.
 
     Raises:
-        UsageError: The target is out of reach.
+        UsageError: The target is smaller or larger than all types allow.
     """
     config, model = trained.model.config, trained.model
     fixed = sum(4 * math.prod(shape) for name, shape in source.shapes.items() if name not in source.matrices)
     budget = int(bits * source.parameters / 8) - fixed
     if budget <= 0:
-        raise UsageError(f"{bits} bits a weight is less than the norms alone take")
+        raise UsageError(f"the target of {bits} bits per weight is smaller than the norms alone")
     errors: dict[str, dict[str, float]] = {}
     probed: dict[str, NDArray[np.float32]] = {}
     for index, name in enumerate(source.matrices):
         values = source.load[name]()
         errors[name] = {}
         for kind in dict.fromkeys(fitting_type(kind, values.shape[-1]) for kind in (*CANDIDATES, PROBE)):
-            back = decode(encode(values, kind, importance[name]), kind, values.shape[-1])
-            errors[name][kind] = float((np.square(values - back) @ importance[name]).sum(dtype=np.float64))
+            dequantized = decode(encode(values, kind, importance[name]), kind, values.shape[-1])
+            errors[name][kind] = float(
+                (np.square(values - dequantized) @ importance[name]).sum(dtype=np.float64)
+            )
             if kind == fitting_type(PROBE, values.shape[-1]):
-                probed[name] = back
+                probed[name] = dequantized
         if progress is not None:
             progress.update(name, index + 1, len(source.matrices))
     divergences = measure_divergences(
-        model, tokens, source.matrices, lambda name: _replace(model, config, name, probed[name])
+        model, tokens, source.matrices, lambda name: _replace_matrix(model, config, name, probed[name])
     )
     return choose_storage(
         {
@@ -279,12 +287,14 @@ def target_types(
     )
 
 
-def _replace(model: Decoder, c: ModelConfig, name: str, values: NDArray[np.float32]) -> Callable[[], None]:
+def _replace_matrix(
+    model: Decoder, c: ModelConfig, name: str, values: NDArray[np.float32]
+) -> Callable[[], None]:
     piece = next(p for p in pieces(c) if p.name == name)
     weights = dict(model.named_parameters())
-    before = piece.take(weights, c).clone()
-    piece.put(weights, torch.from_numpy(values), c)
-    return lambda: piece.put(weights, before, c)
+    before = piece.extract(weights, c).clone()
+    piece.insert(weights, torch.from_numpy(values), c)
+    return lambda: piece.insert(weights, before, c)
 
 
 def _text(reader: Any, key: str) -> str:
@@ -292,7 +302,7 @@ def _text(reader: Any, key: str) -> str:
     return str(field.contents()) if field is not None else ""
 
 
-def _number(reader: Any, key: str, other: int) -> int:
+def _number(reader: Any, key: str, default: int) -> int:
     field = reader.fields.get(key)
-    value = other if field is None else field.contents()
+    value = default if field is None else field.contents()
     return max(value) if isinstance(value, list) else int(value)

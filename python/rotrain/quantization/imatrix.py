@@ -1,4 +1,4 @@
-"""Importance matrices in llama.cpp's file format: sums of squared inputs by tensor, in a GGUF."""
+"""Read and write importance matrices in llama.cpp's GGUF format: the sum of the squared inputs of each tensor."""
 
 from __future__ import annotations
 
@@ -13,30 +13,46 @@ from torch import Tensor
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError
 from rotrain.exporters.gguf.layout import pieces
-from rotrain.exporters.gguf.write import Stored, require_gguf, write_gguf
+from rotrain.exporters.gguf.write import StoredTensor, require_gguf, write_gguf
 
 Importance = dict[str, NDArray[np.float32]]
 
 
 def importance_of(c: ModelConfig, squares: dict[str, Tensor]) -> Importance:
-    """Return the mean squares of the inputs of our matrices, under the names of the tensors in a GGUF file."""
+    """Rename mean squares of inputs from our parameters to the tensors of a GGUF file.
+
+    Args:
+        c: Shape of the model.
+        squares: Mean squares (in,) by name of our parameter, see `mean_squares`.
+
+    Returns:
+        Mean squares (in,) fp32 by name of the tensor in the file.
+    """
     found = {}
     for piece in pieces(c):
         if piece.matrix:
             values = squares[piece.ours]
-            if piece.dim == 1:  # columns of one of our matrices: it reads these inputs
+            if piece.dim == 1:  # the tensor is some columns of our matrix, so it reads only these inputs
                 values = values[piece.start : piece.start + piece.size]
             found[piece.name] = values.float().numpy()
     return found
 
 
 def write_imatrix(path: Path, importance: Importance, origin: dict[str, Any]) -> None:
-    """Write a file that llama.cpp's tools read too."""
+    """Write an importance matrix that llama.cpp's tools can read.
+
+    Args:
+        path: The file.
+        importance: Mean squares of the inputs by name of the tensor.
+        origin: What was read, see `Calibration.origin`.
+    """
     tensors = []
     for name, values in importance.items():
-        # One "chunk" with the mean: a reader divides sums by counts.
-        tensors.append(Stored(f"{name}.in_sum2", "F32", (1, values.size), partial(np.expand_dims, values, 0)))
-        tensors.append(Stored(f"{name}.counts", "F32", (1, 1), lambda: np.ones((1, 1), np.float32)))
+        # A reader divides the sum by the count. The mean with a count of 1 gives the same quotient.
+        tensors.append(
+            StoredTensor(f"{name}.in_sum2", "F32", (1, values.size), partial(np.expand_dims, values, 0))
+        )
+        tensors.append(StoredTensor(f"{name}.counts", "F32", (1, 1), lambda: np.ones((1, 1), np.float32)))
     fields = {
         "general.type": "imatrix",
         "imatrix.datasets": [f"{origin['pack']} {origin['tokens_sha256']}"],
@@ -47,10 +63,10 @@ def write_imatrix(path: Path, importance: Importance, origin: dict[str, Any]) ->
 
 
 def read_imatrix(path: Path) -> Importance:
-    """Read an importance matrix, in the GGUF or the older binary format.
+    """Read an importance matrix, in the GGUF format or the older binary format.
 
     Raises:
-        RotrainError: The file is neither.
+        RotrainError: The file has neither format, or it cannot be read.
     """
     require_gguf()
     import libgguf
@@ -67,10 +83,15 @@ def read_imatrix(path: Path) -> Importance:
 
 
 def check_importance(importance: Importance, shapes: dict[str, tuple[int, ...]], place: object) -> None:
-    """Refuse the importance matrix of another model, and numbers that an encoder cannot use as weights.
+    """Check that an importance matrix belongs to a model, and that an encoder can use its numbers as weights.
+
+    Args:
+        importance: Mean squares of the inputs by name of the tensor.
+        shapes: Shapes (rows, inputs) of the matrices of the model.
+        place: Where the importance matrix comes from, for the error.
 
     Raises:
-        RotrainError: A matrix is missing, has another size, or is not finite.
+        RotrainError: A matrix is missing or has another size, or a number is negative or not finite.
     """
     for name, shape in shapes.items():
         values = importance.get(name)
@@ -82,4 +103,4 @@ def check_importance(importance: Importance, shapes: dict[str, tuple[int, ...]],
                 hint="make one for this model: rotrain quantize RUN --calibrate PACK",
             )
         if not np.isfinite(values).all() or (values < 0).any():
-            raise RotrainError(f"the importance of {name} is not finite", place=place)
+            raise RotrainError(f"the importance of {name} has a negative or non-finite number", place=place)

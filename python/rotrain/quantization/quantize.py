@@ -1,4 +1,4 @@
-"""`quantize`: one call for every method, GGUF and PyTorch alike."""
+"""`quantize`: quantize a model with any method, into a GGUF file or a folder for PyTorch."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class QuantizeResult:
         out: The file (GGUF) or folder (rtn, hqq, gptq).
         method: The method, or `target` for GGUF types chosen by `target_bpw`.
         bits_per_weight: 8 * bytes of all tensors / parameters.
-        file_bytes: Size of the weights on the disk.
-        kl: Mean KL divergence from the float model in nats a token, on held-out calibration text; None if not measured.
-        record: The whole record, see docs/quantization.md.
+        file_bytes: Size in bytes of the file with the weights.
+        kl: Mean KL divergence from the float model in nats per token, on held-out calibration text. None if not measured.
+        record: The whole record, see docs/reference/quantized-models.md.
     """
 
     out: Path
@@ -61,20 +61,21 @@ def quantize(
     polish: int = 0,
     progress: Progress | None = None,
 ) -> QuantizeResult:
-    """Store a trained model in fewer bits, embedding and head included.
+    """Quantize a trained model, embedding and head included.
 
     Args:
-        model: Run directory, or a GGUF file of floats.
+        model: Run directory, or a GGUF file with float weights.
         out: File (GGUF methods) or folder (rtn, hqq, gptq) to write. It must not exist.
-        method: A GGUF type such as `q4_k_m`, or `rtn`, `hqq`, `gptq`. None with `target_bpw` chooses GGUF types.
-        calibrate: Pack whose training text shows which inputs matter.
-        calibration_tokens: Tokens to read from it.
-        imatrix: An importance matrix of llama.cpp, in place of `calibrate`. GGUF methods only.
-        save_imatrix: Where to write the importance matrix too. GGUF methods only.
-        target_bpw: Bits for each weight to meet, by measured sensitivity.
+        method: A GGUF method such as `q4_k_m`, or `rtn`, `hqq`, `gptq`. None: `target_bpw` chooses a ggml type for each
+            matrix.
+        calibrate: Pack whose training text is used to measure which inputs matter.
+        calibration_tokens: Tokens to read from that pack, approximately.
+        imatrix: Importance matrix of llama.cpp, instead of `calibrate`. GGUF methods only.
+        save_imatrix: File to write the measured importance matrix to. GGUF methods only.
+        target_bpw: Target in bits per weight. Sensitive matrices get more bits.
         bits: Bits of a weight for rtn, hqq and gptq: 8, 6, 5, 4 or 3.
         group: Weights that share a scale for rtn, hqq and gptq: 32, 64 or 128.
-        polish: Optimizer steps that distill the scales from the float model, for rtn, hqq and gptq.
+        polish: Optimizer steps that distill the float model into the scales, for rtn, hqq and gptq.
         progress: Receives messages, notes and the number of matrices that are done.
 
     Returns:
@@ -94,7 +95,7 @@ def quantize(
         raise UsageError("no method given", hint="add --method q4_k_m, or --target-bpw 4.8")
     if method in TORCH_METHODS:
         if imatrix is not None or save_imatrix is not None:
-            raise UsageError(f"{method} reads no importance matrix", hint="give --calibrate PACK")
+            raise UsageError(f"{method} does not use an importance matrix", hint="give --calibrate PACK")
         trained = load_run(Path(model))
         for note in trained.notes:
             progress.note(note)
@@ -112,7 +113,7 @@ def quantize(
         )
     else:
         if polish:
-            raise UsageError("--polish is for rtn, hqq and gptq", hint="leave it out")
+            raise UsageError("--polish works only with rtn, hqq and gptq", hint="remove --polish")
         record = _quantize_gguf(
             Path(model),
             Path(out),
@@ -150,15 +151,15 @@ def _quantize_gguf(
         recipes.find_method(method)
         if target_bpw is not None:
             raise UsageError(
-                f"{method} has its own bits",
+                f"--target-bpw does not work with {method}, which decides the bits itself",
                 hint="give --target-bpw without --method, or with rtn, hqq or gptq",
             )
     if calibrate is not None and imatrix is not None:
-        raise UsageError("--calibrate and --imatrix are both given", hint="give one of them")
-    require_libgguf()  # before the calibration, which takes time
+        raise UsageError("--calibrate and --imatrix are both given", hint="give only one of them")
+    require_libgguf()  # checked before the calibration, which takes time
     trained = None
     if model.is_dir() or not model.exists():
-        # Without calibration nothing is computed: matrices are read, encoded and written one by one.
+        # Without calibration the model computes nothing, so it is not loaded: the matrices are read one by one.
         trained = load_run(model, meta=calibrate is None)
         for note in trained.notes:
             progress.note(note)
@@ -169,7 +170,9 @@ def _quantize_gguf(
     importance, calibration = None, None
     if calibrate is not None:
         if trained is None:
-            raise UsageError("a GGUF file cannot be calibrated here", hint="give the run, or --imatrix FILE")
+            raise UsageError(
+                "--calibrate does not work with a GGUF file", hint="give the run directory, or --imatrix FILE"
+            )
         calibration = read_calibration_tokens(
             calibrate, trained.model, sha256_file(trained.run.tokenizer), calibration_tokens
         )
@@ -187,7 +190,9 @@ def _quantize_gguf(
     if target_bpw is not None:
         types = _target_types(trained, source, calibration, importance, target_bpw, progress)
     elif importance is None and method != "q8_0":
-        progress.note("every input has the same weight: --calibrate PACK makes low bits better")
+        progress.note(
+            "every input has the same weight; --calibrate PACK makes quantization to few bits better"
+        )
     return gguf.quantize_gguf(
         source, out, method or "target", importance, types=types, progress=progress, record=record
     )
@@ -202,5 +207,7 @@ def _target_types(
     progress: Progress,
 ) -> dict[str, str]:
     if trained is None or calibration is None or importance is None:
-        raise UsageError("--target-bpw measures a run on text", hint="give a run and --calibrate PACK")
+        raise UsageError(
+            "--target-bpw needs a run and text", hint="give a run directory and --calibrate PACK"
+        )
     return gguf.target_types(trained, source, calibration.tokens, importance, target_bpw, progress)

@@ -1,8 +1,9 @@
-"""Which type of ggml each matrix gets, by the name of a method.
+"""Choose the ggml type of each matrix for a quantization method such as q4_k_m.
 
-A method of llama.cpp means here what it means there: the same types for the same tensors, so our q4_k_m is a q4_k_m. Its
-rules give some tensors more bits, by their part and layer (llama.cpp, src/llama-quant.cpp). A tied embedding takes the rule
-of the output matrix; for Falcon that is Q8_0.
+A method gives the same tensors the same types as in llama.cpp. Its rules give some tensors more bits, by their part and
+layer. A tied embedding follows the rule of the output matrix, which is Q8_0 for Falcon.
+
+Source: llama.cpp, src/llama-quant.cpp.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 from rotrain.errors import UsageError
 
-# Values and bytes of a block (ggml-common.h).
+# Values in a block, and bytes of a block, of each ggml type (ggml-common.h).
 BLOCKS = {
     "F32": (1, 4),
     "F16": (1, 2),
@@ -31,7 +32,7 @@ BLOCKS = {
     "Q3_K": (256, 110),
     "Q2_K": (256, 84),
 }
-# Types for rows whose inputs are not a multiple of 256.
+# Substitutes for rows whose inputs are not a multiple of 256.
 FALLBACK = {
     "Q6_K": "Q8_0",
     "Q5_K": "Q5_1",
@@ -44,12 +45,12 @@ FALLBACK = {
 
 @dataclass(frozen=True)
 class MatrixPosition:
-    """What the rules depend on.
+    """A matrix and its position in the model. The rules depend on nothing else.
 
     Attributes:
         part: Part of the model, such as `attn_v`.
-        index: Number of the layer among those that have this part.
-        count: Number of those layers.
+        index: Number of the layer, from 0, among the layers that have this part.
+        count: Number of layers that have this part.
         architecture: llama.cpp's name of the architecture.
         queries_per_kv: Query heads that share a key/value head.
         importance: Whether there is an importance matrix.
@@ -64,19 +65,24 @@ class MatrixPosition:
 
     @property
     def more_bits(self) -> bool:
-        """Whether the layer is in the first or last eighth, or every third between."""
+        """Whether the layer gets more bits: the first and the last eighth, and every third layer between them.
+
+        Example:
+            >>> [MatrixPosition("ffn_down", i, 16, "llama", 1, False).more_bits for i in (0, 2, 4, 14)]
+            [True, False, True, True]
+        """
         eighth = self.count // 8
         return self.index < eighth or self.index >= 7 * self.count // 8 or (self.index - eighth) % 3 == 2
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method of llama.cpp.
+    """A quantization method of llama.cpp.
 
     Attributes:
-        file_type: Its number as a `general.file_type` (llama.h).
-        base: Its type.
-        exceptions: The type of an exceptional matrix, or None.
+        file_type: Value of `general.file_type` in the file (llama.h).
+        base: ggml type of most matrices.
+        exceptions: Returns the type of a matrix that gets another type than `base`, else None.
     """
 
     file_type: int
@@ -84,70 +90,76 @@ class Method:
     exceptions: Callable[[MatrixPosition], str | None] = lambda position: None
 
 
-def _values(position: MatrixPosition) -> bool:
+def _is_value_matrix(position: MatrixPosition) -> bool:
     return position.part in ("attn_v", "attn_qkv")
 
 
-def _q4_k_m(p: MatrixPosition) -> str | None:
-    if _values(p):
-        return "Q6_K" if p.more_bits else None
-    if p.part == "ffn_down":
-        if p.architecture == "falcon":
-            return "Q6_K" if p.index < p.count // 16 else "Q5_K" if p.more_bits else None
-        return "Q6_K" if p.more_bits else None
+def _q4_k_m(position: MatrixPosition) -> str | None:
+    if _is_value_matrix(position):
+        return "Q6_K" if position.more_bits else None
+    if position.part == "ffn_down":
+        if position.architecture == "falcon":
+            return "Q6_K" if position.index < position.count // 16 else "Q5_K" if position.more_bits else None
+        return "Q6_K" if position.more_bits else None
     return None
 
 
-def _q5_k_m(p: MatrixPosition) -> str | None:
-    return "Q6_K" if (_values(p) or p.part == "ffn_down") and p.more_bits else None
+def _q5_k_m(position: MatrixPosition) -> str | None:
+    return (
+        "Q6_K" if (_is_value_matrix(position) or position.part == "ffn_down") and position.more_bits else None
+    )
 
 
-def _q4_k_s(p: MatrixPosition) -> str | None:
-    if _values(p):
-        return "Q5_K" if p.index < 4 else None
-    falcon = p.architecture == "falcon"
-    return "Q5_K" if p.part == "ffn_down" and not falcon and p.index < p.count // 8 else None
+def _q4_k_s(position: MatrixPosition) -> str | None:
+    if _is_value_matrix(position):
+        return "Q5_K" if position.index < 4 else None
+    falcon = position.architecture == "falcon"
+    return (
+        "Q5_K"
+        if position.part == "ffn_down" and not falcon and position.index < position.count // 8
+        else None
+    )
 
 
-def _q3_k_m(p: MatrixPosition) -> str | None:
-    falcon = p.architecture == "falcon"
-    if _values(p):
-        return "Q5_K" if p.index < 2 else "Q4_K"
-    if p.part == "ffn_down":
-        if p.index < p.count // 16:
+def _q3_k_m(position: MatrixPosition) -> str | None:
+    falcon = position.architecture == "falcon"
+    if _is_value_matrix(position):
+        return "Q5_K" if position.index < 2 else "Q4_K"
+    if position.part == "ffn_down":
+        if position.index < position.count // 16:
             return "Q5_K"
-        return "Q4_K" if not falcon or p.more_bits else None
-    return "Q4_K" if p.part == "attn_output" and not falcon else None
+        return "Q4_K" if not falcon or position.more_bits else None
+    return "Q4_K" if position.part == "attn_output" and not falcon else None
 
 
-def _q3_k_l(p: MatrixPosition) -> str | None:
-    falcon = p.architecture == "falcon"
-    if _values(p):
+def _q3_k_l(position: MatrixPosition) -> str | None:
+    falcon = position.architecture == "falcon"
+    if _is_value_matrix(position):
         return "Q5_K"
-    if p.part in ("ffn_down", "attn_output"):
+    if position.part in ("ffn_down", "attn_output"):
         return "Q4_K" if falcon else "Q5_K"
     return None
 
 
-def _q2_k(p: MatrixPosition) -> str | None:
-    if _values(p):
-        return "Q4_K" if p.queries_per_kv >= 4 else "Q3_K"
-    if p.part == "ffn_down" or (p.part == "attn_output" and p.architecture != "falcon"):
+def _q2_k(position: MatrixPosition) -> str | None:
+    if _is_value_matrix(position):
+        return "Q4_K" if position.queries_per_kv >= 4 else "Q3_K"
+    if position.part == "ffn_down" or (position.part == "attn_output" and position.architecture != "falcon"):
         return "Q3_K"
     return None
 
 
-def _iq4(p: MatrixPosition) -> str | None:
-    if _values(p):
-        return "Q5_K" if p.queries_per_kv >= 4 else None
-    first = p.part == "ffn_down" and p.index < p.count // 8
-    return "Q5_K" if first and not p.importance else None
+def _iq4(position: MatrixPosition) -> str | None:
+    if _is_value_matrix(position):
+        return "Q5_K" if position.queries_per_kv >= 4 else None
+    first = position.part == "ffn_down" and position.index < position.count // 8
+    return "Q5_K" if first and not position.importance else None
 
 
-def _legacy(higher: str) -> Callable[[MatrixPosition], str | None]:
-    def rule(p: MatrixPosition) -> str | None:
-        first = p.part == "ffn_down" and p.index < p.count // 8
-        return higher if first and p.importance else None
+def _legacy(higher_type: str) -> Callable[[MatrixPosition], str | None]:
+    def rule(position: MatrixPosition) -> str | None:
+        first = position.part == "ffn_down" and position.index < position.count // 8
+        return higher_type if first and position.importance else None
 
     return rule
 
@@ -171,10 +183,14 @@ METHODS = {
 
 
 def find_method(name: str) -> Method:
-    """Return the method called `name`.
+    """Return a method by its name.
 
     Raises:
-        UsageError: There is none.
+        UsageError: There is no such method.
+
+    Example:
+        >>> find_method("q4_k_m").base
+        'Q4_K'
     """
     if name not in METHODS:
         raise UsageError(
@@ -184,7 +200,7 @@ def find_method(name: str) -> Method:
 
 
 def part_of(tensor: str) -> str:
-    """Return the part of a tensor.
+    """Return the part of the model that a GGUF tensor belongs to.
 
     Example:
         >>> part_of("blk.3.attn_v.weight")
@@ -196,7 +212,7 @@ def part_of(tensor: str) -> str:
 def choose_types(
     name: str, shapes: dict[str, tuple[int, ...]], architecture: str, queries_per_kv: int, importance: bool
 ) -> dict[str, str]:
-    """Return the type of each matrix of a file.
+    """Choose the ggml type of each matrix of a file.
 
     Args:
         name: Name of the method.
@@ -204,27 +220,39 @@ def choose_types(
         architecture: llama.cpp's name of the architecture.
         queries_per_kv: Query heads that share a key/value head.
         importance: Whether there is an importance matrix.
+
+    Returns:
+        The ggml type of each matrix, by its name.
+
+    Example:
+        >>> choose_types("q4_k_m", {"blk.0.attn_v.weight": (64, 256)}, "llama", 1, False)
+        {'blk.0.attn_v.weight': 'Q6_K'}
     """
-    chosen = find_method(name)
+    method = find_method(name)
     layers: dict[str, list[int]] = {}
     for tensor in shapes:
-        found = re.match(r"blk\.(\d+)\.", tensor)
-        if found:
-            layers.setdefault(_family(part_of(tensor)), []).append(int(found[1]))
+        match = re.match(r"blk\.(\d+)\.", tensor)
+        if match:
+            layers.setdefault(_family(part_of(tensor)), []).append(int(match[1]))
     types = {}
     for tensor, shape in shapes.items():
         part = part_of(tensor)
         if part in ("token_embd", "output"):
-            high = "Q8_0" if architecture == "falcon" or chosen.base == "Q8_0" else "Q6_K"
-            width = BLOCKS[chosen.base][0]
+            high = "Q8_0" if architecture == "falcon" or method.base == "Q8_0" else "Q6_K"
+            width = BLOCKS[method.base][0]
             types[tensor] = fitting_type("Q8_0" if shape[-1] % width else high, shape[-1])
             continue
-        among = layers[_family(part)]
+        layers_with_part = layers[_family(part)]
         layer = int(tensor.split(".")[1])
         position = MatrixPosition(
-            part, among.index(layer), len(among), architecture, queries_per_kv, importance
+            part,
+            layers_with_part.index(layer),
+            len(layers_with_part),
+            architecture,
+            queries_per_kv,
+            importance,
         )
-        types[tensor] = fitting_type(chosen.exceptions(position) or chosen.base, shape[-1])
+        types[tensor] = fitting_type(method.exceptions(position) or method.base, shape[-1])
     return types
 
 
@@ -233,7 +261,7 @@ def _family(part: str) -> str:
 
 
 def fitting_type(kind: str, inputs: int) -> str:
-    """Return the type itself if rows of `inputs` values fill its blocks, else llama.cpp's substitute.
+    """Return `kind` if rows of `inputs` values fill whole blocks, else the substitute that llama.cpp takes.
 
     Example:
         >>> fitting_type("Q4_K", 512), fitting_type("Q4_K", 96)
@@ -241,11 +269,16 @@ def fitting_type(kind: str, inputs: int) -> str:
     """
     if inputs % BLOCKS[kind][0] == 0:
         return kind
-    small = FALLBACK.get(kind, "F16")
-    return small if inputs % BLOCKS[small][0] == 0 else "F16"
+    substitute = FALLBACK.get(kind, "F16")
+    return substitute if inputs % BLOCKS[substitute][0] == 0 else "F16"
 
 
 def row_bytes(kind: str, inputs: int) -> int:
-    """Return the bytes of a row of `inputs` values."""
+    """Return the bytes of a row of `inputs` values in the ggml type `kind`.
+
+    Example:
+        >>> row_bytes("Q4_K", 512)
+        288
+    """
     values, size = BLOCKS[kind]
     return inputs // values * size

@@ -1,4 +1,4 @@
-"""Quantization with RTN, HQQ or GPTQ: a folder of codes and scales that loads wherever a run does."""
+"""Quantize a model with RTN, HQQ or GPTQ into a folder. Every command that loads a run can load the folder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from rotrain.quantization.calibration import (
     second_moments,
 )
 from rotrain.quantization.distillation import distill_scales, divergence, held_out
-from rotrain.quantization.rounding import gptq, group_of, hqq, rtn, weighted_error
+from rotrain.quantization.rounding import gptq, group_size, hqq, rtn, weighted_error
 from rotrain.run.checkpoint import write_tensors
 from rotrain.run.load import QUANTIZATION, TrainedModel
 
@@ -59,37 +59,45 @@ def quantize_torch(
     """Write a quantized folder, complete or not at all. `quantize` describes the arguments.
 
     Returns:
-        The record.
+        The record, see docs/reference/quantized-models.md.
 
     Raises:
-        UsageError: The bits or the group are not offered, or text is needed.
-        RotrainError: `out` exists, or a matrix is not finite.
+        UsageError: The bits or the group are not supported, or an option needs calibration text.
+        RotrainError: `out` exists, a matrix is not finite, or the model is quantized already.
     """
     if bits not in BITS or group not in GROUPS:
         raise UsageError(
-            f"{bits} bits in groups of {group} are not offered", hint=f"bits: {BITS}, groups: {GROUPS}"
+            f"{bits} bits in groups of {group} are not supported",
+            hint=f"give --bits from {BITS} and --group from {GROUPS}",
         )
     if out.exists():
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
     check_not_quantized(trained.model, trained.run.path)
-    text = _text(trained, calibrate, calibration_tokens, method, polish, target_bpw)
-    begun = time.perf_counter()
-    widths = dict.fromkeys(matrices(trained.model), bits)
+    calibration = _read_calibration(trained, calibrate, calibration_tokens, method, polish, target_bpw)
+    started_at = time.perf_counter()
+    bits_by_matrix = dict.fromkeys(matrices(trained.model), bits)
     if target_bpw is not None:
-        assert text is not None
-        widths = target_bits(trained.model, text.tokens, group, target_bpw)
-    model = quantized(trained.model, method, widths, group, None if text is None else text.tokens, progress)
+        assert calibration is not None
+        bits_by_matrix = target_bits(trained.model, calibration.tokens, group, target_bpw)
+    model = quantize_matrices(
+        trained.model,
+        method,
+        bits_by_matrix,
+        group,
+        None if calibration is None else calibration.tokens,
+        progress,
+    )
     scores: dict[str, Any] = {"kl": None, "kl_before_polish": None, "polish_steps": polish}
-    if text is not None:
+    if calibration is not None:
         if polish:
-            before, after = distill_scales(trained.model, model, text.tokens, polish)
+            before, after = distill_scales(trained.model, model, calibration.tokens, polish)
             scores |= {"kl_before_polish": before, "kl": after}
         else:
-            scores["kl"] = divergence(trained.model, model, held_out(text.tokens)[1])
+            scores["kl"] = divergence(trained.model, model, held_out(calibration.tokens)[1])
     more = {
         "out": str(out),
         "source": {"run": str(trained.run.path), "step": trained.step},
-        "calibration": None if text is None else text.origin,
+        "calibration": None if calibration is None else calibration.origin,
         "imatrix": None,
         "target_bpw": target_bpw,
         "group": group,
@@ -97,12 +105,12 @@ def quantize_torch(
         "model": trained.model.config.model_dump(mode="json"),
         "eos_id": trained.eos_id,
         "step": trained.step,
-        "seconds": time.perf_counter() - begun,
+        "seconds": time.perf_counter() - started_at,
     }
-    return _write(trained, model, out, method, more)
+    return _write_folder(trained, model, out, method, more)
 
 
-def _text(
+def _read_calibration(
     trained: TrainedModel,
     calibrate: Path | None,
     tokens: int,
@@ -114,11 +122,11 @@ def _text(
         return calibration_tokens(calibrate, trained.model, sha256_file(trained.run.tokenizer), tokens)
     for wanted, what in ((method == "gptq", "gptq"), (polish, "--polish"), (target_bpw, "--target-bpw")):
         if wanted:
-            raise UsageError(f"{what} needs text of the training mix", hint="add --calibrate PACK")
+            raise UsageError(f"{what} needs training text", hint="add --calibrate PACK")
     return None
 
 
-def quantized(
+def quantize_matrices(
     model: Decoder,
     method: str,
     bits: dict[str, int],
@@ -131,10 +139,13 @@ def quantized(
     Args:
         model: The float model.
         method: `rtn`, `hqq` or `gptq`.
-        bits: Bits of each matrix by name.
+        bits: Bits of each matrix, by its name.
         group: Inputs that share a scale.
-        tokens: Token ids (N, T) from which GPTQ measures the inputs.
+        tokens: Token ids (N, T) int64 to measure the inputs with. Only GPTQ needs them.
         progress: Receives the number of matrices that are done.
+
+    Raises:
+        RotrainError: A matrix is not finite.
     """
     moments = second_moments(model, tokens) if method == "gptq" and tokens is not None else {}
     found = copy.deepcopy(model)
@@ -142,28 +153,28 @@ def quantized(
         weight = model.get_parameter(name).detach().float()
         if not torch.isfinite(weight).all():
             raise RotrainError(f"{name} holds values that are not finite", hint="the model has diverged")
-        grid: QuantizedMatrix
+        matrix: QuantizedMatrix
         if method == "gptq":
-            grid = gptq(weight, bits[name], group, moments.pop(name))
+            matrix = gptq(weight, bits[name], group, moments.pop(name))
         else:
-            grid = (rtn if method == "rtn" else hqq)(weight, bits[name], group)
-        replace_matrix(found, name, grid)
+            matrix = (rtn if method == "rtn" else hqq)(weight, bits[name], group)
+        replace_matrix(found, name, matrix)
         if progress is not None:
             progress.update(name, index + 1, len(bits))
     return found.eval()
 
 
 def target_bits(model: Decoder, tokens: Tensor, group: int, bpw: float) -> dict[str, int]:
-    """Choose bits for each matrix by measured sensitivity.
+    """Choose the bits of each matrix, by how much its quantization changes the predictions.
 
     Args:
         model: The float model.
-        tokens: Token ids (N, T) to measure with.
+        tokens: Token ids (N, T) int64 to measure with.
         group: Weights that share a scale.
-        bpw: Bits for each parameter, over all tensors; met within 1 %.
+        bpw: Target in bits per parameter, over all tensors. The result is at most 1 % below it.
 
     Raises:
-        UsageError: The target is out of reach.
+        UsageError: The target is smaller or larger than the supported bits allow.
     """
     squares = mean_squares(model, tokens)
     changed = copy.deepcopy(model)
@@ -186,7 +197,7 @@ def target_bits(model: Decoder, tokens: Tensor, group: int, bpw: float) -> dict[
     for name in names:
         weight = model.get_parameter(name).detach()
         rows, inputs = weight.shape
-        size = group_of(inputs, group)
+        size = group_size(inputs, group)
         sensitivities[name] = Sensitivity(
             errors={
                 str(bits): weighted_error(weight, rtn(weight, bits, group), squares[name]) for bits in BITS
@@ -201,7 +212,7 @@ def target_bits(model: Decoder, tokens: Tensor, group: int, bpw: float) -> dict[
     return {name: int(bits) for name, bits in chosen.items()}
 
 
-def _write(
+def _write_folder(
     trained: TrainedModel, model: Decoder, out: Path, method: str, more: dict[str, Any]
 ) -> dict[str, Any]:
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -211,21 +222,21 @@ def _write(
     file = temporary / "model.safetensors"
     write_tensors(file, to_tensors(model))
     write_atomic(temporary / "tokenizer.json", trained.run.tokenizer.read_bytes())
-    held = quantized_matrices(model)
+    quantized_by_name = quantized_matrices(model)
     tensors = [
         {
             "name": name,
             "class": tensor_class(name, trained.model.config),
-            "type": f"int{grid.bits}",
-            "bits": grid.bits,
-            "group": grid.group,
-            "shape": list(grid.codes.shape),
-            "bytes": grid.bytes,
+            "type": f"int{matrix.bits}",
+            "bits": matrix.bits,
+            "group": matrix.group,
+            "shape": list(matrix.codes.shape),
+            "bytes": matrix.bytes,
         }
-        for name, grid in held.items()
+        for name, matrix in quantized_by_name.items()
     ]
     for name, parameter in trained.model.named_parameters():
-        if name not in held:
+        if name not in quantized_by_name:
             tensors.append(
                 {
                     "name": name,

@@ -1,4 +1,4 @@
-//! Samples of what each rule changes in a corpus, with context: for the hunt for false repairs.
+//! Samples of what each rule changes in a corpus, with context, to find false repairs.
 //!
 //! ```text
 //! cargo run --release --example normalize_changes -- web.jsonl 20 [rule ...]

@@ -1,11 +1,11 @@
-//! Makes `src/books/romanian.bin` from clean Romanian text that may be counted.
+//! Makes `src/books/romanian.bin` from clean Romanian text whose license allows it.
 //!
 //! ```sh
 //! cargo run --release -p rotext --example romanian -- rust/rotext/src/books/romanian.bin novels.jsonl.zst acts.jsonl.zst
 //! ```
 //!
-//! The file in the repository was counted of the public-domain novels of ELTeC-rom, those whose number is
-//! divisible by four left out as text for tests, and of Romanian statutes and building norms.
+//! The file in the repository has counts of the public-domain novels of ELTeC-rom, and of Romanian statutes and building norms.
+//! Novels whose number is divisible by four are not in it: they are text for tests.
 
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! Writes `src/bpe/classes_table.rs`: `cargo run -p rotext --example unicode_classes > rust/rotext/src/bpe/classes_table.rs`.
 //!
-//! The classes come from the oracle itself (the regex engine of `tokenizers`), so the table cannot disagree
-//! with it; run this again, and let the test in `classes.rs` tell, when the oracle moves to a new Unicode.
+//! The classes come from the oracle itself (the regex engine of `tokenizers`), so the table agrees with it. Run this again when the
+//! oracle moves to another Unicode version; the test in `classes.rs` notices that.
 
 use std::collections::HashMap;
 

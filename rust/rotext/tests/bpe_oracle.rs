@@ -1,4 +1,4 @@
-//! BPE beside its oracle, Hugging Face `tokenizers`: the same merges, the same ids.
+//! BPE against its oracle, Hugging Face `tokenizers`: the same merges, the same ids.
 #![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
@@ -45,7 +45,7 @@ fn oracle(texts: &[String], options: &TrainOptions) -> Oracle {
     oracle
 }
 
-/// Trains with `threads` counters that are emptied often, and a sum that spills past `cap` bytes.
+/// Trains with `threads` counters that are emptied often, and a sum that spills beyond `cap` bytes.
 fn ours(texts: &[String], options: &TrainOptions, threads: usize, cap: usize) -> Tokenizer {
     let folder = tempfile::tempdir().unwrap();
     let mut counts = Counts::new(cap, folder.path());
@@ -87,7 +87,7 @@ fn expected_ids(oracle: &Oracle, text: &str) -> Vec<u32> {
     oracle.encode(text, false).unwrap().get_ids().to_vec()
 }
 
-/// A seeded generator (splitmix64): tests fail the same way twice.
+/// A seeded generator (splitmix64), so that failures are reproducible.
 struct Random(u64);
 
 impl Random {
@@ -198,7 +198,7 @@ fn every_trained_token_merges_into_itself() {
     assert!(checked > 1000, "{checked}");
 }
 
-/// Strings in which the rules of patterns and merges meet.
+/// Strings in which the rules of patterns and merges interact.
 fn mixed() -> impl Strategy<Value = String> {
     let pieces = vec![
         " ",
@@ -263,7 +263,7 @@ fn encoding_is_that_of_the_oracle() {
             .unwrap();
         let every: String = ('\0'..=char::MAX).collect();
         assert_eq!(ids(&encoder, &every), expected_ids(&oracle, &every));
-        // A megabyte without a space: one sign again and again, one word again and again, all different.
+        // A megabyte without a space: one repeated sign, one repeated word, all different.
         let mut random = Random(1);
         let letters: Vec<char> = "aăâbcdefghiîlmnoprsștțuvz".chars().collect();
         let different = (0..900_000).map(|_| letters[random.below(letters.len())]).collect();
@@ -317,7 +317,7 @@ fn other_tokenizer_files_encode_as_in_the_oracle() {
     legacy["pre_tokenizer"]["pretokenizers"][0]["invert"] = true.into();
     assert_same_encoding(&legacy, mixed());
 
-    // Qwen: added tokens that are no special tokens, one the beginning of another.
+    // Qwen: added tokens that are not special; one is the beginning of another.
     let mut qwen = base.clone();
     for (id, content, special) in
         [(800, "<tool>", false), (801, "<tool><more", false), (802, "<secret>", true)]

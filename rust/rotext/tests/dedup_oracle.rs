@@ -1,4 +1,5 @@
-//! Near-duplicate removal against its definition: all pairs, sets of strings, no bands files, no order but the texts'.
+//! Near-duplicate removal against its definition: all pairs, sets of strings, no files of bands, an order that depends on texts
+//! alone.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -63,7 +64,7 @@ fn plan(docs: &[Doc], options: Options) -> rotext::error::Result<Removals> {
     planner.finish(|key, _| held_out.contains(&key), &Progress::default())
 }
 
-/// Who goes, and for whom.
+/// The removed documents, each with the document that was kept for it.
 fn removed(docs: &[Doc], options: Options) -> BTreeMap<String, String> {
     let mut plan = plan(docs, options).unwrap();
     let mut judge = plan.reader_with_reasons().unwrap();
@@ -77,7 +78,7 @@ fn removed(docs: &[Doc], options: Options) -> BTreeMap<String, String> {
     removed
 }
 
-/// Word 3-grams as strings. The texts here are small letters and digits, parted by spaces.
+/// Word 3-grams as strings. The texts here are small letters and digits, separated by spaces.
 fn grams(text: &str) -> BTreeSet<Vec<&str>> {
     let words: Vec<&str> = text.split(' ').collect();
     words.windows(words.len().clamp(1, 3)).map(<[&str]>::to_vec).collect()
@@ -96,7 +97,7 @@ fn bands(text: &str) -> Vec<u64> {
     out
 }
 
-/// From the best to the worst, each against all that stay.
+/// The definition: from the best to the worst document, each compared with all kept ones.
 fn naive(docs: &[Doc]) -> BTreeSet<String> {
     let mut key = Key::default();
     let held: HashSet<u128> = docs.iter().filter(|d| d.held_out).map(|d| key.of(&d.text)).collect();
@@ -131,7 +132,7 @@ fn naive(docs: &[Doc]) -> BTreeSet<String> {
     gone
 }
 
-/// Families of texts: a base and copies with some of their words changed, left out or added.
+/// Families of texts: a base and copies with some words changed, removed or added.
 fn corpus() -> impl Strategy<Value = Vec<Doc>> {
     let base = prop::collection::vec("[a-f]{1,2}", 1..60);
     let edits = prop::collection::vec((any::<prop::sample::Index>(), 0..4u8, "[a-z0-9]{1,3}"), 0..6);
@@ -172,7 +173,7 @@ proptest! {
             prop_assert!(alike(&doc.text, &other.text) || key.of(&doc.text) == key.of(&other.text));
             prop_assert!(other.books || !doc.books, "web removed a book");
         }
-        // No text that is trained on is like one that is held out and stays, as far as a band proposes the pair.
+        // No training text is like a kept held-out text, if a band proposes the pair.
         let held: HashSet<u128> = docs.iter().filter(|d| d.held_out).map(|d| key.of(&d.text)).collect();
         let mut is_held = |doc: &&Doc| held.contains(&key.of(&doc.text));
         let (out, train): (Vec<&Doc>, Vec<&Doc>) =
@@ -184,13 +185,13 @@ proptest! {
         let mut turned = docs.clone();
         turned.rotate_left(turn.index(docs.len()));
         turned.reverse();
-        // With next to no memory, so that runs are written and merged.
+        // With hardly any memory, so that runs are written and merged.
         prop_assert_eq!(removed(&turned, options(folder.path(), 1 << 14)), gone);
         prop_assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "scratch files were left");
     }
 }
 
-/// Numbers with a good spread from a seed.
+/// Evenly spread numbers from a seed.
 struct Random(u64);
 
 impl Random {

@@ -1,1 +1,1 @@
-"""GGUF: one file of metadata, tokenizer and weights that stock llama.cpp loads."""
+"""Export to GGUF: one file with metadata, tokenizer and weights that stock llama.cpp loads."""

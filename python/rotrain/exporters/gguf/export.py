@@ -1,4 +1,4 @@
-"""Export to GGUF: a run as one file, proven in stock llama.cpp."""
+"""Export a run to a GGUF file, and check it in stock llama.cpp."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from torch import Tensor
 
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError, UsageError
-from rotrain.exporters.gguf.layout import Piece, check_known, pieces
+from rotrain.exporters.gguf.layout import Piece, check_supported, pieces
 from rotrain.exporters.gguf.metadata import architecture, shape_fields
 from rotrain.exporters.gguf.tokenizer import tokenizer_fields
-from rotrain.exporters.gguf.write import Stored, float_rows, write_gguf
+from rotrain.exporters.gguf.write import StoredTensor, float_rows, write_gguf
 from rotrain.files import sync_directory
 from rotrain.llamacpp import LlamaCpp, find_library
 from rotrain.models.decoder import Decoder
@@ -29,17 +29,17 @@ from rotrain.run.load import TrainedModel
 # The `general.file_type` (llama.h, llama_ftype) of files whose matrices are floats.
 FILE_TYPES = {"f32": 0, "f16": 1, "bf16": 32}
 DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
-# In fp32 both sides compute the same in another order. In 16 bits llama.cpp also rounds activations, so the logits are
-# compared as distributions.
+# In fp32 both engines compute the same sums in another order. With 16-bit matrices llama.cpp also rounds activations, so the
+# distributions are compared, not the logits.
 TOLERANCE, KL_TOLERANCE = 5e-3, 1e-3
-PROOF_TEXTS = (
+CHECK_TEXTS = (
     "Într-o zi, fata-mpăratului și-a zis: „Țara-i mare!” 2026 😀",
     "  S-a dus\tîn  1.000.000 de locuri;\n\n\n— Ce-i? întrebă.\r\nI'LL 'S don't <|endoftext|> \u00a0\u200bﬁn ",
 )
 
 
 def export_gguf(trained: TrainedModel, out: Path, kind: str = "f32") -> dict[str, Any]:
-    """Write the file `out` and check it. It gets its name after the check.
+    """Write the file `out` and check it. Until the check passes, it has a temporary name.
 
     Args:
         trained: The model.
@@ -47,31 +47,33 @@ def export_gguf(trained: TrainedModel, out: Path, kind: str = "f32") -> dict[str
         kind: Type of the matrices: f32, f16 or bf16.
 
     Returns:
-        What was found.
+        The record: sizes, notes, and the result of the check.
 
     Raises:
         UsageError: There is no such type.
-        RotrainError: `out` exists, llama.cpp does not compute the model, or the logits differ.
+        RotrainError: `out` exists, llama.cpp has no architecture for the model, or the logits differ.
     """
     if kind not in FILE_TYPES:
-        raise UsageError(f"there is no type {kind!r} here", hint=f"types are: {', '.join(FILE_TYPES)}")
+        raise UsageError(
+            f"there is no type {kind!r} for an export", hint=f"types are: {', '.join(FILE_TYPES)}"
+        )
     if out.exists():
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
     c = trained.model.config
-    check_known(c)
+    check_supported(c)
     check_not_quantized(trained.model, trained.run.path)
-    fields = all_fields(trained, FILE_TYPES[kind])
+    fields = metadata_fields(trained, FILE_TYPES[kind])
     weights = dict(trained.model.named_parameters())
-    unproven = out.with_name(f".{out.name}.unproven")
-    write_gguf(unproven, architecture(c), fields, [store(piece, weights, c, kind) for piece in pieces(c)])
-    proof: dict[str, Any] = {"engine": None}
+    unchecked = out.with_name(f".{out.name}.unproven")
+    write_gguf(unchecked, architecture(c), fields, [store(piece, weights, c, kind) for piece in pieces(c)])
+    check_result: dict[str, Any] = {"engine": None}
     if find_library() is not None:
         try:
-            proof = check(trained, unproven, kind)
+            check_result = check(trained, unchecked, kind)
         except RotrainError as error:
-            unproven.unlink()
+            unchecked.unlink()
             raise RotrainError(error.message, place=out, hint=error.hint) from None
-    os.replace(unproven, out)
+    os.replace(unchecked, out)
     sync_directory(out.parent)
     return {
         "out": str(out),
@@ -80,12 +82,12 @@ def export_gguf(trained: TrainedModel, out: Path, kind: str = "f32") -> dict[str
         "type": kind,
         "bytes": out.stat().st_size,
         "notes": notes(trained),
-        **proof,
+        **check_result,
     }
 
 
-def all_fields(trained: TrainedModel, file_type: int) -> dict[str, Any]:
-    """Return the metadata of the file: everything before the tensors."""
+def metadata_fields(trained: TrainedModel, file_type: int) -> dict[str, Any]:
+    """Return the metadata of the file: name, type, shape of the model and tokenizer."""
     c = trained.model.config
     tokens = tokenizer_fields(trained.run.tokenizer, c.vocab_size, trained.eos_id)
     return {
@@ -98,49 +100,54 @@ def all_fields(trained: TrainedModel, file_type: int) -> dict[str, Any]:
     }
 
 
-def store(piece: Piece, weights: Mapping[str, Tensor], c: ModelConfig, kind: str) -> Stored:
-    """Return a piece as floats: matrices in `kind`, everything else in fp32, which llama.cpp needs."""
+def store(piece: Piece, weights: Mapping[str, Tensor], c: ModelConfig, kind: str) -> StoredTensor:
+    """Return a tensor of the file as floats. Matrices have the type `kind`. llama.cpp needs all other tensors in fp32."""
     stored = kind.upper() if piece.matrix else "F32"
 
     def data() -> NDArray[Any]:
-        return float_rows(piece.take(weights, c).float().numpy(), stored)
+        return float_rows(piece.extract(weights, c).float().numpy(), stored)
 
-    return Stored(piece.name, stored, tuple(piece.take(weights, c).shape), data)
+    return StoredTensor(piece.name, stored, tuple(piece.extract(weights, c).shape), data)
 
 
 def notes(trained: TrainedModel) -> list[str]:
-    """Return sentences for the user about what the file cannot say."""
+    """Return sentences for the user about properties of the model that the file cannot store, or old versions cannot read."""
     c = trained.model.config
-    said = []
+    sentences = []
     if c.window is not None:
-        said.append(
-            f"the window of {c.window} is kept by llama.cpp's architecture granite_swa, "
-            "which versions from before autumn 2026 do not have"
+        sentences.append(
+            f"the window of {c.window} needs llama.cpp's architecture granite_swa, "
+            "which versions before autumn 2026 do not have"
         )
     if c.document_end is not None:
-        said.append("llama.cpp does not keep documents apart: it computes the same within one document")
-    return said
+        sentences.append("llama.cpp has no document mask: its results are the same only within one document")
+    return sentences
 
 
 def check(trained: TrainedModel, file: Path, kind: str) -> dict[str, Any]:
-    """Load the file in stock llama.cpp, and compare the ids of texts and the logits over three windows of context.
+    """Load the file in stock llama.cpp, and compare its token ids and logits with ours.
+
+    The logits are compared over at least 256 tokens and three attention windows, if the context allows it.
+
+    Returns:
+        The version of llama.cpp, the number of tokens, the differences and the tolerance.
 
     Raises:
-        RotrainError: They differ.
+        RotrainError: The token ids or the logits differ.
     """
     c = trained.model.config
     length = min(c.context, max(256, 3 * (c.window or 0)))
     with LlamaCpp(file, context=length, cache="f32") as theirs:
         oracle = text_encoder(trained.run.tokenizer)
-        for text in PROOF_TEXTS:
+        for text in CHECK_TEXTS:
             if theirs.tokenize(text) != oracle.encode(text, add_special_tokens=False).ids:
-                raise RotrainError(f"llama.cpp cuts {text!r} into other tokens than ours", place=file)
-        tokens = draw_tokens(length, trained.tokenizer.vocab_size, trained.eos_id)
+                raise RotrainError(f"llama.cpp's token ids differ from ours for {text!r}", place=file)
+        tokens = random_tokens(length, trained.tokenizer.vocab_size, trained.eos_id)
         found = theirs.logits(tokens)
         version = theirs.library.version
-    truth = as_llama_cpp(trained.model, kind)
+    reference = emulate_llama_cpp(trained.model, kind)
     with torch.inference_mode():
-        expected = truth.logits(truth(torch.tensor([tokens])))[0].numpy()
+        expected = reference.logits(reference(torch.tensor([tokens])))[0].numpy()
     difference, kl = compare(expected, found)
     if not (difference < TOLERANCE if kind == "f32" else kl < KL_TOLERANCE):
         raise RotrainError(
@@ -157,7 +164,7 @@ def check(trained: TrainedModel, file: Path, kind: str) -> dict[str, Any]:
 
 
 def text_encoder(file: Path) -> Any:
-    """Return `tokenizers` on a tokenizer.json. The text of a special token is text, as in a document."""
+    """Load a tokenizer.json with `tokenizers`. The text of a special token is encoded as text, as in a document."""
     from tokenizers import Tokenizer
 
     encoder = Tokenizer.from_file(str(file))
@@ -165,19 +172,25 @@ def text_encoder(file: Path) -> Any:
     return encoder
 
 
-def draw_tokens(count: int, vocab_size: int, eos_id: int) -> list[int]:
-    """Draw token ids by a seed, without the one that ends a document: a model may see nothing across it."""
+def random_tokens(count: int, vocab_size: int, eos_id: int) -> list[int]:
+    """Draw token ids with a fixed seed. The end of a document is excluded: a model with a document mask does not see across it.
+
+    Args:
+        count: Number of ids.
+        vocab_size: Entries of the vocabulary.
+        eos_id: Id of the end of a document.
+    """
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(vocab_size - 1, (count,), generator=generator)
     drawn: list[int] = (tokens + (tokens >= eos_id)).tolist()
     return drawn
 
 
-def as_llama_cpp(model: Decoder, kind: str) -> Decoder:
-    """Return the model as llama.cpp computes it in fp32: matrices rounded to `kind`, Falcon's GELU in its tanh form.
+def emulate_llama_cpp(model: Decoder, kind: str) -> Decoder:
+    """Return a model that computes what llama.cpp computes: matrices rounded to `kind`, and Falcon's GELU in its tanh form.
 
-    The forms of GELU differ by at most 5e-4. In a trained model that became 2e-2 in a logit, which is more than any error
-    that the check looks for.
+    The two forms of GELU differ by at most 5e-4. In a trained model this became a difference of 2e-2 in a logit, which is
+    larger than the errors that the check must find.
     """
     if kind == "f32" and not model.config.parallel:
         return model
@@ -194,7 +207,7 @@ def as_llama_cpp(model: Decoder, kind: str) -> Decoder:
 
 
 def compare(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> tuple[float, float]:
-    """Return the largest difference of logits (T, V), and the mean KL divergence of their softmax in nats."""
+    """Return the largest difference of two logits (T, V), and the mean KL divergence of their softmax in nats."""
     a, b = torch.from_numpy(ours).double(), torch.from_numpy(theirs).double()
     p, q = a.log_softmax(-1), b.log_softmax(-1)
     return float((a - b).abs().max()), float((p.exp() * (p - q)).sum(-1).mean())

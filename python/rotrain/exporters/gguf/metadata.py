@@ -1,9 +1,9 @@
-"""The shape of a model as GGUF metadata, for the architecture of llama.cpp that computes it.
+"""Write the shape of a model as GGUF metadata, for the architecture of llama.cpp that computes it.
 
-llama          attention over everything, SwiGLU, RMSNorm
-granite_swa    the same in a window: `llama` reads no window and would be another model beyond it. Needs a llama.cpp of autumn
-               2026. Its scales are left out or one, its attention sinks are e^-1e30
-falcon         one norm, attention with one key/value head beside GELU (llama.cpp's is the tanh form)
+llama          full attention, SwiGLU, RMSNorm
+granite_swa    the same with attention in a window. `llama` ignores the window, so its results would differ beyond it. Needs a
+               llama.cpp of autumn 2026 or later. Its scales are absent or one, and its attention sinks are -1e30
+falcon         one norm, and attention with one key/value head in parallel with a GELU MLP (llama.cpp uses the tanh form)
 mamba2         state-space layers alone
 granitehybrid  state-space and attention layers, each with SwiGLU
 """
@@ -14,12 +14,12 @@ from typing import Any
 
 from rotrain.config import ModelConfig
 
-# llama.cpp needs a length, and the state of Mamba-2 has none: its own converter writes this one.
+# llama.cpp needs a context length, but Mamba-2 has no limit. llama.cpp's own converter writes this value.
 UNBOUNDED = 1 << 20
 
 
 def architecture(c: ModelConfig) -> str:
-    """Return llama.cpp's name of the architecture that computes a model."""
+    """Return the name of the llama.cpp architecture that computes a model."""
     if c.parallel:
         return "falcon"
     if c.ssm is None:
@@ -28,7 +28,7 @@ def architecture(c: ModelConfig) -> str:
 
 
 def shape_fields(c: ModelConfig) -> dict[str, Any]:
-    """Return the metadata of the shape, without the prefix of the architecture. Whole numbers stay int."""
+    """Return the metadata of the shape of a model, by key without the prefix of the architecture."""
     attends = "attention" in c.pattern
     fields: dict[str, Any] = {
         "block_count": c.layers,
@@ -66,6 +66,6 @@ def shape_fields(c: ModelConfig) -> dict[str, Any]:
             "ssm.group_count": c.ssm.groups,
         }
         if attends:
-            # This does not scale: it tells this architecture to rotate queries and keys.
+            # "finetuned" does not change the scale. For this architecture it turns on rotary positions.
             fields |= {"rope.scaling.finetuned": True, "logit_scale": 1.0}
     return fields

@@ -1,7 +1,8 @@
-"""A tokenizer.json as GGUF metadata: tokens, kinds, merges, and the name of the pattern that cuts words.
+"""Convert a tokenizer.json to GGUF metadata: tokens, their types, merges, and the name of the pre-tokenizer.
 
-llama.cpp has each pattern as code and knows it by name (`tokenizer.ggml.pre`). A file with an unknown name does not load, and
-a file without a name is cut by a default. So a pattern that has no name there is an error here.
+llama.cpp implements each pre-tokenizer pattern in code, and the file names it (`tokenizer.ggml.pre`). llama.cpp does not load
+a file with an unknown name, and uses a default pattern for a file without a name. So a pattern without a name is an error
+here.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from typing import Any
 
 from rotrain.errors import RotrainError
 
-# A word takes any one sign before it. Digits come in threes or one by one (`{digits}`).
+# A word may include one sign before it. Digits are split into groups of three or one (`{digits}`).
 _CL100K = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{digits}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-# llama.cpp's names by the expression in tokenizer.json, and by whether a whole word that is a token is looked up before any
-# merging (`ignore_merges`). Each name decides both (llama-vocab.cpp).
+# llama.cpp's name of each pattern, by the expression in tokenizer.json and by `ignore_merges`: whether a word that is a token is
+# used without merges. The name decides both (llama-vocab.cpp).
 PATTERNS = {
     (r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", False): "gpt-2",
     (_CL100K.replace("{digits}", "{1,3}"), True): "llama-bpe",
@@ -30,14 +31,17 @@ NORMAL, CONTROL, USER_DEFINED, UNUSED = 1, 3, 4, 5
 
 
 def pattern_name(tokenizer: dict[str, Any]) -> str:
-    """Return llama.cpp's name of the pattern by which a tokenizer.json cuts words.
+    """Return llama.cpp's name of the pre-tokenizer pattern of a tokenizer.json.
+
+    Args:
+        tokenizer: The content of the file.
 
     Raises:
-        RotrainError: llama.cpp has no name for it.
+        RotrainError: llama.cpp has no name for the pattern, or the tokenizer has a normalizer.
     """
     if tokenizer.get("normalizer"):
         raise RotrainError(
-            "the tokenizer changes text before it cuts it, which llama.cpp does not",
+            "the tokenizer has a normalizer, which llama.cpp does not support",
             hint="normalize the corpus (`rotools normalize`) and train a tokenizer without a normalizer",
         )
     outer = tokenizer.get("pre_tokenizer") or {}
@@ -54,16 +58,16 @@ def pattern_name(tokenizer: dict[str, Any]) -> str:
     name = PATTERNS.get((expression or "", whole_words))
     if name is None or steps[-1].get("add_prefix_space"):
         raise RotrainError(
-            "llama.cpp has no name for the way this tokenizer cuts words",
+            "llama.cpp has no name for the pattern with which this tokenizer splits words",
             hint=f"train one with `rotools tokenizer train`; names are: {', '.join(PATTERNS.values())}",
         )
     return name
 
 
 def tokenizer_fields(file: Path, rows: int, eos_id: int) -> dict[str, Any]:
-    """Return the values of `tokenizer.ggml.*`, by the last part of the key.
+    """Return the metadata `tokenizer.ggml.*`, by the last part of the key.
 
-    Rows of the embedding without a token have the name `[PADn]` and are never chosen.
+    A row of the embedding without a token gets the name `[PADn]` and the type `UNUSED`.
 
     Args:
         file: A tokenizer.json.

@@ -1,4 +1,4 @@
-"""A GGUF file from metadata and tensors, complete or not at all."""
+"""Write a GGUF file from metadata and tensors, complete or not at all, and open GGUF files."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from rotrain.files import sync_directory, sync_file
 
 
 def require_gguf() -> Any:
-    """Return the package `gguf`.
+    """Import the package `gguf`.
 
     Raises:
-        RotrainError: It is not installed.
+        RotrainError: The package is not installed.
     """
     if importlib.util.find_spec("gguf") is None:
         raise RotrainError("the package gguf is not installed", hint=install("gguf"))
@@ -31,15 +31,15 @@ def require_gguf() -> Any:
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A tensor of the file.
+class StoredTensor:
+    """A tensor to write into a file.
 
     Attributes:
-        name: Its name.
-        type: Its type of ggml, such as `F32` or `Q4_K`.
-        shape: Its shape.
-        data: Returns the values for F32 and F16, else bytes (rows, bytes of a row). It is called when the tensor is written,
-            and its result is released, so a file of any size takes the memory of its largest tensor.
+        name: Name of the tensor.
+        type: ggml type, such as `F32` or `Q4_K`.
+        shape: Shape of the tensor.
+        data: Returns the values for F32 and F16, else blocks (rows, bytes of a row) uint8. It is called when the tensor is
+            written, and its result is released then. So writing needs the memory of the largest tensor, not of the file.
     """
 
     name: str
@@ -49,15 +49,15 @@ class Stored:
 
     @property
     def bytes(self) -> int:
-        """Bytes in the file, without padding."""
+        """Bytes of the tensor in the file, without padding."""
         gguf = require_gguf()
         values, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[self.type]]
         return math.prod(self.shape) // int(values) * int(size)
 
 
 @dataclass(frozen=True)
-class Copied:
-    """A field that is copied from another file, with its types.
+class CopiedField:
+    """A metadata field that is copied from another file, with its GGUF types.
 
     Attributes:
         field: A `gguf.ReaderField`.
@@ -66,7 +66,9 @@ class Copied:
     field: Any
 
 
-def write_gguf(path: Path, architecture: str, fields: dict[str, Any], tensors: Iterable[Stored]) -> None:
+def write_gguf(
+    path: Path, architecture: str, fields: dict[str, Any], tensors: Iterable[StoredTensor]
+) -> None:
     """Write a GGUF file, tensor by tensor. The same input gives the same bytes.
 
     Args:
@@ -76,7 +78,7 @@ def write_gguf(path: Path, architecture: str, fields: dict[str, Any], tensors: I
         tensors: The tensors.
 
     Raises:
-        RotrainError: The disk refuses it.
+        RotrainError: The file cannot be written.
     """
     gguf = require_gguf()
     temporary = path.with_name(f".{path.name}.tmp")
@@ -87,7 +89,7 @@ def write_gguf(path: Path, architecture: str, fields: dict[str, Any], tensors: I
             _add(gguf, writer, f"{architecture}{key}" if key.startswith(".") else key, value)
         stored = list(tensors)
         for tensor in stored:
-            # Names, types and offsets come first in the file; the data follows when it is computed.
+            # Names, types and offsets of all tensors come first in the file. The data is computed and written later.
             kind = gguf.GGMLQuantizationType[tensor.type]
             writer.add_tensor_info(tensor.name, tensor.shape, np.dtype(np.float32), tensor.bytes, kind)
         writer.write_header_to_file()
@@ -101,9 +103,9 @@ def write_gguf(path: Path, architecture: str, fields: dict[str, Any], tensors: I
         sync_directory(path.parent)
     except OSError as error:
         raise RotrainError(
-            f"the file could not be written: {error.strerror}",
+            f"cannot write the file: {error.strerror}",
             place=path,
-            hint="make room, or take another --out",
+            hint="free space on the disk, or give another --out",
         ) from None
     finally:
         writer.close()
@@ -111,7 +113,7 @@ def write_gguf(path: Path, architecture: str, fields: dict[str, Any], tensors: I
 
 
 def _add(gguf: Any, writer: Any, key: str, value: Any) -> None:
-    if isinstance(value, Copied):
+    if isinstance(value, CopiedField):
         kinds = value.field.types
         writer.add_key_value(key, value.field.contents(), kinds[0], kinds[-1] if len(kinds) > 1 else None)
     elif isinstance(value, bool):
@@ -146,12 +148,12 @@ def read_gguf(path: Path) -> Any:
         return reader
     except Exception as error:  # gguf raises ValueError, IndexError, KeyError, and errors of struct and numpy
         raise RotrainError(
-            f"this is no whole GGUF file: {error}", place=path, hint="copy it again, or export it again"
+            f"this is not a complete GGUF file: {error}", place=path, hint="copy it again, or export it again"
         ) from None
 
 
 def float_rows(values: NDArray[np.float32], kind: str) -> NDArray[Any]:
-    """Return fp32 values as F32, F16 or BF16 data, rounded to the nearest even."""
+    """Convert fp32 values (rows, inputs) to F32, F16 or BF16 data. Ties round to the even value."""
     if kind == "F32":
         return values
     if kind == "F16":

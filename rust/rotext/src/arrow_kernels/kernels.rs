@@ -21,6 +21,23 @@ use crate::filter::{Filter, Scratch};
 use crate::normalize::{Normalizer, Report};
 
 /// A step of the pipeline with its settings. Many threads may share one.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use arrow_array::{ArrayRef, StringArray, cast::AsArray};
+/// use rotext::arrow_kernels::Kernel;
+/// use rotext::normalize::Normalizer;
+///
+/// # fn main() -> rotext::error::Result<()> {
+/// let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("Ştiinţă"), None]));
+/// let repaired = Kernel::Normalize(Normalizer::default()).column(&texts)?;
+/// assert_eq!(repaired.as_string::<i32>().value(0), "Știință");
+/// # Ok(())
+/// # }
+/// ```
 pub enum Kernel {
     /// Text to repaired text, of the same type. If nothing changes, the result has the same buffers.
     Normalize(Normalizer),

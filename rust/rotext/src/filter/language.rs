@@ -166,22 +166,46 @@ fn tables() -> &'static Tables {
 /// The evidence of a part of the text so far.
 #[derive(Debug, Clone, Default)]
 struct Evidence {
-    sums: Row,
+    /// Sums of the last rows. 32 bits are fast, and overflow after some 700,000 words.
+    recent: Row,
+    /// Number of rows in `recent`.
+    rows: u32,
+    /// Sums of all earlier rows: a document has no limit.
+    earlier: [i64; 16],
     /// The number of words (runs of letters), and of words that some list has.
-    words: u32,
-    known: u32,
+    words: u64,
+    known: u64,
     bytes: u64,
 }
 
+/// Rows that 32 bits can add up: a value is at least 256 ln(`FLOOR`), so its size is below 2^13.
+const ROWS_IN_32_BITS: u32 = 1 << 17;
+
 impl Evidence {
+    #[inline]
     fn add(&mut self, row: &Row) {
-        for (sum, value) in self.sums.iter_mut().zip(row) {
+        for (sum, value) in self.recent.iter_mut().zip(row) {
             *sum += value;
+        }
+        self.rows += 1;
+        if self.rows == ROWS_IN_32_BITS {
+            self.earlier = self.sums();
+            (self.recent, self.rows) = (Row::default(), 0);
         }
     }
 
+    fn sums(&self) -> [i64; 16] {
+        let mut sums = self.earlier;
+        for (sum, &value) in sums.iter_mut().zip(&self.recent) {
+            *sum += i64::from(value);
+        }
+        sums
+    }
+
     fn take_in(&mut self, other: &Self) {
-        self.add(&other.sums);
+        for (sum, value) in self.earlier.iter_mut().zip(other.sums()) {
+            *sum += value;
+        }
         self.words += other.words;
         self.known += other.known;
         self.bytes += other.bytes;
@@ -190,16 +214,17 @@ impl Evidence {
     /// The likeliest language, if there is enough evidence: a word of a list in every ten, and at least two nats (7 to 1)
     /// between the two best.
     fn verdict(&self) -> Option<Language> {
-        const APART: i32 = 2 * 256;
-        let best = (0..LANGUAGES).max_by_key(|&i| (self.sums[i], LANGUAGES - i))?;
-        let second = (0..LANGUAGES).filter(|&i| i != best).map(|i| self.sums[i]).max()?;
-        (self.known * 10 >= self.words && self.known > 0 && self.sums[best] - second >= APART)
+        const APART: i64 = 2 * 256;
+        let sums = self.sums();
+        let best = (0..LANGUAGES).max_by_key(|&i| (sums[i], LANGUAGES - i))?;
+        let second = (0..LANGUAGES).filter(|&i| i != best).map(|i| sums[i]).max()?;
+        (self.known * 10 >= self.words && self.known > 0 && sums[best] - second >= APART)
             .then_some(WORDS[best].0)
     }
 }
 
 /// A paragraph is decided at its end; a long one (or a list of short lines) after every so many words.
-const UNIT_WORDS: u32 = 30;
+const UNIT_WORDS: u64 = 30;
 
 /// Reads a document word by word, paragraph by paragraph.
 pub(super) struct Identifier {
@@ -263,6 +288,6 @@ impl Identifier {
     pub(super) fn finish(mut self) -> (Option<Language>, Option<f64>, u64) {
         self.paragraph();
         let share = (self.judged_bytes > 0).then(|| self.romanian_bytes as f64 / self.judged_bytes as f64);
-        (self.whole.verdict(), share, self.whole.sums[STOP] as u64)
+        (self.whole.verdict(), share, self.whole.sums()[STOP] as u64)
     }
 }

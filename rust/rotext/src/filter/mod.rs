@@ -110,11 +110,11 @@ impl Filter {
         let measures = measure::measure(text, self.repetition, &mut scratch.0);
         let broken = |(rule, threshold): (&Rule, &Option<f64>)| {
             let (value, threshold) = ((rule.value)(&measures)?, (*threshold)?);
-            let goes = match rule.side {
+            let breaks = match rule.side {
                 Side::Below => value < threshold,
                 Side::Above => value > threshold,
             };
-            goes.then_some(Broken { rule: rule.id, value, threshold, side: rule.side })
+            breaks.then_some(Broken { rule: rule.id, value, threshold, side: rule.side })
         };
         let dropped = RULES.iter().zip(&self.thresholds).find_map(broken);
         Verdict { dropped, measures }

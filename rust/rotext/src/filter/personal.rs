@@ -53,6 +53,16 @@ impl PersonalData {
 }
 
 /// The text without personal data, and the number of replacements of each kind (in the order of [`PersonalData::ALL`]).
+///
+/// # Examples
+///
+/// ```
+/// use rotext::filter::redact;
+///
+/// let (text, counts) = redact("Scrieți la ion.popescu@posta.ro până luni.");
+/// assert_eq!(text, "Scrieți la [e-mail] până luni.");
+/// assert_eq!(counts.iter().sum::<u64>(), 1);
+/// ```
 #[must_use]
 pub fn redact(text: &str) -> (Cow<'_, str>, [u64; PersonalData::ALL.len()]) {
     let mut counts = [0; PersonalData::ALL.len()];

@@ -15,7 +15,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::duplicates::{self, Duplicates, removal};
 use super::hold_out::{self, HoldOut};
 use super::near_dedup::{self, FirstPass, FirstPassInput, FirstPassReplay, Phase, ShardReport};
-use super::output::{DecisionLog, lock_workdir, parent, release_workdir, remove_folder, write_atomic};
+use super::output::{
+    DecisionLog, lock_workdir, parent, release_workdir, remove_folder, replace_folder, write_atomic,
+};
 use super::resume::{DocumentTokens, Encoded, Journal, Shard, shards_folder};
 use super::stream::{DocumentStream, Options as StreamOptions, ProcessedChunk, StreamReport};
 use crate::dedup::Seen;
@@ -142,14 +144,15 @@ pub fn pack(options: &Options, progress: &Progress) -> Result<serde_json::Value>
     let _lock = lock_workdir(&partial, Journal::FOLDER)?;
     let result = fill(&partial, options, progress).and_then(|report| {
         remove_folder(&partial.join(Journal::FOLDER))?;
-        if options.out.exists() {
-            std::fs::remove_dir_all(&options.out).map_err(|e| Error::io(&options.out, &e))?;
-        }
-        std::fs::rename(&partial, &options.out).map_err(|e| Error::io(&options.out, &e))?;
-        sync_parent(&options.out);
-        remove_folder(&shards_folder(&options.out))?;
         Ok(report)
     });
+    if result.is_ok()
+        && let Err(error) = replace_folder(&partial, &options.out)
+    {
+        let hint = format!("the pack is whole in {}: rename that directory", partial.display());
+        return Err(error.hint(hint));
+    }
+    let result = result.and_then(|report| remove_folder(&shards_folder(&options.out)).map(|()| report));
     release_workdir(&partial, Journal::FOLDER, Journal::KEEP_BYTES, result.is_err());
     result
 }
@@ -203,13 +206,25 @@ fn check(options: &Options) -> Result<()> {
             .at(&options.out)
             .hint("name another directory with --out"));
     }
+    if options.out.exists() && is_mount_point(&options.out) {
+        return Err(Error::data("the directory is a mount point, so no pack can replace it")
+            .at(&options.out)
+            .hint("name a directory inside it with --out"));
+    }
     Ok(())
 }
 
-fn sync_parent(path: &Path) {
-    if let Ok(directory) = File::open(parent(path)) {
-        let _ = directory.sync_all();
-    }
+/// A mounted folder is on another device than the folder that holds it. It cannot be renamed.
+#[cfg(unix)]
+fn is_mount_point(directory: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let device = |path: &Path| path.metadata().map(|metadata| metadata.dev()).ok();
+    device(directory) != device(parent(directory))
+}
+
+#[cfg(not(unix))]
+fn is_mount_point(_: &Path) -> bool {
+    false
 }
 
 fn fill(directory: &Path, options: &Options, progress: &Progress) -> Result<serde_json::Value> {

@@ -64,8 +64,37 @@ impl Defect {
     }
 }
 
+/// sonic-rs validates nested values by recursion: some 15,000 brackets overflow the stack of a thread.
+const MOST_LEVELS: usize = 1024;
+
+/// The first bracket that is too deep. A line with few brackets, as nearly all are, costs one search.
+fn too_deep(line: &[u8]) -> Option<usize> {
+    memchr::memchr2_iter(b'[', b'{', line).nth(MOST_LEVELS)?;
+    let (mut depth, mut quoted, mut at) = (0, false, 0);
+    while let Some(&byte) = line.get(at) {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\\' if quoted => at += 1,
+            b'[' | b'{' if !quoted => {
+                depth += 1;
+                if depth > MOST_LEVELS {
+                    return Some(at);
+                }
+            }
+            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
 /// Parses one record. The last of several equal keys counts, as in Python's `json`.
 fn record(line: &str, number: u64, source: &Source, fields: &Fields) -> Result<Document, Defect> {
+    if let Some(byte) = too_deep(line.as_bytes()) {
+        let what = format!("the JSON is nested more than {MOST_LEVELS} levels deep");
+        return Err(Defect { reason: Reason::BrokenJson, byte: Some(byte as u64), what });
+    }
     if !line.starts_with('{') {
         let what = "the line is not a JSON object";
         let json = sonic_rs::from_str::<sonic_rs::Value>(line).is_ok();

@@ -15,7 +15,7 @@ fn total(report: &Report) -> u64 {
     report.rules().map(|(_, n)| n).sum()
 }
 
-/// Pieces of every defect and of what looks like one, to be strung together in any order.
+/// Pieces of every defect, and of text that looks like a defect, to join in any order.
 const HOSTILE: &[&str] = &[
     "a",
     "t",
@@ -155,7 +155,7 @@ fn hostile() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(HOSTILE), 0..60).prop_map(|pieces| pieces.concat())
 }
 
-/// Good words, among them those that look most like defects.
+/// Good words, with those that look most like defects.
 const WORDS: &[&str] = &[
     "și",
     "în",
@@ -369,7 +369,7 @@ proptest! {
             prop_assert_ne!(&change.before, &change.after);
         }
         prop_assert!(changes.is_sorted_by_key(|change| change.start));
-        // Where no change saw the work of another, applying them gives the output.
+        // If no change saw the result of another, applying them gives the output.
         if let Some(applied) = apply(&text, &changes) {
             prop_assert_eq!(applied, out);
         }
@@ -429,7 +429,7 @@ proptest! {
     }
 }
 
-/// The text with the changes made, or nothing when one of them saw what another had written.
+/// The text after the changes; `None` if one of them saw the result of another.
 fn apply(text: &str, changes: &[Change]) -> Option<String> {
     let (mut out, mut done) = (String::new(), 0);
     for change in changes {

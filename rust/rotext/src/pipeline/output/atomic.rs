@@ -1,6 +1,6 @@
 //! Files that appear whole or not at all.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub(in crate::pipeline) fn check_output(out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A file that is written under a temporary name. Dropped before [`AtomicFile::finish`], it leaves nothing.
+/// A file that is written under a temporary name, by one run at a time. Dropped before [`AtomicFile::finish`], it leaves nothing.
 pub(in crate::pipeline) struct AtomicFile {
     path: PathBuf,
     temporary: PathBuf,
@@ -38,13 +38,13 @@ impl AtomicFile {
     /// Opens the temporary file.
     ///
     /// # Errors
-    /// The folder is missing or cannot be written, or `path` is a folder.
+    /// The folder is missing or cannot be written, `path` is a folder, or another run is writing to it.
     pub(in crate::pipeline) fn create(path: &Path) -> Result<Self> {
         if path.is_dir() {
             return Err(Error::io(path, &std::io::ErrorKind::IsADirectory.into()));
         }
         let temporary = hidden_sibling(path, "part");
-        let file = File::create(&temporary).map_err(|e| Error::io(path, &e))?;
+        let file = open_locked(&temporary, path)?;
         Ok(Self { path: path.to_owned(), temporary, out: Some(BufWriter::with_capacity(1 << 20, file)) })
     }
 
@@ -55,7 +55,9 @@ impl AtomicFile {
     pub(in crate::pipeline) fn finish(mut self) -> Result<()> {
         let Some(out) = self.out.take() else { return Ok(()) };
         let run = || {
-            out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+            // The file stays open, and so locked, until it has its name.
+            let file = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+            file.sync_all()?;
             std::fs::rename(&self.temporary, &self.path)
         };
         let done = run();
@@ -64,6 +66,48 @@ impl AtomicFile {
         }
         done.map_err(|e| Error::io(&self.path, &e))
     }
+}
+
+/// Opens an empty file that no other run has open. What an earlier run left in it is removed.
+fn open_locked(temporary: &Path, path: &Path) -> Result<File> {
+    let io = |e: std::io::Error| Error::io(path, &e);
+    loop {
+        // Not truncated: until it is locked, the file may be another run's.
+        let file = File::options().write(true).create(true).truncate(false).open(temporary).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::data("another run is writing to this file")
+                    .at(path)
+                    .hint("wait for it, or choose another --out"));
+            }
+            Err(TryLockError::Error(e)) => {
+                return Err(Error::io(path, &e).hint(
+                    "this file system has no locks, which keep two runs apart: write to another file system",
+                ));
+            }
+        }
+        // The other run may have renamed or removed the file before this run locked it.
+        if is_same_file(&file, temporary) {
+            file.set_len(0).map_err(io)?;
+            return Ok(file);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_same_file(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    match (file.metadata(), path.metadata()) {
+        (Ok(open), Ok(named)) => identity(open) == identity(named),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_same_file(_: &File, path: &Path) -> bool {
+    path.exists() // an open file cannot be renamed there
 }
 
 impl Write for AtomicFile {
@@ -82,8 +126,8 @@ impl Write for AtomicFile {
 impl Drop for AtomicFile {
     fn drop(&mut self) {
         if let Some(out) = self.out.take() {
-            // The buffered bytes must not be written: the file is removed.
-            let _ = out.into_parts();
+            // The buffered bytes must not be written: the file is removed, while it is still locked.
+            let _file = out.into_parts();
             let _ = std::fs::remove_file(&self.temporary);
         }
     }
@@ -97,4 +141,47 @@ pub(in crate::pipeline) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()>
     let mut file = AtomicFile::create(path)?;
     file.write_all(bytes).map_err(|e| Error::io(path, &e))?;
     file.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_run_writes_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let mut first = AtomicFile::create(&path).unwrap();
+        first.write_all(b"first").unwrap();
+        let error = AtomicFile::create(&path).err().unwrap();
+        assert!(error.to_string().contains("another run"), "{error}");
+        first.finish().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"first");
+        drop(AtomicFile::create(&path).unwrap());
+        let mut second = AtomicFile::create(&path).unwrap();
+        second.write_all(b"2").unwrap();
+        second.finish().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"2");
+    }
+
+    #[test]
+    fn threads_that_race_for_a_file_leave_one_of_their_texts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let texts: Vec<Vec<u8>> = (b'a'..b'e').map(|letter| vec![letter; 100_000]).collect();
+        std::thread::scope(|scope| {
+            for text in &texts {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        if let Ok(mut file) = AtomicFile::create(&path) {
+                            file.write_all(text).unwrap();
+                            file.finish().unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        assert!(texts.contains(&std::fs::read(&path).unwrap()));
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    }
 }

@@ -20,7 +20,9 @@ pub(in crate::pipeline) use decisions::{
 };
 pub(in crate::pipeline) use records::{RecordWriter, record_lines};
 pub(in crate::pipeline) use rejects::RejectsFile;
-pub(in crate::pipeline) use workdir::{lock_path, lock_workdir, release_workdir, remove_folder};
+pub(in crate::pipeline) use workdir::{
+    lock_path, lock_workdir, release_workdir, remove_folder, replace_folder,
+};
 
 use std::path::{Path, PathBuf};
 

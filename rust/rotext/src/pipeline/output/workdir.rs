@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use super::atomic::hidden_sibling;
 use super::parent;
 use crate::error::{Error, Result};
 
@@ -73,4 +74,85 @@ pub(in crate::pipeline) fn release_workdir(workdir: &Path, keep: &str, keep_byte
         std::fs::remove_dir_all(workdir)
     };
     let _ = std::fs::remove_file(lock_path(workdir));
+}
+
+/// Gives the finished folder `from` the name `to`. An older folder there is removed only after the new one has its name.
+///
+/// On Linux the two names are exchanged in one step. Elsewhere, or where the file system cannot exchange, the old folder is first
+/// renamed to `.NAME.old`; it gets its name back if the second rename fails. A kill between the two renames leaves both folders
+/// whole.
+///
+/// # Errors
+/// A rename fails; then both folders keep their names.
+pub(in crate::pipeline) fn replace_folder(from: &Path, to: &Path) -> Result<()> {
+    let io = |e: std::io::Error| Error::io(to, &e);
+    if !to.exists() {
+        std::fs::rename(from, to).map_err(io)?;
+    } else if exchange(from, to) {
+        sync(to);
+        remove_folder(from)?;
+    } else {
+        let old = hidden_sibling(to, "old");
+        remove_folder(&old)?;
+        std::fs::rename(to, &old).map_err(io)?;
+        if let Err(e) = std::fs::rename(from, to) {
+            let _ = std::fs::rename(&old, to);
+            return Err(io(e));
+        }
+        sync(to);
+        remove_folder(&old)?;
+    }
+    sync(to);
+    Ok(())
+}
+
+/// Whether the two folders exchanged their names.
+#[cfg(target_os = "linux")]
+fn exchange(a: &Path, b: &Path) -> bool {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_: &Path, _: &Path) -> bool {
+    false
+}
+
+/// Syncs the folder that holds `path`, so that its new name survives a crash of the system.
+fn sync(path: &Path) {
+    if let Ok(directory) = File::open(parent(path)) {
+        let _ = directory.sync_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(path: &Path, content: &str) {
+        std::fs::create_dir(path).unwrap();
+        std::fs::write(path.join("file"), content).unwrap();
+    }
+
+    #[test]
+    fn the_new_folder_replaces_the_old_one() {
+        let space = tempfile::tempdir().unwrap();
+        let (from, to) = (space.path().join("new"), space.path().join("out"));
+        for content in ["first", "second"] {
+            folder(&from, content);
+            replace_folder(&from, &to).unwrap();
+            assert_eq!(std::fs::read_to_string(to.join("file")).unwrap(), content);
+            let names: Vec<_> = space.path().read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
+            assert_eq!(names, ["out"]);
+        }
+    }
+
+    #[test]
+    fn a_failed_rename_leaves_the_old_folder() {
+        let space = tempfile::tempdir().unwrap();
+        let to = space.path().join("out");
+        folder(&to, "old");
+        assert!(replace_folder(&space.path().join("missing"), &to).is_err());
+        assert_eq!(std::fs::read_to_string(to.join("file")).unwrap(), "old");
+    }
 }

@@ -10,13 +10,13 @@ use rotext::filter::{Boilerplate, Filter, Profile, Scratch, redact};
 use rotext::normalize::{self, Normalizer};
 use rotext::reader::{Cursor, Fields, Reader, expand};
 
-fn road(c: &mut Criterion) {
+fn before_dedup(c: &mut Criterion) {
     let jsonl = benches::jsonl(&benches::documents());
     let file = tempfile::Builder::new().suffix(".jsonl").tempfile().unwrap();
     std::fs::write(file.path(), &jsonl).unwrap();
     let source = expand(&[file.path().to_string_lossy().into_owned()]).unwrap().remove(0);
     let fields = Fields::default();
-    let mut group = c.benchmark_group("road");
+    let mut group = c.benchmark_group("before dedup");
     group.throughput(Throughput::Bytes(jsonl.len() as u64)).sample_size(10);
     group.bench_function("normalize, filter, sign", |b| {
         let (normalizer, filter) =
@@ -46,5 +46,5 @@ fn road(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, road);
+criterion_group!(benches, before_dedup);
 criterion_main!(benches);
