@@ -7,7 +7,7 @@ import torch
 
 from conftest import shape
 from rotrain.errors import UsageError
-from rotrain.generation import Sampling, generate
+from rotrain.generation import Sampling, generate_tokens
 from rotrain.models.decoder import Decoder
 
 
@@ -22,7 +22,7 @@ def model() -> Decoder:
 
 def test_greedy_is_the_likeliest_token_of_the_full_forward(model: Decoder) -> None:
     prompt = [5, 9, 200]
-    found = list(generate(model, prompt, max_tokens=20, eos_id=299, sampling=Sampling(temperature=0)))
+    found = list(generate_tokens(model, prompt, max_tokens=20, eos_id=299, sampling=Sampling(temperature=0)))
     text = list(prompt)
     with torch.inference_mode():
         for _ in range(20):
@@ -36,7 +36,7 @@ def test_greedy_is_the_likeliest_token_of_the_full_forward(model: Decoder) -> No
 def test_the_seed_makes_the_text(model: Decoder) -> None:
     def run(seed: int) -> list[int]:
         return list(
-            generate(
+            generate_tokens(
                 model,
                 [1],
                 max_tokens=15,
@@ -49,12 +49,14 @@ def test_the_seed_makes_the_text(model: Decoder) -> None:
 
 
 def test_it_stops_at_the_end_token_and_at_the_context(model: Decoder) -> None:
-    first = next(generate(model, [5], max_tokens=5, eos_id=299, sampling=Sampling(temperature=0)))
-    assert list(generate(model, [5], max_tokens=5, eos_id=first, sampling=Sampling(temperature=0))) == []
-    text = list(generate(model, [1] * 40, max_tokens=100, eos_id=-1, sampling=Sampling(temperature=0)))
+    first = next(generate_tokens(model, [5], max_tokens=5, eos_id=299, sampling=Sampling(temperature=0)))
+    assert (
+        list(generate_tokens(model, [5], max_tokens=5, eos_id=first, sampling=Sampling(temperature=0))) == []
+    )
+    text = list(generate_tokens(model, [1] * 40, max_tokens=100, eos_id=-1, sampling=Sampling(temperature=0)))
     assert len(text) == 8
     with pytest.raises(UsageError, match="the prompt has 48 tokens"):
-        list(generate(model, [1] * 48, max_tokens=1, eos_id=-1, sampling=Sampling()))
+        list(generate_tokens(model, [1] * 48, max_tokens=1, eos_id=-1, sampling=Sampling()))
 
 
 def test_draws_follow_the_probabilities_and_the_cuts() -> None:

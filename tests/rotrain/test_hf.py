@@ -142,7 +142,7 @@ def test_shape_without_a_class_is_rejected() -> None:
 
 
 def test_folder_loads_like_a_run(tmp_path: Path, pack: Path) -> None:
-    from rotrain.generation import Sampling, generate
+    from rotrain.generation import Sampling, generate_tokens
     from rotrain.run.load import load_run
 
     model = fresh(shape("mamba2", vocab_size=320))
@@ -153,7 +153,8 @@ def test_folder_loads_like_a_run(tmp_path: Path, pack: Path) -> None:
     assert "Hugging Face folder" in trained.notes[0]
     sampling = Sampling(temperature=0)
     texts = [
-        list(generate(m, [5, 6], max_tokens=9, eos_id=0, sampling=sampling)) for m in (model, trained.model)
+        list(generate_tokens(m, [5, 6], max_tokens=9, eos_id=0, sampling=sampling))
+        for m in (model, trained.model)
     ]
     assert texts[0] == texts[1] and texts[0]
     (tmp_path / "model.safetensors").write_bytes(b"damaged")

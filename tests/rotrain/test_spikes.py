@@ -40,7 +40,7 @@ def test_it_is_the_definition_and_survives_a_save(steps: list[tuple[float, float
             guard.load(state)
         found = guard.check(loss, norm)
         if not (math.isfinite(loss) and math.isfinite(norm)):
-            assert found is not None and not found.finite
+            assert found is not None and not found.is_finite
             json.dumps(found.as_json(), allow_nan=False)
             continue
         expected = False
@@ -65,8 +65,8 @@ def test_a_new_level_is_learnt_and_patience_ends() -> None:
         assert guard.check(math.nan, 1.0) is not None
         assert guard.is_exhausted() == (count > 5)
     off = SpikeGuard(Spikes(window=8, policy="off"))
-    assert all(off.judge(10.0**index, 1.0) is None for index in range(12))
-    assert off.judge(1.0, math.inf) is not None
+    assert all(off.check(10.0**index, 1.0) is None for index in range(12))
+    assert off.check(1.0, math.inf) is not None
 
 
 class Poisoned:
@@ -81,13 +81,13 @@ class Poisoned:
 
         monkeypatch.setattr(loop._Training, "_gradients", gradients)
         self.applied = 0
-        apply = Learner.apply
+        apply = Learner.update
 
         def counted(learner: Learner, lr: float) -> None:
             self.applied += 1
             apply(learner, lr)
 
-        monkeypatch.setattr(Learner, "apply", counted)
+        monkeypatch.setattr(Learner, "update", counted)
 
 
 WORDS = ("spikes.window=8", "checkpoint.every=5", "evaluation.every=50", "mix.ramp=0")
