@@ -213,13 +213,13 @@ def test_decisions_by_keyboard_are_saved_and_replayed(tmp_path: Path) -> None:
         # Nothing is said: nothing is decided.
         browser.press("p")
         assert browser.run(decided) == [
-            "decided: drop", "", "decided: OCR again: pages 1, 2", "decided: pages 1, 2 go",
+            "decided: drop", "", "decided: OCR again: pages 1, 2", "decided: remove pages 1, 2",
         ]  # fmt: skip
         assert any("pages are numbers from 1 to" in said for said in browser.dialogs)
         assert not browser.errors
         # A page that is loaded anew says the same.
         browser.open(address)
-        browser.until(f"{decided}[3] === 'decided: pages 1, 2 go'")
+        browser.until(f"{decided}[3] === 'decided: remove pages 1, 2'")
     lines = [json.loads(line) for line in decisions.path_of(out).read_text(encoding="utf-8").splitlines()]
     assert [(line["id"], line["verdict"], line.get("pages")) for line in lines] == [
         (names[0], "drop", None), (names[1], "keep", None), (names[2], "ocr", [1, 2]), (names[1], "undo", None),

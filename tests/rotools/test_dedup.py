@@ -141,7 +141,7 @@ def test_why_answers_in_words(corpus: Path, tmp_path: Path) -> None:
         assert "represents" in other and row["document"] in other
     found = json.loads(rotools("why", row["document"], "--ledger", outcome["ledger"], "--json").stdout)
     assert found["rows"] == [row]
-    assert "nothing was decided" in rotools("why", "nobody", "--ledger", outcome["ledger"]).stdout
+    assert "no decision about it" in rotools("why", "nobody", "--ledger", outcome["ledger"]).stdout
 
 
 def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:

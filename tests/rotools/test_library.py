@@ -179,7 +179,7 @@ def test_every_public_name_is_documented() -> None:
         if callable(value):
             assert inspect.getdoc(value), name
             if inspect.isfunction(value):
-                assert "Example:" in (value.__doc__ or ""), name
+                assert "Examples:" in (value.__doc__ or ""), name
 
 
 def test_texts(corpus: Path) -> None:

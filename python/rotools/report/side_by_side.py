@@ -23,7 +23,7 @@ def side_by_side(kept: str, removed: str) -> tuple[Markup, Markup]:
         equal parts are shortened.
 
     Examples:
-        >>> print(*side_by_side("un text <vechi>", "un text nou"), sep="\n")
+        >>> print(*side_by_side("un text <vechi>", "un text nou"), sep="\\n")
         un text <del>&lt;vechi&gt;</del>
         un text <ins>nou</ins>
     """

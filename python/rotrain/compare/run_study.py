@@ -61,21 +61,17 @@ class StudyResult:
 def plan_study(study: str | PathLike[str]) -> list[dict[str, Any]]:
     """Return the steps of a study with their commands, in their order, without running them.
 
-        Args:
-            study: Study file (TOML), see docs/reference/study.md.
+    Args:
+        study: Study file (TOML), see docs/reference/study.md.
 
-        Raises:
-            UsageError: The study file has a wrong key or value.
-            RotrainError: The study file cannot be read.
+    Raises:
+        UsageError: The study file has a wrong key or value.
+        RotrainError: The study file cannot be read.
 
-    <<<<<<< HEAD
-        Examples:
-    =======
-        Examples:
-    >>>>>>> rotrain
-            >>> _ = Path("study.toml").write_text("archs = ['mamba2']\\nvariants = []")
-            >>> [step["step"] for step in plan_study("study.toml")]
-            ['fit mamba2-nano', 'evaluate mamba2-nano']
+    Examples:
+        >>> _ = Path("study.toml").write_text("archs = ['mamba2']\\nvariants = []")
+        >>> [step["step"] for step in plan_study("study.toml")]
+        ['fit mamba2-nano', 'evaluate mamba2-nano']
     """
     return [
         {"step": step.name, "command": ["rotrain", *step.args]} for step in steps_of(read_study(Path(study)))

@@ -124,7 +124,19 @@ pub(crate) fn likeness(py: Python<'_>, first: &str, second: &str) -> (f64, f64) 
     (likeness.containment, likeness.jaccard)
 }
 
-/// What deduplication is expected to take, in bytes: `memory`, `memory_needed`, `scratch`. 0 threads means all cores.
+/// Estimate what deduplication takes.
+///
+/// Args:
+///     documents: Number of documents.
+///     preset: `default`, `strict` or `exact`.
+///     max_ram: Memory limit of the run in bytes.
+///     threads: Worker threads. 0: one for each core.
+///
+/// Returns:
+///     `memory`, `memory_needed` and `scratch`, in bytes.
+///
+/// Raises:
+///     RotoolsError: There is no such preset.
 #[pyfunction]
 #[pyo3(signature = (documents, *, preset, max_ram, threads))]
 pub(crate) fn dedup_estimate<'py>(
