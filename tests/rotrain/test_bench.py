@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from program import rotrain
-from rotrain.run.busy_processes import load_run
+from rotrain.run.load import load_run
 from test_gguf import trained
 
 from conftest import shape

@@ -70,7 +70,7 @@ def test_help_loads_nothing_heavy_and_has_an_example(verb: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     if verb:
-        assert f"rotrain {verb}" in done.stdout.split("Example:")[1]
+        assert f"rotrain {verb}" in done.stdout.split("Examples:")[1]
     else:
         assert all(name in done.stdout for name in VERBS)
 

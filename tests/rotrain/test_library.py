@@ -93,7 +93,7 @@ def test_each_verb_is_one_function_with_the_same_defaults() -> None:
     for verb, name in FUNCTIONS.items():
         function = getattr(rotrain, name)
         ours = inspect.signature(function).parameters
-        assert function.__doc__ and "Example:" in function.__doc__, name
+        assert function.__doc__ and "Examples:" in function.__doc__, name
         for option, parameter in inspect.signature(verbs[verb].run).parameters.items():
             if option not in ours or ours[option].default is inspect.Parameter.empty:
                 continue

@@ -77,7 +77,7 @@ def runs(pack: Path, tmp_path_factory: pytest.TempPathFactory, tiny_nano: None) 
     """Two evaluated runs, one with a variant."""
     folder = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pairs, "MOST", 5)
+        patch.setattr(pairs, "MAX_PAIRS", 5)
         for arch in ("llama-gqa", "mamba2"):
             run_training(fit_config(pack, folder / arch, arch=arch, steps=12), Progress())
             assert rotrain("evaluate", folder / arch, "--quiet", "--probes", "grammar").returncode == 0
