@@ -11,7 +11,7 @@ class RotrainError(Exception):
     """A failure that the user can act on. The command line prints it and ends with `exit_code`.
 
     Attributes:
-        message: What is wrong, in one sentence.
+        what: What is wrong, in one sentence.
         place: Where: a file, a key, a line. None where there is no place.
         hint: What to do next, or None.
         exit_code: 1; 2 for a `UsageError`.
@@ -24,19 +24,19 @@ class RotrainError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, *, place: object = None, hint: str | None = None) -> None:
-        self.message = message
+    def __init__(self, what: str, *, place: object = None, hint: str | None = None) -> None:
+        self.what = what
         self.place = None if place is None else str(place)
         self.hint = hint
-        super().__init__(f"{self.place}: {message}" if self.place else message)
+        super().__init__(f"{self.place}: {what}" if self.place else what)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the parts, so that an error passes from a worker of a DataLoader to its parent."""
-        return _rebuild, (type(self), self.message, self.place, self.hint)
+        return _rebuild, (type(self), self.what, self.place, self.hint)
 
 
-def _rebuild(kind: type[RotrainError], message: str, place: str | None, hint: str | None) -> RotrainError:
-    return kind(message, place=place, hint=hint)
+def _rebuild(kind: type[RotrainError], what: str, place: str | None, hint: str | None) -> RotrainError:
+    return kind(what, place=place, hint=hint)
 
 
 class UsageError(RotrainError):

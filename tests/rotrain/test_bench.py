@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 from program import rotrain
-from rotrain.run.load import load_run
 from test_gguf import trained
 
 from conftest import shape
@@ -27,6 +26,7 @@ from rotrain.errors import RotrainError
 from rotrain.exporters.gguf.export import export_gguf
 from rotrain.llamacpp import find_library
 from rotrain.models import count
+from rotrain.run.load import load_run
 
 needs_llama = pytest.mark.skipif(find_library() is None, reason="llama.cpp is not installed")
 QUICK = Settings(depths=(0, 16), new_tokens=4, rounds=2, most_rounds=2, cold_starts=1, threads=1)

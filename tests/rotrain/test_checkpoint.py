@@ -77,7 +77,7 @@ def test_a_run_with_the_old_names_of_tensors_is_read_and_goes_on(
     assert set(lazy) == set(dict(load_run(tmp_path / "old").model.named_parameters()))
     assert all(torch.equal(lazy[key], truth[key]) for key in lazy)
 
-    # A run that was stopped at step 2 goes on from the old names to the same bytes.
+    # A run that was stopped at step 2 continues from the old names to the same bytes.
     old_names(tmp_path / "old", 2)
     shutil.rmtree(tmp_path / "old" / "checkpoints" / "step-000004")
     (tmp_path / "old" / "summary.json").unlink()
@@ -151,7 +151,7 @@ def test_a_disk_that_is_full_is_one_sentence_and_the_checkpoint_before_stays(
         run_training(config, Filling())
     assert "checkpoint of step 6 could not be written: " in str(caught.value)
     assert "File too large" in str(caught.value)  # on a full disk: No space left on device
-    assert "make room" in str(caught.value.hint)
+    assert "free disk space" in str(caught.value.hint)
     assert sorted(path.name for path in folder.iterdir()) == ["step-000002", "step-000004"]
     # With room again the same command comes to the same bytes.
     run_training(config, Progress())

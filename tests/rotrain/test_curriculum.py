@@ -168,7 +168,7 @@ def test_rates_follow_the_mix(pack: Path, tmp_path: Path) -> None:
 def test_a_plan_that_wastes_the_books_is_refused_unless_forced(pack: Path, tmp_path: Path) -> None:
     wasteful = ("schedule.decay_to=0", "phase_fractions.web=0.9", "phase_fractions.books=0.1")
     config = fit_config(pack, tmp_path / "run", *wasteful, curriculum="sequential", steps=20)
-    with pytest.raises(RotrainError, match="'books', would be trained wholly at") as caught:
+    with pytest.raises(RotrainError, match="'books', would be trained only at") as caught:
         run_training(config, Progress())
     assert "--curriculum anneal" in str(caught.value.hint)
     assert not (tmp_path / "run" / "config.json").exists()

@@ -167,7 +167,10 @@ def test_sharded_muon_is_muon(pack: Path, tmp_path: Path, teams: dict[str, Any])
 def test_a_killed_process_ends_the_run_with_a_sentence(teams: dict[str, Any]) -> None:
     (code, _, said), (killed, _, _) = teams["lost"]["ranks"]
     assert (code, killed) == (1, -signal.SIGKILL)
-    assert "error: another process of this run is gone" in said and "hint: what was saved is whole" in said
+    assert (
+        "error: another process of this run has ended" in said
+        and "hint: the saved checkpoints are whole" in said
+    )
     assert "Traceback" not in said
     assert checkpoint.find_newest(teams["lost"]["run"] / "checkpoints")[0] is not None
 

@@ -1,4 +1,4 @@
-"""What the page is made of: the report, the manifest and the ledger of a pack, and texts out of its sources."""
+"""Read what the page shows: report, manifest and ledger of a pack, and texts from its sources."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -20,33 +20,32 @@ EXAMPLES, CLUSTERS = 5, 20
 
 @dataclass(frozen=True)
 class Gathered:
-    """All of it.
-
-    `texts`: of examples and clusters, by document id, repaired and redacted as the pack's are; empty where a source is gone.
-    `missing`: why texts are missing, or None. `lengths`: tokens of each training document by phase.
-    """
+    """Everything that the page shows."""
 
     pack: Path
     manifest: Json
     report: Json
     ledger: Json
     texts: dict[str, str]
+    """Texts of examples and clusters by document id, repaired and redacted as in the pack. Empty if a source was moved."""
     missing: str | None
+    """Why texts are missing, or None."""
     lengths: dict[str, NDArray[np.int64]]
+    """Tokens of each training document, by phase."""
 
 
 def gather(
     pack: Path, *, texts: bool, watch: Callable[[Callable[[_rotext.Progress], Any]], Any] | None = None
 ) -> Gathered:
-    """Read a pack's own files and, with `texts`, the documents that are shown, from the pack's sources.
+    """Read the files of a pack and, with `texts`, the documents that are shown.
 
     Args:
-        pack: the directory.
-        texts: read the sources again for the texts of examples; they are read until all are found.
-        watch: runs a task with a progress bar.
+        pack: The directory.
+        texts: Read the sources again for the texts of examples, until all are found.
+        watch: Runs a task with a progress bar.
 
     Raises:
-        RotoolsError: there is no pack, or its ledger or report is damaged.
+        RotoolsError: There is no pack, or its ledger or report is damaged.
     """
     manifest = _rotext.manifest(pack)
     try:

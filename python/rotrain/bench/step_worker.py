@@ -122,7 +122,7 @@ def main() -> None:
             device = steps.machine.device.type
             answer({**result, "cpu_s": time.process_time() - cpu, "peak_bytes": peak_bytes(device)})
     except RotrainError as error:
-        answer({"error": error.message, "place": error.place or spec["model"], "hint": error.hint})
+        answer({"error": error.what, "place": error.place or spec["model"], "hint": error.hint})
     except (MemoryError, torch.OutOfMemoryError):
         answer(out_of_memory)
 

@@ -25,7 +25,7 @@ def main() -> None:
     try:
         engine = open_engine(spec)
     except RotrainError as error:
-        answer({"error": error.message, "place": error.place, "hint": error.hint})
+        answer({"error": error.what, "place": error.place, "hint": error.hint})
         return
     except MemoryError:
         answer({"error": "there is too little memory to load this", "place": spec["model"], "hint": None})
@@ -40,7 +40,7 @@ def main() -> None:
                 first_token(engine, spec) if command["do"] == "first_token" else turn(engine, spec, command)
             )
         except RotrainError as error:
-            answer({"error": error.message, "place": error.place, "hint": error.hint})
+            answer({"error": error.what, "place": error.place, "hint": error.hint})
             return
         answer({**result, "cpu_s": time.process_time() - cpu, "memory": process_memory()})
 

@@ -137,7 +137,7 @@ def save(
         raise RotrainError(
             f"the checkpoint of step {step:,} could not be written: {why}",
             place=folder,
-            hint="make room (the checkpoints before it are whole); the same command goes on from them",
+            hint="free disk space (earlier checkpoints are whole); the same command continues from them",
         ) from None
     return final
 

@@ -53,7 +53,7 @@ class MetricsLog:
             raise RotrainError(
                 f"the log could not be written: {error.strerror}",
                 place=self.path,
-                hint="make room; the same command goes on from the newest checkpoint",
+                hint="free disk space; the same command continues from the newest checkpoint",
             ) from None
 
     def sync(self) -> None:

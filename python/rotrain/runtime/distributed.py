@@ -149,8 +149,8 @@ def join_processes(device: str) -> Iterator[Distributed]:
         if not _is_broken_connection(error):
             raise
         raise RotrainError(
-            "another process of this run is gone",
-            hint="what was saved is whole: the same command goes on from the newest checkpoint",
+            "another process of this run has ended",
+            hint="the saved checkpoints are whole: the same command continues from the newest one",
         ) from None
     finally:
         _groups.clear()

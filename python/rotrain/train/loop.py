@@ -221,7 +221,7 @@ class _Training:
                 if self.writer is not None:
                     self.writer.wait()
                 raise Stopped(
-                    f"at step {self.step:,} of {steps:,}; the same command goes on from there", asked
+                    f"at step {self.step:,} of {steps:,}; the same command continues from there", asked
                 )
         if not sound:
             raise self._diverged("the loss is not finite")

@@ -148,7 +148,7 @@ def check_rates(plan: Plan) -> None:
     if ratio < LEAST_BEST_RATE - 1e-9:
         stage = plan.curriculum.stages[-1]
         raise RotrainError(
-            f"the last phase, {stage.name!r}, would be trained wholly at {ratio:.1%} of the peak rate or less: "
+            f"the last phase, {stage.name!r}, would be trained only at {ratio:.1%} of the peak rate or less: "
             "the best text would hardly be learnt",
             hint="take --curriculum anneal (the decay lies inside the last phase), a higher "
             "--set schedule.decay_to, or --force",

@@ -122,9 +122,9 @@ def run_sweep(
                 "eval": {name: score["bpb"] for name, score in summary["eval"].items()},
             }
         except RotrainError as error:
-            if "diverged" not in error.message:
+            if "diverged" not in error.what:
                 raise
-            row["failed"] = error.message
+            row["failed"] = error.what
         rows.append(row)
     scored = [row for row in rows if row["bpb"] is not None]
     if not scored:

@@ -72,7 +72,7 @@ def export_gguf(trained: TrainedModel, out: Path, kind: str = "f32") -> dict[str
             check_result = check(trained, unchecked, kind)
         except RotrainError as error:
             unchecked.unlink()
-            raise RotrainError(error.message, place=out, hint=error.hint) from None
+            raise RotrainError(error.what, place=out, hint=error.hint) from None
     os.replace(unchecked, out)
     sync_directory(out.parent)
     return {

@@ -82,7 +82,7 @@ def tokenizer_fields(file: Path, rows: int, eos_id: int) -> dict[str, Any]:
     try:
         name = pattern_name(tokenizer)
     except RotrainError as error:
-        raise RotrainError(error.message, place=file, hint=error.hint) from None
+        raise RotrainError(error.what, place=file, hint=error.hint) from None
     tokens: list[str] = [f"[PAD{index}]" for index in range(rows)]
     kinds = [UNUSED] * rows
     for token, index in model["vocab"].items():
