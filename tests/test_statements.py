@@ -1,0 +1,51 @@
+"""Statements of the documents that a program can check."""
+
+import re
+import tomllib
+from pathlib import Path
+
+from rotrain.models.presets import ARCHS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_name_of_the_contract_is_its_list_of_layers() -> None:
+    contracts = tomllib.loads(_read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    (layers,) = [one for one in contracts if one["type"] == "layers"]
+    names = [name for layer in layers["layers"] for name in layer.split(" | ")]
+    assert re.findall(r"\w+", layers["name"].removeprefix("rotrain:")) == names
+    packages = {
+        path.stem for path in (ROOT / "python/rotrain").iterdir() if not path.name.startswith(("_", "py."))
+    }
+    assert packages == set(names), "each module has a layer"
+
+
+def test_the_pages_name_each_architecture() -> None:
+    for page in ("README.md", "docs/reference/architectures.md"):
+        text = _read(page)
+        assert [arch for arch in ARCHS if f"`{arch}`" not in text] == [], page
+    sizes = {path.stem for path in (ROOT / "configs/train").glob("*.toml")}
+    assert {f"{arch}-nano" for arch in ARCHS} <= sizes
+
+
+def test_the_page_of_the_ledger_lists_each_stage() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "rust/rotext/src/pipeline").rglob("*.rs")]
+    sources += [path.read_text(encoding="utf-8") for path in (ROOT / "python/rotools/books").glob("*.py")]
+    written = {name for text in sources for name in re.findall(r'(?:stage: |\brow\(|stage=)"(\w+)"', text)}
+    listed = set(
+        re.findall(r"^\| `(\w+)` \| (?:`|the rules)", _read("docs/reference/ledger.md"), re.MULTILINE)
+    )
+    assert written <= listed, "a stage has no row on the page"
+    assert {"read", "filter", "dedup"} <= written
+
+
+def test_the_paths_of_the_guides_exist() -> None:
+    for page in ("CONTRIBUTING.md", "DESIGN.md", "README.md"):
+        for path in re.findall(
+            r"`((?:docs|rust|python|tests|benches|fuzz|configs|examples)/[\w./-]*)`", _read(page)
+        ):
+            assert (ROOT / path).exists(), f"{page} names {path}"
