@@ -144,6 +144,7 @@ pub(in crate::pipeline) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()>
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test may panic
 mod tests {
     use super::*;
 

@@ -126,6 +126,7 @@ fn sync(path: &Path) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test may panic
 mod tests {
     use super::*;
 
