@@ -6,7 +6,7 @@
 //! - a *word* is a part between white space, and fertility is tokens per word;
 //! - a *written word* is a run of letters (and marks); it is whole when no two tokens meet inside it;
 //! - a *clitic form* (`s-a`, `într-o`, `spune-mi`) is two written words and a hyphen, one of them a clitic
-//!   ([`clitics`](super::clitics)); it is split cleanly when tokens meet only at the hyphen.
+//!   (`clitics.rs`); it is split cleanly when tokens meet only at the hyphen.
 
 use std::collections::HashMap;
 

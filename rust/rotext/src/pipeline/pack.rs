@@ -159,11 +159,11 @@ pub fn pack(options: &Options, progress: &Progress) -> Result<serde_json::Value>
 
 /// Reads, filters and signs the chunks of one shard, on any machine that sees the same files.
 ///
-/// [`pack`] with the same options uses what the shard found, and processes what no shard has. It writes the same bytes as a run
+/// [`pack()`] with the same options uses what the shard found, and processes what no shard has. It writes the same bytes as a run
 /// without shards.
 ///
 /// # Errors
-/// As [`pack`]; near-duplicates are not removed, so there is no first pass to share.
+/// As [`pack()`]; near-duplicates are not removed, so there is no first pass to share.
 pub fn shard(options: &Options, shard: Shard, progress: &Progress) -> Result<ShardReport> {
     check(options)?;
     let Some(dedup) = &options.dedup else {
