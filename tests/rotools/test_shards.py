@@ -106,4 +106,7 @@ def test_errors_of_shards_name_the_cause(inputs: list[Path], tmp_path: Path) -> 
         assert says in rotools("dedup", a, "--out", tmp_path / "o.jsonl", "--shard", shard, code=2).stderr
     shard = ("--shard", "1/2")
     assert "no shards" in rotools("pack", "-", "--out", tmp_path / "p", *shard, code=2, given=b"{}").stderr
-    assert "nothing to do" in rotools("pack", a, "--out", tmp_path / "p", "--no-dedup", *shard, code=2).stderr
+    assert (
+        "shards need deduplication"
+        in rotools("pack", a, "--out", tmp_path / "p", "--no-dedup", *shard, code=2).stderr
+    )
