@@ -47,7 +47,7 @@ test-system: setup wheel $(MAMBA)/mamba_ssm
 wheel: .venv/ready
 	rm -rf dist
 	$(BIN)/maturin build --release --strip --quiet --out dist
-	$(BIN)/maturin sdist --quiet --out dist
+	$(BIN)/maturin sdist --out dist
 
 # cargo-deny is compiled once (some minutes) where it is not installed.
 DENY := $(or $(shell command -v cargo-deny),target/tools/bin/cargo-deny)
