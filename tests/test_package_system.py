@@ -28,10 +28,8 @@ def _built(pattern: str) -> Path:
 
 def _environment(folder: Path, distribution: Path, target: Path | None = None) -> Path:
     """An environment with `distribution` and its base dependencies alone; returns its folder of programs."""
-    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", str(folder))}
-    environment |= {
-        name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "CARGO"))
-    }
+    own = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+    environment = {name: value for name, value in os.environ.items() if name not in own}
     if target is not None:
         environment["CARGO_TARGET_DIR"] = str(target)  # the dependencies that are compiled already
     for command in (
