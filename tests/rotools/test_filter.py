@@ -74,20 +74,20 @@ BROKEN = {
     "word-length": "Adresa este de la " + "dezoxiribonucleotidiltransferazei " * 30,
     "symbols": PROSE[:200]
     + " ▓▓▓▓▓▓▓▓░░░░░░░░ ★★★★★★★★ ♥♥♥♥♥♥♥♥ ☎☎☎☎☎☎☎☎ €€€€€€€€€€€€€ £££££££££££ ¥¥¥¥¥¥¥¥ " * 2,
-    "digits": "Codul de la produs este cel din lista: " + "a123456789 b987654321 de la 1234567890123 " * 3,
+    "digits": "Coduri pentru produsele noastre: " + "a123456789 b987654321 c55512345 1234567890123 " * 3,
     "hashes": PROSE + "#a #b #c #d #e #f #g #h #i #j #k #l " * 2,
     "ellipses": "… ".join(re.findall(r"\S+ \S+", PROSE)),
     "bullet-lines": lines(*(f"• {sentence}." for sentence in SENTENCES * 2)),
     "ellipsis-lines": lines(*(f"{sentence}..." for sentence in SENTENCES), *SENTENCES),
     "closed-lines": lines(
         *(sentence.rstrip(".") for sentence in SENTENCES),
-        "și apoi au plecat",
-        "spre casă cu toții",
-        "fără să mai spună",
+        "Apoi au plecat spre casă cu toții, pe drumul cel vechi de lângă moară",
     ),
+    "separators": "Prima pagină > Cărți > Romane > Autori români > Ediții vechi > Coșul meu » Livrare » Contul meu",
+    "code": "if (este_gata(x)) {{ afiseaza(nume()) }} else -> opreste(); // restul nu se mai face, ci se sare peste el",
     "lines-per-word": lines(*re.findall(r"\S+ \S+", PROSE)).replace("și", "și."),
     "duplicate-lines": lines(
-        *(f"{sentence}." for sentence in SENTENCES), *["A venit iar seara cea mare."] * 6
+        *(f"{sentence}." for sentence in SENTENCES), *["A venit iar seara cea mare."] * 20
     ),
     "duplicate-line-bytes": lines(*(f"{s}." for s in SENTENCES), PROSE.strip(), PROSE.strip(), *"abcdefgh"),
     "top-2-gram": PROSE
@@ -103,6 +103,93 @@ def test_every_rule_has_its_text(rule: str) -> None:
     found = _rotext.judge(BROKEN[rule], thresholds=others)
     assert found["dropped"] is not None and found["dropped"]["rule"] == rule, found["measures"]
     assert _rotext.judge(PROSE, thresholds=others)["dropped"] is None
+
+
+KEPT = {
+    "blank lines": "Muzeul satului\n\n\n\n\n\nBilete\n\n\n\n\n\nProgram\n\n\n\n\n\n\n" + PROSE + "\n" * 60,
+    "comment without diacritics": "tot respectul pentru vanzator, produsul a ajuns repede si merge perfect, il iau si pe al doilea",
+    "advice without diacritics": "Uitati-va bine inainte sa cumparati, bateria nu tine nici macar doua ceasuri, pacat de bani",
+    "verse without signs": lines(
+        "plouă iar pe strada mare",
+        "și copacii dorm adânc",
+        "o fereastră nu mai doare",
+        "când o plec pe lângă prund",
+        "trenul fluieră departe",
+        "ca un om care a uitat",
+        "cine scrie într-o carte",
+        "numele lui de băiat",
+    ),
+    "theatre": lines(
+        "MAMA: Unde... unde ai stat atâta...",
+        "FIUL: La gară... n-a mai venit niciun tren...",
+        "MAMA: Vine mâine... vine el și mâine...",
+        "FIUL: Mâine... mereu spui mâine... iar eu aștept...",
+        "MAMA: Toți am așteptat... așa e la noi...",
+    ),
+    "song": lines(
+        "Pe deal crește iarbă nouă.",
+        "Du-te, vântule, du-te!",
+        "Peste sat coboară rouă.",
+        "Du-te, vântule, du-te!",
+        "Lunca toată s-a umplut.",
+        "Du-te, vântule, du-te!",
+        "Unde ești, ce s-a făcut?",
+        "Du-te, vântule, du-te!",
+    ),
+    "headings of Markdown": lines(
+        "# Statut",
+        "## Partea a doua",
+        "### Capitolul 3",
+        "#### Secțiunea 2",
+        "##### Articolul 8",
+        "Membrii plătesc cotizația lunar.",
+        "##### Articolul 9",
+        "Adunarea alege președintele.",
+        "##### Articolul 10",
+        "Cenzorii verifică registrele anual.",
+    ),
+    "names": "Au primit diplome Ștefan Mureșan, Ilinca Țîrlea, Răzvan Bălășescu, Mădălina Crișan, Sânziana Păun, Ioniță "
+    "Vâlcea, Călin Șerbănescu, Brândușa Ghiță, Ștefania Lăcustă, Bogdan Țară, Nicușor Bâtcă.",
+    "prices": "În 2019 un bilet era 1.450 de lei, în 2020 a urcat la 1.875, iar din 2021 este 2.130 de lei sau 430 de euro.",
+}
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_honest_text_of_every_kind_is_kept(kind: str) -> None:
+    assert _rotext.judge(KEPT[kind])["dropped"] is None, _rotext.judge(KEPT[kind])["dropped"]
+
+
+JUNK = {
+    "breadcrumb": "Acasă » Produse » Grădină » Unelte » Seturi » Recenzii » Despre acest produs » Livrare gratuită",
+    "template": "{% if pagina.titlu %} <h1>{{ pagina.titlu }}</h1> {% endif %} Bine ai venit, {{ client.nume }}, la noi! "
+    '<a href="{{ cos.url }}">Vezi coșul</a> și alege ce îți place din ofertă.',
+    "program": lines(
+        "def suma(lista):  # se adună toate numerele din listă",
+        "    total = rezultat(0)",
+        "    for x in citeste(lista()):",
+        "        total += valoare(x())",
+        "    return afiseaza('gata', total)  # aici se întoarce rezultatul",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", JUNK)
+def test_what_is_no_text_goes(kind: str) -> None:
+    assert verdict(JUNK[kind]) is not None, _rotext.judge(JUNK[kind])["measures"]
+
+
+def texts_of(path: Path) -> list[str]:
+    return [json.loads(line)["text"] for line in path.read_text("utf-8").splitlines()]
+
+
+def test_an_article_that_stands_twice_is_cut_and_kept(tmp_path: Path) -> None:
+    page = f"Gazeta\n{PROSE}Varianta pentru tipar\n{PROSE}"
+    source = jsonl(tmp_path / "in.jsonl", [page])
+    run = rotools("filter", source, "--out", tmp_path / "out.jsonl")
+    assert texts_of(tmp_path / "out.jsonl") == [f"Gazeta\n{PROSE}Varianta pentru tipar"]
+    assert "lines of repeated passages cut: 1" in run.stderr
+    rotools("filter", source, "--out", tmp_path / "all.jsonl", "--no-boilerplate")
+    assert texts_of(tmp_path / "all.jsonl") == []
 
 
 def test_texts_name_every_rule_of_the_web() -> None:
@@ -178,7 +265,9 @@ def test_thresholds_and_diacritics_by_option(tmp_path: Path) -> None:
 
 def test_pack_filters_by_the_kind_of_the_phase(tmp_path: Path) -> None:
     # A list of open lines: no prose for the web, and nothing against it in a book.
-    verse = lines(*(re.sub(r"[.,;]", "", " ".join(PROSE.split()[n : n + 5])) for n in range(70)))
+    verse = lines(
+        *(f"Dulap vechi de lemn masiv, model {n}, lucrat manual, ceară, lac, mânere noi" for n in range(70))
+    )
     good = [PROSE + f"Povestea {n} s-a terminat cu bine." for n in range(30)]
     web = jsonl(tmp_path / "web.jsonl", [*good, ENGLISH, f"{verse}\nsfârșit"])
     books = jsonl(tmp_path / "books.jsonl", [f"{verse}\nalt sfârșit", ENGLISH * 10])

@@ -57,6 +57,8 @@ def say_removed(counts: ReadCounts, *, quiet: bool = False) -> None:
         say(f"  would be removed: {sum(dropped.values()):,}", quiet=quiet)
     if counts.filter["boilerplate_lines"]:
         say(f"  lines of boilerplate cut: {counts.filter['boilerplate_lines']:,}", quiet=quiet)
+    if counts.filter["repeated_lines"]:
+        say(f"  lines of repeated passages cut: {counts.filter['repeated_lines']:,}", quiet=quiet)
     redacted = counts.filter["redacted"]
     if redacted:
         kinds = ", ".join(f"{kind.removeprefix('personal-')} {n:,}" for kind, n in redacted.items())

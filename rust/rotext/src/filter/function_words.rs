@@ -71,7 +71,16 @@ pub(super) const WORDS: [(Language, &str); LANGUAGES] = [
          toti 0.08 ma 0.2 va 0.2 cand 0.2 cat 0.2 cât 0.8 atât 0.4 lângă 0.3 unde 0.8 oameni 0.3 domnul 0.3 articolul 0.3 alin 0.3 \
          art 0.5 lit 0.2 prezentul 0.2 prevăzute 0.3 poate 1.2 fișier 0.3 fișierul 0.3 fișiere 0.3 opțiune 0.1 opțiunea 0.3 comanda 0.2 \
          utilizator 0.2 acestuia 0.3 celor 0.5 celui 0.2 celei 0.2 altă 0.2 alt 0.4 alte 0.6 altul 0.1 fiecare 0.6 orice 0.6 așa 0.8 \
-         deja 0.2 încă 0.6 însă 0.6 deși 0.2 deci 0.4 astfel 0.5 prea 0.3 abia 0.2 aproape 0.3",
+         deja 0.2 încă 0.6 însă 0.6 deși 0.2 deci 0.4 astfel 0.5 prea 0.3 abia 0.2 aproape 0.3 \
+         bun 0.4 buna 0.3 bună 0.3 produs 0.2 produsul 0.2 pret 0.1 pretul 0.1 preț 0.2 prețul 0.1 livrare 0.1 livrarea 0.3 \
+         calitate 0.2 recomand 0.1 multumesc 0.1 mulțumesc 0.2 multumit 0.3 mulțumit 0.1 comandat 0.1 primit 0.2 ajuns 0.2 \
+         vreau 0.3 vrea 0.3 stiu 0.1 știu 0.3 cred 0.3 spune 0.3 spus 0.3 spuneti 0.3 spuneți 0.05 facut 0.15 făcut 0.3 vot 0.1 \
+         azi 0.3 maine 0.3 mâine 0.1 ieri 0.2 acasa 0.1 acasă 0.2 copii 0.3 copiii 0.2 lumea 0.3 viata 0.15 viața 0.3 tara 0.1 \
+         țara 0.2 romania 0.2 românia 0.3 romani 0.1 români 0.1 bani 0.3 banii 0.2 ceva 0.4 cineva 0.2 nimic 0.3 nimeni 0.2 \
+         mult 0.5 multe 0.4 mulți 0.3 putin 0.1 puțin 0.3 cine 0.3 ceea 0.2 noastra 0.1 noastră 0.3 voi 0.3 hai 0.1 haideti 0.3 \
+         aveti 0.3 aveți 0.1 sunteti 0.3 sunteți 0.1 suntem 0.2 esti 0.1 ești 0.2 avem 0.3 frumos 0.2 frumoasa 0.3 frumoasă 0.1 \
+         rau 0.1 rău 0.2 timp 0.4 timpul 0.2 zile 0.3 ziua 0.3 luni 0.2 anul 0.4 inainte 0.1 înainte 0.2 mereu 0.2 niciodata 0.3 \
+         parinti 0.3 părinți 0.1 prieteni 0.3 oricui 0.3 oricine 0.3 decat 0.3 langa 0.3 duminica 0.3 duminică 0.05",
     ),
     (
         Language::English,

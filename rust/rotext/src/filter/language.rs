@@ -1,7 +1,7 @@
 //! Whether a text is Romanian. It compares function words and letters, paragraph by paragraph, with thirteen languages
 //! that occur beside Romanian on the web. There is no model file: running text has a function word in every two or three
 //! words, so their ratios ([`super::function_words`]) decide within a sentence (naive Bayes over the words of the lists;
-//! other words do not count).
+//! of other words the endings count ([`super::endings`]), where a paragraph has no letter that only Romanian has).
 //!
 //! Sums are integers, so that the result does not depend on the order of additions.
 
@@ -9,16 +9,56 @@ use std::sync::OnceLock;
 
 use rustc_hash::FxHashMap;
 
+use super::endings::ENDINGS;
 pub use super::function_words::Language;
 use super::function_words::{LANGUAGES, WORDS};
 
-/// Logarithms in units of 1/256 of a nat, one column for each language; the last of a whole vector counts stop words.
+/// Logarithms in units of 1/256 of a nat, one column for each language; the last of a whole vector counts Romanian function words.
 type Row = [i32; 16];
 const STOP: usize = 15;
 
-/// FineWeb-2's stop words of `ron_Latn`, with and without diacritics.
-const STOP_WORDS: &[&str] =
-    &["de", "în", "in", "a", "și", "si", "din", "la", "o", "cu", "este", "un", "pe", "fost", "care", "al"];
+/// Words of the Romanian list that are common in manuals, statutes and comments, and no function words.
+const CONTENT: &[&str] = &[
+    "bani",
+    "banii",
+    "calitate",
+    "comandat",
+    "copii",
+    "copiii",
+    "duminica",
+    "duminică",
+    "livrare",
+    "livrarea",
+    "luni",
+    "pret",
+    "pretul",
+    "preț",
+    "prețul",
+    "prieteni",
+    "produs",
+    "produsul",
+    "romania",
+    "românia",
+    "vot",
+    "zile",
+    "ziua",
+    "alin",
+    "ani",
+    "art",
+    "articolul",
+    "comanda",
+    "domnul",
+    "fișier",
+    "fișiere",
+    "fișierul",
+    "lit",
+    "oameni",
+    "opțiune",
+    "opțiunea",
+    "prevăzute",
+    "prezentul",
+    "utilizator",
+];
 
 /// How often, in a thousand words, a word of some list occurs in a language whose list does not have it.
 const FLOOR: f64 = 0.05;
@@ -83,12 +123,17 @@ const LETTERS: &[(&str, &[(Language, f64)])] = &[
     ),
 ];
 
-/// Words of the lists by their bytes, and letters.
+/// The groups of [`LETTERS`] that Romanian has.
+const OWN_LETTERS: usize = 5;
+
+/// Words of the lists by their bytes, letters, and endings.
 struct Tables {
     words: FxHashMap<u128, Row>,
     /// For each letter of two bytes, from C3 80 to C8 BF, the number of its row plus one; 0 has no row.
     letter: [u8; LETTERS_TABLE],
     rows: Vec<Row>,
+    /// The rows of the endings, by two small letters.
+    endings: FxHashMap<[u8; 2], Row>,
 }
 
 const LETTERS_TABLE: usize = 6 * 64;
@@ -154,13 +199,39 @@ fn tables() -> &'static Tables {
         }
         let mut words: FxHashMap<u128, Row> =
             words.iter().map(|(&key, frequencies)| (key, row(frequencies))).collect();
-        for word in STOP_WORDS {
+        let (_, romanian) = WORDS[Language::Romanian as usize];
+        for word in romanian.split_ascii_whitespace().step_by(2).filter(|word| !CONTENT.contains(word)) {
             if let Some(row) = words.get_mut(&key(word.as_bytes())) {
                 row[STOP] = 1;
             }
         }
-        Tables { words, letter: letter_table, rows }
+        Tables { words, letter: letter_table, rows, endings: endings() }
     })
+}
+
+/// Words with the same ending often stand together, and a language that was counted on manual pages has other words than
+/// its comments. So an ending counts half of what its frequencies say.
+fn endings() -> FxHashMap<[u8; 2], Row> {
+    /// The frequency of an ending that was counted less than once in a thousand words.
+    const RARE: f64 = 0.4;
+    let mut all: FxHashMap<[u8; 2], [f64; LANGUAGES]> = FxHashMap::default();
+    for (language, list) in ENDINGS {
+        let mut fields = list.split_ascii_whitespace();
+        while let (Some(ending), Some(frequency)) = (fields.next(), fields.next()) {
+            if let [a, b] = *ending.as_bytes() {
+                let entry = all.entry([a, b]).or_insert([RARE; LANGUAGES]);
+                entry[*language as usize] = frequency.parse().unwrap_or(RARE);
+            }
+        }
+    }
+    let counted = |index: usize| ENDINGS.iter().any(|(language, _)| *language as usize == index);
+    for frequencies in all.values_mut() {
+        // A language without counts has the endings of the others.
+        let sum: f64 = (1..LANGUAGES).filter(|&index| counted(index)).map(|index| frequencies[index]).sum();
+        let mean = sum / (ENDINGS.len() - 1) as f64;
+        (0..LANGUAGES).filter(|&index| !counted(index)).for_each(|index| frequencies[index] = mean);
+    }
+    all.iter().map(|(&ending, frequencies)| (ending, row(frequencies).map(|value| value / 2))).collect()
 }
 
 /// The evidence of a part of the text so far.
@@ -176,6 +247,10 @@ struct Evidence {
     words: u64,
     known: u64,
     bytes: u64,
+    /// The paragraph has a letter of Romanian.
+    own: bool,
+    /// The endings of its other words.
+    endings: Vec<[u8; 2]>,
 }
 
 /// Rows that 32 bits can add up: a value is at least 256 ln(`FLOOR`), so its size is below 2^13.
@@ -233,12 +308,14 @@ pub(super) struct Identifier {
     whole: Evidence,
     romanian_bytes: u64,
     judged_bytes: u64,
+    /// The buffer of the endings, kept from paragraph to paragraph.
+    spare: Vec<[u8; 2]>,
 }
 
 impl Identifier {
     pub(super) fn new() -> Self {
         let (now, whole) = (Evidence::default(), Evidence::default());
-        Self { tables: tables(), now, whole, romanian_bytes: 0, judged_bytes: 0 }
+        Self { tables: tables(), now, whole, romanian_bytes: 0, judged_bytes: 0, spare: Vec::new() }
     }
 
     /// A run of letters, in lower case.
@@ -249,6 +326,10 @@ impl Identifier {
         if let Some(row) = self.tables.words.get(&key(lower)) {
             self.now.known += 1;
             self.now.add(row);
+        } else if let [_, _, .., a, b] = *lower
+            && !self.now.own
+        {
+            self.now.endings.push([a, b]);
         }
     }
 
@@ -257,6 +338,7 @@ impl Identifier {
     pub(super) fn letter(&mut self, bytes: [u8; 2]) {
         let row = self.tables.letter.get(place(bytes)).map_or(0, |&row| usize::from(row));
         if row > 0 {
+            self.now.own |= row <= OWN_LETTERS;
             self.now.add(&self.tables.rows[row - 1]);
         }
     }
@@ -273,6 +355,7 @@ impl Identifier {
         if self.now.words == 0 {
             return;
         }
+        self.weigh_endings();
         if let Some(language) = self.now.verdict() {
             self.judged_bytes += self.now.bytes;
             if language == Language::Romanian {
@@ -280,11 +363,28 @@ impl Identifier {
             }
         }
         self.whole.take_in(&self.now);
-        self.now = Evidence::default();
+        self.now = Evidence { endings: std::mem::take(&mut self.spare), ..Evidence::default() };
+    }
+
+    /// A paragraph without the letters of Romanian is judged by the endings of its words too. Each four of them are worth
+    /// a word of a list.
+    fn weigh_endings(&mut self) {
+        const WORTH: u64 = 4;
+        let endings = std::mem::take(&mut self.now.endings);
+        if !self.now.own {
+            let mut found = 0;
+            for row in endings.iter().filter_map(|ending| self.tables.endings.get(ending)) {
+                self.now.add(row);
+                found += 1;
+            }
+            self.now.known += found / WORTH;
+        }
+        self.spare = endings;
+        self.spare.clear();
     }
 
     /// The language of the whole document; the share of its decided text that is Romanian (by bytes of letters), `None`
-    /// when no paragraph could be decided; and the number of stop words.
+    /// when no paragraph could be decided; and the number of Romanian function words.
     pub(super) fn finish(mut self) -> (Option<Language>, Option<f64>, u64) {
         self.paragraph();
         let share = (self.judged_bytes > 0).then(|| self.romanian_bytes as f64 / self.judged_bytes as f64);

@@ -1,6 +1,6 @@
 //! One pass over a document that measures what the rules need.
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::language::{Identifier, Language};
@@ -19,7 +19,10 @@ pub struct Measures {
     pub language: Option<Language>,
     /// Share of letters that are ă â î ș ț; `None` below 200 letters.
     pub diacritics: Option<f64>,
-    /// Romanian function words (the list of FineWeb-2, with and without diacritics).
+    /// Share of letters that are ă â î ș ț, also of a short text.
+    #[serde(skip)]
+    pub(super) own_letters: f64,
+    /// Romanian function words, with and without diacritics.
     pub stop_words: u64,
     /// Mean number of characters of a word.
     pub word_length: f64,
@@ -35,13 +38,20 @@ pub struct Measures {
     pub digits: f64,
     /// Share of lines that begin with a bullet (a dialogue dash is not a bullet).
     pub bullet_lines: f64,
-    /// Share of lines that end in an ellipsis.
+    /// Share of lines that are cut off: eight words or more, and one ellipsis at the end.
     pub ellipsis_lines: f64,
     /// Share of lines that end with a sign that closes a sentence, a clause or a quotation.
     pub closed_lines: f64,
-    /// Line ends for each word.
+    /// Share of lines that begin with a small letter.
+    pub lower_lines: f64,
+    /// Lines for each word, without the headings of Markdown.
     pub lines_per_word: f64,
-    /// Share of the lines longer than a heading that occurred earlier in the document, and of their bytes.
+    /// `>`, `»`, `|`, `·` and their kin that stand alone, for each word.
+    pub separators: f64,
+    /// Words of programs and templates (`->`, `{{`, `f(x)`, `</td>`), for each word.
+    pub code: f64,
+    /// Share of the lines longer than a heading that occurred earlier in the document, and of their bytes. A refrain (a
+    /// short line) may occur four times.
     pub duplicate_lines: f64,
     #[allow(missing_docs)]
     pub duplicate_line_bytes: f64,
@@ -115,7 +125,10 @@ struct Counts {
     bullets: u64,
     ellipsis_ends: u64,
     closed: u64,
-    newlines: u64,
+    lower: u64,
+    titles: u64,
+    separators: u64,
+    code: u64,
 }
 
 /// The share of diacritics is measured in documents with at least this many letters.
@@ -133,15 +146,18 @@ pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Me
     let mut at = 0;
     while at < bytes.len() {
         let end = memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |n| at + n);
-        counts.newlines += u64::from(end < bytes.len());
         let line = bytes[at..end].trim_ascii();
         at = end + 1;
         if line.is_empty() {
             languages.paragraph();
             continue;
         }
+        // The signs of a heading of Markdown are no words of it.
+        let title = heading(line);
+        counts.titles += u64::from(title.len() < line.len());
+        let line = title;
         if line.len() >= HEADING {
-            lines.push(Word { hash: xxh3_64(line), bytes: line.len() as u32 });
+            lines.push(Word { hash: xxh3_64(line), bytes: u32::try_from(line.len()).unwrap_or(u32::MAX) });
         }
         counts.lines += 1;
         shape(line, &mut counts);
@@ -162,6 +178,7 @@ pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Me
         romanian,
         language,
         diacritics: (counts.letters >= JUDGED_LETTERS).then(|| share(counts.ours, counts.letters)),
+        own_letters: share(counts.ours, counts.letters),
         stop_words,
         word_length: share(counts.word_characters, counts.words),
         alpha_words: share(counts.alpha_words, counts.words),
@@ -172,7 +189,10 @@ pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Me
         bullet_lines: share(counts.bullets, count),
         ellipsis_lines: share(counts.ellipsis_ends, count),
         closed_lines: share(counts.closed, count),
-        lines_per_word: share(counts.newlines, counts.words),
+        lower_lines: share(counts.lower, count),
+        lines_per_word: share(count - counts.titles, counts.words),
+        separators: share(counts.separators, counts.words),
+        code: share(counts.code, counts.words),
         duplicate_lines,
         duplicate_line_bytes,
         garbled_words: share(counts.garbled, counts.words),
@@ -188,6 +208,18 @@ pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Me
 /// Signs that end a line of prose: of a sentence, a clause (lists of statutes end with `;`), a quotation.
 const CLOSING: &[&str] = &[".", "!", "?", "…", ";", ":", "”", "\"", "»", "’", "'", ")", "—"];
 
+/// The fewest words of a line that was cut off.
+const TEASER_WORDS: usize = 8;
+
+/// The line without the `#` of a heading.
+fn heading(line: &[u8]) -> &[u8] {
+    let signs = line.iter().take_while(|&&byte| byte == b'#').count();
+    match line.get(signs) {
+        Some(b' ') if signs > 0 => line[signs..].trim_ascii(),
+        _ => line,
+    }
+}
+
 fn shape(line: &[u8], counts: &mut Counts) {
     let ends = |sign: &str| line.ends_with(sign.as_bytes());
     let begins = |sign: &str| line.starts_with(sign.as_bytes());
@@ -197,7 +229,20 @@ fn shape(line: &[u8], counts: &mut Counts) {
     let open =
         line.strip_suffix("…".as_bytes()).or_else(|| line.strip_suffix(b"...")).map(<[u8]>::trim_ascii_end);
     let letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 0x80;
-    counts.ellipsis_ends += u64::from(open.is_some_and(|rest| rest.last().is_some_and(letter)));
+    // A teaser is a sentence that was cut off. Theatre and memories have short lines of several pauses.
+    let teaser = |rest: &[u8]| {
+        rest.last().is_some_and(letter)
+            && rest.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).count() >= TEASER_WORDS
+            && memmem::find(rest, b"...").is_none()
+            && memmem::find(rest, "…".as_bytes()).is_none()
+    };
+    counts.ellipsis_ends += u64::from(open.is_some_and(teaser));
+    let small = |text: &str| text.chars().next().is_some_and(char::is_lowercase);
+    let first = &line[..line.len().min(4)];
+    counts.lower += u64::from(match first[0] {
+        byte if byte < 0x80 => byte.is_ascii_lowercase(),
+        _ => first.utf8_chunks().next().is_some_and(|chunk| small(chunk.valid())),
+    });
     counts.bullets += u64::from(["•", "●", "▪", "◦", "·", "*"].iter().any(|sign| begins(sign)));
 }
 
@@ -295,8 +340,11 @@ fn word(
         languages.word(&lower[run..]);
     }
     if seen & (LETTER | DIGIT) == 0 {
+        counts.separators += u64::from(separator(token));
+        counts.code += u64::from(token.len() > 1 && is_code(token));
         return;
     }
+    counts.code += u64::from(seen & SYMBOL != 0 && is_code(token) || seen & COMMON != 0 && is_call(token));
     counts.words += 1;
     counts.word_characters += u64::from(characters);
     counts.alpha_words += u64::from(seen & LETTER != 0);
@@ -313,6 +361,38 @@ fn word(
     // Digits and signs count for repetition; case does not.
     let hash = if seen & DIGIT == 0 { xxh3_64(lower) } else { xxh3_64(token) };
     words.push(Word { hash, bytes: token.len() as u32 });
+}
+
+/// A sign between the links of a menu or the parts of a path.
+fn separator(token: &[u8]) -> bool {
+    matches!(
+        token,
+        [b'>' | b'|' | b'/' | b'\\'] | [0xC2, 0xBB | 0xB7] | [0xE2, 0x80, 0xBA | 0xA2] | [0xE2, 0x86, 0x92]
+    ) || token == b">>"
+}
+
+/// Signs of programs, pages and templates. None of them stands in prose, mathematics or an address.
+const CODE: &[&[u8]] = &[
+    b"->", b"=>", b":=", b"==", b"!=", b"&&", b"||", b"{{", b"}}", b"{%", b"%}", b"</", b"/>", b"<?", b"?>",
+    b"${", b"=\"", b"='", b"***", b"/*", b"*/", b"_._", b"$_", b"::",
+];
+
+/// Whether a word has a sign of a program.
+fn is_code(token: &[u8]) -> bool {
+    CODE.iter().any(|sign| memmem::find(token, sign).is_some())
+        || matches!(token, [b'<', b'a'..=b'z', ..] if !token.contains(&b'@') && !token.contains(&b':'))
+        || matches!(token, [b'{' | b'}' | b'[', .., b'{' | b'}' | b']' | b';'] if token.len() > 2 && token.contains(&b'"'))
+}
+
+/// Whether a word is a call (`f(x)`, `suma();`): letters, a bracket in the middle, and the other bracket near the end.
+/// `persoana(e)` and `art. 5(2)` are prose.
+fn is_call(token: &[u8]) -> bool {
+    let Some(open) = memchr(b'(', token) else { return false };
+    let letters = token[..open].iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let inside = &token[open + 1..];
+    letters >= 2
+        && (inside.starts_with(b")")
+            || inside.iter().any(|byte| matches!(byte, b'(' | b'=' | b'\'' | b'"' | b'_')))
 }
 
 /// Whether a word in lower case has a vowel: of ASCII, of Latin-1 (by its lead byte), or ă.

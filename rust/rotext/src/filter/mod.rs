@@ -13,10 +13,12 @@
 //! must not count against a document that can be repaired (FineWeb-2 repairs last).
 
 mod boilerplate;
+mod endings;
 mod function_words;
 mod language;
 mod measure;
 mod personal;
+mod repeats;
 mod repetition;
 mod rules;
 
@@ -24,6 +26,7 @@ pub use boilerplate::Boilerplate;
 pub use language::Language;
 pub use measure::Measures;
 pub use personal::{PersonalData, find as find_personal, redact};
+pub use repeats::cut_repeats;
 pub use rules::{Profile, RULES, Rule, Side};
 
 use crate::error::{Error, Result};

@@ -66,6 +66,42 @@ fn of_words(m: &Measures, value: f64) -> Option<f64> {
     (m.words >= JUDGED_WORDS).then_some(value)
 }
 
+/// Prose has a function word in every five words; menus, tables and lists of products have not.
+const PROSE: f64 = 0.2;
+
+fn prose(m: &Measures) -> bool {
+    m.stop_words as f64 >= PROSE * m.words as f64
+}
+
+/// A text with the letters of Romanian needs no function words: articles of a regulation, lists of names.
+fn stop_words(m: &Measures) -> Option<f64> {
+    const OWN: f64 = 0.02;
+    if m.own_letters >= OWN { None } else { of_words(m, m.stop_words as f64) }
+}
+
+/// Prose in lines of a verse's length.
+fn verse(m: &Measures) -> bool {
+    let words_of_line = m.words as f64 / m.lines.max(1) as f64;
+    prose(m) && (2.5..=8.0).contains(&words_of_line)
+}
+
+/// A song repeats its refrain, and with it a few words.
+fn top_runs(m: &Measures, n: usize) -> Option<f64> {
+    if verse(m) { None } else { of_runs(m, m.top_runs[n]) }
+}
+
+/// Lines without a closing sign are a menu or a list, unless the text goes on from line to line (small letters begin the
+/// lines), or is prose in lines of a verse's length.
+fn closed_lines(m: &Measures) -> Option<f64> {
+    const LOWER: f64 = 0.3;
+    if m.lower_lines > LOWER || verse(m) { None } else { of_lines(m, m.closed_lines) }
+}
+
+/// Numbers inside sentences are prices, years and paragraphs.
+fn digits(m: &Measures) -> Option<f64> {
+    if prose(m) { None } else { of_words(m, m.digits) }
+}
+
 macro_rules! rules {
     (@) => { false };
     (@runs) => { true };
@@ -81,24 +117,26 @@ macro_rules! rules {
 rules! {
     "words" Below Some(10.0), Some(200.0), "words", |m| Some(m.words as f64);
     "language" Below Some(0.5), Some(0.5), "share of the text that is Romanian", |m| m.romanian;
-    "stop-words" Below Some(2.0), Some(2.0), "Romanian function words", |m| of_words(m, m.stop_words as f64);
+    "stop-words" Below Some(2.0), Some(2.0), "Romanian function words, in a text without ă â î ș ț", stop_words;
     "diacritics" Below None, None, "share of letters that are ă â î ș ț", |m| m.diacritics;
     "garbled-words" Above Some(0.1), Some(0.1), "share of words that no hand wrote (OCR, broken fonts)", |m| of_words(m, m.garbled_words);
     "alpha-words" Below Some(0.6), Some(0.6), "share of words with a letter", |m| of_words(m, m.alpha_words);
     "word-length" Above Some(14.0), Some(14.0), "characters of a word, on average", |m| of_words(m, m.word_length);
     "symbols" Above Some(0.2), Some(0.1), "share of characters that are no letters, digits or signs of prose", |m| of_words(m, m.symbols);
-    "digits" Above Some(0.3), Some(0.2), "share of characters that are digits", |m| of_words(m, m.digits);
+    "digits" Above Some(0.3), Some(0.2), "share of characters that are digits, where few words are function words", digits;
     "hashes" Above Some(0.1), Some(0.1), "# for each word", |m| of_words(m, m.hashes);
-    "ellipses" Above Some(0.1), None, "ellipses for each word", |m| of_words(m, m.ellipses);
+    "separators" Above Some(0.12), None, "signs between links (> » | ·) for each word", |m| Some(m.separators);
+    "code" Above Some(0.1), Some(0.1), "words of programs and templates, for each word", |m| Some(m.code);
+    "ellipses" Above Some(0.3), None, "ellipses for each word", |m| of_words(m, m.ellipses);
     "bullet-lines" Above Some(0.9), None, "share of lines that begin with a bullet", |m| of_lines(m, m.bullet_lines);
-    "ellipsis-lines" Above Some(0.3), None, "share of lines that end in an ellipsis", |m| of_lines(m, m.ellipsis_lines);
-    "closed-lines" Below Some(0.081), None, "share of lines that end as prose does", |m| of_lines(m, m.closed_lines);
-    "lines-per-word" Above Some(0.35), None, "line ends for each word", |m| of_lines(m, m.lines_per_word);
+    "ellipsis-lines" Above Some(0.3), None, "share of lines of eight words or more that end in their only ellipsis", |m| of_lines(m, m.ellipsis_lines);
+    "closed-lines" Below Some(0.081), None, "share of lines that end as prose does", closed_lines;
+    "lines-per-word" Above Some(0.35), None, "lines for each word", |m| of_lines(m, m.lines_per_word);
     "duplicate-lines" Above Some(0.289), None, "share of lines that stood earlier", |m| of_lines(m, m.duplicate_lines);
     "duplicate-line-bytes" Above Some(0.2), Some(0.2), "share of bytes in lines that stood earlier", |m| of_lines(m, m.duplicate_line_bytes);
-    "top-2-gram" Above Some(0.161), None, "share of the most frequent run of 2 words", |m| of_runs(m, m.top_runs[0]), runs;
-    "top-3-gram" Above Some(0.146), None, "share of the most frequent run of 3 words", |m| of_runs(m, m.top_runs[1]), runs;
-    "top-4-gram" Above Some(0.131), None, "share of the most frequent run of 4 words", |m| of_runs(m, m.top_runs[2]), runs;
+    "top-2-gram" Above Some(0.161), None, "share of the most frequent run of 2 words", |m| top_runs(m, 0), runs;
+    "top-3-gram" Above Some(0.146), None, "share of the most frequent run of 3 words", |m| top_runs(m, 1), runs;
+    "top-4-gram" Above Some(0.131), None, "share of the most frequent run of 4 words", |m| top_runs(m, 2), runs;
     "repeated-5-grams" Above Some(0.35), None, "share of runs of 5 words that stood earlier", |m| of_runs(m, m.repeated_runs[0]), runs;
     "repeated-6-grams" Above Some(0.33), None, "share of runs of 6 words that stood earlier", |m| of_runs(m, m.repeated_runs[1]), runs;
     "repeated-7-grams" Above Some(0.3), None, "share of runs of 7 words that stood earlier", |m| of_runs(m, m.repeated_runs[2]), runs;

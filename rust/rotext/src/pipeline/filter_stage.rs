@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::document::TextKind;
 use crate::error::Result;
 use crate::filter::{
-    Boilerplate, Broken, Filter, PersonalData, Profile, RULES, Scratch, Side, Verdict, redact,
+    Boilerplate, Broken, Filter, PersonalData, Profile, RULES, Scratch, Side, Verdict, cut_repeats, redact,
 };
 use crate::ledger::{Action, Row};
 
@@ -34,7 +34,7 @@ pub struct FilterStage {
     books: Filter,
     /// Replace personal data.
     redact: bool,
-    /// Cut boilerplate lines out of web text.
+    /// Cut boilerplate lines and second copies of passages out of web text.
     boilerplate: bool,
     /// Measure only: nothing is dropped, cut or replaced.
     annotate: bool,
@@ -69,6 +69,8 @@ impl Finding {
 
 /// The rule of boilerplate lines that were cut, in the ledger and in reports.
 const BOILERPLATE: &str = "boilerplate-lines";
+/// The rule of lines of passages that stood earlier in the page.
+const REPEATED: &str = "repeated-lines";
 
 /// The buffers that a thread keeps from one document to the next.
 #[derive(Default)]
@@ -80,7 +82,7 @@ pub(super) struct FilterScratch {
 /// The name of every rule that a finding may have. Journals store their positions.
 pub(super) fn rule_names() -> impl Iterator<Item = &'static str> {
     let personal = PersonalData::ALL.into_iter().map(PersonalData::name);
-    RULES.iter().map(|rule| rule.id).chain(personal).chain([BOILERPLATE])
+    RULES.iter().map(|rule| rule.id).chain(personal).chain([BOILERPLATE, REPEATED])
 }
 
 /// What the filter decided about one document.
@@ -105,6 +107,8 @@ pub struct FilterReport {
     pub no_diacritics: u64,
     /// Boilerplate lines cut out of kept documents.
     pub boilerplate_lines: u64,
+    /// Lines of passages that stood earlier in the page, cut out of kept documents.
+    pub repeated_lines: u64,
     /// Personal data replaced, by kind.
     pub redacted: BTreeMap<&'static str, u64>,
 }
@@ -115,6 +119,7 @@ impl FilterReport {
         match finding.action {
             Action::Drop => *self.dropped.entry(finding.rule).or_default() += 1,
             Action::Edit if finding.rule == BOILERPLATE => self.boilerplate_lines += finding.value as u64,
+            Action::Edit if finding.rule == REPEATED => self.repeated_lines += finding.value as u64,
             Action::Edit => *self.redacted.entry(finding.rule).or_default() += finding.value as u64,
             Action::Flag | Action::Keep => self.no_diacritics += 1,
         }
@@ -124,6 +129,7 @@ impl FilterReport {
     pub fn merge(&mut self, other: &Self) {
         self.no_diacritics += other.no_diacritics;
         self.boilerplate_lines += other.boilerplate_lines;
+        self.repeated_lines += other.repeated_lines;
         for (mine, theirs) in [(&mut self.dropped, &other.dropped), (&mut self.redacted, &other.redacted)] {
             for (name, count) in theirs {
                 *mine.entry(name).or_default() += count;
@@ -190,6 +196,7 @@ impl FilterStage {
     pub(super) fn apply(&self, text: &str, kind: TextKind, scratch: &mut FilterScratch) -> FilterOutcome {
         let (cut, lines) =
             if self.cuts(kind) { scratch.boilerplate.cut(text) } else { (Cow::Borrowed(text), 0) };
+        let (cut, repeated) = if self.cuts(kind) { without_repeats(cut) } else { (cut, 0) };
         let verdict = self.of(kind).judge(&cut, &mut scratch.scratch);
         let mut outcome = FilterOutcome::default();
         if let Some(Broken { rule, value, threshold, .. }) = verdict.dropped {
@@ -214,6 +221,7 @@ impl FilterStage {
             }
         };
         edits(BOILERPLATE, lines);
+        edits(REPEATED, repeated);
         let mut edited = cut;
         if self.redact {
             let (text, counts) = redact(&edited);
@@ -243,13 +251,27 @@ impl FilterStage {
         {
             text = Cow::Owned(cut);
         }
-        if edit(|rule| rule != BOILERPLATE)
+        if edit(|rule| rule == REPEATED) {
+            text = without_repeats(text).0;
+        }
+        if edit(|rule| rule != BOILERPLATE && rule != REPEATED)
             && let Cow::Owned(redacted) = redact(&text).0
         {
             text = Cow::Owned(redacted);
         }
         text
     }
+}
+
+fn without_repeats(text: Cow<'_, str>) -> (Cow<'_, str>, u64) {
+    let (cut, lines) = match &text {
+        Cow::Borrowed(text) => cut_repeats(text),
+        Cow::Owned(text) => {
+            let (cut, lines) = cut_repeats(text);
+            (Cow::Owned(cut.into_owned()), lines)
+        }
+    };
+    if lines > 0 { (cut, lines) } else { (text, 0) }
 }
 
 impl DocumentRef<'_> {
