@@ -74,7 +74,7 @@ BROKEN = {
     "word-length": "Adresa este de la " + "dezoxiribonucleotidiltransferazei " * 30,
     "symbols": PROSE[:200]
     + " ▓▓▓▓▓▓▓▓░░░░░░░░ ★★★★★★★★ ♥♥♥♥♥♥♥♥ ☎☎☎☎☎☎☎☎ €€€€€€€€€€€€€ £££££££££££ ¥¥¥¥¥¥¥¥ " * 2,
-    "digits": "Coduri pentru produsele noastre: " + "x123456789 y987654321 z55512345 1234567890123 " * 3,
+    "digits": "Coduri pentru produsele noastre: " + "x123456789 y987654321 z55512345 1234567890123 " * 4,
     "hashes": PROSE + "#a #b #c #d #e #f #g #h #i #j #k #l " * 2,
     "ellipses": "… ".join(re.findall(r"\S+ \S+", PROSE)),
     "bullet-lines": lines(*(f"• {sentence}." for sentence in SENTENCES * 2)),
