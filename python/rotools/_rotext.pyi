@@ -391,6 +391,7 @@ def dedup(
     accept_loss: bool = False,
     repeated_lines: int | None = None,
     decontaminate: Sequence[str] = ...,
+    against: Sequence[str] = ...,
     shard: tuple[int, int] | None = None,
     text_field: str = "text",
     id_field: str | None = None,
@@ -409,6 +410,7 @@ def dedup(
         accept_loss: Allow near-duplicates to remove more than half of a source.
         repeated_lines: Cut lines of web text that occur in more documents than this.
         decontaminate: Evaluation files; a document that shares 13 words in a row with one is removed.
+        against: Reference files: a document that is a copy of one in them is removed; they are not written.
         shard: (number, of): run only the first pass of this shard.
         text_field: Field of the text.
         id_field: Field of the id. None: `id` where there is one, else file:line.

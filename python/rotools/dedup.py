@@ -46,6 +46,7 @@ class DedupOptions(TypedDict, total=False):
     accept_loss: bool
     repeated_lines: int | None
     decontaminate: Paths
+    against: Paths
     max_ram: int | str
     text_field: str
     id_field: str | None
@@ -80,6 +81,7 @@ def dedup(
     accept_loss: bool = False,
     repeated_lines: int | None = None,
     decontaminate: Paths = (),
+    against: Paths = (),
     max_ram: int | str = MAX_RAM,
     text_field: str = "text",
     id_field: str | None = None,
@@ -89,8 +91,9 @@ def dedup(
 ) -> DedupResult:
     """Remove duplicates and near-duplicates. The records that are kept are written unchanged.
 
-    A document is removed when 90 % of its word 3-grams occur in a document that is kept, or when both share 85 %. The
-    longest copy is kept. The result depends neither on threads nor on the order of the files.
+    A document is removed when 90 % of its word 3-grams occur in a document that is kept, when both share 85 %, or when
+    70 % of its words stand there in long passages. The cleanest copy is kept. The result depends neither on threads nor
+    on the order of the files.
 
     Args:
         inputs: JSONL (.gz, .zst), Parquet or .txt files, folders, globs; `-` is standard input.
@@ -100,6 +103,7 @@ def dedup(
         accept_loss: Allow near-duplicates to remove more than half of a source.
         repeated_lines: Cut lines of web text that occur in more documents than this.
         decontaminate: Evaluation files; a document that shares 13 words in a row with one is removed.
+        against: Reference files. A document that is a copy of one in them is removed; the references themselves are only read.
         max_ram: Memory of the whole run, in bytes or as `4G`. What needs more goes to disk.
         text_field: Field of the text.
         id_field: Field of the id. None: `id` where there is one, else file:line.
@@ -162,6 +166,7 @@ def _dedup(
 ) -> dict[str, Any]:
     options["max_ram"] = size_bytes(options.get("max_ram", MAX_RAM))
     options["decontaminate"] = paths(options.get("decontaminate", ()))
+    options["against"] = paths(options.get("against", ()))
     return run(
         lambda counters: _rotext.dedup(paths(inputs), out, shard=shard, progress=counters, **options),
         progress,

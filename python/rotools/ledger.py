@@ -64,11 +64,12 @@ def why(
 _ACTIONS = {"drop": "dropped", "edit": "changed", "flag": "flagged", "keep": "kept"}
 
 _RULES = {
-    "exact": "it has the same text as {partner}, apart from diacritics and white space",
+    "exact": "it has the same text as {partner}, apart from diacritics, white space and what the normalizer repairs",
     "near-containment": "{value:.1%} of its word 3-grams occur in {partner} (threshold {threshold:.0%}); "
     "Jaccard similarity {score:.2f}",
     "near-jaccard": "its word 3-grams and those of {partner} have a Jaccard similarity of {value:.2f} "
     "(threshold {threshold:.2f})",
+    "near-passage": "{value:.1%} of its words stand in {partner} in passages of 20 words and more (threshold {threshold:.0%})",
     "contaminated": "it shares {value:.0f} runs of 13 words with an evaluation text",
     "repeated-lines": "{value:.0f} lines ({score:.0f} bytes) occur in more than {threshold:.0f} documents and were cut",
 }

@@ -399,3 +399,120 @@ def test_the_memory_limit_is_kept(tmp_path: Path) -> None:
         done = subprocess.run([*command, *limits], capture_output=True, text=True, check=True)
         assert json.loads(done.stdout)["dedup"]["documents"] == 1_000_000
         assert int(done.stderr) * 1024 < 320 << 20
+
+
+PIECES = [
+    "Muzeul orașului a deschis o sală nouă, în care sînt arătate uneltele găsite lîngă rîu.",
+    "Vizitatorii pot vedea căni de lut, fusuri, o rîșniță și mai multe monede rupte în două.",
+    "Directorul spune că lucrurile cele mai vechi au fost scoase din pămînt de un elev.",
+    "Intrarea costă zece lei, iar duminica nu se plătește nimic pînă la ora prînzului.",
+    "O parte din obiecte va pleca în toamnă la o expoziție din capitală, apoi se întoarce.",
+    "Cei care vor să ajute pot aduce fotografii vechi, pe care muzeul le copiază pe loc.",
+    "Paznicul, un om tăcut, povestește cu plăcere despre vremea cînd sala era grajd.",
+    "Lîngă ușă stă o carte groasă în care fiecare își poate scrie numele și părerea.",
+    "Copiii primesc la plecare o fișă cu întrebări și un creion făcut din lemn de tei.",
+    "Primăria a plătit vitrinele, iar restul banilor a venit din donațiile localnicilor.",
+]
+
+
+def modern(text: str) -> str:
+    """The spelling of 1993."""
+    return re.sub(r"(?<=\w)î(?=\w)", "â", text.replace("sînt", "sunt"))
+
+
+def kept_of(documents: list[str], tmp_path: Path, *options: object) -> list[str]:
+    source = jsonl(tmp_path / "in.jsonl", documents)
+    rotools("dedup", source, "--out", tmp_path / "out.jsonl", "--accept-loss", "--quiet", *options)
+    return list(records(tmp_path / "out.jsonl"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        modern,
+        lambda text: re.sub(r"(\w{3})(\w{3})", "\\1\u00ad\\2", text),
+        lambda text: text.replace("ă", "&#259;").replace("î", "&icirc;"),
+        lambda text: text.replace("ș", "ş"),
+        lambda text: text.replace(" ", "\u00a0"),
+        lambda text: "".join(
+            c for c in unicodedata.normalize("NFD", modern(text)) if not unicodedata.combining(c)
+        ),
+    ],
+    ids=["spelling", "soft hyphens", "entities", "cedillas", "blanks", "no diacritics"],
+)
+def test_what_the_normalizer_repairs_makes_no_other_text(other: object, tmp_path: Path) -> None:
+    text = " ".join(PIECES)
+    assert callable(other) and other(text) != text
+    assert len(kept_of([text, other(text)], tmp_path)) == 1
+    report = rotools("why", "d0", "--ledger", tmp_path / "out.jsonl.ledger.parquet", code=0).stdout
+    report += rotools("why", "d1", "--ledger", tmp_path / "out.jsonl.ledger.parquet", code=0).stdout
+    assert "same text" in report
+
+
+@pytest.mark.parametrize(
+    "dirty",
+    [
+        lambda text: (
+            text.replace("muzeul", "rnuzeul").replace("carte", "car¬te").replace("vechi", "v3chi") + " !!!"
+        ),
+        lambda text: f"<div><p>{text}</p></div>",
+        lambda text: text.replace("Directorul", "**Directorul**").replace("Copiii", "__Copiii__"),
+        lambda text: text.replace("ă", "a").replace("ș", "s") + " Sfarsit de articol.",
+    ],
+    ids=["misread", "tags", "stars", "no diacritics"],
+)
+def test_the_cleaner_copy_stays(dirty: object, tmp_path: Path) -> None:
+    text = modern(" ".join(PIECES))
+    assert callable(dirty)
+    assert kept_of([dirty(text), text], tmp_path) == ["d1"]
+    assert kept_of([text, dirty(text)], tmp_path) == ["d0"]
+
+
+def test_a_part_of_a_text_is_not_better_than_the_whole(tmp_path: Path) -> None:
+    whole, part = modern(" ".join(PIECES)), modern(" ".join(PIECES[:9]))
+    assert kept_of([part, f"<p>{whole}</p>"], tmp_path) == ["d1"]
+
+
+def test_an_article_in_another_frame_is_a_copy_and_an_answer_to_it_is_not(tmp_path: Path) -> None:
+    article = modern("\n".join([" ".join(PIECES[:5]), " ".join(PIECES[5:])]))
+    frame = (
+        "Acasă Știri Sport Cultură Vremea Contact {0} Urmărește-ne pe rețele Abonează-te la buletinul de {0}"
+    )
+    pages = [
+        f"{frame.format('luni')}\n{article}\nCitește și despre podul nou",
+        f"Gazeta de vale, ediția de joi\n{article}\n"
+        f"{frame.format('joi')} Toate drepturile rezervate redacției noastre din oraș",
+    ]
+    assert len(kept_of(pages, tmp_path)) == 1
+    row = rotools("why", "d1", "--ledger", tmp_path / "out.jsonl.ledger.parquet").stdout
+    row += rotools("why", "d0", "--ledger", tmp_path / "out.jsonl.ledger.parquet").stdout
+    assert "in passages of 20 words" in row
+    answer = f"{' '.join(PIECES[:5])}\n" + " ".join(
+        f"Eu cred altceva despre punctul {n}, și o spun aici." for n in range(9)
+    )
+    assert kept_of([article, modern(answer)], tmp_path) == ["d0", "d1"]
+
+
+def test_a_reference_is_only_read(corpus: Path, tmp_path: Path) -> None:
+    known = texts(30, 5)
+    reference = jsonl(tmp_path / "known.jsonl", [*known, known[3], known[4] + " încă o vorbă"])
+    before = reference.read_bytes()
+    fresh = texts(20, 6)
+    new = jsonl(
+        tmp_path / "new.jsonl", [*fresh[:10], known[7], *fresh[10:], known[9] + " și un sfârșit", fresh[2]]
+    )
+    found = []
+    for threads in (1, 3):
+        out = tmp_path / f"{threads}.jsonl"
+        done = rotools(
+            "dedup", new, "--out", out, "--against", reference, "--threads", threads, "--json", "--quiet"
+        )
+        counts = json.loads(done.stdout)["dedup"]
+        assert (counts["documents"], counts["exact"], counts["near"]) == (23, 2, 1)
+        found.append((out.read_bytes(), rotools("why", "d10", "--ledger", f"{out}.ledger.parquet").stdout))
+        assert list(records(out).values()) == fresh
+    assert found[0] == found[1] and "d7" in found[0][1]
+    assert reference.read_bytes() == before
+    # All of it is known: nothing is left, and that is no error of a source that loses too much.
+    assert kept_of(known[:5], tmp_path, "--against", reference) == []
+    rotools("dedup", new, "--out", tmp_path / "e.jsonl", "--against", reference, "--preset", "exact", code=2)

@@ -9,6 +9,7 @@ from rotools.cli import console
 from rotools.cli.display import Display
 from rotools.cli.options import (
     AcceptLoss,
+    Against,
     Decontaminate,
     Duplicates,
     IdField,
@@ -35,6 +36,7 @@ def dedup(
     accept_loss: AcceptLoss = False,
     repeated_lines: RepeatedLines = None,
     decontaminate: Decontaminate = None,
+    against: Against = None,
     shard: Shard = None,
     max_ram: MaxRam = MAX_RAM,
     text_field: TextField = "text",
@@ -47,15 +49,16 @@ def dedup(
     """Remove duplicates and near-duplicates. The records that are kept are written unchanged.
 
     MinHash over 5-grams of words, without case, diacritics and digits, proposes pairs. A document is removed when 90 % of its
-    word 3-grams occur in a document that is kept, or when both share 85 %; here digits count. The longest copy is kept. The
-    result depends neither on threads nor on the order of the files. OUT.ledger.parquet names the kept document of every
-    duplicate.
+    word 3-grams occur in a document that is kept, when both share 85 %, or when 70 % of its words stand there in long
+    passages; here digits count. The cleanest copy is kept. The result depends neither on threads nor on the order of the
+    files. OUT.ledger.parquet names the kept document of every duplicate.
 
     \b
     Examples:
       rotools dedup web.jsonl.zst --out clean.jsonl.zst
       rotools dedup crawl/*.jsonl --out clean.jsonl --max-ram 4G --preset strict
       rotools dedup web.jsonl --out clean.jsonl --repeated-lines 20 --decontaminate exams.jsonl
+      rotools dedup new.jsonl --out unseen.jsonl --against corpus.jsonl
       rotools why d17 --ledger clean.jsonl.zst.ledger.parquet
     """
     with Display(quiet=quiet) as display:
@@ -65,6 +68,7 @@ def dedup(
             "accept_loss": accept_loss,
             "repeated_lines": repeated_lines,
             "decontaminate": decontaminate or [],
+            "against": against or [],
             "max_ram": max_ram,
             "text_field": text_field,
             "id_field": id_field,

@@ -68,6 +68,12 @@ Decontaminate = Annotated[
         help="An evaluation file. A document that shares 13 words in a row with it is removed. May be repeated."
     ),
 ]
+Against = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A reference: what is a copy of a text in it is removed, and the reference is only read. May be repeated."
+    ),
+]
 Thresholds = Annotated[
     list[str] | None,
     typer.Option(

@@ -33,19 +33,20 @@ pub(crate) fn options(
     accept_loss: bool,
     repeated_lines: Option<u32>,
     decontaminate: &[String],
+    against: &[String],
 ) -> PyResult<Duplicates> {
     if preset == "exact" {
-        if repeated_lines.is_some() || !decontaminate.is_empty() {
+        if repeated_lines.is_some() || !decontaminate.is_empty() || !against.is_empty() {
             let error = Error::usage(
-                "repeated lines and evaluation texts are looked for in a first pass, and exact makes none",
+                "repeated lines, evaluation texts and references need a first pass, and exact makes none",
             );
             return Err(raise(&error.hint("take the preset default or strict")));
         }
         return Ok(Duplicates::Exact { max_ram });
     }
     let preset = self::preset(preset)?;
-    let evaluation = files::sources(decontaminate)?;
-    Ok(Duplicates::Near(NearOptions { preset, max_ram, accept_loss, repeated_lines, evaluation }))
+    let (evaluation, references) = (files::sources(decontaminate)?, files::sources(against)?);
+    Ok(Duplicates::Near(NearOptions { preset, max_ram, accept_loss, repeated_lines, evaluation, references }))
 }
 
 /// Remove duplicates and near-duplicates from files, into one JSONL file.
@@ -59,6 +60,7 @@ pub(crate) fn options(
 ///     accept_loss: Allow near-duplicates to remove more than half of a source.
 ///     repeated_lines: Cut lines of web text that occur in more documents than this.
 ///     decontaminate: Evaluation files; a document that shares 13 words in a row with one is removed.
+///     against: Reference files: a document that is a copy of one in them is removed; they are not written.
 ///     shard: (number, of): run only the first pass of this shard.
 ///     text_field: Field of the text.
 ///     id_field: Field of the id. None: `id` where there is one, else file:line.
@@ -73,8 +75,8 @@ pub(crate) fn options(
 ///     RotoolsError: The arguments, the input or the system do not allow it.
 #[pyfunction]
 #[pyo3(signature = (inputs, out, *, profile = "web", preset = "default", max_ram = 1073741824, accept_loss =
-                    false, repeated_lines = None, decontaminate = Vec::new(), shard = None, text_field =
-                    "text", id_field = None, strict = false, threads = 0, progress = None))]
+                    false, repeated_lines = None, decontaminate = Vec::new(), against = Vec::new(),
+                    shard = None, text_field = "text", id_field = None, strict = false, threads = 0, progress = None))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn dedup<'py>(
     py: Python<'py>,
@@ -86,6 +88,7 @@ pub(crate) fn dedup<'py>(
     accept_loss: bool,
     repeated_lines: Option<u32>,
     decontaminate: Vec<String>,
+    against: Vec<String>,
     shard: Option<(u32, u32)>,
     text_field: &str,
     id_field: Option<String>,
@@ -96,7 +99,7 @@ pub(crate) fn dedup<'py>(
     let unwatched = Progress::default();
     let progress = progress.unwrap_or(&unwatched);
     let kind = kind(profile)?;
-    let options = options(preset, max_ram, accept_loss, repeated_lines, &decontaminate)?;
+    let options = options(preset, max_ram, accept_loss, repeated_lines, &decontaminate, &against)?;
     let sources = files::sources(&inputs)?;
     let mut stream = files::feed(text_field, id_field, strict, false, threads);
     stream.kind = kind;

@@ -87,7 +87,8 @@ pub(crate) fn pack<'py>(
     if filter {
         stream.filter = Some(filter::filtering(&thresholds, redact, boilerplate, false, diacritics)?);
     }
-    let alike = |preset: &str| dedup::options(preset, max_ram, accept_loss, repeated_lines, &decontaminate);
+    let alike =
+        |preset: &str| dedup::options(preset, max_ram, accept_loss, repeated_lines, &decontaminate, &[]);
     let dedup = dedup.map(alike).transpose()?;
     let options = Options { phases, stream, dedup, tokenizer, vocab_size, valid_share, out, force };
     if let Some((number, of)) = shard {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use proptest::prelude::*;
 use rotext::dedup::{
     CONTAINMENT, Decision, Deduplicator, Entry, Grams, Hashes, JACCARD, Key, Options, Preset, Removals,
-    Signer, SourceInfo, Words,
+    Signer, SourceInfo, Words, worth,
 };
 use rotext::document::TextKind;
 use rotext::progress::Progress;
@@ -33,7 +33,7 @@ fn options(folder: &std::path::Path, memory: usize) -> Options {
 
 fn sources() -> Vec<SourceInfo> {
     [("web", TextKind::Web), ("books", TextKind::Books)]
-        .map(|(name, kind)| SourceInfo { name: name.into(), phase: name.into(), kind })
+        .map(|(name, kind)| SourceInfo { name: name.into(), phase: name.into(), kind, reference: false })
         .into()
 }
 
@@ -52,7 +52,7 @@ fn plan(docs: &[Doc], options: Options) -> rotext::error::Result<Removals> {
         planner.push(Entry {
             key,
             text: xxhash_rust::xxh3::xxh3_64(doc.text.as_bytes()),
-            bytes: doc.text.len() as u64,
+            worth: worth(&doc.text),
             id: &doc.id,
             source: u32::from(doc.books),
             words: Hashes::New(&words.exact),

@@ -141,6 +141,12 @@ impl Model {
         any && all
     }
 
+    /// Whether the lexicon has the word whose letters have these numbers ([`letter`]).
+    #[must_use]
+    pub fn knows_letters(&self, letters: &[u8]) -> bool {
+        self.words.contains(&key(letters))
+    }
+
     /// Whether the lexicon has the word as one word, without its hyphens.
     #[must_use]
     pub fn knows_whole(&self, word: &str) -> bool {

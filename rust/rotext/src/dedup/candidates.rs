@@ -12,6 +12,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::passage::{PASSAGE, shared_passages};
 use super::rank::{NONE, Order};
 use super::rule::Rule;
 use super::runs::{Merge, Sorter};
@@ -31,6 +32,9 @@ const MAX_COMPARED: usize = 64;
 
 /// The most kept documents of one bucket that are compared: the best ones.
 const MAX_BUCKET: usize = 256;
+
+/// A document with a smaller containment has no passages that make it a copy.
+const WORTH_A_LOOK: f64 = 0.6;
 
 /// The number of 3-gram sets in the cache, and the number of grams that they may have together (64 MB).
 const CACHE_SLOTS: usize = 1024;
@@ -132,12 +136,24 @@ pub(super) fn compare(
             let ordered = by_shared(&mut candidates);
             compared.capped += u64::from(ordered.len() > MAX_COMPARED);
             let document = order.documents[position as usize];
-            let grams = Grams::of(&store.words(document)?);
+            let words = store.words(document)?;
+            let grams = Grams::of(&words);
             for &(_, other) in ordered.iter().take(MAX_COMPARED) {
                 compared.pairs += 1;
-                let likeness = cache.with(other, order, store, |other| grams.likeness(other))?;
-                if let Some(rule) = likeness.rule() {
-                    found = Some((document, order.documents[other as usize], rule, likeness));
+                let mut likeness = cache.with(other, order, store, |other| grams.likeness(other))?;
+                let partner = order.documents[other as usize];
+                let rule = match likeness.rule() {
+                    None if likeness.containment >= WORTH_A_LOOK => {
+                        let shared = shared_passages(&words, &store.words(partner)?);
+                        (shared >= PASSAGE).then(|| {
+                            likeness.containment = shared;
+                            Rule::NearPassage
+                        })
+                    }
+                    rule => rule,
+                };
+                if let Some(rule) = rule {
+                    found = Some((document, partner, rule, likeness));
                     break;
                 }
             }

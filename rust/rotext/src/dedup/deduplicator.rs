@@ -40,6 +40,8 @@ pub struct Deduplicator {
     contaminated: Vec<(u32, u32)>,
     store: StoreWriter,
     short: u64,
+    /// Documents of references.
+    references: u32,
 }
 
 impl Deduplicator {
@@ -56,6 +58,7 @@ impl Deduplicator {
             contaminated: Vec::new(),
             store: StoreWriter::create(folder, options.words.as_deref())?,
             short: 0,
+            references: 0,
             sources,
             options,
         })
@@ -66,17 +69,18 @@ impl Deduplicator {
     /// # Errors
     /// The disk is full; more than 2^32 documents.
     pub fn push(&mut self, entry: Entry<'_>) -> Result<()> {
-        let Entry { key, text, bytes, id, source, words, bands, lines, contaminated } = entry;
+        let Entry { key, text, worth, id, source, words, bands, lines, contaminated } = entry;
         let number = self.store.push(words, id, source)?;
-        if contaminated > 0 {
+        let SourceInfo { kind, reference, .. } = self.sources[source as usize];
+        self.references += u32::from(reference);
+        if contaminated > 0 && !reference {
             self.contaminated.push((number, contaminated));
             return Ok(());
         }
-        let kind = self.sources[source as usize].kind;
         for line in lines {
             self.lines.push(hashed(*line, number))?;
         }
-        self.keyed.push(Document { key, kind, bytes, text, number, source }.keyed())?;
+        self.keyed.push(Document { key, kind, reference, worth, text, number, source }.keyed())?;
         self.short += u64::from(bands.is_empty());
         for band in bands {
             self.bands.push(hashed(*band, number))?;
@@ -98,10 +102,10 @@ impl Deduplicator {
     /// # Errors
     /// A source would lose too much, the tables do not fit into the memory, the scratch disk is full or fails.
     pub fn finish(self, held_out: impl FnMut(u128, u32) -> bool, progress: &Progress) -> Result<Removals> {
-        let Self { options, sources, keyed, bands, lines, contaminated, store, short } = self;
+        let Self { options, sources, keyed, bands, lines, contaminated, store, short, references } = self;
         let documents = store.documents();
         let store = store.finish()?;
-        let mut report = Report { documents: documents.into(), short, ..Report::default() };
+        let mut report = Report { documents: (documents - references).into(), short, ..Report::default() };
         let mut bits = Bits::new(documents);
         // Documents that represent exact duplicates. A representative may become a near-duplicate itself; then `replacements`
         // has the document that it is removed for.
@@ -122,6 +126,10 @@ impl Deduplicator {
             &store,
             held_out,
             |document, best| {
+                // References stand last.
+                if document >= documents - references {
+                    return Ok(());
+                }
                 bits.set(document);
                 representatives.set(best);
                 details.push(removed(document, best, Rule::Exact, 1.0, 1.0))
@@ -146,6 +154,9 @@ impl Deduplicator {
             &order,
             &store,
             |document, partner, rule, likeness| {
+                if document >= documents - references {
+                    return Ok(());
+                }
                 bits.set(document);
                 if representatives.get(document) {
                     replacements.insert(document, (partner, rule, likeness));
@@ -197,7 +208,15 @@ impl Deduplicator {
             None => Repeated::default(),
         };
         report.repeated_lines = repeated.len() as u64;
-        Ok(Removals { removed: bits, details: Some(details.finish()?), store, repeated, documents, report })
+        Ok(Removals {
+            removed: bits,
+            details: Some(details.finish()?),
+            store,
+            repeated,
+            documents,
+            references,
+            report,
+        })
     }
 }
 

@@ -1,4 +1,5 @@
-//! Exact duplicates: documents whose texts are equal, diacritics and white space aside.
+//! Exact duplicates: documents whose texts are equal; diacritics, white space and the forms of dashes and quotation marks
+//! aside.
 //!
 //! The key has 128 bits. Among 10^9 documents, two different texts have the same key with a probability of about 10^-21. The
 //! text itself does not change; only the key ignores diacritics and white space.
@@ -34,7 +35,8 @@ impl Default for Key {
 
 impl Key {
     /// The key of `text`. It ignores accents (ș, ş and s are equal, in each encoding) and white space at the ends; a run of white
-    /// space counts as one space. Case, digits and punctuation count.
+    /// space counts as one space. The forms of dashes, quotation marks and the ellipsis do not count; case, digits and other
+    /// punctuation do.
     pub fn of(&mut self, text: &str) -> u128 {
         let out = &mut self.folded;
         out.clear();
@@ -72,7 +74,14 @@ impl Key {
             }
             // U+2010 to U+2027 (dashes, quotes, the ellipsis) and U+2500 to U+25FF (frames of tables) have no decomposition and
             // are not white space.
-            if let [0xe2, 0x80, 0x90..=0xa7, ..] | [0xe2, 0x94..=0x97, _, ..] = bytes[at..] {
+            if let [0xe2, 0x80, 0x90..=0xa7, ..] = bytes[at..] {
+                let form = text[at..].chars().next().and_then(sign).map(str::as_bytes);
+                out.extend_from_slice(form.unwrap_or(&bytes[at..at + 3]));
+                space = false;
+                at += 3;
+                continue;
+            }
+            if let [0xe2, 0x94..=0x97, _, ..] = bytes[at..] {
                 out.extend_from_slice(&bytes[at..at + 3]);
                 space = false;
                 at += 3;
@@ -90,6 +99,9 @@ impl Key {
                         out.push(b' ');
                     }
                     space = true;
+                } else if let Some(form) = sign(c) {
+                    out.extend_from_slice(form.as_bytes());
+                    space = false;
                 } else if !is_mark(c) {
                     out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
                     space = false;
@@ -101,6 +113,17 @@ impl Key {
             out.pop();
         }
         xxh3_128(out)
+    }
+}
+
+/// The form that stands for all dashes, quotation marks and ellipses in a key.
+fn sign(c: char) -> Option<&'static str> {
+    match c {
+        '\u{2010}'..='\u{2015}' => Some("-"),
+        '‘' | '’' | '‚' | '‛' => Some("'"),
+        '“' | '”' | '„' | '‟' | '«' | '»' => Some("\""),
+        '…' => Some("..."),
+        _ => None,
     }
 }
 
@@ -172,6 +195,8 @@ mod tests {
     fn naive(text: &str) -> String {
         let nfd = DecomposingNormalizerBorrowed::new_nfd();
         let plain: String = nfd.normalize(text).chars().filter(|c| !is_mark(*c)).collect();
+        let plain: String =
+            plain.chars().map(|c| sign(c).map_or_else(|| c.to_string(), str::to_owned)).collect();
         plain.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! pass 1   text -> key (exact) ─┐
-//!          text -> words -> 5-grams -> MinHash -> band hashes ─┐
+//!          text -> words -> 5-grams -> MinHash -> band hashes ─┐  (and the hashes of its longest paragraphs)
 //! between  equal keys ─> one is kept                           │
 //!          equal bands ─> a pair is proposed <─────────────────┘
-//!          pair -> compare the word 3-grams ─> remove the worse document, or keep both
+//!          pair -> compare the word 3-grams, then long runs of words ─> remove the worse document, or keep both
 //! pass 2   read the documents again; a reader says which are removed
 //! ```
 //!
@@ -26,27 +26,33 @@ mod key;
 mod letters;
 mod lines;
 mod memory;
+mod passage;
 mod plain;
 mod rank;
 mod removals;
 mod rule;
 mod runs;
 mod sign;
+mod spelling;
 mod store;
 mod types;
 mod verify;
 mod words;
+mod worth;
 
 pub use contamination::Evaluation;
 pub use deduplicator::Deduplicator;
 pub use estimate::{Footprint, footprint};
 pub use key::{Key, Seen};
 pub use lines::{Cut, Repeated, line_hashes};
+pub use passage::{PASSAGE, paragraph_hashes, shared_passages};
 pub use removals::{Decision, Removal, RemovalReader, Removals, RemovedSet};
 pub use rule::{CONTAINMENT, JACCARD, Rule};
 pub use runs::{Merge, Run, Sorter};
 pub use sign::{Preset, Signer};
+pub use spelling::one_spelling;
 pub use store::{Hashes, WordFile, bytes as hash_bytes};
 pub use types::{Entry, Options, Report, SourceInfo};
 pub use verify::{Grams, Likeness};
 pub use words::Words;
+pub use worth::worth;

@@ -2,12 +2,14 @@
 //!
 //! The order depends on the texts, never on files or threads:
 //!
+//! 0. Documents of a reference are before all others: they are only compared with.
 //! 1. Books are before web text, so web text never removes a book.
 //! 2. Within a kind, held-out documents are before training documents: a text like a held-out one is kept out of training.
-//! 3. The longer text in bytes is first: a copy with diacritics is longer than one without.
+//! 3. The text of the higher worth is first ([`super::worth`]): a clean copy before a damaged one, a copy with diacritics
+//!    before one without, the longer one among equally clean ones.
 //! 4. The smaller key is first.
 //!
-//! Among equal keys the kind and the length decide, then the hash of the text, then the id.
+//! Among equal keys the kind and the worth decide, then the hash of the text, then the id.
 
 use super::runs::{Merge, Sorter};
 use super::store::Store;
@@ -15,17 +17,18 @@ use super::types::SourceInfo;
 use crate::document::TextKind;
 use crate::error::Result;
 
-/// Bytes of a record: key, kind, length (inverted), hash of the text, document, source.
+/// Bytes of a record: key, kind, worth (inverted), hash of the text, document, source.
 pub(super) const KEYED: usize = SAME + 4 + 4;
 /// The bytes that copies share when only their ids differ.
 const SAME: usize = 16 + 1 + 8 + 8;
-/// Bytes of a record: class, length (inverted), key, document, source.
+/// Bytes of a record: class, worth (inverted), key, document, source.
 pub(super) const RANKED: usize = 1 + 8 + 16 + 4 + 4;
 
 pub(super) struct Document {
     pub(super) key: u128,
     pub(super) kind: TextKind,
-    pub(super) bytes: u64,
+    pub(super) reference: bool,
+    pub(super) worth: u64,
     pub(super) text: u64,
     pub(super) number: u32,
     pub(super) source: u32,
@@ -35,8 +38,8 @@ impl Document {
     pub(super) fn keyed(&self) -> [u8; KEYED] {
         let mut out = [0; KEYED];
         out[..16].copy_from_slice(&self.key.to_be_bytes());
-        out[16] = self.kind as u8;
-        out[17..25].copy_from_slice(&(!self.bytes).to_be_bytes());
+        out[16] = if self.reference { 0 } else { 1 + self.kind as u8 };
+        out[17..25].copy_from_slice(&(!self.worth).to_be_bytes());
         out[25..33].copy_from_slice(&self.text.to_be_bytes());
         out[SAME..SAME + 4].copy_from_slice(&self.number.to_be_bytes());
         out[SAME + 4..].copy_from_slice(&self.source.to_be_bytes());
@@ -83,11 +86,13 @@ pub(super) fn distinct(
         }
         let key = u128::from_be_bytes(first[..16].try_into().unwrap_or_default());
         let books = sources[source as usize].kind == TextKind::Books;
-        let class = match (books, held_out(key, source)) {
-            (true, true) => 0,
-            (true, false) => 1,
-            (false, true) => 2,
-            (false, false) => 3,
+        let reference = sources[source as usize].reference;
+        let class = match (books, !reference && held_out(key, source)) {
+            _ if reference => 0,
+            (true, true) => 1,
+            (true, false) => 2,
+            (false, true) => 3,
+            (false, false) => 4,
         };
         let mut out = [0; RANKED];
         out[0] = class;

@@ -44,7 +44,7 @@ pub(super) fn has_rule(record: &[u8; REMOVED], rule: Rule) -> bool {
 pub struct Removal {
     /// The rule.
     pub rule: Rule,
-    /// What the rule measured: containment or Jaccard similarity, 1 for equal texts, or the number of shared runs of words.
+    /// What the rule measured: containment, the share in passages, or Jaccard similarity, 1 for equal texts, or the number of shared runs of words.
     pub value: f64,
     /// For a duplicate: the Jaccard similarity of the word 3-grams, and the id of the kept document.
     pub partner: Option<(f64, String)>,
@@ -57,6 +57,8 @@ pub struct Removals {
     pub(super) store: Store,
     pub(super) repeated: Repeated,
     pub(super) documents: u32,
+    /// The last documents, which are of references.
+    pub(super) references: u32,
     pub(super) report: Report,
 }
 
@@ -139,6 +141,7 @@ impl<'a> RemovalReader<'a> {
             0 => (Rule::Exact, 1.0),
             1 => (Rule::NearContainment, float(9)),
             2 => (Rule::NearJaccard, float(17)),
+            4 => (Rule::NearPassage, float(9)),
             _ => (Rule::Contaminated, float(9)),
         };
         let (_, partner) = parties(&record);
@@ -149,12 +152,16 @@ impl<'a> RemovalReader<'a> {
         Ok(Decision::Drop(Some(Removal { rule, value, partner })))
     }
 
-    /// Checks, at the end of a pass, that all documents were met.
+    /// Checks, at the end of a pass, that all documents but those of references were met.
     ///
     /// # Errors
     /// The first pass had more documents.
     pub fn finish(self) -> Result<()> {
-        if self.next == self.removals.documents { Ok(()) } else { Err(Error::changed()) }
+        if self.next == self.removals.documents - self.removals.references {
+            Ok(())
+        } else {
+            Err(Error::changed())
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Why a document is removed.
 
+use super::passage::PASSAGE;
+
 /// The share of a document's 3-grams that the kept document must have.
 ///
 /// For sets of equal size, a Jaccard similarity of 0.85 is a containment of 0.92 (I >= 0.85 / 1.85 (A + B)). So this threshold
@@ -21,6 +23,8 @@ pub enum Rule {
     NearJaccard,
     /// It has a run of words of an evaluation text.
     Contaminated,
+    /// Most of its words are in long passages of the partner.
+    NearPassage,
 }
 
 impl Rule {
@@ -32,6 +36,7 @@ impl Rule {
             Self::NearContainment => "near-containment",
             Self::NearJaccard => "near-jaccard",
             Self::Contaminated => "contaminated",
+            Self::NearPassage => "near-passage",
         }
     }
 
@@ -42,6 +47,7 @@ impl Rule {
             Self::Exact | Self::Contaminated => 1.0,
             Self::NearContainment => CONTAINMENT,
             Self::NearJaccard => JACCARD,
+            Self::NearPassage => PASSAGE,
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct SourceInfo {
     pub phase: String,
     /// What the source holds.
     pub kind: TextKind,
+    /// Others are compared with its documents, and none of them is removed. References come after all other sources.
+    pub reference: bool,
 }
 
 /// How duplicates are found.
@@ -41,15 +43,15 @@ pub struct Entry<'a> {
     pub key: u128,
     /// XXH3-64 of the text.
     pub text: u64,
-    /// Bytes of the text.
-    pub bytes: u64,
+    /// How good a copy it is, from [`super::worth`].
+    pub worth: u64,
     /// The document's id.
     pub id: &'a str,
     /// Index of the source.
     pub source: u32,
     /// The exact hashes of its words, from [`super::Words`].
     pub words: Hashes<'a>,
-    /// The band hashes, from [`super::Signer`]; none for a short text.
+    /// The band hashes, from [`super::Signer`] and [`super::paragraph_hashes`]; none for a short text.
     pub bands: &'a [u64],
     /// The line hashes, from [`super::line_hashes`], if repeated lines are cut.
     pub lines: &'a [u64],

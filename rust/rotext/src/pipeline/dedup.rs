@@ -68,9 +68,20 @@ pub fn shard(
     (out, shard): (&Path, Shard),
     progress: &Progress,
 ) -> Result<ShardReport> {
-    let phases = [Phase { name: "input", kind: stream.kind, sources }];
-    let input = FirstPassInput { phases: &phases, stream, near: duplicates.for_shards()? };
+    let near = duplicates.for_shards()?;
+    let phases = phases(sources, &near.references, stream);
+    let input = FirstPassInput { phases: &phases, stream, near };
     near_dedup::sign_shard(&input, (out, shard), progress)
+}
+
+/// The inputs, and after them the references.
+fn phases<'a>(sources: &'a [Source], references: &'a [Source], stream: &Options) -> Vec<Phase<'a>> {
+    let phase = |name, sources, reference| Phase { name, kind: stream.kind, sources, reference };
+    let mut phases = vec![phase("input", sources, false)];
+    if !references.is_empty() {
+        phases.push(phase("reference", references, true));
+    }
+    phases
 }
 
 fn run(
@@ -86,7 +97,7 @@ fn run(
     let mut first_pass = match duplicates.near() {
         None => None,
         Some(near) => {
-            let phases = [Phase { name: "input", kind: stream.kind, sources: &sources }];
+            let phases = phases(&sources, &near.references, stream);
             let input = FirstPassInput { phases: &phases, stream, near };
             Some(near_dedup::first_pass(&input, (scratch, out), |_| Ok(|_, _| false), progress)?)
         }

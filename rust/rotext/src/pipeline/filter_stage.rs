@@ -70,7 +70,7 @@ impl Finding {
 /// The rule of boilerplate lines that were cut, in the ledger and in reports.
 const BOILERPLATE: &str = "boilerplate-lines";
 /// The rule of lines of passages that stood earlier in the page.
-const REPEATED: &str = "repeated-lines";
+const REPEATED: &str = "repeated-passages";
 
 /// The buffers that a thread keeps from one document to the next.
 #[derive(Default)]

@@ -16,7 +16,7 @@ use super::stream::{
 };
 use crate::dedup::{
     self, Deduplicator, Evaluation, Hashes, Preset, RemovalReader, Removals, Signer, SourceInfo, WordFile,
-    Words, hash_bytes, line_hashes,
+    Words, hash_bytes, line_hashes, paragraph_hashes, worth,
 };
 use crate::document::TextKind;
 use crate::error::{Error, Result};
@@ -36,6 +36,8 @@ pub struct Options {
     pub repeated_lines: Option<u32>,
     /// Evaluation files. A document that shares 13 consecutive words with one is removed.
     pub evaluation: Vec<Source>,
+    /// Texts that are there already: a copy of one is removed, and they stay what and where they are.
+    pub references: Vec<Source>,
 }
 
 /// The share of its distinct documents that a source may lose.
@@ -56,6 +58,8 @@ pub(super) struct Phase<'a> {
     pub(super) name: &'a str,
     pub(super) kind: TextKind,
     pub(super) sources: &'a [Source],
+    /// Its documents are compared with, and stand in no output. Such a phase is the last.
+    pub(super) reference: bool,
 }
 
 /// What the first pass reads, and how.
@@ -71,6 +75,8 @@ pub(super) struct FirstPass {
     journal: Journal,
     /// A hash of everything that was found: it differs for other documents.
     pub(super) digest: u64,
+    /// The index of the first source of references.
+    references_from: u32,
 }
 
 /// Reads all phases and decides which documents are removed.
@@ -92,6 +98,7 @@ pub(super) fn first_pass<H: FnMut(u128, usize) -> bool>(
             name: source.name.clone(),
             phase: phase.name.to_owned(),
             kind: phase.kind,
+            reference: phase.reference,
         })
     });
     let evaluation = decontaminate::read(&near.evaluation, &stream.fields, progress)?;
@@ -122,7 +129,9 @@ pub(super) fn first_pass<H: FnMut(u128, usize) -> bool>(
     let phase_of: Vec<usize> =
         (0..).zip(phases).flat_map(|(number, phase)| vec![number; phase.sources.len()]).collect();
     let removals = deduplicator.finish(|key, source| held_out(key, phase_of[source as usize]), progress)?;
-    Ok(FirstPass { removals, journal, digest })
+    let inputs = phases.iter().filter(|phase| !phase.reference);
+    let references_from = inputs.map(|phase| phase.sources.len() as u32).sum();
+    Ok(FirstPass { removals, journal, digest, references_from })
 }
 
 /// What one shard found.
@@ -236,7 +245,8 @@ impl FirstPass {
     /// # Errors
     /// The journal cannot be read.
     pub(super) fn replay(&self) -> Result<FirstPassReplay<'_>> {
-        Ok(FirstPassReplay { removals: self.removals.reader(), frames: self.journal.read()?, encoded: 0 })
+        let (removals, frames) = (self.removals.reader(), self.journal.read()?);
+        Ok(FirstPassReplay { removals, frames, encoded: 0, references_from: self.references_from })
     }
 
     /// For a pass that also says why documents are removed. This works once.
@@ -245,7 +255,13 @@ impl FirstPass {
     /// The journal or the decisions cannot be read.
     pub(super) fn replay_with_reasons(&mut self) -> Result<FirstPassReplay<'_>> {
         let frames = self.journal.read()?;
-        Ok(FirstPassReplay { frames, removals: self.removals.reader_with_reasons()?, encoded: 0 })
+        let references_from = self.references_from;
+        Ok(FirstPassReplay {
+            frames,
+            removals: self.removals.reader_with_reasons()?,
+            encoded: 0,
+            references_from,
+        })
     }
 }
 
@@ -255,12 +271,14 @@ pub(super) struct FirstPassReplay<'b> {
     frames: FrameReader,
     /// Chunks to come that an earlier run encoded, so that nobody needs their texts.
     pub(super) encoded: u64,
+    /// The index of the first source of references.
+    references_from: u32,
 }
 
 impl<'b> FirstPassReplay<'b> {
     /// What a pass over the next sources applies.
     pub(super) fn parts(&mut self) -> (ReplaySource<'_>, DuplicateCheck<'_, 'b>) {
-        let Self { removals, frames, encoded } = self;
+        let Self { removals, frames, encoded, .. } = self;
         (ReplaySource::FirstPass { frames, encoded }, DuplicateCheck::Planned(removals))
     }
 
@@ -270,7 +288,10 @@ impl<'b> FirstPassReplay<'b> {
     /// It did, so the input changed.
     pub(super) fn finish(mut self) -> Result<()> {
         self.removals.finish()?;
-        if self.frames.next()?.is_some() { Err(Error::changed()) } else { Ok(()) }
+        match self.frames.next()? {
+            Some((frame, ..)) if frame.source < self.references_from => Err(Error::changed()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -308,17 +329,21 @@ impl ChunkSigner<'_> {
         let mut all = Vec::new();
         for kept in chunk.documents {
             let text = &kept.document.text;
-            self.words.read(text);
+            let compared = kept.compared.as_deref().unwrap_or(text);
+            self.words.read(compared);
             let (bands_before, lines_before) = (frame.bands.len(), frame.lines.len());
             if self.hash_lines {
                 line_hashes(text, &mut frame.lines);
             }
-            self.signer.sign(&self.words.folded, &mut frame.bands);
+            if self.signer.sign(&self.words.folded, &mut frame.bands) {
+                paragraph_hashes(compared, &mut frame.bands);
+            }
             all.extend_from_slice(&self.words.exact);
             frame.documents.push(SignedDocument {
                 key: kept.key,
                 text: xxh3_64(text.as_bytes()),
                 bytes: text.len() as u64,
+                worth: worth(text),
                 words: self.words.exact.len() as u32,
                 bands: (frame.bands.len() - bands_before) as u32,
                 lines: (frame.lines.len() - lines_before) as u32,
@@ -349,7 +374,7 @@ fn push(deduplicator: &mut Deduplicator, frame: &Frame, mut words: Option<&[u32]
         deduplicator.push(dedup::Entry {
             key: signed.key,
             text: signed.text,
-            bytes: signed.bytes,
+            worth: signed.worth,
             id: &signed.id,
             source: frame.source,
             words: hashes,

@@ -77,7 +77,7 @@ impl Options {
     fn first_pass_phases(&self) -> Vec<Phase<'_>> {
         let phase = |phase| {
             let PhaseInput { name, kind, sources, .. }: &PhaseInput = phase;
-            Phase { name, kind: *kind, sources }
+            Phase { name, kind: *kind, sources, reference: false }
         };
         self.phases.iter().map(phase).collect()
     }

@@ -55,6 +55,8 @@ pub(in crate::pipeline) struct SignedDocument {
     /// XXH3-64 of the text.
     pub(in crate::pipeline) text: u64,
     pub(in crate::pipeline) bytes: u64,
+    /// From [`crate::dedup::worth`].
+    pub(in crate::pipeline) worth: u64,
     /// The numbers of its words, bands and lines in the frame.
     pub(in crate::pipeline) words: u32,
     pub(in crate::pipeline) bands: u32,
@@ -78,7 +80,7 @@ impl Frame {
         out.put_u32(self.documents.len() as u32);
         for signed in &self.documents {
             out.put_u64(signed.key as u64).put_u64((signed.key >> 64) as u64);
-            out.put_u64(signed.text).put_u64(signed.bytes);
+            out.put_u64(signed.text).put_u64(signed.bytes).put_u64(signed.worth);
             out.put_u32(signed.words)
                 .put_u32(signed.bands)
                 .put_u32(signed.lines)
@@ -126,6 +128,7 @@ impl Frame {
                 key: u128::from(low) | u128::from(high) << 64,
                 text: from.u64()?,
                 bytes: from.u64()?,
+                worth: from.u64()?,
                 words: from.u32()?,
                 bands: from.u32()?,
                 lines: from.u32()?,

@@ -393,6 +393,7 @@ mod tests {
                 key,
                 text,
                 bytes: text / 2,
+                worth: text / 3,
                 words: few,
                 bands: few + 1,
                 lines: few / 2,

@@ -11,6 +11,8 @@ use crate::{dedup, filter, normalize};
 pub(in crate::pipeline) struct KeptDocument {
     /// The document, its text repaired.
     pub document: Document,
+    /// The text that deduplication compares, where it differs.
+    pub compared: Option<String>,
     /// Its 128-bit key; 0 when the pass computes none.
     pub key: u128,
     /// UTF-8 bytes of the repaired text, even where the text itself was left as it was read.

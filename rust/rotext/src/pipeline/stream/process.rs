@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::super::resume::{DocumentOutcome, Frame, Status};
 use super::chunk::{ChunkRecord, KeptDocument, OpenedChunk};
 use super::worker::Worker;
-use crate::dedup;
 use crate::reader::Chunk;
+use crate::{dedup, normalize};
 
 impl Worker<'_> {
     /// Normalizes, filters and keys the documents of a chunk. With `record_as`, the hash of the chunk, it also makes the frame.
@@ -54,11 +54,16 @@ impl Worker<'_> {
                     continue;
                 }
             }
-            // The key of the repaired text, which is the text that deduplication compares.
-            let key = if options.keys { self.key.of(&document.text) } else { 0 };
+            let compared = if options.keys { self.compared(&document.text) } else { Cow::Borrowed("") };
+            let key = if options.keys { self.key.of(&compared) } else { 0 };
+            let compared = match compared {
+                Cow::Owned(text) => Some(text),
+                Cow::Borrowed(_) => None,
+            };
             opened.chunk.documents.push(KeptDocument {
                 bytes: document.text.len() as u64,
                 document,
+                compared,
                 key,
                 changed,
                 cut: dedup::Cut::default(),
@@ -72,5 +77,17 @@ impl Worker<'_> {
             opened.chunk.record = Some(ChunkRecord::New(Box::new(frame)));
         }
         opened
+    }
+
+    /// The text that deduplication compares: repaired, and in one spelling.
+    fn compared<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let clean = match &self.cleaner {
+            Some(cleaner) => cleaner.normalize(text, &mut normalize::Report::default()),
+            None => Cow::Borrowed(text),
+        };
+        match clean {
+            Cow::Borrowed(text) => dedup::one_spelling(text),
+            Cow::Owned(text) => Cow::Owned(dedup::one_spelling(&text).into_owned()),
+        }
     }
 }

@@ -80,6 +80,7 @@ impl Worker<'_> {
                         bytes = document.text.len() as u64;
                     }
                     opened.chunk.documents.push(KeptDocument {
+                        compared: None,
                         document,
                         key,
                         bytes,

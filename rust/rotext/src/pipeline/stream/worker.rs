@@ -14,6 +14,8 @@ pub(super) struct Worker<'a> {
     /// Documents that the gate will remove, in such a pass: their texts need no repair.
     pub(super) removed: Option<dedup::RemovedSet<'a>>,
     pub(super) normalizer: Option<normalize::Normalizer>,
+    /// Repairs texts for the comparison only, where a pass does not repair them.
+    pub(super) cleaner: Option<normalize::Normalizer>,
     pub(super) key: dedup::Key,
     pub(super) scratch: FilterScratch,
 }
@@ -26,7 +28,9 @@ impl<'a> Worker<'a> {
         removed: Option<dedup::RemovedSet<'a>>,
     ) -> Self {
         let normalizer = options.normalize.map(normalize::Normalizer::new);
+        let cleaner = (options.keys && normalizer.is_none())
+            .then(|| normalize::Normalizer::new(normalize::Options::default()));
         let (key, scratch) = (dedup::Key::default(), FilterScratch::default());
-        Self { sources, options, repeated, removed, normalizer, key, scratch }
+        Self { sources, options, repeated, removed, normalizer, cleaner, key, scratch }
     }
 }
