@@ -101,7 +101,7 @@ fn bands(text: &str) -> Vec<u64> {
 fn naive(docs: &[Doc]) -> BTreeSet<String> {
     let mut key = Key::default();
     let held: HashSet<u128> = docs.iter().filter(|d| d.held_out).map(|d| key.of(&d.text)).collect();
-    let mut ranked: Vec<(u8, std::cmp::Reverse<usize>, u128, &Doc)> = docs
+    let mut ranked: Vec<(u8, std::cmp::Reverse<u64>, u128, &Doc)> = docs
         .iter()
         .map(|doc| {
             let k = key.of(&doc.text);
@@ -111,7 +111,7 @@ fn naive(docs: &[Doc]) -> BTreeSet<String> {
                 (false, true) => 2,
                 (false, false) => 3,
             };
-            (class, std::cmp::Reverse(doc.text.len()), k, doc)
+            (class, std::cmp::Reverse(worth(&doc.text)), k, doc)
         })
         .collect();
     ranked.sort_by_key(|r| (r.0, r.1, r.2, r.3.id.len(), r.3.id.clone()));
