@@ -48,7 +48,7 @@ def read_config(path: Path) -> list[Phase]:
         [Phase(name='books', inputs=['/data/books.jsonl'], epochs=2, profile=None)]
     """
     try:
-        corpus = CorpusFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        corpus = CorpusFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(str(error), Place(str(path)), HINT) from None
     except ValidationError as error:

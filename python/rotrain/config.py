@@ -477,7 +477,7 @@ def load_toml(path: Path) -> dict[str, Any]:
         UsageError: The file cannot be read, or it is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"cannot read the configuration: {error.strerror}", place=path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

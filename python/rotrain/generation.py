@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -15,6 +15,9 @@ from rotrain.errors import UsageError
 from rotrain.models.decoder import Decoder
 from rotrain.progress import Progress
 from rotrain.run.load import TrainedModel, load_run
+
+# A lower temperature is 0: its reciprocal is no number in fp32.
+LOWEST = 1e-30
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,14 @@ class Sampling:
 
     def draw(self, logits: Tensor, generator: torch.Generator) -> int:
         """Return a token id, given logits (V,)."""
-        if self.temperature == 0:
+        if self.temperature < LOWEST:
             return int(logits.argmax())
-        ordered, ids = (logits.float() / self.temperature).sort(descending=True, stable=True)
+        # In fp64, and below zero: a temperature near 0 then takes the most likely token, and nothing overflows.
+        scaled = (logits.double() - logits.double().max()) / self.temperature
+        ordered, ids = scaled.sort(descending=True, stable=True)
         if self.top_k:
             ordered, ids = ordered[: self.top_k], ids[: self.top_k]
-        probability = ordered.softmax(-1)
+        probability = ordered.softmax(-1).float()
         # Keep a token while those before it have not reached top_p: always at least one.
         before = probability.cumsum(-1) - probability
         kept = probability.masked_fill(before >= self.top_p, 0.0)
@@ -142,6 +147,8 @@ def generate(
             max_tokens=max_tokens,
             eos_id=trained.eos_id,
             sampling=sampling,
+            stop_ids=trained.stop_ids,
+            tokens=trained.tokenizer.vocab_size,
         )
     )
     return GenerateResult(name, trained.step, prompt, trained.tokenizer.decode(ids), ids)
@@ -175,6 +182,8 @@ def stream(
         max_tokens=max_tokens,
         eos_id=trained.eos_id,
         sampling=sampling,
+        stop_ids=trained.stop_ids,
+        tokens=trained.tokenizer.vocab_size,
     )
     return trained.tokenizer.stream(ids)
 
@@ -191,7 +200,14 @@ def _open(run: str | PathLike[str] | TrainedModel, progress: Progress | None) ->
 
 @torch.inference_mode()
 def generate_tokens(
-    model: Decoder, prompt: list[int], *, max_tokens: int, eos_id: int, sampling: Sampling
+    model: Decoder,
+    prompt: list[int],
+    *,
+    max_tokens: int,
+    eos_id: int,
+    sampling: Sampling,
+    stop_ids: Sequence[int] = (),
+    tokens: int | None = None,
 ) -> Iterator[int]:
     """Yield token ids that continue `prompt`, until `eos_id`, `max_tokens`, or the end of the context.
 
@@ -201,6 +217,8 @@ def generate_tokens(
         max_tokens: Tokens to write at most.
         eos_id: Id of the token that ends a document; it is not yielded.
         sampling: How a token is drawn.
+        stop_ids: More tokens that end the text, for example the end of a turn in a chat.
+        tokens: Tokens of the tokenizer. Rows of the embedding beyond them are padding, and are never drawn.
 
     Raises:
         UsageError: The prompt fills the context.
@@ -218,8 +236,8 @@ def generate_tokens(
     fresh = torch.tensor([prompt], device=device)
     for _ in range(min(max_tokens, context - len(prompt))):
         logits = model.logits(model(fresh, cache)[0, -1])
-        token = sampling.draw(logits.cpu(), generator)
-        if token == eos_id:
+        token = sampling.draw(logits[:tokens].cpu(), generator)
+        if token == eos_id or token in stop_ids:
             return
         yield token
         fresh = torch.tensor([[token]], device=device)

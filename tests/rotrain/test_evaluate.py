@@ -75,6 +75,7 @@ class Continuer:
 
     def __init__(self, tokenizer: Tokenizer, context: int = 2_000) -> None:
         self.tokenizer, self.context, self.eos_id, self.name = tokenizer, context, 0, "continuer"
+        self.bos_id = self.eos_id
         self.notes: list[str] = []
 
     def describe(self) -> dict[str, Any]:

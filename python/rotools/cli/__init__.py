@@ -1,5 +1,6 @@
 """The command line of rotools."""
 
+import io
 import sys
 
 from rotools.cli import console
@@ -13,6 +14,10 @@ def main() -> None:
     """Run the command line. This is the entry point of the script `rotools`."""
     from rotools.cli.app import app
 
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that is not UTF-8 shows `?` for a letter that it lacks; a traceback would show nothing.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except RotoolsError as error:

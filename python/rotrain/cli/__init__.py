@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -69,6 +71,10 @@ def options(
 
 def main() -> None:
     """Run the program on the arguments of the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that is not UTF-8 shows `?` for a letter that it lacks; a traceback would show nothing.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except SystemExit as end:

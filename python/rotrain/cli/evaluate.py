@@ -137,9 +137,14 @@ def _show(result: dict[str, Any], file: Path | None) -> None:
         print(f"  written to {file}")
 
 
-def _interval(value: dict[str, float], digits: int) -> str:
+def _interval(value: dict[str, float | None], digits: int) -> str:
+    if value["low"] is None:
+        return f"{value['value']:.{digits}f} (one unit: no interval)"
     return f"{value['value']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
 
 
-def _percent(value: dict[str, float]) -> str:
+def _percent(value: dict[str, float | None]) -> str:
+    assert value["value"] is not None
+    if value["low"] is None or value["high"] is None:
+        return f"{100 * value['value']:.1f} % (one unit: no interval)"
     return f"{100 * value['value']:.1f} % [{100 * value['low']:.1f}, {100 * value['high']:.1f}]"

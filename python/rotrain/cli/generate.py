@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rotrain.cli.console import app_errors, print_json
+from rotrain.errors import UsageError
 
 
 def run(
@@ -30,6 +31,7 @@ def run(
       rotrain generate runs/llama-mha-nano --prompt "A fost odată" --max-tokens 64
     """
     with app_errors():
+        _check_utf8(prompt)
         from rotrain.cli.display import choose_display
         from rotrain.generation import generate, stream
 
@@ -48,3 +50,13 @@ def run(
             # The prompt is printed with the first token: a prompt that is refused prints nothing.
             print(prompt + piece if index == 0 else piece, end="", flush=True)
         print()
+
+
+def _check_utf8(prompt: str) -> None:
+    """Refuse bytes of the command line that are no text: Python hands them on as lone surrogates."""
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"--prompt is not UTF-8 at character {error.start}", hint="save or type the text as UTF-8"
+        ) from None

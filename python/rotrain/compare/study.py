@@ -108,7 +108,7 @@ def read_study(file: Path) -> Study:
         UsageError: A key or a value is wrong. The error names the key.
     """
     try:
-        return Study.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        return Study.model_validate(tomllib.loads(file.read_text(encoding="utf-8-sig")))
     except OSError as error:
         raise RotrainError(f"cannot read the study: {error.strerror}", place=file) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

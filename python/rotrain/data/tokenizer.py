@@ -52,6 +52,11 @@ class Tokenizer:
             text = file.read_text(encoding="utf-8")
             self.token_bytes = _token_bytes(json.loads(text))
             self._encoder: Any = Encoder.from_str(text)
+            # A tokenizer that a trainer saved may still cut and fill texts, and a text may hold `<|endoftext|>` as words.
+            # Here a text is all of its bytes, and no more.
+            self._encoder.no_truncation()
+            self._encoder.no_padding()
+            self._encoder.encode_special_tokens = True
         except OSError as error:
             raise RotrainError(f"cannot read the tokenizer: {error.strerror}", place=file) from None
         except Exception as error:  # `tokenizers` raises a bare Exception for a file that it cannot read
@@ -90,6 +95,27 @@ class Tokenizer:
     def byte_lengths(self) -> NDArray[np.int64]:
         """Return the bytes of text of each token id, (V,) int64; 0 for special tokens."""
         return np.array([len(token) for token in self.token_bytes], dtype=np.int64)
+
+
+def same_tokenizer(one: Path, other: Path) -> bool:
+    """Return whether two tokenizer.json files give every text the same tokens.
+
+    Programs that save a file again order its keys in another way, write merges as pairs, and leave `truncation`,
+    `padding` and a post-processor in it. None of these changes the tokens of a text.
+    """
+    if one.read_bytes() == other.read_bytes():
+        return True
+    return _meaning(one) == _meaning(other)
+
+
+def _meaning(file: Path) -> dict[str, Any]:
+    tokenizer: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    model = {key: value for key, value in tokenizer["model"].items() if value not in (None, False)}
+    merges = model.get("merges", [])
+    model["merges"] = [pair.split(" ") if isinstance(pair, str) else pair for pair in merges]
+    added = [{key: token[key] for key in ("id", "content", "special")} for token in tokenizer["added_tokens"]]
+    parts = ("normalizer", "pre_tokenizer", "decoder")
+    return {"model": model, "added_tokens": added} | {part: tokenizer.get(part) for part in parts}
 
 
 def _token_bytes(tokenizer: dict[str, Any]) -> list[bytes]:

@@ -67,8 +67,7 @@ class Divergence:
             },
             "same_top": self.mean(self.same_top).as_json(),
             "perplexity_ratio": {
-                key: math.exp(value)
-                for key, value in {"value": rise.value, "low": rise.low, "high": rise.high}.items()
+                key: None if value is None else math.exp(value) for key, value in rise.as_json().items()
             },
             "mean_dp": float(self.dp.mean()),
             "rms_dp": float(np.sqrt(np.mean(self.dp**2))),

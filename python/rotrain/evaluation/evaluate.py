@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rotrain import __version__
-from rotrain.errors import UsageError
+from rotrain.errors import RotrainError, UsageError
 from rotrain.evaluation import diacritics, probes
 from rotrain.evaluation.divergence import measure_divergence
 from rotrain.evaluation.domains import Domains, load_domains
@@ -108,8 +109,6 @@ def evaluate(
             raise UsageError(f"there is no probe {name!r}", hint=f"probes are: {', '.join(PROBES)}")
     reference = open_model(Path(against)) if isinstance(against, str | PathLike) else against
     opened = open_model(Path(model)) if isinstance(model, str | PathLike) else model
-    for note in opened.notes:
-        progress.note(note)
     if reference is not None:
         # Both models must read the same windows, so that their scores can be compared window by window.
         opened.context = min(opened.context, reference.context)
@@ -120,6 +119,8 @@ def evaluate(
         max_bytes,
         text_field=text_field,
     )
+    for note in opened.notes:
+        progress.note(note)
     record: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -148,8 +149,19 @@ def evaluate(
     if names:
         folder = None if task_folder is None else Path(task_folder)
         record["tasks"] |= run_harness(opened, names, folder=folder, shots=shots, limit=limit)
+    parts = ("text", "against", "probes", "tasks")
+    if not any(record[part] for part in parts):
+        raise RotrainError(
+            "nothing was measured: there is no held-out text, no probe and no task",
+            place=opened.name,
+            hint="name the pack with --data, or a file with --text",
+        )
+    if not record["text"]:
+        progress.note("no held-out text was scored: name the pack with --data, or a file with --text")
     file = _result_file(model, out)
     if file is not None:
+        if out is None:
+            _keep_earlier_parts(file, record)
         write_json(file, record)
     return EvaluationResult(
         record["model"], record["text"], record["against"], record["probes"], record["tasks"], file, record
@@ -173,6 +185,25 @@ class _Task:
         self._done = min(self._done + units, self._total)
         if self._done < self._total:
             self._progress.update(self._name, self._done, self._total)
+
+
+def _keep_earlier_parts(file: Path, record: dict[str, Any]) -> None:
+    """Add what an earlier evaluation of the same weights measured, and this one did not.
+
+    `evaluate RUN --probes none` must not erase the probes of yesterday. Other weights, another version of the program or
+    other conventions make other figures, which are not kept.
+    """
+    try:
+        earlier = json.loads(file.read_bytes())
+        same = all(
+            earlier[key] == record[key] for key in ("format", "version", "program", "model", "conventions")
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if same:
+        for part in ("text", "probes", "tasks"):
+            record[part] = {**earlier.get(part, {}), **record[part]}
+        record["against"] = record["against"] or earlier.get("against")
 
 
 def _result_file(model: str | PathLike[str] | LanguageModel, out: str | PathLike[str] | None) -> Path | None:

@@ -40,6 +40,8 @@ class GgufModel:
         self.name, self.path, self.notes = str(path), path, list[str]()
         self.arch = str(_field(reader, path, "general.architecture"))
         self.eos_id = int(_field(reader, path, "tokenizer.ggml.eos_token_id"))
+        bos = reader.get_field("tokenizer.ggml.bos_token_id")
+        self.bos_id = self.eos_id if bos is None else int(bos.contents())
         length = int(_field(reader, path, f"{self.arch}.context_length"))
         self.context = min(length, CONTEXT)
 

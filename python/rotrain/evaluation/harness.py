@@ -89,7 +89,7 @@ def _make_adapter(model: LanguageModel) -> Any:
 
         def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
             # The windows are those of `score_text`. The harness does not score the token at the end of a document.
-            texts = [as_ids([model.eos_id, *model.tokenizer.encode(request.args[0])]) for request in requests]
+            texts = [as_ids([model.bos_id, *model.tokenizer.encode(request.args[0])]) for request in requests]
             return [-sum(window_nats(model, list(windows(ids, model.context)))) for ids in texts]
 
         def generate_until(self, requests: list[Any]) -> list[str]:
@@ -113,7 +113,7 @@ def continue_text(model: LanguageModel, context: str, options: dict[str, Any]) -
     """
     stops = options.get("until") or []
     stops = [stops] if isinstance(stops, str) else stops
-    ids = [model.eos_id, *model.tokenizer.encode(context)]
+    ids = [model.bos_id, *model.tokenizer.encode(context)]
     generated: list[int] = []
     for _ in range(int(options.get("max_gen_toks", GENERATED_TOKENS))):
         seen = as_ids([*ids, *generated])[-model.context :]

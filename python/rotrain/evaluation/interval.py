@@ -17,6 +17,7 @@ Examples:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 DRAWS, LEVEL, SEED = 2_000, 0.95, 0
+NORMAL = 1.959964  # the 97.5 % quantile of the normal distribution
 
 Values = NDArray[np.floating[Any]]
 
@@ -34,15 +36,15 @@ class Interval:
 
     Attributes:
         value: The figure.
-        low: Lower end of the interval.
-        high: Upper end of the interval.
+        low: Lower end of the interval; None where there is one unit, of which nobody knows how it varies.
+        high: Upper end of the interval, or None.
     """
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
-    def as_json(self) -> dict[str, float]:
+    def as_json(self) -> dict[str, float | None]:
         """Return the interval for a result file.
 
         Examples:
@@ -63,9 +65,31 @@ def ratio(numerators: Values, denominators: Values) -> Interval:
         >>> ratio(np.array([3.0, 3.0]), np.array([2.0, 2.0]))
         Interval(value=1.5, low=1.5, high=1.5)
     """
+    if len(numerators) < 2:
+        return Interval(float(numerators.sum() / denominators.sum()), None, None)
     weights = _draw_counts(len(numerators))
     resampled = (weights @ numerators) / (weights @ denominators)
     return _interval(float(numerators.sum() / denominators.sum()), resampled)
+
+
+def share(hits: Values) -> Interval:
+    """Return the mean of hits that are 0 or 1, with Wilson's interval.
+
+    The bootstrap gives 0 of 50 the interval [0, 0], as if it could not be 1 of 50 (Wilson 1927; Brown et al. 2001).
+
+    Args:
+        hits: 0 or 1 for each case (N,).
+
+    Examples:
+        >>> found = share(np.zeros(50))
+        >>> found.value, found.low, round(found.high, 3)
+        (0.0, 0.0, 0.071)
+    """
+    n, p = len(hits), float(hits.mean())
+    spread = NORMAL * math.sqrt(p * (1 - p) / n + NORMAL**2 / (4 * n * n))
+    centre, scale = p + NORMAL**2 / (2 * n), 1 + NORMAL**2 / n
+    low, high = (centre - spread) / scale, (centre + spread) / scale
+    return Interval(p, 0.0 if p == 0 else max(low, 0.0), 1.0 if p == 1 else min(high, 1.0))
 
 
 def paired(left: Values, right: Values, denominators: Values) -> Interval:

@@ -41,13 +41,15 @@ class LanguageModel(Protocol):
     Attributes:
         name: The path that the user gave.
         context: Maximum tokens of a sequence.
-        eos_id: Id of the token before and after every document.
+        eos_id: Id of the token after every document.
+        bos_id: Id of the token before every document: the model's own BOS, or `eos_id` where it has none.
         notes: Sentences that the user should read.
     """
 
     name: str
     context: int
     eos_id: int
+    bos_id: int
     notes: list[str]
 
     @property

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from rotrain.evaluation.grammar.lexicon import MEN, WOMEN
 from rotrain.evaluation.grammar.pairs import PHENOMENA, Pair, pairs
-from rotrain.evaluation.interval import Interval, ratio
+from rotrain.evaluation.interval import Interval, ratio, share
 from rotrain.evaluation.model import Ids, LanguageModel, as_ids, sequence_nats
 
 SEED, CASES = 0, 50
@@ -48,6 +48,8 @@ class Result:
     @property
     def accuracy(self) -> Interval:
         """The mean of the hits."""
+        if np.isin(self.hits, (0.0, 1.0)).all():
+            return share(self.hits)
         return ratio(self.hits, np.ones_like(self.hits))
 
     def as_json(self) -> dict[str, object]:
@@ -58,7 +60,7 @@ class Result:
 def sentence_nats(model: LanguageModel, sentences: Sequence[str]) -> NDArray[np.float64]:
     """Return -ln p of whole sentences in nats (N,). Each sentence follows `<|endoftext|>`."""
     ids = [
-        as_ids([model.eos_id, *model.tokenizer.encode(sentence)])[: model.context + 1]
+        as_ids([model.bos_id, *model.tokenizer.encode(sentence)])[: model.context + 1]
         for sentence in sentences
     ]
     return np.array([nats.sum() for nats in sequence_nats(model, ids)])
@@ -100,7 +102,7 @@ def copy(model: LanguageModel) -> dict[str, Result]:
             break
         random = np.random.default_rng([SEED, length])
         lists = [_draw_distinct(token_pool, random, length) for _ in range(CASES)]
-        cases = [as_ids([model.eos_id, *ids, *newline, *ids]) for ids in lists]
+        cases = [as_ids([model.bos_id, *ids, *newline, *ids]) for ids in lists]
         predicted = _predicted_ids(model, cases, [length - 1] * CASES)
         results[str(length)] = Result(np.array([hits.mean() for hits in predicted]))
     return results
@@ -121,7 +123,7 @@ def induction(model: LanguageModel) -> dict[str, Result]:
             random = np.random.default_rng([SEED, length, case])
             ids = _draw_distinct(token_pool, random, length)
             position = int(random.integers(0, max(1, length // 4)))
-            cases.append(as_ids([model.eos_id, *ids, ids[position], ids[position + 1]]))
+            cases.append(as_ids([model.bos_id, *ids, ids[position], ids[position + 1]]))
         hits = _predicted_ids(model, cases, [1] * CASES)
         results[str(length)] = Result(np.array([float(hit[0]) for hit in hits]))
     return results
@@ -153,7 +155,7 @@ def _phonebook(model: LanguageModel, random: np.random.Generator, entries: int) 
     # The number is encoded with the space before it, as in its line, so it has the same tokens both times.
     prompt = model.tokenizer.encode("".join(lines) + f"{names[chosen[asked]]}:")
     answer = model.tokenizer.encode(f" {numbers[asked]}")
-    return as_ids([model.eos_id, *prompt, *answer]), len(answer)
+    return as_ids([model.bos_id, *prompt, *answer]), len(answer)
 
 
 def _word_tokens(model: LanguageModel) -> Ids:

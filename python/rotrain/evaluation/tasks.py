@@ -154,7 +154,7 @@ def continuations(model: LanguageModel, questions: Sequence[tuple[str, str]]) ->
     counts: list[int] = []
     for context, text in questions:
         before, after = encode_pair(model, context, text)
-        ids = as_ids([model.eos_id, *before, *after])[-model.context - 1 :]
+        ids = as_ids([model.bos_id, *before, *after])[-model.context - 1 :]
         sequences.append(ids)
         counts.append(min(len(after), len(ids) - 1))
 

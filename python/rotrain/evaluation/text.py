@@ -29,7 +29,8 @@ FEW_DOCUMENTS = 30
 DOCUMENTS_AT_ONCE = 64  # documents whose windows are given to the model together
 
 CONVENTIONS = {
-    "documents": "each alone, with <|endoftext|> before it; the one after it is scored and has no bytes",
+    "documents": "each alone, with the model's own BOS (or <|endoftext|>) before it; the <|endoftext|> after it is scored and "
+    "has no bytes",
     "windows": "as long as the context, one every half context; every token is scored once",
     "bytes": "UTF-8 of the text as it was scored",
     "intervals": f"95 %, bootstrap over documents (over windows below {FEW_DOCUMENTS} documents), 2,000 draws",
@@ -78,7 +79,8 @@ class TextScore:
     def perplexity(self) -> Interval:
         """Perplexity of the whole domain: exp of the mean nats per token."""
         mean = ratio(self.nats, self.tokens)
-        return Interval(*(math.exp(min(x, 700.0)) for x in (mean.value, mean.low, mean.high)))
+        low, high = (None if x is None else math.exp(min(x, 700.0)) for x in (mean.low, mean.high))
+        return Interval(math.exp(min(mean.value, 700.0)), low, high)
 
     def as_json(self) -> dict[str, object]:
         """Return the score for a result file. It has the figures of each unit, so that two results can be compared in pairs."""
@@ -105,7 +107,7 @@ def document_windows(model: LanguageModel, document: Document, context: int | No
         document: The document.
         context: Length of a window in tokens. Default: the context of the model.
     """
-    ids = as_ids([model.eos_id, *model.tokenizer.encode(document.text), model.eos_id])
+    ids = as_ids([model.bos_id, *model.tokenizer.encode(document.text), model.eos_id])
     return list(windows(ids, context or model.context))
 
 

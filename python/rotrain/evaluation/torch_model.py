@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from rotrain.evaluation.model import Ids, R
+from rotrain.files import sha256_file
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.run.load import TrainedModel
@@ -31,6 +32,7 @@ class TorchModel:
         self.notes = trained.notes
         self.tokenizer = trained.tokenizer
         self.eos_id = trained.eos_id
+        self.bos_id = trained.begin_id
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.decoder: Decoder = trained.model.to(self.device)
         self.context = self.decoder.config.context
@@ -54,8 +56,16 @@ class TorchModel:
         record = self.run.read_config() if self.run.metrics.exists() else None
         if record is None:
             return None
-        pack = Path(record["config"]["data"])
-        return pack if (pack / "manifest.json").exists() else None
+        named = Path(record["config"]["data"])
+        # A relative path was meant from the folder where the run was trained. Seen from elsewhere, that is a folder above
+        # the run; the pack there must be the same one.
+        for base in (Path(), *self.run.path.resolve().parents):
+            manifest = base / named / "manifest.json"
+            if manifest.exists() and sha256_file(manifest) == record["data"]["manifest_sha256"]:
+                if base != Path():
+                    self.notes.append(f"the held-out text is that of {base / named}")
+                return base / named
+        return None
 
     @torch.inference_mode()
     def map_logits(self, sequences: Sequence[Ids], reduce: Callable[[int, Tensor], R]) -> list[R]:

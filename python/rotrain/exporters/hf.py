@@ -47,9 +47,11 @@ def export_hf(trained: TrainedModel, out: Path) -> dict[str, Any]:
     config = trained.model.config
     weights = to_hf(config, dict(trained.model.named_parameters()))
     write_tensors(temporary / "model.safetensors", weights, {"format": "pt"})
-    write_json(temporary / "config.json", hf_config(config, trained.eos_id))
+    described = hf_config(config, trained.eos_id, trained.bos_id, trained.stop_ids)
+    write_json(temporary / "config.json", described)
     write_json(
-        temporary / "generation_config.json", {"bos_token_id": trained.eos_id, "eos_token_id": trained.eos_id}
+        temporary / "generation_config.json",
+        {key: described[key] for key in ("bos_token_id", "eos_token_id")},
     )
     write_atomic(temporary / "tokenizer.json", trained.run.tokenizer.read_bytes())
     write_json(
@@ -57,8 +59,10 @@ def export_hf(trained: TrainedModel, out: Path) -> dict[str, Any]:
         {
             "tokenizer_class": "PreTrainedTokenizerFast",
             "model_max_length": config.context,
+            "bos_token": trained.tokenizer.token(trained.begin_id),
             "eos_token": trained.tokenizer.token(trained.eos_id),
             "clean_up_tokenization_spaces": False,
+            **({} if trained.chat_template is None else {"chat_template": trained.chat_template}),
         },
     )
     try:

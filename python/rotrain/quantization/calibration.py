@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from rotrain.data.pack import Pack, open_pack
+from rotrain.data.tokenizer import same_tokenizer
 from rotrain.errors import RotrainError
 from rotrain.models.decoder import Decoder
 
@@ -37,7 +38,7 @@ class Calibration:
     origin: dict[str, Any]
 
 
-def calibration_tokens(path: Path, model: Decoder, tokenizer_sha256: str, tokens: int) -> Calibration:
+def calibration_tokens(path: Path, model: Decoder, tokenizer: Path, tokens: int) -> Calibration:
     """Read sequences that are spread evenly over the training text of a pack.
 
     Each phase gives sequences in proportion to its tokens. The same pack, context and number of tokens give the same
@@ -46,14 +47,14 @@ def calibration_tokens(path: Path, model: Decoder, tokenizer_sha256: str, tokens
     Args:
         path: Pack directory.
         model: The model. Its context is the length of a sequence.
-        tokenizer_sha256: SHA-256 of the model's tokenizer.json.
+        tokenizer: The model's tokenizer.json.
         tokens: Tokens to read, approximately.
 
     Raises:
         RotrainError: The pack has another tokenizer, or too few tokens.
     """
     pack = open_pack(path)
-    _check_tokenizer(pack, tokenizer_sha256)
+    _check_tokenizer(pack, tokenizer)
     context = min(model.config.context, 1024)
     streams = [phase.train for phase in pack.phases if phase.train.tokens > context]
     whole = sum(stream.tokens for stream in streams)
@@ -81,8 +82,8 @@ def calibration_tokens(path: Path, model: Decoder, tokenizer_sha256: str, tokens
     )
 
 
-def _check_tokenizer(pack: Pack, sha256: str) -> None:
-    if hashlib.sha256(pack.tokenizer_file.read_bytes()).hexdigest() != sha256:
+def _check_tokenizer(pack: Pack, tokenizer: Path) -> None:
+    if not same_tokenizer(pack.tokenizer_file, tokenizer):
         raise RotrainError(
             "the tokenizer of this pack is not the tokenizer of the model",
             place=pack.path,

@@ -175,7 +175,8 @@ def quantize_gguf(
     if out.exists():
         raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
     if importance is not None:
-        check_importance(importance, source.matrices, record.get("imatrix"))
+        imatrix = record.get("imatrix")
+        check_importance(importance, source.matrices, None if imatrix is None else imatrix["file"])
     started_at = time.perf_counter()
     if types is None:
         types = choose_types(
@@ -189,7 +190,8 @@ def quantize_gguf(
                 raise RotrainError(
                     f"{tensor} holds values that are not finite", hint="the model has diverged"
                 )
-            weights = None if importance is None or tensor not in source.matrices else importance[tensor]
+            used = importance is not None and tensor in source.matrices
+            weights = importance.get(tensor) if importance is not None and used else None
             blocks = encode(values, kind, weights)
             if progress is not None:
                 progress.update(tensor, index + 1, len(source.load))

@@ -82,6 +82,11 @@ def read_imatrix(path: Path) -> Importance:
     return found
 
 
+# llama-imatrix collects the inputs of matrix products. The embedding is looked up, so it never has a row of its own, even
+# where the last layer shares its matrix; llama-quantize then gives all its inputs the same weight.
+NEVER_COLLECTED = "token_embd.weight"
+
+
 def check_importance(importance: Importance, shapes: dict[str, tuple[int, ...]], place: object) -> None:
     """Check that an importance matrix belongs to a model, and that an encoder can use its numbers as weights.
 
@@ -95,6 +100,8 @@ def check_importance(importance: Importance, shapes: dict[str, tuple[int, ...]],
     """
     for name, shape in shapes.items():
         values = importance.get(name)
+        if values is None and name == NEVER_COLLECTED:
+            continue
         if values is None or values.shape != (shape[-1],):
             what = "nothing" if values is None else f"{values.size:,} numbers"
             raise RotrainError(

@@ -174,7 +174,7 @@ def _quantize_gguf(
                 "--calibrate does not work with a GGUF file", hint="give the run directory, or --imatrix FILE"
             )
         calibration = read_calibration_tokens(
-            calibrate, trained.model, sha256_file(trained.run.tokenizer), calibration_tokens
+            calibrate, trained.model, trained.run.tokenizer, calibration_tokens
         )
         progress.message(f"calibrating on {calibration.origin['tokens']:,} tokens of {calibrate}")
         importance = importance_of(trained.model.config, mean_squares(trained.model, calibration.tokens))

@@ -104,6 +104,8 @@ def quantize_torch(
         **scores,
         "model": trained.model.config.model_dump(mode="json"),
         "eos_id": trained.eos_id,
+        "bos_id": trained.bos_id,
+        "stop_ids": list(trained.stop_ids),
         "step": trained.step,
         "seconds": time.perf_counter() - started_at,
     }
@@ -119,7 +121,7 @@ def _read_calibration(
     target_bpw: float | None,
 ) -> Calibration | None:
     if calibrate is not None:
-        return calibration_tokens(calibrate, trained.model, sha256_file(trained.run.tokenizer), tokens)
+        return calibration_tokens(calibrate, trained.model, trained.run.tokenizer, tokens)
     for wanted, what in ((method == "gptq", "gptq"), (polish, "--polish"), (target_bpw, "--target-bpw")):
         if wanted:
             raise UsageError(f"{what} needs training text", hint="add --calibrate PACK")

@@ -123,8 +123,7 @@ def _quality(runs: Sequence[Run], rows: Sequence[Row]) -> Iterator[Chart | None]
                         [row.text[domain]["bits_per_byte"]["value"]],
                         archs.index(row.run.arch),
                         variants.index(row.cell.variant),
-                        [row.text[domain]["bits_per_byte"]["low"]],
-                        [row.text[domain]["bits_per_byte"]["high"]],
+                        *_ends(row.text[domain]["bits_per_byte"]),
                     )
                     for row, x in found
                 ]
@@ -252,10 +251,19 @@ def _grammar(rows: Sequence[Row]) -> Json | None:
     }
 
 
+def _ends(figure: Json) -> tuple[list[float], list[float]]:
+    """Return the ends of an interval for a chart; a figure of one unit has none, and is drawn as a point."""
+    value = figure["value"]
+    low, high = figure["low"], figure["high"]
+    return [value if low is None else low], [value if high is None else high]
+
+
 def _share(found: Json | None) -> str:
     if found is None:
         return ""
     value = found["accuracy"]
+    if value["low"] is None:
+        return f"{100 * value['value']:.0f} %"
     return f"{100 * value['value']:.0f} % [{100 * value['low']:.0f}, {100 * value['high']:.0f}]"
 
 

@@ -30,8 +30,11 @@ class Ranked:
 def rank(scores: Sequence[Json]) -> list[Ranked]:
     """Ranks of text scores of one domain (`text` in docs/reference/evaluation-results.md), best first.
 
-    A score is in the group of the group's best as long as the two cannot be told apart.
+    A score is in the group of the group's best as long as the two cannot be told apart. Scores of one unit have no
+    interval, so nothing is ranked.
     """
+    if any(score["bits_per_byte"]["low"] is None for score in scores):
+        return []
     order = sorted(range(len(scores)), key=lambda i: scores[i]["bits_per_byte"]["value"])
     ranked: list[Ranked] = []
     best, place = -1, 0
@@ -54,6 +57,8 @@ def difference(left: Json, right: Json) -> tuple[float, float, float]:
     if a["id"] == b["id"] and a["bytes"] == b["bytes"]:
         sizes = np.array(a["bytes"], dtype=np.float64)
         found = paired(np.array(a["nats"]) / math.log(2), np.array(b["nats"]) / math.log(2), sizes)
+        if found.low is None or found.high is None:
+            return found.value, -math.inf, math.inf
         return found.value, found.low, found.high
     one, other = left["bits_per_byte"], right["bits_per_byte"]
     return one["value"] - other["value"], one["low"] - other["high"], one["high"] - other["low"]

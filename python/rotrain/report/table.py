@@ -216,6 +216,8 @@ def _bits(domain: str) -> Callable[[Row], str]:
         if domain not in row.text:
             return ""
         found = row.text[domain]["bits_per_byte"]
+        if found["low"] is None:
+            return f"{found['value']:.3f} (one unit: no interval)"
         return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
 
     return text

@@ -25,14 +25,19 @@ from rotrain.files import sha256_file, write_atomic, write_json
 
 FORMAT, VERSION = "rotrain-run", 1
 
-# Keys that may change between the parts of a run: they move files or describe the machine. They change neither weights
-# nor metrics, except the fields of the clock.
+# Keys that may change between the parts of a run: they move files, describe the machine or say how much is measured. They
+# do not change what is learned. `batch.micro` adds the same gradients in another order, so only the last bits differ: a run
+# that was out of memory, or moved to a smaller GPU, continues.
 MUTABLE_KEYS = {
     "data",
     "out",
     "checkpoint.every",
     "checkpoint.keep",
     "checkpoint.keep_every",
+    "batch.micro",
+    "evaluation.every",
+    "evaluation.prompt",
+    "evaluation.sample_tokens",
     "runtime.peak_tflops",
     "runtime.parallel",
 }
@@ -196,7 +201,7 @@ class RunDirectory:
             raise RotrainError(
                 f"this run was started with other options: {'; '.join(differing)}",
                 place=self.path,
-                hint="give the same options to continue, or another --out for a new run",
+                hint=self._other_options_hint(there.get("steps"), here.get("steps")),
             )
         if record["data"]["manifest_sha256"] != pack.digest:
             raise RotrainError(
@@ -204,6 +209,11 @@ class RunDirectory:
                 place=self.path,
                 hint="give the same --data to continue, or another --out for a new run",
             )
+
+    def _other_options_hint(self, there: object, here: object) -> str:
+        if isinstance(there, int) and isinstance(here, int) and here > there:
+            return f"to train further, branch from it: --from {self.path} --steps {here - there}, and another --out"
+        return "give the same options to continue, or another --out for a new run"
 
 
 # A branch copies its start before it is a run (branch.py).

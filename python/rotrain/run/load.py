@@ -42,6 +42,10 @@ class TrainedModel:
         sha256: Hash of the file of the weights; of the first one where there are several.
         weights_file: The file of the weights where the model has no memory, see `load_run`.
         matrices: How the matrices of a quantized folder are computed, and why.
+        stop_ids: More tokens that end a text, where config.json names several.
+        bos_id: Id of the token before a text, where it is another than `eos_id`.
+        chat_template: How a chat becomes one text (Jinja), where the folder has a template.
+        add_bos: Whether the tokenizer of the folder puts the BOS before every text.
     """
 
     run: RunDirectory
@@ -53,6 +57,15 @@ class TrainedModel:
     sha256: str
     weights_file: Path | None = None
     matrices: str | None = None
+    stop_ids: tuple[int, ...] = ()
+    bos_id: int | None = None
+    chat_template: str | None = None
+    add_bos: bool = False
+
+    @property
+    def begin_id(self) -> int:
+        """Id of the token before a text: its own BOS, or else the token between documents."""
+        return self.eos_id if self.bos_id is None else self.bos_id
 
     def weights(self) -> Mapping[str, Tensor]:
         """Return the parameters by name. Without memory, each one is read from the disk when it is asked for."""
@@ -146,6 +159,7 @@ def _load_quantized(run: RunDirectory) -> TrainedModel:
             if "bits" in tensor
         }
         step, eos_id, sha256 = int(record["step"]), int(record["eos_id"]), record["sha256"]
+        bos_id, stop_ids = record.get("bos_id"), tuple(record.get("stop_ids", ()))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RotrainError(
             f"this is not the record of a quantized model: {error}", place=run.path / QUANTIZATION, hint=again
@@ -163,7 +177,16 @@ def _load_quantized(run: RunDirectory) -> TrainedModel:
     except (OSError, SafetensorError) as error:
         raise RotrainError(f"cannot read the weights: {error}", place=file, hint=again) from None
     return TrainedModel(
-        run, step, model.eval(), Tokenizer(run.tokenizer), eos_id, [], sha256, matrices=matrices
+        run,
+        step,
+        model.eval(),
+        Tokenizer(run.tokenizer),
+        eos_id,
+        [],
+        sha256,
+        matrices=matrices,
+        stop_ids=stop_ids,
+        bos_id=bos_id,
     )
 
 
@@ -189,10 +212,63 @@ def _load_hf(run: RunDirectory, config: dict[str, Any]) -> TrainedModel:
         shape, ours = from_hf(config, weights)
     except RotrainError as error:
         raise RotrainError(str(error), place=run.path, hint=error.hint) from None
-    eos = config.get("eos_token_id")
-    if not isinstance(eos, int):
-        raise RotrainError(f"eos_token_id is {eos!r}, not one number", place=run.path / "config.json")
+    eos, *stops = _eos_ids(config, run.path / "config.json")
     model = Decoder(shape)
     model.load_state_dict(ours)
     note = f"{run.path} is a Hugging Face folder ({shape.arch}): no step is known"
-    return TrainedModel(run, 0, model.eval(), Tokenizer(run.tokenizer), eos, [note], sha256_file(files[0]))
+    return TrainedModel(
+        run,
+        0,
+        model.eval(),
+        Tokenizer(run.tokenizer),
+        eos,
+        [note],
+        sha256_file(files[0]),
+        stop_ids=tuple(stops),
+        bos_id=_bos_id(config, run.path / "config.json"),
+        **_tokenizer_config(run.path),
+    )
+
+
+def _bos_id(config: dict[str, Any], place: Path) -> int | None:
+    bos = config.get("bos_token_id")
+    if bos is None or bos == config.get("eos_token_id"):
+        return None
+    if not isinstance(bos, int) or not 0 <= bos < config.get("vocab_size", 0):
+        raise RotrainError(f"bos_token_id is {bos!r}, which is no token of the vocabulary", place=place)
+    return bos
+
+
+def _tokenizer_config(folder: Path) -> dict[str, Any]:
+    """Return what the files beside tokenizer.json say about chats and the BOS."""
+    try:
+        config = json.loads((folder / "tokenizer_config.json").read_bytes())
+    except FileNotFoundError:
+        config = {}
+    except (OSError, ValueError) as error:
+        raise RotrainError(f"cannot be read: {error}", place=folder / "tokenizer_config.json") from None
+    template = config.get("chat_template") if isinstance(config, dict) else None
+    file = folder / "chat_template.jinja"
+    if file.exists():
+        template = file.read_text(encoding="utf-8")
+    if template is not None and not isinstance(template, str):
+        raise RotrainError(
+            "the folder has several chat templates, and an exported model has one",
+            place=folder / "tokenizer_config.json",
+            hint="leave one of them in the file",
+        )
+    return {"chat_template": template, "add_bos": bool(config.get("add_bos_token", False))}
+
+
+def _eos_ids(config: dict[str, Any], place: Path) -> list[int]:
+    """Return the tokens that end a text. A chat model names several: the first ends a document."""
+    eos = config.get("eos_token_id")
+    ids = [eos] if isinstance(eos, int) else eos
+    if not isinstance(ids, list) or not ids or not all(isinstance(i, int) for i in ids):
+        raise RotrainError(f"eos_token_id is {eos!r}, not a number or a list of numbers", place=place)
+    vocabulary = config.get("vocab_size", 0)
+    if not all(0 <= i < vocabulary for i in ids):
+        raise RotrainError(
+            f"eos_token_id is {eos!r}, and the vocabulary has {vocabulary} tokens", place=place
+        )
+    return ids

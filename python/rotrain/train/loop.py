@@ -98,7 +98,29 @@ def run_training(
         strategy, why = choose_run_strategy(plan, machine, distributed)
         if distributed.size > 1:
             progress.message(f"processes: {distributed.size}, {strategy} ({why})")
-        return _Training(plan, run, machine, progress, distributed, strategy, trackers).run_to_end()
+        try:
+            return _Training(plan, run, machine, progress, distributed, strategy, trackers).run_to_end()
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise _out_of_memory(config) from error
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """PyTorch has a class for it on a GPU, and only words on a CPU."""
+    words = ("out of memory", "not enough memory", "can't allocate memory", "bad allocation")
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return known or any(word in str(error).lower() for word in words)
+
+
+def _out_of_memory(config: FitConfig) -> RotrainError:
+    micro = config.batch.micro
+    smaller = f"the same command with --set batch.micro={micro // 2} goes on: the result stays the same"
+    return RotrainError(
+        f"there is too little memory for {micro} sequences of {config.context} tokens at once",
+        place=config.out,
+        hint=smaller if micro > 1 else "take a smaller --size, or a shorter context",
+    )
 
 
 class _Training:

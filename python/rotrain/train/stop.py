@@ -1,9 +1,14 @@
-"""SIGTERM and Ctrl-C ask a run to save and stop. A second Ctrl-C stops it at once."""
+"""SIGTERM, SIGUSR1, SIGHUP and Ctrl-C ask a run to save and stop. A second Ctrl-C stops it at once.
+
+Slurm sends SIGUSR1 before the end of a job (`--signal=USR1@60`), a terminal that is closed sends SIGHUP.
+"""
 
 from __future__ import annotations
 
 import signal
 from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 
 
 class StopSignals:
@@ -17,9 +22,9 @@ class StopSignals:
         self.number = 0
 
     def __enter__(self) -> StopSignals:
-        self._before = {
-            number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        # `nohup` ignores SIGHUP: what is ignored stays ignored.
+        asked = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._ask) for number in asked}
         return self
 
     def __exit__(self, *exception: object) -> None:

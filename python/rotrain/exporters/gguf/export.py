@@ -89,7 +89,14 @@ def export_gguf(trained: TrainedModel, out: Path, kind: str = "f32") -> dict[str
 def metadata_fields(trained: TrainedModel, file_type: int) -> dict[str, Any]:
     """Return the metadata of the file: name, type, shape of the model and tokenizer."""
     c = trained.model.config
-    tokens = tokenizer_fields(trained.run.tokenizer, c.vocab_size, trained.eos_id)
+    tokens = tokenizer_fields(
+        trained.run.tokenizer,
+        c.vocab_size,
+        trained.eos_id,
+        bos_id=trained.bos_id,
+        add_bos=trained.add_bos,
+    )
+    chat = {} if trained.chat_template is None else {"tokenizer.chat_template": trained.chat_template}
     return {
         "general.name": f"{c.arch} step {trained.step}" if trained.step else c.arch,
         "general.languages": ["ro"],
@@ -97,6 +104,7 @@ def metadata_fields(trained: TrainedModel, file_type: int) -> dict[str, Any]:
         "general.quantization_version": 2,
         **{f".{key}": value for key, value in shape_fields(c).items()},
         **{f"tokenizer.ggml.{key}": value for key, value in tokens.items()},
+        **chat,
     }
 
 

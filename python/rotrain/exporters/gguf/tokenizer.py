@@ -64,7 +64,9 @@ def pattern_name(tokenizer: dict[str, Any]) -> str:
     return name
 
 
-def tokenizer_fields(file: Path, rows: int, eos_id: int) -> dict[str, Any]:
+def tokenizer_fields(
+    file: Path, rows: int, eos_id: int, *, bos_id: int | None = None, add_bos: bool = False
+) -> dict[str, Any]:
     """Return the metadata `tokenizer.ggml.*`, by the last part of the key.
 
     A row of the embedding without a token gets the name `[PADn]` and the type `UNUSED`.
@@ -73,6 +75,8 @@ def tokenizer_fields(file: Path, rows: int, eos_id: int) -> dict[str, Any]:
         file: A tokenizer.json.
         rows: Rows of the embedding.
         eos_id: Id of the token between documents.
+        bos_id: Id of the token before a text. None: `eos_id`.
+        add_bos: Whether the tokenizer puts it there itself.
 
     Raises:
         RotrainError: A token has no row, or llama.cpp has no name for the pattern.
@@ -101,7 +105,7 @@ def tokenizer_fields(file: Path, rows: int, eos_id: int) -> dict[str, Any]:
         "tokens": tokens,
         "token_type": kinds,
         "merges": merges,
-        "bos_token_id": eos_id,
+        "bos_token_id": eos_id if bos_id is None else bos_id,
         "eos_token_id": eos_id,
-        "add_bos_token": False,
+        "add_bos_token": add_bos,
     }

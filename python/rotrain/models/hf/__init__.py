@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -55,12 +56,16 @@ def layout_of(c: ModelConfig) -> Layout:
     )
 
 
-def hf_config(c: ModelConfig, eos_id: int) -> dict[str, Any]:
+def hf_config(
+    c: ModelConfig, eos_id: int, bos_id: int | None = None, stop_ids: Sequence[int] = ()
+) -> dict[str, Any]:
     """Return the content of config.json. Every field that has a default in transformers is written.
 
     Args:
         c: Shape of the model.
         eos_id: Id of the token between documents.
+        bos_id: Id of the token before a text. None: `eos_id`.
+        stop_ids: More tokens that end a text.
     """
     layout = layout_of(c)
     return {
@@ -71,8 +76,8 @@ def hf_config(c: ModelConfig, eos_id: int) -> dict[str, Any]:
         "tie_word_embeddings": True,
         "initializer_range": (2 / (5 * c.hidden)) ** 0.5,
         "use_cache": True,
-        "bos_token_id": eos_id,
-        "eos_token_id": eos_id,
+        "bos_token_id": eos_id if bos_id is None else bos_id,
+        "eos_token_id": [eos_id, *stop_ids] if stop_ids else eos_id,
         "pad_token_id": None,
         "dtype": "float32",
     }

@@ -8,8 +8,9 @@ from rotrain.config import ModelConfig
 from rotrain.models.hf import llama, mamba2
 from rotrain.models.hf.layout import Layout, Part, rope
 
-TYPES = {"mamba2": "linear_attention", "attention": "full_attention"}
-# Older versions of transformers and llama.cpp's converter have these names for the kinds.
+# The names that transformers 4.57, vLLM, mlx-lm and llama.cpp's converter read. Newer versions of transformers rename them
+# when they load a folder, and write the other two.
+TYPES = {"mamba2": "mamba", "attention": "attention"}
 READ = {
     "linear_attention": "mamba2",
     "mamba": "mamba2",
