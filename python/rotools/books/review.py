@@ -18,8 +18,8 @@ from typing import Any
 
 from rotools import _rotext
 from rotools.books import decisions
-from rotools.books.run import work_folder
-from rotools.errors import InputError, Place, RotoolsError
+from rotools.books.run import read_shelf, work_folder
+from rotools.errors import RotoolsError
 from rotools.pages import render
 
 __all__ = ["Review"]
@@ -39,13 +39,7 @@ class Review:
 
     def __init__(self, out: Path) -> None:
         self.out, self.work = out, work_folder(out)
-        shelf = self.work / "shelf.json"
-        if not shelf.exists():
-            what = f"there is no {self.work.name} beside the file"
-            raise InputError(what, Place(str(out)), f"rotools books FOLDER --out {out}")
-        self.books: dict[str, dict[str, Any]] = {
-            book["key"]: book for book in json.loads(shelf.read_text(encoding="utf-8"))
-        }
+        self.books: dict[str, dict[str, Any]] = {book["key"]: book for book in read_shelf(out)[0]}
         self.lock = threading.Lock()
 
     def listing(self) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import json
 import os
 import selectors
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -19,16 +20,24 @@ from pathlib import Path
 from typing import Any
 
 from rotools import _rotext
-from rotools.books import decisions, ocr, texts
+from rotools.books import decisions, formats, ocr
+from rotools.books.files import refused, write
+from rotools.books.formats import programs
+from rotools.books.shelf import Other, find_books, shown
 from rotools.books.verdict import judge
-from rotools.errors import InputError, Place, ResourceError, UsageError
+from rotools.errors import InputError, Place, ResourceError
 
-__all__ = ["Options", "Screen", "find_books", "read_books", "replay", "work_folder"]
+__all__ = ["Options", "Screen", "read_books", "replay", "work_folder"]
 
-VERSION = 4
+VERSION = 5
 """Version of the results in the work folder. It is part of the key."""
 
+SHELF = 2
+"""Version of the list of books in the work folder."""
+
 Result = dict[str, Any]
+Row = tuple[str, str, str, str, float | None, float | None, float | None]
+"""A row of the ledger: document, source, action, rule, value, threshold, score."""
 
 
 @dataclass(frozen=True)
@@ -67,52 +76,47 @@ class Screen:
                 setattr(self, name, getattr(self, name) + count)
 
 
-def find_books(inputs: list[Path]) -> list[tuple[str, Path]]:
-    """List (id, file) of every book, in the order of the ids. The id is the path of the file in its folder.
-
-    Raises:
-        RotoolsError: A path does not exist, or there is no file of a kind that can be read.
-    """
-    found: dict[Path, str] = {}
-    known = {".pdf", *texts.READERS}
-    for given in inputs:
-        if not given.exists():
-            raise ResourceError("no such file or directory", Place(str(given)), "check the path")
-        if given.is_file():
-            if given.suffix.lower() not in known:
-                kinds = ", ".join(sorted(known))
-                raise UsageError(f"books are {kinds}", Place(str(given)), "convert it to one of these")
-            found.setdefault(given, given.name)
-            continue
-        for folder, folders, names in os.walk(given):
-            folders.sort()
-            for name in names:
-                path = Path(folder) / name
-                # A pipe or a device is not a book, and reading one may never end.
-                if path.suffix.lower() in known and not name.startswith(".") and path.is_file():
-                    found.setdefault(path, path.relative_to(given).as_posix())
-    if not found:
-        kinds = ", ".join(sorted(known))
-        raise InputError("there are no books", Place(str(inputs[0])), f"books are files that end in {kinds}")
-    return sorted((name, path) for path, name in found.items())
-
-
 def work_folder(out: Path) -> Path:
     """Return the folder with the results of single books."""
     return out.with_name(out.name + ".work")
 
 
+def _files(path: Path) -> list[Path]:
+    """List the files of a book: itself, or those of an unpacked EPUB."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.is_file() and not file.is_symlink())
+
+
+def _size(path: Path) -> int:
+    with refused(path, "read"):
+        return sum(file.stat().st_size for file in _files(path))
+
+
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digests = []
+    for part in _files(path):
+        with refused(part, "read"), part.open("rb") as file:
+            digests.append(
+                (os.fsencode(part.relative_to(path)), hashlib.file_digest(file, "sha256").digest())
+            )
+    if not path.is_dir():
+        return digests[0][1].hex()
+    return hashlib.sha256(
+        b"".join(len(name).to_bytes(4) + name + digest for name, digest in digests)
+    ).hexdigest()
 
 
-def _key(digest: str, path: Path, options: Options, again: list[int]) -> str:
+def _key(digest: str, kind: str, path: Path, options: Options, again: list[int]) -> str:
     """Return the key of a result: a hash of the file and of everything else that the result depends on."""
-    settings = [VERSION, _rotext.__version__, path.suffix.lower(), options.max_ram]
-    if options.ocr and path.suffix.lower() == ".pdf":
+    settings = [VERSION, _rotext.__version__, formats.suffix(path), options.max_ram]
+    if options.ocr and kind == "pdf":
         settings += [ocr.find()[1], options.dpi, again]
+    settings += programs.names(kind)[:1]
     return digest[:24] + "-" + hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]
+
+
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU)
 
 
 class _Worker:
@@ -170,7 +174,7 @@ class _Worker:
             self.process.stdin.flush()
         except OSError:
             self.close()
-            return {"failed": "crash", "what": "the reader could not be started"}
+            return {"failed": "crash", "what": "the reader could not be started", "again": True}
         where = "opening the file"
         for message in self._lines(screen.stop):
             if message is None:
@@ -178,7 +182,7 @@ class _Worker:
                 if screen.stop.is_set():
                     raise KeyboardInterrupt
                 seconds = f"{self.options.seconds:.0f} s"
-                return {"failed": "timeout", "what": f"no answer for {seconds} while {where}"}
+                return {"failed": "timeout", "what": f"no answer for {seconds} while {where}", "again": True}
             if "answer" in message:
                 answer: Result = message["answer"]
                 if answer.get("failed") == "memory":
@@ -194,7 +198,9 @@ class _Worker:
         self.close()
         limit = f"{self.options.max_ram / (1 << 30):.1f} GB"
         died = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return {"failed": "crash", "what": f"the reader died ({died}, memory limit {limit}) while {where}"}
+        what = f"the reader died ({died}, memory limit {limit}) while {where}"
+        # A file makes its reader crash. Only a person or the system ends it with one of these signals.
+        return {"failed": "crash", "what": what, "again": -code in _FROM_OUTSIDE}
 
 
 def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) -> Result:
@@ -214,10 +220,12 @@ def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) 
         RotoolsError: There is nothing to read, or `out` cannot be written.
         KeyboardInterrupt: `screen.stop` was set.
     """
-    books = find_books(inputs)
+    shelf = find_books(inputs, out)
+    books = shelf.books
     work = work_folder(out)
-    work.mkdir(parents=True, exist_ok=True)
-    if any(path.suffix.lower() == ".pdf" for _, path in books):
+    with refused(work, "written"):
+        work.mkdir(parents=True, exist_ok=True)
+    if any(formats.suffix(path) == ".pdf" for _, path in books):
         from rotools.books.worker import library
 
         library()
@@ -226,9 +234,9 @@ def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) 
         for part in work.glob("*.part"):
             part.unlink(missing_ok=True)
         screen.total = len(books)
-        screen.total_bytes = sum(path.stat().st_size for _, path in books)
+        screen.total_bytes = sum(_size(path) for _, path in books)
         verdicts = decisions.read(out)
-        shelf: list[Result | None] = [None] * len(books)
+        found: list[Result | None] = [None] * len(books)
         queue = iter(range(len(books)))
         take = threading.Lock()
         failures: list[BaseException] = []
@@ -242,8 +250,8 @@ def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) 
                     if index is None:
                         return
                     name, path = books[index]
-                    shelf[index] = _one(name, path, work, worker, options, verdicts, screen)
-                    screen.add(books=1, bytes=path.stat().st_size)
+                    found[index] = _one(name, path, work, worker, options, verdicts, screen)
+                    screen.add(books=1, bytes=_size(path))
             except BaseException as error:
                 failures.append(error)
                 screen.stop.set()
@@ -261,10 +269,31 @@ def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) 
             raise real[0]
         if failures or screen.stop.is_set():
             raise KeyboardInterrupt
-        results = [result for result in shelf if result is not None]
-        (work / "shelf.json.part").write_text(json.dumps(results), encoding="utf-8")
-        os.replace(work / "shelf.json.part", work / "shelf.json")
-        return assemble(out, results, verdicts)
+        results = [result for result in found if result is not None]
+        others = [{**vars(other), "path": str(other.path.absolute())} for other in shelf.others]
+        write(work / "shelf.json", json.dumps({"version": SHELF, "books": results, "others": others}))
+        return assemble(out, results, shelf.others, verdicts)
+
+
+def read_shelf(out: Path) -> tuple[list[Result], list[Other]]:
+    """Return the books of the last run, and the files that it did not try.
+
+    Raises:
+        InputError: There is no such run, or its list is damaged or of another version.
+    """
+    path = work_folder(out) / "shelf.json"
+    again = f"rotools books FOLDER --out {out}"
+    if not path.exists():
+        raise InputError(f"there is no {path.parent.name} beside the file", Place(str(out)), again)
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if value["version"] != SHELF:
+            raise ValueError(f"version {value['version']}")
+        return value["books"], [Other(**{**other, "path": Path(other["path"])}) for other in value["others"]]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise InputError(
+            "the list of books is damaged or of another version", Place(str(path)), again
+        ) from None
 
 
 class _lock:
@@ -296,63 +325,92 @@ def _one(
 ) -> Result:  # fmt: skip
     """Return the entry of one book: from an earlier run, or read now."""
     digest = _digest(path)
+    with refused(path, "read"):
+        kind = formats.kind_of(path)
     verdict = verdicts.get(digest)
     again = list(verdict.again) if verdict else []
-    key = _key(digest, path, options, again)
+    key = _key(digest, kind, path, options, again)
     entry = {"id": name, "path": str(path.absolute()), "digest": digest, "key": key, "again": again}
     done = work / f"{key}.json"
-    if done.exists():
-        return {**json.loads(done.read_text(encoding="utf-8")), **entry}
+    if (kept := _kept(done)) is not None:
+        return {**kept, **entry}
     program, _ = ocr.find()
     job = {
         "path": str(path), "work": str(work), "key": key, "ocr": options.ocr and program is not None,
         "dpi": options.dpi, "seconds": options.seconds * 0.9, "again": again,
     }  # fmt: skip
     answer = worker.ask(job, screen)
+    if "refused" in answer:
+        what, place, hint = answer["refused"]
+        raise ResourceError(what, place and Place(place), hint)
     if "result" in answer:
         result = answer["result"]
         result["wanting"] = 0 if job["ocr"] else result["wanting"]
         result["verdict"] = judge(result)
+        # Pages that OCR failed on are tried again. The tables of the others wait for it.
+        again_later = bool(result["failures"])
     else:
-        result = {
-            "pages": [],
-            "starts": [],
-            "verdict": {"action": "drop", "rule": answer["failed"]},
-            "wanting": 0,
-        }
-        result["what"] = answer["what"]
-        (work / f"{key}.txt").write_text("", encoding="utf-8")
-    (work / f"{key}.json.part").write_text(json.dumps(result), encoding="utf-8")
-    os.replace(work / f"{key}.json.part", done)
-    for table in work.glob(f"{key}.*.tsv"):
-        table.unlink()
+        verdict_failed = {"action": "drop", "rule": answer["failed"]}
+        result = {"pages": [], "starts": [], "verdict": verdict_failed, "wanting": 0}
+        result |= {name: answer[name] for name in ("what", "hint") if answer.get(name)}
+        again_later = bool(answer.get("again"))
+        write(work / f"{key}.txt", "")
+    if not again_later:
+        write(done, json.dumps(result))
+        for table in work.glob(f"{key}.*.tsv"):
+            table.unlink(missing_ok=True)
     return {**result, **entry}
 
 
-def assemble(out: Path, results: list[Result], verdicts: dict[str, decisions.Decision]) -> Result:
-    """Write the books that are kept, by their scores and by the decisions of a person, and the ledger of all books."""
+def _kept(done: Path) -> Result | None:
+    """Return the result of an earlier run. A damaged one is made again."""
+    try:
+        result: Result = json.loads(done.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return result if isinstance(result, dict) and "verdict" in result else None
+
+
+def assemble(
+    out: Path, results: list[Result], others: list[Other], verdicts: dict[str, decisions.Decision]
+) -> Result:
+    """Write the books that are kept, by their scores and by the decisions of a person, and the ledger of all files."""
+    with refused(out, "written"):
+        return _assemble(out, results, others, verdicts)
+
+
+def _assemble(
+    out: Path, results: list[Result], others: list[Other], verdicts: dict[str, decisions.Decision]
+) -> Result:
     work = work_folder(out)
     records = work / "records"
     shutil.rmtree(records, ignore_errors=True)
     records.mkdir()
-    rows: list[tuple[str, str, str, str, float | None, float | None, float | None]] = []
-    summary: Result = {"books": len(results), "kept": 0, "dropped": {}, "pages": {}, "bytes": 0, "wanting": 0}
+    rows: list[Row] = []
+    summary: Result = {
+        "books": len(results), "kept": 0, "dropped": {}, "pages": {}, "bytes": 0, "wanting": 0, "unread": {},
+        "left_out": {}, "missing": {}, "ignored": 0,
+    }  # fmt: skip
     paths: list[str] = []
     first: dict[str, str] = {}
     for number, result in enumerate(results):
-        name, source = result["id"], result["path"]
+        name, source = result["id"], shown(result["path"])
         verdict, decision = result["verdict"], verdicts.get(result["digest"])
-        rows += _page_rows(result)
+        rows += [*_page_rows(result), *_part_rows(result)]
+        for action, rule, _, value in result.get("parts", []):
+            _count(summary["left_out"], rule.split(" ")[0] if action == "drop" else rule, value)
         dropped = set(decision.pages) if decision else set()
         rows += [(name, source, "edit", "decided-pages", float(len(dropped)), None, None)] if dropped else []
         action, rule = verdict["action"], verdict["rule"]
         if decision and decision.verdict in ("keep", "drop"):
             action, rule = decision.verdict, "decided"
-        if result["digest"] in first:
+        read = "what" not in result
+        if read and result["digest"] in first:
             action, rule = "drop", "same-file"
-        first.setdefault(result["digest"], name)
+        if read:
+            first.setdefault(result["digest"], name)
         for page in result["pages"]:
-            summary["pages"][page["action"]] = summary["pages"].get(page["action"], 0) + 1
+            _count(summary["pages"], page["action"])
         summary["wanting"] += result["wanting"]
         text = _without(
             (work / f"{result['key']}.txt").read_text(encoding="utf-8"), result["starts"], dropped
@@ -360,7 +418,12 @@ def assemble(out: Path, results: list[Result], verdicts: dict[str, decisions.Dec
         if action == "keep" and not text.strip():
             action, rule = "drop", "no-text"
         if action == "drop":
-            summary["dropped"][rule] = summary["dropped"].get(rule, 0) + 1
+            _count(summary["dropped"], rule)
+            if not read:
+                _count(summary["unread"], formats.suffix(Path(source)) or "without ending")
+                rows.append((name, source, "flag", f"reason: {result['what']}", None, None, None))
+                if "hint" in result:
+                    summary["missing"][result["what"]] = result["hint"]
             rows.append(
                 (
                     name,
@@ -380,11 +443,25 @@ def assemble(out: Path, results: list[Result], verdicts: dict[str, decisions.Dec
         record = records / f"{number:08}.json"
         record.write_text(json.dumps(_record(result, text), ensure_ascii=False), encoding="utf-8")
         paths.append(str(record))
+    for other in others:
+        named = (other.id, shown(str(other.path)), "flag" if other.rule == "no-book" else "drop", other.rule)
+        rows.append((*named, None, None, None))
+        if other.rule == "no-book":
+            summary["ignored"] += 1
+            continue
+        summary["books"] += other.book
+        _count(summary["unread"], other.ending)
+        _count(summary["dropped"], other.rule, int(other.book))
+    summary["dropped"] = {rule: count for rule, count in summary["dropped"].items() if count}
     summary["ledger"] = str(_rotext.assemble(paths, rows, out))
     shutil.rmtree(records)
     summary["work"] = str(work)
     decisions.mark(out, verdicts)
     return summary
+
+
+def _count(counts: dict[str, int], name: str, by: int = 1) -> None:
+    counts[name] = counts.get(name, 0) + by
 
 
 def replay(out: Path) -> bool:
@@ -406,12 +483,12 @@ def replay(out: Path) -> bool:
         )
     verdicts = decisions.read(out)
     with _lock(work):
-        results: list[Result] = json.loads((work / "shelf.json").read_text(encoding="utf-8"))
+        results, others = read_shelf(out)
         for result in results:
             decision = verdicts.get(result["digest"])
             if decision and list(decision.again) != result["again"]:
                 raise InputError("pages were marked to be read with OCR again", Place(result["id"]), again)
-        assemble(out, results, verdicts)
+        assemble(out, results, others, verdicts)
     return True
 
 
@@ -427,14 +504,28 @@ def _record(result: Result, text: str) -> Result:
         "sha256": result["digest"],
         **count,
     }
-    return {"id": result["id"], "text": text, "source": result["path"], "book": about}
+    return {"id": result["id"], "text": text, "source": shown(result["path"]), "book": about}
 
 
-def _page_rows(result: Result) -> list[tuple[str, str, str, str, float | None, float | None, float | None]]:
+def _part_rows(result: Result) -> list[Row]:
+    """List the ledger rows about the parts of a book without pages: lost chapters, text that was left out. And its language."""
+    name, source = result["id"], shown(result["path"])
+    rows: list[Row] = [
+        (name, f"{source}#{where}" if where else source, action, rule, float(value), None, None)
+        for action, rule, where, value in result.get("parts", [])
+    ]
+    if failures := result.get("failures"):
+        rows.append((name, source, "flag", f"ocr-failed {failures[0]}", float(len(failures)), None, None))
+    if other := result.get("foreign"):
+        rows.append((name, source, "flag", f"language {other['language']}", other["romanian"], None, None))
+    return rows
+
+
+def _page_rows(result: Result) -> list[Row]:
     """List the ledger rows of a book: one for each range of pages with the same action and fault, and one for each repaired
     font. Ranges that were kept without a fault have none."""
-    rows: list[tuple[str, str, str, str, float | None, float | None, float | None]] = []
-    name, source = result["id"], result["path"]
+    rows: list[Row] = []
+    name, source = result["id"], shown(result["path"])
     previous: tuple[str, str] | None = None
     first = 0
     outcomes = [(page["action"], (page["fault"] or {}).get("rule", "")) for page in result["pages"]]

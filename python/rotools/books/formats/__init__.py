@@ -15,10 +15,11 @@ SUFFIXES = {
     ".odt": "odt", ".ott": "odt", ".pdf": "pdf", ".prc": "mobi", ".rtf": "rtf", ".txt": "text", ".xhtml": "html",
 }  # fmt: skip
 """The kind of file for each ending that is read."""
-UNREAD = frozenset(
-    ".azw1 .azw4 .cb7 .cbr .cbz .chm .fb3 .ibooks .kfx .lit .lrf .md .mht .mhtml .odp .pages .pdb .ppt .pptx .ps .sdw .snb "
-    ".sxw .tcr .tex .wpd .wps .wri .xps".split()
-)
+UNREAD = frozenset([
+    ".azw1", ".azw4", ".cb7", ".cbr", ".cbz", ".chm", ".fb3", ".ibooks", ".kfx", ".lit", ".lrf", ".md",
+    ".mht", ".mhtml", ".odp", ".pages", ".pdb", ".ppt", ".pptx", ".ps", ".sdw", ".snb", ".sxw", ".tcr",
+    ".tex", ".wpd", ".wps", ".wri", ".xps",
+])  # fmt: skip
 """Endings of books and documents that are not read."""
 
 

@@ -72,11 +72,7 @@ class Archive:
             ValueError: The part is missing, damaged or too large.
         """
         try:
-            if self.zip is None:
-                stream = (self.path / name).open("rb")
-            else:
-                stream = self.zip.open(name)  # type: ignore[assignment]
-            with stream:
+            with (self.path / name).open("rb") if self.zip is None else self.zip.open(name) as stream:
                 data = stream.read(self.budget + 1)
         except KeyError:
             raise ValueError(f"{name} is missing") from None

@@ -10,10 +10,11 @@ from rotools.books.texts import Text, decode, limited
 
 __all__ = ["html_events", "paragraphs", "read", "text_of", "xml_events"]
 
-_BLOCKS = frozenset(
-    "address article aside blockquote body caption center dd details div dl dt fieldset figcaption figure footer form h1 h2 "
-    "h3 h4 h5 h6 header hr li main ol p pre section summary table td th tr ul".split()
-)
+_BLOCKS = frozenset([
+    "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "div", "dl",
+    "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6",
+    "header", "hr", "li", "main", "ol", "p", "pre", "section", "summary", "table", "td", "th", "tr", "ul",
+])  # fmt: skip
 _SILENT = frozenset(["script", "style", "template", "head", "title"])
 """Elements without text for people."""
 _ASIDE = frozenset(
@@ -100,7 +101,7 @@ def paragraphs(events: Iterator[Event], aside: Counter[str] | None = None) -> It
             continue
         if skipped:
             continue
-        if (value in _BLOCKS or value == "br" and kind == "start") and (text := take()):
+        if (value in _BLOCKS or (value == "br" and kind == "start")) and (text := take()):
             yield text
         if value == "pre":
             kept = max(kept + (1 if kind == "start" else -1), 0)

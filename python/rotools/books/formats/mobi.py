@@ -9,6 +9,7 @@ Source:
 import re
 import struct
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from rotools.books.formats.html import html_events, paragraphs
@@ -19,6 +20,9 @@ __all__ = ["read"]
 _NONE, _PALMDOC, _HUFF = 1, 2, 17480
 _UTF8 = 65001
 _ABSENT = 0xFFFFFFFF
+
+Record = Callable[[int], bytes]
+"""Returns a record of the file by its number."""
 
 
 def read(path: Path) -> Text:
@@ -56,15 +60,14 @@ def _read(data: bytes) -> Text:
             flags = struct.unpack_from(">H", head, 0xF2)[0]
     if compression not in (_NONE, _PALMDOC, _HUFF):
         raise ValueError(f"the compression {compression} is not known")
-    huffman = _Huffman(record, *struct.unpack_from(">LL", head, 0x70)) if compression == _HUFF else None
+    unpack: Callable[[bytes], bytes] = _unpack if compression == _PALMDOC else bytes
+    if compression == _HUFF:
+        unpack = _Huffman(record, *struct.unpack_from(">LL", head, 0x70)).unpack
     pieces: list[bytes] = []
     size = 0
     for at in range(1, records + 1):
         packed = _without_trailers(record(at), flags)
-        if huffman:
-            piece = huffman.unpack(packed)
-        else:
-            piece = _unpack(packed) if compression == _PALMDOC else packed
+        piece = unpack(packed)
         pieces.append(piece)
         size += len(piece)
         if size > MOST:
@@ -134,12 +137,12 @@ def _unpack(data: bytes) -> bytes:
     return bytes(out)
 
 
-def _first_flow(raw: bytes, head: bytes, record: object) -> bytes:
+def _first_flow(raw: bytes, head: bytes, record: Record) -> bytes:
     """Return the pages of a Kindle book of version 8. Style sheets and pictures are further flows of the same bytes."""
     number, count = struct.unpack_from(">LL", head, 0xC0)
     if number == _ABSENT or count < 2:
         return raw
-    table = record(number)  # type: ignore[operator]
+    table = record(number)
     if table[:4] != b"FDST":
         return raw
     start, end = struct.unpack_from(">LL", table, 12)
@@ -151,8 +154,8 @@ class _Huffman:
 
     DEEPEST = 20
 
-    def __init__(self, record: object, first: int, count: int) -> None:
-        huff = record(first)  # type: ignore[operator]
+    def __init__(self, record: Record, first: int, count: int) -> None:
+        huff = record(first)
         if huff[:4] != b"HUFF":
             raise ValueError("the dictionary of the text is damaged")
         short, long = struct.unpack_from(">LL", huff, 8)
@@ -167,7 +170,7 @@ class _Huffman:
         self.most = [0] + [(bounds[2 * at + 1] + 1 << 31 - at) - 1 for at in range(32)]
         self.phrases: list[tuple[bytes, bool]] = []
         for at in range(first + 1, first + count):
-            cdic = record(at)  # type: ignore[operator]
+            cdic = record(at)
             if cdic[:4] != b"CDIC":
                 raise ValueError("the dictionary of the text is damaged")
             total, bits = struct.unpack_from(">LL", cdic, 8)

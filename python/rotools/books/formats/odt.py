@@ -81,7 +81,14 @@ def read(path: Path) -> Text:
     styles = package.find("styles.xml")
     if styles:
         for node in parse(decode_xml(package.read(styles))).iter():
-            if local(node) in ("header", "footer", "header-left", "footer-left", "header-first", "footer-first"):
+            if local(node) in (
+                "header",
+                "footer",
+                "header-left",
+                "footer-left",
+                "header-first",
+                "footer-first",
+            ):
                 text.leave_out(local(node).partition("-")[0], characters(node))
     text.text = story.text()
     return text
@@ -93,4 +100,3 @@ def _write(story: Story, text: str) -> None:
         story.write(re.sub(r"\s+", " ", text))
     elif text.strip():
         story.write(text.strip())
-

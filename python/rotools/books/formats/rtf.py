@@ -17,7 +17,8 @@ from rotools.books.texts import Text, limited
 __all__ = ["read"]
 
 _TOKEN = re.compile(
-    rb"\\([a-zA-Z]{1,32})(-?[0-9]{1,10})?[ ]?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|[\r\n\0]+|([^\\{}\r\n\0]+)", re.DOTALL
+    rb"\\([a-zA-Z]{1,32})(-?[0-9]{1,10})?[ ]?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|[\r\n\0]+|([^\\{}\r\n\0]+)",
+    re.DOTALL,
 )
 _CHARSETS = {
     77: "mac_roman", 86: "mac_romanian", 88: "mac_latin2", 128: "cp932", 129: "cp949", 134: "gbk", 136: "big5",
@@ -37,10 +38,12 @@ _ASIDE = {
     "footerl": "footer", "footerr": "footer", "footerf": "footer", "annotation": "comments",
 }  # fmt: skip
 """Destinations whose text is counted and not read."""
-_SILENT = frozenset(
-    "colortbl stylesheet info pict object fldinst shprslt nonshppict sp bkmkstart bkmkend filetbl revtbl xe tc txe rxe "
-    "ftnsep ftnsepc ftncn aftnsep aftnsepc aftncn formfield datafield listtable listoverridetable upr title author".split()
-)
+_SILENT = frozenset([
+    "colortbl", "stylesheet", "info", "pict", "object", "fldinst", "shprslt", "nonshppict", "sp",
+    "bkmkstart", "bkmkend", "filetbl", "revtbl", "xe", "tc", "txe", "rxe", "ftnsep", "ftnsepc", "ftncn",
+    "aftnsep", "aftnsepc", "aftncn", "formfield", "datafield", "listtable", "listoverridetable", "upr",
+    "title", "author",
+])  # fmt: skip
 _OPENED = frozenset(["shpinst", "do", "ud", "fldrslt", "shpgrp", "shp"])
 """Ignorable destinations with text inside."""
 _BOXES = frozenset(["shptxt", "dptxbxtext"])
@@ -51,14 +54,21 @@ class _Group:
 
     __slots__ = ("aside", "deleted", "ends", "font", "hidden", "skip", "uc")
 
-    def __init__(self, before: "_Group | None" = None) -> None:
-        self.skip = before.skip if before else ""
-        self.aside = before.aside if before else ""
-        self.font = before.font if before else -1
-        self.uc = before.uc if before else 1
-        self.hidden = before.hidden if before else False
-        self.deleted = before.deleted if before else False
+    def __init__(self) -> None:
+        self.skip = ""
+        self.aside = ""
+        self.font = -1
+        self.uc = 1
+        self.hidden = False
+        self.deleted = False
         self.ends = ""
+
+    def inner(self) -> "_Group":
+        """Return the state with which a group inside of this one begins."""
+        group = _Group()
+        group.skip, group.aside, group.font, group.uc = self.skip, self.aside, self.font, self.uc
+        group.hidden, group.deleted = self.hidden, self.deleted
+        return group
 
 
 def read(path: Path) -> Text:
@@ -137,7 +147,7 @@ class _Reader:
         self.ignorable = False
         if brace == b"{":
             self.stack.append(self.group)
-            self.group = _Group(self.group)
+            self.group = self.group.inner()
             return
         ends = self.group.ends
         if self.stack:
@@ -337,9 +347,12 @@ class _Reader:
 
 def _encoding(name: str) -> str:
     """Return the name under which Python has an encoding of single bytes or letters. Empty if it has none."""
-    name = {"cp10000": "mac_roman", "cp10010": "mac_romanian", "cp10029": "mac_latin2", "cp65001": "utf-8"}.get(
-        name, name
-    )
+    name = {
+        "cp10000": "mac_roman",
+        "cp10010": "mac_romanian",
+        "cp10029": "mac_latin2",
+        "cp65001": "utf-8",
+    }.get(name, name)
     try:
         return codecs.lookup(name).name
     except LookupError:

@@ -39,7 +39,8 @@ class Story:
 
     def begin_paragraph(self) -> None:
         """Begin a paragraph, or continue the one before if its end was deleted."""
-        self.open.append(self.carried.pop(len(self.sinks), None) or _Paragraph())
+        carried = self.carried.pop(len(self.sinks)) if len(self.sinks) in self.carried else None
+        self.open.append(carried or _Paragraph())
 
     def end_paragraph(self, *, joined: bool = False) -> None:
         """End a paragraph.

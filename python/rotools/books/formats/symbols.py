@@ -41,7 +41,13 @@ def symbol(font: str, code: int) -> str:
     private = 0xF000 <= code <= 0xF0FF
     if table := _FONTS.get(font.strip().casefold()):
         return table.get(code & 0xFF, REPLACEMENT) if private or code < 0x100 else chr(code)
-    decorative = font.strip().casefold() in ("webdings", "wingdings 2", "wingdings 3", "marlett", "zapfdingbats")
+    decorative = font.strip().casefold() in (
+        "webdings",
+        "wingdings 2",
+        "wingdings 3",
+        "marlett",
+        "zapfdingbats",
+    )
     if decorative or private or 0xD800 <= code <= 0xF8FF or not 0x20 <= code <= 0x10FFFF:
         return REPLACEMENT
     return chr(code)

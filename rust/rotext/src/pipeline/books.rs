@@ -64,6 +64,12 @@ impl PdfBook {
         self.book.assess(&self.pdf.fonts)
     }
 
+    /// As [`Book::text_layer`].
+    #[must_use]
+    pub fn text_layer(&self) -> String {
+        self.book.text_layer()
+    }
+
     /// As [`Book::samples`].
     #[must_use]
     pub fn samples(&self, most: usize) -> Vec<usize> {
