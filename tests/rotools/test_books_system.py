@@ -21,8 +21,8 @@ from rotools_program import rotools
 
 from rotools import _rotext
 from rotools.books import decisions, ocr
+from rotools.books.assemble import work_folder
 from rotools.books.review import Review
-from rotools.books.run import work_folder
 from rotools.books.worker import library
 
 PARAGRAPHS = [

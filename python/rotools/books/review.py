@@ -18,7 +18,7 @@ from typing import Any
 
 from rotools import _rotext
 from rotools.books import decisions
-from rotools.books.run import read_shelf, work_folder
+from rotools.books.assemble import read_shelf, work_folder
 from rotools.errors import RotoolsError
 from rotools.pages import render
 
