@@ -149,7 +149,9 @@ def _one(
     except (OSError, ResourceError) as error:
         # The disk refuses one file: the others are read.
         key = "unread-" + hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:24]
-        entry = {"id": name, "path": str(path.absolute()), "digest": "", "key": key, "again": []}
+        entry: Result = {
+            "id": name, "path": str(path.absolute()), "digest": "", "key": key, "again": [],
+        }  # fmt: skip
         what = error.what if isinstance(error, ResourceError) else error.strerror or type(error).__name__
         return {**_failed({"failed": "unreadable", "what": what}, work / f"{key}.txt"), **entry}
     verdict = verdicts.get(digest)
