@@ -271,7 +271,7 @@ def shelf(out: Path, count: int) -> None:
     """A work folder of `count` books, as `rotools books` leaves it."""
     work = work_folder(out)
     work.mkdir()
-    measures = {"known": 0.9, "words": 200, "tokens": 210}
+    measures = {"known": 0.9, "plausible": 0.05, "words": 200, "tokens": 210}
     page = {"action": "keep", "score": 0.9, "fault": None, "agreement": None, "measures": measures}
     books = []
     for number in range(count):

@@ -85,7 +85,7 @@ class Review:
             raw = text.encode()
             fault = page["fault"]
             about = (
-                f"{page['action']}, score {page['score']:.3f}, known words {page['measures']['known']:.3f}"
+                f"{page['action']}, score {page['score']:.3f}, known words {page['measures']['known']:.3f}, plausible words {page['measures']['plausible']:.3f}"
                 + ("" if page["agreement"] is None else f", agreement with OCR {page['agreement']:.0%}")
             )
             about += (

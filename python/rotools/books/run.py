@@ -24,7 +24,7 @@ from rotools.errors import Place, ResourceError
 __all__ = ["Options", "Screen", "read_books"]
 
 
-VERSION = 5
+VERSION = 6
 """Version of the results in the work folder. It is part of the key."""
 
 Result = dict[str, Any]

@@ -300,7 +300,7 @@ class _Reader:
             return
         if group.skip or not data:
             return
-        charset, name = self.fonts.get(group.font, (0, ""))
+        charset, name = self._font()
         if charset == _SYMBOLS:
             self._flush()
             for byte in data:
@@ -311,6 +311,11 @@ class _Reader:
             self._flush()
             self.raw_encoding = encoding
         self.raw += data
+
+    def _font(self) -> tuple[int, str]:
+        """Return character set and name of the font."""
+        font = self.group.font
+        return self.fonts.get(font if font >= 0 else self.default, (0, ""))
 
     def _flush(self) -> None:
         if self.raw:
@@ -325,7 +330,7 @@ class _Reader:
         self._write(sign)
 
     def _unicode(self, code: int) -> None:
-        charset, name = self.fonts.get(self.group.font, (0, ""))
+        charset, name = self._font()
         if charset == _SYMBOLS and 0xF000 <= code <= 0xF0FF:
             self._symbol(name, code)
         else:

@@ -348,7 +348,7 @@ impl Page {
         if self.words.is_empty() || self.measures.words < 3 && self.pictures > SCAN {
             return if self.pictures > SCAN { fault("no-text", self.pictures, SCAN) } else { None };
         }
-        if self.unmapped > UNMAPPED && self.measures.known < GOOD {
+        if self.unmapped > UNMAPPED && self.measures.readable() < GOOD {
             return fault("unmapped", self.unmapped, UNMAPPED);
         }
         self.measures.fault(self.letters, GOOD)
@@ -387,7 +387,9 @@ impl Page {
                 self.action = Action::Drop;
                 self.fault = Some(fault);
             }
-            None if self.unmapped > UNMAPPED && self.measures.known < USABLE => self.action = Action::Drop,
+            None if self.unmapped > UNMAPPED && self.measures.readable() < USABLE => {
+                self.action = Action::Drop
+            }
             None => {}
         }
     }
