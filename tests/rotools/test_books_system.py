@@ -134,7 +134,9 @@ def test_a_text_layer_that_is_not_what_is_drawn_is_found(tmp_path: Path) -> None
     # Every word is a word; it is another book's.
     layered([picture] * 5, test_books.PARAGRAPHS * 3, shelf / "wrong.pdf")
     rotools("books", shelf, "--out", tmp_path / "out.jsonl")
-    results = json.loads((work_folder(tmp_path / "out.jsonl") / "shelf.json").read_text(encoding="utf-8"))["books"]
+    results = json.loads((work_folder(tmp_path / "out.jsonl") / "shelf.json").read_text(encoding="utf-8"))[
+        "books"
+    ]
     right, wrong = [[(page["action"], page["agreement"]) for page in result["pages"]] for result in results]
     assert [action for action, _ in right] == ["keep"] * len(right), right
     read = [share for _, share in right if share is not None]
@@ -284,4 +286,6 @@ def shelf(out: Path, count: int) -> None:
                 "again": [], "starts": [], "pages": [page] * 200, "verdict": verdict,
             }
         )  # fmt: skip
-    (work / "shelf.json").write_text(json.dumps({"version": 2, "books": books, "others": []}), encoding="utf-8")
+    (work / "shelf.json").write_text(
+        json.dumps({"version": 2, "books": books, "others": []}), encoding="utf-8"
+    )
