@@ -65,7 +65,7 @@ const JUDGED_LETTERS: u32 = 400;
 /// A page with a smaller share of diacritics is written without them.
 pub const NO_DIACRITICS: f32 = 0.005;
 
-/// Measures lines of text.
+/// Measures lines of text. An empty line is the end of a paragraph: an item of a list may begin in lower case after it.
 #[must_use]
 pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Measures, u32) {
     let mut m = Measures::default();
@@ -75,6 +75,10 @@ pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Meas
     let (mut bits, mut lettered, mut numbers, mut broken) = (0.0f64, 0u32, 0u32, 0u32);
     let mut stopped = false;
     for line in lines {
+        if line.is_empty() {
+            stopped = false;
+            continue;
+        }
         count += 1;
         for c in line.chars().filter(|c| *c != ' ') {
             m.characters += 1;

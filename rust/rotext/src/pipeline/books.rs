@@ -142,7 +142,8 @@ pub fn stretches(text: &str) -> Vec<(Measures, f32, usize)> {
     let start = |line: &str| line.as_ptr().addr() - text.as_ptr().addr();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let measure_part = |lines: &[&str]| {
-        let (measures, _) = measure(lines.iter().copied(), romanian::model());
+        // Each line is a paragraph, and an empty line ends it.
+        let (measures, _) = measure(lines.iter().flat_map(|line| [*line, ""]), romanian::model());
         (measures, measures.score(), lines.first().map_or(0, |line| start(line)))
     };
     lines.chunks(LINES).map(measure_part).collect()
