@@ -6,7 +6,7 @@ from rotools.books.language import ROMANIAN
 
 __all__ = ["judge"]
 
-SCORE = 0.83
+SCORE = 0.80
 """The lower quartile of the pages' scores must reach this."""
 USABLE_PAGES = 0.75
 """Share of the pages that are not blank that must have usable text."""

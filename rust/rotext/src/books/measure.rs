@@ -22,7 +22,8 @@ pub struct Measures {
     pub bits: f32,
     /// Share of the letters that are ă â î ș ț.
     pub diacritics: f32,
-    /// Share of the characters that no text has: replacement characters, private use, controls, unmapped.
+    /// Share of the characters that no text has: replacement characters, private use, controls, unmapped, question marks
+    /// inside words.
     pub junk: f32,
     /// Share of the tokens that are single letters and not Romanian words.
     pub singles: f32,
@@ -45,9 +46,9 @@ const ENOUGH: u32 = 12;
 /// With fewer tokens, one wrong token does not count.
 const MANY: u32 = 100;
 /// Good text has at least this share of known and plausible words.
-pub const GOOD: f32 = 0.84;
+pub const GOOD: f32 = 0.81;
 /// With a smaller share, the text is dropped when OCR gives nothing better.
-pub const USABLE: f32 = 0.68;
+pub const USABLE: f32 = 0.66;
 /// A larger share of junk is a broken font.
 const JUNK: f32 = 0.03;
 /// A larger share of single letters is words split apart.
@@ -111,6 +112,7 @@ pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Meas
                     u32::from(!matches!(token, "a" | "A" | "e" | "E" | "o" | "O" | "i" | "I" | "V" | "X"));
                 continue;
             }
+            junk += if token.contains('?') { asked(token) } else { 0 };
             m.words += 1;
             let knows = model.knows(token);
             known += u32::from(knows);
@@ -136,6 +138,15 @@ pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Meas
     m.broken = share(broken, m.tokens);
     m.line = share(m.characters, count);
     (m, letters)
+}
+
+/// Question marks between letters, outside of addresses: letters that an encoding did not have (`Bucure?ti`).
+fn asked(token: &str) -> u32 {
+    if token.contains(['/', '=', '&']) {
+        return 0;
+    }
+    let letters: Vec<char> = token.chars().collect();
+    letters.windows(3).filter(|w| w[1] == '?' && w[0].is_alphabetic() && w[2].is_alphabetic()).count() as u32
 }
 
 fn is_junk(c: char) -> bool {
