@@ -322,6 +322,16 @@ def test_an_unpacked_epub_is_one_book(tmp_path: Path) -> None:
 # --- the other formats
 
 
+def test_html_and_xhtml(tmp_path: Path) -> None:
+    (tmp_path / "a.xhtml").write_text(page("<p>Frunze</p><p>galbene</p>", "<title/>"), encoding="utf-8")
+    (tmp_path / "b.html").write_text(
+        "<meta charset='utf-16'><nav>Meniu</nav><p>Frunze<p>galbene", encoding="utf-8"
+    )
+    for name in ("a.xhtml", "b.html"):
+        assert formats.read(tmp_path / name).text == "Frunze\ngalbene"
+    assert rows(formats.read(tmp_path / "b.html")) == {"left-out nav": 5}
+
+
 def test_odt(tmp_path: Path) -> None:
     body = (
         "<text:tracked-changes><text:p>șters</text:p></text:tracked-changes>"

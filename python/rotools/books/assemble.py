@@ -56,7 +56,8 @@ class Lock:
     def __enter__(self) -> None:
         import fcntl
 
-        self.file = self.path.open("w")
+        with refused(self.path, "written"):
+            self.file = self.path.open("w")
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -19,6 +19,7 @@ from typing import Any
 from rotools import _rotext
 from rotools.books import decisions
 from rotools.books.assemble import read_shelf, work_folder
+from rotools.books.files import write
 from rotools.errors import RotoolsError
 from rotools.pages import render
 
@@ -151,9 +152,7 @@ class Review:
                 )
             details[f"book/{row['key']}"] = detail
         data = json.dumps({"details": details, "file": decisions.path_of(self.out).name}, ensure_ascii=False)
-        part = out.with_name(f".{out.name}.part")
-        part.write_text(_page(data, connect=False), encoding="utf-8")
-        part.replace(out)
+        write(out, _page(data, connect=False))
         return out
 
     def serve(self, port: int = 0) -> tuple[ThreadingHTTPServer, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rotools.books.formats.archive import Archive, resolve
-from rotools.books.formats.html import html_events, paragraphs, xml_events
+from rotools.books.formats.html import xhtml_lines
 from rotools.books.formats.xml import Element, attribute, decode_xml, local, parse
 from rotools.books.texts import Text
 
@@ -26,8 +26,6 @@ _NO_TEXT = re.compile(
 )
 _TEXT_NAMES = (".xhtml", ".html", ".htm", ".xht", ".xml")
 _FONT_ALGORITHMS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
-_EMPTY = "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr"
-_SELF_CLOSED = re.compile(rf"<(?!(?:{_EMPTY})\b)([A-Za-z][\w:-]*)((?:\s[^<>]*)?)/>", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -188,14 +186,8 @@ def _chapter(data: bytes, name: str, text: Text) -> str:
     bad = source.count("\ufffd") - data.count(b"\xef\xbf\xbd")
     text.note("flag", "bad-bytes", bad, name)
     aside: Counter[str] = Counter()
-    try:
-        lines = list(paragraphs(xml_events(parse(source)), aside))
-    except ValueError:
-        aside.clear()
-        # HTML has no `<title/>`: it would take the rest of the chapter for the title.
-        closed = _SELF_CLOSED.sub(r"<\1\2></\1>", source)
-        lines = list(paragraphs(html_events(closed), aside))
-        text.note("flag", "read-as-html", 1, name)
+    lines, as_html = xhtml_lines(source, aside)
+    text.note("flag", "read-as-html", as_html, name)
     for tag, count in sorted(aside.items()):
         text.leave_out(tag, count, name)
     return "\n".join(lines)

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from rotools.books.formats.xml import Element, local, walk
+from rotools.books.formats.xml import Element, decode_xml, local, parse, walk
 from rotools.books.texts import Text, decode, limited
 
-__all__ = ["html_events", "paragraphs", "read", "text_of", "xml_events"]
+__all__ = ["html_events", "paragraphs", "read", "text_of", "xhtml_lines", "xml_events"]
 
 _BLOCKS = frozenset([
     "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "div", "dl",
@@ -21,6 +21,10 @@ _ASIDE = frozenset(
     ["noscript", "svg", "nav", "iframe", "object", "button", "select", "textarea", "audio", "video", "canvas"]
 )
 """Elements whose text is not part of the page's text. Its characters are counted."""
+
+_EMPTY = "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr"
+_SELF_CLOSED = re.compile(rf"<(?!(?:{_EMPTY})\b)([A-Za-z][\w:-]*)((?:\s[^<>]*)?)/>", re.IGNORECASE)
+"""Elements that close themselves, which HTML knows only for those without content."""
 
 Event = tuple[str, str]
 """`start` and `end` with the name of an element, or `text` with text."""
@@ -109,20 +113,47 @@ def paragraphs(events: Iterator[Event], aside: Counter[str] | None = None) -> It
         yield text
 
 
-def text_of(data: bytes) -> str:
-    """Return the paragraphs of a page, one a line. The page may say its encoding."""
+def xhtml_lines(source: str, aside: Counter[str]) -> tuple[list[str], bool]:
+    """Return the paragraphs of XHTML, and whether it is so broken that it was read as HTML."""
+    try:
+        return list(paragraphs(xml_events(parse(source)), aside)), False
+    except ValueError:
+        aside.clear()
+        # HTML has no `<title/>`: it would take the rest of the page for the title.
+        return list(paragraphs(html_events(_SELF_CLOSED.sub(r"<\1\2></\1>", source)), aside)), True
+
+
+def _decode_html(data: bytes) -> str:
+    """Decode a page, which may say its encoding."""
     declared = re.search(rb"charset=[\"']?([\w-]+)", data[:2048])
     if declared and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
-        try:
-            name = declared[1].decode("ascii")
-            # A page whose declaration can be read byte by byte is not UTF-16, whatever it says.
-            if not name.lower().replace("_", "-").startswith(("utf-16", "utf-32", "utf16", "utf32")):
-                return "\n".join(paragraphs(html_events(data.decode(name))))
-        except (LookupError, UnicodeDecodeError):
-            pass
-    return "\n".join(paragraphs(html_events(decode(data))))
+        # A page whose declaration can be read byte by byte is not UTF-16, whatever it says.
+        name = declared[1].decode("ascii", "replace").lower()
+        if not name.startswith(("utf-16", "utf-32", "utf16", "utf32")):
+            try:
+                return data.decode(name)
+            except (LookupError, UnicodeDecodeError):
+                pass
+    return decode(data)
+
+
+def text_of(data: bytes, aside: Counter[str] | None = None) -> str:
+    """Return the paragraphs of a page, one a line.
+
+    Args:
+        data: The page. If it begins as XML, it is read as XHTML.
+        aside: Takes the characters that are left out, by the name of the element.
+    """
+    counts: Counter[str] = Counter() if aside is None else aside
+    if data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<?xml"):
+        return "\n".join(xhtml_lines(decode_xml(data), counts)[0])
+    return "\n".join(paragraphs(html_events(_decode_html(data)), counts))
 
 
 def read(path: Path) -> Text:
     """Read a page."""
-    return Text(text_of(limited(path)))
+    text, aside = Text(), Counter[str]()
+    text.text = text_of(limited(path), aside)
+    for tag, count in sorted(aside.items()):
+        text.leave_out(tag, count)
+    return text
