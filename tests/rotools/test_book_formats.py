@@ -194,6 +194,14 @@ def test_docx_numbers_of_lists_are_text(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_docx_signs_of_fonts_are_characters(tmp_path: Path) -> None:
+    fonts = "<w:rPr><w:rFonts w:ascii='Symbol'/></w:rPr>"
+    text = formats.read(
+        docx(tmp_path / "a.docx", para(run("\uf062", fonts) + run(" și ") + run("\uf0b3", fonts)))
+    )
+    assert text.text == "β și ≥" and not text.parts
+
+
 def test_docx_symbols_that_are_not_known_are_counted(tmp_path: Path) -> None:
     text = formats.read(
         docx(tmp_path / "a.docx", para("<w:r><w:sym w:font='Webdings' w:char='F021'/></w:r>"))
@@ -478,6 +486,9 @@ def test_entities_do_not_grow(tmp_path: Path) -> None:
     outside = '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/hostname">]><x>&e;</x>'
     with pytest.raises(ValueError, match="not well-formed"):
         parse(outside)
+    # Openings that nothing closes are looked at once, not each to the end of the file.
+    with pytest.raises(ValueError, match="not well-formed"):
+        parse("<x>&amp;" + "<![CDATA[" * 200_000)
 
 
 def test_a_zip_bomb_and_deep_nesting_end(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A shelf as people have it: every file is counted, names of any bytes, books of other languages, failures from outside."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -181,11 +182,17 @@ def test_a_worker_that_was_killed_from_outside_is_tried_again(shelf: Path, tmp_p
     def kill() -> None:
         while not killed:
             for task in children.iterdir():
-                for child in (task / "children").read_text().split():
-                    if b"rotools.books.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
-                        os.kill(int(child), signal.SIGKILL)
-                        killed.append(int(child))
-                        return
+                try:
+                    found = (task / "children").read_text().split()
+                except OSError:
+                    continue
+                for child in found:
+                    # A child that has ended meanwhile has no files there.
+                    with contextlib.suppress(OSError):
+                        if b"rotools.books.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                            os.kill(int(child), signal.SIGKILL)
+                            killed.append(int(child))
+                            return
             time.sleep(0.002)
 
     thread = threading.Thread(target=kill)

@@ -38,6 +38,7 @@ _WRITTEN = {
 """What an element draws before its content."""
 _CODE = frozenset(["w:instrText", "w:delInstrText", "w:fldData", "w:binData"])
 """Instructions to Word and bytes, which no one reads."""
+_PRIVATE = re.compile("[\uf000-\uf0ff]")
 _OFF = ("0", "false", "off")
 _BESIDE = ("header", "footer", "comments", "chart", "chartEx", "diagramData")
 """Parts with text that is beside the text of the book, by the last word of their relationship."""
@@ -191,7 +192,7 @@ class _Reader:
             case "w:t" | "m:t":
                 if "code" in self.fields:
                     return self._skip("field-code", node)
-                story.write(node.text or "")
+                story.write(self._drawn(node))
             case "w:p":
                 story.begin_paragraph()
                 if not _joins_next(node) and (label := self.numbering.label(_child(node, "pPr"))):
@@ -263,13 +264,24 @@ class _Reader:
             case "m:d" if self.ends:
                 self.story.write(self.ends.pop())
 
+    def _drawn(self, node: Element) -> str:
+        """Return the text of an element. A font of signs has private characters."""
+        text = node.text or ""
+        if not _PRIVATE.search(text):
+            return text
+        fonts = _child(node.getparent(), "rPr", "rFonts")
+        font = "" if fonts is None else attribute(fonts, "ascii") or attribute(fonts, "hAnsi")
+        return _PRIVATE.sub(lambda sign: self._sign_of(font, ord(sign[0])), text) if font else text
+
+    def _sign_of(self, font: str, code: int) -> str:
+        sign = symbol(font, code)
+        self.text.note("flag", f"unknown-symbol {font}"[:80], sign == REPLACEMENT)
+        return sign
+
     def _symbol(self, node: Element) -> None:
-        try:
-            sign = symbol(attribute(node, "font"), int(attribute(node, "char"), 16))
-        except ValueError:
-            sign = REPLACEMENT
-        self.text.note("flag", f"unknown-symbol {attribute(node, 'font')}"[:80], sign == REPLACEMENT)
-        self.story.write(sign)
+        code = attribute(node, "char")
+        known = re.fullmatch(r"[0-9A-Fa-f]{1,6}", code)
+        self.story.write(self._sign_of(attribute(node, "font"), int(code, 16) if known else 0))
 
     def _note(self, kind: str, number: str) -> None:
         note = self.notes[kind].pop(number, None)
