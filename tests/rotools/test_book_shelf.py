@@ -151,6 +151,32 @@ def test_a_book_in_another_language_is_removed_first(
     assert rules == [f"language {language}", "language"]
 
 
+def test_ocr_is_not_asked_for_a_book_in_another_language(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fpdf = pytest.importorskip("fpdf")
+    pytest.importorskip("pypdfium2")
+    pdf = fpdf.FPDF()
+    pdf.set_font("Helvetica", size=11)
+    line = "The miller walked to the river in the evening, because the wheel had stopped and he wanted to know why. "
+    for _ in range(3):
+        pdf.add_page()
+        pdf.multi_cell(0, 6, line * 8, new_x="LMARGIN", new_y="NEXT")
+    pdf.output(str(shelf / "mill.pdf"))
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    asked = tmp_path / "asked"
+    program = programs / "tesseract"
+    program.write_text(
+        f"#!/bin/sh\ncase $1 in --list-langs) echo ron;; --version) echo 5;; *) echo >> {asked}; exit 1;; esac\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    result = json.loads(rotools("books", shelf, "--out", tmp_path / "o.jsonl", "--json").stdout)
+    assert result["dropped"] == {"language": 1} and result["kept"] == 1 and result["wanting"] == 0
+    assert not asked.exists()
+
+
 def test_romanian_with_some_foreign_lines_stays() -> None:
     assert foreign("\n".join(STORY * 4) + "\nOnce upon a time there was an old king in the castle.") is None
     assert foreign("Scurt.") is None
