@@ -32,8 +32,9 @@ def books(
     """Read books: text in reading order, running heads removed, broken letters and hyphens repaired, scans by OCR.
 
     The output has one JSON line a book, in the order of the names. OUT.ledger.parquet records what was removed and why
-    (`rotools why`), also each file that was not read and each chapter that is missing. OUT.work/ keeps the results, so a stopped run continues and `rotools review OUT` can show the pages.
-    OUT.decisions.jsonl has the decisions of a review; later runs apply them.
+    (`rotools why`), also each file that was not read and each chapter that is missing. OUT.work/ keeps the results, so a
+    stopped run continues and `rotools review OUT` can show the pages. OUT.decisions.jsonl has the decisions of a review;
+    later runs apply them.
 
     \b
     Examples:
