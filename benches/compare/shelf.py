@@ -311,7 +311,9 @@ def read(shelf: Path) -> list[Row]:
 
     out = shelf.with_name(shelf.name + ".jsonl")
     read_books([shelf], out, Options(workers=2, ocr=False), Screen())
-    results = json.loads((out.with_name(out.name + ".work") / "shelf.json").read_text(encoding="utf-8"))
+    results = json.loads((out.with_name(out.name + ".work") / "shelf.json").read_text(encoding="utf-8"))[
+        "books"
+    ]
     rows = []
     for result in results:
         name, kind = Path(result["id"]).stem.split("-", 1)

@@ -142,6 +142,8 @@ class PdfBook:
         """Read the next page."""
     def judge(self) -> list[int]:
         """Judge all pages. Returns the numbers, from 0, of the pages that need OCR."""
+    def text_layer(self) -> str:
+        """Return the words of all text layers, usable or not, one page on each line."""
     def render(self, page: int, dpi: float) -> tuple[int, int, bytes]:
         """Draw a page. Returns (columns, rows, one grey byte a dot)."""
     def samples(self, most: int) -> list[int]:

@@ -237,7 +237,7 @@ def _replay_reviews(phases: list[CorePhase], log: Callable[[str], None] | None) 
     for _, files, _, _ in phases:
         for name in files:
             if Path(name + ".decisions.jsonl").exists():
-                from rotools.books.run import replay
+                from rotools.books.assemble import replay
 
                 if replay(Path(name)) and log is not None:
                     log(f"{name}: written again with the decisions of the review")

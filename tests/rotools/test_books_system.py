@@ -21,8 +21,8 @@ from rotools_program import rotools
 
 from rotools import _rotext
 from rotools.books import decisions, ocr
+from rotools.books.assemble import work_folder
 from rotools.books.review import Review
-from rotools.books.run import work_folder
 from rotools.books.worker import library
 
 PARAGRAPHS = [
@@ -134,7 +134,9 @@ def test_a_text_layer_that_is_not_what_is_drawn_is_found(tmp_path: Path) -> None
     # Every word is a word; it is another book's.
     layered([picture] * 5, test_books.PARAGRAPHS * 3, shelf / "wrong.pdf")
     rotools("books", shelf, "--out", tmp_path / "out.jsonl")
-    results = json.loads((work_folder(tmp_path / "out.jsonl") / "shelf.json").read_text(encoding="utf-8"))
+    results = json.loads((work_folder(tmp_path / "out.jsonl") / "shelf.json").read_text(encoding="utf-8"))[
+        "books"
+    ]
     right, wrong = [[(page["action"], page["agreement"]) for page in result["pages"]] for result in results]
     assert [action for action, _ in right] == ["keep"] * len(right), right
     read = [share for _, share in right if share is not None]
@@ -271,7 +273,7 @@ def shelf(out: Path, count: int) -> None:
     """A work folder of `count` books, as `rotools books` leaves it."""
     work = work_folder(out)
     work.mkdir()
-    measures = {"known": 0.9, "words": 200, "tokens": 210}
+    measures = {"known": 0.9, "plausible": 0.05, "words": 200, "tokens": 210}
     page = {"action": "keep", "score": 0.9, "fault": None, "agreement": None, "measures": measures}
     books = []
     for number in range(count):
@@ -284,4 +286,6 @@ def shelf(out: Path, count: int) -> None:
                 "again": [], "starts": [], "pages": [page] * 200, "verdict": verdict,
             }
         )  # fmt: skip
-    (work / "shelf.json").write_text(json.dumps(books), encoding="utf-8")
+    (work / "shelf.json").write_text(
+        json.dumps({"version": 2, "books": books, "others": []}), encoding="utf-8"
+    )

@@ -1,4 +1,4 @@
-"""Read books: folders of PDF, EPUB, DOCX, HTML and text files, to one JSON line a book.
+"""Read books: folders of PDF, EPUB, DOCX and other files, to one JSON line a book.
 
 Each book is read in a worker process (`worker`), because damaged files crash and hang their readers. The main process (`run`)
 assigns the files, ends workers that do not answer, and writes the results in the order of the names.
@@ -30,7 +30,7 @@ class BooksResult:
     tesseract: str | None
     """Version of tesseract; None: it cannot be used."""
     books: int
-    """Books that were found."""
+    """Books that were found, read or not."""
     kept: int
     dropped: dict[str, int]
     """Removed books, by rule."""
@@ -40,6 +40,14 @@ class BooksResult:
     """UTF-8 bytes of the texts."""
     wanting: int
     """Pages that need OCR and got none."""
+    unread: dict[str, int]
+    """Files of the shelf that were not read, by the ending of their names. The ledger has the reason of each."""
+    left_out: dict[str, int]
+    """Lost parts of books (`chapter-missing`), and characters that are no text of a book (`left-out header`), by rule."""
+    missing: dict[str, str]
+    """Programs that are not installed and are needed to read a file: what is missing, and how to install it."""
+    ignored: int
+    """Files that are no books: locks of Word, notes of file managers. They are in the ledger and in no other count."""
     ledger: Path
     """The Parquet file of decisions."""
     work: Path
@@ -67,7 +75,7 @@ def books(
     A run that was stopped continues when it is called again. The decisions of a review are applied.
 
     Args:
-        inputs: Folders and files: .pdf, .epub, .docx, .html, .txt.
+        inputs: Folders and files: PDF, EPUB (also unpacked), DOCX, DOC, ODT, RTF, FB2, MOBI, AZW3, DJVU, HTML, text.
         out: The file to write: .jsonl, .jsonl.zst or .jsonl.gz, one line a book, in the order of the names.
         ocr: Read pages without a usable text layer with tesseract, if it is installed.
         dpi: Resolution of the pictures for OCR, in dots an inch.

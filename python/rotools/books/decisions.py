@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rotools import jsonl
+from rotools.books.files import refused
 from rotools.errors import InputError, Place
 
-__all__ = ["Decision", "append", "mark", "parse", "path_of", "pending", "read"]
+__all__ = ["Decision", "append", "check", "mark", "path_of", "pending", "read"]
 
 VERDICTS = ("keep", "drop", "pages", "ocr", "undo")
 
@@ -42,14 +44,13 @@ def path_of(out: Path) -> Path:
     return out.with_name(out.name + ".decisions.jsonl")
 
 
-def parse(line: str, place: Place | None = None) -> dict[str, Any]:
-    """Parse one line.
+def check(value: Any, place: Place | None = None) -> dict[str, Any]:
+    """Return a value that is a decision.
 
     Raises:
-        InputError: The line is not a decision.
+        InputError: It is not.
     """
     try:
-        value = json.loads(line)
         good = (
             isinstance(value, dict)
             and value.get("version") == 1
@@ -79,10 +80,8 @@ def read(out: Path) -> dict[str, Decision]:
     path = path_of(out)
     if not path.exists():
         return found
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        value = parse(line, Place(str(path), number))
+    for number, line in jsonl.read(path):
+        value = check(line, Place(str(path), number))
         old = found.get(value["digest"], Decision())
         pages = tuple(sorted(set(value.get("pages", []))))
         match value["verdict"]:
@@ -104,9 +103,9 @@ def append(out: Path, value: dict[str, Any]) -> None:
     Raises:
         InputError: The value is not a decision.
     """
-    line = json.dumps({"version": 1, **value}, ensure_ascii=False)
-    parse(line)
-    with path_of(out).open("a", encoding="utf-8") as file:
+    # ASCII: other programs take some characters of a name for the end of a line.
+    line = json.dumps(check({"version": 1, **value}))
+    with refused(path_of(out), "written"), path_of(out).open("a", encoding="utf-8") as file:
         file.write(line + "\n")
         file.flush()
         os.fsync(file.fileno())

@@ -18,8 +18,9 @@ from typing import Any
 
 from rotools import _rotext
 from rotools.books import decisions
-from rotools.books.run import work_folder
-from rotools.errors import InputError, Place, RotoolsError
+from rotools.books.assemble import read_shelf, work_folder
+from rotools.books.files import write
+from rotools.errors import RotoolsError
 from rotools.pages import render
 
 __all__ = ["Review"]
@@ -39,13 +40,7 @@ class Review:
 
     def __init__(self, out: Path) -> None:
         self.out, self.work = out, work_folder(out)
-        shelf = self.work / "shelf.json"
-        if not shelf.exists():
-            what = f"there is no {self.work.name} beside the file"
-            raise InputError(what, Place(str(out)), f"rotools books FOLDER --out {out}")
-        self.books: dict[str, dict[str, Any]] = {
-            book["key"]: book for book in json.loads(shelf.read_text(encoding="utf-8"))
-        }
+        self.books: dict[str, dict[str, Any]] = {book["key"]: book for book in read_shelf(out)[0]}
         self.lock = threading.Lock()
 
     def listing(self) -> list[dict[str, Any]]:
@@ -91,7 +86,7 @@ class Review:
             raw = text.encode()
             fault = page["fault"]
             about = (
-                f"{page['action']}, score {page['score']:.3f}, known words {page['measures']['known']:.3f}"
+                f"{page['action']}, score {page['score']:.3f}, known words {page['measures']['known']:.3f}, plausible words {page['measures']['plausible']:.3f}"
                 + ("" if page["agreement"] is None else f", agreement with OCR {page['agreement']:.0%}")
             )
             about += (
@@ -157,9 +152,7 @@ class Review:
                 )
             details[f"book/{row['key']}"] = detail
         data = json.dumps({"details": details, "file": decisions.path_of(self.out).name}, ensure_ascii=False)
-        part = out.with_name(f".{out.name}.part")
-        part.write_text(_page(data, connect=False), encoding="utf-8")
-        part.replace(out)
+        write(out, _page(data, connect=False))
         return out
 
     def serve(self, port: int = 0) -> tuple[ThreadingHTTPServer, str]:

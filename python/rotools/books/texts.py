@@ -1,212 +1,73 @@
-"""Read the paragraphs of EPUB, DOCX, HTML and text files, one a line."""
+"""The text of a book that has no pages, and what its reader left out."""
 
-import posixpath
-import re
-import zipfile
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote
-from xml.etree import ElementTree
 
-__all__ = ["READERS", "read"]
+__all__ = ["MOST", "Part", "Text", "decode", "limited"]
 
 MOST = 512 << 20
 """Limit for the text of a file, in bytes. A file that unpacks to more is an attack."""
 
-_BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "caption",
-        "center",
-        "dd",
-        "div",
-        "dl",
-        "dt",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "li",
-        "main",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "table",
-        "td",
-        "th",
-        "tr",
-        "ul",
-    ]
-)
-_SILENT = frozenset(
-    [
-        "script",
-        "style",
-        "noscript",
-        "template",
-        "svg",
-        "nav",
-        "head",
-        "iframe",
-        "object",
-        "button",
-        "select",
-        "textarea",
-    ]
-)
+
+@dataclass
+class Part:
+    """One row of the ledger about a part of a book."""
+
+    action: str
+    """`drop`: text was lost. `flag`: text was left out on purpose, or read in another way than the file says."""
+    rule: str
+    """What happened: `chapter-missing`, `left-out header`."""
+    where: str
+    """The part of the file: `OEBPS/ch5.xhtml`. Empty: the file."""
+    value: int
+    """Characters, or a count."""
 
 
-def _decode(data: bytes) -> str:
-    """Decode UTF-8 or UTF-16 by the byte order mark, else UTF-8 if valid, else Windows-1250, as in old Romanian files."""
+@dataclass
+class Text:
+    """The paragraphs of a book, one a line, and the parts that a reader of the ledger should know about."""
+
+    text: str = ""
+    parts: list[Part] = field(default_factory=list)
+
+    def note(self, action: str, rule: str, value: int = 1, where: str = "") -> None:
+        """Record something about a part. The values of equal rows are added up."""
+        if value <= 0:
+            return
+        for part in self.parts[-200:]:
+            if (part.action, part.rule, part.where) == (action, rule, where):
+                part.value += value
+                return
+        self.parts.append(Part(action, rule, where, value))
+
+    def leave_out(self, name: str, text: str | int, where: str = "") -> None:
+        """Count the characters of something that is no text of the book."""
+        count = text if isinstance(text, int) else len("".join(text.split()))
+        self.note("flag", f"left-out {name}", count, where)
+
+
+def decode(data: bytes) -> str:
+    """Decode a text of unknown encoding: byte order mark, then UTF-8, then Windows-1250, as in old Romanian files.
+
+    UTF-8 with a few bad bytes stays UTF-8: a text of Windows-1250 has hardly a letter that is valid UTF-8 by chance.
+    """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", errors="replace")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return data.decode("cp1250", errors="replace")
+        text = data.decode("utf-8-sig", errors="replace")
+    bad = text.count("\ufffd")
+    letters = sum(c >= "\x80" for c in text) - bad
+    return text if letters > 2 * bad else data.decode("cp1250", errors="replace")
 
 
-def _read_text(path: Path) -> str:
-    return _decode(_limited(path))
+def limited(path: Path) -> bytes:
+    """Read a file.
 
-
-def _limited(path: Path) -> bytes:
+    Raises:
+        ValueError: The file is larger than `MOST`.
+    """
     if path.stat().st_size > MOST:
         raise ValueError(f"the file has more than {MOST >> 20} MB")
     return path.read_bytes()
-
-
-def _paragraphs(html: str) -> Iterator[str]:
-    """Yield the text of the blocks of a page, in order. `<br>` ends a line, `<pre>` keeps its lines."""
-    from selectolax.lexbor import LexborHTMLParser, LexborNode
-
-    root = LexborHTMLParser(html).body
-    if root is None:
-        return
-    line: list[str] = []
-
-    def take() -> str:
-        text = re.sub(r"\s+", " ", "".join(line)).strip()
-        line.clear()
-        return text
-
-    # An explicit stack: an attacker can nest elements deeper than Python recurses.
-    stack: list[tuple[LexborNode, bool]] = [(root, False)]
-    while stack:
-        node, leaving = stack.pop()
-        tag = node.tag or ""
-        block = tag in _BLOCKS
-        if leaving:
-            if text := take():
-                yield text
-            continue
-        if tag in _SILENT:
-            continue
-        if tag == "-text":
-            line.append(node.text_content or "")
-            continue
-        if (tag == "br" or block) and (text := take()):
-            yield text
-        if tag == "pre":
-            yield from (text for row in node.text().split("\n") if (text := row.rstrip()))
-            continue
-        if block:
-            stack.append((node, True))
-        children = list(node.iter(include_text=True))
-        stack.extend((child, False) for child in reversed(children))
-    if text := take():
-        yield text
-
-
-def _read_html(path: Path) -> str:
-    data = _limited(path)
-    declared = re.search(rb"charset=[\"']?([\w-]+)", data[:2048])
-    if declared and b"\xff\xfe" not in data[:2]:
-        try:
-            return "\n".join(_paragraphs(data.decode(declared[1].decode("ascii"))))
-        except (LookupError, UnicodeDecodeError):
-            pass
-    return "\n".join(_paragraphs(_decode(data)))
-
-
-def _read_epub(path: Path) -> str:
-    with zipfile.ZipFile(path) as book:
-        if sum(entry.file_size for entry in book.infolist()) > 8 * MOST:
-            raise ValueError("the book unpacks to gigabytes")
-        budget = MOST
-
-        def part(name: str) -> bytes:
-            nonlocal budget
-            with book.open(name) as stream:
-                data = stream.read(budget + 1)
-            budget -= len(data)
-            if budget < 0:
-                raise ValueError(f"the book unpacks to more than {MOST >> 20} MB of text")
-            return data
-
-        container = ElementTree.fromstring(part("META-INF/container.xml"))
-        package = next(
-            node.get("full-path", "") for node in container.iter() if node.tag.endswith("rootfile")
-        )
-        root = ElementTree.fromstring(part(package))
-        items = {node.get("id"): node.get("href", "") for node in root.iter() if node.tag.endswith("}item")}
-        properties = {
-            node.get("id"): node.get("properties", "") for node in root.iter() if node.tag.endswith("}item")
-        }
-        spine = [node.get("idref") for node in root.iter() if node.tag.endswith("}itemref")]
-        texts = []
-        for name in spine:
-            if name not in items or "nav" in (properties[name] or "").split():
-                continue
-            inside = posixpath.normpath(posixpath.join(posixpath.dirname(package), unquote(items[name])))
-            if inside in book.NameToInfo:
-                texts.append("\n".join(_paragraphs(_decode(part(inside)))))
-    return "\n\n".join(text for text in texts if text)
-
-
-def _read_docx(path: Path) -> str:
-    import docx
-    from docx.table import Table
-
-    with zipfile.ZipFile(path) as parts:
-        if sum(entry.file_size for entry in parts.infolist()) > MOST:
-            raise ValueError(f"the document unpacks to more than {MOST >> 20} MB")
-    lines = []
-    for block in docx.Document(str(path)).iter_inner_content():
-        if isinstance(block, Table):
-            lines += [" ".join(cell.text.strip() for cell in row.cells) for row in block.rows]
-        else:
-            lines.append(block.text)
-    return "\n".join(line for line in lines if line.strip())
-
-
-READERS = {
-    ".txt": _read_text,
-    ".html": _read_html,
-    ".htm": _read_html,
-    ".xhtml": _read_html,
-    ".epub": _read_epub,
-    ".docx": _read_docx,
-}
-
-
-def read(path: Path) -> str:
-    """Read the paragraphs of a file, one a line.
-
-    Raises:
-        Exception: Whatever the reader of a broken file raises. The caller records it in the ledger.
-    """
-    return READERS[path.suffix.lower()](path)

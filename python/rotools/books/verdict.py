@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from rotools.books.language import ROMANIAN
+
 __all__ = ["judge"]
 
-SCORE = 0.77
+SCORE = 0.80
 """The lower quartile of the pages' scores must reach this."""
 USABLE_PAGES = 0.75
 """Share of the pages that are not blank that must have usable text."""
@@ -20,11 +22,19 @@ def judge(result: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         result: `pages`, each with `action`, `score` and `measures`, and `wanting`, the number of pages that need OCR and
-            got none.
+            got none; `foreign`, if the book is in another language.
 
     Returns:
         `action` (`keep` or `drop`), `rule`, `value`, `threshold` and `score`.
     """
+    if other := result.get("foreign"):
+        return {
+            "action": "drop",
+            "rule": "language",
+            "value": other["romanian"],
+            "threshold": ROMANIAN,
+            "score": 0.0,
+        }
     pages = [page for page in result["pages"] if page["action"] != "blank"]
     kept = [page for page in pages if page["action"] != "drop"]
     scores = sorted(page["score"] for page in kept if page["measures"]["tokens"] >= 12)

@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from rotools import _rotext
-from rotools.books import ocr, texts
+from rotools.books import formats, ocr
+from rotools.books.files import write
+from rotools.books.formats.programs import MissingProgram
+from rotools.books.language import Foreign, foreign
 from rotools.distribution import install
 from rotools.errors import ResourceError, RotoolsError
 
@@ -23,6 +26,10 @@ Result = dict[str, Any]
 
 SAMPLES = 3
 """Pages of a scan on which OCR checks the text layer. A page takes about 5 s."""
+
+
+LAYER_WORDS = 20
+"""A page with fewer words says nothing about the language of its book."""
 
 
 def library() -> Path:
@@ -48,8 +55,8 @@ def _say(message: Result) -> None:
 
 
 def _read_pdf(job: Result) -> Result:
-    path, work, key = Path(job["path"]), Path(job["work"]), job["key"]
-    book = _rotext.PdfBook(path, library())
+    work, key = Path(job["work"]), job["key"]
+    book = _rotext.PdfBook(Path(job["path"]), library())
     pages = book.pages
     for page in range(pages):
         book.read_next()
@@ -57,6 +64,8 @@ def _read_pdf(job: Result) -> Result:
             _say({"page": page, "pages": pages, "doing": "read"})
     wanting = sorted({*book.judge(), *(page - 1 for page in job["again"] if 0 < page <= pages)})
     failures: list[str] = []
+    # OCR would only find out, for five seconds a page, that a book is in another language.
+    other = _foreign_layer(book.text_layer()) if wanting else None
 
     def recognize(wanted: list[int], samples: list[int]) -> None:
         for done, page in enumerate(wanted):
@@ -69,13 +78,27 @@ def _read_pdf(job: Result) -> Result:
                 continue
             book.recognized(page, tsv, job["dpi"], height, page in samples)
 
-    if job["ocr"]:
+    if job["ocr"] and (other is None or job["again"]):
         samples = [page for page in book.samples(SAMPLES) if page not in wanting]
         recognize(sorted([*wanting, *samples]), samples)
         recognize(book.doubted(), [])
     result: Result = book.finish([])
     result["wanting"] = len(wanting)
     result["failures"] = failures[:20]
+    return _with_language(result, None if job["again"] else other)
+
+
+def _foreign_layer(layer: str) -> Foreign | None:
+    """Find the language of a text layer, if half of the pages have one: a scan may begin with a page of its publisher."""
+    pages = layer.split("\n")
+    written = sum(page.count(" ") >= LAYER_WORDS for page in pages)
+    return foreign(layer) if 2 * written >= len(pages) - 1 else None
+
+
+def _with_language(result: Result, other: Foreign | None = None) -> Result:
+    if other := other or foreign(result["text"]):
+        result["foreign"] = {"language": other.language, "romanian": other.romanian}
+        result["wanting"] = 0
     return result
 
 
@@ -86,20 +109,13 @@ def _recognize(book: _rotext.PdfBook, page: int, table: Path, job: Result) -> tu
         return tsv, int(first)
     width, height, pixels = book.render(page, job["dpi"])
     tsv = ocr.read_picture(width, height, pixels, dpi=job["dpi"], seconds=job["seconds"])
-    _write(table, f"{height}\n{tsv}")
+    write(table, f"{height}\n{tsv}")
     return tsv, height
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a file completely or not at all. The part has the number of this process in its name, because a worker of a killed
-    run may still read the same book."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8", newline="")
-    os.replace(part, path)
-
-
 def _read_other(job: Result) -> Result:
-    text, stretches = _rotext.read_text(texts.read(Path(job["path"])))
+    book = formats.read(Path(job["path"]), job["seconds"])
+    text, stretches = _rotext.read_text(book.text)
     pages = [
         {
             "action": "keep",
@@ -112,10 +128,11 @@ def _read_other(job: Result) -> Result:
         }
         for measures, score, _ in stretches
     ]
-    return {
+    result = {
         "text": text, "starts": [[page, byte] for page, (_, _, byte) in enumerate(stretches)], "pages": pages, "repairs": [], "notes": 0, "furniture": 0, "wanting": 0,
-        "failures": [],
+        "failures": [], "parts": [[part.action, _printable(part.rule), _printable(part.where), part.value] for part in book.parts],
     }  # fmt: skip
+    return _with_language(result)
 
 
 def _render(job: Result) -> Result:
@@ -130,18 +147,30 @@ def _render(job: Result) -> Result:
 def _work(job: Result) -> Result:
     if job.get("page") is not None:
         return _render(job)
-    pdf = Path(job["path"]).suffix.lower() == ".pdf"
+    path = Path(job["path"])
     try:
-        result = _read_pdf(job) if pdf else _read_other(job)
+        result = _read_pdf(job) if formats.kind_of(path) == "pdf" else _read_other(job)
     except MemoryError:
         return {"failed": "memory", "what": "the file needs more memory than --max-ram allows"}
+    except MissingProgram as error:
+        return {"failed": "needs-program", "what": error.what, "hint": error.hint, "again": True}
+    except TimeoutError as error:
+        return {"failed": "timeout", "what": str(error), "again": True}
     except Exception as error:
-        return {
-            "failed": "unreadable",
-            "what": str(error).removeprefix(f"{job['path']}: ") or type(error).__name__,
-        }
-    _write(Path(job["work"]) / f"{job['key']}.txt", result.pop("text"))
+        what = str(error).removeprefix(f"{path}: ") or type(error).__name__
+        # What the system refused may succeed the next time. What the bytes of a file are stays as it is.
+        again = isinstance(error, (OSError, ResourceError))
+        return {"failed": "unreadable", "what": _printable(what), "again": again}
+    try:
+        write(Path(job["work"]) / f"{job['key']}.txt", result.pop("text"))
+    except ResourceError as error:
+        return {"refused": [error.what, error.place and error.place.path, error.hint]}
     return {"result": result}
+
+
+def _printable(text: str) -> str:
+    """Return a text that can be written as UTF-8. A name of a file may hold bytes that cannot."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _die_with_parent() -> None:

@@ -12,7 +12,12 @@ from rotools.cli.options import Json, Quiet
 
 
 def books(
-    inputs: Annotated[list[Path], typer.Argument(help="Folders and files: .pdf .epub .docx .html .txt.")],
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Folders and files: .pdf .epub .docx .odt .rtf .fb2 .mobi .azw3 .doc .djvu .html .txt."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="The file to write: .jsonl, .jsonl.zst, .jsonl.gz.")],
     ocr: Annotated[bool, typer.Option(help="Read pages without a usable text layer with tesseract.")] = True,
     dpi: Annotated[int, typer.Option(min=72, max=1200, help="Resolution for OCR, in dots an inch.")] = 300,
@@ -27,8 +32,9 @@ def books(
     """Read books: text in reading order, running heads removed, broken letters and hyphens repaired, scans by OCR.
 
     The output has one JSON line a book, in the order of the names. OUT.ledger.parquet records what was removed and why
-    (`rotools why`). OUT.work/ keeps the results, so a stopped run continues and `rotools review OUT` can show the pages.
-    OUT.decisions.jsonl has the decisions of a review; later runs apply them.
+    (`rotools why`), also each file that was not read and each chapter that is missing. OUT.work/ keeps the results, so a
+    stopped run continues and `rotools review OUT` can show the pages. OUT.decisions.jsonl has the decisions of a review;
+    later runs apply them.
 
     \b
     Examples:
@@ -52,15 +58,22 @@ def books(
     if as_json:
         console.print_json(result.to_dict())
         return
+    unread = ", ".join(f"{ending} {count:,}" for ending, count in sorted(result.unread.items()))
     console.say(
-        f"{out}: {result.kept:,} of {result.books:,} books, {result.bytes / 1e6:.1f} MB of text",
+        f"{out}: {result.kept:,} of {result.books:,} books" + (f"; not read: {unread}" if unread else ""),
         quiet=quiet,
     )
     pages = ", ".join(f"{action} {count:,}" for action, count in sorted(result.pages.items()))
-    console.say(f"  pages: {pages or 'none'}", quiet=quiet)
+    console.say(f"  text: {result.bytes / 1e6:.1f} MB; pages: {pages or 'none'}", quiet=quiet)
     for rule, count in sorted(result.dropped.items()):
         console.say(f"  removed, {rule}: {count:,}", quiet=quiet)
+    for rule, count in sorted(result.left_out.items()):
+        unit = " characters" if rule.startswith("left-out ") else ""
+        console.say(f"  parts, {rule}: {count:,}{unit}", quiet=quiet)
     console.say(f"  reasons: {result.ledger}; look at the pages: rotools review {out}", quiet=quiet)
+    for what, hint in sorted(result.missing.items()):
+        console.say(f"  {what}", quiet=quiet)
+        console.say(f"hint: {hint}, then run the same command again", quiet=quiet)
     if result.wanting and ocr and result.tesseract is None:
         _, missing = tesseract.find()
         console.say(f"  {result.wanting:,} pages need OCR, and {missing}", quiet=quiet)

@@ -6,7 +6,6 @@ files of the user are read with `rotools`, which normalizes their text in the sa
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -143,6 +142,7 @@ def _sample_evenly(documents: list[Document], max_bytes: int) -> list[Document]:
 def _read_file(file: Path, text_field: str) -> list[Document]:
     """Read a file of the user with `rotools`. It writes its records to a file, so a temporary file is needed."""
     import rotools
+    from rotools import jsonl
 
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "text.jsonl"
@@ -150,8 +150,7 @@ def _read_file(file: Path, text_field: str) -> list[Document]:
             rotools.normalize_files(file, out, text_field=text_field)
         except rotools.RotoolsError as error:
             raise RotrainError(str(error), hint=error.hint) from None
-        lines = out.read_bytes().splitlines()
+        records = [record for _, record in jsonl.read(out)]
     return [
-        Document(str(record.get("id", number)), record[text_field])
-        for number, record in enumerate(map(json.loads, lines))
+        Document(str(record.get("id", number)), record[text_field]) for number, record in enumerate(records)
     ]

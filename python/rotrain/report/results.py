@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rotools import InputError, jsonl
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError
 from rotrain.models import count
@@ -137,5 +138,7 @@ def _read(file: Path) -> Json | None:
 
 def _lines(file: Path) -> Iterator[Json]:
     if file.exists():
-        for line in file.read_text(encoding="utf-8").splitlines():
-            yield json.loads(line)
+        try:
+            yield from (value for _, value in jsonl.read(file))
+        except InputError as error:
+            raise RotrainError(error.what, place=str(error.place), hint=error.hint) from None

@@ -67,18 +67,20 @@ class MetricsLog:
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Return all lines of a metrics file."""
-    return [json.loads(line) for line in path.read_bytes().splitlines()]
+    with path.open("rb") as file:
+        return [json.loads(line) for line in file]
 
 
 def _lines_upto(path: Path, step: int) -> list[bytes]:
     if not path.exists():
         return []
     kept = []
-    for line in path.read_bytes().splitlines(keepends=True):
-        try:
-            if not line.endswith(b"\n") or json.loads(line)["step"] > step:
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                if not line.endswith(b"\n") or json.loads(line)["step"] > step:
+                    break
+            except (ValueError, KeyError, TypeError):
                 break
-        except (ValueError, KeyError, TypeError):
-            break
-        kept.append(line)
+            kept.append(line)
     return kept

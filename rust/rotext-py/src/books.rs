@@ -45,6 +45,11 @@ impl PdfBook {
         Ok(self.book()?.assess())
     }
 
+    /// Return the words of all text layers, usable or not, one page on each line.
+    fn text_layer(&mut self) -> PyResult<String> {
+        Ok(self.book()?.text_layer())
+    }
+
     /// Choose at most `most` pages on which OCR checks the text layer of a scan. Returns their numbers, from 0.
     fn samples(&mut self, most: usize) -> PyResult<Vec<usize>> {
         Ok(self.book()?.samples(most))

@@ -159,6 +159,22 @@ impl Book {
         Some(texts.iter().zip(before).map(changed).collect())
     }
 
+    /// The words of all text layers, usable or not, one page on each line: enough to tell the language of a book.
+    #[must_use]
+    pub fn text_layer(&self) -> String {
+        let mut text = String::new();
+        for page in &self.pages {
+            for word in &page.words {
+                if !word.glued {
+                    text.push(' ');
+                }
+                text.push_str(&word.text);
+            }
+            text.push('\n');
+        }
+        text
+    }
+
     /// At most `most` pages (from 0), spread over the book, whose text layer is over a scan and seems usable. Another OCR
     /// program wrote it, maybe of other pages. No lexicon notices that; only a comparison with the picture does.
     #[must_use]
@@ -332,7 +348,7 @@ impl Page {
         if self.words.is_empty() || self.measures.words < 3 && self.pictures > SCAN {
             return if self.pictures > SCAN { fault("no-text", self.pictures, SCAN) } else { None };
         }
-        if self.unmapped > UNMAPPED && self.measures.known < GOOD {
+        if self.unmapped > UNMAPPED && self.measures.readable() < GOOD {
             return fault("unmapped", self.unmapped, UNMAPPED);
         }
         self.measures.fault(self.letters, GOOD)
@@ -371,7 +387,9 @@ impl Page {
                 self.action = Action::Drop;
                 self.fault = Some(fault);
             }
-            None if self.unmapped > UNMAPPED && self.measures.known < USABLE => self.action = Action::Drop,
+            None if self.unmapped > UNMAPPED && self.measures.readable() < USABLE => {
+                self.action = Action::Drop
+            }
             None => {}
         }
     }

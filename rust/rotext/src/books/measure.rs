@@ -15,11 +15,15 @@ pub struct Measures {
     pub words: u32,
     /// Share of these words that the lexicon has.
     pub known: f32,
+    /// Share of these words that the lexicon does not have, and whose letters follow each other as in Romanian: the words
+    /// of a science, of a kitchen, of this century. 0 for text without diacritics.
+    pub plausible: f32,
     /// Bits for each letter, by the trigrams of clean Romanian.
     pub bits: f32,
     /// Share of the letters that are ă â î ș ț.
     pub diacritics: f32,
-    /// Share of the characters that no text has: replacement characters, private use, controls, unmapped.
+    /// Share of the characters that no text has: replacement characters, private use, controls, unmapped, question marks
+    /// inside words.
     pub junk: f32,
     /// Share of the tokens that are single letters and not Romanian words.
     pub singles: f32,
@@ -41,10 +45,10 @@ pub struct Measures {
 const ENOUGH: u32 = 12;
 /// With fewer tokens, one wrong token does not count.
 const MANY: u32 = 100;
-/// Good text has at least this share of known words.
-pub const GOOD: f32 = 0.78;
+/// Good text has at least this share of known and plausible words.
+pub const GOOD: f32 = 0.81;
 /// With a smaller share, the text is dropped when OCR gives nothing better.
-pub const USABLE: f32 = 0.62;
+pub const USABLE: f32 = 0.66;
 /// A larger share of junk is a broken font.
 const JUNK: f32 = 0.03;
 /// A larger share of single letters is words split apart.
@@ -62,15 +66,20 @@ const JUDGED_LETTERS: u32 = 400;
 /// A page with a smaller share of diacritics is written without them.
 pub const NO_DIACRITICS: f32 = 0.005;
 
-/// Measures lines of text.
+/// Measures lines of text. An empty line is the end of a paragraph: an item of a list may begin in lower case after it.
 #[must_use]
 pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Measures, u32) {
     let mut m = Measures::default();
+    let mut plausible = 0u32;
     let (mut count, mut known, mut singles, mut letters, mut marked, mut junk) =
         (0u32, 0u32, 0u32, 0u32, 0u32, 0u32);
     let (mut bits, mut lettered, mut numbers, mut broken) = (0.0f64, 0u32, 0u32, 0u32);
     let mut stopped = false;
     for line in lines {
+        if line.is_empty() {
+            stopped = false;
+            continue;
+        }
         count += 1;
         for c in line.chars().filter(|c| *c != ' ') {
             m.characters += 1;
@@ -103,9 +112,11 @@ pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Meas
                     u32::from(!matches!(token, "a" | "A" | "e" | "E" | "o" | "O" | "i" | "I" | "V" | "X"));
                 continue;
             }
+            junk += if token.contains('?') { asked(token) } else { 0 };
             m.words += 1;
             let knows = model.knows(token);
             known += u32::from(knows);
+            plausible += u32::from(!knows && model.plausible(token));
             m.stops += u32::from(after_stop);
             let small = drawn.chars().next().is_some_and(|c| c.is_lowercase() && c != 'î');
             m.astray += u32::from(after_stop && small && knows);
@@ -116,14 +127,26 @@ pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Meas
     }
     let share = |part: u32, whole: u32| part as f32 / whole.max(1) as f32;
     m.known = share(known, m.words);
-    m.bits = (bits / f64::from(lettered.max(1))) as f32;
     m.diacritics = share(marked, letters);
+    if letters < JUDGED_LETTERS || m.diacritics >= NO_DIACRITICS {
+        m.plausible = share(plausible, m.words);
+    }
+    m.bits = (bits / f64::from(lettered.max(1))) as f32;
     m.junk = share(junk, m.characters);
     m.singles = share(singles, m.tokens);
     m.numbers = share(numbers, m.tokens);
     m.broken = share(broken, m.tokens);
     m.line = share(m.characters, count);
     (m, letters)
+}
+
+/// Question marks between letters, outside of addresses: letters that an encoding did not have (`Bucure?ti`).
+fn asked(token: &str) -> u32 {
+    if token.contains(['/', '=', '&']) {
+        return 0;
+    }
+    let letters: Vec<char> = token.chars().collect();
+    letters.windows(3).filter(|w| w[1] == '?' && w[0].is_alphabetic() && w[2].is_alphabetic()).count() as u32
 }
 
 fn is_junk(c: char) -> bool {
@@ -158,8 +181,8 @@ impl Measures {
         if self.broken > BROKEN && self.tokens >= MANY {
             return fault("broken-words", self.broken, BROKEN);
         }
-        if self.known < limit {
-            return fault("known-words", self.known, limit);
+        if self.readable() < limit {
+            return fault("known-words", self.readable(), limit);
         }
         if letters >= JUDGED_LETTERS && self.diacritics < NO_DIACRITICS {
             return fault("diacritics", self.diacritics, NO_DIACRITICS);
@@ -167,7 +190,14 @@ impl Measures {
         None
     }
 
-    /// A score to rank pages by: the share of known words, minus the shares of junk, split, broken and numeric tokens.
+    /// The share of words that the lexicon has or that read like Romanian. A broken font and OCR's errors make words whose
+    /// letters do not follow each other, so they are seen in this share as well as in the lexicon alone.
+    #[must_use]
+    pub fn readable(&self) -> f32 {
+        self.known + self.plausible
+    }
+
+    /// A score to rank pages by: the share of readable words, minus the shares of junk, split, broken and numeric tokens.
     #[must_use]
     pub fn score(&self) -> f32 {
         if self.tokens < ENOUGH && self.junk <= JUNK {
@@ -175,6 +205,6 @@ impl Measures {
         }
         let broken = if self.tokens < MANY { 0.0 } else { (self.broken - 0.3 * BROKEN).max(0.0) };
         let numbers = (self.numbers - SOME_NUMBERS).max(0.0);
-        (self.known - 2.0 * self.junk - self.singles - numbers - 10.0 * broken).clamp(0.0, 1.0)
+        (self.readable() - 2.0 * self.junk - self.singles - numbers - 10.0 * broken).clamp(0.0, 1.0)
     }
 }

@@ -64,6 +64,12 @@ impl PdfBook {
         self.book.assess(&self.pdf.fonts)
     }
 
+    /// As [`Book::text_layer`].
+    #[must_use]
+    pub fn text_layer(&self) -> String {
+        self.book.text_layer()
+    }
+
     /// As [`Book::samples`].
     #[must_use]
     pub fn samples(&self, most: usize) -> Vec<usize> {
@@ -136,7 +142,12 @@ pub fn stretches(text: &str) -> Vec<(Measures, f32, usize)> {
     let start = |line: &str| line.as_ptr().addr() - text.as_ptr().addr();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let measure_part = |lines: &[&str]| {
-        let (measures, _) = measure(lines.iter().copied(), romanian::model());
+        // Where most lines end like a sentence, each is a paragraph, and an empty line ends it. Else lines are rows of a page.
+        let closed =
+            lines.iter().filter(|line| line.ends_with(['.', '!', '?', ';', ':', '…', '”', '"'])).count();
+        let end = (2 * closed > lines.len()).then_some("");
+        let (measures, _) =
+            measure(lines.iter().copied().flat_map(|line| [Some(line), end]).flatten(), romanian::model());
         (measures, measures.score(), lines.first().map_or(0, |line| start(line)))
     };
     lines.chunks(LINES).map(measure_part).collect()
