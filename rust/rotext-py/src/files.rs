@@ -7,7 +7,7 @@ use rotext::{normalize, reader};
 use crate::errors::raise;
 
 /// The files that the user named.
-pub(crate) fn sources(inputs: &[String]) -> PyResult<Vec<reader::Source>> {
+pub(crate) fn sources<S: AsRef<std::ffi::OsStr>>(inputs: &[S]) -> PyResult<Vec<reader::Source>> {
     reader::expand(inputs).map_err(|e| raise(&e))
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn feed(
     workers: usize,
 ) -> Options {
     Options {
-        fields: reader::Fields { text: text_field.to_owned(), id: id_field, keep_record: false },
+        fields: reader::Fields { text: text_field.to_owned(), id: id_field, ..reader::Fields::default() },
         strict,
         keys: true,
         normalize: normalize.then(normalize::Options::default),

@@ -23,7 +23,7 @@ use crate::{files, progress::Progress};
 #[pyo3(signature = (inputs, *, text_field = "text", id_field = None, threads = 0, progress = None))]
 pub(crate) fn inspect<'py>(
     py: Python<'py>,
-    inputs: Vec<String>,
+    inputs: Vec<std::path::PathBuf>,
     text_field: &str,
     id_field: Option<String>,
     threads: usize,
@@ -57,7 +57,7 @@ pub(crate) fn inspect<'py>(
 #[pyo3(signature = (inputs, out, *, size, text_field = "text", id_field = None, progress = None))]
 pub(crate) fn head<'py>(
     py: Python<'py>,
-    inputs: Vec<String>,
+    inputs: Vec<std::path::PathBuf>,
     out: std::path::PathBuf,
     size: u64,
     text_field: &str,

@@ -80,7 +80,7 @@ pub(crate) fn diff_text(
 #[pyo3(signature = (inputs, limit, *, text_field = "text", protect_turkish = true))]
 pub(crate) fn diff_files(
     py: Python<'_>,
-    inputs: Vec<String>,
+    inputs: Vec<std::path::PathBuf>,
     limit: usize,
     text_field: &str,
     protect_turkish: bool,
@@ -124,7 +124,7 @@ pub(crate) fn normalize_rules() -> Vec<(&'static str, &'static str, &'static str
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn normalize<'py>(
     py: Python<'py>,
-    inputs: Vec<String>,
+    inputs: Vec<std::path::PathBuf>,
     out: PathBuf,
     text_field: &str,
     id_field: Option<String>,
