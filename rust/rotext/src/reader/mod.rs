@@ -28,6 +28,7 @@ mod cells;
 pub mod charset;
 mod charset_tables;
 mod csv;
+mod html;
 mod ipc;
 mod json;
 mod jsonl;
@@ -40,6 +41,7 @@ mod stream;
 mod unpack;
 mod utf16;
 mod values;
+mod warc;
 mod zip;
 
 pub use source::{Compression, Format, Source, expand, spool};
@@ -102,6 +104,7 @@ enum Payload {
     Lines(Vec<u8>),
     Text(Vec<u8>),
     Texts(Vec<split::Part>),
+    Pages(Vec<warc::Page>),
     Batch(Batch),
     TooLong { bytes: u64 },
     Damaged(Error),
@@ -125,6 +128,7 @@ enum Inner {
     Parquet(parquet::Rows),
     Arrow(ipc::Rows),
     Csv(csv::Rows),
+    Warc(warc::Records),
     Failed(Option<Error>),
 }
 
@@ -191,7 +195,8 @@ impl Inner {
             }
             Format::Arrow => Self::Arrow(ipc::Rows::stream(source, fields, stream)?),
             Format::Csv => Self::Csv(csv::Rows::open(source, fields, stream)?),
-            Format::Warc | Format::Unread => Self::Failed(None),
+            Format::Warc => Self::Warc(warc::Records::new(source, stream)),
+            Format::Unread => Self::Failed(None),
         })
     }
 
@@ -204,6 +209,7 @@ impl Inner {
             Self::Parquet(rows) => rows.next_chunk(source),
             Self::Arrow(rows) => rows.next_chunk(source),
             Self::Csv(rows) => rows.next_chunk(source),
+            Self::Warc(records) => records.next_chunk(),
             Self::Failed(error) => error.take().map_or(Ok(None), Err),
         }
     }
@@ -314,6 +320,14 @@ impl Chunk {
                 }
                 hash.digest()
             }
+            Payload::Pages(pages) => {
+                let mut hash = Xxh3::with_seed(READER_VERSION);
+                for page in pages {
+                    hash.update(&page.number.to_le_bytes());
+                    hash.update(&page.bytes);
+                }
+                hash.digest()
+            }
             Payload::Batch(batch) => {
                 let mut hash = Xxh3::with_seed(READER_VERSION);
                 for document in &batch.documents {
@@ -341,6 +355,11 @@ impl Chunk {
             Payload::Texts(parts) => {
                 for part in parts {
                     text(part.bytes, source.generated_id(part.line), part.line, &mut batch);
+                }
+            }
+            Payload::Pages(pages) => {
+                for page in pages {
+                    page.parse(source, fields, &mut batch);
                 }
             }
             Payload::TooLong { bytes } => {

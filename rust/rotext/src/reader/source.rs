@@ -92,7 +92,7 @@ impl Source {
 const JSONL: [&str; 4] = ["jsonl", "ndjson", "json", "jl"];
 const TEXT: [&str; 2] = ["txt", "text"];
 const CSV: [&str; 2] = ["csv", "tsv"];
-const WARC: [&str; 3] = ["warc", "wet", "arc"];
+const WARC: [&str; 2] = ["warc", "wet"];
 const COMPRESSED: [&str; 10] =
     [".gz", ".gzip", ".zst", ".zstd", ".xz", ".bz2", ".lz4", ".zip", ".bgz", ".bz"];
 /// Zip archives that are one document.

@@ -111,6 +111,11 @@ impl Stream {
         }
     }
 
+    /// The error of a read through [`Read`].
+    pub(super) fn broken(&self, e: &std::io::Error) -> Error {
+        broken(&self.path, self.offset, e)
+    }
+
     /// Bytes read from the disk since the last call.
     pub fn moved(&mut self) -> u64 {
         let now = self.disk.load(Relaxed);
