@@ -8,6 +8,8 @@ from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
+from rotools import _rotext
+
 __all__ = ["READERS", "read"]
 
 MOST = 512 << 20
@@ -69,14 +71,9 @@ _SILENT = frozenset(
 )
 
 
-def _decode(data: bytes) -> str:
-    """Decode UTF-8 or UTF-16 by the byte order mark, else UTF-8 if valid, else Windows-1250, as in old Romanian files."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", errors="replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1250", errors="replace")
+def _decode(data: bytes, *, page: bool = False) -> str:
+    """Decode by evidence, as `normalize` and `pack` do."""
+    return _rotext.decode_text(data, page=page)[0]
 
 
 def _read_text(path: Path) -> str:
@@ -132,14 +129,7 @@ def _paragraphs(html: str) -> Iterator[str]:
 
 
 def _read_html(path: Path) -> str:
-    data = _limited(path)
-    declared = re.search(rb"charset=[\"']?([\w-]+)", data[:2048])
-    if declared and b"\xff\xfe" not in data[:2]:
-        try:
-            return "\n".join(_paragraphs(data.decode(declared[1].decode("ascii"))))
-        except (LookupError, UnicodeDecodeError):
-            pass
-    return "\n".join(_paragraphs(_decode(data)))
+    return "\n".join(_paragraphs(_decode(_limited(path), page=True)))
 
 
 def _read_epub(path: Path) -> str:
@@ -173,7 +163,7 @@ def _read_epub(path: Path) -> str:
                 continue
             inside = posixpath.normpath(posixpath.join(posixpath.dirname(package), unquote(items[name])))
             if inside in book.NameToInfo:
-                texts.append("\n".join(_paragraphs(_decode(part(inside)))))
+                texts.append("\n".join(_paragraphs(_decode(part(inside), page=True))))
     return "\n\n".join(text for text in texts if text)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from rotools.counts import ReadCounts, ShardResult
 
-
 MOST_FILES = 10
 """Files that a summary names."""
 

@@ -366,7 +366,7 @@ impl Chunk {
                 let mut what =
                     format!("a record of at least {bytes} bytes is longer than {MAX_RECORD_BYTES} bytes");
                 if source.format == Format::Text && fields.split == Split::None {
-                    what.push_str(": if the file has several documents, divide it with --split");
+                    what.push_str(": if the file has several documents, divide it with `rotools normalize --split`");
                 }
                 let (reason, raw) = (Reason::TooLong, Vec::new());
                 batch.rejects.push(Reject { line, byte: None, reason, what, raw });

@@ -168,14 +168,16 @@ impl Found {
         }
         let before = self.sources.len();
         inspect(path, &mut self.sources)?;
-        match self.sources[before..] {
-            [] => Err(Error::data("the archive has no file to read").at(path).hint(ENDINGS)),
-            [Source { format: Format::Unread, note, .. }] => {
-                let what = if note == UNKNOWN { "the file has an unknown format" } else { note };
-                Err(Error::data(what).at(path).hint(hint(note).unwrap_or(ENDINGS)))
-            }
-            _ => Ok(()),
+        let new = &self.sources[before..];
+        if new.iter().any(|source| source.format != Format::Unread) {
+            return Ok(());
         }
+        let (what, hint) = match new {
+            [Source { note: UNKNOWN, member: None, .. }] => ("the file has an unknown format", ENDINGS),
+            [Source { note, member: None, .. }] => (*note, hint(note).unwrap_or(ENDINGS)),
+            _ => ("the archive has no file that is read", ENDINGS),
+        };
+        Err(Error::data(what).at(path).hint(hint))
     }
 
     /// A file of a folder or glob.
@@ -332,6 +334,9 @@ fn inspect(path: &Path, sources: &mut Vec<Source>) -> Result<()> {
         Ok(Unpacked { head, compression, .. }) => {
             (found.format, found.note) = format(&head, name);
             found.compression = compression;
+            if found.format == Format::Unread {
+                found.size = 0;
+            }
         }
         // The reader says what is wrong with the file.
         Err(_) => found.format = by_name(name).unwrap_or(Format::Jsonl),
