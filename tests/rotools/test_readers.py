@@ -154,10 +154,32 @@ def test_a_damaged_file_in_a_pack_resumes_and_repeats(tmp_path: Path) -> None:
     bad.write_bytes(gzip.compress(PLAIN * 50)[:-200])
     for shard in ("1/2", "2/2"):
         rotools(
-            "pack", good, bad, "--no-filter", "--vocab-size", 300, "--shard", shard, "--out", tmp_path / "a"
+            "pack",
+            good,
+            bad,
+            "--no-filter",
+            "--accept-loss",
+            "--vocab-size",
+            300,
+            "--shard",
+            shard,
+            "--out",
+            tmp_path / "a",
         )
-    rotools("pack", good, bad, "--no-filter", "--vocab-size", 300, "--out", tmp_path / "a")
-    rotools("pack", good, bad, "--no-filter", "--vocab-size", 300, "--threads", 1, "--out", tmp_path / "b")
+    rotools("pack", good, bad, "--no-filter", "--accept-loss", "--vocab-size", 300, "--out", tmp_path / "a")
+    rotools(
+        "pack",
+        good,
+        bad,
+        "--no-filter",
+        "--accept-loss",
+        "--vocab-size",
+        300,
+        "--threads",
+        1,
+        "--out",
+        tmp_path / "b",
+    )
     for file in ("manifest.json", "train-web-00000.bin", "rejects.jsonl.zst"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated, Literal, cast, get_args
 
 import typer
 
@@ -22,7 +22,7 @@ def inspect(
     block: Annotated[int | None, typer.Option(min=0, help="Print the text of this block of a pack.")] = None,
     phase: Annotated[str | None, typer.Option(help="Phase of the block. By default the first one.")] = None,
     split: Annotated[
-        Split | TextSplit | None,
+        Literal["train", "valid", "line", "blank-line"] | None,
         typer.Option(
             help="Split of the block of a pack: train (default) or valid. Documents of a .txt file: one a line, or "
             "between empty lines (by default one a file)."

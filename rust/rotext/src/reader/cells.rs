@@ -122,7 +122,9 @@ fn is_text(kind: &DataType) -> bool {
     match kind {
         DataType::Dictionary(_, values) => is_text(values),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => true,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            true
+        }
         _ => false,
     }
 }
@@ -141,13 +143,18 @@ pub(super) fn documents(
     let mut batch = Batch::default();
     let id = Column::find(columns, fields.id.as_deref().unwrap_or("id"));
     let Some(text) = Column::find(columns, &fields.text) else {
-        let names: Vec<&str> = columns.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
+        let names: Vec<&str> =
+            columns.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
         return Err(no_column(source, &fields.text, &names, "--text-field"));
     };
     if !is_text(text.cells.data_type()) {
-        return Err(Error::data(format!("column `{}` holds {}, not text", fields.text, text.cells.data_type()))
-            .at(&source.path)
-            .hint("name the column of the text with --text-field"));
+        return Err(Error::data(format!(
+            "column `{}` holds {}, not text",
+            fields.text,
+            text.cells.data_type()
+        ))
+        .at(&source.path)
+        .hint("name the column of the text with --text-field"));
     }
     for row in rows {
         let line = first + row as u64 + 1;

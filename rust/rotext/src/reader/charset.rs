@@ -8,7 +8,6 @@
 //! | else, for a page | the charset that it names, if Romanian was not written in it and the bytes are valid |
 //! | else | the single-byte charset with the most Romanian letters in Romanian places |
 
-
 use super::charset_tables::CHARSETS;
 use super::utf16::Order;
 
@@ -101,7 +100,8 @@ fn meta_charset(bytes: &[u8]) -> Option<String> {
     let after = memchr::memmem::find(&head, b"charset")? + 7;
     let rest = head[after..].trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
     let rest = rest.strip_prefix(b"\"").or(rest.strip_prefix(b"'")).unwrap_or(rest);
-    let end = rest.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':')).count();
+    let end =
+        rest.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':')).count();
     String::from_utf8(rest[..end].to_vec()).ok()
 }
 
@@ -227,7 +227,9 @@ fn single_byte(bytes: &[u8]) -> Decoded {
     let (best_score, best) = scores[0];
     let text: String = tables_decode(bytes, &tables[best]);
     let sample_text = tables_decode(sample, &tables[best]);
-    let other = scores[1..].iter().find(|(_, index)| !same_letters(&tables_decode(sample, &tables[*index]), &sample_text));
+    let other = scores[1..]
+        .iter()
+        .find(|(_, index)| !same_letters(&tables_decode(sample, &tables[*index]), &sample_text));
     let gap = other.map_or(0, |(score, _)| best_score - score);
     let high = sample.iter().filter(|byte| **byte >= 0x80).count().max(1);
     let sure = (gap as f64 / (4 * high) as f64).clamp(0.0, 0.99);
@@ -324,7 +326,10 @@ mod tests {
         let text = "Grădina înflorește și iarna, în fiecare an, lângă casă";
         let cut = &text.as_bytes()[..text.len() - 1];
         let decoded = decode(cut.to_vec());
-        assert_eq!((decoded.text.as_str(), decoded.lost), ("Grădina înflorește și iarna, în fiecare an, lângă cas\u{fffd}", 1));
+        assert_eq!(
+            (decoded.text.as_str(), decoded.lost),
+            ("Grădina înflorește și iarna, în fiecare an, lângă cas\u{fffd}", 1)
+        );
     }
 
     #[test]

@@ -31,7 +31,8 @@ impl Rows {
         let names = header(source, &mut reader)?;
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let find = |name: &str| names.iter().position(|n| *n == name);
-        let text = find(&fields.text).ok_or_else(|| no_column(source, &fields.text, &names, "--text-field"))?;
+        let text =
+            find(&fields.text).ok_or_else(|| no_column(source, &fields.text, &names, "--text-field"))?;
         let id = match &fields.id {
             Some(name) => Some(find(name).ok_or_else(|| no_column(source, name, &names, "--id-field"))?),
             None => find("id"),
@@ -129,7 +130,11 @@ fn delimiter(head: &[u8]) -> u8 {
         }
     }
     let most = counts.into_iter().max().unwrap_or_default();
-    [b'\t', b';', b','].into_iter().zip(counts).find(|(_, count)| *count == most && most > 0).map_or(b',', |(d, _)| d)
+    [b'\t', b';', b',']
+        .into_iter()
+        .zip(counts)
+        .find(|(_, count)| *count == most && most > 0)
+        .map_or(b',', |(d, _)| d)
 }
 
 /// A stream that gives one row at most the bytes of a record: an open quote would take the rest of the file into memory.
@@ -167,6 +172,10 @@ fn broken(source: &Source, e: &csv::Error) -> Error {
         csv::ErrorKind::Io(e) => e.get_ref().is_some_and(|inner| inner.is::<TooLong>()),
         _ => false,
     };
-    let hint = if too_long { "correct the row after which the quotes do not match" } else { "download or write the file again" };
+    let hint = if too_long {
+        "correct the row after which the quotes do not match"
+    } else {
+        "download or write the file again"
+    };
     Error::damaged(format!("the file cannot be read on ({e})")).at_place(place).hint(hint)
 }

@@ -20,8 +20,9 @@ pub(super) fn main_text(page: &str, url: &str) -> Option<String> {
     // A panic over one page must not stop a run.
     let article = catch_unwind(AssertUnwindSafe(|| {
         let url = Some(url).filter(|url| url.starts_with("http"));
-        let mut parser =
-            Readability::new(page, url, Some(config.clone())).or_else(|_| Readability::new(page, None, Some(config))).ok()?;
+        let mut parser = Readability::new(page, url, Some(config.clone()))
+            .or_else(|_| Readability::new(page, None, Some(config)))
+            .ok()?;
         parser.parse().ok().map(|article| article.text_content.to_string())
     }));
     let text = article.ok().flatten()?;
@@ -31,8 +32,8 @@ pub(super) fn main_text(page: &str, url: &str) -> Option<String> {
 
 /// Elements that have no end, or whose end may be left out: they do not nest.
 const FLAT: [&[u8]; 24] = [
-    b"area", b"base", b"br", b"col", b"dd", b"dt", b"embed", b"hr", b"img", b"input", b"li", b"link", b"meta", b"option",
-    b"p", b"param", b"source", b"tbody", b"td", b"th", b"tr", b"track", b"wbr", b"html",
+    b"area", b"base", b"br", b"col", b"dd", b"dt", b"embed", b"hr", b"img", b"input", b"li", b"link",
+    b"meta", b"option", b"p", b"param", b"source", b"tbody", b"td", b"th", b"tr", b"track", b"wbr", b"html",
 ];
 
 /// An upper estimate of the depth from the tags alone.

@@ -20,7 +20,8 @@ pub(super) struct Scan {
 
 /// Scans the value at the start of `text`. `Err` is the byte that no JSON has there.
 pub(super) fn scan(text: &str) -> Result<Scan, usize> {
-    let mut scanner = Scanner { bytes: text.as_bytes(), at: 0, open: Levels::default(), found: Scan::default() };
+    let mut scanner =
+        Scanner { bytes: text.as_bytes(), at: 0, open: Levels::default(), found: Scan::default() };
     scanner.run()?;
     scanner.found.end = scanner.at;
     Ok(scanner.found)
@@ -197,7 +198,10 @@ impl Scanner<'_> {
     /// The four digits of the `\u` escape at `backslash`.
     fn unit(&self, backslash: usize) -> Result<u32, usize> {
         let digits = self.bytes.get(backslash + 2..backslash + 6).ok_or(backslash)?;
-        digits.iter().try_fold(0, |unit, byte| Some(unit * 16 + char::from(*byte).to_digit(16)?)).ok_or(backslash)
+        digits
+            .iter()
+            .try_fold(0, |unit, byte| Some(unit * 16 + char::from(*byte).to_digit(16)?))
+            .ok_or(backslash)
     }
 
     /// A number, `true`, `false`, `null`, or what Python writes for a number that is none.

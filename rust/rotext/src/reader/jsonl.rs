@@ -261,7 +261,8 @@ fn unescape(literal: &str) -> Option<Cow<'_, str>> {
 /// The fields of the first record, and the types of their values.
 pub(super) fn columns(bytes: &[u8]) -> Vec<(String, String)> {
     let lines = bytes.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
-    let mut objects = lines.map(|line| line.trim_start_matches('\u{feff}').trim()).filter(|l| l.starts_with('{'));
+    let mut objects =
+        lines.map(|line| line.trim_start_matches('\u{feff}').trim()).filter(|l| l.starts_with('{'));
     let Some(line) = objects.next() else { return Vec::new() };
     let Ok(scan) = json::scan(line) else { return Vec::new() };
     let name = |key: Range<usize>| unescape(&line[key]).unwrap_or_default().into_owned();
@@ -270,8 +271,11 @@ pub(super) fn columns(bytes: &[u8]) -> Vec<(String, String)> {
 
 fn missing(object: &str, field: &str) -> Defect {
     let fields = json::scan(object).map(|scan| scan.fields).unwrap_or_default();
-    let names: Vec<String> =
-        fields.into_iter().filter_map(|(key, _)| Some(unescape(&object[key])?.into_owned())).take(20).collect();
+    let names: Vec<String> = fields
+        .into_iter()
+        .filter_map(|(key, _)| Some(unescape(&object[key])?.into_owned()))
+        .take(20)
+        .collect();
     let there = if names.is_empty() { String::new() } else { format!("; there are: {}", names.join(", ")) };
     Defect::new(Reason::MissingField, format!("no field `{field}`{there}"))
 }

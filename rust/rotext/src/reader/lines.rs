@@ -1,7 +1,7 @@
 //! Cuts a stream into chunks of whole lines.
 
 use super::stream::Stream;
-use super::{CHUNK_BYTES, Chunk, MAX_RECORD_BYTES, Payload};
+use super::{CHUNK_BYTES, Chunk, MAX_RECORD_BYTES, Payload, json};
 use crate::error::{Error, Result};
 
 /// A stream of lines.
@@ -29,8 +29,14 @@ impl Lines {
         loop {
             let scanned = buffer.len();
             // A line longer than a chunk doubles the step, so a long line costs linear time.
-            self.read(&mut buffer, CHUNK_BYTES.max(scanned).min(MAX_RECORD_BYTES + 1 - scanned.min(MAX_RECORD_BYTES)));
+            self.read(
+                &mut buffer,
+                CHUNK_BYTES.max(scanned).min(MAX_RECORD_BYTES + 1 - scanned.min(MAX_RECORD_BYTES)),
+            );
             if self.ended {
+                if self.error.is_some() {
+                    drop_cut_line(&mut buffer);
+                }
                 if buffer.is_empty() {
                     return self.error.take().map_or(Ok(None), Err);
                 }
@@ -100,5 +106,14 @@ impl Lines {
             moved: self.stream.moved(),
             first: false,
         }
+    }
+}
+
+/// Drops a last line that damage cut off: the reject of the damage stands for it.
+fn drop_cut_line(buffer: &mut Vec<u8>) {
+    let start = memchr::memrchr(b'\n', buffer).map_or(0, |newline| newline + 1);
+    let line = std::str::from_utf8(&buffer[start..]).map(str::trim);
+    if !line.is_ok_and(|line| json::scan(line).is_ok_and(|found| found.end == line.len())) {
+        buffer.truncate(start);
     }
 }

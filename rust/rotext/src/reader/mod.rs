@@ -222,7 +222,8 @@ fn format(source: &Source, stream: &Stream) -> Result<Format> {
         Sniffed::Unknown => Ok(source.format),
         Sniffed::Foreign(Foreign { what, hint }) => Err(Error::damaged(what).at(&source.path).hint(hint)),
         Sniffed::Zip => {
-            let what = "the file is a zip archive that cannot be listed here: it is damaged, or inside another";
+            let what =
+                "the file is a zip archive that cannot be listed here: it is damaged, or inside another";
             Err(Error::damaged(what).at(&source.path).hint("unpack it first, and name the folder"))
         }
     }
@@ -366,7 +367,9 @@ impl Chunk {
                 let mut what =
                     format!("a record of at least {bytes} bytes is longer than {MAX_RECORD_BYTES} bytes");
                 if source.format == Format::Text && fields.split == Split::None {
-                    what.push_str(": if the file has several documents, divide it with `rotools normalize --split`");
+                    what.push_str(
+                        ": if the file has several documents, divide it with `rotools normalize --split`",
+                    );
                 }
                 let (reason, raw) = (Reason::TooLong, Vec::new());
                 batch.rejects.push(Reject { line, byte: None, reason, what, raw });

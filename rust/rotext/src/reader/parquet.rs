@@ -26,8 +26,7 @@ const MAX_ROWS: i64 = 4096;
 
 /// The columns and their types, as the schema names them. Fields of structs have dots in their names.
 pub(super) fn columns(source: &Source, file: File) -> Result<Vec<(String, String)>> {
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(source, &e))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(source, &e))?;
     let mut found = Vec::new();
     flatten("", builder.schema().fields(), &mut found);
     Ok(found)
@@ -132,7 +131,10 @@ fn arrow_fields(schema: &SchemaDescriptor) -> Vec<arrow_schema::FieldRef> {
 }
 
 /// The same metadata, with the wanted texts as bytes: the crate checks the UTF-8 of a whole page, and we that of each text.
-fn as_bytes(metadata: ParquetMetaData, leaves: &[usize]) -> std::result::Result<ParquetMetaData, ParquetError> {
+fn as_bytes(
+    metadata: ParquetMetaData,
+    leaves: &[usize],
+) -> std::result::Result<ParquetMetaData, ParquetError> {
     let old = metadata.file_metadata();
     let schema = old.schema_descr();
     let paths: Vec<Vec<String>> =
@@ -157,8 +159,10 @@ fn as_bytes(metadata: ParquetMetaData, leaves: &[usize]) -> std::result::Result<
 fn bytes_at(kind: &TypePtr, path: &[String]) -> std::result::Result<TypePtr, ParquetError> {
     let info = kind.get_basic_info();
     let Some((first, rest)) = path.split_first() else {
-        let text = matches!(info.logical_type_ref(), Some(LogicalType::String | LogicalType::Json | LogicalType::Enum))
-            || info.logical_type_ref().is_none();
+        let text = matches!(
+            info.logical_type_ref(),
+            Some(LogicalType::String | LogicalType::Json | LogicalType::Enum)
+        ) || info.logical_type_ref().is_none();
         if kind.is_primitive() && kind.get_physical_type() == Physical::BYTE_ARRAY && text {
             let plain = Type::primitive_type_builder(kind.name(), Physical::BYTE_ARRAY)
                 .with_repetition(info.repetition())

@@ -29,13 +29,28 @@ const ARCHIVE: &str = "unpack it first, and name the folder";
 const FOREIGN: [(&[u8], Foreign); 13] = [
     (b"%PDF", Foreign { what: "the file is a PDF, not text", hint: BOOKS }),
     (b"{\\rtf", Foreign { what: "the file is RTF, not text", hint: BOOKS }),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Foreign { what: "the file is an old Word, Excel or other Office file", hint: BOOKS }),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        Foreign { what: "the file is an old Word, Excel or other Office file", hint: BOOKS },
+    ),
     (b"AT&TFORM", Foreign { what: "the file is DjVu, not text", hint: BOOKS }),
-    (b"PARE", Foreign { what: "the Parquet file is encrypted", hint: "decrypt it first: rotools has no keys" }),
-    (b"version https://git-lfs", Foreign { what: "the file is a Git LFS pointer, not the data", hint: "fetch the data with `git lfs pull`" }),
+    (
+        b"PARE",
+        Foreign { what: "the Parquet file is encrypted", hint: "decrypt it first: rotools has no keys" },
+    ),
+    (
+        b"version https://git-lfs",
+        Foreign {
+            what: "the file is a Git LFS pointer, not the data",
+            hint: "fetch the data with `git lfs pull`",
+        },
+    ),
     (b"7z\xbc\xaf\x27\x1c", Foreign { what: "the file is a 7z archive", hint: ARCHIVE }),
     (b"Rar!\x1a\x07", Foreign { what: "the file is a RAR archive", hint: ARCHIVE }),
-    (b"SQLite format 3\0", Foreign { what: "the file is an SQLite database", hint: "export its texts as JSONL" }),
+    (
+        b"SQLite format 3\0",
+        Foreign { what: "the file is an SQLite database", hint: "export its texts as JSONL" },
+    ),
     (b"Obj\x01", Foreign { what: "the file is Avro", hint: "convert it to Parquet or JSONL" }),
     (b"ORC", Foreign { what: "the file is ORC", hint: "convert it to Parquet or JSONL" }),
     (b"\x89PNG", Foreign { what: "the file is a picture, not text", hint: BOOKS }),
@@ -67,7 +82,8 @@ pub(super) fn sniff(head: &[u8], named: Option<Format>) -> Sniffed {
     }
     let known = |(magic, foreign): &(&[u8], Foreign)| head.starts_with(magic).then_some(*foreign);
     // A text may begin with these three letters.
-    let certain = FOREIGN.iter().filter(|(magic, _)| *magic != b"ORC" || head.get(3).is_some_and(|b| *b < 0x20));
+    let certain =
+        FOREIGN.iter().filter(|(magic, _)| *magic != b"ORC" || head.get(3).is_some_and(|b| *b < 0x20));
     if let Some(foreign) = certain.filter_map(known).next() {
         return Sniffed::Foreign(foreign);
     }
@@ -93,7 +109,8 @@ pub(super) fn sniff(head: &[u8], named: Option<Format>) -> Sniffed {
 
 /// A page: no JSON value begins with this sign.
 fn is_page(start: &[u8]) -> bool {
-    start.starts_with(b"<") && start.get(1).is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'!' | b'?'))
+    start.starts_with(b"<")
+        && start.get(1).is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'!' | b'?'))
 }
 
 /// The first keys of a `tokenizer.json`, in the order in which the library writes them.
@@ -102,9 +119,10 @@ fn is_tokenizer(start: &[u8]) -> bool {
     b"{\"version\":\"1.0\",\"truncation\":".iter().all(|byte| keys.next() == Some(*byte))
 }
 
-/// Many control codes. UTF-16, which has zeros in every second place, is text.
+/// Many control codes. UTF-16 and UTF-32, which have zeros beside each letter of ASCII, are text.
 fn is_binary(head: &[u8]) -> bool {
-    if super::charset::utf16_order(head).is_some() {
+    let utf32 = head.starts_with(&[0xff, 0xfe, 0, 0]) || head.starts_with(&[0, 0, 0xfe, 0xff]);
+    if utf32 || super::charset::utf16_order(head).is_some() {
         return false;
     }
     let control = |byte: &&u8| **byte < 0x20 && !matches!(**byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1a | 0x1b);

@@ -96,9 +96,8 @@ const WARC: [&str; 2] = ["warc", "wet"];
 const COMPRESSED: [&str; 10] =
     [".gz", ".gzip", ".zst", ".zstd", ".xz", ".bz2", ".lz4", ".zip", ".bgz", ".bz"];
 /// Zip archives that are one document.
-const BOOKS: [&str; 12] = [
-    "docx", "epub", "odt", "fb2", "html", "htm", "xhtml", "pdf", "doc", "rtf", "mobi", "djvu",
-];
+const BOOKS: [&str; 12] =
+    ["docx", "epub", "odt", "fb2", "html", "htm", "xhtml", "pdf", "doc", "rtf", "mobi", "djvu"];
 /// Files that describe a data set: those that `datasets` writes.
 const METADATA: [&str; 5] =
     ["dataset_infos.json", "dataset_info.json", "dataset_dict.json", "state.json", "dataset-metadata.json"];
@@ -127,7 +126,8 @@ pub fn expand<S: AsRef<OsStr>>(inputs: &[S]) -> Result<Vec<Source>> {
         } else if path.exists() {
             found.named(path)?;
         } else if let Some(pattern) = pattern {
-            let matches = glob::glob(pattern).map_err(|e| Error::usage(format!("invalid pattern: {e}")).at(path))?;
+            let matches =
+                glob::glob(pattern).map_err(|e| Error::usage(format!("invalid pattern: {e}")).at(path))?;
             let mut paths: Vec<PathBuf> = matches.filter_map(std::result::Result::ok).collect();
             paths.sort();
             if paths.is_empty() {
@@ -370,7 +370,8 @@ pub fn spool<'a>(
         }
         let io = |e: std::io::Error| Error::io(&path, &e);
         let size = std::fs::metadata(&path).map_err(io)?.len();
-        if let Ok(Unpacked { head, compression, .. }) = unpack(BufReader::new(File::open(&path).map_err(io)?)) {
+        if let Ok(Unpacked { head, compression, .. }) = unpack(BufReader::new(File::open(&path).map_err(io)?))
+        {
             source.compression = compression;
             if let Sniffed::Format(format) = sniff(&head, Some(source.format)) {
                 source.format = format;

@@ -57,7 +57,19 @@ impl Parts {
     pub(super) fn new(stream: Stream, split: Split) -> Self {
         let stream = stream.decode_utf16();
         let (input, open) = (Vec::new(), Vec::new());
-        Self { stream, split, input, at: 0, open, line: 1, too_long: 0, long: None, lines: 0, ended: false, error: None }
+        Self {
+            stream,
+            split,
+            input,
+            at: 0,
+            open,
+            line: 1,
+            too_long: 0,
+            long: None,
+            lines: 0,
+            ended: false,
+            error: None,
+        }
     }
 
     /// # Errors

@@ -103,6 +103,11 @@ impl Values {
                 continue;
             }
             if self.ended {
+                if self.error.is_some() {
+                    // The reject of the damage stands for the value that it cut off.
+                    self.out.truncate(self.begin);
+                    self.too_long = 0;
+                }
                 if self.begin < self.out.len() || self.too_long > 0 {
                     self.end_value();
                     continue;
@@ -206,6 +211,13 @@ impl Values {
     }
 
     fn made(&mut self, bytes: usize, payload: Payload, first_line: u64) -> Chunk {
-        Chunk { bytes, payload, first_line, end_line: self.returned, moved: self.stream.moved(), first: false }
+        Chunk {
+            bytes,
+            payload,
+            first_line,
+            end_line: self.returned,
+            moved: self.stream.moved(),
+            first: false,
+        }
     }
 }

@@ -5,7 +5,9 @@
 use std::io::{BufRead, BufReader, Read};
 
 use super::stream::Stream;
-use super::{CHUNK_BYTES, Chunk, Fields, MAX_RECORD_BYTES, Payload, charset, html, note_charset, reject_empty};
+use super::{
+    CHUNK_BYTES, Chunk, Fields, MAX_RECORD_BYTES, Payload, charset, html, note_charset, reject_empty,
+};
 use crate::document::{Batch, Document, Reason, Record, Reject};
 use crate::error::{Error, Place, Result};
 use crate::reader::Source;
@@ -89,7 +91,8 @@ impl Records {
         if !line.starts_with(b"WARC/") {
             return Err(self.damaged("no WARC record begins here"));
         }
-        let (mut kind, mut id, mut url, mut content, mut length) = (Vec::new(), None, String::new(), Vec::new(), None);
+        let (mut kind, mut id, mut url, mut content, mut length) =
+            (Vec::new(), None, String::new(), Vec::new(), None);
         let mut head = 0;
         loop {
             line.clear();
@@ -121,10 +124,13 @@ impl Records {
             b"conversion" => Some(Kind::Conversion),
             _ => None,
         };
-        let mut page = kind.map(|kind| Page { number: self.number, id, url, kind, bytes: Vec::new(), too_long: 0 });
+        let mut page =
+            kind.map(|kind| Page { number: self.number, id, url, kind, bytes: Vec::new(), too_long: 0 });
         let mut part = (&mut self.input).take(length);
         let read = match &mut page {
-            Some(page) if length <= MAX_RECORD_BYTES as u64 => part.read_to_end(&mut page.bytes).map(|n| n as u64),
+            Some(page) if length <= MAX_RECORD_BYTES as u64 => {
+                part.read_to_end(&mut page.bytes).map(|n| n as u64)
+            }
             page => {
                 if let Some(page) = page {
                     page.too_long = length;
@@ -168,7 +174,9 @@ impl Page {
         let line = self.number;
         let id = self.id.unwrap_or_else(|| source.generated_id(line));
         let raw = if self.url.is_empty() { id.clone() } else { self.url.clone() }.into_bytes();
-        let mut reject = |reason, what: String| batch.rejects.push(Reject { line, byte: None, reason, what, raw: raw.clone() });
+        let mut reject = |reason, what: String| {
+            batch.rejects.push(Reject { line, byte: None, reason, what, raw: raw.clone() })
+        };
         if self.too_long > 0 {
             let what = format!("a record of {} bytes is longer than {MAX_RECORD_BYTES} bytes", self.too_long);
             return reject(Reason::TooLong, what);
@@ -213,7 +221,8 @@ struct Message {
 fn http(bytes: &[u8]) -> std::result::Result<Message, String> {
     let end = memchr::memmem::find(bytes, b"\r\n\r\n").map(|at| (at, at + 4));
     let end = end.or_else(|| memchr::memmem::find(bytes, b"\n\n").map(|at| (at, at + 2)));
-    let (head, body) = end.map(|(head, body)| (&bytes[..head], &bytes[body..])).ok_or("the response has no body")?;
+    let (head, body) =
+        end.map(|(head, body)| (&bytes[..head], &bytes[body..])).ok_or("the response has no body")?;
     let mut lines = head.split(|byte| *byte == b'\n');
     let status = text(lines.next().unwrap_or_default());
     let code = status.split_whitespace().nth(1).unwrap_or_default();
@@ -242,7 +251,10 @@ fn http(bytes: &[u8]) -> std::result::Result<Message, String> {
     let body = if chunked { unchunk(body).unwrap_or_else(|| body.to_vec()) } else { body.to_vec() };
     let mut plain = Vec::new();
     let mut read = |reader: &mut dyn Read| {
-        reader.take(MAX_RECORD_BYTES as u64).read_to_end(&mut plain).map_err(|e| format!("the response is damaged ({e})"))
+        reader
+            .take(MAX_RECORD_BYTES as u64)
+            .read_to_end(&mut plain)
+            .map_err(|e| format!("the response is damaged ({e})"))
     };
     let packed = match encoding.as_str() {
         "gzip" | "x-gzip" if body.starts_with(&[0x1f, 0x8b]) => {

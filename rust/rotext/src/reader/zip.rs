@@ -99,7 +99,10 @@ impl Read for Checked {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let read = self.inner.read(buffer)?;
         if read == 0 && !buffer.is_empty() && self.inner.crc().sum() != self.crc {
-            return Err(Error::new(ErrorKind::InvalidData, "the checksum of the file in the zip archive differs"));
+            return Err(Error::new(
+                ErrorKind::InvalidData,
+                "the checksum of the file in the zip archive differs",
+            ));
         }
         Ok(read)
     }
