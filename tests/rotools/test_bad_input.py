@@ -91,13 +91,13 @@ def test_cut_off_and_damaged_compression(corpus: Path, tmp_path: Path, share: fl
     for ending, packed in (("gz", gzip.compress(plain)), ("zst", zstd(plain))):
         cut = tmp_path / f"cut.jsonl.{ending}"
         cut.write_bytes(packed[: int(len(packed) * share)])
-        message = failure("pack", cut, "--strict", "--out", tmp_path / "p")
+        message = failure("normalize", cut, "--strict", "--out", tmp_path / "p")
         assert "cut off" in message and "byte" in message and str(cut) in message
         broken = bytearray(packed)
         middle = int(len(packed) * share)
         broken[middle : middle + 40] = bytes(40)
         cut.write_bytes(broken)
-        message = failure("pack", cut, "--strict", "--out", tmp_path / "p")
+        message = failure("normalize", cut, "--strict", "--out", tmp_path / "p")
         assert "damaged" in message or "cut off" in message
     assert not (tmp_path / "p").exists() and not (tmp_path / "p.partial").exists()
 
