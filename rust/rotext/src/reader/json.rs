@@ -32,7 +32,7 @@ pub(super) fn repaired(line: &str, scan: &Scan) -> String {
     let mut out = String::with_capacity(line.len());
     let mut from = 0;
     let mut halves = scan.lone_surrogates.iter().copied().peekable();
-    let ends = scan.not_numbers.iter().cloned().chain([line.len()..line.len()]);
+    let ends = scan.not_numbers.iter().cloned().chain(std::iter::once(line.len()..line.len()));
     for number in ends {
         while let Some(at) = halves.next_if(|at| *at < number.start) {
             out.push_str(&line[from..at]);
