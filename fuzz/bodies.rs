@@ -10,7 +10,7 @@ use rotext::ledger;
 use rotext::normalize::{self, Normalizer, Report};
 use rotext::pack;
 use rotext::progress::Progress;
-use rotext::reader::{Compression, Cursor, Fields, Format, Reader, Source};
+use rotext::reader::{Compression, Fields, Format, Reader, Source};
 
 /// Any bytes in any format give documents, rejects or an error, never a panic, and documents are in the order of their lines.
 pub(crate) fn reader(data: &[u8]) {
@@ -20,18 +20,20 @@ pub(crate) fn reader(data: &[u8]) {
     let source = Source {
         path: file.path().to_owned(),
         name: "fuzz".into(),
-        format: [Format::Jsonl, Format::Text, Format::Parquet][usize::from(choice & 3).min(2)],
-        compression: [Compression::None, Compression::Gzip, Compression::Zstd]
-            [usize::from(choice >> 2 & 3).min(2)],
+        format: [Format::Jsonl, Format::Text, Format::Parquet, Format::Csv, Format::Arrow, Format::Warc]
+            [usize::from(choice & 7).min(5)],
+        compression: Compression::None,
         size: content.len() as u64,
         stream: false,
+        member: None,
+        note: "",
     };
     let fields = Fields { keep_record: choice & 16 != 0, ..Fields::default() };
-    let Ok(mut reader) = Reader::open(&source, &fields, Cursor::default()) else { return };
+    let Ok(mut reader) = Reader::open(&source, &fields) else { return };
     let mut line = 0;
     while let Ok(Some(chunk)) = reader.next_chunk() {
         for document in chunk.parse(&source, &fields).documents {
-            assert!(document.line > line && !document.text.trim().is_empty());
+            assert!(document.line >= line && !document.text.trim().is_empty());
             line = document.line;
             if let Some(record) = document.record {
                 // A writer may replace the text at this place of the record.

@@ -8,7 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rotext::dedup::{Key, Preset, Signer, Words};
 use rotext::filter::{Boilerplate, Filter, Profile, Scratch, redact};
 use rotext::normalize::{self, Normalizer};
-use rotext::reader::{Cursor, Fields, Reader, expand};
+use rotext::reader::{Fields, Reader, expand};
 
 fn before_dedup(c: &mut Criterion) {
     let jsonl = benches::jsonl(&benches::documents());
@@ -27,7 +27,7 @@ fn before_dedup(c: &mut Criterion) {
         let (mut report, mut bands) = (normalize::Report::default(), Vec::new());
         b.iter(|| {
             bands.clear();
-            let mut reader = Reader::open(&source, &fields, Cursor::default()).unwrap();
+            let mut reader = Reader::open(&source, &fields).unwrap();
             while let Some(chunk) = reader.next_chunk().unwrap() {
                 for document in chunk.parse(&source, &fields).documents {
                     let text = normalizer.normalize(&document.text, &mut report);

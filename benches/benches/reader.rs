@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rotext::reader::{Cursor, Fields, Reader, expand};
+use rotext::reader::{Fields, Reader, expand};
 
 fn reader(c: &mut Criterion) {
     let jsonl = benches::jsonl(&benches::documents());
@@ -26,7 +26,7 @@ fn reader(c: &mut Criterion) {
         let fields = Fields::default();
         group.bench_function(name, |b| {
             b.iter(|| {
-                let mut reader = Reader::open(&sources[0], &fields, Cursor::default()).unwrap();
+                let mut reader = Reader::open(&sources[0], &fields).unwrap();
                 let mut documents = 0;
                 while let Some(chunk) = reader.next_chunk().unwrap() {
                     documents += chunk.parse(&sources[0], &fields).documents.len();

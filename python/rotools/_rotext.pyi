@@ -16,6 +16,7 @@ __all__ = [
     "__version__",
     "assemble",
     "block",
+    "decode_text",
     "dedup",
     "dedup_estimate",
     "diff_files",
@@ -329,7 +330,12 @@ def diff_text(
     """
 
 def diff_files(
-    inputs: list[str], limit: int, *, text_field: str = "text", protect_turkish: bool = True
+    inputs: list[str],
+    limit: int,
+    *,
+    text_field: str = "text",
+    split: str | None = None,
+    protect_turkish: bool = True,
 ) -> list[tuple[str, tuple[str, int, str, str, str, str]]]:
     """List the first changes that normalizing files makes.
 
@@ -337,6 +343,7 @@ def diff_files(
         inputs: Files, folders or globs; `-` is standard input.
         limit: At most this many changes.
         text_field: Field of the text.
+        split: `line` or `blank-line`: how text files are divided into documents. None: a file is a document.
         protect_turkish: Keep ş in Turkish words.
 
     Returns:
@@ -359,6 +366,7 @@ def normalize(
     *,
     text_field: str = "text",
     id_field: str | None = None,
+    split: str | None = None,
     protect_turkish: bool = True,
     strict: bool = False,
     threads: int = 0,
@@ -371,6 +379,7 @@ def normalize(
         out: The file to write: .jsonl, .jsonl.zst or .jsonl.gz.
         text_field: Field of the text.
         id_field: Field of the id. None: `id` where there is one, else file:line.
+        split: `line` or `blank-line`: how text files are divided into documents. None: a file is a document.
         protect_turkish: Keep ş in Turkish words.
         strict: Stop at the first record that cannot be used.
         threads: Worker threads. 0: one for each core.
@@ -381,6 +390,17 @@ def normalize(
 
     Raises:
         RotoolsError: The arguments, the input or the system do not allow it.
+    """
+
+def decode_text(data: bytes, *, page: bool = False) -> tuple[str, str, float]:
+    """Decode the bytes of a text or page by evidence.
+
+    Args:
+        data: The bytes.
+        page: The bytes are HTML, which may name its charset.
+
+    Returns:
+        (text, charset, how sure: 0 to 1).
     """
 
 def dedup(
@@ -588,6 +608,7 @@ def inspect(
     *,
     text_field: str = "text",
     id_field: str | None = None,
+    split: str | None = None,
     threads: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -597,6 +618,7 @@ def inspect(
         inputs: Files, folders or globs; `-` is standard input.
         text_field: Field of the text.
         id_field: Field of the id. None: `id` where there is one, else file:line.
+        split: `line` or `blank-line`: how text files are divided into documents. None: a file is a document.
         threads: Worker threads. 0: one for each core.
         progress: Counters to watch, and the switch to stop the call.
 

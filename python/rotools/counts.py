@@ -1,6 +1,6 @@
 """Counts of a run: what was read, and what happened to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,12 @@ class ReadCounts:
     """Repairs: `rules` has the count of each rule, `changed_documents` the documents with at least one."""
     filter: dict[str, Any]
     """The filter: `dropped` has the documents that each rule removed, `redacted` what was replaced."""
+    read: dict[str, int] = field(default_factory=dict)
+    """Documents that the reader repaired, or whose charset it guessed, by what was done."""
+    damaged: list[dict[str, str]] = field(default_factory=list)
+    """Files that could not be read to their end: `source` and `what`. Each is counted in `rejected` too."""
+    unread: list[dict[str, str]] = field(default_factory=list)
+    """Files of folders that are not read: `source` and `what`. They hold no records."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as `--json` prints them."""

@@ -96,7 +96,7 @@ def dedup(
     on the order of the files.
 
     Args:
-        inputs: JSONL (.gz, .zst), Parquet or .txt files, folders, globs; `-` is standard input.
+        inputs: JSON, Parquet, Arrow, CSV, WARC or .txt files, folders, globs; `-` is standard input.
         out: The file to write: .jsonl, .jsonl.zst or .jsonl.gz.
         profile: What the inputs hold: `web` or `books`.
         preset: `default` (14 bands of 8 propose near-duplicates), `strict` (26 of 11), or `exact` (equal texts only).

@@ -187,7 +187,7 @@ def filter_files(
     """Keep the documents that are Romanian prose worth training on.
 
     Args:
-        inputs: Repaired text: JSONL (.gz, .zst), Parquet or .txt files, folders, globs; `-` is standard input.
+        inputs: Repaired text: JSON, Parquet, Arrow, CSV, WARC or .txt files, folders, globs; `-` is standard input.
         out: The file to write: .jsonl, .jsonl.zst or .jsonl.gz.
         profile: What the inputs hold: `web` or `books`.
         thresholds: Thresholds in place of the profile's; None switches a rule off.

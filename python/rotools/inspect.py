@@ -5,7 +5,7 @@ from typing import Any
 
 from rotools import _rotext
 from rotools.counts import ReadCounts
-from rotools.options import Paths, paths
+from rotools.options import Paths, TextSplit, paths
 from rotools.progress import Callback, run
 
 __all__ = ["CorpusSummary", "inspect"]
@@ -34,15 +34,17 @@ def inspect(
     *,
     text_field: str = "text",
     id_field: str | None = None,
+    split: TextSplit | None = None,
     threads: int = 0,
     progress: Callback | None = None,
 ) -> CorpusSummary:
     """Read a corpus once and describe it. Open packs with `open_pack`, tokenizers with `Tokenizer.load`.
 
     Args:
-        inputs: JSONL (.gz, .zst), Parquet or .txt files, folders, globs; `-` is standard input.
+        inputs: JSON, Parquet, Arrow, CSV, WARC or .txt files, folders, globs; `-` is standard input.
         text_field: Field of the text.
         id_field: Field of the id. None: `id` where there is one, else file:line.
+        split: How text files are divided into documents. None: a file is a document.
         threads: Worker threads. 0: one for each core.
         progress: Called with the state of the work (see `rotools.progress`).
 
@@ -63,7 +65,12 @@ def inspect(
     """
     found = run(
         lambda counters: _rotext.inspect(
-            paths(inputs), text_field=text_field, id_field=id_field, threads=threads, progress=counters
+            paths(inputs),
+            text_field=text_field,
+            id_field=id_field,
+            split=split,
+            threads=threads,
+            progress=counters,
         ),
         progress,
     )

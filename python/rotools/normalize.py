@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from rotools import _rotext
 from rotools.counts import ReadCounts
-from rotools.options import Paths, paths
+from rotools.options import Paths, TextSplit, paths
 from rotools.progress import Callback, run
 
 __all__ = [
@@ -108,7 +108,12 @@ def diff(text: str, limit: int | None = None, *, protect_turkish: bool = True) -
 
 
 def diff_files(
-    inputs: Paths, limit: int, *, text_field: str = "text", protect_turkish: bool = True
+    inputs: Paths,
+    limit: int,
+    *,
+    text_field: str = "text",
+    split: TextSplit | None = None,
+    protect_turkish: bool = True,
 ) -> list[tuple[str, Change]]:
     """List the first places that `normalize_files` changes.
 
@@ -116,6 +121,7 @@ def diff_files(
         inputs: Files, folders or globs.
         limit: At most this many changes.
         text_field: Field of the text.
+        split: How text files are divided into documents. None: a file is a document.
         protect_turkish: Keep ş in Turkish words.
 
     Returns:
@@ -131,7 +137,9 @@ def diff_files(
         >>> [(id, change.after) for id, change in diff_files(path, 5)]
         [('d1', 'ș')]
     """
-    found = _rotext.diff_files(paths(inputs), limit, text_field=text_field, protect_turkish=protect_turkish)
+    found = _rotext.diff_files(
+        paths(inputs), limit, text_field=text_field, split=split, protect_turkish=protect_turkish
+    )
     return [(id, Change(*place)) for id, place in found]
 
 
@@ -142,6 +150,7 @@ def normalize_files(
     protect_turkish: bool = True,
     text_field: str = "text",
     id_field: str | None = None,
+    split: TextSplit | None = None,
     strict: bool = False,
     threads: int = 0,
     progress: Callback | None = None,
@@ -149,11 +158,12 @@ def normalize_files(
     """Repair files into one JSONL file.
 
     Args:
-        inputs: JSONL (.gz, .zst), Parquet or .txt files, folders, globs; `-` is standard input.
+        inputs: JSON, Parquet, Arrow, CSV, WARC or .txt files, folders, globs; `-` is standard input.
         out: The file to write: .jsonl, .jsonl.zst or .jsonl.gz.
         protect_turkish: Keep ş in Turkish words.
         text_field: Field of the text.
         id_field: Field of the id. None: `id` where there is one, else file:line.
+        split: How text files are divided into documents. None: a file is a document.
         strict: Stop at the first record that cannot be used.
         threads: Worker threads. 0: one for each core.
         progress: Called with the state of the work (see `rotools.progress`).
@@ -178,6 +188,7 @@ def normalize_files(
             out,
             text_field=text_field,
             id_field=id_field,
+            split=split,
             protect_turkish=protect_turkish,
             strict=strict,
             threads=threads,

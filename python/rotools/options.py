@@ -20,6 +20,7 @@ __all__ = [
     "Pattern",
     "Preset",
     "Profile",
+    "TextSplit",
     "paths",
     "shard_number",
     "size_bytes",
@@ -35,6 +36,8 @@ Engine: TypeAlias = Literal["local", "ray"]
 """Where the first pass runs."""
 Pattern: TypeAlias = Literal["gpt-2", "llama-bpe", "qwen2"]
 """Pre-tokenizer patterns, by their names in llama.cpp."""
+TextSplit: TypeAlias = Literal["line", "blank-line"]
+"""How a text file is divided into documents."""
 Paths: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 """One path or several."""
 

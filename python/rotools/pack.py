@@ -114,7 +114,7 @@ def pack(
     The directory appears complete or not at all. A run that was killed continues when it is called again.
 
     Args:
-        inputs: Files of one phase, `web`: JSONL (.gz, .zst), Parquet or .txt files, folders, globs; `-` is standard input.
+        inputs: Files of one phase, `web`: JSON, Parquet, Arrow, CSV, WARC or .txt files, folders, globs; `-` is standard input.
         out: The directory to make.
         phases: In place of `inputs`: inputs by the names of their phases, or a list of `Phase`, in the order of training.
         config: In place of `inputs`: a corpus file in TOML.

@@ -90,7 +90,7 @@ class Tokenizer:
         """Train a tokenizer and keep it in memory. `train_tokenizer` also writes it and returns the counts.
 
         Args:
-            inputs: JSONL (.gz, .zst), Parquet or .txt files, folders, globs; `-` is standard input.
+            inputs: JSON, Parquet, Arrow, CSV, WARC or .txt files, folders, globs; `-` is standard input.
             vocab_size: Size of the vocabulary, from 258 to 65,499.
             pattern: What cuts text into words, by its name in llama.cpp.
             normalize: Repair the text first.
@@ -270,7 +270,7 @@ def train_tokenizer(
     """Train a byte-level BPE tokenizer and write it.
 
     Args:
-        inputs: JSONL (.gz, .zst), Parquet or .txt files, folders, globs; `-` is standard input.
+        inputs: JSON, Parquet, Arrow, CSV, WARC or .txt files, folders, globs; `-` is standard input.
         out: The file to write. Word counts that exceed the memory go to a folder beside it.
         vocab_size: Size of the vocabulary, from 258 to 65,499.
         pattern: What cuts text into words, by its name in llama.cpp.
@@ -324,7 +324,7 @@ def encode_files(
     """Encode the documents of files, unchanged, with `<|endoftext|>` after each.
 
     Args:
-        inputs: JSONL (.gz, .zst), Parquet or .txt files, folders, globs; `-` is standard input.
+        inputs: JSON, Parquet, Arrow, CSV, WARC or .txt files, folders, globs; `-` is standard input.
         out: The file of ids to write, little-endian u16.
         tokenizer: A tokenizer.json or a `Tokenizer`, with at most 65,499 tokens.
         text_field: Field of the text.
@@ -376,7 +376,7 @@ def tokenizer_report(
     """Measure what tokenizers do to a text: tokens a word, coverage, how Romanian words and clitics are cut.
 
     Args:
-        inputs: JSONL (.gz, .zst), Parquet or .txt files, folders, globs; `-` is standard input.
+        inputs: JSON, Parquet, Arrow, CSV, WARC or .txt files, folders, globs; `-` is standard input.
         tokenizers: Files or `Tokenizer` objects.
         normalize: Repair the text first.
         text_field: Field of the text.

@@ -91,13 +91,13 @@ def test_cut_off_and_damaged_compression(corpus: Path, tmp_path: Path, share: fl
     for ending, packed in (("gz", gzip.compress(plain)), ("zst", zstd(plain))):
         cut = tmp_path / f"cut.jsonl.{ending}"
         cut.write_bytes(packed[: int(len(packed) * share)])
-        message = failure("pack", cut, "--out", tmp_path / "p")
+        message = failure("normalize", cut, "--strict", "--out", tmp_path / "p")
         assert "cut off" in message and "byte" in message and str(cut) in message
         broken = bytearray(packed)
         middle = int(len(packed) * share)
         broken[middle : middle + 40] = bytes(40)
         cut.write_bytes(broken)
-        message = failure("pack", cut, "--out", tmp_path / "p")
+        message = failure("normalize", cut, "--strict", "--out", tmp_path / "p")
         assert "damaged" in message or "cut off" in message
     assert not (tmp_path / "p").exists() and not (tmp_path / "p.partial").exists()
 
@@ -232,18 +232,18 @@ def test_a_wrong_toml(tmp_path: Path) -> None:
     assert "no such file" in failure("pack", "--config", tmp_path / "no.toml", code=2).lower()
 
 
-@pytest.mark.parametrize(
-    "deep", ["[" * 100_000, '{"a":' * 100_000, '{"text":"a","x":' + "[" * 50_000 + "]" * 50_000 + "}"]
-)
+@pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 100_000, '{"text":"a","x":' + "[" * 50_000 + "}"])
 def test_deep_nesting_is_one_bad_record(tmp_path: Path, deep: str) -> None:
     corpus = tmp_path / "deep.jsonl"
     good = json.dumps({"text": "Un text bun și curat."}, ensure_ascii=False)
     brackets = json.dumps({"text": "[" * 5_000 + '\\"{' * 5_000})  # in a string they are text
-    corpus.write_text("\n".join((good, deep, brackets, good)) + "\n", encoding="utf-8")
+    whole = '{"text":"a","x":' + "[" * 50_000 + "]" * 50_000 + "}"
+    corpus.write_text("\n".join((good, deep, brackets, whole, good)) + "\n", encoding="utf-8")
     report = json.loads(rotools("normalize", corpus, "--out", tmp_path / "out.jsonl", "--json").stdout)
-    assert report["documents"] == 3
+    assert report["documents"] == 4
     assert report["rejected"] == {"broken-json": 1}
-    assert "nested" in rotools("normalize", corpus, "--out", tmp_path / "no.jsonl", "--strict", code=1).stderr
+    stopped = rotools("normalize", corpus, "--out", tmp_path / "no.jsonl", "--strict", code=1).stderr
+    assert "broken JSON" in stopped and ":2 byte" in stopped
 
 
 def test_one_line_of_many_words_has_a_language(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rotools import _rotext
+
 __all__ = ["MOST", "Part", "Text", "decode", "limited"]
 
 MOST = 512 << 20
@@ -46,20 +48,14 @@ class Text:
         self.note("flag", f"left-out {name}", count, where)
 
 
-def decode(data: bytes) -> str:
-    """Decode a text of unknown encoding: byte order mark, then UTF-8, then Windows-1250, as in old Romanian files.
+def decode(data: bytes, *, page: bool = False) -> str:
+    """Decode bytes by evidence, as `normalize` and `pack` do.
 
-    UTF-8 with a few bad bytes stays UTF-8: a text of Windows-1250 has hardly a letter that is valid UTF-8 by chance.
+    Args:
+        data: The bytes of a file.
+        page: Whether they are an HTML page, which may name its encoding.
     """
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", errors="replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("utf-8-sig", errors="replace")
-    bad = text.count("\ufffd")
-    letters = sum(c >= "\x80" for c in text) - bad
-    return text if letters > 2 * bad else data.decode("cp1250", errors="replace")
+    return _rotext.decode_text(data, page=page)[0]
 
 
 def limited(path: Path) -> bytes:

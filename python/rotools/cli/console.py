@@ -9,6 +9,17 @@ from typing import Any
 
 from rotools.counts import ReadCounts, ShardResult
 
+MOST_FILES = 10
+"""Files that a summary names."""
+
+READ_NOTES = {
+    "bad-utf8": "bad bytes of UTF-8 repaired",
+    "lost-bytes": "bytes that are no text, now U+FFFD",
+    "lone-surrogate": "half a surrogate pair, now U+FFFD",
+    "not-a-number": "NaN or Infinity, now null",
+}
+"""What the reader repaired, in words."""
+
 
 def print_json(value: Any) -> None:
     """Print `value` as JSON on stdout."""
@@ -48,7 +59,17 @@ def say_shard(result: ShardResult, shard: tuple[int, int], *, quiet: bool = Fals
 
 
 def say_removed(counts: ReadCounts, *, quiet: bool = False) -> None:
-    """Say what was removed and why, and what was replaced."""
+    """Say what was removed and why, and what was replaced. A damaged file is said even to those who ask for quiet."""
+    for file in counts.damaged[:MOST_FILES]:
+        say(f"warning: {file['what']}")
+    if len(counts.damaged) > MOST_FILES:
+        say(f"warning: {len(counts.damaged) - MOST_FILES:,} more files are damaged; the rejects name them")
+    for file in counts.unread[:MOST_FILES]:
+        say(f"  not read: {file['source']} ({file['what']})", quiet=quiet)
+    if len(counts.unread) > MOST_FILES:
+        say(f"  not read: {len(counts.unread) - MOST_FILES:,} more files; --json names them", quiet=quiet)
+    for what, count in counts.read.items():
+        say(f"  read with {READ_NOTES.get(what, f'the guessed charset {what}')}: {count:,}", quiet=quiet)
     dropped = counts.filter["dropped"]
     for reason, count in counts.rejected.items():
         rules = ", ".join(f"{rule} {n:,}" for rule, n in sorted(dropped.items(), key=lambda pair: -pair[1]))

@@ -2,15 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, cast, get_args
 
 import typer
 
 from rotools.cli import console
 from rotools.cli.display import Display
 from rotools.cli.options import IdField, Json, Quiet, TextField, Threads
+from rotools.errors import UsageError
 from rotools.inspect import CorpusSummary
 from rotools.inspect import inspect as summarize
+from rotools.options import TextSplit
 from rotools.pack_reader import Split, open_pack
 from rotools.tokenizer import Tokenizer
 
@@ -19,7 +21,13 @@ def inspect(
     path: Annotated[list[str], typer.Argument(help="A pack directory, a tokenizer.json, or corpus files.")],
     block: Annotated[int | None, typer.Option(min=0, help="Print the text of this block of a pack.")] = None,
     phase: Annotated[str | None, typer.Option(help="Phase of the block. By default the first one.")] = None,
-    split: Annotated[Split, typer.Option(help="Split of the block.")] = "train",
+    split: Annotated[
+        Literal["train", "valid", "line", "blank-line"] | None,
+        typer.Option(
+            help="Split of the block of a pack: train (default) or valid. Documents of a .txt file: one a line, or "
+            "between empty lines (by default one a file)."
+        ),
+    ] = None,
     text_field: TextField = "text",
     id_field: IdField = None,
     threads: Threads = 0,
@@ -34,19 +42,30 @@ def inspect(
     \b
     Examples:
       rotools inspect corpus.jsonl
+      rotools inspect oscar.txt.gz --split blank-line
       rotools inspect tokenizer.json
       rotools inspect pack
       rotools inspect pack --block 0 --phase books
     """
     one = Path(path[0]) if len(path) == 1 else None
     if one is not None and (block is not None or (one / "manifest.json").exists()):
-        _show_pack(one, block, phase, split, as_json)
+        if split in get_args(TextSplit):
+            raise UsageError(f"a pack has no split `{split}`", hint="take one of: train, valid")
+        _show_pack(one, block, phase, "valid" if split == "valid" else "train", as_json)
     elif one is not None and one.suffix == ".json" and _is_tokenizer(one):
         _show_tokenizer(one, as_json)
     else:
+        if split in get_args(Split):
+            raise UsageError(f"a text has no split `{split}`", hint="take one of: line, blank-line")
+        text_split = cast("TextSplit | None", split)
         with Display(quiet=quiet) as display:
             summary = summarize(
-                path, text_field=text_field, id_field=id_field, threads=threads, progress=display.callback
+                path,
+                text_field=text_field,
+                id_field=id_field,
+                split=text_split,
+                threads=threads,
+                progress=display.callback,
             )
         if as_json:
             console.print_json(summary.to_dict())
@@ -76,11 +95,17 @@ def _show_pack(path: Path, block: int | None, phase: str | None, split: Split, a
             )
 
 
+MOST_TOKENIZER_BYTES = 256 << 20
+"""A larger JSON file is a corpus."""
+
+
 def _is_tokenizer(path: Path) -> bool:
     """A JSON file of one object with a `model` is a tokenizer, not a line of a corpus."""
     try:
+        if path.stat().st_size > MOST_TOKENIZER_BYTES:
+            return False
         value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(value, dict) and "model" in value
 

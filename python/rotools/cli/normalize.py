@@ -8,7 +8,7 @@ import typer
 
 from rotools.cli import console
 from rotools.cli.display import Display
-from rotools.cli.options import IdField, Inputs, Json, Quiet, Strict, TextField, Threads
+from rotools.cli.options import IdField, Inputs, Json, Quiet, SplitText, Strict, TextField, Threads
 from rotools.errors import UsageError
 from rotools.normalize import diff_files, normalize_files
 
@@ -23,6 +23,7 @@ def normalize(
     protect_turkish: Annotated[bool, typer.Option(help="Keep ş in Turkish words such as Beşiktaş.")] = True,
     text_field: TextField = "text",
     id_field: IdField = None,
+    split: SplitText = None,
     strict: Strict = False,
     threads: Threads = 0,
     as_json: Json = False,
@@ -34,6 +35,7 @@ def normalize(
     Examples:
       rotools normalize web.jsonl --out clean.jsonl.zst --report report.json
       rotools normalize web.jsonl --diff 20
+      rotools normalize cc100.txt.xz --split blank-line --out documents.jsonl
     """
     if out is None and not diff:
         raise UsageError(
@@ -49,7 +51,7 @@ def normalize(
     if diff:
         from rotools.cli.diff import as_objects, show
 
-        found = diff_files(inputs, diff, text_field=text_field, protect_turkish=protect_turkish)
+        found = diff_files(inputs, diff, text_field=text_field, split=split, protect_turkish=protect_turkish)
         if as_json:
             changes = as_objects(found)
         else:
@@ -64,6 +66,7 @@ def normalize(
             out,
             text_field=text_field,
             id_field=id_field,
+            split=split,
             protect_turkish=protect_turkish,
             strict=strict,
             threads=threads,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from rotools.errors import UsageError
-from rotools.options import DiacriticsPolicy, Preset
+from rotools.options import DiacriticsPolicy, Preset, TextSplit
 
 
 def thresholds(words: list[str] | None) -> dict[str, float | None]:
@@ -28,10 +28,18 @@ def thresholds(words: list[str] | None) -> dict[str, float | None]:
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(help="JSONL (.gz, .zst), Parquet or .txt files, folders, globs; - is standard input."),
+    typer.Argument(
+        help="JSON, Parquet, Arrow, CSV, WARC or .txt files, compressed or not, folders, globs; - is standard input."
+    ),
 ]
 TextField = Annotated[str, typer.Option(help="Field of the text.")]
 IdField = Annotated[str | None, typer.Option(help="Field of the id. By default `id`, else file:line.")]
+SplitText = Annotated[
+    TextSplit | None,
+    typer.Option(
+        "--split", help="Documents of a .txt file: one a line, or between empty lines. By default one a file."
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first record that cannot be used.")]
 Threads = Annotated[int, typer.Option(min=0, help="Worker threads. 0: one for each core.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]

@@ -32,8 +32,8 @@ pub(crate) fn options(
     max_ram: u64,
     accept_loss: bool,
     repeated_lines: Option<u32>,
-    decontaminate: &[String],
-    against: &[String],
+    decontaminate: &[std::path::PathBuf],
+    against: &[std::path::PathBuf],
 ) -> PyResult<Duplicates> {
     if preset == "exact" {
         if repeated_lines.is_some() || !decontaminate.is_empty() || !against.is_empty() {
@@ -80,15 +80,15 @@ pub(crate) fn options(
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn dedup<'py>(
     py: Python<'py>,
-    inputs: Vec<String>,
+    inputs: Vec<std::path::PathBuf>,
     out: PathBuf,
     profile: &str,
     preset: &str,
     max_ram: u64,
     accept_loss: bool,
     repeated_lines: Option<u32>,
-    decontaminate: Vec<String>,
-    against: Vec<String>,
+    decontaminate: Vec<std::path::PathBuf>,
+    against: Vec<std::path::PathBuf>,
     shard: Option<(u32, u32)>,
     text_field: &str,
     id_field: Option<String>,

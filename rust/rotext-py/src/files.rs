@@ -1,13 +1,15 @@
 //! Arguments of all functions that read files.
 
 use pyo3::prelude::*;
+use rotext::error::Error;
 use rotext::pipeline::StreamOptions as Options;
+use rotext::reader::charset;
 use rotext::{normalize, reader};
 
 use crate::errors::raise;
 
 /// The files that the user named.
-pub(crate) fn sources(inputs: &[String]) -> PyResult<Vec<reader::Source>> {
+pub(crate) fn sources<S: AsRef<std::ffi::OsStr>>(inputs: &[S]) -> PyResult<Vec<reader::Source>> {
     reader::expand(inputs).map_err(|e| raise(&e))
 }
 
@@ -25,7 +27,7 @@ pub(crate) fn feed(
     workers: usize,
 ) -> Options {
     Options {
-        fields: reader::Fields { text: text_field.to_owned(), id: id_field, keep_record: false },
+        fields: reader::Fields { text: text_field.to_owned(), id: id_field, ..reader::Fields::default() },
         strict,
         keys: true,
         normalize: normalize.then(normalize::Options::default),
@@ -38,4 +40,28 @@ pub(crate) fn feed(
 /// Converts a serializable value to Python's own types.
 pub(crate) fn python<'py>(py: Python<'py>, value: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
     Ok(pythonize::pythonize(py, value)?)
+}
+
+/// How a text file is divided into documents.
+pub(crate) fn split(name: Option<&str>) -> PyResult<reader::Split> {
+    let Some(name) = name else { return Ok(reader::Split::None) };
+    reader::Split::from_name(name).ok_or_else(|| {
+        raise(&Error::usage(format!("invalid split '{name}'")).hint("take one of: line, blank-line"))
+    })
+}
+
+/// Decode the bytes of a text or page by evidence.
+///
+/// Args:
+///     data: The bytes.
+///     page: The bytes are HTML, which may name its charset.
+///
+/// Returns:
+///     (text, charset, how sure: 0 to 1).
+#[pyfunction]
+#[pyo3(signature = (data, *, page = false))]
+pub(crate) fn decode_text(py: Python<'_>, data: Vec<u8>, page: bool) -> (String, &'static str, f64) {
+    let decode = || if page { charset::decode_page(data, None) } else { charset::decode(data) };
+    let decoded = py.detach(decode);
+    (decoded.text, decoded.charset, decoded.sure)
 }

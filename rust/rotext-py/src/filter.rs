@@ -62,7 +62,7 @@ pub(crate) fn filtering(
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn filter<'py>(
     py: Python<'py>,
-    inputs: Vec<String>,
+    inputs: Vec<std::path::PathBuf>,
     out: PathBuf,
     profile: &str,
     thresholds: Vec<(String, Option<f64>)>,

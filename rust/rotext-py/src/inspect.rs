@@ -11,6 +11,7 @@ use crate::{files, progress::Progress};
 ///     inputs: Files, folders or globs; `-` is standard input.
 ///     text_field: Field of the text.
 ///     id_field: Field of the id. None: `id` where there is one, else file:line.
+///     split: `line` or `blank-line`: how text files are divided into documents. None: a file is a document.
 ///     threads: Worker threads. 0: one for each core.
 ///     progress: Counters to watch, and the switch to stop the call.
 ///
@@ -20,19 +21,21 @@ use crate::{files, progress::Progress};
 /// Raises:
 ///     RotoolsError: The arguments, the input or the system do not allow it.
 #[pyfunction]
-#[pyo3(signature = (inputs, *, text_field = "text", id_field = None, threads = 0, progress = None))]
+#[pyo3(signature = (inputs, *, text_field = "text", id_field = None, split = None, threads = 0, progress = None))]
 pub(crate) fn inspect<'py>(
     py: Python<'py>,
-    inputs: Vec<String>,
+    inputs: Vec<std::path::PathBuf>,
     text_field: &str,
     id_field: Option<String>,
+    split: Option<&str>,
     threads: usize,
     progress: Option<&Progress>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let unwatched = Progress::default();
     let progress = progress.unwrap_or(&unwatched);
     let sources = files::sources(&inputs)?;
-    let options = files::feed(text_field, id_field, false, true, threads);
+    let mut options = files::feed(text_field, id_field, false, true, threads);
+    options.fields.split = files::split(split)?;
     let look = || rotext::pipeline::inspect::inspect(&sources, &options, &progress.inner);
     let overview = py.detach(look).map_err(|e| raise(&e))?;
     files::python(py, &overview)
@@ -57,7 +60,7 @@ pub(crate) fn inspect<'py>(
 #[pyo3(signature = (inputs, out, *, size, text_field = "text", id_field = None, progress = None))]
 pub(crate) fn head<'py>(
     py: Python<'py>,
-    inputs: Vec<String>,
+    inputs: Vec<std::path::PathBuf>,
     out: std::path::PathBuf,
     size: u64,
     text_field: &str,

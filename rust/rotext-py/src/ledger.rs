@@ -66,7 +66,7 @@ pub(crate) fn ledger_summary<'py>(
 #[pyo3(signature = (inputs, ids, *, text_field = "text", id_field = None, progress = None))]
 pub(crate) fn pick(
     py: Python<'_>,
-    inputs: Vec<String>,
+    inputs: Vec<std::path::PathBuf>,
     ids: Vec<String>,
     text_field: &str,
     id_field: Option<String>,

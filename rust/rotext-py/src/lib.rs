@@ -21,6 +21,7 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("RotoolsError", module.py().import("rotools.errors")?.getattr("RotoolsError")?)?;
     module.add_class::<progress::Progress>()?;
+    module.add_function(wrap_pyfunction!(files::decode_text, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::normalize_text, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::diff_text, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::diff_files, module)?)?;

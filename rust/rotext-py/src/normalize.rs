@@ -69,6 +69,7 @@ pub(crate) fn diff_text(
 ///     inputs: Files, folders or globs; `-` is standard input.
 ///     limit: At most this many changes.
 ///     text_field: Field of the text.
+///     split: `line` or `blank-line`: how text files are divided into documents. None: a file is a document.
 ///     protect_turkish: Keep ş in Turkish words.
 ///
 /// Returns:
@@ -77,16 +78,21 @@ pub(crate) fn diff_text(
 /// Raises:
 ///     RotoolsError: The arguments, the input or the system do not allow it.
 #[pyfunction]
-#[pyo3(signature = (inputs, limit, *, text_field = "text", protect_turkish = true))]
+#[pyo3(signature = (inputs, limit, *, text_field = "text", split = None, protect_turkish = true))]
 pub(crate) fn diff_files(
     py: Python<'_>,
-    inputs: Vec<String>,
+    inputs: Vec<std::path::PathBuf>,
     limit: usize,
     text_field: &str,
+    split: Option<&str>,
     protect_turkish: bool,
 ) -> PyResult<Vec<(String, Place)>> {
     let sources = files::sources(&inputs)?;
-    let fields = rotext::reader::Fields { text: text_field.to_owned(), ..Default::default() };
+    let fields = rotext::reader::Fields {
+        text: text_field.to_owned(),
+        split: files::split(split)?,
+        ..Default::default()
+    };
     let options = Options { protect_turkish };
     let changes = py.detach(|| rotext::pipeline::normalize::diff(&sources, &fields, options, limit));
     Ok(changes.map_err(|e| raise(&e))?.into_iter().map(|(id, change)| (id, place(change))).collect())
@@ -108,6 +114,7 @@ pub(crate) fn normalize_rules() -> Vec<(&'static str, &'static str, &'static str
 ///     out: The file to write: .jsonl, .jsonl.zst or .jsonl.gz.
 ///     text_field: Field of the text.
 ///     id_field: Field of the id. None: `id` where there is one, else file:line.
+///     split: `line` or `blank-line`: how text files are divided into documents. None: a file is a document.
 ///     protect_turkish: Keep ş in Turkish words.
 ///     strict: Stop at the first record that cannot be used.
 ///     threads: Worker threads. 0: one for each core.
@@ -119,15 +126,16 @@ pub(crate) fn normalize_rules() -> Vec<(&'static str, &'static str, &'static str
 /// Raises:
 ///     RotoolsError: The arguments, the input or the system do not allow it.
 #[pyfunction]
-#[pyo3(signature = (inputs, out, *, text_field = "text", id_field = None, protect_turkish = true, strict =
-                    false, threads = 0, progress = None))]
+#[pyo3(signature = (inputs, out, *, text_field = "text", id_field = None, split = None, protect_turkish = true,
+                    strict = false, threads = 0, progress = None))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn normalize<'py>(
     py: Python<'py>,
-    inputs: Vec<String>,
+    inputs: Vec<std::path::PathBuf>,
     out: PathBuf,
     text_field: &str,
     id_field: Option<String>,
+    split: Option<&str>,
     protect_turkish: bool,
     strict: bool,
     threads: usize,
@@ -138,6 +146,7 @@ pub(crate) fn normalize<'py>(
     let sources = files::sources(&inputs)?;
     let mut options = files::feed(text_field, id_field, strict, true, threads);
     options.normalize = Some(Options { protect_turkish });
+    options.fields.split = files::split(split)?;
     let run = || rotext::pipeline::normalize::normalize(&sources, &options, &out, &progress.inner);
     let account = py.detach(run).map_err(|e| raise(&e))?;
     files::python(py, &account)

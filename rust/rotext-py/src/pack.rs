@@ -51,7 +51,7 @@ use crate::{dedup, files, filter, progress::Progress};
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn pack<'py>(
     py: Python<'py>,
-    phases: Vec<(String, Vec<String>, u32, String)>,
+    phases: Vec<(String, Vec<std::path::PathBuf>, u32, String)>,
     out: PathBuf,
     tokenizer: Option<PathBuf>,
     vocab_size: u32,
@@ -68,7 +68,7 @@ pub(crate) fn pack<'py>(
     max_ram: u64,
     accept_loss: bool,
     repeated_lines: Option<u32>,
-    decontaminate: Vec<String>,
+    decontaminate: Vec<std::path::PathBuf>,
     shard: Option<(u32, u32)>,
     strict: bool,
     force: bool,

@@ -37,7 +37,7 @@ use crate::{files, progress::Progress};
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn train<'py>(
     py: Python<'py>,
-    inputs: Vec<String>,
+    inputs: Vec<std::path::PathBuf>,
     out: PathBuf,
     vocab_size: usize,
     pattern: &str,
@@ -83,7 +83,7 @@ pub(crate) fn train<'py>(
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn encode<'py>(
     py: Python<'py>,
-    inputs: Vec<String>,
+    inputs: Vec<std::path::PathBuf>,
     tokenizer: PathBuf,
     out: PathBuf,
     text_field: &str,
@@ -125,7 +125,7 @@ pub(crate) fn encode<'py>(
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn report<'py>(
     py: Python<'py>,
-    inputs: Vec<String>,
+    inputs: Vec<std::path::PathBuf>,
     tokenizers: Vec<PathBuf>,
     text_field: &str,
     normalize: bool,

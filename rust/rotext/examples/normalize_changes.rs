@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use rotext::normalize::{Change, Normalizer, Options, RULES};
-use rotext::reader::{Cursor, Fields, Reader, expand};
+use rotext::reader::{Fields, Reader, expand};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut found: BTreeMap<&str, Vec<(String, Change)>> = BTreeMap::new();
     let fields = Fields::default();
     for source in expand(&[input])? {
-        let mut reader = Reader::open(&source, &fields, Cursor::default())?;
+        let mut reader = Reader::open(&source, &fields)?;
         while let Some(chunk) = reader.next_chunk()? {
             for document in chunk.parse(&source, &fields).documents {
                 for change in normalizer.diff(&document.text, usize::MAX) {

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use rotext::books::romanian::Trainer;
 use rotext::error::{Error, Result};
 use rotext::normalize::{Normalizer, Report};
-use rotext::reader::{Cursor, Fields, Reader, expand};
+use rotext::reader::{Fields, Reader, expand};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -23,7 +23,7 @@ fn main() -> Result<()> {
     let normalizer = Normalizer::default();
     let mut trainer = Trainer::default();
     for source in expand(&arguments.collect::<Vec<_>>())? {
-        let mut reader = Reader::open(&source, &fields, Cursor::default())?;
+        let mut reader = Reader::open(&source, &fields)?;
         while let Some(chunk) = reader.next_chunk()? {
             for document in chunk.parse(&source, &fields).documents {
                 trainer.add(&normalizer.normalize(&document.text, &mut Report::default()));

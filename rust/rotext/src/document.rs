@@ -1,6 +1,6 @@
 //! What the stages work on: documents, and the records that could not become a document.
 
-use crate::error::Place;
+use crate::error::{Error, Place};
 
 /// One text, and its place in the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,8 @@ pub enum Reason {
     WrongType,
     /// The bytes are not UTF-8.
     InvalidUtf8,
+    /// The file cannot be read on from here: it is cut off, damaged or of another format.
+    Damaged,
     /// The record is longer than [`MAX_RECORD_BYTES`](crate::reader::MAX_RECORD_BYTES).
     TooLong,
     /// It has no text, or only white space.
@@ -92,6 +94,7 @@ impl Reason {
             Self::MissingField => "missing-field",
             Self::WrongType => "wrong-type",
             Self::InvalidUtf8 => "invalid-utf8",
+            Self::Damaged => "damaged",
             Self::TooLong => "too-long",
             Self::Empty => "empty",
             Self::Filtered => "filtered",
@@ -125,6 +128,19 @@ impl Reject {
     }
 }
 
+/// What reading a document had to repair or guess.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Note {
+    /// The document's id.
+    pub id: String,
+    /// Its line.
+    pub line: u64,
+    /// What was done: `not-a-number`, `lone-surrogate`, `bad-utf8`, or the name of a charset that was guessed.
+    pub rule: &'static str,
+    /// How many places were repaired, or how sure the guess is (0 to 1).
+    pub value: Option<f64>,
+}
+
 /// The documents and rejects of one chunk, each in the order of the input.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -132,4 +148,8 @@ pub struct Batch {
     pub documents: Vec<Document>,
     /// The rejects.
     pub rejects: Vec<Reject>,
+    /// Repairs and guesses of the reader.
+    pub notes: Vec<Note>,
+    /// Why the source ends here, if it is damaged. The last reject says it too.
+    pub damage: Option<Error>,
 }

@@ -16,6 +16,8 @@ pub enum ErrorKind {
     Usage,
     /// The data are invalid: damaged, cut off, of another format or tokenizer (exit code 1).
     Data,
+    /// A file cannot be read on: it is cut off, damaged or of another format. A run goes on with the next file (exit code 1).
+    Damaged,
     /// A system call failed: missing file, full disk, no permission (exit code 1).
     Io,
     /// The user stopped the run (exit code 130).
@@ -83,6 +85,11 @@ impl Error {
     /// Invalid data.
     pub fn data(what: impl Into<String>) -> Self {
         Self::new(ErrorKind::Data, what)
+    }
+
+    /// A file that cannot be read on.
+    pub fn damaged(what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Damaged, what)
     }
 
     /// A later pass read other records than the first one.

@@ -153,7 +153,10 @@ fn added_tokens(tokens: Vec<Added>, vocab: &HashMap<String, u32>) -> Result<Vec<
     let damaged = |what: String| Error::data(what).hint("the file is damaged: download or train it again");
     let mut owners: HashMap<u32, String> = HashMap::with_capacity(vocab.len());
     if let Some(id) = vocab.get("") {
-        return Err(damaged(format!("token {id} is empty")));
+        return Err(Error::data(format!(
+            "the tokenizer has an empty token, which is not supported (token {id})"
+        ))
+        .hint("remove it from the file, or take another tokenizer"));
     }
     for (token, &id) in vocab {
         if let Some(other) = owners.insert(id, token.clone()) {

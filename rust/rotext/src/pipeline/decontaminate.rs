@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::dedup::{Evaluation, Words};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::reader::{Cursor, Fields, Format, Reader, Source};
+use crate::reader::{Fields, Format, Reader, Source};
 
 /// Reads every text in `sources`: each string of a JSONL record alone, and all its strings joined (a question and its answer);
 /// the text field of a Parquet row; a whole text file.
@@ -15,7 +15,7 @@ use crate::reader::{Cursor, Fields, Format, Reader, Source};
 pub(super) fn read(sources: &[Source], fields: &Fields, progress: &Progress) -> Result<Evaluation> {
     let mut evaluation = Evaluation::default();
     let mut words = Words::default();
-    for source in sources {
+    for source in sources.iter().filter(|source| source.format != Format::Unread) {
         progress.begin("read evaluation", source.size);
         let mut found = false;
         let mut add = |text: &str| {
@@ -34,12 +34,14 @@ pub(super) fn read(sources: &[Source], fields: &Fields, progress: &Progress) -> 
                     add(&all);
                 })?;
             }
-            Format::Text | Format::Parquet => {
-                let mut reader = Reader::open(source, fields, Cursor::default())?;
+            _ => {
+                let mut reader = Reader::open(source, fields)?;
                 while let Some(chunk) = reader.next_chunk()? {
                     progress.check()?;
                     progress.advance(chunk.moved);
-                    chunk.parse(source, fields).documents.iter().for_each(|document| add(&document.text));
+                    let batch = chunk.parse(source, fields);
+                    batch.damage.map_or(Ok(()), Err)?;
+                    batch.documents.iter().for_each(|document| add(&document.text));
                 }
             }
         }
@@ -54,12 +56,14 @@ pub(super) fn read(sources: &[Source], fields: &Fields, progress: &Progress) -> 
 
 fn each_line(source: &Source, progress: &Progress, mut f: impl FnMut(serde_json::Value)) -> Result<()> {
     // No record has this field, so every record comes back as a reject, with its bytes.
-    let fields = Fields { text: "\0".into(), id: None, keep_record: false };
-    let mut reader = Reader::open(source, &fields, Cursor::default())?;
+    let fields = Fields { text: "\0".into(), ..Fields::default() };
+    let mut reader = Reader::open(source, &fields)?;
     while let Some(chunk) = reader.next_chunk()? {
         progress.check()?;
         progress.advance(chunk.moved);
-        for reject in chunk.parse(source, &fields).rejects {
+        let batch = chunk.parse(source, &fields);
+        batch.damage.map_or(Ok(()), Err)?;
+        for reject in batch.rejects {
             let value = serde_json::from_slice(&reject.raw).map_err(|e| {
                 let path: &Path = &source.path;
                 Error::data(format!("broken JSON ({e})"))

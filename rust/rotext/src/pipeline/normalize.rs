@@ -8,7 +8,7 @@ use crate::document::Reason;
 use crate::error::{Error, Result};
 use crate::normalize::{Change, Normalizer, Options};
 use crate::progress::Progress;
-use crate::reader::{Cursor, Fields, Reader, Source, missing_field_error};
+use crate::reader::{Fields, Reader, Source, missing_field_error};
 
 /// Normalizes `sources` into `out` (`.jsonl`, also `.zst` or `.gz`). A JSONL record keeps the bytes of its other fields. A text
 /// file or Parquet row becomes `{"id", "text", "source"}`. Rejects are written to `OUT.rejects.jsonl` if there are any.
@@ -53,7 +53,7 @@ pub fn diff(
     let normalizer = Normalizer::new(options);
     let mut changes = Vec::new();
     for source in sources {
-        let mut reader = Reader::open(source, fields, Cursor::default())?;
+        let mut reader = Reader::open(source, fields)?;
         while let Some(chunk) = reader.next_chunk()? {
             let first = chunk.first;
             let batch = chunk.parse(source, fields);

@@ -319,7 +319,9 @@ fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<se
         "vocab_size": options.tokenizer.is_none().then_some(options.vocab_size),
     });
     let sources = options.phases.iter().zip(&reports).flat_map(|(phase, report)| {
-        phase.sources.iter().zip(&report.sources).map(|(source, (documents, bytes, keys))| {
+        let read =
+            phase.sources.iter().zip(&report.sources).filter(|(s, _)| s.format != reader::Format::Unread);
+        read.map(|(source, (documents, bytes, keys))| {
             json!({"phase": phase.name, "name": source.name, "documents": documents, "bytes": bytes,
                    "keys_xxh3_64": format!("{keys:016x}")})
         })

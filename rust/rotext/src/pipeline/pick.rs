@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::reader::{Cursor, Fields, Reader, Source};
+use crate::reader::{Fields, Reader, Source};
 
 /// The texts of the documents `wanted`, as `sources` have them. The first of two documents with one id counts. Reading stops
 /// when all are found. An id that is not found is not in the result.
@@ -20,7 +20,7 @@ pub fn pick(
     let mut found = HashMap::new();
     progress.begin("find examples", sources.iter().map(|source| source.size).sum());
     for source in sources {
-        let mut reader = Reader::open(source, fields, Cursor::default())?;
+        let mut reader = Reader::open(source, fields)?;
         while let Some(chunk) = reader.next_chunk()? {
             progress.check()?;
             progress.advance(chunk.moved);

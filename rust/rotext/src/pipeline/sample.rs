@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::output::AtomicFile;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::reader::{Cursor, Fields, Reader, Source};
+use crate::reader::{Fields, Reader, Source};
 
 /// How large the sample is, and how large the corpus.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -49,7 +49,7 @@ pub fn sample(
     sample.whole &= step == 1;
     let share = bytes / sources.len().div_ceil(step).max(1) as u64;
     for source in sources.iter().step_by(step) {
-        let mut reader = Reader::open(source, fields, Cursor::default())?;
+        let mut reader = Reader::open(source, fields)?;
         let until = sample.bytes + share;
         while let Some(chunk) = reader.next_chunk()? {
             progress.check()?;

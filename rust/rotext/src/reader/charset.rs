@@ -1,59 +1,261 @@
-//! Plain text files in the single-byte charsets that Romanian was written in before UTF-8.
+//! Bytes of a text file or page as text, by evidence.
 //!
-//! A file that is UTF-8 is read as it is. Any other file is decoded with each charset. The decoding with the most
-//! Romanian letters in Romanian places wins (rule book, step 1 and class 3e).
+//! | evidence | charset |
+//! |---|---|
+//! | a byte order mark | UTF-8, UTF-16, UTF-32 |
+//! | zeros in every second place | UTF-16 |
+//! | valid, or with more good letters than bad bytes | UTF-8; a bad byte is repaired where it is sure, else U+FFFD |
+//! | else, for a page | the charset that it names, if Romanian was not written in it and the bytes are valid |
+//! | else | the single-byte charset with the most Romanian letters in Romanian places |
 
-/// The upper halves (bytes 0x80-0xFF) of the charsets, in the order that decides ties. Source: the Unicode Consortium's
-/// mapping tables; Mac OS Romanian with the comma-below letters that it shows.
-#[rustfmt::skip]
-const CHARSETS: [(&str, &str); 5] = [
-    ("Cp1250", "\u{20ac}\u{fffd}\u{201a}\u{fffd}\u{201e}\u{2026}\u{2020}\u{2021}\u{fffd}\u{2030}\u{160}\u{2039}\u{15a}\u{164}\u{17d}\u{179}\u{fffd}\u{2018}\u{2019}\u{201c}\u{201d}\u{2022}\u{2013}\u{2014}\u{fffd}\u{2122}\u{161}\u{203a}\u{15b}\u{165}\u{17e}\u{17a}\u{a0}\u{2c7}\u{2d8}\u{141}\u{a4}\u{104}\u{a6}\u{a7}\u{a8}\u{a9}\u{15e}\u{ab}\u{ac}\u{ad}\u{ae}\u{17b}\u{b0}\u{b1}\u{2db}\u{142}\u{b4}\u{b5}\u{b6}\u{b7}\u{b8}\u{105}\u{15f}\u{bb}\u{13d}\u{2dd}\u{13e}\u{17c}\u{154}\u{c1}\u{c2}\u{102}\u{c4}\u{139}\u{106}\u{c7}\u{10c}\u{c9}\u{118}\u{cb}\u{11a}\u{cd}\u{ce}\u{10e}\u{110}\u{143}\u{147}\u{d3}\u{d4}\u{150}\u{d6}\u{d7}\u{158}\u{16e}\u{da}\u{170}\u{dc}\u{dd}\u{162}\u{df}\u{155}\u{e1}\u{e2}\u{103}\u{e4}\u{13a}\u{107}\u{e7}\u{10d}\u{e9}\u{119}\u{eb}\u{11b}\u{ed}\u{ee}\u{10f}\u{111}\u{144}\u{148}\u{f3}\u{f4}\u{151}\u{f6}\u{f7}\u{159}\u{16f}\u{fa}\u{171}\u{fc}\u{fd}\u{163}\u{2d9}"),
-    ("Latin2", "\u{80}\u{81}\u{82}\u{83}\u{84}\u{85}\u{86}\u{87}\u{88}\u{89}\u{8a}\u{8b}\u{8c}\u{8d}\u{8e}\u{8f}\u{90}\u{91}\u{92}\u{93}\u{94}\u{95}\u{96}\u{97}\u{98}\u{99}\u{9a}\u{9b}\u{9c}\u{9d}\u{9e}\u{9f}\u{a0}\u{104}\u{2d8}\u{141}\u{a4}\u{13d}\u{15a}\u{a7}\u{a8}\u{160}\u{15e}\u{164}\u{179}\u{ad}\u{17d}\u{17b}\u{b0}\u{105}\u{2db}\u{142}\u{b4}\u{13e}\u{15b}\u{2c7}\u{b8}\u{161}\u{15f}\u{165}\u{17a}\u{2dd}\u{17e}\u{17c}\u{154}\u{c1}\u{c2}\u{102}\u{c4}\u{139}\u{106}\u{c7}\u{10c}\u{c9}\u{118}\u{cb}\u{11a}\u{cd}\u{ce}\u{10e}\u{110}\u{143}\u{147}\u{d3}\u{d4}\u{150}\u{d6}\u{d7}\u{158}\u{16e}\u{da}\u{170}\u{dc}\u{dd}\u{162}\u{df}\u{155}\u{e1}\u{e2}\u{103}\u{e4}\u{13a}\u{107}\u{e7}\u{10d}\u{e9}\u{119}\u{eb}\u{11b}\u{ed}\u{ee}\u{10f}\u{111}\u{144}\u{148}\u{f3}\u{f4}\u{151}\u{f6}\u{f7}\u{159}\u{16f}\u{fa}\u{171}\u{fc}\u{fd}\u{163}\u{2d9}"),
-    ("Latin10", "\u{80}\u{81}\u{82}\u{83}\u{84}\u{85}\u{86}\u{87}\u{88}\u{89}\u{8a}\u{8b}\u{8c}\u{8d}\u{8e}\u{8f}\u{90}\u{91}\u{92}\u{93}\u{94}\u{95}\u{96}\u{97}\u{98}\u{99}\u{9a}\u{9b}\u{9c}\u{9d}\u{9e}\u{9f}\u{a0}\u{104}\u{105}\u{141}\u{20ac}\u{201e}\u{160}\u{a7}\u{161}\u{a9}\u{218}\u{ab}\u{179}\u{ad}\u{17a}\u{17b}\u{b0}\u{b1}\u{10c}\u{142}\u{17d}\u{201d}\u{b6}\u{b7}\u{17e}\u{10d}\u{219}\u{bb}\u{152}\u{153}\u{178}\u{17c}\u{c0}\u{c1}\u{c2}\u{102}\u{c4}\u{106}\u{c6}\u{c7}\u{c8}\u{c9}\u{ca}\u{cb}\u{cc}\u{cd}\u{ce}\u{cf}\u{110}\u{143}\u{d2}\u{d3}\u{d4}\u{150}\u{d6}\u{15a}\u{170}\u{d9}\u{da}\u{db}\u{dc}\u{118}\u{21a}\u{df}\u{e0}\u{e1}\u{e2}\u{103}\u{e4}\u{107}\u{e6}\u{e7}\u{e8}\u{e9}\u{ea}\u{eb}\u{ec}\u{ed}\u{ee}\u{ef}\u{111}\u{144}\u{f2}\u{f3}\u{f4}\u{151}\u{f6}\u{15b}\u{171}\u{f9}\u{fa}\u{fb}\u{fc}\u{119}\u{21b}\u{ff}"),
-    ("Cp852", "\u{c7}\u{fc}\u{e9}\u{e2}\u{e4}\u{16f}\u{107}\u{e7}\u{142}\u{eb}\u{150}\u{151}\u{ee}\u{179}\u{c4}\u{106}\u{c9}\u{139}\u{13a}\u{f4}\u{f6}\u{13d}\u{13e}\u{15a}\u{15b}\u{d6}\u{dc}\u{164}\u{165}\u{141}\u{d7}\u{10d}\u{e1}\u{ed}\u{f3}\u{fa}\u{104}\u{105}\u{17d}\u{17e}\u{118}\u{119}\u{ac}\u{17a}\u{10c}\u{15f}\u{ab}\u{bb}\u{2591}\u{2592}\u{2593}\u{2502}\u{2524}\u{c1}\u{c2}\u{11a}\u{15e}\u{2563}\u{2551}\u{2557}\u{255d}\u{17b}\u{17c}\u{2510}\u{2514}\u{2534}\u{252c}\u{251c}\u{2500}\u{253c}\u{102}\u{103}\u{255a}\u{2554}\u{2569}\u{2566}\u{2560}\u{2550}\u{256c}\u{a4}\u{111}\u{110}\u{10e}\u{cb}\u{10f}\u{147}\u{cd}\u{ce}\u{11b}\u{2518}\u{250c}\u{2588}\u{2584}\u{162}\u{16e}\u{2580}\u{d3}\u{df}\u{d4}\u{143}\u{144}\u{148}\u{160}\u{161}\u{154}\u{da}\u{155}\u{170}\u{fd}\u{dd}\u{163}\u{b4}\u{ad}\u{2dd}\u{2db}\u{2c7}\u{2d8}\u{a7}\u{f7}\u{b8}\u{b0}\u{a8}\u{2d9}\u{171}\u{158}\u{159}\u{25a0}\u{a0}"),
-    ("MacRomanian", "\u{c4}\u{c5}\u{c7}\u{c9}\u{d1}\u{d6}\u{dc}\u{e1}\u{e0}\u{e2}\u{e4}\u{e3}\u{e5}\u{e7}\u{e9}\u{e8}\u{ea}\u{eb}\u{ed}\u{ec}\u{ee}\u{ef}\u{f1}\u{f3}\u{f2}\u{f4}\u{f6}\u{f5}\u{fa}\u{f9}\u{fb}\u{fc}\u{2020}\u{b0}\u{a2}\u{a3}\u{a7}\u{2022}\u{b6}\u{df}\u{ae}\u{a9}\u{2122}\u{b4}\u{a8}\u{2260}\u{102}\u{218}\u{221e}\u{b1}\u{2264}\u{2265}\u{a5}\u{b5}\u{2202}\u{2211}\u{220f}\u{3c0}\u{222b}\u{aa}\u{ba}\u{3a9}\u{103}\u{219}\u{bf}\u{a1}\u{ac}\u{221a}\u{192}\u{2248}\u{2206}\u{ab}\u{bb}\u{2026}\u{a0}\u{c0}\u{c3}\u{d5}\u{152}\u{153}\u{2013}\u{2014}\u{201c}\u{201d}\u{2018}\u{2019}\u{f7}\u{25ca}\u{ff}\u{178}\u{2044}\u{20ac}\u{2039}\u{203a}\u{21a}\u{21b}\u{2021}\u{b7}\u{201a}\u{201e}\u{2030}\u{c2}\u{ca}\u{c1}\u{cb}\u{c8}\u{cd}\u{ce}\u{cf}\u{cc}\u{d3}\u{d4}\u{f8ff}\u{d2}\u{da}\u{db}\u{d9}\u{131}\u{2c6}\u{2dc}\u{af}\u{2d8}\u{2d9}\u{2da}\u{b8}\u{2dd}\u{2db}\u{2c7}"),
-];
+use super::charset_tables::CHARSETS;
+use super::utf16::Order;
 
-/// Decodes bytes without loss: as UTF-8 (without a leading byte order mark), else with the best charset.
+/// A decoded text, and what was guessed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// The text, without a byte order mark.
+    pub text: String,
+    /// The charset.
+    pub charset: &'static str,
+    /// How much better it fits than the next charset, 0 to 1. 1: it was not guessed.
+    pub sure: f64,
+    /// Bad bytes of UTF-8 that were repaired.
+    pub repaired: u64,
+    /// Bad bytes that became U+FFFD.
+    pub lost: u64,
+}
+
+impl Decoded {
+    fn certain(text: impl Into<String>, charset: &'static str) -> Self {
+        Self { text: text.into(), charset, sure: 1.0, repaired: 0, lost: 0 }
+    }
+}
+
+/// Decodes a text.
+///
+/// # Examples
+///
+/// ```
+/// use rotext::reader::charset::decode;
+///
+/// let old = decode(b"\xcenv\xe3\xfe\xe3torul \xbai \xbacoala".to_vec());
+/// assert_eq!((old.text.as_str(), old.charset), ("Învăţătorul şi şcoala", "windows-1250"));
+/// assert_eq!(decode("Țară".into()).charset, "utf-8");
+/// ```
 #[must_use]
-pub fn decode(bytes: Vec<u8>) -> String {
+pub fn decode(bytes: Vec<u8>) -> Decoded {
+    decode_with(bytes, None)
+}
+
+/// Decodes a page. `label` is the charset of its HTTP header; a `meta` element counts too.
+///
+/// A page whose `meta` says UTF-16 is UTF-8, as in the HTML standard: it could be read, so it was not UTF-16.
+#[must_use]
+pub fn decode_page(bytes: Vec<u8>, label: Option<&str>) -> Decoded {
+    let meta = meta_charset(&bytes);
+    decode_with(bytes, label.map(str::to_owned).or(meta))
+}
+
+fn decode_with(bytes: Vec<u8>, label: Option<String>) -> Decoded {
+    if let Some(decoded) = marked(&bytes) {
+        return decoded;
+    }
+    if let Some(order) = utf16_order(&bytes) {
+        let (text, _) = order.encoding().decode_without_bom_handling(&bytes);
+        return Decoded { sure: 0.99, ..Decoded::certain(text, utf16_name(order)) };
+    }
     let bytes = match String::from_utf8(bytes) {
-        Ok(text) => return text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text),
+        Ok(text) => return Decoded::certain(text, "utf-8"),
         Err(e) => e.into_bytes(),
     };
-    if let Some(text) = utf16(&bytes) {
-        return text;
+    if let Some(decoded) = nearly_utf8(&bytes) {
+        return decoded;
     }
+    if let Some(encoding) = label.and_then(|label| encoding_rs::Encoding::for_label(label.trim().as_bytes()))
+        && !WEAK_LABELS.contains(&encoding)
+        && let Some(text) = encoding.decode_without_bom_handling_and_without_replacement(&bytes)
+    {
+        return Decoded::certain(text, encoding.name());
+    }
+    single_byte(&bytes)
+}
+
+/// Labels that say nothing about a Romanian page that is not UTF-8: the defaults of servers and editors, and the charsets
+/// that are told apart by evidence.
+const WEAK_LABELS: [&encoding_rs::Encoding; 8] = [
+    encoding_rs::UTF_8,
+    encoding_rs::UTF_16LE,
+    encoding_rs::UTF_16BE,
+    encoding_rs::WINDOWS_1252,
+    encoding_rs::WINDOWS_1250,
+    encoding_rs::ISO_8859_2,
+    encoding_rs::ISO_8859_16,
+    encoding_rs::X_USER_DEFINED,
+];
+
+/// The charset that a page names in its first kilobytes.
+fn meta_charset(bytes: &[u8]) -> Option<String> {
+    let head = bytes[..bytes.len().min(4096)].to_ascii_lowercase();
+    let after = memchr::memmem::find(&head, b"charset")? + 7;
+    let rest = head[after..].trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
+    let rest = rest.strip_prefix(b"\"").or(rest.strip_prefix(b"'")).unwrap_or(rest);
+    let end =
+        rest.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':')).count();
+    String::from_utf8(rest[..end].to_vec()).ok()
+}
+
+/// A text with a byte order mark.
+fn marked(bytes: &[u8]) -> Option<Decoded> {
+    match bytes {
+        [0xff, 0xfe, 0, 0, rest @ ..] => Some(Decoded::certain(utf32(rest, u32::from_le_bytes), "utf-32le")),
+        [0, 0, 0xfe, 0xff, rest @ ..] => Some(Decoded::certain(utf32(rest, u32::from_be_bytes), "utf-32be")),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            let order = utf16_order(bytes)?;
+            let (text, _) = order.encoding().decode_with_bom_removal(bytes);
+            Some(Decoded::certain(text, utf16_name(order)))
+        }
+        [0xef, 0xbb, 0xbf, rest @ ..] => Some(match std::str::from_utf8(rest) {
+            Ok(text) => Decoded::certain(text, "utf-8"),
+            Err(_) => nearly_utf8(rest).unwrap_or_else(|| mended_utf8(rest)),
+        }),
+        _ => None,
+    }
+}
+
+fn utf16_name(order: Order) -> &'static str {
+    match order {
+        Order::LittleEndian => "utf-16le",
+        Order::BigEndian => "utf-16be",
+    }
+}
+
+fn utf32(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> String {
+    let units = bytes.chunks(4).map(|four| four.try_into().ok().map(unit).and_then(char::from_u32));
+    units.map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+}
+
+/// The byte order of UTF-16: by its mark, or by the zeros of the letters of ASCII, which are most of a Romanian text.
+pub(super) fn utf16_order(bytes: &[u8]) -> Option<Order> {
+    match bytes {
+        [0xff, 0xfe, 0, 0, ..] => return None, // UTF-32
+        [0xff, 0xfe, ..] => return Some(Order::LittleEndian),
+        [0xfe, 0xff, ..] => return Some(Order::BigEndian),
+        _ => {}
+    }
+    let sample = &bytes[..bytes.len().min(64 << 10)];
+    memchr::memchr(0, sample)?;
+    let units = sample.len() / 2;
+    let zeros = |rest: usize| sample.iter().skip(rest).step_by(2).filter(|byte| **byte == 0).count();
+    let (even, odd) = (zeros(0), zeros(1));
+    // More than half of the units are ASCII, and nearly none is U+xx00.
+    match () {
+        () if odd * 2 > units && even * 50 <= units => Some(Order::LittleEndian),
+        () if even * 2 > units && odd * 50 <= units => Some(Order::BigEndian),
+        () => None,
+    }
+}
+
+/// UTF-8 with a few bad bytes: more letters are good than bytes are bad. In another charset a byte pair that is valid UTF-8 is
+/// rare, and here nearly all are.
+fn nearly_utf8(bytes: &[u8]) -> Option<Decoded> {
+    let (mut good, mut bad) = (0, 0);
+    for part in bytes.utf8_chunks() {
+        good += part.valid().bytes().filter(|byte| *byte >= 0xc0).count();
+        bad += part.invalid().len();
+    }
+    (good > bad).then(|| mended_utf8(bytes))
+}
+
+/// UTF-8 in which bad bytes are repaired from windows-1250, or replaced.
+fn mended_utf8(bytes: &[u8]) -> Decoded {
+    let mut decoded = Decoded::certain(String::with_capacity(bytes.len()), "utf-8");
+    let mut parts = bytes.utf8_chunks().peekable();
+    while let Some(part) = parts.next() {
+        decoded.text.push_str(part.valid());
+        let after = parts.peek().and_then(|part| part.valid().chars().next());
+        match part.invalid() {
+            [] => {}
+            [byte] if let Some(c) = certain(*byte, decoded.text.chars().next_back(), after) => {
+                decoded.text.push(c);
+                decoded.repaired += 1;
+            }
+            bytes => {
+                decoded.text.push(char::REPLACEMENT_CHARACTER);
+                decoded.lost += bytes.len() as u64;
+            }
+        }
+    }
+    decoded
+}
+
+/// The sign that a single bad byte can only be: a mark that windows-1250 and -1252 share, outside a word, or a small Romanian
+/// letter inside one. The first bytes of a Romanian letter in UTF-8 (C3, C4, C5, C8) may be what is left of one.
+fn certain(byte: u8, before: Option<char>, after: Option<char>) -> Option<char> {
+    let letter = |c: Option<char>| c.is_some_and(char::is_alphabetic);
+    let inside = letter(before) && letter(after);
+    let beside = before.is_some_and(char::is_lowercase) || after.is_some_and(char::is_lowercase);
+    match byte {
+        0x84 if !letter(before) => Some('„'),
+        0x85 if !inside => Some('…'),
+        0x91 if !inside => Some('‘'),
+        0x92 => Some('’'),
+        0x93 if !letter(before) => Some('“'),
+        0x94 if !letter(after) => Some('”'),
+        0x96 if !inside => Some('–'),
+        0x97 if !inside => Some('—'),
+        0xa0 => Some('\u{a0}'),
+        0xab if !letter(before) => Some('«'),
+        0xbb if !letter(after) => Some('»'),
+        0xe2 if inside && beside => Some('â'),
+        0xe3 if beside => Some('ă'),
+        0xee if beside => Some('î'),
+        0xfe if beside => Some('ţ'),
+        0xba if letter(after) && beside => Some('ş'),
+        _ => None,
+    }
+}
+
+/// The single-byte charset that makes the bytes most Romanian.
+fn single_byte(bytes: &[u8]) -> Decoded {
     let tables = CHARSETS.map(|(_, upper)| upper.chars().collect::<Vec<char>>());
     // 64 kB identify a charset as well as a whole book.
     let sample = &bytes[..bytes.len().min(64 << 10)];
-    let mut best = 0;
-    let mut best_score = i64::MIN;
-    for (index, table) in tables.iter().enumerate() {
-        let score = score(sample, table);
-        if score > best_score {
-            (best, best_score) = (index, score);
-        }
-    }
-    bytes
+    let mut scores: Vec<(i64, usize)> = tables.iter().map(|table| score(sample, table)).zip(0..).collect();
+    // The first of equals, then the best of the charsets that would read other letters.
+    scores.sort_by_key(|(score, index)| (-score, *index));
+    let (best_score, best) = scores[0];
+    let text: String = tables_decode(bytes, &tables[best]);
+    let sample_text = tables_decode(sample, &tables[best]);
+    let other = scores[1..]
         .iter()
-        .map(|&b| if b < 0x80 { char::from(b) } else { tables[best][usize::from(b) - 0x80] })
-        .collect()
+        .find(|(_, index)| !same_letters(&tables_decode(sample, &tables[*index]), &sample_text));
+    let gap = other.map_or(0, |(score, _)| best_score - score);
+    let high = sample.iter().filter(|byte| **byte >= 0x80).count().max(1);
+    let sure = (gap as f64 / (4 * high) as f64).clamp(0.0, 0.99);
+    let lost = text.chars().filter(|c| *c == char::REPLACEMENT_CHARACTER).count() as u64;
+    Decoded { text, charset: CHARSETS[best].0, sure, repaired: 0, lost }
 }
 
-fn utf16(bytes: &[u8]) -> Option<String> {
-    let unit: fn([u8; 2]) -> u16 = match bytes {
-        [0xff, 0xfe, ..] => u16::from_le_bytes,
-        [0xfe, 0xff, ..] => u16::from_be_bytes,
-        _ => return None,
+fn tables_decode(bytes: &[u8], table: &[char]) -> String {
+    bytes.iter().map(|&b| if b < 0x80 { char::from(b) } else { table[usize::from(b) - 0x80] }).collect()
+}
+
+/// ISO 8859-2, -16 and windows-1250 have ş, ţ or ș, ț at the same bytes; the normalizer makes them equal.
+fn same_letters(a: &str, b: &str) -> bool {
+    let comma = |c: char| match c {
+        'ş' => 'ș',
+        'ţ' => 'ț',
+        'Ş' => 'Ș',
+        'Ţ' => 'Ț',
+        c => c,
     };
-    let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-    String::from_utf16(&units).ok()
+    a.chars().map(comma).eq(b.chars().map(comma))
 }
 
 /// Romanian letters between letters raise the score; symbols between letters and control codes lower it.
 fn score(bytes: &[u8], table: &[char]) -> i64 {
-    let mut score = 0;
+    let mut score = 0i64;
     for (index, &byte) in bytes.iter().enumerate() {
         if byte < 0x80 {
             continue;
@@ -74,6 +276,7 @@ fn score(bytes: &[u8], table: &[char]) -> i64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test may panic
 mod tests {
     use super::*;
 
@@ -82,26 +285,60 @@ mod tests {
         text.chars().map(|c| if c.is_ascii() { u8::try_from(c).ok() } else { at(c) }).collect()
     }
 
+    const TEXT: &str =
+        "Învăţătorul îşi aminteşte că în tinereţe părinţii săi ţineau mult la ştiinţă şi la artă.";
+
     #[test]
     fn each_charset_is_recognized() {
-        let text = "Învăţătorul îşi aminteşte că în tinereţe părinţii săi ţineau mult la ştiinţă şi la artă.";
         for (name, upper) in CHARSETS {
-            let text = if encode(text, upper).is_some() {
-                text.to_owned()
+            let text = if encode(TEXT, upper).is_some() {
+                TEXT.to_owned()
             } else {
-                text.replace('ş', "ș").replace('ţ', "ț").replace('Ş', "Ș")
+                TEXT.replace('ş', "ș").replace('ţ', "ț").replace('Ş', "Ș")
             };
             let bytes = encode(&text, upper).expect(name);
-            // ISO 8859-2 and -16 have these letters at the same bytes; the normalizer makes them equal later.
-            let comma = |text: &str| text.replace('ş', "ș").replace('ţ', "ț").replace('Ş', "Ș");
-            assert_eq!(comma(&decode(bytes)), comma(&text), "{name}");
+            let decoded = decode(bytes);
+            assert!(same_letters(&decoded.text, &text), "{name}: {decoded:?}");
+            assert!(decoded.sure > 0.5, "{name}: {decoded:?}");
         }
     }
 
     #[test]
     fn utf8_and_utf16_are_taken_as_they_are() {
-        assert_eq!(decode("\u{feff}Țară".into()), "Țară");
-        let units: Vec<u8> = "\u{feff}Țară".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        assert_eq!(decode(units), "Țară");
+        assert_eq!(decode("\u{feff}Țară".into()), Decoded::certain("Țară", "utf-8"));
+        for order in [u16::to_le_bytes, u16::to_be_bytes] {
+            for text in ["\u{feff}Țară", "Țara și oamenii ei, într-o zi de toamnă."] {
+                let units: Vec<u8> = text.encode_utf16().flat_map(order).collect();
+                let decoded = decode(units);
+                assert_eq!(decoded.text, text.trim_start_matches('\u{feff}'));
+                assert!(decoded.charset.starts_with("utf-16"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_bad_byte_does_not_change_the_charset() {
+        let mut bytes = "Dimineața, la țară ".to_owned().into_bytes();
+        bytes.extend(b"\x96 la munte, dou\xe3 vaci");
+        let decoded = decode(bytes);
+        assert_eq!(decoded.text, "Dimineața, la țară – la munte, două vaci");
+        assert_eq!((decoded.charset, decoded.repaired, decoded.lost), ("utf-8", 2, 0));
+        let text = "Grădina înflorește și iarna, în fiecare an, lângă casă";
+        let cut = &text.as_bytes()[..text.len() - 1];
+        let decoded = decode(cut.to_vec());
+        assert_eq!(
+            (decoded.text.as_str(), decoded.lost),
+            ("Grădina înflorește și iarna, în fiecare an, lângă cas\u{fffd}", 1)
+        );
+    }
+
+    #[test]
+    fn a_page_is_not_what_it_says() {
+        let page = "<html><head><meta charset=\"utf-16\"></head><body>Bună dimineața</body></html>";
+        assert_eq!(decode_page(page.into(), None).text, page);
+        let russian = b"<meta charset=windows-1251>\xcf\xf0\xe8\xe2\xe5\xf2".to_vec();
+        assert!(decode_page(russian, None).text.ends_with("Привет"));
+        let latin = b"<meta charset=iso-8859-1>P\xe3durea \xbai \xfeara".to_vec();
+        assert!(decode_page(latin, None).text.ends_with("Pădurea şi ţara"));
     }
 }

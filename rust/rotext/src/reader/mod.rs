@@ -1,4 +1,4 @@
-//! Reading: JSONL (plain, .gz, .zst), Parquet, plain text, folders, standard input.
+//! Reading: JSON, Parquet, Arrow, CSV, web archives and plain text, compressed or not, from folders and standard input.
 //!
 //! One thread reads and decompresses ([`Reader::next_chunk`], which is cheap and sequential). Many threads parse
 //! ([`Chunk::parse`], which is the costly part). A chunk has about 1 MiB of whole records, so the number of chunks in flight bounds
@@ -7,14 +7,14 @@
 //! # Examples
 //!
 //! ```
-//! use rotext::reader::{Cursor, Fields, Reader, expand};
+//! use rotext::reader::{Fields, Reader, expand};
 //!
 //! # fn main() -> rotext::error::Result<()> {
 //! let folder = tempfile::tempdir().expect("a folder for the example");
 //! let path = folder.path().join("web.jsonl");
 //! std::fs::write(&path, "{\"id\": \"a\", \"text\": \"Bună ziua.\"}\n{\"title\": \"fără text\"}\n").expect("a file");
 //! let (sources, fields) = (expand(&[path.display().to_string()])?, Fields::default());
-//! let mut reader = Reader::open(&sources[0], &fields, Cursor::default())?;
+//! let mut reader = Reader::open(&sources[0], &fields)?;
 //! while let Some(chunk) = reader.next_chunk()? {
 //!     let batch = chunk.parse(&sources[0], &fields);
 //!     assert_eq!(batch.documents[0].text, "Bună ziua.");
@@ -24,20 +24,37 @@
 //! # }
 //! ```
 
+mod cells;
 pub mod charset;
+mod charset_tables;
+mod csv;
+mod html;
+mod ipc;
+mod json;
 mod jsonl;
 mod lines;
 mod parquet;
+mod sniff;
 mod source;
+mod split;
 mod stream;
+mod unpack;
+mod utf16;
+mod values;
+mod warc;
+mod zip;
 
 pub use source::{Compression, Format, Source, expand, spool};
+pub use split::Split;
 pub use stream::Stream;
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use std::fs::File;
 
-use crate::document::{Batch, Document, Reason, Reject};
-use crate::error::{Error, Result};
+use sniff::{Foreign, Sniffed, sniff};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
+
+use crate::document::{Batch, Document, Note, Reason, Reject};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The usual bytes of text in a chunk: large enough that the cost of a chunk does not matter, small enough for caches.
 pub const CHUNK_BYTES: usize = 1 << 20;
@@ -54,30 +71,27 @@ pub struct Fields {
     pub id: Option<String>,
     /// Keep the JSONL record, so that a writer can replace its text.
     pub keep_record: bool,
+    /// How a text file is divided into documents.
+    pub split: Split,
 }
 
 impl Default for Fields {
     fn default() -> Self {
-        Self { text: "text".into(), id: None, keep_record: false }
+        Self { text: "text".into(), id: None, keep_record: false, split: Split::None }
     }
 }
 
-/// How far a source has been read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Cursor {
-    /// Bytes of decompressed input (rows, for Parquet).
-    pub offset: u64,
-    /// Lines or rows.
-    pub lines: u64,
-}
+/// The meaning of a chunk. A change of what a parser makes of the same bytes changes this number, so that journals of older
+/// versions are not replayed.
+const READER_VERSION: u64 = 2;
 
 /// Whole records of one source, not parsed yet.
 pub struct Chunk {
     payload: Payload,
     /// Lines before the first record.
     first_line: u64,
-    /// Where the source continues after this chunk.
-    pub end: Cursor,
+    /// Lines of the source up to the end of the chunk.
+    end_line: u64,
     /// Bytes in memory.
     pub bytes: usize,
     /// Bytes read from the file on disk, for progress.
@@ -89,71 +103,188 @@ pub struct Chunk {
 enum Payload {
     Lines(Vec<u8>),
     Text(Vec<u8>),
+    Texts(Vec<split::Part>),
+    Pages(Vec<warc::Page>),
     Batch(Batch),
     TooLong { bytes: u64 },
+    Damaged(Error),
 }
 
 /// Reads a source, chunk by chunk.
+///
+/// A source that is cut off, damaged or of another format gives what is readable, and then one reject that says why it ends.
 pub struct Reader {
     source: Source,
     inner: Inner,
     first: bool,
+    lines: u64,
 }
 
 enum Inner {
     Lines(lines::Lines),
+    Values(values::Values),
     Text(Option<Stream>),
+    Split(split::Parts),
     Parquet(parquet::Rows),
+    Arrow(ipc::Rows),
+    Csv(csv::Rows),
+    Warc(warc::Records),
+    Failed(Option<Error>),
 }
 
 impl Reader {
-    /// Opens `source` and moves to `from`.
+    /// Opens `source`.
     ///
     /// # Errors
-    /// The file cannot be opened or is a folder; a Parquet file is damaged or lacks the text column.
-    pub fn open(source: &Source, fields: &Fields, from: Cursor) -> Result<Self> {
-        let inner = match source.format {
-            Format::Jsonl => Inner::Lines(lines::Lines::open(source, from)?),
-            Format::Text if from.lines > 0 => Inner::Text(None),
-            Format::Text => Inner::Text(Some(Stream::open(source)?)),
-            Format::Parquet => Inner::Parquet(parquet::Rows::open(source, fields, from)?),
+    /// The file cannot be opened or is a folder; it lacks a column that the user named.
+    pub fn open(source: &Source, fields: &Fields) -> Result<Self> {
+        let inner = match Inner::open(source, fields) {
+            Err(error) if error.kind == ErrorKind::Damaged => Inner::Failed(Some(error)),
+            inner => inner?,
         };
-        Ok(Self { source: source.clone(), inner, first: from == Cursor::default() })
+        Ok(Self { source: source.clone(), inner, first: true, lines: 0 })
     }
 
     /// The next records; `None` at the end.
     ///
     /// # Errors
-    /// The compressed data are cut off, a Parquet page is damaged, the disk fails.
+    /// The disk fails; the column of the text has another type.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>> {
-        let chunk = match &mut self.inner {
-            Inner::Lines(lines) => lines.next_chunk()?,
-            Inner::Text(stream) => match stream.take() {
-                Some(stream) => Some(whole_text(stream)?),
-                None => None,
-            },
-            Inner::Parquet(rows) => rows.next_chunk(&self.source)?,
+        let chunk = match self.inner.next_chunk(&self.source) {
+            Err(error) if error.kind == ErrorKind::Damaged => {
+                self.inner = Inner::Failed(None);
+                Some(Chunk {
+                    payload: Payload::Damaged(error),
+                    first_line: self.lines,
+                    end_line: self.lines,
+                    bytes: 0,
+                    moved: 0,
+                    first: false,
+                })
+            }
+            chunk => chunk?,
         };
         Ok(chunk.map(|mut chunk| {
             chunk.first = std::mem::take(&mut self.first);
+            self.lines = chunk.end_line;
             chunk
         }))
     }
 }
 
-/// The fields of a source and their types, from its first record (JSONL) or its schema (Parquet). A text file has none.
+impl Inner {
+    fn open(source: &Source, fields: &Fields) -> Result<Self> {
+        if source.format == Format::Unread {
+            return Ok(Self::Failed(None));
+        }
+        let stream = Stream::open(source)?;
+        Ok(match format(source, &stream)? {
+            Format::Jsonl => {
+                let stream = stream.decode_utf16();
+                if values::has_values(stream.head()) {
+                    Self::Values(values::Values::new(stream))
+                } else {
+                    Self::Lines(lines::Lines::new(stream))
+                }
+            }
+            Format::Text if fields.split == Split::None => Self::Text(Some(stream)),
+            Format::Text => Self::Split(split::Parts::new(stream, fields.split)),
+            Format::Parquet => Self::Parquet(parquet::Rows::open(source, fields, seekable(source, stream)?)?),
+            Format::Arrow if is_arrow_file(&stream) => {
+                Self::Arrow(ipc::Rows::file(source, fields, seekable(source, stream)?)?)
+            }
+            Format::Arrow => Self::Arrow(ipc::Rows::stream(source, fields, stream)?),
+            Format::Csv => Self::Csv(csv::Rows::open(source, fields, stream)?),
+            Format::Warc => Self::Warc(warc::Records::new(source, stream)),
+            Format::Unread => Self::Failed(None),
+        })
+    }
+
+    fn next_chunk(&mut self, source: &Source) -> Result<Option<Chunk>> {
+        match self {
+            Self::Lines(lines) => lines.next_chunk(),
+            Self::Values(values) => values.next_chunk(),
+            Self::Text(stream) => stream.take().map(whole_text).transpose(),
+            Self::Split(parts) => parts.next_chunk(),
+            Self::Parquet(rows) => rows.next_chunk(source),
+            Self::Arrow(rows) => rows.next_chunk(source),
+            Self::Csv(rows) => rows.next_chunk(source),
+            Self::Warc(records) => records.next_chunk(),
+            Self::Failed(error) => error.take().map_or(Ok(None), Err),
+        }
+    }
+}
+
+/// The format of a stream. Its first bytes are more certain than its name.
+fn format(source: &Source, stream: &Stream) -> Result<Format> {
+    match sniff(stream.head(), Some(source.format)) {
+        Sniffed::Format(format) => Ok(format),
+        Sniffed::Unknown => Ok(source.format),
+        Sniffed::Foreign(Foreign { what, hint }) => Err(Error::damaged(what).at(&source.path).hint(hint)),
+        Sniffed::Zip => {
+            let what =
+                "the file is a zip archive that cannot be listed here: it is damaged, or inside another";
+            Err(Error::damaged(what).at(&source.path).hint("unpack it first, and name the folder"))
+        }
+    }
+}
+
+fn is_arrow_file(stream: &Stream) -> bool {
+    stream.head().starts_with(b"ARROW1")
+}
+
+/// The stream as a file that can be read at any place. A stream that has no such file is copied to one without a name.
+fn seekable(source: &Source, mut stream: Stream) -> Result<File> {
+    if stream.is_file() {
+        return File::open(&source.path).map_err(|e| Error::io(&source.path, &e));
+    }
+    let folder = std::env::temp_dir();
+    let mut file = tempfile::tempfile().map_err(|e| Error::io(&folder, &e))?;
+    let mut buffer = Vec::new();
+    loop {
+        buffer.clear();
+        let read = stream.read_up_to(&mut buffer, CHUNK_BYTES)?;
+        std::io::Write::write_all(&mut file, &buffer).map_err(|e| Error::io(&folder, &e))?;
+        if read < CHUNK_BYTES {
+            return Ok(file);
+        }
+    }
+}
+
+/// The fields of a source and their types, from its first record or its schema. A text file has none, and a file that cannot be
+/// read has none.
 ///
 /// # Errors
-/// The file cannot be opened or read.
+/// The file cannot be opened.
 pub fn columns(source: &Source) -> Result<Vec<(String, String)>> {
-    match source.format {
-        Format::Parquet => parquet::columns(source),
-        Format::Text => Ok(Vec::new()),
-        Format::Jsonl => {
-            let mut head = Vec::new();
-            Stream::open(source)?.read_up_to(&mut head, CHUNK_BYTES)?;
-            Ok(jsonl::columns(&head))
-        }
+    let found = || -> Result<Vec<(String, String)>> {
+        let mut stream = Stream::open(source)?;
+        Ok(match format(source, &stream)? {
+            Format::Parquet => parquet::columns(source, seekable(source, stream)?)?,
+            Format::Arrow if is_arrow_file(&stream) => {
+                ipc::Rows::file(source, &Fields::default(), seekable(source, stream)?)?.columns()
+            }
+            Format::Arrow => ipc::Rows::stream(source, &Fields::default(), stream)?.columns(),
+            Format::Csv => csv::columns(source, stream)?,
+            Format::Text | Format::Warc | Format::Unread => Vec::new(),
+            Format::Jsonl => {
+                stream = stream.decode_utf16();
+                let mut head = Vec::new();
+                if values::has_values(stream.head()) {
+                    match values::Values::new(stream).next_chunk()?.map(|chunk| chunk.payload) {
+                        Some(Payload::Lines(bytes)) => head = bytes,
+                        _ => return Ok(Vec::new()),
+                    }
+                } else {
+                    stream.read_up_to(&mut head, CHUNK_BYTES)?;
+                }
+                jsonl::columns(&head)
+            }
+        })
+    };
+    match found() {
+        Err(error) if error.kind == ErrorKind::Damaged => Ok(Vec::new()),
+        found => found,
     }
 }
 
@@ -167,7 +298,7 @@ fn whole_text(mut stream: Stream) -> Result<Chunk> {
         bytes: size as usize,
         payload,
         first_line: 0,
-        end: Cursor { offset: size, lines: 1 },
+        end_line: 1,
         moved: stream.moved(),
         first: false,
     })
@@ -177,11 +308,29 @@ impl Chunk {
     /// XXH3-64 of the records, to recognize the chunk in a later pass.
     #[must_use]
     pub fn hash(&self) -> u64 {
+        let hash = |bytes: &[u8]| xxh3_64_with_seed(bytes, READER_VERSION);
         match &self.payload {
-            Payload::Lines(bytes) | Payload::Text(bytes) => xxh3_64(bytes),
-            Payload::TooLong { bytes } => xxh3_64(&bytes.to_le_bytes()),
+            Payload::Lines(bytes) | Payload::Text(bytes) => hash(bytes),
+            Payload::TooLong { bytes } => hash(&bytes.to_le_bytes()),
+            Payload::Damaged(error) => hash(error.to_string().as_bytes()),
+            Payload::Texts(parts) => {
+                let mut hash = Xxh3::with_seed(READER_VERSION);
+                for part in parts {
+                    hash.update(&part.line.to_le_bytes());
+                    hash.update(&part.bytes);
+                }
+                hash.digest()
+            }
+            Payload::Pages(pages) => {
+                let mut hash = Xxh3::with_seed(READER_VERSION);
+                for page in pages {
+                    hash.update(&page.number.to_le_bytes());
+                    hash.update(&page.bytes);
+                }
+                hash.digest()
+            }
             Payload::Batch(batch) => {
-                let mut hash = Xxh3::new();
+                let mut hash = Xxh3::with_seed(READER_VERSION);
                 for document in &batch.documents {
                     for part in [&document.id, &document.text] {
                         hash.update(&(part.len() as u64).to_le_bytes());
@@ -198,33 +347,69 @@ impl Chunk {
     /// Turns the chunk into documents and rejects, in the order of the input. O(n) for n bytes.
     #[must_use]
     pub fn parse(self, source: &Source, fields: &Fields) -> Batch {
+        let mut batch = Batch::default();
+        let line = self.first_line + 1;
         match self.payload {
-            Payload::Lines(bytes) => jsonl::parse(bytes, self.first_line, source, fields),
-            Payload::Batch(batch) => batch,
-            Payload::Text(bytes) => {
-                let text = charset::decode(bytes);
-                let mut batch = Batch::default();
-                if text.trim().is_empty() {
-                    batch.rejects.push(reject_empty(1, Vec::new()));
-                } else {
-                    let document = Document { id: source.name.clone(), text, line: 1, record: None };
-                    batch.documents.push(document);
+            Payload::Lines(bytes) => return jsonl::parse(&bytes, self.first_line, source, fields),
+            Payload::Batch(batch) => return batch,
+            Payload::Text(bytes) => text(bytes, source.name.clone(), 1, &mut batch),
+            Payload::Texts(parts) => {
+                for part in parts {
+                    text(part.bytes, source.generated_id(part.line), part.line, &mut batch);
                 }
-                batch
+            }
+            Payload::Pages(pages) => {
+                for page in pages {
+                    page.parse(source, fields, &mut batch);
+                }
             }
             Payload::TooLong { bytes } => {
-                let what =
+                let mut what =
                     format!("a record of at least {bytes} bytes is longer than {MAX_RECORD_BYTES} bytes");
-                let reject = Reject {
-                    line: self.first_line + 1,
-                    byte: None,
-                    reason: Reason::TooLong,
-                    what,
-                    raw: Vec::new(),
-                };
-                Batch { documents: Vec::new(), rejects: vec![reject] }
+                if source.format == Format::Text && fields.split == Split::None {
+                    what.push_str(
+                        ": if the file has several documents, divide it with `rotools normalize --split`",
+                    );
+                }
+                let (reason, raw) = (Reason::TooLong, Vec::new());
+                batch.rejects.push(Reject { line, byte: None, reason, what, raw });
+            }
+            Payload::Damaged(error) => {
+                let mut what = error.what.clone();
+                if let Some(byte) = error.place.as_ref().and_then(|place| place.byte) {
+                    what.push_str(&format!(", at byte {byte} of the text in it"));
+                }
+                let (reason, raw) = (Reason::Damaged, Vec::new());
+                batch.rejects.push(Reject { line, byte: None, reason, what, raw });
+                batch.damage = Some(error);
             }
         }
+        batch
+    }
+}
+
+/// Adds a document of plain text.
+fn text(bytes: Vec<u8>, id: String, line: u64, batch: &mut Batch) {
+    let decoded = charset::decode(bytes);
+    if decoded.text.trim().is_empty() {
+        batch.rejects.push(reject_empty(line, Vec::new()));
+        return;
+    }
+    note_charset(&decoded, &id, line, batch);
+    batch.documents.push(Document { id, text: decoded.text, line, record: None });
+}
+
+/// Notes what the decoder guessed and repaired.
+fn note_charset(decoded: &charset::Decoded, id: &str, line: u64, batch: &mut Batch) {
+    let mut note = |rule, value| batch.notes.push(Note { id: id.to_owned(), line, rule, value: Some(value) });
+    if decoded.charset != "utf-8" {
+        note(decoded.charset, decoded.sure);
+    }
+    if decoded.repaired > 0 {
+        note("bad-utf8", decoded.repaired as f64);
+    }
+    if decoded.lost > 0 {
+        note("lost-bytes", decoded.lost as f64);
     }
 }
 

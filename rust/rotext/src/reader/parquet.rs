@@ -1,163 +1,208 @@
 //! Rows of a Parquet file, read by columns: only text and id are read from the disk.
+//!
+//! The columns are read as bytes, whatever the writer called them (text, dictionary, view). So one string that is not UTF-8
+//! costs one record, where the crate would refuse its whole page.
 
 use std::fs::File;
+use std::sync::Arc;
 
-use arrow_array::{Array, BinaryArray, Int32Array, Int64Array, LargeBinaryArray, LargeStringArray};
-use arrow_array::{RecordBatch, StringArray, StringViewArray, UInt64Array};
+use arrow_schema::{DataType, Fields as ArrowFields};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::basic::{LogicalType, Type as Physical};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataBuilder};
+use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 
+use super::cells::{documents, no_column};
 use super::source::Source;
-use super::{CHUNK_BYTES, Chunk, Cursor, Fields, Payload, reject_empty};
-use crate::document::{Batch, Document, Reason, Reject};
+use super::{CHUNK_BYTES, Chunk, Fields, Payload};
 use crate::error::{Error, Result};
 
 /// The most rows of a chunk, however short they are.
 const MAX_ROWS: i64 = 4096;
 
-/// The columns and their types, as the schema names them.
-pub(super) fn columns(source: &Source) -> Result<Vec<(String, String)>> {
-    let file = File::open(&source.path).map_err(|e| Error::io(&source.path, &e))?;
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(source, &e.to_string()))?;
-    let fields = builder.schema().fields().iter();
-    Ok(fields.map(|field| (field.name().clone(), field.data_type().to_string().to_lowercase())).collect())
+/// The columns and their types, as the schema names them. Fields of structs have dots in their names.
+pub(super) fn columns(source: &Source, file: File) -> Result<Vec<(String, String)>> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(source, &e))?;
+    let mut found = Vec::new();
+    flatten("", builder.schema().fields(), &mut found);
+    Ok(found)
+}
+
+/// Columns, with the fields of structs down to the third level.
+fn flatten(prefix: &str, fields: &ArrowFields, found: &mut Vec<(String, String)>) {
+    for field in fields {
+        let name = format!("{prefix}{}", field.name());
+        match field.data_type() {
+            DataType::Struct(inner) if name.matches('.').count() < 2 => {
+                flatten(&format!("{name}."), inner, found);
+            }
+            kind => found.push((name, kind.to_string().to_lowercase())),
+        }
+    }
 }
 
 pub(super) struct Rows {
     reader: ParquetRecordBatchReader,
     fields: Fields,
-    at: Cursor,
+    done: u64,
     rows: u64,
     size: u64,
 }
 
 impl Rows {
-    pub(super) fn open(source: &Source, fields: &Fields, from: Cursor) -> Result<Self> {
-        let file = File::open(&source.path).map_err(|e| Error::io(&source.path, &e))?;
-        let broken = |e: parquet::errors::ParquetError| damaged(source, &e.to_string());
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken)?;
-        let names: Vec<String> = builder.schema().fields().iter().map(|f| f.name().clone()).collect();
-        let there = |name: &str| names.iter().any(|n| n == name);
+    /// # Errors
+    /// The file is damaged or encrypted, or lacks a column that the user named.
+    pub(super) fn open(source: &Source, fields: &Fields, file: File) -> Result<Self> {
+        let broken = |e: ParquetError| damaged(source, &e);
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = ArrowReaderMetadata::load(&file, options.clone()).map_err(broken)?;
+        let metadata = Arc::unwrap_or_clone(metadata.metadata().clone());
+        let schema = metadata.file_metadata().schema_descr();
         let id = fields.id.clone().unwrap_or_else(|| "id".into());
-        for (name, needed, option) in
-            [(&fields.text, true, "--text-field"), (&id, fields.id.is_some(), "--id-field")]
+        let names: Vec<&str> = schema.root_schema().get_fields().iter().map(|field| field.name()).collect();
+        let leaves = |name: &str| -> Vec<usize> {
+            let exact = names.contains(&name);
+            let is = |leaf: usize| {
+                let parts = schema.column(leaf).path().parts().to_vec();
+                parts[0] == name || (!exact && parts.join(".") == name)
+            };
+            (0..schema.num_columns()).filter(|leaf| is(*leaf)).collect()
+        };
+        let (texts, ids) = (leaves(&fields.text), leaves(&id));
+        for (found, name, needed, option) in
+            [(&texts, &fields.text, true, "--text-field"), (&ids, &id, fields.id.is_some(), "--id-field")]
         {
-            if needed && !there(name) {
-                return Err(Error::data(format!("no column `{name}`; there are: {}", names.join(", ")))
-                    .at(&source.path)
-                    .hint(format!("name the column with {option}")));
+            if needed && found.is_empty() {
+                let mut named = Vec::new();
+                flatten("", &ArrowFields::from(arrow_fields(schema)), &mut named);
+                let all: Vec<&str> = named.iter().map(|(name, _)| name.as_str()).collect();
+                return Err(no_column(source, name, &all, option));
             }
         }
-        let wanted = [fields.text.as_str(), id.as_str()];
-        let mask = ProjectionMask::columns(builder.parquet_schema(), wanted.into_iter().filter(|n| there(n)));
-        let rows = builder.metadata().file_metadata().num_rows().unsigned_abs();
+        let rows = metadata.file_metadata().num_rows().unsigned_abs();
         // The rows of a chunk follow from the mean size of a text: a file of whole books must not be read 100 books at a time.
-        let groups = builder.metadata().row_groups().iter();
-        let texts = groups.flat_map(|group| group.columns().iter());
-        let texts = texts.filter(|column| column.column_path().parts().first() == Some(&fields.text));
-        let size: i64 = texts.map(|column| column.uncompressed_size()).sum();
+        let groups = metadata.row_groups().iter();
+        let columns = groups.flat_map(|group| texts.iter().filter_map(|leaf| group.columns().get(*leaf)));
+        let size: i64 = columns.map(|column| column.uncompressed_size()).sum();
         let batch = (rows as i64).saturating_mul(CHUNK_BYTES as i64) / size.max(1);
+        let wanted: Vec<usize> = texts.into_iter().chain(ids).collect();
+        let metadata = Arc::new(as_bytes(metadata, &wanted).map_err(broken)?);
+        let metadata = ArrowReaderMetadata::try_new(metadata, options).map_err(broken)?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
+        let mask = ProjectionMask::leaves(builder.parquet_schema(), wanted);
         let reader = builder
             .with_projection(mask)
             .with_batch_size(batch.clamp(1, MAX_ROWS) as usize)
-            .with_offset(from.offset as usize)
             .build()
             .map_err(broken)?;
-        Ok(Self { reader, fields: fields.clone(), at: from, rows, size: source.size })
+        Ok(Self { reader, fields: fields.clone(), done: 0, rows, size: source.size })
     }
 
+    /// # Errors
+    /// A page is damaged; the column of the text has another type.
     pub(super) fn next_chunk(&mut self, source: &Source) -> Result<Option<Chunk>> {
         let Some(batch) = self.reader.next() else { return Ok(None) };
-        let columns = batch.map_err(|e| damaged(source, &e.to_string()))?;
-        let before = self.at;
-        self.at.offset += columns.num_rows() as u64;
-        self.at.lines += columns.num_rows() as u64;
-        let batch = documents(&columns, before.lines, source, &self.fields)?;
+        let columns = batch.map_err(|e| damaged_at(source, &e.to_string()))?;
+        let before = self.done;
+        self.done += columns.num_rows() as u64;
+        let batch = documents(&columns, 0..columns.num_rows(), before, source, &self.fields)?;
         let position =
             |rows: u64| (u128::from(self.size) * u128::from(rows) / u128::from(self.rows.max(1))) as u64;
         Ok(Some(Chunk {
             bytes: batch.documents.iter().map(|d| d.text.len()).sum(),
             payload: Payload::Batch(batch),
-            first_line: before.lines,
-            end: self.at,
-            moved: position(self.at.lines) - position(before.lines),
+            first_line: before,
+            end_line: self.done,
+            moved: position(self.done) - position(before),
             first: false,
         }))
     }
 }
 
-fn damaged(source: &Source, why: &str) -> Error {
+/// Columns of the schema, for a message.
+fn arrow_fields(schema: &SchemaDescriptor) -> Vec<arrow_schema::FieldRef> {
+    parquet::arrow::parquet_to_arrow_schema(schema, None)
+        .map(|schema| schema.fields().iter().cloned().collect())
+        .unwrap_or_default()
+}
+
+/// The same metadata, with the wanted texts as bytes: the crate checks the UTF-8 of a whole page, and we that of each text.
+fn as_bytes(
+    metadata: ParquetMetaData,
+    leaves: &[usize],
+) -> std::result::Result<ParquetMetaData, ParquetError> {
+    let old = metadata.file_metadata();
+    let schema = old.schema_descr();
+    let paths: Vec<Vec<String>> =
+        leaves.iter().map(|leaf| schema.column(*leaf).path().parts().to_vec()).collect();
+    let mut root = schema.root_schema_ptr();
+    for path in &paths {
+        root = bytes_at(&root, path)?;
+    }
+    let new = FileMetaData::new(
+        old.version(),
+        old.num_rows(),
+        old.created_by().map(str::to_owned),
+        None,
+        Arc::new(SchemaDescriptor::new(root)),
+        None,
+    );
+    let groups = metadata.row_groups().to_vec();
+    Ok(ParquetMetaDataBuilder::new(new).set_row_groups(groups).build())
+}
+
+/// The type with the text at `path` as bytes. It goes down one path of the schema, not the whole of it.
+fn bytes_at(kind: &TypePtr, path: &[String]) -> std::result::Result<TypePtr, ParquetError> {
+    let info = kind.get_basic_info();
+    let Some((first, rest)) = path.split_first() else {
+        let text = matches!(
+            info.logical_type_ref(),
+            Some(LogicalType::String | LogicalType::Json | LogicalType::Enum)
+        ) || info.logical_type_ref().is_none();
+        if kind.is_primitive() && kind.get_physical_type() == Physical::BYTE_ARRAY && text {
+            let plain = Type::primitive_type_builder(kind.name(), Physical::BYTE_ARRAY)
+                .with_repetition(info.repetition())
+                .with_id(info.has_id().then(|| info.id()))
+                .build()?;
+            return Ok(Arc::new(plain));
+        }
+        return Ok(Arc::clone(kind));
+    };
+    if kind.is_primitive() {
+        return Ok(Arc::clone(kind));
+    }
+    let mut fields = kind.get_fields().to_vec();
+    if let Some(field) = fields.iter_mut().find(|field| field.name() == first) {
+        *field = bytes_at(field, rest)?;
+    }
+    let mut builder = Type::group_type_builder(kind.name())
+        .with_fields(fields)
+        .with_converted_type(info.converted_type())
+        .with_logical_type(info.logical_type_ref().cloned())
+        .with_id(info.has_id().then(|| info.id()));
+    if info.has_repetition() {
+        builder = builder.with_repetition(info.repetition());
+    }
+    Ok(Arc::new(builder.build()?))
+}
+
+fn damaged(source: &Source, e: &ParquetError) -> Error {
+    damaged_at(source, &e.to_string())
+}
+
+fn damaged_at(source: &Source, why: &str) -> Error {
     let why = why.lines().next().unwrap_or_default();
     let why = why.strip_prefix("Parquet error: ").unwrap_or(why);
-    Error::data(format!("the Parquet file is damaged ({why})"))
+    if why.to_lowercase().contains("encrypt") {
+        return Error::damaged("the Parquet file is encrypted")
+            .at(&source.path)
+            .hint("decrypt it first: rotools has no keys");
+    }
+    Error::damaged(format!("the Parquet file is damaged ({why})"))
         .at(&source.path)
         .hint("download or write the file again")
-}
-
-fn documents(columns: &RecordBatch, first: u64, source: &Source, fields: &Fields) -> Result<Batch> {
-    let mut batch = Batch::default();
-    let id = columns.column_by_name(fields.id.as_deref().unwrap_or("id"));
-    let Some(text) = columns.column_by_name(&fields.text) else { return Ok(batch) };
-    for row in 0..columns.num_rows() {
-        let line = first + row as u64 + 1;
-        let id = id.and_then(|c| number(c.as_ref(), row).or_else(|| cell(c.as_ref(), row).ok().flatten()));
-        let id = id.unwrap_or_else(|| source.generated_id(line));
-        let reject = |reason, what| Reject { line, byte: None, reason, what, raw: id.clone().into_bytes() };
-        if text.is_null(row) {
-            let what = format!("column `{}` is null", fields.text);
-            batch.rejects.push(reject(Reason::WrongType, what));
-            continue;
-        }
-        match cell(text.as_ref(), row) {
-            Ok(Some(text)) if text.trim().is_empty() => {
-                batch.rejects.push(reject_empty(line, id.into_bytes()));
-            }
-            Ok(Some(text)) => batch.documents.push(Document { id, text, line, record: None }),
-            Ok(None) => {
-                return Err(Error::data(format!(
-                    "column `{}` holds {}, not text",
-                    fields.text,
-                    text.data_type()
-                ))
-                .at(&source.path)
-                .hint("name the column of the text with --text-field"));
-            }
-            Err(()) => batch.rejects.push(reject(Reason::InvalidUtf8, "invalid UTF-8".into())),
-        }
-    }
-    Ok(batch)
-}
-
-/// The cell as text; `None` for a type that is not text, `Err` for bytes that are not UTF-8.
-fn cell(column: &dyn Array, row: usize) -> std::result::Result<Option<String>, ()> {
-    let any = column.as_any();
-    let bytes = |b: &[u8]| std::str::from_utf8(b).map(|s| Some(s.to_owned())).map_err(|_| ());
-    if column.is_null(row) {
-        Ok(None)
-    } else if let Some(c) = any.downcast_ref::<StringArray>() {
-        Ok(Some(c.value(row).to_owned()))
-    } else if let Some(c) = any.downcast_ref::<LargeStringArray>() {
-        Ok(Some(c.value(row).to_owned()))
-    } else if let Some(c) = any.downcast_ref::<StringViewArray>() {
-        Ok(Some(c.value(row).to_owned()))
-    } else if let Some(c) = any.downcast_ref::<BinaryArray>() {
-        bytes(c.value(row))
-    } else if let Some(c) = any.downcast_ref::<LargeBinaryArray>() {
-        bytes(c.value(row))
-    } else {
-        Ok(None)
-    }
-}
-
-/// The cell as the digits of an integer: an id may be a number, a text may not.
-fn number(column: &dyn Array, row: usize) -> Option<String> {
-    let any = column.as_any();
-    if column.is_null(row) {
-        return None;
-    }
-    let wide = any.downcast_ref::<Int64Array>().map(|c| c.value(row).to_string());
-    let short = || any.downcast_ref::<Int32Array>().map(|c| c.value(row).to_string());
-    let unsigned = || any.downcast_ref::<UInt64Array>().map(|c| c.value(row).to_string());
-    wide.or_else(short).or_else(unsigned)
 }

@@ -1,9 +1,14 @@
 //! From the arguments of a command to a list of files: paths, globs, folders, `-` for standard input.
 
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use super::sniff::{Sniffed, hint, sniff};
+use super::unpack::{Unpacked, unpack};
+use super::zip;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -11,12 +16,20 @@ use crate::progress::Progress;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// One JSON object on each line.
+    /// JSON objects: one on each line, several on a line, over several lines, or in one array.
     Jsonl,
     /// One document in a file.
     Text,
     /// Apache Parquet, one document in each row.
     Parquet,
+    /// Arrow IPC, a file or a stream, one document in each row.
+    Arrow,
+    /// Rows of cells behind commas, semicolons or tabs, with a header.
+    Csv,
+    /// A web archive: WARC or WET.
+    Warc,
+    /// A file of a folder that is not read. [`Source::note`] says why.
+    Unread,
 }
 
 /// How a file is compressed.
@@ -29,6 +42,14 @@ pub enum Compression {
     Gzip,
     /// Zstandard, with one or more frames.
     Zstd,
+    /// xz, with one or more streams.
+    Xz,
+    /// bzip2, with one or more streams.
+    Bzip2,
+    /// lz4, with one or more frames.
+    Lz4,
+    /// A file of a zip archive.
+    Zip,
 }
 
 /// One file to read.
@@ -36,7 +57,8 @@ pub enum Compression {
 pub struct Source {
     /// The file; `-` is standard input.
     pub path: PathBuf,
-    /// The name in reports and in generated ids: the path as the user gave it; for a file of a folder, with the path in it.
+    /// The name in reports and in generated ids: the path as the user gave it; for a file of a folder, with the path in it. Bytes
+    /// that are not UTF-8 are escaped.
     pub name: String,
     /// What it holds.
     pub format: Format,
@@ -46,6 +68,10 @@ pub struct Source {
     pub size: u64,
     /// It can be read only once: standard input or a pipe.
     pub stream: bool,
+    /// Where it is in a zip archive.
+    pub member: Option<zip::Member>,
+    /// Why a file of the format [`Format::Unread`] is not read.
+    pub note: &'static str,
 }
 
 impl Source {
@@ -63,153 +89,260 @@ impl Source {
     }
 }
 
-const JSONL: [&str; 3] = ["jsonl", "ndjson", "json"];
+const JSONL: [&str; 4] = ["jsonl", "ndjson", "json", "jl"];
 const TEXT: [&str; 2] = ["txt", "text"];
+const CSV: [&str; 2] = ["csv", "tsv"];
+const WARC: [&str; 2] = ["warc", "wet"];
+const COMPRESSED: [&str; 10] =
+    [".gz", ".gzip", ".zst", ".zstd", ".xz", ".bz2", ".lz4", ".zip", ".bgz", ".bz"];
+/// Zip archives that are one document.
+const BOOKS: [&str; 12] =
+    ["docx", "epub", "odt", "fb2", "html", "htm", "xhtml", "pdf", "doc", "rtf", "mobi", "djvu"];
+/// Files that describe a data set: those that `datasets` writes.
+const METADATA: [&str; 5] =
+    ["dataset_infos.json", "dataset_info.json", "dataset_dict.json", "state.json", "dataset-metadata.json"];
+
+const ENDINGS: &str = "known endings are .jsonl, .json, .txt, .csv, .tsv, .parquet, .arrow, .warc, .wet, each also .gz, .zst, .xz, \
+                       .bz2, .lz4, and .zip";
 
 /// Turns paths, globs and folders into files, in the order given and by name within a folder or glob.
 ///
+/// A file of a folder or glob that is not read is in the list too, with the reason. A file that is reached twice is read once,
+/// unless the user names it twice.
+///
 /// # Errors
-/// Nothing matches; a file has a format that is not supported, or cannot be opened.
-pub fn expand(inputs: &[String]) -> Result<Vec<Source>> {
-    let mut sources = Vec::new();
+/// Nothing matches; a file that the user names has a format that is not read, or cannot be opened.
+pub fn expand<S: AsRef<OsStr>>(inputs: &[S]) -> Result<Vec<Source>> {
+    let mut found = Found::default();
     for input in inputs {
-        let path = Path::new(input);
-        if input == "-" {
-            sources.push(stdin());
+        let path = Path::new(input.as_ref());
+        let pattern = input.as_ref().to_str().filter(|text| text.contains(['*', '?', '[']));
+        let before = found.sources.len();
+        if path.as_os_str() == "-" {
+            found.sources.push(stdin());
         } else if path.is_dir() {
-            let before = sources.len();
-            walk(path, &mut sources)?;
-            if sources.len() == before {
-                return Err(Error::data("the folder has no file to read")
-                    .at(path)
-                    .hint("files end in .jsonl, .txt (each also .gz or .zst) or .parquet"));
-            }
+            found.walk(path)?;
+            found.check_any(before, "the folder has no file to read", path)?;
         } else if path.exists() {
-            sources.push(inspect(path)?);
-        } else if input.contains(['*', '?', '[']) {
-            let found =
-                glob::glob(input).map_err(|e| Error::usage(format!("invalid pattern: {e}")).at(path))?;
-            let mut paths: Vec<PathBuf> = found.filter_map(std::result::Result::ok).collect();
+            found.named(path)?;
+        } else if let Some(pattern) = pattern {
+            let matches =
+                glob::glob(pattern).map_err(|e| Error::usage(format!("invalid pattern: {e}")).at(path))?;
+            let mut paths: Vec<PathBuf> = matches.filter_map(std::result::Result::ok).collect();
             paths.sort();
             if paths.is_empty() {
                 return Err(Error::usage("no file matches").at(path).hint("check the pattern"));
             }
             for path in paths {
-                if path.is_dir() { walk(&path, &mut sources)? } else { sources.push(inspect(&path)?) }
+                if path.is_dir() { found.walk(&path)? } else { found.met(&path)? }
             }
+            found.check_any(before, "the pattern matches no file that is read", path)?;
         } else {
             return Err(Error::io(path, &std::io::ErrorKind::NotFound.into()));
         }
     }
-    Ok(sources)
+    Ok(found.sources)
+}
+
+/// The files so far.
+#[derive(Default)]
+struct Found {
+    sources: Vec<Source>,
+    /// Real paths of files and folders, so that links make no copies and no circles.
+    seen: HashSet<PathBuf>,
+}
+
+impl Found {
+    fn check_any(&self, before: usize, what: &str, path: &Path) -> Result<()> {
+        let new = &self.sources[before..];
+        if new.iter().any(|source| source.format != Format::Unread || source.note == TWICE) {
+            return Ok(());
+        }
+        Err(Error::data(what).at(path).hint(ENDINGS))
+    }
+
+    /// A file that the user named.
+    fn named(&mut self, path: &Path) -> Result<()> {
+        if let Ok(real) = path.canonicalize() {
+            self.seen.insert(real);
+        }
+        let before = self.sources.len();
+        inspect(path, &mut self.sources)?;
+        let new = &self.sources[before..];
+        if new.iter().any(|source| source.format != Format::Unread) {
+            return Ok(());
+        }
+        let (what, hint) = match new {
+            [Source { note: UNKNOWN, member: None, .. }] => ("the file has an unknown format", ENDINGS),
+            [Source { note, member: None, .. }] => (*note, hint(note).unwrap_or(ENDINGS)),
+            _ => ("the archive has no file that is read", ENDINGS),
+        };
+        Err(Error::data(what).at(path).hint(hint))
+    }
+
+    /// A file of a folder or glob.
+    fn met(&mut self, path: &Path) -> Result<()> {
+        let unread = |note| Source { format: Format::Unread, note, ..source(path) };
+        let Ok(real) = path.canonicalize() else {
+            self.sources.push(unread("a link to a file that does not exist"));
+            return Ok(());
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        if METADATA.contains(&name.as_str()) {
+            self.sources.push(unread("metadata of a data set, no documents"));
+        } else if !path.is_file() {
+            self.sources.push(unread("not a file"));
+        } else if !self.seen.insert(real) {
+            self.sources.push(unread(TWICE));
+        } else {
+            inspect(path, &mut self.sources)?;
+        }
+        Ok(())
+    }
+
+    /// The files below a folder, without hidden ones. An explicit stack: folders may be deep.
+    fn walk(&mut self, folder: &Path) -> Result<()> {
+        let mut stack = vec![folder.to_owned()];
+        while let Some(path) = stack.pop() {
+            if !path.is_dir() {
+                self.met(&path)?;
+                continue;
+            }
+            // A link to a folder above would repeat it without end.
+            let real = path.canonicalize().map_err(|e| Error::io(&path, &e))?;
+            if !self.seen.insert(real) {
+                continue;
+            }
+            let mut paths = Vec::new();
+            for entry in std::fs::read_dir(&path).map_err(|e| Error::io(&path, &e))? {
+                let entry = entry.map_err(|e| Error::io(&path, &e))?;
+                if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                    paths.push(entry.path());
+                }
+            }
+            paths.sort();
+            stack.extend(paths.into_iter().rev());
+        }
+        Ok(())
+    }
+}
+
+const TWICE: &str = "a second path to a file that is read already";
+const UNKNOWN: &str = "its name and its first bytes are of no known format";
+
+fn source(path: &Path) -> Source {
+    Source { path: path.to_owned(), name: shown(path), ..stdin_like() }
 }
 
 fn stdin() -> Source {
+    Source { path: "-".into(), name: "stdin".into(), ..stdin_like() }
+}
+
+fn stdin_like() -> Source {
     Source {
-        path: "-".into(),
-        name: "stdin".into(),
+        path: PathBuf::new(),
+        name: String::new(),
         format: Format::Jsonl,
         compression: Compression::None,
         size: 0,
         stream: true,
+        member: None,
+        note: "",
     }
 }
 
-fn walk(folder: &Path, sources: &mut Vec<Source>) -> Result<()> {
-    let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, &e))?;
-    let mut paths = Vec::new();
-    for entry in entries {
-        paths.push(entry.map_err(|e| Error::io(folder, &e))?.path());
+/// A path as text. Bytes that are not UTF-8 are escaped, so that two names stay two.
+fn shown(path: &Path) -> String {
+    let mut name = String::new();
+    for part in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        name.push_str(part.valid());
+        part.invalid().iter().for_each(|byte| name.push_str(&format!("\\x{byte:02x}")));
     }
-    paths.sort();
-    for path in paths {
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if hidden {
-            continue;
-        }
-        if path.is_dir() {
-            walk(&path, sources)?;
-        } else if by_name(&path).0.is_some() {
-            sources.push(inspect(&path)?);
-        }
-    }
-    Ok(())
+    name
 }
 
-/// Format and compression by the extensions of the name.
-fn by_name(path: &Path) -> (Option<Format>, Compression) {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let (stem, compression) = if let Some(stem) = name.strip_suffix(".gz") {
-        (stem, Compression::Gzip)
-    } else if let Some(stem) = name.strip_suffix(".zst") {
-        (stem, Compression::Zstd)
-    } else {
-        (name.as_str(), Compression::None)
-    };
+/// The format by the extensions of the name.
+pub(super) fn by_name(name: &OsStr) -> Option<Format> {
+    let name = Path::new(name).file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let stem = COMPRESSED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
     let extension = stem.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let format = if JSONL.contains(&extension) {
+    if JSONL.contains(&extension) {
         Some(Format::Jsonl)
     } else if TEXT.contains(&extension) {
         Some(Format::Text)
+    } else if CSV.contains(&extension) {
+        Some(Format::Csv)
+    } else if WARC.contains(&extension) {
+        Some(Format::Warc)
     } else if extension == "parquet" {
         Some(Format::Parquet)
+    } else if matches!(extension, "arrow" | "ipc" | "feather") {
+        Some(Format::Arrow)
     } else {
         None
-    };
-    (format, compression)
-}
-
-/// The compression by the first bytes, which are more reliable than the name: browsers and mirrors unpack .gz files and keep the
-/// name.
-pub(super) fn compression(head: &[u8]) -> Compression {
-    if head.starts_with(&[0x1f, 0x8b]) {
-        Compression::Gzip
-    } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        Compression::Zstd
-    } else {
-        Compression::None
     }
 }
 
-/// The size and the first bytes of a file.
-fn head(path: &Path) -> Result<(u64, Vec<u8>)> {
-    let read = || {
-        let file = File::open(path)?;
-        let size = file.metadata()?.len();
-        let mut head = Vec::with_capacity(64);
-        file.take(64).read_to_end(&mut head)?;
-        Ok((size, head))
-    };
-    read().map_err(|e: std::io::Error| Error::io(path, &e))
+/// Why a file without a known format is not read.
+fn why_unread(name: &OsStr) -> &'static str {
+    let extension = Path::new(name).extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    if BOOKS.contains(&extension.as_str()) { "a book or page: `rotools books` reads it" } else { UNKNOWN }
 }
 
-/// The format by the name, checked against the first bytes. An unknown name leaves the first bytes to decide.
-fn inspect(path: &Path) -> Result<Source> {
-    let name = path.to_string_lossy().into_owned();
-    if !std::fs::metadata(path).map_err(|e| Error::io(path, &e))?.is_file() {
+/// The format by the first bytes, and by the name where these leave it open.
+pub(super) fn format(head: &[u8], name: &OsStr) -> (Format, &'static str) {
+    let named = by_name(name);
+    let extension = Path::new(name).extension();
+    match sniff(head, named) {
+        // A file that begins with a brace is JSON lines, unless its name says that it is something else (a notebook, a style).
+        Sniffed::Format(Format::Jsonl) if named.is_none() && extension.is_some() => {
+            (Format::Unread, why_unread(name))
+        }
+        Sniffed::Format(format) => (format, ""),
+        // The reader says what a file with a known name is instead.
+        Sniffed::Foreign(_) | Sniffed::Zip | Sniffed::Unknown if named.is_some() => {
+            (named.unwrap_or(Format::Jsonl), "")
+        }
+        Sniffed::Foreign(foreign) => (Format::Unread, foreign.what),
+        Sniffed::Zip | Sniffed::Unknown => (Format::Unread, why_unread(name)),
+    }
+}
+
+/// Adds the sources of one file: a zip archive has one for each file in it.
+fn inspect(path: &Path, sources: &mut Vec<Source>) -> Result<()> {
+    let io = |e: std::io::Error| Error::io(path, &e);
+    let metadata = std::fs::metadata(path).map_err(io)?;
+    let name = path.file_name().unwrap_or_default();
+    if !metadata.is_file() {
         // A pipe gives its bytes only once, so they are not read here.
-        let format = by_name(path).0.unwrap_or(Format::Jsonl);
-        return Ok(Source { path: path.to_owned(), name, format, ..stdin() });
+        sources.push(Source { format: by_name(name).unwrap_or(Format::Jsonl), ..source(path) });
+        return Ok(());
     }
-    let (size, head) = head(path)?;
-    let format = if head.starts_with(b"PAR1") {
-        Format::Parquet
-    } else if head.starts_with(b"%PDF") {
-        return Err(Error::data("the file is a PDF, not text")
-            .at(path)
-            .hint("use `rotools books` for books, or convert it with `pdftotext` and name the .txt file"));
-    } else {
-        match by_name(path).0 {
-            Some(format) => format,
-            None if head.trim_ascii_start().starts_with(b"{") => Format::Jsonl,
-            None => {
-                return Err(Error::data("the file has an unknown format")
-                    .at(path)
-                    .hint("give it the ending .jsonl, .txt (each also .gz or .zst) or .parquet"));
+    let raw = BufReader::new(File::open(path).map_err(io)?);
+    let mut found = Source { size: metadata.len(), stream: false, ..source(path) };
+    match unpack(raw) {
+        Ok(Unpacked { head, compression: Compression::None, .. })
+            if sniff(&head, None) == Sniffed::Zip && why_unread(name) == UNKNOWN =>
+        {
+            match zip::members(&found) {
+                Ok(members) => sources.extend(members),
+                // The reader says what is wrong with the archive.
+                Err(_) => sources.push(found),
+            }
+            return Ok(());
+        }
+        Ok(Unpacked { head, compression, .. }) => {
+            (found.format, found.note) = format(&head, name);
+            found.compression = compression;
+            if found.format == Format::Unread {
+                found.size = 0;
             }
         }
-    };
-    Ok(Source { path: path.to_owned(), name, format, compression: compression(&head), size, stream: false })
+        // The reader says what is wrong with the file.
+        Err(_) => found.format = by_name(name).unwrap_or(Format::Jsonl),
+    }
+    sources.push(found);
+    Ok(())
 }
 
 /// Copies the streams among `sources` into files in `folder`, so that they can be read more than once, and so that a Parquet
@@ -224,7 +357,7 @@ pub fn spool<'a>(
 ) -> Result<Vec<PathBuf>> {
     let mut spooled = Vec::new();
     let mut stdin = false;
-    for source in sources.filter(|source| source.stream) {
+    for source in sources.filter(|source| source.stream && source.format != Format::Unread) {
         if source.is_stdin() && std::mem::replace(&mut stdin, true) {
             return Err(Error::usage("standard input is named twice").hint("it can be read only once"));
         }
@@ -235,11 +368,16 @@ pub fn spool<'a>(
         } else {
             copy(File::open(&source.path).map_err(|e| Error::io(&source.path, &e))?, &path, progress)?;
         }
-        let (size, head) = head(&path)?;
-        let format = if head.starts_with(b"PAR1") { Format::Parquet } else { source.format };
-        let name = source.name.clone();
-        *source =
-            Source { path: path.clone(), name, format, compression: compression(&head), size, stream: false };
+        let io = |e: std::io::Error| Error::io(&path, &e);
+        let size = std::fs::metadata(&path).map_err(io)?.len();
+        if let Ok(Unpacked { head, compression, .. }) = unpack(BufReader::new(File::open(&path).map_err(io)?))
+        {
+            source.compression = compression;
+            if let Sniffed::Format(format) = sniff(&head, Some(source.format)) {
+                source.format = format;
+            }
+        }
+        (source.path, source.size, source.stream) = (path.clone(), size, false);
         spooled.push(path);
     }
     Ok(spooled)

@@ -1,12 +1,14 @@
-//! A file as a stream of decompressed bytes.
+//! A file as a stream of plain bytes.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufReader, Cursor, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::source::{Compression, Source, compression};
+use super::source::{Compression, Source};
+use super::unpack::{Unpacked, unpack};
+use super::{charset, utf16, zip};
 use crate::error::{Error, Place, Result};
 
 /// The buffer before the decompressor: disks and network folders are fast with large reads.
@@ -15,7 +17,11 @@ const READ_BYTES: usize = 256 << 10;
 /// The decompressed bytes of a file, with the position for messages and progress.
 pub struct Stream {
     inner: Box<dyn Read + Send>,
+    /// The first bytes; `inner` gives them too.
+    head: Vec<u8>,
     path: PathBuf,
+    /// Its bytes are those of the file.
+    plain: bool,
     /// Decompressed bytes returned so far.
     offset: u64,
     /// Bytes read from the disk so far, shared with the counting reader below the decompressor.
@@ -37,40 +43,62 @@ impl<R: Read> Read for Counted<R> {
 }
 
 impl Stream {
-    /// Opens the file and its decompressor.
+    /// Opens the file and its decompressors.
     ///
     /// # Errors
-    /// The file cannot be opened or is a folder.
+    /// The file cannot be opened or is a folder; it is compressed in a way that is not supported.
     pub fn open(source: &Source) -> Result<Self> {
         let path = source.path.clone();
         let disk = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&disk);
-        let raw: Box<dyn Read + Send> = if source.is_stdin() {
-            Box::new(std::io::stdin())
+        let damaged = |e: std::io::Error| broken(&path, 0, &e);
+        let Unpacked { inner, head, compression } = if let Some(member) = source.member {
+            let member = zip::open(source, member).map_err(damaged)?;
+            unpack(BufReader::new(Counted { inner: member, count })).map_err(damaged)?
         } else {
-            if path.is_dir() {
-                return Err(Error::io(&path, &std::io::ErrorKind::IsADirectory.into()));
-            }
-            Box::new(File::open(&path).map_err(|e| Error::io(&path, &e))?)
+            let raw: Box<dyn Read + Send> = if source.is_stdin() {
+                Box::new(std::io::stdin())
+            } else {
+                if path.is_dir() {
+                    return Err(Error::io(&path, &std::io::ErrorKind::IsADirectory.into()));
+                }
+                Box::new(File::open(&path).map_err(|e| Error::io(&path, &e))?)
+            };
+            let raw = BufReader::with_capacity(READ_BYTES, Counted { inner: raw, count });
+            unpack(raw).map_err(damaged)?
         };
-        let mut raw = BufReader::with_capacity(READ_BYTES, Counted { inner: raw, count });
-        let found = if source.stream {
-            compression(raw.fill_buf().map_err(|e| Error::io(&path, &e))?)
-        } else {
-            source.compression
-        };
-        let inner: Box<dyn Read + Send> = match found {
-            Compression::None => Box::new(raw),
-            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(raw)),
-            Compression::Zstd => Box::new(zstd::Decoder::with_buffer(raw).map_err(|e| Error::io(&path, &e))?),
-        };
-        Ok(Self { inner, path, offset: 0, disk, reported: 0 })
+        let plain = compression == Compression::None && source.member.is_none() && !source.stream;
+        Ok(Self { inner, head, path, plain, offset: 0, disk, reported: 0 })
+    }
+
+    /// The first bytes: up to 4 KiB.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// True when the bytes are those of a file, which can be read at any place.
+    pub(super) fn is_file(&self) -> bool {
+        self.plain
+    }
+
+    /// The same stream as UTF-8, if its first bytes are UTF-16.
+    pub(super) fn decode_utf16(mut self) -> Self {
+        if let Some(order) = charset::utf16_order(&self.head) {
+            let empty: Box<dyn Read + Send> = Box::new(Cursor::new(Vec::new()));
+            self.inner = Box::new(utf16::Decoded::new(std::mem::replace(&mut self.inner, empty), order));
+            let mut head = Vec::new();
+            let error = (&mut self.inner).take(super::unpack::HEAD_BYTES as u64).read_to_end(&mut head).err();
+            let inner = std::mem::replace(&mut self.inner, Box::new(Cursor::new(Vec::new())));
+            self.inner = Box::new(super::unpack::again(head.clone(), error, inner));
+            self.head = head;
+        }
+        self
     }
 
     /// Appends up to `limit` bytes to `buffer`; fewer only at the end. Returns the number of bytes.
     ///
     /// # Errors
-    /// The compressed stream is cut off or damaged, or the disk fails.
+    /// The compressed stream is cut off or damaged, or the disk fails. `buffer` then has the bytes before the damage.
     pub fn read_up_to(&mut self, buffer: &mut Vec<u8>, limit: usize) -> Result<usize> {
         buffer.reserve(limit.min(READ_BYTES.max(super::CHUNK_BYTES)));
         let before = buffer.len();
@@ -79,24 +107,13 @@ impl Stream {
         self.offset += read as u64;
         match result {
             Ok(_) => Ok(read),
-            Err(e) => Err(self.broken(&e)),
+            Err(e) => Err(broken(&self.path, self.offset, &e)),
         }
     }
 
-    /// Skips `bytes` bytes, to where an earlier run stopped.
-    ///
-    /// # Errors
-    /// As [`Stream::read_up_to`]; the file is shorter than it was.
-    pub fn skip(&mut self, bytes: u64) -> Result<()> {
-        let skipped = std::io::copy(&mut (&mut self.inner).take(bytes), &mut std::io::sink())
-            .map_err(|e| self.broken(&e))?;
-        self.offset += skipped;
-        if skipped < bytes {
-            return Err(Error::data("the file is shorter than when the run began")
-                .at(&self.path)
-                .hint("start the run again with --force"));
-        }
-        Ok(())
+    /// The error of a read through [`Read`].
+    pub(super) fn broken(&self, e: &std::io::Error) -> Error {
+        broken(&self.path, self.offset, e)
     }
 
     /// Bytes read from the disk since the last call.
@@ -104,20 +121,31 @@ impl Stream {
         let now = self.disk.load(Relaxed);
         now - std::mem::replace(&mut self.reported, now)
     }
+}
 
-    fn broken(&self, e: &std::io::Error) -> Error {
-        use std::io::ErrorKind as E;
-        let place = Place { path: self.path.clone(), line: None, byte: Some(self.offset) };
-        match e.kind() {
-            E::UnexpectedEof => Error::data("the compressed file is cut off here")
-                .at_place(place)
-                .hint("download or compress the file again; everything before this byte is readable"),
-            E::InvalidInput | E::InvalidData | E::Other => {
-                Error::data(format!("the compressed file is damaged here ({e})"))
-                    .at_place(place)
-                    .hint("download or compress the file again; everything before this byte is readable")
-            }
-            _ => Error::io(&self.path, e),
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.offset += read as u64;
+        Ok(read)
+    }
+}
+
+fn broken(path: &std::path::Path, offset: u64, e: &std::io::Error) -> Error {
+    use std::io::ErrorKind as E;
+    let place = Place { path: path.to_owned(), line: None, byte: Some(offset) };
+    let hint = "download or compress the file again; everything before this byte is readable";
+    match e.kind() {
+        // The system's own errors have a number: a disk that fails is not a damaged file.
+        _ if e.raw_os_error().is_some() => Error::io(path, e),
+        E::UnexpectedEof => Error::damaged("the compressed file is cut off here").at_place(place).hint(hint),
+        E::Unsupported => Error::damaged(e.to_string()).at(path).hint("unpack it first, and name the folder"),
+        E::OutOfMemory => Error::damaged(format!("the compressed file needs too much memory ({e})"))
+            .at_place(place)
+            .hint("compress the file again with a smaller window or dictionary"),
+        E::InvalidInput | E::InvalidData | E::Other => {
+            Error::damaged(format!("the compressed file is damaged here ({e})")).at_place(place).hint(hint)
         }
+        _ => Error::io(path, e),
     }
 }

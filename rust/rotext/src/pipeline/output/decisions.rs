@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::dedup::{Cut, Removal, Rule};
 use crate::document::Reason;
-use crate::document::{Document, Reject};
+use crate::document::{Document, Note, Reject};
 use crate::error::{Error, Result};
 use crate::ledger::{self, Action, Row};
 use crate::reader::Source;
@@ -128,6 +128,11 @@ pub(in crate::pipeline) fn unusable_record_row(reject: &Reject, source: &Source)
         byte: reject.byte,
         ..row("read", reject.reason.name(), Action::Drop, document, reject.line, source)
     }
+}
+
+/// The row of a document that the reader repaired, or whose charset it guessed.
+pub(in crate::pipeline) fn reader_row(note: Note, source: &Source) -> Row {
+    Row { value: note.value, ..row("read", note.rule, Action::Edit, note.id, note.line, source) }
 }
 
 /// One line of a rejects file: place, reason, and the record as it was read (in hex when it is not UTF-8).

@@ -16,7 +16,7 @@ mod workdir;
 
 pub(in crate::pipeline) use atomic::{AtomicFile, check_output, hidden_sibling, write_atomic};
 pub(in crate::pipeline) use decisions::{
-    DecisionLog, duplicate_of_earlier, removed_document, repeated_lines_row, unusable_record_row,
+    DecisionLog, duplicate_of_earlier, reader_row, removed_document, repeated_lines_row, unusable_record_row,
 };
 pub(in crate::pipeline) use records::{RecordWriter, record_lines};
 pub(in crate::pipeline) use rejects::RejectsFile;

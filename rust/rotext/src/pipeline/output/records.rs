@@ -7,16 +7,17 @@ use super::super::stream::ProcessedChunk;
 use super::AtomicFile;
 use crate::document::Document;
 use crate::error::{Error, Result};
-use crate::reader::{Format, Source};
+use crate::reader::Source;
 
-/// One line for each document. A JSONL record keeps its bytes, except for a changed text. Another document becomes
+/// One line for each document. A JSONL record keeps its bytes, except for a changed text;
+/// a page of a web archive has its address. Another document becomes
 /// `{"id", "text", "source"}`. When the filter annotates, the field `filter` has what it measured.
 pub(in crate::pipeline) fn record_lines(chunk: &ProcessedChunk, source: &Source) -> Vec<u8> {
     let mut out = Vec::new();
     for kept in &chunk.documents {
         let Document { id, text, record, .. } = &kept.document;
         match record {
-            Some(record) if source.format == Format::Jsonl => {
+            Some(record) => {
                 if kept.changed {
                     out.extend_from_slice(&record.raw.as_bytes()[..record.text.start]);
                     string(&mut out, text);
@@ -27,7 +28,7 @@ pub(in crate::pipeline) fn record_lines(chunk: &ProcessedChunk, source: &Source)
                 let end = out.trim_ascii_end().len();
                 out.truncate(end);
             }
-            _ => {
+            None => {
                 out.extend_from_slice(b"{\"id\": ");
                 string(&mut out, id);
                 out.extend_from_slice(b", \"text\": ");

@@ -2,7 +2,8 @@
 
 use super::super::filter_stage::{DocumentRef, FilterReport, Finding};
 use super::super::resume::{Frame, JournalEntry};
-use crate::document::{Document, Reason, Reject};
+use crate::document::{Document, Note, Reason, Reject};
+use crate::error::Error;
 use crate::ledger::{Action, Row};
 use crate::reader::{Chunk, Source};
 use crate::{dedup, filter, normalize};
@@ -52,6 +53,10 @@ pub(super) struct OpenedChunk {
     /// Records in the chunk, good and bad.
     pub(super) records: u64,
     pub(super) rejects: Vec<Reject>,
+    /// Repairs and guesses of the reader.
+    pub(super) notes: Vec<Note>,
+    /// Why the source ends in this chunk, if it is damaged.
+    pub(super) damage: Option<Error>,
     /// Decisions of the filter.
     pub(super) rows: Vec<Row>,
     pub(super) normalize: normalize::Report,
@@ -69,6 +74,8 @@ impl OpenedChunk {
             chunk: ProcessedChunk { source, ..ProcessedChunk::default() },
             records: 0,
             rejects: Vec::new(),
+            notes: Vec::new(),
+            damage: None,
             rows: Vec::new(),
             normalize: normalize::Report::default(),
             filter: FilterReport::default(),

@@ -11,13 +11,13 @@ use super::options::Options;
 use super::ordered::Workers;
 use super::replay::skip;
 use super::replay_source::{ReplaySource, ReplayState};
-use super::report::StreamReport;
+use super::report::{StreamReport, Unread};
 use super::worker::Worker;
 use crate::dedup;
 use crate::document::TextKind;
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::reader::{Chunk, Cursor, Reader, Source};
+use crate::reader::{Chunk, Format, Reader, Source};
 
 /// One pass over the documents of some sources.
 pub(in crate::pipeline) struct DocumentStream<'a, 'b> {
@@ -52,7 +52,8 @@ impl<'a> DocumentStream<'a, '_> {
     /// Sends every kept document through `close` (parallel) to `sink` (in order). `local` makes what one thread needs in `close`.
     ///
     /// # Errors
-    /// A source cannot be read, none of its records has the text field, `strict` and a reject, or an error of `close` or `sink`.
+    /// A source cannot be read, none of its records has the text field, `strict` and a reject, nothing but damaged
+    /// sources, or an error of `close` or `sink`.
     pub(in crate::pipeline) fn run<D: Send, L>(
         self,
         local: impl Fn() -> L + Sync,
@@ -73,7 +74,12 @@ impl<'a> DocumentStream<'a, '_> {
             decisions,
             progress,
             report: StreamReport::new(sources.len()),
+            first_damage: None,
         };
+        for source in sources.iter().filter(|source| source.format == Format::Unread) {
+            gate.report.unread.push(Unread { source: source.name.clone(), what: source.note.to_owned() });
+        }
+        let mut shared = false;
         let mut files = sources.iter().enumerate();
         let mut reading: Option<(usize, Reader)> = None;
         let workers = Workers { threads: options.threads, progress };
@@ -84,6 +90,7 @@ impl<'a> DocumentStream<'a, '_> {
                         && let Some(chunk) = reader.next_chunk()?
                     {
                         if !replay.selects_next() {
+                            shared = true;
                             progress.check()?;
                             progress.advance(chunk.moved);
                             continue;
@@ -92,7 +99,7 @@ impl<'a> DocumentStream<'a, '_> {
                         return Ok(Some((chunk.bytes, (*index, chunk, state))));
                     }
                     let Some((index, source)) = files.next() else { return Ok(None) };
-                    reading = Some((index, Reader::open(source, &options.fields, Cursor::default())?));
+                    reading = Some((index, Reader::open(source, &options.fields)?));
                 }
             },
             || (Worker::new(sources, options, repeated, removed), local()),
@@ -101,6 +108,10 @@ impl<'a> DocumentStream<'a, '_> {
             |(_, own), chunk| close(own, chunk),
             sink,
         )?;
+        // The other shards may have read more.
+        if !shared {
+            gate.report.check_damage(gate.first_damage)?;
+        }
         Ok(gate.report)
     }
 }

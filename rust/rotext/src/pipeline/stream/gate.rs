@@ -1,10 +1,10 @@
 //! The serial step of a pass, in the order of the input: it removes duplicates, counts, and writes decisions down.
 
 use super::super::output::{
-    DecisionLog, duplicate_of_earlier, removed_document, repeated_lines_row, unusable_record_row,
+    DecisionLog, duplicate_of_earlier, reader_row, removed_document, repeated_lines_row, unusable_record_row,
 };
 use super::chunk::{ChunkRecord, KeptDocument, OpenedChunk, ProcessedChunk};
-use super::report::StreamReport;
+use super::report::{StreamReport, Unread};
 use crate::dedup;
 use crate::document::{Reason, Reject};
 use crate::error::{Error, Result};
@@ -33,6 +33,8 @@ pub(super) struct Gate<'a, 'b> {
     pub(super) decisions: DecisionLog<'a>,
     pub(super) progress: &'a Progress,
     pub(super) report: StreamReport,
+    /// The error of the first source that is damaged.
+    pub(super) first_damage: Option<Error>,
 }
 
 impl Gate<'_, '_> {
@@ -45,6 +47,8 @@ impl Gate<'_, '_> {
             mut chunk,
             records,
             mut rejects,
+            notes,
+            damage,
             rows: filter_rows,
             normalize,
             filter,
@@ -59,6 +63,17 @@ impl Gate<'_, '_> {
         if first && chunk.documents.is_empty() {
             check_text_field(source, &rejects)?;
         }
+        if let Some(error) = damage {
+            if self.strict {
+                return Err(error);
+            }
+            let (source, what) = (source.name.clone(), error.to_string());
+            self.report.damaged.push(Unread { source, what });
+            self.first_damage.get_or_insert(error);
+        }
+        for note in &notes {
+            *self.report.read.entry(note.rule).or_default() += 1;
+        }
         if self.strict
             && let Some(reject) = rejects.first()
         {
@@ -68,7 +83,9 @@ impl Gate<'_, '_> {
         }
         let mut rows: Vec<Row> = if self.decisions.ledger.is_some() {
             let unusable = rejects.iter().filter(|reject| reject.reason != Reason::Filtered);
-            unusable.map(|reject| unusable_record_row(reject, source)).chain(filter_rows).collect()
+            let unusable = unusable.map(|reject| unusable_record_row(reject, source));
+            let notes = notes.into_iter().map(|note| reader_row(note, source));
+            unusable.chain(notes).chain(filter_rows).collect()
         } else {
             Vec::new()
         };

@@ -16,7 +16,7 @@ impl Worker<'_> {
         let batch = chunk.parse(source, &options.fields);
         let mut outcomes = Vec::new();
         opened.records = (batch.documents.len() + batch.rejects.len()) as u64;
-        opened.rejects = batch.rejects;
+        (opened.rejects, opened.notes, opened.damage) = (batch.rejects, batch.notes, batch.damage);
         opened.chunk.documents.reserve(batch.documents.len());
         for mut document in batch.documents {
             let mut changed = false;

@@ -41,7 +41,7 @@ impl Worker<'_> {
             return Err(Error::changed());
         }
         opened.records = (batch.documents.len() + batch.rejects.len()) as u64;
-        opened.rejects = batch.rejects;
+        (opened.rejects, opened.notes, opened.damage) = (batch.rejects, batch.notes, batch.damage);
         opened.normalize = frame.normalize.clone();
         let mut signed = (first.unwrap_or_default()..).zip(&frame.documents);
         for (mut document, DocumentOutcome { status, findings }) in

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::error::{Error, Result};
 use crate::pipeline::filter_stage::FilterReport;
 use crate::{dedup, normalize};
 
@@ -16,6 +17,12 @@ pub struct StreamReport {
     pub bytes: u64,
     /// Records and documents rejected, by reason.
     pub rejected: BTreeMap<&'static str, u64>,
+    /// Documents that the reader had to repair or whose charset it guessed, by what was done.
+    pub read: BTreeMap<&'static str, u64>,
+    /// Files that could not be read to their end. Each has a reject `damaged` too.
+    pub damaged: Vec<Unread>,
+    /// Files of folders that are not read. They hold no records.
+    pub unread: Vec<Unread>,
     /// Repeated lines cut from kept documents, and their bytes.
     pub cut: dedup::Cut,
     /// What the normalizer did.
@@ -27,10 +34,27 @@ pub struct StreamReport {
     pub sources: Vec<(u64, u64, u64)>,
 }
 
+/// A file that was not read, or not to its end.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Unread {
+    /// The file.
+    pub source: String,
+    /// Why.
+    pub what: String,
+}
+
 impl StreamReport {
     /// An empty report about `sources` sources.
     pub(super) fn new(sources: usize) -> Self {
         Self { sources: vec![(0, 0, 0); sources], ..Self::default() }
+    }
+
+    /// Err when nothing but damage was read: there is no result to go on with.
+    pub(super) fn check_damage(&self, first: Option<Error>) -> Result<()> {
+        match first {
+            Some(error) if self.records == self.damaged.len() as u64 => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Counts a kept document.
