@@ -8,7 +8,7 @@ use memchr::memchr2_iter;
 
 use super::edit::Editor;
 use super::rules::Id;
-use super::words::{after, before, fold, function_words, is_letter, letter, word_around};
+use super::words::{REACH, after, before, fold, function_words, is_letter, letter, word_around};
 
 /// The letter that was meant.
 fn meant(c: char) -> Option<char> {
@@ -108,8 +108,12 @@ fn belongs(text: &str, at: usize, c: char) -> bool {
     match c {
         'º' | 'ª' => {
             // The sign of a temperature or an ordinal: after a digit, or before a final C or F.
-            let digit =
-                text[..at].chars().rev().find(|c| *c != ' ' && *c != '\u{A0}').is_some_and(char::is_numeric);
+            let digit = text[..at]
+                .chars()
+                .rev()
+                .take(REACH)
+                .find(|c| *c != ' ' && *c != '\u{A0}')
+                .is_some_and(char::is_numeric);
             let touching = prev.is_some_and(char::is_numeric);
             let unit = matches!(next, Some('C' | 'F' | 'K')) && !letter(after(text, at + c.len_utf8() + 1));
             let number_word = matches!(word(text, at), "nº" | "Nº" | "Mª" | "Dª" | "Sª" | "Nª" | "nª");

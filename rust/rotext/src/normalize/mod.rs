@@ -17,6 +17,8 @@
 
 mod accents;
 mod cedilla;
+mod charset;
+mod charset_tables;
 mod code_pages;
 mod compose;
 mod diacritics;
@@ -29,6 +31,8 @@ mod fonts;
 mod hyphens;
 mod invisible;
 mod latin2;
+mod legacy;
+mod lexicon;
 mod look_alike;
 mod ocr;
 mod report;
@@ -116,13 +120,15 @@ impl Normalizer {
                     let mut editor = Editor::new(&current, log);
                     stage(&mut editor, &self.options);
                     let Some(next) = editor.finish() else { break };
+                    let before = current.len();
                     watch(&current, log);
                     current = Cow::Owned(next);
                     changed = true;
                     signs = Signs::of(&current);
                     // A text that was encoded three times is decoded layer by layer. Between the layers it looks like
-                    // other defects (`Ã¢` has an ã), so no other stage may see it.
-                    if needed != Signs::DOUBLE {
+                    // other defects (`Ã¢` has an ã), so no other stage may see it. A layer shrinks the text; a layer
+                    // that hardly does waits for the next round, so that all layers together cost O(n).
+                    if needed != Signs::DOUBLE || current.len() > before - before / 64 {
                         break;
                     }
                 }

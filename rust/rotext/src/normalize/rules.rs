@@ -23,7 +23,8 @@ macro_rules! rules {
 }
 
 rules! {
-    DoubleEncoding, "double-encoding", "4", "UTF-8 read as cp1252, Latin-1, cp1250 or ISO 8859-2";
+    DoubleEncoding, "double-encoding", "4", "UTF-8 read with a single-byte charset or GBK";
+    CodePage, "code-page", "3f", "cp1250 bytes read as cp1251, KOI8, MacRoman or a page of DOS";
     Entity, "entity", "5", "HTML entities left in the text";
     Latin2, "latin2-as-latin1", "3", "ISO 8859-2 bytes shown as Latin-1, by vote of the document";
     TildeA, "tilde-a", "3b", "a single ã left over in good Romanian";

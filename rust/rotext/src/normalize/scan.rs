@@ -82,7 +82,7 @@ const PATTERNS: [[Set; 3]; 16] = [
     // Controls except tab, line feed and form feed; lead bytes that are rare in good Romanian.
     [(halves(&[0x0, 0x1, 0xD, 0xF]), !halves(&[0x9, 0xA, 0xC])), ANY, ANY],
     [(halves(&[0x1, 0xC, 0xD, 0xE, 0xF]), halves(&[5, 6, 7, 9, 0xA, 0xB, 0xC, 0xD, 0xE, 0xF])), ANY, ANY],
-    [(halves(&[0xE]), halves(&[0, 1, 3])), ANY, ANY],
+    [(halves(&[0xE]), halves(&[0, 1, 3, 4, 8])), ANY, ANY],
     [(halves(&[0xC]), halves(&[2])), ANY, ANY],
     [(halves(&[0x7]), halves(&[0xF])), ANY, ANY],
     // `&#`, `&a`; two spaces, a hyphen and a space; a hyphen at the end of a line; `Ia ` and `1-a`.
@@ -99,7 +99,7 @@ const PATTERNS: [[Set; 3]; 16] = [
     [(halves(&[0xC]), halves(&[3])), (halves(&[8, 9, 0xB]), halves(&[3, 0xE])), ANY],
     // À-ÿ, then Ă, Č, Ĺ, before another character that is not ASCII: UTF-8 read as something else.
     [(halves(&[0xC]), halves(&[3])), (halves(&[8, 9, 0xA, 0xB]), !halves(&[9, 0xA])), HIGH],
-    [(halves(&[0xC]), halves(&[4])), (halves(&[8, 0xB]), halves(&[2, 9, 0xC])), HIGH],
+    [(halves(&[0xC]), halves(&[4])), (halves(&[8, 0xB]), halves(&[2, 6, 9, 0xC])), HIGH],
     // U+2000 to U+2012, U+2028 to U+202F, U+2030 to U+2032: spaces, hyphens, directions, the prime. Dashes, quotation
     // marks and the ellipsis are between them.
     [
@@ -109,7 +109,7 @@ const PATTERNS: [[Set; 3]; 16] = [
     ],
     [E2, (halves(&[8]), halves(&[0])), (halves(&[9, 0xB]), halves(&[0, 1, 2]))],
     // Other blocks with characters to remove or compose.
-    [E2, (halves(&[8, 0xA, 0xB]), halves(&[1, 3, 4, 5, 7, 0xB, 0xC])), ANY],
+    [E2, (halves(&[8, 9, 0xA, 0xB]), halves(&[1, 3, 4, 5, 6, 7, 8, 0xB, 0xC])), ANY],
 ];
 
 /// For each place of a window, the patterns that allow a half of its byte: the upper half, then the lower half.
@@ -242,27 +242,39 @@ fn sign(window: [u8; 4]) -> Signs {
         [0xC3, 0xA2, 0xC5, 0x9E | 0x9F | 0xA2 | 0xA3] => Signs::NONE,
         [0xC3, 0x8E, 0xC8, _] | [0xC4, 0x82, 0xC8, _] => Signs::NONE,
         [0xC3, 0x82..=0x88 | 0x8B..=0x91 | 0xA2 | 0xAF | 0xB0, ..] if high => Signs::DOUBLE,
+        // á, à, û are lead bytes of HP Roman 8, and Ć of cp1257.
+        [0xC3, 0xA0 | 0xA1 | 0xBB, ..] if high => Signs::DOUBLE,
+        [0xC4, 0x86, ..] if high => Signs::DOUBLE,
+        [0xC6, 0x92, ..] => Signs::DOUBLE,
         [0xC4, 0xA0, ..] => Signs::FONT,
         [0xC4, 0xB1, 0xCC, 0x82] => Signs::COMPOSE,
         [0xC4, 0x82 | 0x8C | 0xB9, ..] if high => Signs::DOUBLE,
         [0xC5, 0x82 | 0x83, ..] => Signs::FONT,
         [0xC5, 0x9E | 0x9F | 0xA2 | 0xA3, ..] => Signs::CEDILLA,
         [0xC7, 0x8D | 0x8E, ..] => Signs::LOOK_ALIKE,
+        // ∫ ˛ π: cp1250 as MacRoman or a page of DOS.
+        [0xCB, 0x9B, ..] => Signs::DOUBLE,
         [0xCB, 0x86 | 0x87 | 0x98, ..] => Signs::ACCENT,
         [0xCC | 0xCD, ..] => Signs::COMPOSE,
-        [0xD0..=0xD1, ..] | [0xD2, 0xAA | 0xAB, ..] => Signs::LOOK_ALIKE | Signs::COMPOSE,
-        [0xD2..=0xDF, ..] => Signs::COMPOSE,
+        [0xCE | 0xCF, ..] => Signs::LOOK_ALIKE | Signs::DOUBLE,
+        [0xD0..=0xD1, ..] => Signs::LOOK_ALIKE | Signs::COMPOSE | Signs::DOUBLE,
+        [0xD2, 0xAA | 0xAB, ..] => Signs::LOOK_ALIKE | Signs::COMPOSE | Signs::DOUBLE,
+        [0xD2..=0xDF, ..] => Signs::COMPOSE | Signs::DOUBLE,
         [0xE2, 0x80, 0x80 | 0x81, _] => Signs::COMPOSE,
         [0xE2, 0x80, 0x87 | 0xAF, _] => Signs::SPACES,
         [0xE2, 0x80, 0x8B..=0x8F | 0xA8..=0xAE, _] => Signs::INVISIBLE,
         [0xE2, 0x80, 0x90 | 0x91, _] => Signs::HARD_HYPHEN,
         [0xE2, 0x80, 0xB2, _] => Signs::LOOK_ALIKE,
         [0xE2, 0x80, ..] => Signs::NONE,
+        // √ and lines of frames: UTF-8 as a page of DOS, KOI8 or Macintosh.
+        [0xE2, 0x88, 0x9A | 0xAB, _] | [0xE2, 0x94..=0x96, ..] => Signs::DOUBLE,
         [0xE2, 0x81, 0xA0..=0xAF, _] => Signs::INVISIBLE,
         [0xE2, 0x83 | 0x84 | 0x8C | 0xAB | 0xB3 | 0xB5 | 0xB7, ..] => Signs::COMPOSE,
         [0xEF, 0xAC, 0x80..=0x84, _] | [0xEF, 0xBB, 0xBF, _] => Signs::INVISIBLE,
         [0xEE, ..] | [0xEF, 0x80..=0xA3, ..] | [0xF3, 0xB0..=0xBF, ..] | [0xF4, ..] => Signs::INVISIBLE,
-        [0xE0 | 0xE1 | 0xE3 | 0xEA | 0xEF | 0xF1..=0xF3, ..] => Signs::COMPOSE,
+        [0xE0 | 0xE3 | 0xEA | 0xEF, ..] => Signs::COMPOSE | Signs::DOUBLE,
+        [0xE4..=0xED, ..] => Signs::DOUBLE,
+        [0xE1 | 0xF1..=0xF3, ..] => Signs::COMPOSE,
         [0xF0, 0x9F, ..] => Signs::NONE,
         [0xF0, ..] => Signs::COMPOSE,
         _ => Signs::NONE,

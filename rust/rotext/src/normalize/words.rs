@@ -27,10 +27,12 @@ pub(super) fn letter(c: Option<char>) -> bool {
     c.is_some_and(is_letter)
 }
 
-/// The word around byte `at`, of characters that `inside` accepts: its first byte and its end. It reads at most 64
-/// characters in each direction, so a rule that asks at every character of an endless "word" stays linear.
+/// How many characters a rule looks at in each direction. So a rule that asks at every character stays linear.
+pub(super) const REACH: usize = 64;
+
+/// The word around byte `at`, of characters that `inside` accepts: its first byte and its end. It reads at most
+/// [`REACH`] characters in each direction.
 pub(super) fn word_around(text: &str, at: usize, inside: impl Fn(char) -> bool) -> (usize, usize) {
-    const REACH: usize = 64;
     let start = text[..at]
         .char_indices()
         .rev()
