@@ -7,6 +7,7 @@
 use memchr::memchr2_iter;
 
 use super::edit::Editor;
+use super::lexicon::{bits, known};
 use super::rules::Id;
 use super::words::{REACH, after, before, fold, function_words, is_letter, letter, word_around};
 
@@ -211,20 +212,63 @@ fn tilde_words(editor: &mut Editor) {
     let text = editor.text();
     let mut romanian = None;
     for (at, c) in suspects(text) {
-        if meant(c) != Some('ă') && meant(c) != Some('Ă') || foreign_tilde(text, at) {
+        if meant(c) != Some('ă') && meant(c) != Some('Ă') {
+            if single(text, at, c) && *romanian.get_or_insert_with(|| is_romanian(text)) {
+                let good = meant(c).unwrap_or(c);
+                editor.put(at..at + c.len_utf8(), good, Id::Latin2);
+            }
+            continue;
+        }
+        if foreign_tilde(text, at) {
             continue;
         }
         let word = word(text, at);
         let plain = word.chars().count() >= 4
             && word.chars().all(|c| matches!(c, 'a'..='z' | 'ã' | 'ă' | 'â' | 'î' | 'ș' | 'ț' | 'ş' | 'ţ'));
-        if !(plain || known_tilde(word) || begins_sentence(text, word)) {
+        if !(plain || known_tilde(word) || begins_sentence(text, word) || spelled(word)) {
             continue;
         }
-        // Three function words, and fewer Portuguese ones.
-        if *romanian.get_or_insert_with(|| function_words(text, 3) >= 2 && portuguese_words(text) < 2) {
+        if *romanian.get_or_insert_with(|| is_romanian(text)) {
             editor.put(at..at + c.len_utf8(), if c == 'ã' { 'ă' } else { 'Ă' }, Id::TildeA);
         }
     }
+}
+
+/// Two function words, and fewer Portuguese ones.
+fn is_romanian(text: &str) -> bool {
+    function_words(text, 3) >= 2 && portuguese_words(text) < 2
+}
+
+/// The word around `at` with the letters that were meant.
+fn repaired(word: &str) -> String {
+    word.chars().map(|c| meant(c).unwrap_or(c)).collect()
+}
+
+/// Class 3 in a document that is otherwise good: one º ª þ Þ was forgotten. The word must be in the lexicon, or be long and
+/// spelled like Romanian.
+fn single(text: &str, at: usize, c: char) -> bool {
+    let raw = word(text, at);
+    let good = repaired(raw);
+    // º and ª are small and raised: an ordinal is a number or a letter before them (`1ª`, `Nº`).
+    let ordinal = matches!(c, 'º' | 'ª') && !letter(after(text, at + c.len_utf8()));
+    let upper = raw.chars().filter(|c| c.is_uppercase()).count();
+    // A capital begins its word, or the word is in capitals.
+    let fits = matches!(c, 'º' | 'þ') || raw.starts_with(c) || upper * 2 > raw.chars().count();
+    belongs(text, at, c)
+        && !ordinal
+        && fits
+        && (known(&good) || raw.chars().count() >= 6 && bits(&good) < 3.7)
+}
+
+/// Words in capitals (`RUGÃCIUNEA`), and names with ã inside (`Nãstase`), that are spelled like Romanian after the repair.
+/// Portuguese names end in ã, ão, ães.
+fn spelled(word: &str) -> bool {
+    let good = repaired(word);
+    let letters = word.chars().count();
+    let ours = good.chars().all(|c| c.is_ascii_alphabetic() || "ăâîșțĂÂÎȘȚ".contains(c));
+    let capitals = word.chars().all(|c| !c.is_lowercase());
+    let inside = !word.ends_with('ã') && word.chars().next().is_some_and(char::is_uppercase);
+    ours && letters >= 4 && (capitals || inside) && (known(&good) || bits(&good) < 4.3)
 }
 
 /// `Lucrãrile de …`: the capital only begins a sentence. Names of places end in ã (`Covilhã`).

@@ -16,10 +16,13 @@
 //! n bytes in each round, and real text needs two rounds.
 
 mod accents;
+mod accents_after;
 mod cedilla;
 mod charset;
 mod charset_tables;
+mod clitics;
 mod code_pages;
+mod comma_letters;
 mod compose;
 mod diacritics;
 mod diff;
@@ -28,17 +31,22 @@ mod edit;
 mod entities;
 mod entity_names;
 mod fonts;
+mod hyphen_marks;
 mod hyphens;
 mod invisible;
 mod latin2;
 mod legacy;
 mod lexicon;
+mod line_ends;
 mod look_alike;
 mod ocr;
+mod prime;
+mod private_use;
 mod report;
 mod rules;
 mod scan;
 mod spaces;
+mod substitutes;
 mod words;
 
 use std::borrow::Cow;
@@ -80,6 +88,7 @@ const STAGES: &[Stage] = &[
     (Signs::ENTITY, |editor, _| entities::decode(editor)),
     (Signs::LATIN2, |editor, _| latin2::repair(editor)),
     (Signs::ACCENT, |editor, _| accents::repair(editor)),
+    (Signs::COMMA, |editor, _| comma_letters::repair(editor)),
     (Signs::FONT, |editor, _| fonts::repair(editor)),
     (Signs::COMPOSE, |editor, _| compose::compose(editor)),
     (Signs::CEDILLA, cedilla::repair),

@@ -29,6 +29,7 @@ rules! {
     Latin2, "latin2-as-latin1", "3", "ISO 8859-2 bytes shown as Latin-1, by vote of the document";
     TildeA, "tilde-a", "3b", "a single ã left over in good Romanian";
     SpacingAccent, "spacing-accent", "8", "LaTeX OT1 accents that stand beside their letter";
+    CommaLetter, "comma-letter", "8c", "ș and ț set as a letter and a comma";
     FontLetter, "font-letter", "9", "letters remapped by a font, by vote of the document";
     Nfc, "nfc", "2", "decomposed letters";
     Cedilla, "cedilla", "1", "cedilla for comma below";
