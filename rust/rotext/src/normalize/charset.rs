@@ -12,9 +12,10 @@ use rustc_hash::FxHashMap;
 
 use super::charset_tables::{CodePage, PLAIN, all};
 use super::edit::Editor;
+use super::legacy;
 use super::lexicon::Evidence;
 use super::rules::Id;
-use super::words::is_letter;
+use super::words::{high_runs, is_letter};
 
 /// The letters that vote.
 const LETTERS: &str = "ăâîșțĂÂÎȘȚşţŞŢ";
@@ -49,10 +50,28 @@ fn pairs() -> &'static [Pairs; 2] {
     })
 }
 
-/// Undoes a wrong charset of the whole document. Says whether it did.
+/// Undoes a wrong charset of the whole document: of its UTF-8, or of cp1250 ([`legacy`]).
+pub(super) fn undo(editor: &mut Editor) {
+    if !repair(editor) {
+        legacy::repair(editor);
+    }
+}
+
+/// Undoes a wrong charset of UTF-8. Says whether it did.
 pub(super) fn repair(editor: &mut Editor) -> bool {
     let text = editor.text();
-    let found = single_byte(text).or_else(|| twice(text)).or_else(|| double_byte(text));
+    let votes = votes(text);
+    let found = single_byte(text, &votes[0]).or_else(|| twice(text, &votes)).or_else(|| {
+        // Lead bytes of East Asian characters.
+        let leads = memchr::memchr3(0xE4, 0xE5, 0xE6, text.as_bytes()).or(memchr::memchr3(
+            0xE7,
+            0xE8,
+            0xE9,
+            text.as_bytes(),
+        ));
+        let leads = leads.or(memchr::memchr3(0xEA, 0xEB, 0xEF, text.as_bytes()));
+        leads.and_then(|_| double_byte(text))
+    });
     let Some(found) = found else { return false };
     for (at, len, good) in found {
         editor.replace(at..at + len, &good, Id::DoubleEncoding);
@@ -60,22 +79,27 @@ pub(super) fn repair(editor: &mut Editor) -> bool {
     true
 }
 
-/// How many pairs of the document each page explains.
-fn votes(text: &str, pairs: &Pairs) -> [u32; 64] {
-    let mut counts = [0u32; 64];
-    let mut last = '\0';
-    for c in text.chars() {
-        if !c.is_ascii()
-            && !last.is_ascii()
-            && let Some(&mask) = pairs.get(&(last, c))
-        {
-            let mut mask = mask;
-            while mask != 0 {
-                counts[mask.trailing_zeros() as usize] += 1;
-                mask &= mask - 1;
+/// Whether the two characters at `at` are a letter in some page.
+pub(super) fn is_pair(text: &str, at: usize) -> bool {
+    let mut chars = text[at..].chars();
+    let pair = chars.next().zip(chars.next());
+    pair.is_some_and(|pair| pairs().iter().any(|pairs| pairs.contains_key(&pair)))
+}
+
+/// How many pairs of the document each page explains: in one layer, and in the outer of two.
+fn votes(text: &str) -> [[u32; 64]; 2] {
+    let mut counts = [[0u32; 64]; 2];
+    let pairs = pairs();
+    for (_, run) in high_runs(text).filter(|(_, run)| run.len() > 3) {
+        for (a, b) in run.chars().zip(run.chars().skip(1)) {
+            for (counts, pairs) in counts.iter_mut().zip(pairs) {
+                let mut mask = pairs.get(&(a, b)).copied().unwrap_or(0);
+                while mask != 0 {
+                    counts[mask.trailing_zeros() as usize] += 1;
+                    mask &= mask - 1;
+                }
             }
         }
-        last = c;
     }
     counts
 }
@@ -90,17 +114,16 @@ fn best(text: &str, counts: &[u32; 64], from: usize) -> Option<Found> {
 }
 
 /// One layer of the best page, if the words become Romanian.
-fn single_byte(text: &str) -> Option<Found> {
-    best(text, &votes(text, &pairs()[0]), PLAIN).filter(|found| convinces(text, found))
+fn single_byte(text: &str, votes: &[u32; 64]) -> Option<Found> {
+    best(text, votes, PLAIN).filter(|found| convinces(text, found))
 }
 
 /// The outer of two layers of one page (or of cp1252 inside another), if the words become Romanian below both.
-fn twice(text: &str) -> Option<Found> {
-    let (single, double) = (votes(text, &pairs()[0]), votes(text, &pairs()[1]));
+fn twice(text: &str, [single, double]: &[[u32; 64]; 2]) -> Option<Found> {
     if single.iter().max() >= double.iter().max() {
         return None;
     }
-    let found = best(text, &double, PLAIN)?;
+    let found = best(text, double, PLAIN)?;
     let (mut inner, mut done) = (String::with_capacity(text.len()), 0);
     for (at, len, good) in &found {
         inner.push_str(&text[done..*at]);
@@ -108,7 +131,7 @@ fn twice(text: &str) -> Option<Found> {
         done = at + len;
     }
     inner.push_str(&text[done..]);
-    let below = best(&inner, &votes(&inner, &pairs()[0]), 0)?;
+    let below = best(&inner, &votes(&inner)[0], 0)?;
     convinces(&inner, &below).then_some(found)
 }
 
@@ -215,16 +238,10 @@ fn east_asian(c: char) -> bool {
 
 /// Whether the document has two Latin letters right before an East Asian character.
 fn touches_latin(text: &str) -> bool {
-    let mut last = ' ';
-    let mut touches = 0;
-    for c in text.chars() {
-        touches += u32::from(east_asian(c) && last.is_ascii_lowercase());
-        if touches == 2 {
-            return true;
-        }
-        last = c;
-    }
-    false
+    let touching = high_runs(text).filter(|(start, run)| {
+        run.starts_with(east_asian) && *start > 0 && text.as_bytes()[start - 1].is_ascii_lowercase()
+    });
+    touching.take(2).count() == 2
 }
 
 /// The runs of East Asian characters, as the text that their bytes are.

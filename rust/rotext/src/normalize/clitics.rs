@@ -11,21 +11,41 @@ use super::words::{after, before, function_words, word_after};
 struct Group {
     left: String,
     right: String,
+    /// No hyphen and no number is before the host: it is no option (`-s -a`) and no unit (`30 m - o bandă`).
+    free: bool,
+    /// The host is in small letters. `L_o` is a name of a formula.
+    small: bool,
     /// The host is a number (`al 2-lea`).
     number: bool,
 }
 
 /// The words before `at` and after `end`, if they are whole words of letters and the second one is in small letters.
 fn group(text: &str, at: usize, end: usize) -> Option<Group> {
-    let left = token_before(text, at);
+    // No clitic is longer.
+    const LONGEST: usize = 10;
     let right = word_after(text, end);
+    if right.len() > LONGEST {
+        return None;
+    }
+    let left = token_before(text, at);
     let ended = after(text, end + right.len()).is_none_or(|c| !c.is_alphanumeric() && !"_=/".contains(c));
     // The left part is one whole word, not the second half of a compound, an option or a path.
     let begun = before(text, at - left.len()).is_none_or(|c| c.is_whitespace() || "„“\"'(«—–’-".contains(c));
     if left.is_empty() || right.is_empty() || !ended || !begun || right.chars().any(char::is_uppercase) {
         return None;
     }
-    Some(Group { left: folded(left), right: folded(right), number: is_number(left) })
+    Some(Group {
+        free: before(text, at - left.len()) != Some('-') && !unit(text, at - left.len()),
+        small: left.chars().all(char::is_lowercase),
+        left: folded(left),
+        right: folded(right),
+        number: is_number(left),
+    })
+}
+
+/// Whether a number is before the word at `start`.
+fn unit(text: &str, start: usize) -> bool {
+    text[..start].strip_suffix([' ', '\u{A0}']).is_some_and(|head| head.ends_with(|c: char| c.is_numeric()))
 }
 
 /// Whether only a hyphen can be between the two words: the host is no word of its own (`s`, `într`, `dintr`), and the clitic
@@ -87,43 +107,44 @@ fn leans(group: &Group) -> bool {
         && !(matches!(group.right.as_str(), "și" | "mă" | "vă") && group.left != "să" && group.left != "că")
 }
 
-/// Class 18: the hyphen of `len` bytes at `at`, with a space on one side or on both. Says whether it joined the group.
-pub(super) fn join(editor: &mut Editor, at: usize, len: usize) -> bool {
+/// Class 18: the hyphen at `at`, with a space on one side or on both. Says whether it joined the group.
+pub(super) fn join(editor: &mut Editor, at: usize) -> bool {
     let text = editor.text();
     let bytes = text.as_bytes();
     let left_space = at > 0 && bytes[at - 1] == b' ';
-    let right_space = bytes.get(at + len) == Some(&b' ');
+    let right_space = bytes.get(at + 1) == Some(&b' ');
     let joined = match (left_space, right_space) {
         (false, true) => group(text, at, at + 2).is_some_and(|g| listed(&g)),
         // A dash between two words and a dash that opens a clause look like these, so the group must be bound.
-        (true, _) => group(text, at - 1, at + len + usize::from(right_space))
-            .is_some_and(|g| (bound(&g) || !right_space && leans(&g)) && sentence(text, at)),
+        (true, _) => group(text, at - 1, at + 1 + usize::from(right_space)).is_some_and(|g| {
+            (bound(&g) || !right_space && g.left == "să" && leans(&g)) && g.free && sentence(text, at)
+        }),
         (false, false) => false,
     };
     if joined {
-        editor.replace(
-            at - usize::from(left_space)..at + len + usize::from(right_space),
-            "-",
-            Id::SplitClitic,
-        );
+        editor.replace(at - usize::from(left_space)..at + 1 + usize::from(right_space), "-", Id::SplitClitic);
     }
     joined
 }
 
 /// An en dash for the hyphen of a group (`s–a`, `într–o`): the letters touch it.
-pub(super) fn dash(editor: &mut Editor, at: usize) {
+pub(super) fn dashes(editor: &mut Editor) {
     let text = editor.text();
-    let end = at + '–'.len_utf8();
-    if group(text, at, end).is_some_and(|g| bound(&g) || leans(&g)) {
-        editor.replace(at..end, "-", Id::SplitClitic);
+    for (at, dash) in text.match_indices('–') {
+        let end = at + dash.len();
+        if group(text, at, end).is_some_and(|g| bound(&g) || leans(&g)) {
+            editor.replace(at..end, "-", Id::SplitClitic);
+        }
     }
 }
 
 /// An underscore for the hyphen of a group (`l_am`). Names of programs have underscores too, so the line must be Romanian.
-pub(super) fn underscore(editor: &mut Editor, at: usize) {
+pub(super) fn underscores(editor: &mut Editor) {
     let text = editor.text();
-    if group(text, at, at + 1).is_some_and(|g| bound(&g)) && sentence(text, at) {
-        editor.replace(at..at + 1, "-", Id::SplitClitic);
+    for at in memchr::memchr_iter(b'_', text.as_bytes()) {
+        if group(text, at, at + 1).is_some_and(|g| bound(&g) && g.free && g.small) && sentence(text, at) {
+            editor.replace(at..at + 1, "-", Id::SplitClitic);
+        }
     }
 }
 
@@ -154,7 +175,7 @@ pub(super) fn hyphened(text: &str, at: usize, end: usize) -> Option<bool> {
 /// Whether a space after the hyphen is between a word and its clitic. Only clitics of the closed lists count: `pre- și
 /// postbelic`, `bi- sau tri` and a dash without its first space stay as they are.
 fn listed(group: &Group) -> bool {
-    let Group { left, right, number } = group;
+    let Group { left, right, number, .. } = group;
     let number = *number;
     let host = HOSTS.contains(&left.as_str());
     match right.as_str() {

@@ -10,11 +10,11 @@
 
 use memchr::memchr2;
 
+use super::charset;
 use super::code_pages::Page;
 use super::edit::Editor;
 use super::rules::Id;
 use super::words::{REACH, after, before, is_letter, letter};
-use super::{charset, legacy};
 
 /// One sequence of characters that decodes to one character.
 struct Decoded {
@@ -26,10 +26,11 @@ struct Decoded {
 /// three certain ones.
 pub(super) fn repair(editor: &mut Editor) {
     const WITNESSES: usize = 3;
-    if charset::repair(editor) || legacy::repair(editor) {
+    let text = editor.text();
+    // Most good texts that come here have a pair that no charset makes of a Romanian letter (`„Î”`).
+    if leads(text).filter(|&at| charset::is_pair(text, at)).nth(1).is_some() && charset::repair(editor) {
         return;
     }
-    let text = editor.text();
     let mut found = Vec::new();
     let (mut sure, mut central, mut latin2) = (0, false, false);
     for at in leads(text) {

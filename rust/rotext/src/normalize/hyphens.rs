@@ -18,26 +18,19 @@ pub(super) fn soften(editor: &mut Editor) {
     }
 }
 
-/// Classes 18 and 16. Their signs are a hyphen, an en dash between letters, and an underscore.
+/// Classes 18 and 16: a hyphen with a space beside it, or at the end of a line.
 pub(super) fn join(editor: &mut Editor) {
     let text = editor.text();
     let bytes = text.as_bytes();
     let mut words = line_ends::Words::default();
-    let mut at = 0;
-    while let Some(n) = memchr::memchr3(b'-', b'_', 0xE2, &bytes[at..]) {
-        at += n;
-        match bytes[at] {
-            b'-' if line_ends::ends_line(text, at + 1) => line_ends::join(editor, at, &mut words),
-            b'-' => {
-                if !clitics::join(editor, at, 1) {
-                    line_ends::flattened(editor, at, &mut words);
-                }
-            }
-            b'_' => clitics::underscore(editor, at),
-            _ if text[at..].starts_with('–') => clitics::dash(editor, at),
-            _ => {}
+    for at in memchr::memchr_iter(b'-', bytes) {
+        let blank = |b: Option<&u8>| matches!(b, Some(b' ' | b'\n' | b'\t'));
+        if blank(bytes.get(at + 1)) && line_ends::ends_line(text, at + 1) {
+            line_ends::join(editor, at, &mut words);
+        } else if (blank(bytes.get(at + 1)) || at > 0 && bytes[at - 1] == b' ') && !clitics::join(editor, at)
+        {
+            line_ends::flattened(editor, at, &mut words);
         }
-        at += 1;
     }
 }
 

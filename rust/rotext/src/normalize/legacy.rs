@@ -14,7 +14,7 @@ use super::code_pages::CENTRAL;
 use super::edit::Editor;
 use super::lexicon::Evidence;
 use super::rules::Id;
-use super::words::{after, before, function_words, is_letter};
+use super::words::{after, before, function_words, high_runs, is_letter};
 
 /// The pages that are tried. Others show Romanian letters as letters of good Romanian.
 const PAGES: &[&str] = &[
@@ -50,22 +50,23 @@ fn meant(page: &CodePage, c: char) -> Option<char> {
     Some(CENTRAL[usize::from(page.byte(c)? & 0x7F)])
 }
 
-/// Undoes the page, if there is one. Says whether it did.
-pub(super) fn repair(editor: &mut Editor) -> bool {
+/// Undoes the page, if there is one.
+pub(super) fn repair(editor: &mut Editor) {
     let text = editor.text();
     let mut counts: FxHashMap<char, u32> = FxHashMap::default();
-    let mut last = ' ';
-    for c in text.chars() {
-        if !c.is_ascii() && last.is_ascii_lowercase() {
+    for (start, run) in high_runs(text) {
+        if start > 0
+            && text.as_bytes()[start - 1].is_ascii_lowercase()
+            && let Some(c) = run.chars().next()
+        {
             *counts.entry(c).or_default() += 1;
         }
-        last = c;
     }
     let vote = |suspect: &&Suspect| -> u32 { suspect.letters.iter().filter_map(|c| counts.get(c)).sum() };
     let Some(suspect) = suspects().iter().filter(|suspect| vote(suspect) >= 4).max_by_key(vote) else {
-        return false;
+        return;
     };
-    let Some(whole) = convinces(text, suspect) else { return false };
+    let Some(whole) = convinces(text, suspect) else { return };
     for (at, c) in text.char_indices().filter(|(_, c)| !c.is_ascii()) {
         let Some(good) = meant(suspect.page, c) else { continue };
         let end = at + c.len_utf8();
@@ -75,7 +76,6 @@ pub(super) fn repair(editor: &mut Editor) -> bool {
             editor.put(at..end, good, Id::CodePage);
         }
     }
-    true
 }
 
 /// Whether the neighbour is a letter of a repaired word.

@@ -112,13 +112,18 @@ pub(super) fn flattened<'t>(editor: &mut Editor<'t, '_>, at: usize, words: &mut 
     if !has_vowel(&l) || !has_vowel(&r) || l.chars().count() < 2 || r.chars().count() < 2 {
         return;
     }
-    let evidence = words.0.get_or_insert_with(|| Evidence::of(text));
+    // The lexicon is asked first, because the words of the document must be counted.
     let whole = format!("{l}{r}");
-    let lone = !known(&r) && evidence.count(&r) <= 1;
-    let sure = known(&whole) && (lone || !known(&l) && evidence.count(&l) <= 1);
-    let spelled =
-        lone && !known(&l) && l.chars().count() >= 3 && r.chars().count() >= 3 && bits(&whole) < 3.2;
-    if evidence.romanian && (sure || spelled) && evidence.count(&format!("{l}-{r}")) == 0 {
+    let (left_known, right_known) = (known(&l), known(&r));
+    let in_lexicon = known(&whole) && !(left_known && right_known);
+    let spelled = !left_known && !right_known && l.chars().count() >= 3 && r.chars().count() >= 3;
+    if !in_lexicon && !(spelled && bits(&whole) < 3.2) {
+        return;
+    }
+    let evidence = words.0.get_or_insert_with(|| Evidence::of(text));
+    let lone = !right_known && evidence.count(&r) <= 1;
+    let fits = lone || in_lexicon && !left_known && evidence.count(&l) <= 1;
+    if evidence.romanian && fits && evidence.count(&format!("{l}-{r}")) == 0 {
         editor.replace(at..at + 2, "", Id::LineEndHyphen);
     }
 }
@@ -150,10 +155,16 @@ pub(super) fn join<'t>(editor: &mut Editor<'t, '_>, at: usize, words: &mut Words
     match decide_break(left, right, hyphen_follows, evidence) {
         Break::Keep => editor.replace(at..next, "-", Id::LineEndHyphen),
         // A verse may end with a dash that touches its word (`privesc marea-`).
-        Break::Join if two_verses(&folded(left), &folded(right)) => {}
+        Break::Join if short(text, at) && two_verses(&folded(left), &folded(right)) => {}
         Break::Join => editor.replace(at..next, "", Id::LineEndHyphen),
         Break::Leave => {}
     }
+}
+
+/// Whether the line that ends at `at` is as short as a verse. Lines of prose are longer.
+fn short(text: &str, at: usize) -> bool {
+    const VERSE: usize = 45;
+    text[..at].chars().rev().take(VERSE).any(|c| c == '\n') || text[..at].chars().take(VERSE).count() < VERSE
 }
 
 /// Whether the two parts are words of their own, and the whole is none that the lexicon has.

@@ -30,7 +30,9 @@ mod double_encoding;
 mod edit;
 mod entities;
 mod entity_names;
+mod escapes;
 mod fonts;
+mod glued;
 mod hyphen_marks;
 mod hyphens;
 mod invisible;
@@ -39,13 +41,17 @@ mod legacy;
 mod lexicon;
 mod line_ends;
 mod look_alike;
+mod markup;
 mod ocr;
 mod prime;
 mod private_use;
+mod quotes;
 mod report;
 mod rules;
+mod rulings;
 mod scan;
 mod spaces;
+mod styled;
 mod substitutes;
 mod words;
 
@@ -84,18 +90,27 @@ type Stage = (Signs, fn(&mut Editor, &Options));
 
 /// The order of the rule book.
 const STAGES: &[Stage] = &[
+    (Signs::CHARSET, |editor, _| charset::undo(editor)),
     (Signs::DOUBLE, |editor, _| double_encoding::repair(editor)),
     (Signs::ENTITY, |editor, _| entities::decode(editor)),
+    (Signs::MARKUP, |editor, _| markup::remove(editor)),
+    (Signs::ESCAPE, |editor, _| escapes::decode(editor)),
     (Signs::LATIN2, |editor, _| latin2::repair(editor)),
     (Signs::ACCENT, |editor, _| accents::repair(editor)),
     (Signs::COMMA, |editor, _| comma_letters::repair(editor)),
     (Signs::FONT, |editor, _| fonts::repair(editor)),
+    (Signs::STYLED, |editor, _| styled::repair(editor)),
     (Signs::COMPOSE, |editor, _| compose::compose(editor)),
     (Signs::CEDILLA, cedilla::repair),
     (Signs::LOOK_ALIKE, |editor, _| look_alike::repair(editor)),
     (Signs::INVISIBLE, |editor, _| invisible::clean(editor)),
     (Signs::HARD_HYPHEN, |editor, _| hyphens::soften(editor)),
+    (Signs::RULING, |editor, _| rulings::repair(editor)),
     (Signs::SPACES, |editor, _| spaces::fold(editor)),
+    (Signs::QUOTE, |editor, _| quotes::repair(editor)),
+    (Signs::GLUED, |editor, _| glued::part(editor)),
+    (Signs::DASH, |editor, _| clitics::dashes(editor)),
+    (Signs::UNDERSCORE, |editor, _| clitics::underscores(editor)),
     (Signs::HYPHEN, |editor, _| hyphens::join(editor)),
     (Signs::OCR, |editor, _| ocr::repair(editor)),
 ];
@@ -137,7 +152,8 @@ impl Normalizer {
                     // A text that was encoded three times is decoded layer by layer. Between the layers it looks like
                     // other defects (`Ã¢` has an ã), so no other stage may see it. A layer shrinks the text; a layer
                     // that hardly does waits for the next round, so that all layers together cost O(n).
-                    if needed != Signs::DOUBLE || current.len() > before - before / 64 {
+                    let layered = matches!(needed, Signs::CHARSET | Signs::DOUBLE);
+                    if !layered || current.len() > before - before / 64 {
                         break;
                     }
                 }

@@ -77,20 +77,58 @@ fn bullet(text: &str, at: usize) -> bool {
     )
 }
 
-/// The sign of Adobe's Symbol at U+F000 and its code. A space stands for codes that it does not have, for digits and marks
-/// that other fonts draw differently.
+/// The sign of Adobe's Symbol at U+F000 and its code. A space stands for codes that look like ASCII (digits, marks, capitals
+/// of Greek that are Latin too): other fonts have other signs there, and nothing tells which font it was.
 fn meant(c: char) -> Option<char> {
-    const FROM_21: &str =
-        "!∀#∃%&∋()∗+,−./0123456789:;<=>?≅ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ[∴]⊥_ αβχδεφγηιϕκλμνοπθρστυϖωξψζ{|}∼";
+    const FROM_20: &str = "  ∀ ∃  ∋  ∗+ −              <=> ";
+    const FROM_40: &str = "≅   Δ ΦΓ  ϑ Λ   ΠΘ Σ  ςΩΞΨ  ∴ ⊥ ";
+    const FROM_60: &str = " αβχδεφγηιϕκλμνοπθρστυϖωξψζ   ∼";
     const FROM_A1: &str =
-        "ϒ′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…⏐⎯↵ℵℑℜ℘⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉∠∇®©™∏√⋅¬∧∨⇔⇐⇑⇒⇓◊〈®©™∑⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪ 〉∫⌠⎮⌡⎞⎟⎠⎤⎥⎦⎫⎬⎭";
+        "ϒ′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…⏐⎯↵ℵℑℜ℘⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉∠∇®©™∏√⋅¬∧∨⇔⇐⇑⇒⇓ 〈®©™∑⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪ 〉∫⌠⎮⌡⎞⎟⎠⎤⎥⎦⎫⎬⎭";
     const PIECES: &str = "‾⏐⎯®©™⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪⎮⎞⎟⎠⎤⎥⎦⎫⎬⎭";
-    let good = match c {
-        '\u{F020}' => Some(' '),
-        '\u{F021}'..='\u{F07E}' => FROM_21.chars().nth(c as usize - 0xF021),
-        '\u{F0A1}'..='\u{F0FE}' => FROM_A1.chars().nth(c as usize - 0xF0A1),
-        '\u{F8E5}'..='\u{F8FE}' => PIECES.chars().nth(c as usize - 0xF8E5),
-        _ => None,
+    let (table, first) = match c {
+        '\u{F020}'..='\u{F03F}' => (FROM_20, 0xF020),
+        '\u{F040}'..='\u{F05F}' => (FROM_40, 0xF040),
+        '\u{F060}'..='\u{F07E}' => (FROM_60, 0xF060),
+        '\u{F0A1}'..='\u{F0FE}' => (FROM_A1, 0xF0A1),
+        '\u{F8E5}'..='\u{F8FE}' => (PIECES, 0xF8E5),
+        _ => return None,
     };
-    good.filter(|&good| good != ' ' || c == '\u{F020}')
+    table.chars().nth(c as usize - first).filter(|&good| good != ' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_symbol_are_at_their_places() {
+        for (code, sign) in [
+            (0x22, '∀'),
+            (0x24, '∃'),
+            (0x2B, '+'),
+            (0x2D, '−'),
+            (0x3D, '='),
+            (0x3E, '>'),
+            (0x40, '≅'),
+            (0x44, 'Δ'),
+            (0x53, 'Σ'),
+            (0x57, 'Ω'),
+            (0x5E, '⊥'),
+            (0x61, 'α'),
+            (0x70, 'π'),
+            (0x7A, 'ζ'),
+            (0x7E, '∼'),
+            (0xA3, '≤'),
+            (0xAE, '→'),
+            (0xB3, '≥'),
+            (0xCE, '∈'),
+            (0xE5, '∑'),
+            (0xF2, '∫'),
+        ] {
+            assert_eq!(char::from_u32(0xF000 + code).and_then(meant), Some(sign), "{code:x}");
+        }
+        assert_eq!(meant('\u{F03A}'), None);
+        assert_eq!(meant('\u{F8F4}'), Some('⎪'));
+    }
 }

@@ -34,6 +34,9 @@ impl Signs {
     pub(super) const GLUED: Self = Self(1 << 17);
     pub(super) const RULING: Self = Self(1 << 18);
     pub(super) const STYLED: Self = Self(1 << 19);
+    pub(super) const CHARSET: Self = Self(1 << 20);
+    pub(super) const DASH: Self = Self(1 << 21);
+    pub(super) const UNDERSCORE: Self = Self(1 << 22);
 
     /// Scans `text` once.
     pub(super) fn of(text: &str) -> Self {
@@ -88,18 +91,14 @@ const E2: Set = (halves(&[0xE]), halves(&[2]));
 const PATTERNS: [[Set; 3]; 16] = [
     // Controls except tab, line feed and form feed; lead bytes that are rare in good Romanian.
     [(halves(&[0x0, 0x1, 0xD, 0xF]), !halves(&[0x9, 0xA, 0xC])), ANY, ANY],
-    [(halves(&[0x1, 0xC, 0xD, 0xE, 0xF]), halves(&[5, 6, 7, 9, 0xA, 0xB, 0xC, 0xD, 0xE, 0xF])), ANY, ANY],
-    [(halves(&[0xE]), halves(&[0, 1, 3, 4, 8])), ANY, ANY],
-    [(halves(&[0xC]), halves(&[2])), ANY, ANY],
+    [(halves(&[0xC]), halves(&[2, 5, 6, 7, 9, 0xA, 0xB, 0xC, 0xD, 0xE, 0xF])), ANY, ANY],
+    [(halves(&[0x1, 0xD, 0xE, 0xF]), !halves(&[2])), ANY, ANY],
     [(halves(&[0x7]), halves(&[0xF])), ANY, ANY],
-    // `&#`, `&a`, `<b`, `</`, `[b`, `\\u`, `_a`, `,a`, `,,`, `--`, `==`, `__`.
-    [
-        (halves(&[2, 3, 5]), halves(&[6, 0xB, 0xC, 0xD, 0xF])),
-        (halves(&[2, 3, 4, 5, 6, 7]), !halves(&[0])),
-        ANY,
-    ],
-    // `.A`, `!Î`, `?Ș`; `&p`, `<p`.
-    [(halves(&[2, 3]), halves(&[1, 6, 0xC, 0xE, 0xF])), (halves(&[4, 5, 7, 0xC]), ALL), ANY],
+    // `&#`, `&a`, `[b`, `\\u`, `_a`, `,a`, `,,`, `__`.
+    [(halves(&[2, 5]), halves(&[6, 0xB, 0xC, 0xF])), (halves(&[2, 4, 5, 6, 7]), !halves(&[0])), ANY],
+    // `.A`, `!Î`, `?Ș`; `<b`, `&p`.
+    [(halves(&[2, 3]), halves(&[1, 6, 0xC, 0xE, 0xF])), (halves(&[4, 5, 6, 7, 0xC]), ALL), ANY],
+    [(halves(&[3]), halves(&[0xD])), (halves(&[3]), halves(&[0xD])), (halves(&[3]), halves(&[0xD]))],
     // Two spaces; a hyphen before or after a space, or at the end of a line.
     [(halves(&[2]), halves(&[0, 0xD])), (halves(&[0, 2]), halves(&[0, 0xA, 0xD])), ANY],
     // `Ia `, `Iui` and `1-a`.
@@ -240,18 +239,19 @@ fn sign(window: [u8; 4]) -> Signs {
     let high = window[2] >= 0x80;
     match window {
         [b'&', b'#' | b'a'..=b'z' | b'A'..=b'Z', ..] => Signs::ENTITY,
-        [b'<', b'/' | b'a'..=b'z' | b'A'..=b'Z', ..] => Signs::MARKUP,
+        [b'<', b'a'..=b'z' | b'A'..=b'Z', ..] => Signs::MARKUP,
         // No code of a bulletin board begins with p.
         [b'[', b'/' | b'a'..=b'o' | b'q'..=b'z' | b'A'..=b'O' | b'Q'..=b'Z', ..] => Signs::MARKUP,
         [b'\\', b'u', b'0' | b'2', _] => Signs::ESCAPE,
         [b',', b'a'..=b'z', ..] => Signs::COMMA,
         [b',', b',', ..] => Signs::QUOTE,
-        [b'.' | b'!' | b'?', b'A'..=b'Z', b'a'..=b'z' | b' ' | 0x80.., _] => Signs::GLUED,
-        [b'.' | b'!' | b'?', 0xC3..=0xC8, ..] => Signs::GLUED,
+        [b'.' | b'!' | b'?', b'A'..=b'Z', b'a'..=b'z' | 0xC3..=0xC8, _] => Signs::GLUED,
+        [b'.' | b'!' | b'?', 0xC3, 0x82 | 0x8E, _] => Signs::GLUED,
+        [b'.' | b'!' | b'?', 0xC4 | 0xC5 | 0xC8, 0x82 | 0x98 | 0x9A | 0x9E | 0xA2, _] => Signs::GLUED,
         [b'=', b'=', b'=', b'='] | [b'_', b'_', b'_', b'_'] => Signs::RULING,
         [b'-', b'-', b'-', b'-'] => Signs::RULING,
         [b'_', b'a', b' ' | b'm' | b'r' | b'u' | b'i', _] | [b'_', b'o' | b'i' | b'l', b' ', _] => {
-            Signs::HYPHEN
+            Signs::UNDERSCORE
         }
         [b' ', b'-', b'a'..=b'z' | 0x80.., _] => Signs::HYPHEN,
         [b' ', b' ', ..] => Signs::SPACES,
@@ -274,10 +274,10 @@ fn sign(window: [u8; 4]) -> Signs {
             Signs::LOOK_ALIKE
         }
         // á, à, û are lead bytes of HP Roman 8, and Ć of cp1257.
-        [0xC3, 0xA0 | 0xA1 | 0xBB, ..] if high => Signs::DOUBLE,
-        [0xC4, 0x86, ..] if high => Signs::DOUBLE,
-        [0xC6, 0x92, ..] => Signs::DOUBLE,
-        [0xC6, 0x9F | 0xA9, ..] => Signs::FONT,
+        [0xC3, 0xA0 | 0xA1 | 0xBB, ..] if high => Signs::CHARSET,
+        [0xC4, 0x86, ..] if high => Signs::CHARSET,
+        [0xC6, 0x92, ..] => Signs::CHARSET,
+        [0xC6, 0x9F | 0xA9 | 0xAB, ..] => Signs::FONT,
         [0xC4, 0xB0, ..] => Signs::CEDILLA,
         [0xC4, 0xA0, ..] => Signs::FONT,
         [0xC4, 0xB1, 0xCC, 0x82] => Signs::COMPOSE,
@@ -286,31 +286,33 @@ fn sign(window: [u8; 4]) -> Signs {
         [0xC5, 0x9E | 0x9F | 0xA2 | 0xA3, ..] => Signs::CEDILLA,
         [0xC7, 0x8D | 0x8E, ..] => Signs::LOOK_ALIKE,
         // ∫ ˛ π: cp1250 as MacRoman or a page of DOS.
-        [0xCB, 0x9B, ..] => Signs::DOUBLE,
+        [0xCB, 0x9B, ..] => Signs::CHARSET,
         [0xCB, 0x86 | 0x87 | 0x98, ..] => Signs::ACCENT,
         [0xCC | 0xCD, ..] => Signs::COMPOSE,
-        [0xCE | 0xCF, ..] => Signs::LOOK_ALIKE | Signs::DOUBLE,
-        [0xD0..=0xD1, ..] => Signs::LOOK_ALIKE | Signs::COMPOSE | Signs::DOUBLE,
-        [0xD2, 0xAA | 0xAB, ..] => Signs::LOOK_ALIKE | Signs::COMPOSE | Signs::DOUBLE,
-        [0xD2..=0xDF, ..] => Signs::COMPOSE | Signs::DOUBLE,
+        // A Greek letter before one of another alphabet.
+        [0xCE | 0xCF, _, b'a'..=b'z' | 0xC2..=0xCB | 0xE2, _] => Signs::LOOK_ALIKE | Signs::CHARSET,
+        [0xCE | 0xCF, ..] => Signs::LOOK_ALIKE,
+        [0xD0..=0xD1, ..] => Signs::LOOK_ALIKE | Signs::COMPOSE | Signs::CHARSET,
+        [0xD2, 0xAA | 0xAB, ..] => Signs::LOOK_ALIKE | Signs::COMPOSE | Signs::CHARSET,
+        [0xD2..=0xDF, ..] => Signs::COMPOSE | Signs::CHARSET,
         [0xE2, 0x80, 0x80 | 0x81, _] => Signs::COMPOSE,
         [0xE2, 0x80, 0x87 | 0xAF, _] => Signs::SPACES,
         [0xE2, 0x80, 0x8B..=0x8F | 0xA8..=0xAE, _] => Signs::INVISIBLE,
         [0xE2, 0x80, 0x90 | 0x91, _] => Signs::HARD_HYPHEN,
         [0xE2, 0x80, 0xB2, _] => Signs::LOOK_ALIKE,
         // An en dash before a letter may be the hyphen of a clitic.
-        [0xE2, 0x80, 0x93, b'a'..=b'z' | 0xC3..=0xC8] => Signs::HYPHEN,
+        [0xE2, 0x80, 0x93, b'a'..=b'z' | 0xC3..=0xC8] => Signs::DASH,
         [0xE2, 0x80, ..] => Signs::NONE,
         // √ and lines of frames: UTF-8 as a page of DOS, KOI8 or Macintosh.
-        [0xE2, 0x88, 0x9A | 0xAB, _] => Signs::DOUBLE,
-        [0xE2, 0x94..=0x96, _, 0xC2..=0xD1] => Signs::DOUBLE | Signs::RULING,
+        [0xE2, 0x88, 0x9A, 0x80..=0xFF] | [0xE2, 0x88, 0xAB, b'a'..=b'z' | 0x80..=0xFF] => Signs::CHARSET,
+        [0xE2, 0x94..=0x96, _, 0xC2..=0xD1] => Signs::CHARSET | Signs::RULING,
         [0xE2, 0x94..=0x96, ..] => Signs::RULING,
         [0xE2, 0x81, 0xA0..=0xAF, _] => Signs::INVISIBLE,
         [0xE2, 0x83 | 0x84 | 0x8C | 0xAB | 0xB3 | 0xB5 | 0xB7, ..] => Signs::COMPOSE,
         [0xEF, 0xAC, 0x80..=0x84, _] | [0xEF, 0xBB, 0xBF, _] | [0xEF, 0xBF, 0xBE, _] => Signs::INVISIBLE,
         [0xEE, ..] | [0xEF, 0x80..=0xA3, ..] | [0xF3, 0xB0..=0xBF, ..] | [0xF4, ..] => Signs::INVISIBLE,
-        [0xE0 | 0xE3 | 0xEA | 0xEF, ..] => Signs::COMPOSE | Signs::DOUBLE,
-        [0xE4..=0xED, ..] => Signs::DOUBLE,
+        [0xE0 | 0xE3 | 0xEA | 0xEF, ..] => Signs::COMPOSE | Signs::CHARSET,
+        [0xE4..=0xED, ..] => Signs::CHARSET,
         [0xE1, 0xB8..=0xBB, ..] => Signs::COMPOSE | Signs::LOOK_ALIKE,
         [0xE1 | 0xF1..=0xF3, ..] => Signs::COMPOSE,
         [0xF0, 0x9F, ..] => Signs::NONE,

@@ -61,6 +61,20 @@ pub(super) fn word_after(text: &str, at: usize) -> &str {
     &text[at..at + end]
 }
 
+/// The runs of characters that are not ASCII, with their first byte. Good Romanian has runs of one letter.
+pub(super) fn high_runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while let Some(block) = bytes.get(at..at + 16).filter(|block| block.is_ascii()) {
+            at += block.len();
+        }
+        let start = at + bytes[at..].iter().position(|b| !b.is_ascii())?;
+        at = start + bytes[start..].iter().position(u8::is_ascii).unwrap_or(bytes.len() - start);
+        Some((start, &text[start..at]))
+    })
+}
+
 /// The modern letter for each form that old encodings show, in lower case.
 pub(super) fn fold(c: char) -> char {
     match c {
