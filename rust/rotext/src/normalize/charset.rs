@@ -52,9 +52,25 @@ fn pairs() -> &'static [Pairs; 2] {
 
 /// Undoes a wrong charset of the whole document: of its UTF-8, or of cp1250 ([`legacy`]).
 pub(super) fn undo(editor: &mut Editor) {
-    if !repair(editor) {
-        legacy::repair(editor);
+    if few_suspects(editor.text()) || repair(editor) {
+        return;
     }
+    legacy::repair(editor);
+}
+
+/// Whether hardly any character is of another alphabet or a sign that charsets show: one μ in a statute is no evidence. It
+/// is a sum over bytes, which the compiler turns into vectors, and saves the look at pairs.
+fn few_suspects(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let foreign = |block: &[u8]| {
+        block.iter().map(|&b| u8::from(b >= 0xCE && b != 0xE1 && b != 0xE2)).fold(0u8, u8::wrapping_add)
+    };
+    let letters: u32 = bytes.chunks(128).map(|block| u32::from(foreign(block))).sum();
+    letters < 3
+        && ["√", "ƒ", "├", "─", "╚", "┼", "║", "∫"]
+            .iter()
+            .all(|sign| memchr::memmem::find_iter(bytes, sign).nth(1).is_none())
+        && !text.contains(['á', 'à', 'û', 'Ć'])
 }
 
 /// Undoes a wrong charset of UTF-8. Says whether it did.

@@ -142,7 +142,10 @@ pub(super) fn dashes(editor: &mut Editor) {
 pub(super) fn underscores(editor: &mut Editor) {
     let text = editor.text();
     for at in memchr::memchr_iter(b'_', text.as_bytes()) {
-        if group(text, at, at + 1).is_some_and(|g| bound(&g) && g.free && g.small) && sentence(text, at) {
+        if group(text, at, at + 1)
+            .is_some_and(|g| bound(&g) && g.free && g.small && (g.right != "o" || g.left.len() > 1))
+            && sentence(text, at)
+        {
             editor.replace(at..at + 1, "-", Id::SplitClitic);
         }
     }

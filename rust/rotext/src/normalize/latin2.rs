@@ -257,7 +257,8 @@ fn single(text: &str, at: usize, c: char) -> bool {
     belongs(text, at, c)
         && !ordinal
         && fits
-        && (known(&good) || raw.chars().count() >= 6 && bits(&good) < 3.7)
+        && (known(&good)
+            || raw.chars().count() >= 6 && bits(&good) < if raw.starts_with(c) { 4.1 } else { 3.7 })
 }
 
 /// Words in capitals (`RUGÃCIUNEA`), and names with ã inside (`Nãstase`), that are spelled like Romanian after the repair.

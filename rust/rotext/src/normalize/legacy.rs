@@ -14,7 +14,7 @@ use super::code_pages::CENTRAL;
 use super::edit::Editor;
 use super::lexicon::Evidence;
 use super::rules::Id;
-use super::words::{after, before, function_words, high_runs, is_letter};
+use super::words::{after, before, high_runs, is_letter};
 
 /// The pages that are tried. Others show Romanian letters as letters of good Romanian.
 const PAGES: &[&str] = &[
@@ -110,7 +110,7 @@ fn convinces(text: &str, suspect: &Suspect) -> Option<bool> {
             (affected, latin, _) = (false, false, word.clear());
         }
     }
-    let good = evidence.words >= 4 && seen.len() >= 2 && evidence.convinces() && function_words(text, 1) >= 1;
+    let good = evidence.words >= 4 && seen.len() >= 2 && evidence.convinces() && evidence.known >= 3;
     good.then_some(whole)
 }
 

@@ -90,12 +90,7 @@ struct Tag<'t> {
 pub(super) fn remove(editor: &mut Editor) {
     let text = editor.text();
     let tags = tags(text);
-    let ours = |c| matches!(c, 'ă' | 'â' | 'î' | 'ș' | 'ț' | 'ş' | 'ţ');
-    if tags.is_empty() || !text.contains(ours) && function_words(text, 1) == 0 {
-        return;
-    }
-    let lower = outside(text, &tags).to_lowercase();
-    if TALK.iter().any(|word| lower.contains(word)) {
+    if tags.is_empty() {
         return;
     }
     let has = |tag: &Tag, closes: bool| {
@@ -116,6 +111,9 @@ pub(super) fn remove(editor: &mut Editor) {
             .any(|(name, board, pair)| *pair && *board == tag.board && name.eq_ignore_ascii_case(tag.name))
     };
     let gone: Vec<&Tag> = tags.iter().filter(|tag| goes(tag)).collect();
+    if gone.is_empty() || !prose(text, &tags) {
+        return;
+    }
     for group in gone.chunk_by(|a, b| a.end == b.start) {
         let (start, end) = (group[0].start, group[group.len() - 1].end);
         let is = |list: &[&str]| {
@@ -134,6 +132,16 @@ pub(super) fn remove(editor: &mut Editor) {
         };
         editor.replace(start..end, with, Id::Markup);
     }
+}
+
+/// Whether the document is Romanian, speaks of no markup, and is no code.
+fn prose(text: &str, tags: &[Tag]) -> bool {
+    let ours = |c| matches!(c, 'ă' | 'â' | 'î' | 'ș' | 'ț' | 'ş' | 'ţ');
+    if !text.contains(ours) && function_words(text, 1) == 0 {
+        return false;
+    }
+    let lower = outside(text, tags).to_lowercase();
+    !TALK.iter().any(|word| lower.contains(word))
 }
 
 /// The document without its tags: the words of a link or an attribute say nothing about the text.
@@ -161,6 +169,10 @@ fn tag(text: &str, start: usize) -> Option<Tag<'_>> {
     let begin = start + 1 + usize::from(closes);
     let length = bytes[begin..].iter().take(16).take_while(|b| b.is_ascii_alphanumeric()).count();
     let name = &text[begin..begin + length];
+    // No name of the lists is longer, except one.
+    if length == 0 || length > 6 && !matches!(length, 10) {
+        return None;
+    }
     let known = |list: &[&str]| list.iter().any(|known| known.eq_ignore_ascii_case(name));
     if !(board && known(BOARD) || !board && (known(BLOCKS) || known(CELLS) || known(INLINE))) {
         return None;

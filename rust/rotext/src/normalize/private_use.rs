@@ -7,7 +7,7 @@
 
 use super::edit::Editor;
 use super::rules::Id;
-use super::words::{after, before, letter};
+use super::words::{after, word_after, word_before};
 
 fn is_private(c: char) -> bool {
     matches!(c, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..)
@@ -41,7 +41,10 @@ pub(super) fn repair(editor: &mut Editor, at: usize) -> usize {
         editor.replace(at..rest, "", Id::PrivateUse);
         return rest;
     }
-    if letter(before(text, at)) && letter(after(text, run)) {
+    // Between letters, or beside a word of two letters, it is a letter. A variable of a formula has one (`∀y`).
+    let (left, right) = (word_before(text, at), word_after(text, run));
+    let word = |word: &str| word.chars().nth(1).is_some();
+    if !left.is_empty() && !right.is_empty() || word(left) || word(right) {
         return run;
     }
     for (i, c) in text[at..run].char_indices() {

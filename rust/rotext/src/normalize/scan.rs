@@ -293,7 +293,9 @@ fn sign(window: [u8; 4]) -> Signs {
         [0xCE | 0xCF, _, b'a'..=b'z' | 0xC2..=0xCB | 0xE2, _] => Signs::LOOK_ALIKE | Signs::CHARSET,
         [0xCE | 0xCF, ..] => Signs::LOOK_ALIKE,
         [0xD0..=0xD1, ..] => Signs::LOOK_ALIKE | Signs::COMPOSE | Signs::CHARSET,
-        [0xD2, 0xAA | 0xAB, ..] => Signs::LOOK_ALIKE | Signs::COMPOSE | Signs::CHARSET,
+        [0xD2, 0xAA | 0xAB, ..] | [0xD3, 0x90 | 0x91, ..] => {
+            Signs::LOOK_ALIKE | Signs::COMPOSE | Signs::CHARSET
+        }
         [0xD2..=0xDF, ..] => Signs::COMPOSE | Signs::CHARSET,
         [0xE2, 0x80, 0x80 | 0x81, _] => Signs::COMPOSE,
         [0xE2, 0x80, 0x87 | 0xAF, _] => Signs::SPACES,

@@ -43,7 +43,7 @@ impl Vote {
         let (start, end) = word_around(text, at, is_letter);
         let Some((good, word)) = meant(c).zip(plain(&text[start..end])) else { return };
         let votes = *self.0.get_or_insert_with(|| count(text));
-        let long = word.chars().count() >= 4;
+        let long = word.chars().count() >= 4 || "ȃȂȋȊ".contains(c);
         let fits = match votes {
             0 => false,
             1 => long && (known(&word) || bits(&word) < 3.9),
@@ -55,13 +55,21 @@ impl Vote {
     }
 }
 
-/// Words of the lexicon after the repair; counts to two. A text that is not Romanian has none.
+/// Letters of the languages of the substitutes that nobody types for a Romanian letter.
+fn foreign(c: char) -> bool {
+    "ēīōūĒĪŌŪơưđĐôê".contains(c) || matches!(c, 'Ạ'..='ỹ') && meant(c).is_none()
+}
+
+/// Words of the lexicon after the repair; counts to two. A text that is not Romanian, or has names of one of these
+/// languages, has none.
 fn count(text: &str) -> usize {
-    if function_words(text, 1) == 0 {
+    if function_words(text, 1) == 0 || text.contains(foreign) {
         return 0;
     }
     text.split(|c| !is_letter(c))
-        .filter(|word| word.contains(|c| meant(c).is_some()) && word.chars().count() >= 4)
+        .filter(|word| word.contains(|c| meant(c).is_some()))
+        // No language is written with the inverted breve, so its short words vote too.
+        .filter(|word| word.chars().count() >= 4 || word.contains(['ȃ', 'Ȃ', 'ȋ', 'Ȋ']))
         .filter_map(plain)
         .filter(|word| known(word))
         .take(2)
