@@ -28,6 +28,11 @@ fn meant(c: char) -> Option<char> {
 fn suspects(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
     memchr2_iter(0xC2, 0xC3, text.as_bytes())
         .filter_map(|at| after(text, at).filter(|&c| meant(c).is_some()).map(|c| (at, c)))
+        .filter(|&(at, c)| {
+            // No word has two of them side by side, and endless rows of Ã and Â are what mojibake leaves.
+            let twin = |other: Option<char>| matches!((c, other), ('Ã' | 'ã', Some('Ã' | 'ã' | 'Â' | 'â')));
+            !twin(before(text, at)) && !twin(after(text, at + c.len_utf8()))
+        })
 }
 
 fn in_word(c: char) -> bool {
@@ -234,9 +239,10 @@ fn tilde_words(editor: &mut Editor) {
     }
 }
 
-/// Two function words, and fewer Portuguese ones.
+/// Two function words (one is enough beside a letter that only Romanian has), and fewer than two of Portuguese.
 fn is_romanian(text: &str) -> bool {
-    function_words(text, 3) >= 2 && portuguese_words(text) < 2
+    let enough = if text.contains(['ș', 'ț', 'ă']) { 1 } else { 2 };
+    function_words(text, enough) == enough && portuguese_words(text) < 2
 }
 
 /// The word around `at` with the letters that were meant.

@@ -55,8 +55,10 @@ pub(super) fn repair(editor: &mut Editor) {
     let text = editor.text();
     let mut counts: FxHashMap<char, u32> = FxHashMap::default();
     for (start, run) in high_runs(text) {
-        if start > 0
-            && text.as_bytes()[start - 1].is_ascii_lowercase()
+        let bytes = text.as_bytes();
+        let before_it = start > 0 && bytes[start - 1].is_ascii_alphabetic();
+        let after_it = bytes.get(start + run.len()).is_some_and(u8::is_ascii_lowercase);
+        if (before_it || after_it)
             && let Some(c) = run.chars().next()
         {
             *counts.entry(c).or_default() += 1;
@@ -99,7 +101,7 @@ fn convinces(text: &str, suspect: &Suspect) -> Option<bool> {
             }
             latin |= c.is_ascii_alphabetic();
             affected |= shown.is_some();
-            if shown.is_some() && latin && !seen.contains(&good) {
+            if shown.is_some() && !seen.contains(&good) {
                 seen.push(good);
             }
         } else {
@@ -110,7 +112,7 @@ fn convinces(text: &str, suspect: &Suspect) -> Option<bool> {
             (affected, latin, _) = (false, false, word.clear());
         }
     }
-    let good = evidence.words >= 4 && seen.len() >= 2 && evidence.convinces() && evidence.known >= 3;
+    let good = evidence.words >= 4 && seen.len() >= 2 && evidence.convinces() && evidence.known >= 2;
     good.then_some(whole)
 }
 
