@@ -165,3 +165,25 @@ impl Normalizer {
         current
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes that the stages of a text read, for each byte of the text.
+    fn work(text: &str) -> usize {
+        let mut read = 0;
+        let mut log = Log::counting();
+        Normalizer::default().run(text, &mut log, |input, _| read += input.len());
+        read / text.len()
+    }
+
+    #[test]
+    fn nested_mojibake_costs_the_same_for_each_byte() {
+        for piece in ["Ã\u{83}Â\u{83}", "Ã\u{83}Â\u{82}", "ÃÂ", "Ã\u{83}", "Ã\u{83}Ă\u{83}a ", "Гѓ Г‚", "├─ "]
+        {
+            let (short, long) = (work(&piece.repeat(50)), work(&piece.repeat(5_000)));
+            assert!(long <= short + 2 && long < 40, "{piece:?}: {short}, {long}");
+        }
+    }
+}
