@@ -102,9 +102,13 @@ fn leans(group: &Group) -> bool {
             | "vi"
             | "ni"
     );
-    host && matches!(group.right.as_str(), "l" | "i" | "mi" | "ți" | "și" | "mă" | "vă")
-        && !(group.left == group.right)
-        && !(matches!(group.right.as_str(), "și" | "mă" | "vă") && group.left != "să" && group.left != "că")
+    let conjunction = matches!(group.left.as_str(), "să" | "că");
+    host && group.left != group.right
+        && match group.right.as_str() {
+            "l" | "i" | "mi" | "ți" => true,
+            "și" | "mă" | "vă" => conjunction,
+            _ => false,
+        }
 }
 
 /// Class 18: the hyphen at `at`, with a space on one side or on both. Says whether it joined the group.

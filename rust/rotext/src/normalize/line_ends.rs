@@ -117,7 +117,8 @@ pub(super) fn flattened<'t>(editor: &mut Editor<'t, '_>, at: usize, words: &mut 
     let (left_known, right_known) = (known(&l), known(&r));
     let in_lexicon = known(&whole) && !(left_known && right_known);
     let spelled = !left_known && !right_known && l.chars().count() >= 3 && r.chars().count() >= 3;
-    if !in_lexicon && !(spelled && bits(&whole) < 3.2) {
+    let word = in_lexicon || spelled && bits(&whole) < 3.2;
+    if !word {
         return;
     }
     let evidence = words.0.get_or_insert_with(|| Evidence::of(text));

@@ -159,7 +159,8 @@ fn foreign_word(editor: &mut Editor, at: usize, alphabet: &mut Alphabet) -> usiz
     let Some(mixed) = mixed(word) else { return end };
     let small = mixed.native == 0 && !mixed.greek && mixed.foreign <= 2 && latin_neighbours(text, start, end);
     let sure = mixed.is_latin() && !foreign_neighbour(text, start, end);
-    if !sure && !(small && *alphabet.mixed.get_or_insert_with(|| mixed_words(text) == 3)) {
+    let meant = sure || small && *alphabet.mixed.get_or_insert_with(|| mixed_words(text) == 3);
+    if !meant {
         return end;
     }
     let circumflex = if word.contains(['о', 'О']) {
