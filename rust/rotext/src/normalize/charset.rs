@@ -70,7 +70,7 @@ fn few_suspects(text: &str) -> bool {
     letters < 3
         && !["√", "ƒ", "─"].iter().any(|sign| has(sign, 2))
         && !["├", "╚", "┼", "║", "∫", "˛"].iter().any(|sign| has(sign, 1))
-        && !text.contains(['á', 'à', 'û', 'Ć'])
+        && !["á", "à", "û", "Ć"].iter().any(|sign| has(sign, 2))
 }
 
 /// Undoes a wrong charset of UTF-8. Says whether it did.
