@@ -69,7 +69,7 @@ fn few_suspects(text: &str) -> bool {
         // Without branches, so that many bytes are compared at once.
         for (&a, &b) in block.iter().zip(&block[1..]) {
             let letter = (a >= 0xCE) & (a != 0xE1) & (a != 0xE2);
-            let sign = (a == 0xE2) & (b >= 0x88) & (b <= 0x96) | (a == 0xC6) | (a == 0xCB);
+            let sign = (a == 0xE2) & (0x88..=0x96).contains(&b) | (a == 0xC6) | (a == 0xCB);
             let hewlett = (a == 0xC3) & ((b == 0xA0) | (b == 0xA1) | (b == 0xBB)) | (a == 0xC4) & (b == 0x86);
             found = found.wrapping_add(u8::from(letter | hewlett) + 2 * u8::from(sign));
         }
