@@ -7,6 +7,7 @@
 
 use memchr::memchr2_iter;
 
+use super::accents_after;
 use super::edit::Editor;
 use super::rules::Id;
 use super::words::{after, before, function_words, is_letter, letter};
@@ -103,6 +104,9 @@ fn joined_mark(c: char) -> bool {
 /// Joins the accents to their letters.
 pub(super) fn repair(editor: &mut Editor) {
     let text = editor.text();
+    if accents_after::repair(editor) {
+        return;
+    }
     let vote = vote(text);
     if vote.hits == 0 {
         return;

@@ -4,19 +4,24 @@
 //! No Turkish word has ţ, so it is always replaced. ş stays in Turkish words. A word is Turkish if it has a letter that
 //! Turkish has and Romanian does not (`Erdoğan Şükrü`), or if it is in the list below.
 
-use memchr::memchr_iter;
+use memchr::{memchr_iter, memchr2_iter};
 
 use super::Options;
 use super::edit::Editor;
+use super::lexicon::plausible;
 use super::rules::Id;
-use super::words::{after, is_letter, word_around};
+use super::words::{after, function_words, is_letter, word_around};
 
 /// Maps the four letters.
 pub(super) fn repair(editor: &mut Editor, options: &Options) {
     let text = editor.text();
     let mut turkish_document = None;
     let mut protected = 0..0;
-    for at in memchr_iter(0xC5, text.as_bytes()) {
+    for at in memchr2_iter(0xC4, 0xC5, text.as_bytes()) {
+        if text[at..].starts_with('İ') {
+            dotted(editor, at);
+            continue;
+        }
         let good = match after(text, at) {
             Some('ş') => 'ș',
             Some('Ş') => 'Ș',
@@ -38,6 +43,20 @@ pub(super) fn repair(editor: &mut Editor, options: &Options) {
             continue;
         }
         editor.put(at..at + 2, good, Id::Cedilla);
+    }
+}
+
+/// İ in a Romanian word in capitals (`BĂİEȚİ`): a Turkish keyboard. The word has no other Turkish letter, and the text is
+/// Romanian.
+fn dotted(editor: &mut Editor, at: usize) {
+    let text = editor.text();
+    let (start, end) = word_around(text, at, is_letter);
+    let word = text[start..end].replace('İ', "I");
+    let capitals = word.chars().count() >= 3 && !word.contains(char::is_lowercase);
+    let ours = word.chars().all(|c| c.is_ascii_uppercase() || "ĂÂÎȘȚŞŢ".contains(c));
+    let near = |c: char| "ăâîșțĂÂÎȘȚţŢ".contains(c);
+    if capitals && ours && plausible(&word) && text.contains(near) && function_words(text, 1) == 1 {
+        editor.put(at..at + 'İ'.len_utf8(), 'I', Id::Cedilla);
     }
 }
 

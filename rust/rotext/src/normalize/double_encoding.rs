@@ -10,10 +10,11 @@
 
 use memchr::memchr2;
 
+use super::charset;
 use super::code_pages::Page;
 use super::edit::Editor;
 use super::rules::Id;
-use super::words::{after, before, is_letter, letter};
+use super::words::{REACH, after, before, is_letter, letter};
 
 /// One sequence of characters that decodes to one character.
 struct Decoded {
@@ -26,6 +27,10 @@ struct Decoded {
 pub(super) fn repair(editor: &mut Editor) {
     const WITNESSES: usize = 3;
     let text = editor.text();
+    // Most good texts that come here have a pair that no charset makes of a Romanian letter (`„Î”`).
+    if leads(text).filter(|&at| charset::is_pair(text, at)).nth(1).is_some() && charset::repair(editor) {
+        return;
+    }
     let mut found = Vec::new();
     let (mut sure, mut central, mut latin2) = (0, false, false);
     for at in leads(text) {
@@ -91,7 +96,7 @@ fn leads(text: &str) -> impl Iterator<Item = usize> + '_ {
 
 /// The last character before `at` that is not a space.
 fn before_sentence(text: &str, at: usize) -> Option<char> {
-    text[..at].chars().rev().find(|c| !c.is_whitespace())
+    text[..at].chars().rev().take(REACH).find(|c| !c.is_whitespace())
 }
 
 /// Decodes the characters at `at`, read as UTF-8 bytes that `page` shows.
@@ -138,11 +143,24 @@ fn lost_quote(text: &str, at: usize) -> Option<Decoded> {
     match rest.chars().next() {
         None => quote(len),
         Some(c @ '\u{FFFD}') => quote(len + c.len_utf8()),
+        // A bullet is drawn for the lost byte. Read as cp1252 it is ―, which does not follow a word without a space.
+        Some('•') if closes(text, at, len + '•'.len_utf8()) => quote(len + '•'.len_utf8()),
         // The straight quote was a curly one: `â€"` may be – or —, so it stays.
         Some(c) if c.is_whitespace() && c != '\u{A0}' => quote(len),
         Some('.' | ',' | ';' | ':' | '!' | '?' | ')' | '-' | '<' | ']') => quote(len),
         Some(_) => None,
     }
+}
+
+/// Whether the sequence of `len` bytes at `at` stands where a quotation ends: after a word or its full stop, before a space.
+fn closes(text: &str, at: usize, len: usize) -> bool {
+    let prev = before(text, at).is_some_and(|c| is_letter(c) || ".!?…".contains(c));
+    prev && after(text, at + len).is_none_or(|c| c.is_whitespace() || ".,;:!?)".contains(c))
+}
+
+/// Quotation marks, dashes and the no-break space: what stands right after a letter that is alone (`„Â”`, `4000 Å–7000 Å`).
+fn punctuation(c: Option<char>) -> bool {
+    c.is_some_and(|c| "‘’‚“”„‹›«»–—…\u{A0}".contains(c))
 }
 
 fn romanian(c: char) -> bool {
@@ -164,6 +182,10 @@ fn western(text: &str, at: usize, prev: Option<char>, decoded: &Decoded) -> Opti
     let Decoded { c, len, .. } = *decoded;
     let lead = after(text, at)?;
     let alone = !ends_capitals(text, prev, at + len);
+    // A letter alone before a quotation mark, a dash or a space is good text unless the document has other damage.
+    if !letter(prev) && !romanian(c) && c != '×' && punctuation(after(text, at + lead.len_utf8())) {
+        return Some(false);
+    }
     match c {
         // C2: signs of Latin-1, and (text broken twice) its controls.
         '\u{80}'..='\u{BF}' => Some(alone),

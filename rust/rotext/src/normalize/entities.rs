@@ -9,7 +9,7 @@ use super::code_pages::WESTERN;
 use super::edit::Editor;
 use super::entity_names::{LONGEST, lookup};
 use super::rules::Id;
-use super::words::{after, before};
+use super::words::{after, before, word_before};
 
 /// Decodes all entities.
 pub(super) fn decode(editor: &mut Editor) {
@@ -28,7 +28,7 @@ pub(super) fn decode(editor: &mut Editor) {
                 break;
             }
         }
-        if let Some(c) = last.filter(|_| !mentioned(text, start, at)) {
+        if let Some(c) = last.filter(|_| !mentioned(text, start, at) && !address(text, start, at)) {
             editor.put(start..at, c, Id::Entity);
         }
     }
@@ -39,6 +39,23 @@ fn mentioned(text: &str, start: usize, end: usize) -> bool {
     const QUOTES: &str = "\"'`„“”‘’«»‹›";
     let quote = |c: Option<char>| c.is_some_and(|c| QUOTES.contains(c));
     quote(before(text, start)) && quote(after(text, end))
+}
+
+/// Whether `&num;` is the address of a variable: a named sign that is not a letter stands after an operator or a word of C.
+fn address(text: &str, start: usize, end: usize) -> bool {
+    const WORDS: &[&str] = &["return", "sizeof", "const", "auto", "int", "char", "void", "case"];
+    const VARIABLES: &[&str] = &[
+        "num", "sum", "int", "prop", "sub", "sup", "cap", "cup", "and", "or", "ni", "image", "real", "lang",
+        "rang", "part", "exist", "deg", "micro", "para", "sect", "copy", "reg", "not", "period", "comma",
+        "excl", "quest", "colon", "semi", "equals", "plus", "ast", "sol",
+    ];
+    let name = text[start..end].trim_start_matches('&').trim_end_matches(';');
+    if !VARIABLES.contains(&name) {
+        return false;
+    }
+    let head = text[..start].strip_suffix(' ').unwrap_or(&text[..start]);
+    let word = word_before(head, head.len());
+    WORDS.contains(&word) || head.ends_with(['=', '(', ',', '*', '{'])
 }
 
 /// The character of an entity whose `&` was just read, and the number of bytes up to and including its semicolon.

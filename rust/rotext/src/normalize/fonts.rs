@@ -7,8 +7,9 @@
 use memchr::memchr2_iter;
 
 use super::edit::Editor;
+use super::lexicon::{known, plausible};
 use super::rules::Id;
-use super::words::{after, before, function_words, letter};
+use super::words::{after, before, function_words, is_letter, letter, word_around};
 
 fn suspects(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
     memchr2_iter(0xC4, 0xC5, text.as_bytes())
@@ -35,6 +36,9 @@ fn fits(text: &str, at: usize, c: char) -> bool {
 pub(super) fn repair(editor: &mut Editor) {
     const HITS: u32 = 3;
     let text = editor.text();
+    if ligatures(editor) {
+        return;
+    }
     // For each letter: the places that fit, and the places that do not.
     let (mut hits, mut against_n, mut against_g, mut g_before_i, mut g_hits) = (0u32, 0u32, 0u32, 0u32, 0u32);
     for (at, c) in suspects(text) {
@@ -70,6 +74,31 @@ pub(super) fn repair(editor: &mut Editor) {
         };
         editor.put(at..at + c.len_utf8(), good, Id::FontLetter);
     }
+}
+
+/// Ligatures of Calibri in PDF files of Word: the table of the font gives them the codes of other letters. Inside a word of
+/// small letters no language writes these capitals. Says whether it repaired one.
+fn ligatures(editor: &mut Editor) -> bool {
+    let text = editor.text();
+    let parts = |c: &str| match c {
+        "Ɵ" => "ti",
+        "Ʃ" => "tt",
+        _ => "tti",
+    };
+    let mut found = false;
+    for (at, c) in text.match_indices(['Ɵ', 'Ʃ', 'ƫ']) {
+        let end = at + c.len();
+        let small = |c: Option<char>| c.is_some_and(|c| letter(Some(c)) && c.is_lowercase());
+        let (start, stop) = word_around(text, at, is_letter);
+        let word = text[start..stop].replace('Ɵ', "ti").replace('Ʃ', "tt").replace('ƫ', "tti");
+        let inside = small(before(text, at)) && (small(after(text, end)) || !letter(after(text, end)));
+        let begins = at == start && small(after(text, end)) && known(&word);
+        if (inside && plausible(&word) || begins) && function_words(text, 1) == 1 {
+            editor.replace(at..end, parts(c), Id::FontLetter);
+            found = true;
+        }
+    }
+    found
 }
 
 /// `Ńinut`: at the beginning of a word in lower case. No Polish word begins with Ń.

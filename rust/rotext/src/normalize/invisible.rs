@@ -4,6 +4,7 @@ use super::code_pages::WESTERN;
 use super::edit::Editor;
 use super::rules::Id;
 use super::words::{after, before, letter};
+use super::{hyphen_marks, private_use};
 
 /// Removes invisible characters and replaces ligatures.
 pub(super) fn clean(editor: &mut Editor) {
@@ -11,6 +12,7 @@ pub(super) fn clean(editor: &mut Editor) {
     let bytes = text.as_bytes();
     // MacRoman shows ă ș ț Ț as æ ø ﬂ ﬁ. In a text with many æ and ø, ﬁ and ﬂ are evidence of that and not ligatures.
     let mut mac_roman = None;
+    let mut hyphen_marks = hyphen_marks::Vote::default();
     let mut at = 0;
     while let Some(n) = bytes[at..].iter().position(|&b| {
         b < 0x20 && !matches!(b, b'\t' | b'\n' | 12)
@@ -25,7 +27,10 @@ pub(super) fn clean(editor: &mut Editor) {
                 let letters = ["ff", "fi", "fl", "ffi", "ffl"][c as usize - 'ﬀ' as usize];
                 editor.replace(at..end, letters, Id::Ligature);
             }
-            '\u{AD}' => soft_hyphen(editor, at, end),
+            '\u{AD}' => hyphen_marks.soft_hyphen(editor, at, end),
+            '¬' => hyphen_marks.not_sign(editor, at, end),
+            '\u{2}' | '\u{FFFE}' => hyphen_marks.line_end(editor, at, end),
+            '\u{200B}' if glues(text, at, end) => editor.put(at..end, ' ', Id::ZeroWidth),
             '\u{FEFF}' | '\u{200B}' | '\u{2060}'..='\u{2064}' => editor.replace(at..end, "", Id::ZeroWidth),
             '\u{200C}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}'
                 if !needs_joiner(text, at, end, c) =>
@@ -45,7 +50,7 @@ pub(super) fn clean(editor: &mut Editor) {
                 editor.replace(at..end, "", Id::Control)
             }
             '\u{E000}'..='\u{F8FF}' | '\u{F0000}'.. => {
-                at = private_use(editor, at);
+                at = private_use::repair(editor, at);
                 continue;
             }
             _ => {}
@@ -54,17 +59,10 @@ pub(super) fn clean(editor: &mut Editor) {
     }
 }
 
-fn is_private(c: char) -> bool {
-    matches!(c, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..)
-}
-
-/// A soft hyphen is invisible. At the end of a line it is a hyphenation, so the word continues.
-fn soft_hyphen(editor: &mut Editor, at: usize, end: usize) {
-    let text = editor.text();
-    let broken = letter(before(text, at))
-        && text[end..].starts_with('\n')
-        && after(text, end + 1).is_some_and(char::is_lowercase);
-    editor.replace(at..if broken { end + 1 } else { end }, "", Id::SoftHyphen);
+/// Whether the zero-width space is the only gap between two sentences.
+fn glues(text: &str, at: usize, end: usize) -> bool {
+    before(text, at).is_some_and(|c| ".!?…;:”".contains(c))
+        && after(text, end).is_some_and(|c| c.is_uppercase() || "„«".contains(c))
 }
 
 /// Joiners are parts of emoji and of Arabic and Indic scripts. Direction marks belong to scripts that are written from
@@ -93,30 +91,4 @@ fn c1(editor: &mut Editor, at: usize, end: usize, c: char) {
     } else {
         editor.replace(at..end, "", Id::Control);
     }
-}
-
-/// Bullets and brackets of symbol fonts. Between two words they become a space, at the start or end of a line nothing,
-/// and a line that has nothing else is removed. Returns the end of the part that was read.
-fn private_use(editor: &mut Editor, at: usize) -> usize {
-    let text = editor.text();
-    let run = text[at..].find(|c| !is_private(c)).map_or(text.len(), |n| at + n);
-    let head = text[..at].trim_end_matches([' ', '\t', '\u{A0}']);
-    let tail = text[run..].trim_start_matches([' ', '\t', '\u{A0}']);
-    let begins = head.is_empty() || head.ends_with('\n');
-    let ends = tail.is_empty() || tail.starts_with('\n');
-    let rest = text.len() - tail.len();
-    if begins && ends {
-        let rest = if tail.is_empty() { rest } else { rest + 1 };
-        editor.replace(head.len().max(editor.done())..rest, "", Id::PrivateUse);
-        return rest;
-    }
-    if begins {
-        editor.replace(at..rest, "", Id::PrivateUse);
-        return rest;
-    }
-    let spaced = head.len() < at || rest > run || ends;
-    // If there is a space on either side, one is enough.
-    let end = if before(text, at) == Some(' ') && after(text, run) == Some(' ') { run + 1 } else { run };
-    editor.replace(at..end, if spaced { "" } else { " " }, Id::PrivateUse);
-    end
 }

@@ -7,8 +7,9 @@
 use memchr::memchr2_iter;
 
 use super::edit::Editor;
+use super::lexicon::{bits, known};
 use super::rules::Id;
-use super::words::{after, before, fold, function_words, is_letter, letter, word_around};
+use super::words::{REACH, after, before, fold, function_words, is_letter, letter, word_around};
 
 /// The letter that was meant.
 fn meant(c: char) -> Option<char> {
@@ -27,6 +28,11 @@ fn meant(c: char) -> Option<char> {
 fn suspects(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
     memchr2_iter(0xC2, 0xC3, text.as_bytes())
         .filter_map(|at| after(text, at).filter(|&c| meant(c).is_some()).map(|c| (at, c)))
+        .filter(|&(at, c)| {
+            // No word has two of them side by side, and endless rows of Ã and Â are what mojibake leaves.
+            let twin = |other: Option<char>| matches!((c, other), ('Ã' | 'ã', Some('Ã' | 'ã' | 'Â' | 'â')));
+            !twin(before(text, at)) && !twin(after(text, at + c.len_utf8()))
+        })
 }
 
 fn in_word(c: char) -> bool {
@@ -108,8 +114,12 @@ fn belongs(text: &str, at: usize, c: char) -> bool {
     match c {
         'º' | 'ª' => {
             // The sign of a temperature or an ordinal: after a digit, or before a final C or F.
-            let digit =
-                text[..at].chars().rev().find(|c| *c != ' ' && *c != '\u{A0}').is_some_and(char::is_numeric);
+            let digit = text[..at]
+                .chars()
+                .rev()
+                .take(REACH)
+                .find(|c| *c != ' ' && *c != '\u{A0}')
+                .is_some_and(char::is_numeric);
             let touching = prev.is_some_and(char::is_numeric);
             let unit = matches!(next, Some('C' | 'F' | 'K')) && !letter(after(text, at + c.len_utf8() + 1));
             let number_word = matches!(word(text, at), "nº" | "Nº" | "Mª" | "Dª" | "Sª" | "Nª" | "nª");
@@ -207,20 +217,65 @@ fn tilde_words(editor: &mut Editor) {
     let text = editor.text();
     let mut romanian = None;
     for (at, c) in suspects(text) {
-        if meant(c) != Some('ă') && meant(c) != Some('Ă') || foreign_tilde(text, at) {
+        if meant(c) != Some('ă') && meant(c) != Some('Ă') {
+            if single(text, at, c) && *romanian.get_or_insert_with(|| is_romanian(text)) {
+                let good = meant(c).unwrap_or(c);
+                editor.put(at..at + c.len_utf8(), good, Id::Latin2);
+            }
+            continue;
+        }
+        if foreign_tilde(text, at) {
             continue;
         }
         let word = word(text, at);
         let plain = word.chars().count() >= 4
             && word.chars().all(|c| matches!(c, 'a'..='z' | 'ã' | 'ă' | 'â' | 'î' | 'ș' | 'ț' | 'ş' | 'ţ'));
-        if !(plain || known_tilde(word) || begins_sentence(text, word)) {
+        if !(plain || known_tilde(word) || begins_sentence(text, word) || spelled(word)) {
             continue;
         }
-        // Three function words, and fewer Portuguese ones.
-        if *romanian.get_or_insert_with(|| function_words(text, 3) >= 2 && portuguese_words(text) < 2) {
+        if *romanian.get_or_insert_with(|| is_romanian(text)) {
             editor.put(at..at + c.len_utf8(), if c == 'ã' { 'ă' } else { 'Ă' }, Id::TildeA);
         }
     }
+}
+
+/// Two function words (one is enough beside a letter that only Romanian has), and fewer than two of Portuguese.
+fn is_romanian(text: &str) -> bool {
+    let enough = if text.contains(['ș', 'ț', 'ă']) { 1 } else { 2 };
+    function_words(text, enough) == enough && portuguese_words(text) < 2
+}
+
+/// The word around `at` with the letters that were meant.
+fn repaired(word: &str) -> String {
+    word.chars().map(|c| meant(c).unwrap_or(c)).collect()
+}
+
+/// Class 3 in a document that is otherwise good: one º ª þ Þ was forgotten. The word must be in the lexicon, or be long and
+/// spelled like Romanian.
+fn single(text: &str, at: usize, c: char) -> bool {
+    let raw = word(text, at);
+    let good = repaired(raw);
+    // º and ª are small and raised: an ordinal is a number or a letter before them (`1ª`, `Nº`).
+    let ordinal = matches!(c, 'º' | 'ª') && !letter(after(text, at + c.len_utf8()));
+    let upper = raw.chars().filter(|c| c.is_uppercase()).count();
+    // A capital begins its word, or the word is in capitals.
+    let fits = matches!(c, 'º' | 'þ') || raw.starts_with(c) || upper * 2 > raw.chars().count();
+    belongs(text, at, c)
+        && !ordinal
+        && fits
+        && (known(&good)
+            || raw.chars().count() >= 6 && bits(&good) < if raw.starts_with(c) { 4.1 } else { 3.7 })
+}
+
+/// Words in capitals (`RUGÃCIUNEA`), and names with ã inside (`Nãstase`), that are spelled like Romanian after the repair.
+/// Portuguese names end in ã, ão, ães.
+fn spelled(word: &str) -> bool {
+    let good = repaired(word);
+    let letters = word.chars().count();
+    let ours = good.chars().all(|c| c.is_ascii_alphabetic() || "ăâîșțĂÂÎȘȚ".contains(c));
+    let capitals = word.chars().all(|c| !c.is_lowercase());
+    let inside = !word.ends_with('ã') && word.chars().next().is_some_and(char::is_uppercase);
+    ours && letters >= 4 && (capitals || inside) && (known(&good) || bits(&good) < 4.3)
 }
 
 /// `Lucrãrile de …`: the capital only begins a sentence. Names of places end in ã (`Covilhã`).

@@ -16,8 +16,13 @@
 //! n bytes in each round, and real text needs two rounds.
 
 mod accents;
+mod accents_after;
 mod cedilla;
+mod charset;
+mod charset_tables;
+mod clitics;
 mod code_pages;
+mod comma_letters;
 mod compose;
 mod diacritics;
 mod diff;
@@ -25,16 +30,29 @@ mod double_encoding;
 mod edit;
 mod entities;
 mod entity_names;
+mod escapes;
 mod fonts;
+mod glued;
+mod hyphen_marks;
 mod hyphens;
 mod invisible;
 mod latin2;
+mod legacy;
+mod lexicon;
+mod line_ends;
 mod look_alike;
+mod markup;
 mod ocr;
+mod prime;
+mod private_use;
+mod quotes;
 mod report;
 mod rules;
+mod rulings;
 mod scan;
 mod spaces;
+mod styled;
+mod substitutes;
 mod words;
 
 use std::borrow::Cow;
@@ -72,17 +90,27 @@ type Stage = (Signs, fn(&mut Editor, &Options));
 
 /// The order of the rule book.
 const STAGES: &[Stage] = &[
+    (Signs::CHARSET, |editor, _| charset::undo(editor)),
     (Signs::DOUBLE, |editor, _| double_encoding::repair(editor)),
     (Signs::ENTITY, |editor, _| entities::decode(editor)),
+    (Signs::MARKUP, |editor, _| markup::remove(editor)),
+    (Signs::ESCAPE, |editor, _| escapes::decode(editor)),
     (Signs::LATIN2, |editor, _| latin2::repair(editor)),
     (Signs::ACCENT, |editor, _| accents::repair(editor)),
+    (Signs::COMMA, |editor, _| comma_letters::repair(editor)),
     (Signs::FONT, |editor, _| fonts::repair(editor)),
+    (Signs::STYLED, |editor, _| styled::repair(editor)),
     (Signs::COMPOSE, |editor, _| compose::compose(editor)),
     (Signs::CEDILLA, cedilla::repair),
     (Signs::LOOK_ALIKE, |editor, _| look_alike::repair(editor)),
     (Signs::INVISIBLE, |editor, _| invisible::clean(editor)),
     (Signs::HARD_HYPHEN, |editor, _| hyphens::soften(editor)),
+    (Signs::RULING, |editor, _| rulings::repair(editor)),
     (Signs::SPACES, |editor, _| spaces::fold(editor)),
+    (Signs::QUOTE, |editor, _| quotes::repair(editor)),
+    (Signs::GLUED, |editor, _| glued::part(editor)),
+    (Signs::DASH, |editor, _| clitics::dashes(editor)),
+    (Signs::UNDERSCORE, |editor, _| clitics::underscores(editor)),
     (Signs::HYPHEN, |editor, _| hyphens::join(editor)),
     (Signs::OCR, |editor, _| ocr::repair(editor)),
 ];
@@ -116,13 +144,16 @@ impl Normalizer {
                     let mut editor = Editor::new(&current, log);
                     stage(&mut editor, &self.options);
                     let Some(next) = editor.finish() else { break };
+                    let before = current.len();
                     watch(&current, log);
                     current = Cow::Owned(next);
                     changed = true;
                     signs = Signs::of(&current);
                     // A text that was encoded three times is decoded layer by layer. Between the layers it looks like
-                    // other defects (`Ã¢` has an ã), so no other stage may see it.
-                    if needed != Signs::DOUBLE {
+                    // other defects (`Ã¢` has an ã), so no other stage may see it. A layer shrinks the text; a layer
+                    // that hardly does waits for the next round, so that all layers together cost O(n).
+                    let layered = matches!(needed, Signs::CHARSET | Signs::DOUBLE);
+                    if !layered || current.len() > before - before / 64 {
                         break;
                     }
                 }
@@ -132,5 +163,27 @@ impl Normalizer {
             }
         }
         current
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes that the stages of a text read, for each byte of the text.
+    fn work(text: &str) -> usize {
+        let mut read = 0;
+        let mut log = Log::counting();
+        Normalizer::default().run(text, &mut log, |input, _| read += input.len());
+        read / text.len()
+    }
+
+    #[test]
+    fn nested_mojibake_costs_the_same_for_each_byte() {
+        for piece in ["Ã\u{83}Â\u{83}", "Ã\u{83}Â\u{82}", "ÃÂ", "Ã\u{83}", "Ã\u{83}Ă\u{83}a ", "Гѓ Г‚", "├─ "]
+        {
+            let (short, long) = (work(&piece.repeat(50)), work(&piece.repeat(5_000)));
+            assert!(long <= short + 2 && long < 40, "{piece:?}: {short}, {long}");
+        }
     }
 }

@@ -13,6 +13,8 @@ pub(super) fn repair(editor: &mut Editor) {
         at += n;
         if bytes[at..].starts_with(b"Ia ") && preposition(text, at) {
             editor.replace(at..at + 2, "la", Id::Ocr);
+        } else if bytes[at..].starts_with(b"Iui ") && genitive(text, at) {
+            editor.replace(at..at + 3, "lui", Id::Ocr);
         } else if bytes[at..].starts_with(b"1-a") && pronoun(text, at) {
             editor.replace(at..at + 1, "l", Id::Ocr);
         }
@@ -27,9 +29,19 @@ fn preposition(text: &str, at: usize) -> bool {
     // ia is a blouse, too (`Sânzienele și Ia românească`).
     let blouse =
         ["român", "tradițional", "national", "național"].iter().any(|w| text[at + 3..].starts_with(w));
-    BEFORE.contains(&word_before(left, left.len()))
-        && after(text, at + 3).is_some_and(char::is_lowercase)
-        && !blouse
+    let host = word_before(left, left.len());
+    let next = after(text, at + 3);
+    // Before a name: the prepositions alone, because `și Ia Mare` may be a blouse.
+    let name = matches!(host, "de" | "pe" | "până" | "pînă")
+        && next.is_some_and(char::is_uppercase)
+        && word_after(text, at + 3).chars().nth(1).is_some_and(char::is_lowercase);
+    BEFORE.contains(&host) && (next.is_some_and(char::is_lowercase) || name) && !blouse
+}
+
+/// Whether `Iui` is between a word in lower case and another word (`casa Iui Ion`). No word or name is `Iui`.
+fn genitive(text: &str, at: usize) -> bool {
+    let host = text[..at].strip_suffix(' ').map_or("", |left| word_before(left, left.len()));
+    host.chars().next_back().is_some_and(char::is_lowercase) && after(text, at + 4).is_some_and(is_letter)
 }
 
 /// Whether `1-a` is the pronoun and not an ordinal. The pronoun is before a participle. `1-am`, `1-ar`, `1-au` are never

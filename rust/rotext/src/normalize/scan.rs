@@ -27,6 +27,16 @@ impl Signs {
     pub(super) const SPACES: Self = Self(1 << 10);
     pub(super) const HYPHEN: Self = Self(1 << 11);
     pub(super) const OCR: Self = Self(1 << 12);
+    pub(super) const MARKUP: Self = Self(1 << 13);
+    pub(super) const ESCAPE: Self = Self(1 << 14);
+    pub(super) const COMMA: Self = Self(1 << 15);
+    pub(super) const QUOTE: Self = Self(1 << 16);
+    pub(super) const GLUED: Self = Self(1 << 17);
+    pub(super) const RULING: Self = Self(1 << 18);
+    pub(super) const STYLED: Self = Self(1 << 19);
+    pub(super) const CHARSET: Self = Self(1 << 20);
+    pub(super) const DASH: Self = Self(1 << 21);
+    pub(super) const UNDERSCORE: Self = Self(1 << 22);
 
     /// Scans `text` once.
     pub(super) fn of(text: &str) -> Self {
@@ -81,35 +91,38 @@ const E2: Set = (halves(&[0xE]), halves(&[2]));
 const PATTERNS: [[Set; 3]; 16] = [
     // Controls except tab, line feed and form feed; lead bytes that are rare in good Romanian.
     [(halves(&[0x0, 0x1, 0xD, 0xF]), !halves(&[0x9, 0xA, 0xC])), ANY, ANY],
-    [(halves(&[0x1, 0xC, 0xD, 0xE, 0xF]), halves(&[5, 6, 7, 9, 0xA, 0xB, 0xC, 0xD, 0xE, 0xF])), ANY, ANY],
-    [(halves(&[0xE]), halves(&[0, 1, 3])), ANY, ANY],
-    [(halves(&[0xC]), halves(&[2])), ANY, ANY],
+    [(halves(&[0xC]), halves(&[2, 5, 6, 7, 9, 0xA, 0xB, 0xC, 0xD, 0xE, 0xF])), ANY, ANY],
+    [(halves(&[0x1, 0xD, 0xE, 0xF]), !halves(&[2])), ANY, ANY],
     [(halves(&[0x7]), halves(&[0xF])), ANY, ANY],
-    // `&#`, `&a`; two spaces, a hyphen and a space; a hyphen at the end of a line; `Ia ` and `1-a`.
-    [(halves(&[2]), halves(&[6])), (halves(&[2, 4, 5, 6, 7]), ALL), ANY],
-    [(halves(&[2]), halves(&[0, 0xD])), (halves(&[2]), halves(&[0])), ANY],
-    [(halves(&[2]), halves(&[0xD])), (halves(&[0]), halves(&[0xA, 0xD])), ANY],
+    // `&#`, `&a`, `[b`, `\\u`, `_a`, `,a`, `,,`, `__`.
+    [(halves(&[2, 5]), halves(&[6, 0xB, 0xC, 0xF])), (halves(&[2, 4, 5, 6, 7]), !halves(&[0])), ANY],
+    // `.A`, `!Î`, `?Ș`; `<b`, `&p`.
+    [(halves(&[2, 3]), halves(&[1, 6, 0xC, 0xE, 0xF])), (halves(&[4, 5, 6, 7, 0xC]), ALL), ANY],
+    [(halves(&[3]), halves(&[0xD])), (halves(&[3]), halves(&[0xD])), (halves(&[3]), halves(&[0xD]))],
+    // Two spaces; a hyphen before or after a space, or at the end of a line.
+    [(halves(&[2]), halves(&[0, 0xD])), (halves(&[0, 2]), halves(&[0, 0xA, 0xD])), ANY],
+    // `Ia `, `Iui` and `1-a`.
     [
         (halves(&[3, 4]), halves(&[1, 9])),
-        (halves(&[2, 6]), halves(&[1, 0xD])),
-        (halves(&[2, 6]), halves(&[0, 1])),
+        (halves(&[2, 6, 7]), halves(&[1, 5, 0xD])),
+        (halves(&[2, 6]), halves(&[0, 1, 9])),
     ],
-    // Ã ã Þ þ Ġ ı alone.
-    [(halves(&[0xC]), halves(&[3, 4])), (halves(&[0xA, 0xB]), halves(&[0, 1, 3])), ANY],
-    [(halves(&[0xC]), halves(&[3])), (halves(&[8, 9, 0xB]), halves(&[3, 0xE])), ANY],
-    // À-ÿ, then Ă, Č, Ĺ, before another character that is not ASCII: UTF-8 read as something else.
+    // Ã ã å Þ þ Ġ İ ı ȃ alone.
+    [(halves(&[0xC]), halves(&[3, 4])), (halves(&[0xA, 0xB]), halves(&[0, 1, 3, 5])), ANY],
+    [(halves(&[0xC]), halves(&[3, 8])), (halves(&[8, 9, 0xB]), halves(&[3, 0xE])), ANY],
+    // À-ÿ before another character that is not ASCII: UTF-8 read as something else. So are Ă, Ć, Č, Ĺ. Ā ā Ȃ Ȋ ȋ.
     [(halves(&[0xC]), halves(&[3])), (halves(&[8, 9, 0xA, 0xB]), !halves(&[9, 0xA])), HIGH],
-    [(halves(&[0xC]), halves(&[4])), (halves(&[8, 0xB]), halves(&[2, 9, 0xC])), HIGH],
-    // U+2000 to U+2012, U+2028 to U+202F, U+2030 to U+2032: spaces, hyphens, directions, the prime. Dashes, quotation
-    // marks and the ellipsis are between them.
+    [(halves(&[0xC]), halves(&[4, 8])), (halves(&[8, 0xB]), halves(&[0, 1, 2, 6, 9, 0xA, 0xB, 0xC])), ANY],
+    // U+2000 to U+2013, U+2028 to U+202F, U+2030 to U+2032: spaces, hyphens, the en dash, directions, the prime. Other
+    // dashes, quotation marks and the ellipsis are between them.
     [
         E2,
         (halves(&[8]), halves(&[0])),
         (halves(&[8, 0xA]), halves(&[0, 1, 7, 8, 9, 0xA, 0xB, 0xC, 0xD, 0xE, 0xF])),
     ],
-    [E2, (halves(&[8]), halves(&[0])), (halves(&[9, 0xB]), halves(&[0, 1, 2]))],
+    [E2, (halves(&[8]), halves(&[0])), (halves(&[9, 0xB]), halves(&[0, 1, 2, 3]))],
     // Other blocks with characters to remove or compose.
-    [E2, (halves(&[8, 0xA, 0xB]), halves(&[1, 3, 4, 5, 7, 0xB, 0xC])), ANY],
+    [E2, (halves(&[8, 9, 0xA, 0xB]), halves(&[1, 3, 4, 5, 6, 7, 8, 0xB, 0xC])), ANY],
 ];
 
 /// For each place of a window, the patterns that allow a half of its byte: the upper half, then the lower half.
@@ -226,15 +239,30 @@ fn sign(window: [u8; 4]) -> Signs {
     let high = window[2] >= 0x80;
     match window {
         [b'&', b'#' | b'a'..=b'z' | b'A'..=b'Z', ..] => Signs::ENTITY,
+        [b'<', b'a'..=b'z' | b'A'..=b'Z', ..] => Signs::MARKUP,
+        // No code of a bulletin board begins with p.
+        [b'[', b'/' | b'a'..=b'o' | b'q'..=b'z' | b'A'..=b'O' | b'Q'..=b'Z', ..] => Signs::MARKUP,
+        [b'\\', b'u', b'0' | b'2', _] => Signs::ESCAPE,
+        [b',', b'a'..=b'z', ..] => Signs::COMMA,
+        [b',', b',', ..] => Signs::QUOTE,
+        [b'.' | b'!' | b'?', b'A'..=b'Z', b'a'..=b'z' | 0xC3..=0xC8, _] => Signs::GLUED,
+        [b'.' | b'!' | b'?', 0xC3, 0x82 | 0x8E, _] => Signs::GLUED,
+        [b'.' | b'!' | b'?', 0xC4 | 0xC5 | 0xC8, 0x82 | 0x98 | 0x9A | 0x9E | 0xA2, _] => Signs::GLUED,
+        [b'=', b'=', b'=', b'='] | [b'_', b'_', b'_', b'_'] => Signs::RULING,
+        [b'-', b'-', b'-', b'-'] => Signs::RULING,
+        [b'_', b'a', b' ' | b'm' | b'r' | b'u' | b'i', _] | [b'_', b'o' | b'i' | b'l', b' ', _] => {
+            Signs::UNDERSCORE
+        }
+        [b' ', b'-', b'a'..=b'z' | 0x80.., _] => Signs::HYPHEN,
         [b' ', b' ', ..] => Signs::SPACES,
         [b'-', b' ' | b'\n' | b'\r', ..] => Signs::HYPHEN,
-        [b'I', b'a', b' ', _] | [b'1', b'-', b'a', _] => Signs::OCR,
+        [b'I', b'a', b' ', _] | [b'1', b'-', b'a', _] | [b'I', b'u', b'i', _] => Signs::OCR,
         [b'\t' | b'\n' | 0xC, ..] => Signs::NONE,
         [0..=0x1F | 0x7F, ..] => Signs::INVISIBLE,
-        [0xC2, 0x80..=0x9F | 0xAD, ..] => Signs::INVISIBLE,
+        [0xC2, 0x80..=0x9F | 0xAC | 0xAD, ..] => Signs::INVISIBLE,
         [0xC2, 0xA0, ..] => Signs::SPACES,
         [0xC2, 0xAA | 0xBA, ..] => Signs::LATIN2,
-        [0xC2, 0xB8, ..] => Signs::ACCENT,
+        [0xC2, 0xB8 | 0xBC, ..] => Signs::ACCENT,
         [0xC3, 0x83, ..] if high => Signs::DOUBLE | Signs::LATIN2,
         [0xC3, 0x83 | 0x9E | 0xA3 | 0xBE, ..] => Signs::LATIN2,
         // â before another Romanian letter is not a broken quotation mark.
@@ -242,28 +270,56 @@ fn sign(window: [u8; 4]) -> Signs {
         [0xC3, 0xA2, 0xC5, 0x9E | 0x9F | 0xA2 | 0xA3] => Signs::NONE,
         [0xC3, 0x8E, 0xC8, _] | [0xC4, 0x82, 0xC8, _] => Signs::NONE,
         [0xC3, 0x82..=0x88 | 0x8B..=0x91 | 0xA2 | 0xAF | 0xB0, ..] if high => Signs::DOUBLE,
+        [0xC3, 0xA5, ..] | [0xC4, 0x80 | 0x81, ..] | [0xC8, 0x82 | 0x83 | 0x8A | 0x8B, ..] => {
+            Signs::LOOK_ALIKE
+        }
+        // á, à, û are lead bytes of HP Roman 8, and Ć of cp1257.
+        [0xC3, 0xA0 | 0xA1 | 0xBB, ..] if high => Signs::CHARSET,
+        [0xC4, 0x86, ..] if high => Signs::CHARSET,
+        [0xC6, 0x92, ..] => Signs::CHARSET,
+        [0xC6, 0x9F | 0xA9 | 0xAB, ..] => Signs::FONT,
+        [0xC4, 0xB0, ..] => Signs::CEDILLA,
         [0xC4, 0xA0, ..] => Signs::FONT,
         [0xC4, 0xB1, 0xCC, 0x82] => Signs::COMPOSE,
         [0xC4, 0x82 | 0x8C | 0xB9, ..] if high => Signs::DOUBLE,
         [0xC5, 0x82 | 0x83, ..] => Signs::FONT,
         [0xC5, 0x9E | 0x9F | 0xA2 | 0xA3, ..] => Signs::CEDILLA,
         [0xC7, 0x8D | 0x8E, ..] => Signs::LOOK_ALIKE,
+        // ∫ ˛ π: cp1250 as MacRoman or a page of DOS.
+        [0xCB, 0x9B, ..] => Signs::CHARSET,
         [0xCB, 0x86 | 0x87 | 0x98, ..] => Signs::ACCENT,
         [0xCC | 0xCD, ..] => Signs::COMPOSE,
-        [0xD0..=0xD1, ..] | [0xD2, 0xAA | 0xAB, ..] => Signs::LOOK_ALIKE | Signs::COMPOSE,
-        [0xD2..=0xDF, ..] => Signs::COMPOSE,
+        // A Greek letter before one of another alphabet.
+        [0xCE | 0xCF, _, b'a'..=b'z' | 0xC2..=0xCB | 0xE2, _] => Signs::LOOK_ALIKE | Signs::CHARSET,
+        [0xCE | 0xCF, ..] => Signs::LOOK_ALIKE,
+        [0xD0..=0xD1, ..] => Signs::LOOK_ALIKE | Signs::COMPOSE | Signs::CHARSET,
+        [0xD2, 0xAA | 0xAB, ..] | [0xD3, 0x90 | 0x91, ..] => {
+            Signs::LOOK_ALIKE | Signs::COMPOSE | Signs::CHARSET
+        }
+        [0xD2..=0xDF, ..] => Signs::COMPOSE | Signs::CHARSET,
         [0xE2, 0x80, 0x80 | 0x81, _] => Signs::COMPOSE,
         [0xE2, 0x80, 0x87 | 0xAF, _] => Signs::SPACES,
         [0xE2, 0x80, 0x8B..=0x8F | 0xA8..=0xAE, _] => Signs::INVISIBLE,
         [0xE2, 0x80, 0x90 | 0x91, _] => Signs::HARD_HYPHEN,
         [0xE2, 0x80, 0xB2, _] => Signs::LOOK_ALIKE,
+        // An en dash before a letter may be the hyphen of a clitic.
+        [0xE2, 0x80, 0x93, b'a'..=b'z' | 0xC3..=0xC8] => Signs::DASH,
         [0xE2, 0x80, ..] => Signs::NONE,
+        // √ and lines of frames: UTF-8 as a page of DOS, KOI8 or Macintosh.
+        [0xE2, 0x88, 0x9A, 0x80..=0xFF] | [0xE2, 0x88, 0xAB, b'a'..=b'z' | 0x80..=0xFF] => Signs::CHARSET,
+        [0xE2, 0x94..=0x96, _, 0xC2..=0xD1] => Signs::CHARSET | Signs::RULING,
+        [0xE2, 0x95 | 0x96, 0x91 | 0xA0, b'a'..=b'z'] => Signs::CHARSET | Signs::RULING,
+        [0xE2, 0x94..=0x96, ..] => Signs::RULING,
         [0xE2, 0x81, 0xA0..=0xAF, _] => Signs::INVISIBLE,
         [0xE2, 0x83 | 0x84 | 0x8C | 0xAB | 0xB3 | 0xB5 | 0xB7, ..] => Signs::COMPOSE,
-        [0xEF, 0xAC, 0x80..=0x84, _] | [0xEF, 0xBB, 0xBF, _] => Signs::INVISIBLE,
+        [0xEF, 0xAC, 0x80..=0x84, _] | [0xEF, 0xBB, 0xBF, _] | [0xEF, 0xBF, 0xBE, _] => Signs::INVISIBLE,
         [0xEE, ..] | [0xEF, 0x80..=0xA3, ..] | [0xF3, 0xB0..=0xBF, ..] | [0xF4, ..] => Signs::INVISIBLE,
-        [0xE0 | 0xE1 | 0xE3 | 0xEA | 0xEF | 0xF1..=0xF3, ..] => Signs::COMPOSE,
+        [0xE0 | 0xE3 | 0xEA | 0xEF, ..] => Signs::COMPOSE | Signs::CHARSET,
+        [0xE4..=0xED, ..] => Signs::CHARSET,
+        [0xE1, 0xB8..=0xBB, ..] => Signs::COMPOSE | Signs::LOOK_ALIKE,
+        [0xE1 | 0xF1..=0xF3, ..] => Signs::COMPOSE,
         [0xF0, 0x9F, ..] => Signs::NONE,
+        [0xF0, 0x9D, ..] => Signs::COMPOSE | Signs::STYLED,
         [0xF0, ..] => Signs::COMPOSE,
         _ => Signs::NONE,
     }
@@ -278,7 +334,7 @@ mod tests {
     /// Every window of three bytes, with the fourth bytes that [`sign`] distinguishes and their neighbours.
     #[test]
     fn patterns_fit_wherever_there_is_a_sign() {
-        let fourth = [0, b'a', 0x80, 0x82, 0x83, 0x9E, 0x9F, 0xA2, 0xA3, 0xBF];
+        let fourth = [0, b'a', b'-', b'=', b'_', 0xC3, 0x80, 0x82, 0x83, 0x9E, 0x9F, 0xA2, 0xA3, 0xBF];
         for number in 0..1u32 << 24 {
             let [_, a, b, c] = number.to_be_bytes();
             if !may_start([a, b, c]) {
@@ -294,8 +350,8 @@ mod tests {
         let bytes = text.as_bytes();
         let fits: Vec<usize> =
             (0..bytes.len() - 2).filter(|&at| may_start([bytes[at], bytes[at + 1], bytes[at + 2]])).collect();
-        // «, », § (beside NBSP and the soft hyphen in C2), Î before a letter of two bytes, and `& `.
-        assert_eq!(fits.len(), 5, "{:?}", fits.iter().map(|&at| &bytes[at..at + 3]).collect::<Vec<_>>());
+        // «, », § (beside NBSP and the soft hyphen in C2), Î before a letter of two bytes, `& `, and the en dashes.
+        assert_eq!(fits.len(), 7, "{:?}", fits.iter().map(|&at| &bytes[at..at + 3]).collect::<Vec<_>>());
     }
 
     proptest! {

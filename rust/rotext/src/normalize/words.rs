@@ -27,10 +27,12 @@ pub(super) fn letter(c: Option<char>) -> bool {
     c.is_some_and(is_letter)
 }
 
-/// The word around byte `at`, of characters that `inside` accepts: its first byte and its end. It reads at most 64
-/// characters in each direction, so a rule that asks at every character of an endless "word" stays linear.
+/// How many characters a rule looks at in each direction. So a rule that asks at every character stays linear.
+pub(super) const REACH: usize = 64;
+
+/// The word around byte `at`, of characters that `inside` accepts: its first byte and its end. It reads at most
+/// [`REACH`] characters in each direction.
 pub(super) fn word_around(text: &str, at: usize, inside: impl Fn(char) -> bool) -> (usize, usize) {
-    const REACH: usize = 64;
     let start = text[..at]
         .char_indices()
         .rev()
@@ -57,6 +59,20 @@ pub(super) fn word_before(text: &str, at: usize) -> &str {
 pub(super) fn word_after(text: &str, at: usize) -> &str {
     let (_, end) = word_around(&text[at..], 0, is_letter);
     &text[at..at + end]
+}
+
+/// The runs of characters that are not ASCII, with their first byte. Good Romanian has runs of one letter.
+pub(super) fn high_runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while let Some(block) = bytes.get(at..at + 16).filter(|block| block.is_ascii()) {
+            at += block.len();
+        }
+        let start = at + bytes[at..].iter().position(|b| !b.is_ascii())?;
+        at = start + bytes[start..].iter().position(u8::is_ascii).unwrap_or(bytes.len() - start);
+        Some((start, &text[start..at]))
+    })
 }
 
 /// The modern letter for each form that old encodings show, in lower case.

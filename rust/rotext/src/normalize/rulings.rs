@@ -1,0 +1,70 @@
+//! Class 25: rows of ruling signs. A tokenizer learns each length of them as a token.
+//!
+//! A line of eight or more equal signs (`====`, `____`) becomes three, which draws the same in every markup. A line of a
+//! frame (`┌──┐`) goes, and the bars of its rows become tabs. Trees of folders (`├── src`) have words in their lines and
+//! stay, and so do tables of `+`, `-` and `|`.
+
+use memchr::memchr_iter;
+
+use super::edit::Editor;
+use super::rules::Id;
+
+/// A shorter line costs one or two tokens, and may be markup that counts its signs.
+const LONG: usize = 8;
+
+/// Repairs line by line.
+pub(super) fn repair(editor: &mut Editor) {
+    let text = editor.text();
+    let mut start = 0;
+    // The line above is part of a frame.
+    let mut frame = false;
+    for end in memchr_iter(b'\n', text.as_bytes()).chain([text.len()]) {
+        let line = &text[start..end];
+        let first = line.bytes().find(|b| !matches!(b, b' ' | b'\t'));
+        if !matches!(first, Some(b'=' | b'_' | b'-' | b'*' | b'~' | 0xE2)) {
+            (start, frame) = (end + 1, false);
+            continue;
+        }
+        let body = line.trim();
+        if is_rule(body) {
+            let from = start + (line.len() - line.trim_start().len());
+            editor.replace(from..from + body.len(), &body[..3], Id::Ruling);
+        } else if is_border(body) {
+            let (mut from, mut to) = (start, (end + 1).min(text.len()));
+            if to == end && from > editor.done() && from > 0 {
+                (from, to) = (from - 1, end);
+            }
+            editor.replace(from..to, "", Id::Ruling);
+            frame = true;
+        } else if frame && is_row(body) {
+            let cells: Vec<&str> = body.trim_matches(bar).split(bar).map(str::trim).collect();
+            editor.replace(start..end, &cells.join("\t"), Id::Ruling);
+        } else {
+            frame = false;
+        }
+        start = end + 1;
+    }
+}
+
+/// A line of one sign. Eight dashes may be a line of a conflict or of front matter when words follow in the same line.
+fn is_rule(line: &str) -> bool {
+    let bytes = line.as_bytes();
+    bytes.len() >= LONG
+        && matches!(bytes[0], b'=' | b'_' | b'-' | b'*' | b'~')
+        && bytes.iter().all(|b| *b == bytes[0])
+}
+
+fn bar(c: char) -> bool {
+    matches!(c, '│' | '┃' | '║')
+}
+
+/// A line of a frame: at least four signs for lines, and corners, crossings and spaces.
+fn is_border(line: &str) -> bool {
+    let rules = line.chars().filter(|c| matches!(c, '─' | '━' | '═' | '╌' | '┄')).count();
+    rules >= 4 && line.chars().all(|c| matches!(c, '\u{2500}'..='\u{257F}' | ' '))
+}
+
+/// A row of a frame: a bar at both ends.
+fn is_row(line: &str) -> bool {
+    line.starts_with(bar) && line.ends_with(bar) && line.chars().nth(1).is_some()
+}
