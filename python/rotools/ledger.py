@@ -83,7 +83,7 @@ def explain(row: Row) -> str:
 
     Examples:
         >>> explain({"action": "drop", "stage": "dedup", "rule": "exact", "partner": "d3"})
-        'dropped by dedup: it has the same text as d3, apart from diacritics and white space'
+        'dropped by dedup: it has the same text as d3, apart from diacritics, white space and what the normalizer repairs'
     """
     beginning = f"{_ACTIONS.get(row['action'], row['action'])} by {row['stage']}: "
     if row["rule"] in _RULES:

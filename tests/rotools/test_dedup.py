@@ -430,7 +430,7 @@ def kept_of(documents: list[str], tmp_path: Path, *options: object) -> list[str]
     "other",
     [
         modern,
-        lambda text: re.sub(r"(\w{3})(\w{3})", "\\1\u00ad\\2", text),
+        lambda text: re.sub(r"(\w{4})(\w{4})", "\\1\u00ad\\2", text),
         lambda text: text.replace("ă", "&#259;").replace("î", "&icirc;"),
         lambda text: text.replace("ș", "ş"),
         lambda text: text.replace(" ", "\u00a0"),

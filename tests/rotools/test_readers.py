@@ -282,7 +282,7 @@ def test_text_is_decoded_by_evidence(tmp_path: Path) -> None:
 
 
 def test_books_and_corpora_have_one_decoder(tmp_path: Path) -> None:
-    from rotools.books import texts
+    from rotools.books import formats
 
     text = "Bunicul își pregătea în fiecare dimineață căruța și pleca spre târg, cu sacii plini de făină."
     for encoding in ("cp852", "utf-16-le", "cp1250"):
@@ -290,12 +290,14 @@ def test_books_and_corpora_have_one_decoder(tmp_path: Path) -> None:
         (tmp_path / "a.txt").write_bytes(content)
         _, records = read(tmp_path / "a.txt", out=tmp_path / "out.jsonl")
         assert (
-            texts.read(tmp_path / "a.txt").replace("ş", "ș").replace("ţ", "ț") == records[0]["text"] == text
+            formats.read(tmp_path / "a.txt").text.replace("ş", "ș").replace("ţ", "ț")
+            == records[0]["text"]
+            == text
         )
     (tmp_path / "a.html").write_text(
         f'<html><head><meta charset="utf-16"></head><body><p>{text}</p></body></html>', encoding="utf-8"
     )
-    assert texts.read(tmp_path / "a.html") == text
+    assert formats.read(tmp_path / "a.html").text == text
 
 
 def table(ids: pa.Array | None = None, texts: pa.Array | None = None) -> pa.Table:

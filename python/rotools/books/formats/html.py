@@ -123,20 +123,6 @@ def xhtml_lines(source: str, aside: Counter[str]) -> tuple[list[str], bool]:
         return list(paragraphs(html_events(_SELF_CLOSED.sub(r"<\1\2></\1>", source)), aside)), True
 
 
-def _decode_html(data: bytes) -> str:
-    """Decode a page, which may say its encoding."""
-    declared = re.search(rb"charset=[\"']?([\w-]+)", data[:2048])
-    if declared and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
-        # A page whose declaration can be read byte by byte is not UTF-16, whatever it says.
-        name = declared[1].decode("ascii", "replace").lower()
-        if not name.startswith(("utf-16", "utf-32", "utf16", "utf32")):
-            try:
-                return data.decode(name)
-            except (LookupError, UnicodeDecodeError):
-                pass
-    return decode(data)
-
-
 def text_of(data: bytes, aside: Counter[str] | None = None) -> str:
     """Return the paragraphs of a page, one a line.
 
@@ -147,7 +133,7 @@ def text_of(data: bytes, aside: Counter[str] | None = None) -> str:
     counts: Counter[str] = Counter() if aside is None else aside
     if data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<?xml"):
         return "\n".join(xhtml_lines(decode_xml(data), counts)[0])
-    return "\n".join(paragraphs(html_events(_decode_html(data)), counts))
+    return "\n".join(paragraphs(html_events(decode(data, page=True)), counts))
 
 
 def read(path: Path) -> Text:

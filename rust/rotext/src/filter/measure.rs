@@ -325,6 +325,8 @@ fn word(
                     && (class == DIGIT || matches!(byte, b'^' | b'|' | b'~' | b'\\' | b'*' | b'<' | b'>')),
             );
             odd += u32::from(byte == 0xEF && token[i..].starts_with(&[0xBF, 0xBD]));
+            // `diminea?a`, `?i`: the letter was lost on its way through another charset.
+            odd += u32::from(byte == b'?' && next == LETTER);
         }
         switches += u32::from(
             before == LETTER
