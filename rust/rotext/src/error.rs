@@ -22,6 +22,8 @@ pub enum ErrorKind {
     Io,
     /// The user stopped the run (exit code 130).
     Cancelled,
+    /// A defect of this program (exit code 1).
+    Internal,
 }
 
 /// A place in a file, in its decompressed bytes.
@@ -102,6 +104,15 @@ impl Error {
     pub fn cancelled() -> Self {
         Self::new(ErrorKind::Cancelled, "stopped by the user")
     }
+
+    /// A defect of this program, with the message of its panic.
+    pub(crate) fn internal(panic: &str) -> Self {
+        Self::new(ErrorKind::Internal, format!("internal error: {panic}")).hint(Self::REPORT)
+    }
+
+    /// The next step after an internal error.
+    pub(crate) const REPORT: &str =
+        "this is a defect of rotext: report it with this line, the command and, if possible, the record";
 
     /// A failed system call on `path`. The common causes have a hint.
     pub fn io(path: impl AsRef<Path>, source: &std::io::Error) -> Self {
