@@ -14,7 +14,7 @@ Examples:
 
 from dataclasses import dataclass
 
-__all__ = ["InputError", "Place", "ResourceError", "RotoolsError", "UsageError"]
+__all__ = ["InputError", "InternalError", "Place", "ResourceError", "RotoolsError", "UsageError"]
 
 
 @dataclass(frozen=True)
@@ -67,3 +67,7 @@ class InputError(RotoolsError):
 
 class ResourceError(RotoolsError):
     """The system refuses: a missing file or program, a full disk, no permission (exit code 1)."""
+
+
+class InternalError(RotoolsError):
+    """A defect of rotools: a step of the core panicked, and no single document is the cause (exit code 1)."""

@@ -1,13 +1,18 @@
 """What all verbs share: results, errors and exit codes.
 
-Data go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped.
+Data go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but for
+documents over which the program itself failed, 130 stopped.
 """
 
 import json
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from rotools.counts import ReadCounts, ShardResult
+
+INCOMPLETE = 3
+"""Exit code of a run that left out documents because of a defect of the program."""
 
 MOST_FILES = 10
 """Files that a summary names."""
@@ -56,6 +61,15 @@ def say_shard(result: ShardResult, shard: tuple[int, int], *, quiet: bool = Fals
         "when all shards are done, run the same command without --shard",
         quiet=quiet,
     )
+
+
+def end_incomplete(counts: Iterable[ReadCounts]) -> None:
+    """End with `INCOMPLETE` if the program failed over a document, and say so even to those who ask for quiet."""
+    failed = sum(read.rejected.get("internal-error", 0) for read in counts)
+    if failed:
+        say(f"warning: the program itself failed over {failed:,} documents; they are rejects `internal-error`")
+        say("hint: this is a defect of rotools: report it with the lines of the rejects file")
+        sys.exit(INCOMPLETE)
 
 
 def say_removed(counts: ReadCounts, *, quiet: bool = False) -> None:

@@ -50,6 +50,24 @@ impl fmt::Display for Place {
     }
 }
 
+/// Calls `work`. A panic in it becomes an error of the kind [`ErrorKind::Internal`].
+///
+/// # Errors
+/// That of `work`; a panic.
+///
+/// # Examples
+///
+/// ```
+/// use rotext::error::{ErrorKind, contain};
+///
+/// let error = contain::<()>(|| panic!("no such case")).unwrap_err();
+/// assert_eq!(error.kind, ErrorKind::Internal);
+/// assert!(error.what.starts_with("internal error: no such case ("));
+/// ```
+pub fn contain<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    crate::fault::guard(work).unwrap_or_else(|panic| Err(Error::internal(&panic)))
+}
+
 /// What went wrong, where, and what to do next.
 ///
 /// # Examples
