@@ -67,7 +67,9 @@ def end_incomplete(counts: Iterable[ReadCounts]) -> None:
     """End with `INCOMPLETE` if the program failed over a document, and say so even to those who ask for quiet."""
     failed = sum(read.rejected.get("internal-error", 0) for read in counts)
     if failed:
-        say(f"warning: the program itself failed over {failed:,} documents; they are rejects `internal-error`")
+        say(
+            f"warning: the program itself failed over {failed:,} documents; they are rejects `internal-error`"
+        )
         say("hint: this is a defect of rotools: report it with the lines of the rejects file")
         sys.exit(INCOMPLETE)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rotrain.errors import RotrainError, Stopped
+from rotrain.errors import RotrainError, Stopped, system_hint
 from rotrain.requirements import require_train_packages
 
 
@@ -40,6 +40,7 @@ def app_errors() -> Iterator[None]:
         sys.exit(0)
     except OSError as error:
         _print("error", f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        _print("hint", system_hint(error))
         sys.exit(1)
 
 
