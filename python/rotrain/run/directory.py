@@ -19,7 +19,7 @@ from typing import Any
 
 from rotrain.config import FitConfig, ModelConfig, flatten
 from rotrain.data.pack import Pack
-from rotrain.errors import RotrainError, reason
+from rotrain.errors import RotrainError, reason, system_hint
 from rotrain.files import read_record, sha256_file, write_atomic, write_record
 
 FORMAT, VERSION = "rotrain-run", 1
@@ -270,7 +270,7 @@ def lock_run(run: RunDirectory) -> Iterator[None]:
         lock = open(run.path / ".lock", "ab")
     except OSError as error:
         raise RotrainError(
-            f"cannot write the run directory: {error.strerror}", place=run.path, hint="take another --out"
+            f"cannot write the run directory: {reason(error)}", place=run.path, hint=system_hint(error)
         ) from None
     with lock:
         try:
@@ -280,5 +280,11 @@ def lock_run(run: RunDirectory) -> Iterator[None]:
                 "another process is training in this directory",
                 place=run.path,
                 hint="wait for it, or take another --out",
+            ) from None
+        except OSError as error:
+            raise RotrainError(
+                f"the directory cannot be locked: {reason(error)}",
+                place=run.path,
+                hint="this file system has no locks, which keep two runs apart: write to another file system",
             ) from None
         yield
