@@ -40,7 +40,19 @@ _LIMITS = {
 }
 _POSITIVE = ("layer_norm_rms_epsilon", "layer_norm_epsilon", "rope.freq_base", "rope.scaling.factor")
 _TOKENS = ("bos", "eos", "eot", "eom", "unknown", "seperator", "padding", "mask", "cls", "fim_pre", "fim_suf")
-_SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<B", 10: "<Q", 11: "<q", 12: "<d"}
+_SCALARS = {
+    0: "<B",
+    1: "<b",
+    2: "<H",
+    3: "<h",
+    4: "<I",
+    5: "<i",
+    6: "<f",
+    7: "<B",
+    10: "<Q",
+    11: "<q",
+    12: "<d",
+}
 _STRING, _ARRAY = 8, 9
 
 Value = int | float | str | list[int | float]
@@ -147,4 +159,6 @@ def _check(keys: Mapping[str, Value]) -> None:
             token = keys.get(f"tokenizer.ggml.{name}_token_id", 0)
             # llama.cpp writes "none" as the largest number of 32 bits.
             if not isinstance(token, int) or (token >= int(tokens[0]) and token != 0xFFFFFFFF):
-                raise ValueError(f"tokenizer.ggml.{name}_token_id is {token!r}, which is no token of the vocabulary")
+                raise ValueError(
+                    f"tokenizer.ggml.{name}_token_id is {token!r}, which is no token of the vocabulary"
+                )

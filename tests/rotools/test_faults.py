@@ -12,7 +12,8 @@ from rotools.cli import main
 from rotools.errors import system_hint
 
 needs_debug_build = pytest.mark.skipif(
-    not getattr(_rotext, "__debug_build__", False), reason="only a debug build panics over a text that asks for it"
+    not getattr(_rotext, "__debug_build__", False),
+    reason="only a debug build panics over a text that asks for it",
 )
 
 
@@ -57,7 +58,9 @@ def test_the_tokenizer_goes_on_too(tmp_path: Path) -> None:
 def test_strict_stops_at_the_place(tmp_path: Path) -> None:
     source = poisoned(tmp_path / "in.jsonl", "normalize")
     done = rotools("normalize", source, "--out", tmp_path / "out.jsonl", "--strict", "--quiet", code=1)
-    assert done.stderr.startswith(f"error: {source}:4: internal error: the text asks for a panic in normalize (")
+    assert done.stderr.startswith(
+        f"error: {source}:4: internal error: the text asks for a panic in normalize ("
+    )
 
 
 @pytest.mark.parametrize(
