@@ -13,6 +13,7 @@ Examples:
 """
 
 import errno
+import re
 from dataclasses import dataclass
 
 __all__ = [
@@ -116,3 +117,19 @@ def system_hint(error: OSError) -> str:
         'the file system is read-only: choose another --out'
     """
     return _HINTS.get(error.errno or 0, "check the path")
+
+
+_HIDDEN = re.compile(
+    # C0 without tab and line feed, DEL and C1; marks, embeddings, overrides and isolates of direction; line separators.
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    """Return a text that a terminal shows and does not obey: control and direction characters are escaped.
+
+    Examples:
+        >>> printable("carte\\u202egpj.exe \\x1b[2J")
+        'carte\\\\u202egpj.exe \\\\x1b[2J'
+    """
+    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

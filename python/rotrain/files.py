@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-SEAL = "seal"
+SEAL, CHECKSUM = "seal", "crc"
 
 
 def parse_json(data: bytes) -> Any:
@@ -82,7 +83,9 @@ def open_record(data: bytes) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise ValueError("it is not a JSON object")
     expected = record.pop(SEAL, None)
-    if expected is not None and expected != _digest(record):
+    if expected is None:
+        _refuse_renamed(record, SEAL, 32)
+    elif expected != _digest(record):
         raise ValueError("it changed after it was written (its seal differs)")
     return record
 
@@ -122,12 +125,21 @@ def open_line(line: bytes) -> dict[str, Any]:
     record = parse_json(line)
     if not isinstance(record, dict):
         raise ValueError("it is not a JSON object")
-    expected = record.pop("crc", None)
-    if expected is not None:
+    expected = record.pop(CHECKSUM, None)
+    if expected is None:
+        _refuse_renamed(record, CHECKSUM, 8)
+    else:
         written = line.rstrip(b"\n")[: -len(b', "crc": "00000000"}')] + b"}"
         if expected != f"{zlib.crc32(written):08x}":
             raise ValueError("it changed after it was written (its checksum differs)")
     return record
+
+
+def _refuse_renamed(record: dict[str, Any], name: str, digits: int) -> None:
+    """Refuse a hash under a name of the same length: the damage is in the name."""
+    for key, value in record.items():
+        if len(key) == len(name) and isinstance(value, str) and re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
+            raise ValueError(f"it changed after it was written ({key!r} is {name!r}, damaged)")
 
 
 def _digest(fields: dict[str, Any]) -> str:

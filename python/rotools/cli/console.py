@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rotools.counts import ReadCounts, ShardResult
+from rotools.errors import printable
 
 INCOMPLETE = 3
 """Exit code of a run that left out documents because of a defect of the program."""
@@ -34,14 +35,19 @@ def print_json(value: Any) -> None:
 def say(message: str, *, quiet: bool = False) -> None:
     """Print a line for people on stderr."""
     if not quiet:
-        print(message, file=sys.stderr)
+        print(printable(message), file=sys.stderr)
 
 
 def fail(what: str, hint: str | None = None) -> None:
     """Print an error and the next step on stderr."""
-    print(f"error: {what}", file=sys.stderr)
+    print(f"error: {_one_line(what)}", file=sys.stderr)
     if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+        print(f"hint: {_one_line(hint)}", file=sys.stderr)
+
+
+def _one_line(text: str) -> str:
+    # A line feed in the name of a file must not begin a line that looks like the program's own.
+    return printable(text).replace("\n", "\\n")
 
 
 def summarize(counts: ReadCounts, name: str, *, quiet: bool = False) -> None:

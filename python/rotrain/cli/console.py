@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rotools.errors import printable
 from rotrain.errors import RotrainError, Stopped, system_hint
 from rotrain.requirements import require_train_packages
 
@@ -60,4 +61,4 @@ def split_names(text: str) -> list[str]:
 
 
 def _print(kind: str, text: str) -> None:
-    print(f"{kind}: {text}", file=sys.stderr)
+    print(f"{kind}: {printable(text)}", file=sys.stderr)

@@ -90,6 +90,7 @@ def _run(path: Path, name: str) -> Run:
         samples=list(_samples(files.samples)),
         summary=files.read_summary(),
     )
+    _check_samples(run, files.samples)
     timed = _timed(path)
     run.cells.append(_cell(name, TRAINED, path, [row for row in timed if _is_trained(row, path)]))
     variants = path / "variants"
@@ -151,6 +152,17 @@ def _check_parts(value: Json) -> None:
     if value["format"] == "rotrain-evaluation":
         for part in ("text", "probes", "tasks"):
             value[part].items()
+
+
+def _check_samples(run: Run, file: Path) -> None:
+    """Compare the number of samples with that of the summary: a file that was cut between two lines looks whole."""
+    expected = (run.summary or {}).get("samples")
+    if isinstance(expected, list) and file.exists() and len(run.samples) != len(expected):
+        raise RotrainError(
+            f"the file has {len(run.samples)} samples, and the summary {len(expected)}",
+            place=file,
+            hint="remove the file; a report works without samples",
+        )
 
 
 def _samples(file: Path) -> Iterator[Json]:
