@@ -81,3 +81,22 @@ def test_what_the_system_refuses_has_a_hint(
     assert error == ("error: corpus.jsonl: refused" if filename else "error: refused")
     assert hint.startswith("hint: ") and hint != "hint: check the path"
     assert len(system_hint(OSError(getattr(errno, number), ""))) > 10
+
+
+HOSTILE = "carte\u202egpj.exe\x1b[2J\u2066\x07.jsonl"
+
+
+def test_a_terminal_is_shown_no_signs_that_it_obeys(tmp_path: Path) -> None:
+    source = jsonl(tmp_path / HOSTILE, texts(3, 2))
+    for words in (("inspect", source), ("pack", tmp_path / "no" / HOSTILE, "--out", tmp_path / "out")):
+        done = rotools(*words, code=0 if words[0] == "inspect" else 1)
+        shown = done.stdout + done.stderr
+        assert "carte\\u202egpj.exe\\x1b[2J\\u2066\\x07" in shown
+        assert not set(shown) & set("\u202e\x1b\u2066\x07")
+
+
+def test_a_page_shows_direction_signs_escaped() -> None:
+    from rotools.pages import render
+
+    page = render("rotools.books", "review.html.j2", connect=False, title=HOSTILE, data="null")
+    assert "carte\\u202egpj.exe" in page and not set(page) & set("\u202e\x1b\u2066\x07")

@@ -20,7 +20,7 @@ from rotools import _rotext
 from rotools.books import decisions
 from rotools.books.assemble import read_shelf, work_folder
 from rotools.books.files import write
-from rotools.errors import RotoolsError
+from rotools.errors import RotoolsError, printable
 from rotools.pages import render
 
 __all__ = ["Review"]
@@ -55,7 +55,7 @@ class Review:
             verdict = book["verdict"]
             rows.append(
                 {
-                    "key": key, "id": book["id"], "digest": book["digest"], "pages": len(book["pages"]),
+                    "key": key, "id": printable(book["id"]), "digest": book["digest"], "pages": len(book["pages"]),
                     "score": verdict.get("score") or 0.0, "action": verdict["action"], "rule": verdict["rule"],
                     "decided": _said(verdicts.get(book["digest"])),
                 }

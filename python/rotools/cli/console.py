@@ -38,6 +38,11 @@ def say(message: str, *, quiet: bool = False) -> None:
         print(printable(message), file=sys.stderr)
 
 
+def show(text: str) -> None:
+    """Print a line for people on stdout. Names and texts may be of strangers, so a terminal must not obey them."""
+    print(printable(text))
+
+
 def fail(what: str, hint: str | None = None) -> None:
     """Print an error and the next step on stderr."""
     print(f"error: {_one_line(what)}", file=sys.stderr)

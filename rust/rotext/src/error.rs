@@ -165,9 +165,10 @@ impl Error {
             E::FileTooLarge => {
                 ("the file system allows no file of this size".to_owned(), Some("choose another --out"))
             }
-            E::OutOfMemory => {
-                ("the machine has too little memory".to_owned(), Some("end other programs, or lower --threads"))
-            }
+            E::OutOfMemory => (
+                "the machine has too little memory".to_owned(),
+                Some("end other programs, or lower --threads"),
+            ),
             E::NotADirectory => ("a part of the path is a file".to_owned(), Some("check the path")),
             E::AlreadyExists => ("it exists already".to_owned(), Some("choose another --out")),
             E::Unsupported => (
@@ -185,9 +186,7 @@ impl Error {
                     "the file system has no locks (NFS without a lock service)".to_owned(),
                     Some("choose an --out on a local disk"),
                 ),
-                _ => {
-                    (source.to_string(), Some("look at the system's log, then run the same command again"))
-                }
+                _ => (source.to_string(), Some("look at the system's log, then run the same command again")),
             },
         };
         let error = Self::new(ErrorKind::Io, what).at(path);
