@@ -67,6 +67,12 @@ check: setup $(DENY)
 	$(BIN)/python -m mypy.stubtest rotools._rotext
 	$(BIN)/python .ci/check_links.py
 
+# Known defects of dependencies. Both databases are on the network, so this is no part of `check`.
+audit: setup $(DENY)
+	$(DENY) check advisories
+	$(BIN)/python -m pip_audit --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet pip-audit || uv pip install --quiet --python $(BIN)/python pip-audit
+	$(BIN)/python -m pip_audit
+
 bench:
 	cargo bench
 

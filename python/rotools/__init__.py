@@ -30,7 +30,7 @@ from rotools._rotext import __version__
 from rotools.books import BooksResult, books, review
 from rotools.counts import ReadCounts, ShardResult
 from rotools.dedup import DedupResult, Similarity, dedup, dedup_shard, similarity
-from rotools.errors import InputError, Place, ResourceError, RotoolsError, UsageError
+from rotools.errors import InputError, InternalError, Place, ResourceError, RotoolsError, UsageError
 from rotools.filter import (
     FILTER_RULES,
     BrokenRule,
@@ -75,6 +75,7 @@ __all__ = [
     "FilterResult",
     "FilterRule",
     "InputError",
+    "InternalError",
     "Judgement",
     "NormalizeResult",
     "Pack",

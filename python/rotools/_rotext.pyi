@@ -44,6 +44,8 @@ __all__ = [
     "why",
 ]
 
+__debug_build__: bool
+"""Whether the core panics over a text that asks for it, for tests."""
 __version__: str
 
 @final

@@ -12,9 +12,19 @@ Examples:
     2 take one of: web, books
 """
 
+import errno
+import re
 from dataclasses import dataclass
 
-__all__ = ["InputError", "Place", "ResourceError", "RotoolsError", "UsageError"]
+__all__ = [
+    "InputError",
+    "InternalError",
+    "Place",
+    "ResourceError",
+    "RotoolsError",
+    "UsageError",
+    "system_hint",
+]
 
 
 @dataclass(frozen=True)
@@ -67,3 +77,59 @@ class InputError(RotoolsError):
 
 class ResourceError(RotoolsError):
     """The system refuses: a missing file or program, a full disk, no permission (exit code 1)."""
+
+
+class InternalError(RotoolsError):
+    """A defect of rotools: a step of the core panicked, and no single document is the cause (exit code 1)."""
+
+
+_HINTS = {
+    errno.ENOSPC: "free some space or choose another --out, then run the same command again",
+    errno.EDQUOT: "your quota is used up: free some space or choose another --out, then run the same command again",
+    errno.EFBIG: "the file system or `ulimit -f` allows no file of this size: choose another --out",
+    errno.EIO: "the disk or the network failed: look at the system's log, then run the same command again",
+    errno.EACCES: "check who owns the file and its folder",
+    errno.EPERM: "check who owns the file and its folder",
+    errno.EROFS: "the file system is read-only: choose another --out",
+    errno.EMFILE: "the process has too many open files: raise the limit with `ulimit -n 4096`",
+    errno.ENFILE: "the machine has too many open files: end other programs",
+    errno.ENOMEM: "the machine has too little memory: end other programs, or give less work at once",
+    errno.ENOLCK: "the file system has no locks (NFS without a lock service): choose an --out on a local disk",
+    errno.ENOTSUP: "the file system cannot do this: choose an --out on a local disk",
+    errno.ENAMETOOLONG: "take a shorter name",
+    errno.ELOOP: "a link points to itself: name the file itself",
+    errno.EXDEV: "the two are on different file systems: choose an --out on the same one",
+    errno.ESTALE: "the network file system lost the file: mount it again, then run the same command again",
+    errno.ENOTEMPTY: "the folder is not empty: choose another --out",
+    errno.EISDIR: "name a file, not a folder",
+    errno.ENOTDIR: "a part of the path is a file: check the path",
+    errno.EEXIST: "choose another --out",
+    errno.EBUSY: "another program uses the file: wait for it, or choose another --out",
+    errno.ETXTBSY: "another program uses the file: wait for it, or choose another --out",
+}
+
+
+def system_hint(error: OSError) -> str:
+    """Return the next step after a failed system call.
+
+    Examples:
+        >>> system_hint(OSError(errno.EROFS, "Read-only file system"))
+        'the file system is read-only: choose another --out'
+    """
+    return _HINTS.get(error.errno or 0, "check the path")
+
+
+_HIDDEN = re.compile(
+    # C0 without tab and line feed, DEL and C1; marks, embeddings, overrides and isolates of direction; line separators.
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    """Return a text that a terminal shows and does not obey: control and direction characters are escaped.
+
+    Examples:
+        >>> printable("carte\\u202egpj.exe \\x1b[2J")
+        'carte\\\\u202egpj.exe \\\\x1b[2J'
+    """
+    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from rotools.distribution import install
+from pydantic import ValidationError
 
-__all__ = ["RotrainError", "Stopped", "UsageError", "install"]
+from rotools.distribution import install
+from rotools.errors import system_hint
+
+__all__ = ["RotrainError", "Stopped", "UsageError", "install", "reason", "system_hint"]
 
 
 class RotrainError(Exception):
@@ -60,3 +63,20 @@ class Stopped(Exception):
     def __init__(self, message: str, signal: int) -> None:
         super().__init__(message)
         self.signal = signal
+
+
+def reason(error: Exception) -> str:
+    """Return what is wrong with a file, on one line, from what its reader raised.
+
+    Examples:
+        >>> reason(KeyError("model"))
+        "there is no 'model'"
+    """
+    if isinstance(error, KeyError):
+        return f"there is no {error}"
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return " ".join(str(error).split())

@@ -1,10 +1,16 @@
-"""Write files so that they appear complete or not at all, and compute their hashes."""
+"""Write files so that they appear complete or not at all, and notice when their bytes changed.
+
+A record is a JSON object with a seal, the hash of all its other fields. A disk or a hand that changes a digit is noticed
+when the record is read. Records of older versions have no seal and are read too.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +44,108 @@ def write_atomic(path: Path, data: bytes | str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON in UTF-8, complete or not at all."""
     write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+SEAL, CHECKSUM = "seal", "crc"
+
+
+def parse_json(data: bytes) -> Any:
+    """Return the value of JSON in UTF-8.
+
+    Raises:
+        ValueError: It is not JSON, or it is nested too deep.
+    """
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def seal(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with the hash of its fields.
+
+    Examples:
+        >>> open_record(json.dumps(seal({"loss": 2.5})).encode())
+        {'loss': 2.5}
+    """
+    fields = {key: value for key, value in record.items() if key != SEAL}
+    # A tuple becomes a list, and a number that is a key becomes text, as the reader will find them.
+    return fields | {SEAL: _digest(json.loads(json.dumps(fields)))}
+
+
+def open_record(data: bytes) -> dict[str, Any]:
+    """Return the fields of a record, without the seal.
+
+    Raises:
+        ValueError: This is not a JSON object, or it changed after it was written.
+    """
+    record = parse_json(data)
+    if not isinstance(record, dict):
+        raise ValueError("it is not a JSON object")
+    expected = record.pop(SEAL, None)
+    if expected is None:
+        _refuse_renamed(record, SEAL, 32)
+    elif expected != _digest(record):
+        raise ValueError("it changed after it was written (its seal differs)")
+    return record
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """Write a record with its seal, complete or not at all."""
+    write_json(path, seal(record))
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a record. See `open_record`.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is damaged.
+    """
+    return open_record(path.read_bytes())
+
+
+def seal_line(record: dict[str, Any]) -> bytes:
+    """Return a record as one line of JSON, with a checksum as its last field.
+
+    Examples:
+        >>> open_line(seal_line({"step": 3}))
+        {'step': 3}
+    """
+    line = json.dumps(record, ensure_ascii=False)
+    return f'{line[:-1]}, "crc": "{zlib.crc32(line.encode()):08x}"}}\n'.encode()
+
+
+def open_line(line: bytes) -> dict[str, Any]:
+    """Return the fields of one line, without the checksum. Lines of older versions have none.
+
+    Raises:
+        ValueError: This is not a JSON object, or it changed after it was written.
+    """
+    record = parse_json(line)
+    if not isinstance(record, dict):
+        raise ValueError("it is not a JSON object")
+    expected = record.pop(CHECKSUM, None)
+    if expected is None:
+        _refuse_renamed(record, CHECKSUM, 8)
+    else:
+        written = line.rstrip(b"\n")[: -len(b', "crc": "00000000"}')] + b"}"
+        if expected != f"{zlib.crc32(written):08x}":
+            raise ValueError("it changed after it was written (its checksum differs)")
+    return record
+
+
+def _refuse_renamed(record: dict[str, Any], name: str, digits: int) -> None:
+    """Refuse a hash under a name of the same length: the damage is in the name."""
+    for key, value in record.items():
+        if len(key) == len(name) and isinstance(value, str) and re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
+            raise ValueError(f"it changed after it was written ({key!r} is {name!r}, damaged)")
+
+
+def _digest(fields: dict[str, Any]) -> str:
+    # What counts is the value: the spaces of the file may change.
+    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
 def sync_file(path: Path) -> None:

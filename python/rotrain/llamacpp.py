@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotrain.errors import RotrainError, install
+from rotrain.gguf_header import check_header
 
 ENVIRONMENT = "ROTRAIN_LLAMA_CPP"
 # Bytes for a parameter structure. It is larger than in any version: a C function uses only its own part.
@@ -162,6 +163,7 @@ class LlamaCpp:
     def __init__(self, path: Path, *, context: int, threads: int = 2, cache: str = "f16") -> None:
         if not path.is_file():
             raise RotrainError("there is no GGUF file here", place=path)
+        check_header(path)
         self.library = library()
         self.context, self.batch = context, min(context, 512)
         self._model = self._state = self._tokens = None

@@ -387,6 +387,7 @@ def test_pack_replays_what_was_decided(shelf: Path, tmp_path: Path) -> None:
 
 
 def test_review_answers_only_with_the_token(shelf: Path, tmp_path: Path) -> None:
+    import socket
     import threading
     import urllib.error
     import urllib.request
@@ -421,6 +422,28 @@ def test_review_answers_only_with_the_token(shelf: Path, tmp_path: Path) -> None
             urllib.request.urlopen(urllib.request.Request(address + "verdict", data=b"[]"))
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(address + "book/none")
+        port = server.server_port
+        own = f"http://127.0.0.1:{port}"
+        for headers in (
+            {"Host": "evil.example"}, {"Host": f"evil.example:{port}"}, {"Host": "127.0.0.1"}, {"Host": f"127.0.0.1:{port + 1}"},
+            {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": f"{own}.evil.example"},
+        ):  # fmt: skip
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(
+                    urllib.request.Request(address + "verdict", data=data, headers=headers)
+                )
+        urllib.request.urlopen(
+            urllib.request.Request(address + "verdict", data=data, headers={"Origin": own})
+        )
+        for length in ("99999999999", "1048577", "-1", "1e3", "\u0663"):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
+                path = address.removeprefix(own)
+                head = f"POST {path}verdict HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {length}\r\n\r\n"
+                raw.sendall(head.encode())
+                assert b" 413 " in raw.recv(100)
+        deep = urllib.request.Request(address + "verdict", data=b"[" * 100_000)
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(deep)
     finally:
         server.shutdown()
         server.server_close()

@@ -52,6 +52,7 @@ def old_names(run: Path, step: int) -> None:
     """Rewrite a checkpoint as versions before `in_proj` and `out_proj` wrote it."""
     folder = run / "checkpoints" / f"step-{step:06d}"
     state = json.loads((folder / checkpoint.STATE).read_bytes())
+    del state["seal"]  # those versions had none
     for name, entry in state["files"].items():
         tensors = {
             key.replace(".in_proj.", ".into.").replace(".out_proj.", ".out."): tensor

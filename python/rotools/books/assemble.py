@@ -60,11 +60,17 @@ class Lock:
             self.file = self.path.open("w")
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise ResourceError(
                 "another run is writing to this folder",
                 Place(str(self.path.parent)),
                 "wait for it, or choose another --out",
+            ) from None
+        except OSError as error:
+            raise ResourceError(
+                f"the folder cannot be locked: {(error.strerror or str(error)).lower()}",
+                Place(str(self.path.parent)),
+                "this file system has no locks, which keep two runs apart: write to another file system",
             ) from None
 
     def __exit__(self, *_: object) -> None:

@@ -20,7 +20,7 @@ from rotools import _rotext
 from rotools.books import decisions
 from rotools.books.assemble import read_shelf, work_folder
 from rotools.books.files import write
-from rotools.errors import RotoolsError
+from rotools.errors import RotoolsError, printable
 from rotools.pages import render
 
 __all__ = ["Review"]
@@ -29,6 +29,10 @@ PAGES = 40
 """At most this many pages of a book are shown: the worst ones, in their order."""
 DPI = 110
 MAX_RAM = 2 << 30
+MAX_BODY = 1 << 20
+"""Bytes of a decision: its longest part is a list of pages."""
+MAX_WAIT_S = 30
+"""A browser that sends nothing for so long is gone."""
 
 
 class Review:
@@ -51,7 +55,7 @@ class Review:
             verdict = book["verdict"]
             rows.append(
                 {
-                    "key": key, "id": book["id"], "digest": book["digest"], "pages": len(book["pages"]),
+                    "key": key, "id": printable(book["id"]), "digest": book["digest"], "pages": len(book["pages"]),
                     "score": verdict.get("score") or 0.0, "action": verdict["action"], "rule": verdict["rule"],
                     "decided": _said(verdicts.get(book["digest"])),
                 }
@@ -168,6 +172,8 @@ class Review:
         token = secrets.token_urlsafe(24)
 
         class Handler(BaseHTTPRequestHandler):
+            timeout = MAX_WAIT_S
+
             def log_message(self, *_: object) -> None:
                 """Log nothing: the log would contain the token."""
 
@@ -177,17 +183,24 @@ class Review:
                 self.send_header("Content-Length", str(len(body)))
                 self.send_header("Referrer-Policy", "no-referrer")
                 self.send_header("X-Content-Type-Options", "nosniff")
+                self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+                self.send_header("X-Frame-Options", "DENY")
+                self.send_header("Cache-Control", "no-store")
                 self.end_headers()
                 self.wfile.write(body)
 
             def _asked(self) -> str | None:
                 """Return the path after the token. If the token or the host is wrong, send an answer and return None."""
                 _, given, rest = [*self.path.split("/", 2), "", ""][:3]
-                host = (self.headers.get("Host") or "").rsplit(":", 1)[0]
-                if not secrets.compare_digest(given.encode(), token.encode()) or host not in (
-                    "127.0.0.1",
-                    "localhost",
+                # Another name in Host is a page that made its own name point here; another Origin is a page of its own.
+                names = {f"{name}:{self.server.server_port}" for name in ("127.0.0.1", "localhost")}  # type: ignore[attr-defined]
+                origin = self.headers.get("Origin")
+                if (
+                    not secrets.compare_digest(given.encode(), token.encode())
+                    or self.headers.get_all("Host", []) not in [[name] for name in names]
+                    or (origin is not None and origin not in {f"http://{name}" for name in names})
                 ):
+                    self.close_connection = True
                     self._send(HTTPStatus.FORBIDDEN, "text/plain", b"the address needs its token")
                     return None
                 return rest
@@ -222,12 +235,19 @@ class Review:
                 if (path := self._asked()) is None:
                     return
                 try:
-                    size = int(self.headers.get("Content-Length") or 0)
-                    value = json.loads(self.rfile.read(min(size, 1 << 20)))
+                    size = self.headers.get("Content-Length") or ""
+                    if not size.isascii() or not size.isdigit() or int(size[:10]) > MAX_BODY:
+                        # The body is not read, so the connection cannot go on.
+                        self.close_connection = True
+                        self._send(
+                            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "text/plain", b"the body is too large"
+                        )
+                        return
+                    value = json.loads(self.rfile.read(int(size)))
                     if path != "verdict" or not isinstance(value, dict):
                         raise ValueError("not a verdict")
                     said = review.decide(value)
-                except (ValueError, RotoolsError) as error:
+                except (ValueError, RecursionError, RotoolsError) as error:
                     self._send(HTTPStatus.BAD_REQUEST, "text/plain", str(error).encode())
                     return
                 self._json({"decided": said})

@@ -1,10 +1,11 @@
 """The command line of rotools."""
 
 import io
+import os
 import sys
 
 from rotools.cli import console
-from rotools.errors import RotoolsError
+from rotools.errors import RotoolsError, system_hint
 
 STOPPED = 130
 """Exit code after Ctrl-C."""
@@ -23,10 +24,12 @@ def main() -> None:
     except RotoolsError as error:
         console.fail(str(error), error.hint)
         sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of standard output ended (`| head`): nothing is wrong, nothing to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        if error.filename is None:
-            raise
-        console.fail(f"{error.filename}: {(error.strerror or str(error)).lower()}", "check the path")
+        what = (error.strerror or str(error)).lower()
+        console.fail(f"{error.filename}: {what}" if error.filename else what, system_hint(error))
         sys.exit(1)
     except SystemExit as end:
         # Typer turns Ctrl-C into this exit code, without a word.

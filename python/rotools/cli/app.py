@@ -25,7 +25,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog="All steps at once: rotools pack corpus.jsonl",
+    epilog="All steps at once: rotools pack corpus.jsonl. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but for documents "
+    "over which the program itself failed (rejects `internal-error`), 130 stopped.",
 )
 
 

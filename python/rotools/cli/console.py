@@ -1,13 +1,19 @@
 """What all verbs share: results, errors and exit codes.
 
-Data go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped.
+Data go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but for
+documents over which the program itself failed, 130 stopped.
 """
 
 import json
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from rotools.counts import ReadCounts, ShardResult
+from rotools.errors import printable
+
+INCOMPLETE = 3
+"""Exit code of a run that left out documents because of a defect of the program."""
 
 MOST_FILES = 10
 """Files that a summary names."""
@@ -29,14 +35,24 @@ def print_json(value: Any) -> None:
 def say(message: str, *, quiet: bool = False) -> None:
     """Print a line for people on stderr."""
     if not quiet:
-        print(message, file=sys.stderr)
+        print(printable(message), file=sys.stderr)
+
+
+def show(text: str) -> None:
+    """Print a line for people on stdout. Names and texts may be of strangers, so a terminal must not obey them."""
+    print(printable(text))
 
 
 def fail(what: str, hint: str | None = None) -> None:
     """Print an error and the next step on stderr."""
-    print(f"error: {what}", file=sys.stderr)
+    print(f"error: {_one_line(what)}", file=sys.stderr)
     if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+        print(f"hint: {_one_line(hint)}", file=sys.stderr)
+
+
+def _one_line(text: str) -> str:
+    # A line feed in the name of a file must not begin a line that looks like the program's own.
+    return printable(text).replace("\n", "\\n")
 
 
 def summarize(counts: ReadCounts, name: str, *, quiet: bool = False) -> None:
@@ -56,6 +72,17 @@ def say_shard(result: ShardResult, shard: tuple[int, int], *, quiet: bool = Fals
         "when all shards are done, run the same command without --shard",
         quiet=quiet,
     )
+
+
+def end_incomplete(counts: Iterable[ReadCounts]) -> None:
+    """End with `INCOMPLETE` if the program failed over a document, and say so even to those who ask for quiet."""
+    failed = sum(read.rejected.get("internal-error", 0) for read in counts)
+    if failed:
+        say(
+            f"warning: the program itself failed over {failed:,} documents; they are rejects `internal-error`"
+        )
+        say("hint: this is a defect of rotools: report it with the lines of the rejects file")
+        sys.exit(INCOMPLETE)
 
 
 def say_removed(counts: ReadCounts, *, quiet: bool = False) -> None:

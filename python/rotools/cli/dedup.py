@@ -89,6 +89,7 @@ def dedup(
         return
     if as_json:
         console.print_json(result.to_dict())
+        console.end_incomplete([result.read])
         return
     read, found = result.read, result.dedup
     console.say(
@@ -106,3 +107,4 @@ def dedup(
         )
     if found["capped"]:
         console.say(f"  {found['capped']:,} documents had more candidates than are compared", quiet=quiet)
+    console.end_incomplete([result.read])

@@ -85,6 +85,7 @@ def filter(
         return
     if as_json:
         console.print_json(result.to_dict())
+        console.end_incomplete([result.read])
         return
     read = result.read
     console.say(
@@ -93,3 +94,4 @@ def filter(
     )
     console.say_removed(read, quiet=quiet)
     console.say(f"  reasons: {result.ledger}", quiet=quiet)
+    console.end_incomplete([read])

@@ -81,15 +81,17 @@ def _show_pack(path: Path, block: int | None, phase: str | None, split: Split, a
         if as_json:
             console.print_json({"phase": name, "split": split, "block": block, "text": text})
         else:
-            print(text)
+            console.show(text)
         return
     if as_json:
         console.print_json(pack.manifest)
         return
-    print(f"{path}: vocabulary {pack.manifest['vocab_size']:,}, blocks of {pack.manifest['block_tokens']}")
+    console.show(
+        f"{path}: vocabulary {pack.manifest['vocab_size']:,}, blocks of {pack.manifest['block_tokens']}"
+    )
     for part in pack.phases:
         for kind, stream in (("train", part.train), ("valid", part.valid)):
-            print(
+            console.show(
                 f"  {part.name:<12} {kind:<6} {stream.documents:>12,} documents "
                 f"{stream.tokens:>16,} tokens {stream.blocks:>12,} blocks"
             )
@@ -124,34 +126,36 @@ def _show_tokenizer(path: Path, as_json: bool) -> None:
             }
         )
         return
-    print(
+    console.show(
         f"{path}: byte-level BPE, vocabulary {tokenizer.vocab_size:,}, "
         f"pre-tokenizer `{tokenizer.pattern}` (its name in llama.cpp)"
     )
-    print(f"  end of text {end or 'none'}; special tokens: {', '.join(specials) or 'none'}")
+    console.show(f"  end of text {end or 'none'}; special tokens: {', '.join(specials) or 'none'}")
 
 
 def _show_corpus(summary: CorpusSummary) -> None:
     for file in summary.sources:
         kind = file["format"] + ("" if file["compression"] == "none" else f", {file['compression']}")
-        print(f"{file['name']}: {kind}, {file['size'] / 1e6:,.1f} MB")
+        console.show(f"{file['name']}: {kind}, {file['size'] / 1e6:,.1f} MB")
         for name, type_ in file["fields"]:
-            print(f"  {name}: {type_}")
+            console.show(f"  {name}: {type_}")
     read = summary.read
-    print(f"{read.records:,} records, {read.documents:,} documents, {read.bytes / 1e6:,.1f} MB of text")
+    console.show(
+        f"{read.records:,} records, {read.documents:,} documents, {read.bytes / 1e6:,.1f} MB of text"
+    )
     for reason, count in read.rejected.items():
-        print(f"  would be rejected, {reason}: {count:,}")
+        console.show(f"  would be rejected, {reason}: {count:,}")
     if summary.lengths:
         low, middle, high, top = (summary.lengths[key] for key in ("min", "median", "p90", "max"))
-        print(
+        console.show(
             f"bytes of a document: shortest {low:,}, median {middle:,}, 90 % below {high:,}, longest {top:,}"
         )
     repairs = read.normalize
     bare, partial = repairs["no_diacritics"], repairs["partial_diacritics"]
-    print(f"without diacritics: {bare:,} documents; with few: {partial:,}")
-    print(f"would be repaired: {repairs['changed_documents']:,} documents")
+    console.show(f"without diacritics: {bare:,} documents; with few: {partial:,}")
+    console.show(f"would be repaired: {repairs['changed_documents']:,} documents")
     for rule, count in repairs["rules"].items():
         if count:
-            print(f"  {rule}: {count:,}")
+            console.show(f"  {rule}: {count:,}")
     if summary.first:
-        print(f"first document, {summary.first['id']}:\n{summary.first['text']}")
+        console.show(f"first document, {summary.first['id']}:\n{summary.first['text']}")

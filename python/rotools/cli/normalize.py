@@ -77,8 +77,10 @@ def normalize(
         report.write_text(text + "\n", encoding="utf-8")
     if as_json:
         console.print_json({**result.to_dict(), **({"changes": changes} if diff else {})})
+        console.end_incomplete([result.read])
         return
     console.summarize(result.read, str(out), quiet=quiet)
     for rule, count in result.read.normalize["rules"].items():
         if count:
             console.say(f"  {rule}: {count:,}", quiet=quiet)
+    console.end_incomplete([result.read])

@@ -138,6 +138,7 @@ def pack(
         return
     if as_json:
         console.print_json(result.to_dict())
+        console.end_incomplete(ReadCounts(**packed["read"]) for packed in result.report["phases"])
         return
     for packed in result.report["phases"]:
         console.summarize(ReadCounts(**packed["read"]), packed["name"], quiet=quiet)
@@ -146,3 +147,4 @@ def pack(
         f"{result.text_bytes / max(result.tokens, 1):.2f} bytes a token, vocabulary {result.vocab_size:,}",
         quiet=quiet,
     )
+    console.end_incomplete(ReadCounts(**packed["read"]) for packed in result.report["phases"])

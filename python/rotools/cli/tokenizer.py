@@ -51,9 +51,11 @@ def train(
         )
     if as_json:
         console.print_json(result.to_dict())
+        console.end_incomplete([result.read])
         return
     console.summarize(result.read, "read", quiet=quiet)
     console.say(f"{out}: vocabulary {result.tokenizer.vocab_size:,}", quiet=quiet)
+    console.end_incomplete([result.read])
 
 
 @app.command("encode")
@@ -85,9 +87,11 @@ def encode(
         )
     if as_json:
         console.print_json(result.to_dict())
+        console.end_incomplete([result.read])
         return
     console.summarize(result.read, "read", quiet=quiet)
     console.say(f"{out}: {result.tokens:,} tokens", quiet=quiet)
+    console.end_incomplete([result.read])
 
 
 @app.command("report")
@@ -124,8 +128,10 @@ def report(
         )
     if as_json:
         console.print_json(result.to_dict())
+        console.end_incomplete([result.read])
         return
     from rotools.cli.tokenizer_report import show
 
     console.summarize(result.read, "read", quiet=quiet)
     show(result.reports, examples)
+    console.end_incomplete([result.read])

@@ -29,11 +29,13 @@ def why(
         console.print_json(found.to_dict())
         return
     for row in found.rows:
-        print(f"{row['document']} ({row['source']}:{row['line']}): {explain(row)}")
+        console.show(f"{row['document']} ({row['source']}:{row['line']}): {explain(row)}")
     if found.stands_for:
         named = ", ".join(row["document"] for row in found.examples)
         more = ", ..." if found.stands_for > len(found.examples) else ""
         noun = "document" if found.stands_for == 1 else "documents"
-        print(f"{document} represents {found.stands_for:,} removed {noun}: {named}{more}")
+        console.show(f"{document} represents {found.stands_for:,} removed {noun}: {named}{more}")
     if not found.rows and not found.stands_for:
-        print(f"{document}: the ledger has no decision about it; it was kept unchanged, or no input has it")
+        console.show(
+            f"{document}: the ledger has no decision about it; it was kept unchanged, or no input has it"
+        )

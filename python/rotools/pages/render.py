@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from rotools.errors import printable
 from rotools.pages.chart import Chart
 
 
@@ -38,6 +39,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_finalize,
     )
     environment.tests["chart"] = lambda value: isinstance(value, Chart)
     scripts = [_read(package, name) for name in own if name.endswith(".js")]
@@ -50,6 +52,11 @@ def render(
     return environment.get_template(template).render(
         style="".join(styles), scripts=scripts, policy=policy(scripts, connect=connect), **values
     )
+
+
+def _finalize(value: Any) -> Any:
+    """Escape what turns the direction of a line; text that a template made, and data for a script, stay as they are."""
+    return printable(value) if type(value) is str else value
 
 
 def policy(scripts: Sequence[str], *, connect: bool = False) -> str:

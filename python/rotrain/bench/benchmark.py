@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -11,7 +10,7 @@ from typing import Any
 
 from rotrain.bench.measure import Settings, bench
 from rotrain.errors import RotrainError, UsageError
-from rotrain.files import write_json
+from rotrain.files import read_record, write_record
 from rotrain.progress import Progress
 
 ENGINES, VARIANTS = ("torch", "llama.cpp"), ("fp32", "bf16")
@@ -101,7 +100,7 @@ def run_benchmark(
         settings["threads"] = threads
     record = bench(specs, Settings(**settings), progress.message)
     if out is not None:
-        write_json(Path(out), record)
+        write_record(Path(out), record)
     return BenchResult(record["rows"], record["ratios"], record["machine"], record)
 
 
@@ -154,7 +153,7 @@ def choose_variants(
 
 def _read_method(folder: Path) -> str:
     try:
-        return str(json.loads((folder / "quantization.json").read_bytes())["method"])
+        return str(read_record(folder / "quantization.json")["method"])
     except (OSError, ValueError, KeyError, TypeError):
         return "quantized"  # loading the model reports the error
 
@@ -163,7 +162,7 @@ def _read_context(model: Path) -> int | None:
     """Return the context of a run or folder from its record. A GGUF file has no limit: llama.cpp continues beyond it."""
     for file, key in (("quantization.json", "model"), ("config.json", "config")):
         try:
-            return int(json.loads((model / file).read_bytes())[key]["context"])
+            return int(read_record(model / file)[key]["context"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return None

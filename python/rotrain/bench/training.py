@@ -17,7 +17,7 @@ from rotrain.bench.measure import MAX_TRIES, describe_machine
 from rotrain.bench.process import Worker
 from rotrain.bench.statistics import percentiles, summary
 from rotrain.config import FitConfig
-from rotrain.files import write_json
+from rotrain.files import write_record
 from rotrain.models.presets import DEFAULT_VOCAB
 from rotrain.progress import Progress
 
@@ -100,7 +100,7 @@ def run_training_benchmark(
         "rows": rows,
     }
     if out is not None:
-        write_json(Path(out), record)
+        write_record(Path(out), record)
     return TrainingBenchResult(rows, record["machine"], record)
 
 

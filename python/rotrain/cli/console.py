@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rotrain.errors import RotrainError, Stopped
+from rotools.errors import printable
+from rotrain.errors import RotrainError, Stopped, system_hint
 from rotrain.requirements import require_train_packages
 
 
@@ -40,6 +41,7 @@ def app_errors() -> Iterator[None]:
         sys.exit(0)
     except OSError as error:
         _print("error", f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        _print("hint", system_hint(error))
         sys.exit(1)
 
 
@@ -59,4 +61,4 @@ def split_names(text: str) -> list[str]:
 
 
 def _print(kind: str, text: str) -> None:
-    print(f"{kind}: {text}", file=sys.stderr)
+    print(f"{kind}: {printable(text)}", file=sys.stderr)

@@ -24,7 +24,7 @@ from typing import Any
 
 from rotrain import __version__
 from rotrain.compare.study import Study, is_folder, quantize_args
-from rotrain.files import sha256_file, write_json
+from rotrain.files import read_record, sha256_file, write_record
 
 FORMAT, VERSION = "rotrain-step", 1
 
@@ -135,7 +135,7 @@ def run_matrix(
         seconds = round(time.monotonic() - started_at, 1)
         durations.setdefault(step.kind, []).append(seconds)
         record.parent.mkdir(parents=True, exist_ok=True)
-        write_json(
+        write_record(
             record,
             {
                 "format": FORMAT,
@@ -190,7 +190,7 @@ def rates_at_edge(study: Study) -> dict[str, float]:
     found = {}
     for arch in study.archs if study.sweep_lr else ():
         try:
-            result = json.loads((sweep_of(study, arch) / "sweep.json").read_bytes())
+            result = read_record(sweep_of(study, arch) / "sweep.json")
         except OSError:  # the sweep failed, and its outcome was reported
             continue
         if result["at_edge"]:
@@ -299,7 +299,7 @@ def _record_file(study: Study, step: Step) -> Path:
 def _read_record(record: Path) -> dict[str, Any]:
     """Return the record of a step, or an empty dictionary if there is no record of this version."""
     try:
-        found = json.loads(record.read_bytes())
+        found = read_record(record)
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) and found.get("version") == VERSION else {}
+    return found if found.get("version") == VERSION else {}

@@ -39,6 +39,7 @@ from rotrain.models.presets import ARCHS
 
 DEFAULT_ARCHS = ("llama-mha", "llama-gqa", "mistral-swa", "falcon-mqa", "mamba2")
 _TORCH_VARIANT = re.compile(r"(rtn|hqq|gptq)-([34568])(?:-g(32|64|128))?(?:-polish(\d+))?")
+_RUN_NAME = re.compile(r"[^\W_][\w.-]{0,99}")
 _TARGET_VARIANT = re.compile(r"bpw-(\d+(?:\.\d+)?)")
 
 
@@ -84,6 +85,25 @@ class Study(_Table):
             if arch not in ARCHS:
                 raise ValueError(f"there is no architecture {arch!r}; there are {', '.join(ARCHS)}")
         return archs
+
+    @field_validator("take")
+    @classmethod
+    def _check_names(cls, take: dict[str, Path]) -> dict[str, Path]:
+        for name in take:
+            # A name becomes the name of a folder.
+            if not _RUN_NAME.fullmatch(name):
+                raise ValueError(
+                    f"{name!r} is no name of a run: take letters, digits, `-`, `_` and `.`, and start with a letter or digit"
+                )
+        return take
+
+    @field_validator("variants")
+    @classmethod
+    def _check_variants(cls, variants: tuple[str, ...]) -> tuple[str, ...]:
+        for variant in variants:
+            if not _RUN_NAME.fullmatch(variant):
+                raise ValueError(f"there is no variant {variant!r}")
+        return variants
 
     @field_validator("archs", "seeds", "variants", "sweep_lr")
     @classmethod

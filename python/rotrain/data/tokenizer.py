@@ -16,7 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotrain.errors import RotrainError
+from rotrain.errors import RotrainError, system_hint
+from rotrain.files import parse_json
+
+MOST_TOKENS = 1 << 20
+"""Larger than any vocabulary: those of models for all languages have about 260,000 tokens."""
 
 
 def byte_alphabet() -> dict[str, int]:
@@ -49,17 +53,21 @@ class Tokenizer:
         from tokenizers import Tokenizer as Encoder
 
         try:
-            text = file.read_text(encoding="utf-8")
-            self.token_bytes = _token_bytes(json.loads(text))
-            self._encoder: Any = Encoder.from_str(text)
+            content = parse_json(file.read_bytes())
+            self.token_bytes = _token_bytes(content)
             # A tokenizer that a trainer saved may still cut and fill texts, and a text may hold `<|endoftext|>` as words.
-            # Here a text is all of its bytes, and no more.
-            self._encoder.no_truncation()
-            self._encoder.no_padding()
+            # Here a text is all of its bytes, and no more. `tokenizers` must not even read how long a fill is.
+            content = {**content, "truncation": None, "padding": None}
+            self._encoder: Any = Encoder.from_str(json.dumps(content))
             self._encoder.encode_special_tokens = True
         except OSError as error:
-            raise RotrainError(f"cannot read the tokenizer: {error.strerror}", place=file) from None
-        except Exception as error:  # `tokenizers` raises a bare Exception for a file that it cannot read
+            raise RotrainError(
+                f"cannot read the tokenizer: {error.strerror}", place=file, hint=system_hint(error)
+            ) from None
+        except BaseException as error:
+            # `tokenizers` raises a bare Exception for a file that it cannot read, and its panics are no Exception.
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
             raise RotrainError(
                 f"this is not a byte-level BPE tokenizer: {error}",
                 place=file,
@@ -122,7 +130,12 @@ def _token_bytes(tokenizer: dict[str, Any]) -> list[bytes]:
     alphabet = byte_alphabet()
     vocab: dict[str, int] = tokenizer["model"]["vocab"]
     special = {int(token["id"]): token for token in tokenizer.get("added_tokens") or []}
-    size = max([*vocab.values(), *special]) + 1
+    ids = [*vocab.values(), *special]
+    # The table has a place for each id, so an id is checked before it becomes memory.
+    wrong = next((i for i in ids if type(i) is not int or not 0 <= i < MOST_TOKENS), None)
+    if wrong is not None:
+        raise ValueError(f"a token has the id {wrong!r}; ids are 0 to {MOST_TOKENS - 1:,}")
+    size = max(ids) + 1
     table = [b""] * size
     for token, index in vocab.items():
         if index not in special:

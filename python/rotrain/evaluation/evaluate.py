@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -23,7 +22,7 @@ from rotrain.evaluation.open import open_model
 from rotrain.evaluation.probes import Result
 from rotrain.evaluation.tasks import read_task, score_task
 from rotrain.evaluation.text import CONVENTIONS, score_text
-from rotrain.files import write_json
+from rotrain.files import read_record, write_record
 from rotrain.progress import Progress
 
 FORMAT, VERSION = "rotrain-evaluation", 1
@@ -162,7 +161,7 @@ def evaluate(
     if file is not None:
         if out is None:
             _keep_earlier_parts(file, record)
-        write_json(file, record)
+        write_record(file, record)
     return EvaluationResult(
         record["model"], record["text"], record["against"], record["probes"], record["tasks"], file, record
     )
@@ -194,7 +193,7 @@ def _keep_earlier_parts(file: Path, record: dict[str, Any]) -> None:
     other conventions make other figures, which are not kept.
     """
     try:
-        earlier = json.loads(file.read_bytes())
+        earlier = read_record(file)
         same = all(
             earlier[key] == record[key] for key in ("format", "version", "program", "model", "conventions")
         )

@@ -20,7 +20,7 @@ from rotrain.exporters.gguf.export import metadata_fields
 from rotrain.exporters.gguf.layout import check_supported, pieces
 from rotrain.exporters.gguf.metadata import architecture
 from rotrain.exporters.gguf.write import CopiedField, StoredTensor, read_gguf, write_gguf
-from rotrain.files import sha256_file, write_json
+from rotrain.files import sha256_file, write_record
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.models.quantized import check_not_quantized
@@ -228,7 +228,7 @@ def quantize_gguf(
         seconds=time.perf_counter() - started_at,
         **record,
     )
-    write_json(out.with_name(f"{out.name}.json"), result)
+    write_record(out.with_name(f"{out.name}.json"), result)
     return result
 
 

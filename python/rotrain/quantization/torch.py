@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rotrain.errors import RotrainError, UsageError
-from rotrain.files import sha256_file, sync_directory, write_atomic, write_json
+from rotrain.files import sha256_file, sync_directory, write_atomic, write_record
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.models.quantized import (
@@ -258,7 +258,7 @@ def _write_folder(
         sha256=sha256_file(file),
         **more,
     )
-    write_json(temporary / QUANTIZATION, result)
+    write_record(temporary / QUANTIZATION, result)
     os.rename(temporary, out)
     sync_directory(out.parent)
     return result

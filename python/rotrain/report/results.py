@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rotools import InputError, jsonl
 from rotrain.config import ModelConfig
-from rotrain.errors import RotrainError
+from rotrain.errors import RotrainError, reason, system_hint
+from rotrain.files import open_line, open_record, parse_json
 from rotrain.models import count
 from rotrain.run.directory import RunDirectory
 from rotrain.run.metrics import read_metrics
@@ -87,9 +87,10 @@ def _run(path: Path, name: str) -> Run:
         data=record["data"],
         machine=record["machine"],
         metrics=metrics,
-        samples=list(_lines(files.samples)),
+        samples=list(_samples(files.samples)),
         summary=files.read_summary(),
     )
+    _check_samples(run, files.samples)
     timed = _timed(path)
     run.cells.append(_cell(name, TRAINED, path, [row for row in timed if _is_trained(row, path)]))
     variants = path / "variants"
@@ -120,10 +121,10 @@ def _is_trained(row: Json, path: Path) -> bool:
 def _read(file: Path) -> Json | None:
     """A result file, or None for another."""
     try:
-        value = json.loads(file.read_bytes())
-    except ValueError as error:
+        value = parse_json(file.read_bytes())
+    except (OSError, ValueError) as error:
         raise RotrainError(
-            f"the file is damaged: {error}", place=file, hint="remove it and measure again"
+            f"the file is damaged: {reason(error)}", place=file, hint="remove it and measure again"
         ) from None
     if not isinstance(value, dict) or value.get("format") not in KNOWN:
         return None
@@ -133,12 +134,53 @@ def _read(file: Path) -> Json | None:
             place=file,
             hint="remove it and measure again",
         )
-    return value
+    try:
+        found = open_record(json.dumps(value).encode())
+        _check_parts(found)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RotrainError(
+            f"the file is damaged: {reason(error)}", place=file, hint="remove it and measure again"
+        ) from None
+    return found
 
 
-def _lines(file: Path) -> Iterator[Json]:
-    if file.exists():
+def _check_parts(value: Json) -> None:
+    """Check that a file has the parts that a page reads."""
+    if value["format"] == "rotrain-bench":
+        for row in value["rows"]:
+            Path(row["model"]), row["variant"]
+    if value["format"] == "rotrain-evaluation":
+        for part in ("text", "probes", "tasks"):
+            value[part].items()
+
+
+def _check_samples(run: Run, file: Path) -> None:
+    """Compare the number of samples with that of the summary: a file that was cut between two lines looks whole."""
+    expected = (run.summary or {}).get("samples")
+    if isinstance(expected, list) and file.exists() and len(run.samples) != len(expected):
+        raise RotrainError(
+            f"the file has {len(run.samples)} samples, and the summary {len(expected)}",
+            place=file,
+            hint="remove the file; a report works without samples",
+        )
+
+
+def _samples(file: Path) -> Iterator[Json]:
+    if not file.exists():
+        return
+    try:
+        lines = file.read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        raise RotrainError(f"cannot be read: {reason(error)}", place=file, hint=system_hint(error)) from None
+    for number, line in enumerate(lines, 1):
         try:
-            yield from (value for _, value in jsonl.read(file))
-        except InputError as error:
-            raise RotrainError(error.what, place=str(error.place), hint=error.hint) from None
+            found = open_line(line)
+            if not all(isinstance(found[key], str) for key in ("temperature", "prompt", "text")):
+                raise ValueError("temperature, prompt or text is no text")
+        except (ValueError, KeyError) as error:
+            raise RotrainError(
+                f"the line is damaged: {reason(error)}",
+                place=f"{file}:{number}",
+                hint="remove the file; a report works without samples",
+            ) from None
+        yield found

@@ -8,10 +8,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from rotrain.errors import UsageError
+from rotrain.errors import RotrainError, UsageError, reason
 from rotrain.files import write_atomic
 from rotrain.report.page import page
-from rotrain.report.results import read_runs
+from rotrain.report.results import Run, read_runs
 from rotrain.report.table import as_csv, as_latex, as_markdown, columns, rows_of
 
 DEFAULT_TITLE = "Small language models for Romanian"
@@ -64,7 +64,35 @@ def write_report(
             f"there is no report of the form {file.suffix!r}", hint="take .html, .md, .csv or .tex"
         )
     found = read_runs([Path(run) for run in runs])
-    rows, heads = rows_of(found), columns(found)
-    write_atomic(file, page(found, title) if file.suffix == ".html" else _TABLES[file.suffix](heads, rows))
-    texts = [{column.name: column.text(row) for column in heads} for row in rows]
+    try:
+        content, texts = _render(found, title, file.suffix)
+    except _OF_VALUES as error:
+        raise _blame(found, title, file.suffix, error) from None
+    write_atomic(file, content)
     return ReportResult(file, len(found), texts)
+
+
+# What code raises over a value of another type than it expects. Every file was read whole, so nothing else can be wrong.
+_OF_VALUES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+def _render(found: Sequence[Run], title: str, suffix: str) -> tuple[str, list[dict[str, str]]]:
+    """Return the content of the file, and the texts of the table."""
+    rows, heads = rows_of(found), columns(found)
+    content = page(found, title) if suffix == ".html" else _TABLES[suffix](heads, rows)
+    return content, [{column.name: column.text(row) for column in heads} for row in rows]
+
+
+def _blame(found: Sequence[Run], title: str, suffix: str, error: Exception) -> RotrainError:
+    """Find the run whose files hold a value that cannot be shown."""
+    for run in found:
+        try:
+            _render([run], title, suffix)
+        except _OF_VALUES as own:
+            error = own
+            break
+    return RotrainError(
+        f"a record of the run holds a value that no report can show: {reason(error)}",
+        place=run.path,
+        hint="evaluate and bench the run again, or leave it out",
+    )

@@ -9,7 +9,6 @@ however many processes trained them, so any number of processes can continue.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -23,8 +22,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rotrain.config import Checkpoint, ModelConfig
-from rotrain.errors import RotrainError
-from rotrain.files import sha256_file, sync_directory, sync_file, write_json
+from rotrain.errors import RotrainError, reason
+from rotrain.files import read_record, sha256_file, sync_directory, sync_file, write_record
 
 FORMAT, VERSION = "rotrain-checkpoint", 1
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
@@ -128,7 +127,7 @@ def save(
             "spikes": spikes or {},
             "files": files,
         }
-        write_json(temporary / STATE, state)
+        write_record(temporary / STATE, state)
         os.rename(temporary, final)
         sync_directory(folder)
     except (OSError, SafetensorError) as error:
@@ -241,13 +240,17 @@ def open_checkpoint(path: Path, *, weights_only: bool = False) -> SavedCheckpoin
     """
     hint = "remove it to continue from the one before"
     try:
-        state = json.loads((path / STATE).read_bytes())
+        state = read_record(path / STATE)
         if state["format"] != FORMAT or state["version"] != VERSION:
             raise RotrainError(
                 f"checkpoint format {state['format']} {state['version']} is not {FORMAT} {VERSION}",
                 place=path,
             )
+        if MODEL not in state["files"]:
+            raise ValueError(f"the record names no {MODEL}")
         for name, expected in state["files"].items():
+            if name not in (MODEL, OPTIMIZER):
+                raise ValueError(f"the record names {name!r}")
             if weights_only and name == OPTIMIZER:
                 continue
             if sha256_file(path / name) != expected["sha256"]:
@@ -261,7 +264,5 @@ def open_checkpoint(path: Path, *, weights_only: bool = False) -> SavedCheckpoin
             {name: entry["sha256"] for name, entry in state["files"].items()},
             dict(state.get("spikes", {})),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RotrainError(
-            f"the checkpoint is damaged ({type(error).__name__}: {error})", place=path, hint=hint
-        ) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RotrainError(f"the checkpoint is damaged: {reason(error)}", place=path, hint=hint) from None

@@ -11,19 +11,20 @@ summary.json     the result; it is written last, so a run that has it is finishe
 from __future__ import annotations
 
 import fcntl
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rotrain.config import FitConfig, flatten
+from rotrain.config import FitConfig, ModelConfig, flatten
 from rotrain.data.pack import Pack
-from rotrain.errors import RotrainError
-from rotrain.files import sha256_file, write_atomic, write_json
+from rotrain.errors import RotrainError, reason, system_hint
+from rotrain.files import read_record, sha256_file, write_atomic, write_record
 
 FORMAT, VERSION = "rotrain-run", 1
+
+COPY_TOKENIZER = "copy tokenizer.json again from the pack of the run"
 
 # Keys that may change between the parts of a run: they move files, describe the machine or say how much is measured. They
 # do not change what is learned. `batch.micro` adds the same gradients in another order, so only the last bits differ: a run
@@ -94,29 +95,62 @@ class RunDirectory:
             RotrainError: The file is not the configuration of a run.
         """
         try:
-            record: dict[str, Any] = json.loads(self.config.read_bytes())
+            record = read_record(self.config)
             if record["format"] != FORMAT or record["version"] != VERSION:
                 raise ValueError(f"format {record['format']} {record['version']}")
             record.setdefault("from", None)  # the first runs had no branches
+            ModelConfig.model_validate(record["model"])
+            FitConfig.model_validate(record["config"])
+            data = record["data"]
+            if not isinstance(data["eos_id"], int) or not 0 <= data["eos_id"] < record["model"]["vocab_size"]:
+                raise ValueError(f"data.eos_id is {data['eos_id']!r}, which is no token of the vocabulary")
+            if not isinstance(data["manifest_sha256"], str) or not isinstance(record["machine"], dict):
+                raise ValueError("data or machine is of another type")
             return record
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RotrainError(
-                f"this is not the configuration of a run: {error}",
+                f"this is not the configuration of a run: {reason(error)}",
                 place=self.config,
-                hint="take another --out",
+                hint="restore the file from a copy, or take another --out",
             ) from None
 
     def read_summary(self) -> dict[str, Any] | None:
         """Return the summary of a finished run, or None."""
         try:
-            summary: dict[str, Any] = json.loads(self.summary.read_bytes())
+            summary = read_record(self.summary)
+            missing = [key for key in ("run", "arch", "parameters", "steps", "eval") if key not in summary]
+            if missing:
+                raise ValueError(f"there is no {missing[0]}")
             return summary
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise RotrainError(f"cannot read the summary: {error}", place=self.summary) from None
+            raise RotrainError(
+                f"the summary is damaged: {reason(error)}",
+                place=self.summary,
+                hint="remove it; the same `rotrain fit` writes it again",
+            ) from None
+
+    def check_tokenizer(self, record: dict[str, Any]) -> None:
+        """Compare tokenizer.json with the hash in config.json.
+
+        Raises:
+            RotrainError: It cannot be read, or it is another one.
+        """
+        try:
+            digest = sha256_file(self.tokenizer)
+        except OSError as error:
+            raise RotrainError(
+                f"cannot read the tokenizer: {error.strerror}", place=self.tokenizer, hint=COPY_TOKENIZER
+            ) from None
+        if digest != record["data"].get("tokenizer_sha256", digest):
+            raise RotrainError(
+                "this is not the tokenizer that the run was started with (its hash differs)",
+                place=self.tokenizer,
+                hint=COPY_TOKENIZER,
+            )
 
     def check_empty(self) -> None:
         """Refuse a directory that is not empty. What a kill just before the start of a run leaves is allowed.
@@ -154,7 +188,7 @@ class RunDirectory:
             origin: Where a branch started; its checkpoint of step 0 is already there.
         """
         write_atomic(self.tokenizer, pack.tokenizer_file.read_bytes())
-        write_json(
+        write_record(
             self.config,
             {
                 "format": FORMAT,
@@ -173,7 +207,7 @@ class RunDirectory:
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Record the result. The run is then finished."""
-        write_json(self.summary, summary)
+        write_record(self.summary, summary)
 
     def check_same_run(self, record: dict[str, Any], config: FitConfig, pack: Pack) -> None:
         """Refuse to continue with another configuration or other data.
@@ -186,6 +220,7 @@ class RunDirectory:
         Raises:
             RotrainError: They differ; the message names the keys.
         """
+        self.check_tokenizer(record)
         # Validation gives a key that did not exist when the run started its default.
         started = FitConfig.model_validate(record["config"])
         there, here = (flatten(config.model_dump(mode="json")) for config in (started, config))
@@ -235,7 +270,7 @@ def lock_run(run: RunDirectory) -> Iterator[None]:
         lock = open(run.path / ".lock", "ab")
     except OSError as error:
         raise RotrainError(
-            f"cannot write the run directory: {error.strerror}", place=run.path, hint="take another --out"
+            f"cannot write the run directory: {reason(error)}", place=run.path, hint=system_hint(error)
         ) from None
     with lock:
         try:
@@ -245,5 +280,11 @@ def lock_run(run: RunDirectory) -> Iterator[None]:
                 "another process is training in this directory",
                 place=run.path,
                 hint="wait for it, or take another --out",
+            ) from None
+        except OSError as error:
+            raise RotrainError(
+                f"the directory cannot be locked: {reason(error)}",
+                place=run.path,
+                hint="this file system has no locks, which keep two runs apart: write to another file system",
             ) from None
         yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -16,8 +15,8 @@ from torch import Tensor
 
 from rotrain.config import ModelConfig
 from rotrain.data.tokenizer import Tokenizer
-from rotrain.errors import RotrainError
-from rotrain.files import sha256_file
+from rotrain.errors import RotrainError, reason
+from rotrain.files import parse_json, read_record, sha256_file
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import from_hf
 from rotrain.models.quantized import cache_dequantized, free_bytes, from_tensors
@@ -26,6 +25,10 @@ from rotrain.run.directory import RunDirectory
 
 # The record in a folder of `rotrain quantize --method rtn | hqq | gptq`.
 QUANTIZATION = "quantization.json"
+
+_COPY = "copy the file again"
+# What `safetensors` and PyTorch raise for a header that is no header, or that asks for more than there is.
+_UNREADABLE = (OSError, SafetensorError, RuntimeError, ValueError, OverflowError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -129,10 +132,17 @@ def load_run(path: str | PathLike[str], *, meta: bool = False) -> TrainedModel:
     if saved is None:
         what = damaged[0] if damaged else "the run has no checkpoint yet"
         raise RotrainError(what, place=run.path, hint="continue the run: `rotrain fit ... --resume`")
+    run.check_tokenizer(record)
+    if saved.model != ModelConfig.model_validate(record["model"]):
+        raise RotrainError(
+            "the checkpoint is of another shape than config.json says",
+            place=saved.path / checkpoint.STATE,
+            hint="restore both from one copy of the run",
+        )
     with torch.device("meta" if meta else "cpu"):
         model = Decoder(saved.model)
     if not meta:
-        model.load_state_dict(saved.weights())
+        _fill(model, saved.weights(), saved.path / checkpoint.MODEL)
     return TrainedModel(
         run,
         saved.step,
@@ -145,11 +155,20 @@ def load_run(path: str | PathLike[str], *, meta: bool = False) -> TrainedModel:
     )
 
 
+def _fill(model: Decoder, weights: dict[str, Tensor], file: Path) -> None:
+    """Give a model its weights."""
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        first = " ".join(str(error).splitlines()[1:2]).strip() or str(error)
+        raise RotrainError(f"the weights do not fit the shape of the model: {first}", place=file) from None
+
+
 def _load_quantized(run: RunDirectory) -> TrainedModel:
     again = "quantize the run again"
     file = run.path / "model.safetensors"
     try:
-        record = json.loads((run.path / QUANTIZATION).read_bytes())
+        record = read_record(run.path / QUANTIZATION)
         if record["format"] != "rotrain-quantized" or record["version"] != 1:
             raise ValueError(f"format {record['format']} {record['version']}")
         shape = ModelConfig.model_validate(record["model"])
@@ -160,9 +179,11 @@ def _load_quantized(run: RunDirectory) -> TrainedModel:
         }
         step, eos_id, sha256 = int(record["step"]), int(record["eos_id"]), record["sha256"]
         bos_id, stop_ids = record.get("bos_id"), tuple(record.get("stop_ids", ()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RotrainError(
-            f"this is not the record of a quantized model: {error}", place=run.path / QUANTIZATION, hint=again
+            f"this is not the record of a quantized model: {reason(error)}",
+            place=run.path / QUANTIZATION,
+            hint=again,
         ) from None
     try:
         if sha256_file(file) != sha256:
@@ -174,8 +195,8 @@ def _load_quantized(run: RunDirectory) -> TrainedModel:
         tensors = {checkpoint.current_name(name): tensor for name, tensor in load_file(file).items()}
         model = from_tensors(shape, bits, tensors)
         matrices = cache_dequantized(model, free_bytes())
-    except (OSError, SafetensorError) as error:
-        raise RotrainError(f"cannot read the weights: {error}", place=file, hint=again) from None
+    except (*_UNREADABLE, KeyError) as error:
+        raise RotrainError(f"cannot read the weights: {reason(error)}", place=file, hint=again) from None
     return TrainedModel(
         run,
         step,
@@ -192,7 +213,7 @@ def _load_quantized(run: RunDirectory) -> TrainedModel:
 
 def _hf_config(path: Path) -> dict[str, Any] | None:
     try:
-        config = json.loads((path / "config.json").read_bytes())
+        config = parse_json((path / "config.json").read_bytes())
     except (OSError, ValueError):
         return None  # the run directory reports what is wrong with the file
     return config if isinstance(config, dict) and "model_type" in config else None
@@ -204,8 +225,8 @@ def _load_hf(run: RunDirectory, config: dict[str, Any]) -> TrainedModel:
     try:
         for file in files:
             weights |= load_file(file)
-    except (OSError, SafetensorError) as error:
-        raise RotrainError(f"cannot read the weights: {error}", place=file) from None
+    except _UNREADABLE as error:
+        raise RotrainError(f"cannot read the weights: {reason(error)}", place=file, hint=_COPY) from None
     if not weights:
         raise RotrainError("there is no .safetensors file here", place=run.path)
     try:
@@ -214,7 +235,7 @@ def _load_hf(run: RunDirectory, config: dict[str, Any]) -> TrainedModel:
         raise RotrainError(str(error), place=run.path, hint=error.hint) from None
     eos, *stops = _eos_ids(config, run.path / "config.json")
     model = Decoder(shape)
-    model.load_state_dict(ours)
+    _fill(model, ours, files[0])
     note = f"{run.path} is a Hugging Face folder ({shape.arch}): no step is known"
     return TrainedModel(
         run,
@@ -242,7 +263,7 @@ def _bos_id(config: dict[str, Any], place: Path) -> int | None:
 def _tokenizer_config(folder: Path) -> dict[str, Any]:
     """Return what the files beside tokenizer.json say about chats and the BOS."""
     try:
-        config = json.loads((folder / "tokenizer_config.json").read_bytes())
+        config = parse_json((folder / "tokenizer_config.json").read_bytes())
     except FileNotFoundError:
         config = {}
     except (OSError, ValueError) as error:

@@ -21,7 +21,7 @@ from torch import Tensor
 from rotrain.config import FitConfig
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError
-from rotrain.files import sync_directory, write_atomic, write_json
+from rotrain.files import sync_directory, write_atomic, write_record
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.run import checkpoint
@@ -115,8 +115,8 @@ def average(
     write_atomic(partial.tokenizer, source.tokenizer.read_bytes())
     checkpoint.save(partial.checkpoints, steps[-1], saved[-1].model, weights, None)
     hashes = {str(one.step): one.sha256[checkpoint.MODEL] for one in saved}
-    write_json(partial.config, record | {"average": {"run": str(source.path), "model_sha256": hashes}})
-    write_json(partial.summary, summary)
+    write_record(partial.config, record | {"average": {"run": str(source.path), "model_sha256": hashes}})
+    write_record(partial.summary, summary)
     if target.path.exists():
         shutil.rmtree(target.path)
     os.rename(partial.path, target.path)

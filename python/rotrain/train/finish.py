@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from rotrain.data.tokenizer import Tokenizer
-from rotrain.files import write_atomic
+from rotrain.files import seal_line, write_atomic
 from rotrain.generation import Sampling, generate_tokens
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
@@ -49,6 +48,5 @@ def _write_samples(
             generate_tokens(model, ids, max_tokens=length, eos_id=plan.pack.eos_id, sampling=sampling)
         )
         samples.append({"temperature": str(temperature), "prompt": prompt, "text": text})
-    lines = [json.dumps({"step": step, **sample}, ensure_ascii=False) + "\n" for sample in samples]
-    write_atomic(run.samples, "".join(lines))
+    write_atomic(run.samples, b"".join(seal_line({"step": step, **sample}) for sample in samples))
     return samples

@@ -7,7 +7,6 @@ the middle of a schedule may reverse when the rate decays (Wen et al. 2025, "Fan
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
@@ -18,7 +17,7 @@ from typing import Any
 from rotrain.config import FitConfig
 from rotrain.data.pack import open_pack
 from rotrain.errors import RotrainError, UsageError
-from rotrain.files import write_json
+from rotrain.files import read_record, write_record
 from rotrain.run.directory import RunDirectory
 
 
@@ -51,7 +50,7 @@ def best_rate(folder: Path) -> float:
     """
     file = folder / "sweep.json"
     try:
-        return float(json.loads(file.read_bytes())["best_lr"])
+        return float(read_record(file)["best_lr"])
     except OSError:
         raise RotrainError(
             "there is no finished sweep here",
@@ -83,7 +82,7 @@ def reuse_sweep_run(folder: Path, config: FitConfig) -> None:
     copy = RunDirectory(target.path.with_name(f".{target.path.name}.tmp"))
     shutil.rmtree(copy.path, ignore_errors=True)
     shutil.copytree(source.path, copy.path)
-    write_json(copy.config, record | {"config": record["config"] | {"out": config.out}})
+    write_record(copy.config, record | {"config": record["config"] | {"out": config.out}})
     copy.write_summary(summary | {"run": config.out})
     if target.path.exists():
         target.path.rmdir()
@@ -140,5 +139,5 @@ def run_sweep(
         "at_edge": len(rates) > 1 and best["lr"] in (rates[0], rates[-1]),
         "rows": rows,
     }
-    write_json(folder / "sweep.json", result)
+    write_record(folder / "sweep.json", result)
     return result

@@ -8,7 +8,7 @@ use pyo3::types::PyBytes;
 use rotext::ledger::{Action, Row};
 use rotext::pipeline::books;
 
-use crate::errors::raise;
+use crate::errors::{call, raise};
 use crate::files;
 
 /// A PDF that is being read. PDFium is not thread-safe: one book at a time in a process, on the thread that opened it.
@@ -160,5 +160,5 @@ pub(crate) fn assemble(
     out: PathBuf,
 ) -> PyResult<PathBuf> {
     let rows = decisions.into_iter().map(row).collect::<PyResult<Vec<Row>>>()?;
-    py.detach(|| books::assemble(&records, rows, &out)).map_err(|e| raise(&e))
+    call(py, || books::assemble(&records, rows, &out))
 }

@@ -8,7 +8,7 @@ use rotext::document::TextKind;
 use rotext::error::Error;
 use rotext::pipeline::{Duplicates, NearOptions, Shard, dedup as core, plan};
 
-use crate::errors::raise;
+use crate::errors::{call, raise};
 use crate::{files, progress::Progress};
 
 /// The kind of a source by its name.
@@ -106,10 +106,10 @@ pub(crate) fn dedup<'py>(
     if let Some((number, of)) = shard {
         let shard = Shard::new(number, of).map_err(|e| raise(&e))?;
         let run = || core::shard(&sources, &stream, &options, (&out, shard), &progress.inner);
-        return files::python(py, &py.detach(run).map_err(|e| raise(&e))?);
+        return files::python(py, &call(py, run)?);
     }
     let run = || core::dedup(&sources, &stream, &options, &out, &progress.inner);
-    let outcome = py.detach(run).map_err(|e| raise(&e))?;
+    let outcome = call(py, run)?;
     files::python(py, &outcome)
 }
 

@@ -12,12 +12,18 @@ pub(crate) fn raise(error: &Error) -> PyErr {
     Python::attach(|py| exception(py, error).unwrap_or_else(|failed| failed))
 }
 
+/// Calls the core without the interpreter lock. A panic becomes an `InternalError`: one sentence in place of a traceback.
+pub(crate) fn call<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Error> + Send) -> PyResult<T> {
+    py.detach(|| rotext::error::contain(work)).map_err(|e| raise(&e))
+}
+
 /// The classes are written in Python, where they can be pickled, documented and derived from.
 fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let errors = py.import("rotools.errors")?;
     let class = match error.kind {
         ErrorKind::Usage => "UsageError",
         ErrorKind::Io => "ResourceError",
+        ErrorKind::Internal => "InternalError",
         _ => "InputError",
     };
     let place = match &error.place {

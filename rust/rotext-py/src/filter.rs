@@ -9,7 +9,7 @@ use rotext::filter::{Filter, Profile, RULES, Scratch, Side};
 use rotext::pipeline::filter as core;
 use rotext::pipeline::{Diacritics, FilterStage, Shard};
 
-use crate::errors::raise;
+use crate::errors::{call, raise};
 use crate::{dedup, files, progress::Progress};
 
 /// How to filter, by the names of the command line.
@@ -86,10 +86,10 @@ pub(crate) fn filter<'py>(
     if let Some((number, of)) = shard {
         let shard = Shard::new(number, of).map_err(|e| raise(&e))?;
         let run = || core::shard(&sources, &options, (&out, shard), &progress.inner);
-        return files::python(py, &py.detach(run).map_err(|e| raise(&e))?);
+        return files::python(py, &call(py, run)?);
     }
     let run = || core::filter(&sources, &options, &out, &progress.inner);
-    let outcome = py.detach(run).map_err(|e| raise(&e))?;
+    let outcome = call(py, run)?;
     files::python(py, &outcome)
 }
 

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use crate::errors::raise;
+use crate::errors::call;
 use crate::{files, progress::Progress};
 
 /// Read files once and describe them.
@@ -37,7 +37,7 @@ pub(crate) fn inspect<'py>(
     let mut options = files::feed(text_field, id_field, false, true, threads);
     options.fields.split = files::split(split)?;
     let look = || rotext::pipeline::inspect::inspect(&sources, &options, &progress.inner);
-    let overview = py.detach(look).map_err(|e| raise(&e))?;
+    let overview = call(py, look)?;
     files::python(py, &overview)
 }
 
@@ -72,6 +72,6 @@ pub(crate) fn head<'py>(
     let sources = files::sources(&inputs)?;
     let fields = files::feed(text_field, id_field, false, false, 1).fields;
     let take = || rotext::pipeline::sample::sample(&sources, &fields, size, &out, &progress.inner);
-    let head = py.detach(take).map_err(|e| raise(&e))?;
+    let head = call(py, take)?;
     files::python(py, &head)
 }

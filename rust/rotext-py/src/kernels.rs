@@ -17,7 +17,7 @@ use rotext::dedup::Preset;
 use rotext::error::Error;
 use rotext::normalize::{Normalizer, Options};
 
-use crate::errors::raise;
+use crate::errors::{call, raise};
 use crate::filter;
 
 /// A step with its settings. `array` and `stream` take objects with `__arrow_c_array__` or `__arrow_c_stream__`.
@@ -66,7 +66,7 @@ impl Kernel {
     /// Encode text with a tokenizer.json.
     #[staticmethod]
     fn encode(py: Python<'_>, tokenizer: PathBuf) -> PyResult<Self> {
-        let encode = py.detach(|| Encode::open(&tokenizer)).map_err(|e| raise(&e))?;
+        let encode = call(py, || Encode::open(&tokenizer))?;
         Ok(Self { core: Core::Encode(encode) })
     }
 
@@ -81,12 +81,12 @@ impl Kernel {
         let py = data.py();
         let given = make_array(read(data)?);
         if !matches!(given.data_type(), DataType::Struct(_)) {
-            let array = py.detach(|| self.core.column(&given)).map_err(|e| raise(&e))?;
+            let array = call(py, || self.core.column(&given))?;
             return Ok(ArrowArray { array, schema: None });
         }
         // Read again: only a record batch keeps the metadata of the schema.
         let batch: RecordBatch = read(data)?;
-        let batch = py.detach(|| self.core.batch(&batch, column)).map_err(|e| raise(&e))?;
+        let batch = call(py, || self.core.batch(&batch, column))?;
         let schema = batch.schema();
         Ok(ArrowArray { array: Arc::new(StructArray::from(batch)), schema: Some(schema) })
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 
-use crate::errors::raise;
+use crate::errors::call;
 use crate::{files, progress::Progress};
 
 /// Find the decisions about one document.
@@ -21,7 +21,7 @@ use crate::{files, progress::Progress};
 ///     RotoolsError: There is no ledger, or it is damaged or of another version.
 #[pyfunction]
 pub(crate) fn why<'py>(py: Python<'py>, ledger: PathBuf, id: &str) -> PyResult<Bound<'py, PyAny>> {
-    let found = py.detach(|| rotext::ledger::find(&ledger, id)).map_err(|e| raise(&e))?;
+    let found = call(py, || rotext::ledger::find(&ledger, id))?;
     files::python(py, &found)
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn ledger_summary<'py>(
     examples: usize,
     clusters: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let found = py.detach(|| rotext::ledger::summary(&ledger, examples, clusters)).map_err(|e| raise(&e))?;
+    let found = call(py, || rotext::ledger::summary(&ledger, examples, clusters))?;
     files::python(py, &found)
 }
 
@@ -78,5 +78,5 @@ pub(crate) fn pick(
     let fields = rotext::reader::Fields { text: text_field.to_owned(), id: id_field, ..Default::default() };
     let wanted = ids.into_iter().collect();
     let found = || rotext::pipeline::pick::pick(&sources, &fields, &wanted, &progress.inner);
-    py.detach(found).map_err(|e| raise(&e))
+    call(py, found)
 }

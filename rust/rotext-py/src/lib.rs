@@ -19,6 +19,8 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    // Only debug builds panic over a text that asks for it; tests of that ask here.
+    module.add("__debug_build__", cfg!(debug_assertions))?;
     module.add("RotoolsError", module.py().import("rotools.errors")?.getattr("RotoolsError")?)?;
     module.add_class::<progress::Progress>()?;
     module.add_function(wrap_pyfunction!(files::decode_text, module)?)?;

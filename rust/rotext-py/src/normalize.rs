@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use rotext::normalize::{Change, Normalizer, Options, RULES, Report};
 
-use crate::errors::raise;
+use crate::errors::{call, raise};
 use crate::{files, progress::Progress};
 
 /// Repair a text.
@@ -148,6 +148,6 @@ pub(crate) fn normalize<'py>(
     options.normalize = Some(Options { protect_turkish });
     options.fields.split = files::split(split)?;
     let run = || rotext::pipeline::normalize::normalize(&sources, &options, &out, &progress.inner);
-    let account = py.detach(run).map_err(|e| raise(&e))?;
+    let account = call(py, run)?;
     files::python(py, &account)
 }

@@ -7,7 +7,7 @@ use rotext::pack as core;
 use rotext::pipeline::Shard;
 use rotext::pipeline::pack::{Options, PhaseInput};
 
-use crate::errors::raise;
+use crate::errors::{call, raise};
 use crate::{dedup, files, filter, progress::Progress};
 
 /// Pack phases into a directory of tokens.
@@ -94,10 +94,10 @@ pub(crate) fn pack<'py>(
     if let Some((number, of)) = shard {
         let shard = Shard::new(number, of).map_err(|e| raise(&e))?;
         let run = || rotext::pipeline::pack::shard(&options, shard, &progress.inner);
-        return files::python(py, &py.detach(run).map_err(|e| raise(&e))?);
+        return files::python(py, &call(py, run)?);
     }
-    let report = py.detach(|| rotext::pipeline::pack::pack(&options, &progress.inner));
-    files::python(py, &report.map_err(|e| raise(&e))?)
+    let report = call(py, || rotext::pipeline::pack::pack(&options, &progress.inner))?;
+    files::python(py, &report)
 }
 
 /// Check every byte of a pack against its manifest.
@@ -120,7 +120,7 @@ pub(crate) fn verify<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let unwatched = Progress::default();
     let progress = progress.unwrap_or(&unwatched);
-    let verified = py.detach(|| core::verify(&directory, &progress.inner)).map_err(|e| raise(&e))?;
+    let verified = call(py, || core::verify(&directory, &progress.inner))?;
     files::python(py, &verified)
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn verify<'py>(
 ///     RotoolsError: There is no pack, or it has another version.
 #[pyfunction]
 pub(crate) fn manifest<'py>(py: Python<'py>, directory: PathBuf) -> PyResult<Bound<'py, PyAny>> {
-    let manifest = py.detach(|| core::Manifest::read(&directory)).map_err(|e| raise(&e))?;
+    let manifest = call(py, || core::Manifest::read(&directory))?;
     files::python(py, &manifest)
 }
 
@@ -167,5 +167,5 @@ pub(crate) fn block(
         let ids: Vec<u32> = ids.into_iter().map(u32::from).collect();
         Ok(String::from_utf8_lossy(&tokenizer.decode(&ids)).into_owned())
     };
-    py.detach(read).map_err(|e| raise(&e))
+    call(py, read)
 }

@@ -10,7 +10,7 @@ use pyo3::types::PyBytes;
 use rotext::bpe;
 use rotext::error::Error;
 
-use crate::errors::raise;
+use crate::errors::{call, raise};
 use crate::{files, progress::Progress};
 
 /// Train a byte-level BPE tokenizer on files.
@@ -57,7 +57,7 @@ pub(crate) fn train<'py>(
     })?;
     let train = bpe::TrainOptions { vocab_size, pattern, ..bpe::TrainOptions::default() };
     let run = || rotext::pipeline::tokenizer::train(&sources, &options, &train, &out, &progress.inner);
-    let (tokenizer, account) = py.detach(run).map_err(|e| raise(&e))?;
+    let (tokenizer, account) = call(py, run)?;
     Ok((files::python(py, &account)?, tokenizer.vocab_size()))
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn encode<'py>(
         let tokenizer = bpe::Tokenizer::from_file(&tokenizer)?;
         rotext::pipeline::tokenizer::encode(&sources, &options, &tokenizer, &out, &progress.inner)
     };
-    let (account, tokens) = py.detach(run).map_err(|e| raise(&e))?;
+    let (account, tokens) = call(py, run)?;
     Ok((files::python(py, &account)?, tokens))
 }
 
@@ -142,7 +142,7 @@ pub(crate) fn report<'py>(
             tokenizers.iter().map(bpe::Tokenizer::from_file).collect::<Result<Vec<_>, Error>>()?;
         rotext::pipeline::tokenizer_report::report(&sources, &options, &tokenizers, &progress.inner)
     };
-    let (reports, account) = py.detach(run).map_err(|e| raise(&e))?;
+    let (reports, account) = call(py, run)?;
     Ok((files::python(py, &reports)?, files::python(py, &account)?))
 }
 
@@ -210,7 +210,7 @@ impl Tokenizer {
     #[pyo3(signature = (json, path = None))]
     fn new(py: Python<'_>, json: Vec<u8>, path: Option<PathBuf>) -> PyResult<Self> {
         let path = path.unwrap_or_else(|| "tokenizer.json".into());
-        let core = py.detach(|| bpe::Tokenizer::from_json(&json, &path)).map_err(|e| raise(&e))?;
+        let core = call(py, || bpe::Tokenizer::from_json(&json, &path))?;
         Ok(Self { core: Arc::new(core), json, idle: Mutex::default() })
     }
 

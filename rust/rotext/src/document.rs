@@ -24,6 +24,14 @@ pub struct Record {
     pub text: std::ops::Range<usize>,
 }
 
+impl Document {
+    /// The reject of a document over which a step panicked.
+    pub(crate) fn into_internal(self, panic: &str) -> Reject {
+        let raw = self.record.map_or(self.text, |record| record.raw).into_bytes();
+        Reject::internal(self.line, panic, raw)
+    }
+}
+
 /// What a source holds. It selects the profile of the filter, and decides which documents may remove which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TextKind {
@@ -82,6 +90,8 @@ pub enum Reason {
     NearDuplicate,
     /// It shares a run of words with an evaluation text.
     Contaminated,
+    /// A defect of this program: a step panicked over it.
+    InternalError,
 }
 
 impl Reason {
@@ -101,6 +111,7 @@ impl Reason {
             Self::Duplicate => "duplicate",
             Self::NearDuplicate => "near-duplicate",
             Self::Contaminated => "contaminated",
+            Self::InternalError => "internal-error",
         }
     }
 }
@@ -121,6 +132,12 @@ pub struct Reject {
 }
 
 impl Reject {
+    /// The reject of a record over which a step panicked. It keeps the record, so that the defect can be found.
+    pub(crate) fn internal(line: u64, panic: &str, raw: Vec<u8>) -> Self {
+        let what = format!("internal error: {panic}");
+        Self { line, byte: None, reason: Reason::InternalError, what, raw }
+    }
+
     /// Its place in the file `path`.
     #[must_use]
     pub fn place(&self, path: &std::path::Path) -> Place {
@@ -152,4 +169,14 @@ pub struct Batch {
     pub notes: Vec<Note>,
     /// Why the source ends here, if it is damaged. The last reject says it too.
     pub damage: Option<Error>,
+}
+
+impl Batch {
+    /// Adds what comes next.
+    pub(crate) fn append(&mut self, mut next: Self) {
+        self.documents.append(&mut next.documents);
+        self.rejects.append(&mut next.rejects);
+        self.notes.append(&mut next.notes);
+        self.damage = self.damage.take().or(next.damage);
+    }
 }

@@ -22,6 +22,8 @@ pub enum ErrorKind {
     Io,
     /// The user stopped the run (exit code 130).
     Cancelled,
+    /// A defect of this program (exit code 1).
+    Internal,
 }
 
 /// A place in a file, in its decompressed bytes.
@@ -46,6 +48,24 @@ impl fmt::Display for Place {
         }
         Ok(())
     }
+}
+
+/// Calls `work`. A panic in it becomes an error of the kind [`ErrorKind::Internal`].
+///
+/// # Errors
+/// That of `work`; a panic.
+///
+/// # Examples
+///
+/// ```
+/// use rotext::error::{ErrorKind, contain};
+///
+/// let error = contain::<()>(|| panic!("no such case")).unwrap_err();
+/// assert_eq!(error.kind, ErrorKind::Internal);
+/// assert!(error.what.starts_with("internal error: no such case ("));
+/// ```
+pub fn contain<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    crate::fault::guard(work).unwrap_or_else(|panic| Err(Error::internal(&panic)))
 }
 
 /// What went wrong, where, and what to do next.
@@ -103,6 +123,15 @@ impl Error {
         Self::new(ErrorKind::Cancelled, "stopped by the user")
     }
 
+    /// A defect of this program, with the message of its panic.
+    pub(crate) fn internal(panic: &str) -> Self {
+        Self::new(ErrorKind::Internal, format!("internal error: {panic}")).hint(Self::REPORT)
+    }
+
+    /// The next step after an internal error.
+    pub(crate) const REPORT: &str =
+        "this is a defect of rotext: report it with this line, the command and, if possible, the record";
+
     /// A failed system call on `path`. The common causes have a hint.
     pub fn io(path: impl AsRef<Path>, source: &std::io::Error) -> Self {
         use std::io::ErrorKind as E;
@@ -119,7 +148,46 @@ impl Error {
             E::UnexpectedEof => {
                 ("the file ends too early".to_owned(), Some("it was cut off: download or write it again"))
             }
-            _ => (source.to_string(), None),
+            E::QuotaExceeded => (
+                "the quota of the disk is used up".to_owned(),
+                Some("free some space or choose another --out, then run the same command again"),
+            ),
+            E::ReadOnlyFilesystem => {
+                ("the file system is read-only".to_owned(), Some("choose an --out on another one"))
+            }
+            E::CrossesDevices => {
+                ("it is on another file system".to_owned(), Some("choose an --out that is not a mount point"))
+            }
+            E::StaleNetworkFileHandle => (
+                "the network file system lost the file".to_owned(),
+                Some("mount it again, then run the same command again"),
+            ),
+            E::FileTooLarge => {
+                ("the file system allows no file of this size".to_owned(), Some("choose another --out"))
+            }
+            E::OutOfMemory => (
+                "the machine has too little memory".to_owned(),
+                Some("end other programs, or lower --threads"),
+            ),
+            E::NotADirectory => ("a part of the path is a file".to_owned(), Some("check the path")),
+            E::AlreadyExists => ("it exists already".to_owned(), Some("choose another --out")),
+            E::Unsupported => (
+                "the file system cannot do this (a network folder without locks?)".to_owned(),
+                Some("choose an --out on a local disk"),
+            ),
+            _ => match source.raw_os_error() {
+                // EMFILE and ENFILE have no kind of their own.
+                Some(23 | 24) => (
+                    "too many open files".to_owned(),
+                    Some("raise the limit with `ulimit -n 4096`, or lower --threads"),
+                ),
+                // ENOLCK
+                Some(37) => (
+                    "the file system has no locks (NFS without a lock service)".to_owned(),
+                    Some("choose an --out on a local disk"),
+                ),
+                _ => (source.to_string(), Some("look at the system's log, then run the same command again")),
+            },
         };
         let error = Self::new(ErrorKind::Io, what).at(path);
         match hint {

@@ -32,6 +32,7 @@ pub mod bpe;
 pub mod dedup;
 pub mod document;
 pub mod error;
+mod fault;
 pub mod filter;
 pub mod ledger;
 pub mod normalize;

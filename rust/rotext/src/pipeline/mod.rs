@@ -12,6 +12,8 @@ pub mod books;
 mod decontaminate;
 pub mod dedup;
 mod duplicates;
+#[cfg(test)]
+mod fault_tests;
 pub mod filter;
 mod filter_stage;
 mod hold_out;

@@ -8,11 +8,12 @@ use super::decontaminate;
 use super::memory::table_bytes;
 use super::output::{lock_path, lock_workdir};
 use super::resume::{
-    Frame, FrameReader, Journal, JournalEntry, JournalReader, Origin, Shard, SignedDocument, shards_folder,
+    Frame, FrameReader, Journal, JournalEntry, JournalReader, Origin, Shard, SignedDocument, Status,
+    shards_folder,
 };
 use super::stream::{
-    ChunkRecord, DocumentStream, DuplicateCheck, Options as StreamOptions, ProcessedChunk, ReplaySource,
-    StreamReport,
+    ChunkRecord, DocumentStream, DuplicateCheck, KeptDocument, Options as StreamOptions, ProcessedChunk,
+    ReplaySource, StreamReport,
 };
 use crate::dedup::{
     self, Deduplicator, Evaluation, Hashes, Preset, RemovalReader, Removals, Signer, SourceInfo, WordFile,
@@ -20,6 +21,7 @@ use crate::dedup::{
 };
 use crate::document::TextKind;
 use crate::error::{Error, Result};
+use crate::fault::{guard, trip};
 use crate::progress::Progress;
 use crate::reader::Source;
 
@@ -210,6 +212,7 @@ impl FirstPassInput<'_> {
             let hash_lines = cuts_lines && phase.kind == TextKind::Web;
             reports.push(stream.run(
                 || ChunkSigner {
+                    preset: self.near.preset,
                     words: Words::default(),
                     signer: Signer::new(self.near.preset),
                     hash_lines,
@@ -305,6 +308,7 @@ enum SignedChunk {
 
 /// Signs the documents of chunks; one for each thread.
 struct ChunkSigner<'a> {
+    preset: Preset,
     words: Words,
     signer: Signer,
     hash_lines: bool,
@@ -327,32 +331,55 @@ impl ChunkSigner<'_> {
         };
         frame.source = first_source + chunk.source as u32;
         let mut all = Vec::new();
+        // The outcomes of the kept documents, which are in the same order.
+        let mut outcome = 0;
         for kept in chunk.documents {
-            let text = &kept.document.text;
-            let compared = kept.compared.as_deref().unwrap_or(text);
-            self.words.read(compared);
-            let (bands_before, lines_before) = (frame.bands.len(), frame.lines.len());
-            if self.hash_lines {
-                line_hashes(text, &mut frame.lines);
+            while frame.outcomes.get(outcome).is_some_and(|found| found.status != Status::Kept) {
+                outcome += 1;
             }
-            if self.signer.sign(&self.words.folded, &mut frame.bands) {
-                paragraph_hashes(compared, &mut frame.bands);
+            let (bands, lines) = (frame.bands.len(), frame.lines.len());
+            match guard(|| self.sign_document(&kept, &mut frame)) {
+                Ok(signed) => {
+                    all.extend_from_slice(&self.words.exact);
+                    frame.documents.push(signed);
+                }
+                Err(panic) => {
+                    (self.words, self.signer) = (Words::default(), Signer::new(self.preset));
+                    frame.bands.truncate(bands);
+                    frame.lines.truncate(lines);
+                    frame.fail(outcome, panic);
+                }
             }
-            all.extend_from_slice(&self.words.exact);
-            frame.documents.push(SignedDocument {
-                key: kept.key,
-                text: xxh3_64(text.as_bytes()),
-                bytes: text.len() as u64,
-                worth: worth(text),
-                words: self.words.exact.len() as u32,
-                bands: (frame.bands.len() - bands_before) as u32,
-                lines: (frame.lines.len() - lines_before) as u32,
-                contaminated: self.evaluation.shared(&self.words.folded),
-                id: kept.document.id,
-            });
+            outcome += 1;
         }
         frame.words = xxh3_64(&hash_bytes(&all));
         SignedChunk::New(frame, all)
+    }
+
+    /// Signs one document. Its bands and lines go into the frame, its words into `self.words`.
+    fn sign_document(&mut self, kept: &KeptDocument, frame: &mut Frame) -> SignedDocument {
+        let text = &kept.document.text;
+        trip("sign", text);
+        let compared = kept.compared.as_deref().unwrap_or(text);
+        self.words.read(compared);
+        let (bands_before, lines_before) = (frame.bands.len(), frame.lines.len());
+        if self.hash_lines {
+            line_hashes(text, &mut frame.lines);
+        }
+        if self.signer.sign(&self.words.folded, &mut frame.bands) {
+            paragraph_hashes(compared, &mut frame.bands);
+        }
+        SignedDocument {
+            key: kept.key,
+            text: xxh3_64(text.as_bytes()),
+            bytes: text.len() as u64,
+            worth: worth(text),
+            words: self.words.exact.len() as u32,
+            bands: (frame.bands.len() - bands_before) as u32,
+            lines: (frame.lines.len() - lines_before) as u32,
+            contaminated: self.evaluation.shared(&self.words.folded),
+            id: kept.document.id.clone(),
+        }
     }
 }
 

@@ -21,8 +21,10 @@ use super::output::{
 use super::resume::{DocumentTokens, Encoded, Journal, Shard, shards_folder};
 use super::stream::{DocumentStream, Options as StreamOptions, ProcessedChunk, StreamReport};
 use crate::dedup::Seen;
+use crate::document::Reject;
 use crate::document::TextKind;
 use crate::error::{Error, Result};
+use crate::fault::{guard, trip};
 use crate::pack::{self, DocumentEntry, Manifest, Split, Writer};
 use crate::progress::Progress;
 use crate::reader::{self, Source};
@@ -468,6 +470,18 @@ struct PhaseEncoder<'a> {
     eos: u16,
 }
 
+/// The tokens of a chunk, on their way to the files.
+struct EncodedChunk {
+    source: usize,
+    /// The documents, and whether each is held out.
+    entries: Vec<(DocumentEntry, bool)>,
+    tokens: Vec<u16>,
+    /// An earlier run encoded it, and the tokens are in its files.
+    known: bool,
+    /// The documents that could not be encoded, and their bytes.
+    failures: Vec<(Reject, u64)>,
+}
+
 impl PhaseEncoder<'_> {
     /// Encodes one phase. `encoded` has the tokens of a killed run and the number of the phase, after a first pass.
     fn encode(
@@ -483,18 +497,31 @@ impl PhaseEncoder<'_> {
         let (mut train, mut valid) = (writer("train"), writer("valid"));
         // Making one encoder checks, before any work, that the ids fit into 16 bits.
         drop(bpe::Encoder::<u16, _>::new(self.tokenizer)?);
-        let report = stream.run(
+        // The log has no failures, so it ends before the first one: a run that continues meets it again.
+        let mut logs = true;
+        let report = stream.run_to(
             || bpe::Encoder::<u16, _>::new(self.tokenizer),
             |encoder, chunk: ProcessedChunk| {
                 let encoder = encoder.as_mut().map_err(|e| e.clone())?;
                 let source = &phase.sources[chunk.source].name;
                 let mut tokens = Vec::new();
+                let mut failures = Vec::new();
                 let mut entries = Vec::with_capacity(chunk.documents.len());
                 for kept in chunk.documents {
                     let before = tokens.len();
                     if !chunk.encoded {
-                        encoder.encode_u16(&kept.document.text, &mut tokens);
-                        tokens.push(self.eos);
+                        match guard(|| {
+                            trip("encode", &kept.document.text);
+                            encoder.encode_u16(&kept.document.text, &mut tokens);
+                        }) {
+                            Ok(()) => tokens.push(self.eos),
+                            Err(panic) => {
+                                *encoder = bpe::Encoder::new(self.tokenizer)?;
+                                tokens.truncate(before);
+                                failures.push((kept.document.into_internal(&panic), kept.bytes));
+                                continue;
+                            }
+                        }
                     }
                     let entry = DocumentEntry {
                         id: kept.document.id,
@@ -504,10 +531,15 @@ impl PhaseEncoder<'_> {
                     };
                     entries.push((entry, hold_out.holds_out(kept.key)));
                 }
-                Ok((entries, tokens, chunk.encoded))
+                Ok(EncodedChunk { source: chunk.source, entries, tokens, known: chunk.encoded, failures })
             },
-            |(mut entries, mut tokens, already_encoded): (Vec<(DocumentEntry, bool)>, Vec<u16>, bool)| {
-                if let (true, Some(earlier)) = (already_encoded, &mut earlier) {
+            |chunk, rejected| {
+                let EncodedChunk { source, mut entries, mut tokens, known, failures } = chunk;
+                logs &= failures.is_empty();
+                for (reject, bytes) in failures {
+                    rejected.push(source, reject, bytes);
+                }
+                if let (true, Some(earlier)) = (known, &mut earlier) {
                     let sizes = earlier.next(&mut tokens)?;
                     if sizes.len() != entries.len() {
                         return Err(Error::changed());
@@ -515,7 +547,7 @@ impl PhaseEncoder<'_> {
                     for ((entry, _), (size, _)) in entries.iter_mut().zip(sizes) {
                         entry.tokens = size.into();
                     }
-                } else if let Some((encoded, number)) = &mut encoded {
+                } else if let Some((encoded, number)) = encoded.as_mut().filter(|_| logs) {
                     let sizes: Vec<DocumentTokens> =
                         entries.iter().map(|(entry, held_out)| (entry.tokens as u32, *held_out)).collect();
                     encoded.add(*number, &sizes, &tokens)?;

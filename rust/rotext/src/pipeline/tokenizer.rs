@@ -8,6 +8,7 @@ use super::output::{AtomicFile, DecisionLog, RejectsFile, hidden_sibling, write_
 use super::stream::{DocumentStream, Options, ProcessedChunk, StreamReport};
 use crate::bpe;
 use crate::error::{Error, Result};
+use crate::fault::{guard, trip};
 use crate::progress::Progress;
 use crate::reader::Source;
 
@@ -21,21 +22,34 @@ pub(super) fn count(
     // A counter serves many chunks, one after another, so that a word is handed on once and not once a chunk.
     let idle: Mutex<Vec<bpe::WordCounter>> = Mutex::default();
     let take = || idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let read = stream.run(
+    let read = stream.run_to(
         || (),
         |(), chunk: ProcessedChunk| {
             let mut counter = take().unwrap_or_else(|| bpe::WordCounter::new(pattern));
-            for kept in chunk.documents.iter().filter(|kept| keep(kept.key)) {
-                counter.add(&kept.document.text);
+            let mut failures = Vec::new();
+            for kept in chunk.documents.into_iter().filter(|kept| keep(kept.key)) {
+                // The words before the place of the panic stay counted: they are in the table of many documents.
+                let added = guard(|| {
+                    trip("count", &kept.document.text);
+                    counter.add(&kept.document.text);
+                });
+                if let Err(panic) = added {
+                    failures.push((kept.document.into_internal(&panic), kept.bytes));
+                }
             }
             let full = counter.bytes_used() > COUNTER_BYTES;
             if !full {
                 idle.lock().unwrap_or_else(PoisonError::into_inner).push(counter);
-                return Ok(None);
+                return Ok((chunk.source, None, failures));
             }
-            Ok(Some(counter))
+            Ok((chunk.source, Some(counter), failures))
         },
-        |full| full.map_or(Ok(()), |mut counter| counts.absorb(&mut counter)),
+        |(source, full, failures), rejected| {
+            for (reject, bytes) in failures {
+                rejected.push(source, reject, bytes);
+            }
+            full.map_or(Ok(()), |mut counter| counts.absorb(&mut counter))
+        },
     )?;
     while let Some(mut counter) = take() {
         counts.absorb(&mut counter)?;
@@ -105,23 +119,37 @@ pub fn encode(
         decisions: DecisionLog { rejects: Some(&mut rejects), ledger: None },
         ..DocumentStream::new(sources, options, progress)
     };
-    let read = stream.run(
+    let read = stream.run_to(
         || bpe::Encoder::<u16, _>::new(tokenizer),
         |encoder, chunk: ProcessedChunk| {
             let encoder = encoder.as_mut().map_err(|e| e.clone())?;
-            let mut ids = Vec::new();
-            for kept in &chunk.documents {
-                encoder.encode_u16(&kept.document.text, &mut ids);
-                ids.push(eos);
+            let (mut ids, mut failures) = (Vec::new(), Vec::new());
+            for kept in chunk.documents {
+                let before = ids.len();
+                let encoded = guard(|| {
+                    trip("encode", &kept.document.text);
+                    encoder.encode_u16(&kept.document.text, &mut ids);
+                });
+                match encoded {
+                    Ok(()) => ids.push(eos),
+                    Err(panic) => {
+                        *encoder = bpe::Encoder::new(tokenizer)?;
+                        ids.truncate(before);
+                        failures.push((kept.document.into_internal(&panic), kept.bytes));
+                    }
+                }
             }
             // Two bytes for each id, written in place: on little-endian machines the compiler turns this into one copy.
             let mut bytes = vec![0; ids.len() * 2];
             for (two, id) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(&ids) {
                 *two = id.to_le_bytes();
             }
-            Ok(bytes)
+            Ok((chunk.source, bytes, failures))
         },
-        |bytes| {
+        |(source, bytes, failures), rejected| {
+            for (reject, bytes) in failures {
+                rejected.push(source, reject, bytes);
+            }
             tokens += bytes.len() as u64 / 2;
             file.write_all(&bytes).map_err(|e| Error::io(out, &e))
         },

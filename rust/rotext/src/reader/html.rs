@@ -1,7 +1,5 @@
 //! The main text of a web page, without menus, comments and footers. `dom_smoothie` is a port of Mozilla's Readability.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use dom_smoothie::{Config, Readability, TextMode};
 
 /// Elements of a page: a page with more is a table of data or an attack.
@@ -17,15 +15,11 @@ pub(super) fn main_text(page: &str, url: &str) -> Option<String> {
     }
     let config =
         Config { text_mode: TextMode::Formatted, max_elements_to_parse: MOST_ELEMENTS, ..Config::default() };
-    // A panic over one page must not stop a run.
-    let article = catch_unwind(AssertUnwindSafe(|| {
-        let url = Some(url).filter(|url| url.starts_with("http"));
-        let mut parser = Readability::new(page, url, Some(config.clone()))
-            .or_else(|_| Readability::new(page, None, Some(config)))
-            .ok()?;
-        parser.parse().ok().map(|article| article.text_content.to_string())
-    }));
-    let text = article.ok().flatten()?;
+    let url = Some(url).filter(|url| url.starts_with("http"));
+    let mut parser = Readability::new(page, url, Some(config.clone()))
+        .or_else(|_| Readability::new(page, None, Some(config)))
+        .ok()?;
+    let text = parser.parse().ok()?.text_content.to_string();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     Some(lines.collect::<Vec<_>>().join("\n"))
 }

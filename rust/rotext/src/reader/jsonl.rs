@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::source::Source;
 use super::{Fields, json, reject_empty};
 use crate::document::{Batch, Document, Note, Reason, Record, Reject};
+use crate::fault::trip;
 
 const BOM: &str = "\u{feff}";
 
@@ -50,6 +51,7 @@ pub(super) fn parse(bytes: &[u8], first_line: u64, source: &Source, fields: &Fie
 
 /// The records of a line: one, or several without a line end between them.
 fn parse_line(line: &str, number: u64, source: &Source, fields: &Fields, batch: &mut Batch) {
+    trip("parse", line);
     let mut rest = line;
     let mut place = Place { line: number, record: 1 };
     loop {

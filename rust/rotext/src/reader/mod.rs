@@ -55,6 +55,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
 use crate::document::{Batch, Document, Note, Reason, Reject};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fault::{guard, trip};
 
 /// The usual bytes of text in a chunk: large enough that the cost of a chunk does not matter, small enough for caches.
 pub const CHUNK_BYTES: usize = 1 << 20;
@@ -138,7 +139,7 @@ impl Reader {
     /// # Errors
     /// The file cannot be opened or is a folder; it lacks a column that the user named.
     pub fn open(source: &Source, fields: &Fields) -> Result<Self> {
-        let inner = match Inner::open(source, fields) {
+        let inner = match readable(source, || Inner::open(source, fields)) {
             Err(error) if error.kind == ErrorKind::Damaged => Inner::Failed(Some(error)),
             inner => inner?,
         };
@@ -150,7 +151,7 @@ impl Reader {
     /// # Errors
     /// The disk fails; the column of the text has another type.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>> {
-        let chunk = match self.inner.next_chunk(&self.source) {
+        let chunk = match readable(&self.source, || self.inner.next_chunk(&self.source)) {
             Err(error) if error.kind == ErrorKind::Damaged => {
                 self.inner = Inner::Failed(None);
                 Some(Chunk {
@@ -170,6 +171,14 @@ impl Reader {
             chunk
         }))
     }
+}
+
+/// A panic over the format of a file means that the file cannot be read on.
+fn readable<T>(source: &Source, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    guard(read).unwrap_or_else(|panic| {
+        let error = Error::damaged(format!("the file cannot be read on (internal error: {panic})"));
+        Err(error.at(&source.path).hint(Error::REPORT))
+    })
 }
 
 impl Inner {
@@ -350,17 +359,18 @@ impl Chunk {
         let mut batch = Batch::default();
         let line = self.first_line + 1;
         match self.payload {
-            Payload::Lines(bytes) => return jsonl::parse(&bytes, self.first_line, source, fields),
+            Payload::Lines(bytes) => return lines_of_json(&bytes, self.first_line, source, fields),
             Payload::Batch(batch) => return batch,
-            Payload::Text(bytes) => text(bytes, source.name.clone(), 1, &mut batch),
+            Payload::Text(bytes) => alone(&mut batch, 1, |batch| text(bytes, source.name.clone(), 1, batch)),
             Payload::Texts(parts) => {
                 for part in parts {
-                    text(part.bytes, source.generated_id(part.line), part.line, &mut batch);
+                    let (bytes, line) = (part.bytes, part.line);
+                    alone(&mut batch, line, |batch| text(bytes, source.generated_id(line), line, batch));
                 }
             }
             Payload::Pages(pages) => {
                 for page in pages {
-                    page.parse(source, fields, &mut batch);
+                    alone(&mut batch, page.number, |batch| page.parse(source, fields, batch));
                 }
             }
             Payload::TooLong { bytes } => {
@@ -388,9 +398,34 @@ impl Chunk {
     }
 }
 
+/// Parses records of JSON. If that panics, each is parsed alone: one record must not cost the others.
+fn lines_of_json(bytes: &[u8], first_line: u64, source: &Source, fields: &Fields) -> Batch {
+    if let Ok(batch) = guard(|| jsonl::parse(bytes, first_line, source, fields)) {
+        return batch;
+    }
+    let mut batch = Batch::default();
+    for (before, line) in (first_line..).zip(bytes.split(|byte| *byte == b'\n')) {
+        match guard(|| jsonl::parse(line, before, source, fields)) {
+            Ok(one) => batch.append(one),
+            Err(panic) => batch.rejects.push(Reject::internal(before + 1, &panic, line.to_vec())),
+        }
+    }
+    batch
+}
+
+/// Parses one record into `batch`. If that panics, the record becomes a reject.
+fn alone(batch: &mut Batch, line: u64, parse: impl FnOnce(&mut Batch)) {
+    let mut own = Batch::default();
+    match guard(|| parse(&mut own)) {
+        Ok(()) => batch.append(own),
+        Err(panic) => batch.rejects.push(Reject::internal(line, &panic, Vec::new())),
+    }
+}
+
 /// Adds a document of plain text.
 fn text(bytes: Vec<u8>, id: String, line: u64, batch: &mut Batch) {
     let decoded = charset::decode(bytes);
+    trip("parse", &decoded.text);
     if decoded.text.trim().is_empty() {
         batch.rejects.push(reject_empty(line, Vec::new()));
         return;

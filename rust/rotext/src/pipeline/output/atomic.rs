@@ -68,6 +68,12 @@ impl AtomicFile {
     }
 }
 
+/// The error of a file system that cannot lock a file.
+pub(super) fn no_locks(path: &Path, e: &std::io::Error) -> Error {
+    Error::io(path, e)
+        .hint("this file system has no locks, which keep two runs apart: write to another file system")
+}
+
 /// Opens an empty file that no other run has open. What an earlier run left in it is removed.
 fn open_locked(temporary: &Path, path: &Path) -> Result<File> {
     let io = |e: std::io::Error| Error::io(path, &e);
@@ -82,9 +88,7 @@ fn open_locked(temporary: &Path, path: &Path) -> Result<File> {
                     .hint("wait for it, or choose another --out"));
             }
             Err(TryLockError::Error(e)) => {
-                return Err(Error::io(path, &e).hint(
-                    "this file system has no locks, which keep two runs apart: write to another file system",
-                ));
+                return Err(no_locks(path, &e));
             }
         }
         // The other run may have renamed or removed the file before this run locked it.

@@ -1,9 +1,9 @@
 //! The work folder of a run, which one run at a time may use.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::atomic::hidden_sibling;
+use super::atomic::{hidden_sibling, no_locks};
 use super::parent;
 use crate::error::{Error, Result};
 
@@ -21,10 +21,14 @@ pub(in crate::pipeline) fn lock_workdir(workdir: &Path, keep: &str) -> Result<Fi
     std::fs::create_dir_all(parent).map_err(|e| Error::io(parent, &e))?;
     let path = lock_path(workdir);
     let lock = File::create(&path).map_err(|e| Error::io(&path, &e))?;
-    if lock.try_lock().is_err() {
-        return Err(Error::data("another run is writing to this directory")
-            .at(workdir)
-            .hint("wait for it, or choose another --out"));
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(Error::data("another run is writing to this directory")
+                .at(workdir)
+                .hint("wait for it, or choose another --out"));
+        }
+        Err(TryLockError::Error(e)) => return Err(no_locks(workdir, &e)),
     }
     if workdir.exists() {
         clear(workdir, keep).map_err(|e| Error::io(workdir, &e))?;

@@ -24,6 +24,8 @@ pub(in crate::pipeline) struct Frame {
     pub(in crate::pipeline) bands: Vec<u64>,
     /// The line hashes of all kept documents, one after another.
     pub(in crate::pipeline) lines: Vec<u64>,
+    /// What the panic over each failed document said, in order.
+    pub(in crate::pipeline) failures: Vec<String>,
     /// XXH3-64 of the words of all kept documents, as the file of words has them.
     pub(in crate::pipeline) words: u64,
 }
@@ -45,6 +47,8 @@ pub(in crate::pipeline) enum Status {
     Empty,
     /// The filter dropped it.
     Filtered,
+    /// A step panicked over it.
+    Failed,
 }
 
 /// A kept document, as deduplication sees it.
@@ -93,6 +97,10 @@ impl Frame {
                 out.put_u64(*hash);
             }
         }
+        out.put_u32(self.failures.len() as u32);
+        self.failures.iter().for_each(|failure| {
+            out.put_text(failure);
+        });
         out.finish()
     }
 
@@ -117,6 +125,7 @@ impl Frame {
                 0 => Status::Kept,
                 1 => Status::Empty,
                 2 => Status::Filtered,
+                3 => Status::Failed,
                 _ => return None,
             };
             let findings = (0..head >> 8).map(|_| decode_finding(&mut from)).collect::<Option<_>>()?;
@@ -141,7 +150,18 @@ impl Frame {
                 hashes.push(from.u64()?);
             }
         }
+        for _ in 0..from.u32()? {
+            frame.failures.push(from.text()?);
+        }
         from.is_at_end().then_some(frame)
+    }
+
+    /// Turns the kept document of an outcome into a failed one.
+    pub(in crate::pipeline) fn fail(&mut self, outcome: usize, panic: String) {
+        let Some(found) = self.outcomes.get_mut(outcome) else { return };
+        *found = DocumentOutcome { status: Status::Failed, findings: Vec::new() };
+        let before = self.outcomes[..outcome].iter().filter(|found| found.status == Status::Failed).count();
+        self.failures.insert(before, panic);
     }
 
     /// Bytes of the words of its documents, in the file of words.

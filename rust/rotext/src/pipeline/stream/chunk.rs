@@ -24,6 +24,8 @@ pub(in crate::pipeline) struct KeptDocument {
     pub cut: dedup::Cut,
     /// What the filter measured, when the filter only annotates.
     pub verdict: Option<Box<filter::Verdict>>,
+    /// What a panic over it said, in a pass that must not lose count of the kept documents. The gate rejects it.
+    pub failure: Option<String>,
 }
 
 /// The kept documents of one chunk, in the order of the input.

@@ -6,7 +6,7 @@
 
 use super::super::output::DecisionLog;
 use super::chunk::{ChunkRecord, OpenedChunk, ProcessedChunk};
-use super::gate::{DuplicateCheck, Gate};
+use super::gate::{DuplicateCheck, Failures, Gate};
 use super::options::Options;
 use super::ordered::Workers;
 use super::replay::skip;
@@ -58,8 +58,22 @@ impl<'a> DocumentStream<'a, '_> {
         self,
         local: impl Fn() -> L + Sync,
         close: impl Fn(&mut L, ProcessedChunk) -> Result<D> + Sync,
-        sink: impl FnMut(D) -> Result<()> + Send,
+        mut sink: impl FnMut(D) -> Result<()> + Send,
     ) -> Result<StreamReport> {
+        self.run_to(local, close, |done, _| sink(done))
+    }
+
+    /// As [`DocumentStream::run`]. `sink` may add documents over which `close` panicked; they become rejects at the end.
+    ///
+    /// # Errors
+    /// As [`DocumentStream::run`].
+    pub(in crate::pipeline) fn run_to<D: Send, L>(
+        self,
+        local: impl Fn() -> L + Sync,
+        close: impl Fn(&mut L, ProcessedChunk) -> Result<D> + Sync,
+        mut sink: impl FnMut(D, &mut Failures) -> Result<()> + Send,
+    ) -> Result<StreamReport> {
+        let mut failures = Failures::default();
         let Self { sources, options, mut replay, duplicates, decisions, progress } = self;
         let (mut repeated, mut removed) = (None, None);
         if let DuplicateCheck::Planned(removals) = &duplicates {
@@ -106,8 +120,9 @@ impl<'a> DocumentStream<'a, '_> {
             |(worker, _), (index, chunk, state)| open(worker, index, chunk, state),
             |opened| gate.admit(opened),
             |(_, own), chunk| close(own, chunk),
-            sink,
+            |done| sink(done, &mut failures),
         )?;
+        gate.reject_late(failures)?;
         // The other shards may have read more.
         if !shared {
             gate.report.check_damage(gate.first_damage)?;

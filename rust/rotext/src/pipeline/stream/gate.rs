@@ -12,6 +12,23 @@ use crate::ledger::Row;
 use crate::progress::Progress;
 use crate::reader::{self, Source};
 
+/// The documents over which a step after the gate panicked, in the order of the input.
+#[derive(Default)]
+pub(in crate::pipeline) struct Failures(Vec<Failure>);
+
+struct Failure {
+    source: usize,
+    reject: Reject,
+    bytes: u64,
+}
+
+impl Failures {
+    /// Adds a document of `source` that the gate counted with `bytes` bytes.
+    pub(in crate::pipeline) fn push(&mut self, source: usize, reject: Reject, bytes: u64) {
+        self.0.push(Failure { source, reject, bytes });
+    }
+}
+
 /// How a pass removes duplicates.
 pub(in crate::pipeline) enum DuplicateCheck<'a, 'b> {
     /// It keeps all documents.
@@ -77,9 +94,7 @@ impl Gate<'_, '_> {
         if self.strict
             && let Some(reject) = rejects.first()
         {
-            return Err(Error::data(reject.what.clone())
-                .at_place(reject.place(&source.path))
-                .hint("correct the record, or run without --strict to skip it and keep it in the rejects"));
+            return Err(strict_error(reject, source));
         }
         let mut rows: Vec<Row> = if self.decisions.ledger.is_some() {
             let unusable = rejects.iter().filter(|reject| reject.reason != Reason::Filtered);
@@ -96,6 +111,12 @@ impl Gate<'_, '_> {
                 rows.extend(row);
                 continue;
             }
+            if let Some(panic) = &kept.failure {
+                let reject = kept.document.into_internal(panic);
+                rows.push(unusable_record_row(&reject, source));
+                rejects.push(reject);
+                continue;
+            }
             if kept.cut.lines > 0 {
                 self.report.cut.lines += kept.cut.lines;
                 self.report.cut.bytes += kept.cut.bytes;
@@ -110,6 +131,11 @@ impl Gate<'_, '_> {
             }
         }
         chunk.documents = documents;
+        if self.strict
+            && let Some(reject) = rejects.iter().find(|reject| reject.reason == Reason::InternalError)
+        {
+            return Err(strict_error(reject, source));
+        }
         rejects.sort_by_key(|reject| reject.line);
         for reject in &rejects {
             *self.report.rejected.entry(reject.reason.name()).or_default() += 1;
@@ -128,6 +154,24 @@ impl Gate<'_, '_> {
         self.progress.advance(moved);
         self.progress.add(bytes, self.report.documents - before);
         Ok(chunk)
+    }
+
+    /// Rejects documents over which a step after this one panicked, and takes them out of the counts.
+    ///
+    /// # Errors
+    /// `strict`; the decisions cannot be written.
+    pub(super) fn reject_late(&mut self, failures: Failures) -> Result<()> {
+        for Failure { source: index, reject, bytes } in failures.0 {
+            let source = &self.sources[index];
+            if self.strict {
+                return Err(strict_error(&reject, source));
+            }
+            self.report.remove(index, bytes);
+            *self.report.rejected.entry(reject.reason.name()).or_default() += 1;
+            let row = self.decisions.ledger.is_some().then(|| unusable_record_row(&reject, source));
+            self.decisions.write(&[reject], row.into_iter().collect(), source)?;
+        }
+        Ok(())
     }
 
     /// The reject and the ledger's row of a document that duplicates another. A pass that gives no reasons has no row.
@@ -156,6 +200,12 @@ impl Gate<'_, '_> {
             },
         })
     }
+}
+
+/// The error that ends a strict run.
+fn strict_error(reject: &Reject, source: &Source) -> Error {
+    let error = Error::data(reject.what.clone()).at_place(reject.place(&source.path));
+    error.hint("correct the record, or run without --strict to skip it and keep it in the rejects")
 }
 
 /// Err when no record of a source's first chunk has the text field: that is a wrong field name, not bad luck.

@@ -24,7 +24,7 @@ mod replay_source;
 mod report;
 mod worker;
 
-pub(in crate::pipeline) use chunk::{ChunkRecord, ProcessedChunk};
+pub(in crate::pipeline) use chunk::{ChunkRecord, KeptDocument, ProcessedChunk};
 pub(in crate::pipeline) use document_stream::DocumentStream;
 pub(in crate::pipeline) use gate::DuplicateCheck;
 pub use options::Options;

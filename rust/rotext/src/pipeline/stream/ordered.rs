@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
+use crate::fault::guard;
 use crate::progress::Progress;
 use crate::reader::CHUNK_BYTES;
 
@@ -80,9 +81,12 @@ impl Workers<'_> {
         let sink = Mutex::new(sink);
         let wait = |guard| changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
 
+        // A panic that no document is the cause of must stop the other threads, which would otherwise wait forever.
+        let stop = |panic: String| {
+            lock(&state).error.get_or_insert(Error::internal(&panic));
+            changed.notify_all();
+        };
         let work = || {
-            // A panic in one thread must stop the others, which would otherwise wait forever.
-            let _guard = PanicGuard { state: &state, changed: &changed };
             let mut own = local();
             let mut now = lock(&state);
             loop {
@@ -137,11 +141,10 @@ impl Workers<'_> {
 
         std::thread::scope(|scope| {
             for _ in 0..threads.max(1) {
-                scope.spawn(work);
+                scope.spawn(|| guard(work).unwrap_or_else(stop));
             }
-            let _guard = PanicGuard { state: &state, changed: &changed };
             loop {
-                let next = source();
+                let next = guard(&mut source).unwrap_or_else(|panic| Err(Error::internal(&panic)));
                 let mut now = lock(&state);
                 match next {
                     Ok(Some((bytes, input))) => {
@@ -179,21 +182,6 @@ impl Workers<'_> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Stops the other threads when its own panics.
-struct PanicGuard<'a, A, B, C, D> {
-    state: &'a Mutex<State<A, B, C, D>>,
-    changed: &'a Condvar,
-}
-
-impl<A, B, C, D> Drop for PanicGuard<'_, A, B, C, D> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            lock(self.state).error.get_or_insert(Error::cancelled());
-            self.changed.notify_all();
-        }
-    }
 }
 
 #[cfg(test)]
@@ -254,5 +242,39 @@ mod tests {
             |()| Ok(()),
         );
         assert_eq!(result.unwrap_err().what, "broken");
+    }
+
+    #[test]
+    fn a_panic_in_any_step_is_an_error_with_its_message() {
+        for step in 0..5 {
+            let check = |at| assert!(at != step, "step {at}");
+            let workers = Workers { threads: 3, progress: &Progress::default() };
+            let result = workers.run(
+                || {
+                    check(0);
+                    Ok(Some((1, 7)))
+                },
+                || (),
+                |(), x| {
+                    check(1);
+                    Ok(x)
+                },
+                |x| {
+                    check(2);
+                    Ok(x)
+                },
+                |(), x| {
+                    check(3);
+                    Ok(x)
+                },
+                |_| {
+                    check(4);
+                    Err(Error::data("the sink was reached"))
+                },
+            );
+            let error = result.unwrap_err();
+            assert!(error.what.starts_with(&format!("internal error: step {step} (")), "{error}");
+            assert!(error.hint.is_some());
+        }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::super::filter_stage::FilterStage;
+use super::super::filter_stage::{FilterStage, Finding};
 use super::super::resume::{DocumentOutcome, Frame, JournalEntry, Status};
 use super::chunk::{ChunkRecord, KeptDocument, OpenedChunk};
 use super::worker::Worker;
+use crate::document::Document;
 use crate::error::{Error, Result};
+use crate::fault::{guard, trip};
 use crate::reader::Chunk;
 use crate::{dedup, normalize};
 
@@ -43,6 +45,7 @@ impl Worker<'_> {
         opened.records = (batch.documents.len() + batch.rejects.len()) as u64;
         (opened.rejects, opened.notes, opened.damage) = (batch.rejects, batch.notes, batch.damage);
         opened.normalize = frame.normalize.clone();
+        let mut failures = frame.failures.iter();
         let mut signed = (first.unwrap_or_default()..).zip(&frame.documents);
         for (mut document, DocumentOutcome { status, findings }) in
             batch.documents.into_iter().zip(&frame.outcomes)
@@ -59,21 +62,14 @@ impl Worker<'_> {
                         (key, bytes) = (signed.key, signed.bytes);
                         removed = self.removed.is_some_and(|set| set.contains(number));
                     }
+                    let mut failure = None;
                     if !removed && !as_read {
-                        if let Some(normalizer) = &self.normalizer
-                            && let Cow::Owned(text) =
-                                normalizer.normalize(&document.text, &mut normalize::Report::default())
-                        {
-                            (document.text, changed) = (text, true);
-                        }
-                        let text = Cow::Borrowed(document.text.as_str());
-                        if let Cow::Owned(text) = FilterStage::edit(text, findings, &mut self.scratch) {
-                            (document.text, changed) = (text, true);
-                        }
-                        if let Some((text, lines)) =
-                            self.repeated.and_then(|repeated| repeated.cut(&document.text))
-                        {
-                            (document.text, cut, changed) = (text, lines, true);
+                        match guard(|| self.edit_again(&mut document, findings)) {
+                            Ok(edited) => (changed, cut) = edited,
+                            Err(panic) => {
+                                self.renew();
+                                failure = Some(panic);
+                            }
                         }
                     }
                     if !as_read {
@@ -87,10 +83,34 @@ impl Worker<'_> {
                         changed,
                         cut,
                         verdict: None,
+                        failure,
                     });
+                }
+                Status::Failed => {
+                    let panic = failures.next().ok_or_else(Error::changed)?;
+                    opened.rejects.push(document.into_internal(panic));
                 }
             }
         }
         Ok(opened)
+    }
+
+    /// Repairs and cuts a text as the first pass did. Returns whether it differs from the record, and the repeated lines.
+    fn edit_again(&mut self, document: &mut Document, findings: &[Finding]) -> (bool, dedup::Cut) {
+        let (mut changed, mut cut) = (false, dedup::Cut::default());
+        trip("replay", &document.text);
+        if let Some(normalizer) = &self.normalizer
+            && let Cow::Owned(text) = normalizer.normalize(&document.text, &mut normalize::Report::default())
+        {
+            (document.text, changed) = (text, true);
+        }
+        let text = Cow::Borrowed(document.text.as_str());
+        if let Cow::Owned(text) = FilterStage::edit(text, findings, &mut self.scratch) {
+            (document.text, changed) = (text, true);
+        }
+        if let Some((text, lines)) = self.repeated.and_then(|repeated| repeated.cut(&document.text)) {
+            (document.text, cut, changed) = (text, lines, true);
+        }
+        (changed, cut)
     }
 }

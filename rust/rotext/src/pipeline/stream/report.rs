@@ -57,6 +57,14 @@ impl StreamReport {
         }
     }
 
+    /// Takes a document out of the counts. The chained hash keeps it: the hash says what was read.
+    pub(super) fn remove(&mut self, source: usize, bytes: u64) {
+        self.documents -= 1;
+        self.bytes -= bytes;
+        let tally = &mut self.sources[source];
+        (tally.0, tally.1) = (tally.0 - 1, tally.1 - bytes);
+    }
+
     /// Counts a kept document.
     pub(super) fn add(&mut self, source: usize, key: u128, bytes: u64) {
         self.documents += 1;

@@ -33,4 +33,9 @@ impl<'a> Worker<'a> {
         let (key, scratch) = (dedup::Key::default(), FilterScratch::default());
         Self { sources, options, repeated, removed, normalizer, cleaner, key, scratch }
     }
+
+    /// Makes all buffers new, after a panic that may have left them half changed.
+    pub(super) fn renew(&mut self) {
+        *self = Self::new(self.sources, self.options, self.repeated, self.removed);
+    }
 }
