@@ -63,6 +63,18 @@ pub struct Page {
 pub struct Book {
     pages: Vec<Page>,
     repairs: Vec<Repair>,
+    left_out: LeftOut,
+}
+
+/// Characters of the pages that are no text of the book.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct LeftOut {
+    /// Outside of the part of the page that is shown.
+    pub outside: u64,
+    /// Drawn again at their place.
+    pub repeated: u64,
+    /// In another direction than the text of the page.
+    pub turned: u64,
 }
 
 /// How much the heights of the same head differ between scanned pages, in points: about one line, because each page lies a little
@@ -91,12 +103,17 @@ pub struct Written {
     pub notes: u64,
     /// Rows of furniture that were removed.
     pub furniture: u64,
+    /// Characters that were left out.
+    pub left_out: LeftOut,
 }
 
 impl Book {
     /// Adds the next page, as its file draws it.
     pub fn add(&mut self, drawn: &Drawn) {
         let glyphs = drawn.glyphs.len().max(1) as f32;
+        self.left_out.outside += u64::from(drawn.outside);
+        self.left_out.repeated += u64::from(drawn.repeated);
+        self.left_out.turned += u64::from(drawn.turned);
         self.pages.push(Page {
             action: Action::Keep,
             measures: Measures::default(),
@@ -272,6 +289,7 @@ impl Book {
             furniture: self.pages.iter().map(|page| u64::from(page.furniture)).sum(),
             pages: self.pages,
             repairs: self.repairs,
+            left_out: self.left_out,
         }
     }
 }
