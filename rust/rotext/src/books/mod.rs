@@ -33,6 +33,7 @@ mod paragraphs;
 pub mod pdfium;
 mod repeats;
 pub mod romanian;
+mod signs;
 mod words;
 
 pub use book::{Action, Book, LeftOut, Page, Written};

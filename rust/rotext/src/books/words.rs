@@ -3,6 +3,7 @@
 
 use super::accents::compose;
 use super::gaps;
+use super::letters;
 use super::pdfium::Glyph;
 
 /// A run of characters of one font without a space in it.
@@ -29,7 +30,8 @@ pub struct Word {
 /// The words of a page, in the order in which it draws them.
 #[must_use]
 pub(super) fn words(glyphs: &[Glyph]) -> Vec<Word> {
-    let glyphs = compose(glyphs);
+    let mut glyphs = compose(glyphs);
+    fold(&mut glyphs);
     let limits = gaps::limits(&glyphs);
     let mut words: Vec<Word> = Vec::with_capacity(glyphs.len() / 5);
     let mut last: Option<Glyph> = None;
@@ -81,6 +83,27 @@ pub(super) fn words(glyphs: &[Glyph]) -> Vec<Word> {
         }
     }
     words
+}
+
+/// Makes the letters of a ligature one character again. PDFium spells it, and its code may mean something else: fonts with
+/// the table of the Macintosh show `ț` as the ligature fl. Its font decides that later, with all its words.
+fn fold(glyphs: &mut Vec<Glyph>) {
+    let place = |g: &Glyph| (g.x0, g.x1, g.y, g.font);
+    let (mut kept, mut at) = (0, 0);
+    while at < glyphs.len() {
+        let mut end = at + 1;
+        if glyphs[at].c == 'f' {
+            end += glyphs[end..].iter().take(2).take_while(|g| place(g) == place(&glyphs[at])).count();
+        }
+        let spelled = (end > at + 1).then(|| glyphs[at..end].iter().map(|g| g.c).collect::<String>());
+        glyphs[kept] = glyphs[at];
+        match spelled.and_then(|letters| letters::ligature(&letters)) {
+            Some(c) => (glyphs[kept].c, at) = (c, end),
+            None => at += 1,
+        }
+        kept += 1;
+    }
+    glyphs.truncate(kept);
 }
 
 /// How a character follows the one before.
