@@ -102,7 +102,10 @@ def test_letters_that_are_set_apart_stay_one_word(tmp_path: Path) -> None:
 def test_word_spacing_loses_no_space(tmp_path: Path) -> None:
     line = b"BT /F 11 Tf %s Tw 40 %d Td (Omul vede drumul care duce spre munte) Tj ET\n"
     content = b"".join(line % (b"-1.2" if n % 2 else b"4", 500 - 20 * n) for n in range(8))
-    assert words(page(tmp_path / "a.pdf", content)) == "Omul vede drumul care duce spre munte".split() * 8
+    assert (
+        words(page(tmp_path / "a.pdf", content))
+        == ["Omul", "vede", "drumul", "care", "duce", "spre", "munte"] * 8
+    )
 
 
 def page(path: Path, content: bytes, *, boxes: bytes = b"", fonts: bytes = b"/BaseFont/Helvetica") -> Path:

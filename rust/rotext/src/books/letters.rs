@@ -378,9 +378,7 @@ fn substitute(
     }
     let meant = |at: usize| solved.get(&(token[at].1, token[at].0)).map(|solved| solved.0);
     let plainly = |at: usize| !loose(token[at].0) && !is_sign(token[at].0) || between(token, at);
-    // A name may end with a question mark. Brackets and digits of a font that draws letters for them are rarely themselves.
-    let asks = token.iter().any(|mark| matches!(mark.0, '?' | '!'));
-    let knows = |all: bool| {
+    let spelled = |all: bool| {
         let mut text = String::new();
         for at in 0..token.len() {
             match meant(at).filter(|_| all || plainly(at)) {
@@ -388,18 +386,30 @@ fn substitute(
                 None => text.push(token[at].0),
             }
         }
-        let word = text.trim_matches(|c| letter(c) == 0);
-        match all {
-            true => model.knows(word) || !asks && model.plausible(word),
-            false => word.chars().count() > 1 && model.knows(word),
-        }
+        text.trim_matches(|c| letter(c) == 0).to_owned()
+    };
+    // Whether the token is a word without the signs at its ends, and with them.
+    let without = || Some(spelled(false)).is_some_and(|word| word.chars().count() > 1 && model.knows(&word));
+    let with = || {
+        let word = spelled(true);
+        // A word may end with a question mark. Where digits and brackets are drawn as letters, they are rarely themselves.
+        let asks = token.iter().any(|mark| matches!(mark.0, '?' | '!'));
+        let known = model.knows(&word);
+        if asks || !known { !without() && (known || !asks && model.plausible(&word)) } else { true }
+    };
+    // What opens something may be itself at the start of a word. `]iglele` and `8iglele` cannot be.
+    let odd = |at: usize| {
+        at == 0
+            && token.get(1).is_some_and(|next| next.0.is_lowercase())
+            && !matches!(token[0].0, '[' | '(' | '<' | '*' | '/' | '?' | '!')
+            && !without()
     };
     let mut edges: Option<bool> = None;
     let mut put = |at: usize| {
         // `24º`, `37ºC`: after a digit the sign is correct.
         let digit = at > 0 && token[at - 1].0.is_ascii_digit() && meant(at - 1).is_none();
         let meant = meant(at).filter(|_| !digit)?;
-        let sure = plainly(at) || *edges.get_or_insert_with(|| knows(true) && !knows(false));
+        let sure = plainly(at) || *edges.get_or_insert_with(with) || odd(at);
         sure.then_some(meant)
     };
     let put: Vec<Option<&'static str>> = (0..token.len()).map(&mut put).collect();
