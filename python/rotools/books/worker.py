@@ -83,6 +83,8 @@ def _read_pdf(job: Result) -> Result:
         recognize(sorted([*wanting, *samples]), samples)
         recognize(book.doubted(), [])
     result: Result = book.finish([])
+    left_out = result.pop("left_out").items()
+    result["parts"] = [["flag", f"left-out {name}", "", count] for name, count in left_out if count]
     result["wanting"] = len(wanting)
     result["failures"] = failures[:20]
     return _with_language(result, None if job["again"] else other)

@@ -11,7 +11,7 @@ use super::measure::{Fault, GOOD, Measures, NUMBERS, USABLE, measure};
 use super::notes;
 use super::paragraphs::{self, Leaf};
 use super::pdfium::Drawn;
-use super::romanian::model;
+use super::romanian::{letter, model};
 use super::words::{Word, words};
 
 /// The source of a page's text.
@@ -54,6 +54,9 @@ pub struct Page {
     /// The text layer is not reliable: too many characters have no table.
     #[serde(skip)]
     unmapped: f32,
+    /// Letters that are lost: signs of which nobody knows which letter they are, and words that a space divides.
+    #[serde(skip)]
+    lost: u32,
     #[serde(skip)]
     read: bool,
 }
@@ -63,6 +66,18 @@ pub struct Page {
 pub struct Book {
     pages: Vec<Page>,
     repairs: Vec<Repair>,
+    left_out: LeftOut,
+}
+
+/// Characters of the pages that are no text of the book.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct LeftOut {
+    /// Outside of the part of the page that is shown.
+    pub outside: u64,
+    /// Drawn again at their place.
+    pub repeated: u64,
+    /// In another direction than the text of the page.
+    pub turned: u64,
 }
 
 /// How much the heights of the same head differ between scanned pages, in points: about one line, because each page lies a little
@@ -73,8 +88,16 @@ const SCAN_TOLERANCE: f32 = 14.0;
 const SCAN: f32 = 0.4;
 /// Text layer and OCR of the same page have a larger share of words in common.
 const AGREES: f32 = 0.7;
+/// They have a smaller share in common if the letters of the layer are wrong.
+const DISAGREES: f32 = 0.5;
+/// How much better the score of OCR is on a digital page whose words are not known.
+const MUCH: f32 = 0.1;
 /// With a larger share of characters without a table, the text is a guess.
 const UNMAPPED: f32 = 0.2;
+/// With a larger share of words that lost a letter, the text layer is doubted.
+const LOST: f32 = 0.015;
+/// With this share, the page is dropped when OCR gives nothing better.
+const LOST_USABLE: f32 = 0.03;
 
 /// The text of a book.
 #[derive(Debug, Clone, Serialize)]
@@ -91,12 +114,17 @@ pub struct Written {
     pub notes: u64,
     /// Rows of furniture that were removed.
     pub furniture: u64,
+    /// Characters that were left out.
+    pub left_out: LeftOut,
 }
 
 impl Book {
     /// Adds the next page, as its file draws it.
     pub fn add(&mut self, drawn: &Drawn) {
         let glyphs = drawn.glyphs.len().max(1) as f32;
+        self.left_out.outside += u64::from(drawn.outside);
+        self.left_out.repeated += u64::from(drawn.repeated);
+        self.left_out.turned += u64::from(drawn.turned);
         self.pages.push(Page {
             action: Action::Keep,
             measures: Measures::default(),
@@ -108,6 +136,7 @@ impl Book {
             words: words(&drawn.glyphs),
             letters: 0,
             unmapped: drawn.unmapped as f32 / glyphs,
+            lost: 0,
             read: false,
         });
     }
@@ -127,15 +156,16 @@ impl Book {
     pub fn assess(&mut self, fonts: &[String]) -> Vec<usize> {
         let mut texts: Vec<Vec<Word>> =
             self.pages.iter_mut().map(|page| std::mem::take(&mut page.words)).collect();
-        let marked: Vec<(u32, f32)> =
-            self.repairs_needed(&mut texts, fonts).unwrap_or_else(|| vec![(0, 0.0); self.pages.len()]);
-        for ((page, words), (changed, before)) in self.pages.iter_mut().zip(texts).zip(marked) {
+        let before: Vec<f32> = texts.iter().map(|words| known(words)).collect();
+        let done = letters::repair(&mut texts, fonts, model());
+        for (at, (page, words)) in self.pages.iter_mut().zip(texts).enumerate() {
             page.words = words;
             page.remeasure();
+            page.lost = done.doubted[at] + page.torn();
             if page.action == Action::Drop {
                 continue;
             }
-            if changed > 0 && page.measures.known > before {
+            if done.changed[at] > 0 && page.measures.known > before[at] {
                 page.action = Action::Repair;
             }
             page.fault = page.layer_fault();
@@ -143,20 +173,8 @@ impl Book {
                 page.action = Action::Blank;
             }
         }
+        self.repairs = done.repairs;
         (0..self.pages.len()).filter(|page| self.pages[*page].wants_ocr()).collect()
-    }
-
-    /// Repairs `texts`. Returns for each page whether its words changed, and the share of known words before.
-    fn repairs_needed(&mut self, texts: &mut [Vec<Word>], fonts: &[String]) -> Option<Vec<(u32, f32)>> {
-        let before: Vec<(f32, u64)> = texts.iter().map(|words| (known(words), fingerprint(words))).collect();
-        self.repairs = letters::repair(texts, fonts, model());
-        if self.repairs.is_empty() {
-            return None;
-        }
-        let changed = |(words, (known, print)): (&Vec<Word>, (f32, u64))| {
-            (u32::from(fingerprint(words) != print), known)
-        };
-        Some(texts.iter().zip(before).map(changed).collect())
     }
 
     /// The words of all text layers, usable or not, one page on each line: enough to tell the language of a book.
@@ -201,11 +219,13 @@ impl Book {
     }
 
     /// Gives page `page` (from 0) the words that OCR read. They replace the text layer if they are better than it, or if
-    /// they are good and different. On a sample page they replace it only if they are different.
+    /// they are good and different. On a sample page they replace it only if they are different, and on a page without a
+    /// scan whose only fault is unknown words only if they are much better or have little in common with it.
     pub fn recognized(&mut self, page: usize, words: Vec<Word>, sample: bool) {
         let Some(page) = self.pages.get_mut(page) else { return };
         page.agreement = agreement(&page.words, &words);
-        let mut other = Page { words, unmapped: 0.0, read: true, action: Action::Ocr, ..page.clone() };
+        let mut other =
+            Page { words, unmapped: 0.0, lost: 0, read: true, action: Action::Ocr, ..page.clone() };
         other.remeasure();
         let trusted = page.unmapped <= UNMAPPED && page.measures.words > 0;
         let restored = page.fault.is_some_and(|fault| fault.rule == "diacritics")
@@ -213,7 +233,16 @@ impl Book {
         let better = other.score > page.score || page.measures.words * 2 < other.measures.words;
         let good = other.measures.fault(other.letters, GOOD).is_none();
         let others = good && page.agreement.is_some_and(|share| share < AGREES);
-        if others || !sample && (!trusted || restored || better) {
+        // Foreign names are no fault of a digital page. It is replaced if OCR reads other words, and better.
+        let names =
+            page.pictures <= SCAN && trusted && page.fault.is_some_and(|fault| fault.rule == "known-words");
+        let replaces = if names {
+            let apart = page.agreement.is_none_or(|share| share < DISAGREES);
+            others && other.score > page.score + MUCH || better && apart
+        } else {
+            others || !sample && (!trusted || restored || better)
+        };
+        if replaces {
             *page = other;
         }
     }
@@ -272,6 +301,7 @@ impl Book {
             furniture: self.pages.iter().map(|page| u64::from(page.furniture)).sum(),
             pages: self.pages,
             repairs: self.repairs,
+            left_out: self.left_out,
         }
     }
 }
@@ -321,12 +351,6 @@ fn body_size(leaves: &[Leaf]) -> f32 {
     main_size(&all)
 }
 
-fn fingerprint(words: &[Word]) -> u64 {
-    let mut hash = xxhash_rust::xxh3::Xxh3::new();
-    words.iter().for_each(|word| hash.update(word.text.as_bytes()));
-    hash.digest()
-}
-
 /// The lines of a page, for the measures.
 fn texts(words: &[Word]) -> Vec<String> {
     lines(words.to_vec()).iter().map(Line::text).collect()
@@ -351,7 +375,48 @@ impl Page {
         if self.unmapped > UNMAPPED && self.measures.readable() < GOOD {
             return fault("unmapped", self.unmapped, UNMAPPED);
         }
-        self.measures.fault(self.letters, GOOD)
+        self.lost_letters(LOST).or_else(|| self.measures.fault(self.letters, GOOD))
+    }
+
+    /// The fault of a page on which a larger share of the words than `limit` has lost a letter.
+    fn lost_letters(&self, limit: f32) -> Option<Fault> {
+        /// Fewer may be misprints.
+        const FEW: u32 = 3;
+        let share = self.lost as f32 / self.measures.words.max(1) as f32;
+        let fault = Fault { rule: "lost-letters", value: share, threshold: limit };
+        Some(fault).filter(|_| self.lost >= FEW && share > limit)
+    }
+
+    /// Words that a space divides in the place of a letter: neither half may be a word, and both with `ș`, `ț` or `ă`
+    /// between them are one (`diminea a`). Fonts without these letters draw them as spaces.
+    fn torn(&self) -> u32 {
+        let model = model();
+        let is_word = |part: &str| {
+            let mut letters = part.chars();
+            match (letters.next(), letters.next()) {
+                (Some(only), None) => matches!(only, 'a' | 'A' | 'e' | 'E' | 'o' | 'O'),
+                _ => model.knows(part),
+            }
+        };
+        let is_part = |part: &str| part.chars().all(|c| letter(c) != 0);
+        let mut torn = 0;
+        for line in texts(&self.words) {
+            let mut words = line.split(' ').peekable();
+            while let (Some(left), Some(right)) = (words.next(), words.peek()) {
+                let left = left.trim_start_matches(|c| letter(c) == 0);
+                let right = right.trim_end_matches(|c| letter(c) == 0);
+                let halves = !left.is_empty()
+                    && right.starts_with(char::is_lowercase)
+                    && is_part(left)
+                    && is_part(right);
+                if halves && !(is_word(left) && is_word(right)) {
+                    torn += u32::from(
+                        ["ș", "ț", "ă"].iter().any(|lost| model.knows(&[left, lost, right].concat())),
+                    );
+                }
+            }
+        }
+        torn
     }
 
     fn wants_ocr(&self) -> bool {
@@ -380,7 +445,8 @@ impl Page {
         let numbers = self.measures.numbers;
         let table = Fault { rule: "numbers", value: numbers, threshold: NUMBERS };
         let fault = Some(table).filter(|_| numbers > NUMBERS && self.measures.tokens >= 30);
-        match fault.or_else(|| self.measures.fault(self.letters, USABLE)) {
+        let lost = self.lost_letters(LOST_USABLE);
+        match fault.or(lost).or_else(|| self.measures.fault(self.letters, USABLE)) {
             // Printed without diacritics: the filter of the corpus decides about that.
             Some(fault) if fault.rule == "diacritics" => self.fault = Some(fault),
             Some(fault) => {

@@ -37,7 +37,11 @@ pub(super) fn join(words: &mut [Word]) {
         let next = &mut words[first];
         // `A fost` has a space after its initial, `Dar` has none; no consonant is a word.
         let near = next.x0 - initial.x1 < 0.5 * body || !initial.text.ends_with(['A', 'E', 'I', 'O']);
-        next.glued = next.text.chars().next().is_some_and(char::is_lowercase) && near;
+        // The rest of the word is in small letters, or the first words are in capitals.
+        let mut letters = next.text.chars().filter(|c| c.is_alphabetic());
+        let rest = next.text.chars().next().is_some_and(char::is_lowercase)
+            || next.text.chars().count() > 1 && letters.all(char::is_uppercase);
+        next.glued = rest && near;
         let (y, em) = (next.y, next.em);
         (words[at].y, words[at].em) = (y, em);
     }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::romanian::{Model, letter};
+use super::signs::is_sign;
 
 /// What was measured of a page. Shares are from 0 to 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -107,6 +108,10 @@ pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Meas
                 continue;
             }
             m.tokens += 1;
+            // A formula is no word: `φe`, `x∈A`.
+            if length < 4 && token.chars().any(is_sign) {
+                continue;
+            }
             if length < 2 && token.chars().count() < 2 {
                 singles +=
                     u32::from(!matches!(token, "a" | "A" | "e" | "E" | "o" | "O" | "i" | "I" | "V" | "X"));

@@ -2,7 +2,10 @@
 //!
 //! ```text
 //! pdfium     characters with boxes and fonts            a page
-//! words      accents joined, spaces found               a page
+//! repeats    what is drawn twice, once               a page
+//! accents    joined to their letters                 a page
+//! gaps       which of them are spaces                a page
+//! words      runs of characters without a space      a page
 //! letters    fonts with wrong tables repaired           the book
 //! measure    is the text layer usable, or is it OCR's?  a page
 //! initials   large first letters back to their words    a page
@@ -15,8 +18,10 @@
 //! [`Book`] calls these in order. The words of a book are in memory while it is read, about 25 MB for 500 pages; its
 //! pictures and fonts are not.
 
+mod accents;
 mod book;
 mod furniture;
+mod gaps;
 mod hyphens;
 mod initials;
 mod letters;
@@ -26,10 +31,12 @@ mod notes;
 pub mod ocr;
 mod paragraphs;
 pub mod pdfium;
+mod repeats;
 pub mod romanian;
+mod signs;
 mod words;
 
-pub use book::{Action, Book, Page, Written};
+pub use book::{Action, Book, LeftOut, Page, Written};
 pub use letters::Repair;
 pub use measure::{Fault, GOOD, Measures, NO_DIACRITICS, USABLE, measure};
 pub use paragraphs::PAGE;

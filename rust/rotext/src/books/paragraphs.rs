@@ -55,7 +55,11 @@ pub(super) fn write(leaves: &[Leaf], counts: &Counts, model: &Model) -> String {
                     frames[side].filter(|known| (known.left - frame.left).abs() < 3.0 * lines[0].em)
                 {
                     frame.left = if lines.len() < 6 { known.left.min(frame.left) } else { frame.left };
-                    frame.right = known.right.max(frame.right);
+                    // Most lines of a justified page end at its own margin, whatever a wide table on another page did.
+                    let full = lines.iter().filter(|line| (line.x1 - frame.right).abs() < 2.0).count();
+                    if lines.len() < 6 || 2 * full < lines.len() {
+                        frame.right = known.right.max(frame.right);
+                    }
                 }
                 if lines.len() >= 6 {
                     frames[side] = Some(frame);
@@ -99,6 +103,10 @@ fn frame(lines: &[Line]) -> Frame {
     let reach = |x: f32| rights.iter().filter(|end| **end > x - 0.08 * (x - left) && **end <= x).count() >= 2;
     let ragged = rights.iter().copied().find(|x| reach(*x)).unwrap_or(rights[0]);
     let right = if right < ragged - 0.1 * (ragged - left) { ragged } else { right };
+    // Where most lines end is the margin, though two lines may stick out.
+    let middle = rights[rights.len() / 2];
+    let justified = lines.len() >= 6 && 5 * near(middle, |line| line.x1) > 3 * lines.len();
+    let right = if justified { middle } else { right };
     let mut steps: Vec<f32> =
         lines.windows(2).map(|pair| pair[0].y - pair[1].y).filter(|step| *step > 1.0).collect();
     steps.sort_by(f32::total_cmp);
@@ -156,6 +164,9 @@ fn begins(
     if (line.em - before.em).abs() > 0.12 * em {
         return (true, blank);
     }
+    if goes_on(before, theirs, line, frame, same_block) && gap < 1.3 {
+        return (false, false);
+    }
     if gap > 1.3 && !(lower && gap < 1.8) {
         return (true, blank);
     }
@@ -188,8 +199,22 @@ fn begins(
     (early, blank)
 }
 
+/// Whether a line that begins with a capital continues the sentence before it: that line is full and has no closing sign.
+/// At the top of a page, an indent may be the margin of that page.
+fn goes_on(before: &Line, theirs: Frame, line: &Line, frame: Frame, same_block: bool) -> bool {
+    let em = line.em.max(before.em);
+    let full = theirs.right - before.x1 < 0.7 * em;
+    let open = before.words.iter().rfind(|word| !word.raised).and_then(|word| word.text.chars().next_back());
+    let open = open.is_some_and(|c| c.is_alphabetic() || c == ',');
+    let indent = line.x0 - frame.left;
+    let letter =
+        line.words.first().and_then(|word| word.text.chars().next()).is_some_and(char::is_alphabetic);
+    let inside = before.x0 - theirs.left < 2.5 * em && indent < if same_block { 0.5 * em } else { 2.5 * em };
+    full && open && letter && inside && !tabular(before) && !tabular(line)
+}
+
 fn sentence_ends(line: &Line) -> bool {
-    let last = line.words.last().and_then(|word| word.text.chars().next_back());
+    let last = line.words.iter().rfind(|word| !word.raised).and_then(|word| word.text.chars().next_back());
     last.is_some_and(|c| matches!(c, '.' | '!' | '?' | '…' | ':' | '”' | '»' | '"' | ';' | ']'))
 }
 

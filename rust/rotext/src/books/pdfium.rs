@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 
+use super::repeats;
+use super::words::is_space;
 use crate::error::{Error, Result};
 
 type Handle = *mut c_void;
@@ -69,6 +71,7 @@ api! {
     close_page = b"FPDF_ClosePage\0": fn(Handle);
     page_width = b"FPDF_GetPageWidthF\0": fn(Handle) -> c_float;
     page_height = b"FPDF_GetPageHeightF\0": fn(Handle) -> c_float;
+    page_box = b"FPDF_GetPageBoundingBox\0": fn(Handle, *mut RectF) -> c_int;
     count_objects = b"FPDFPage_CountObjects\0": fn(Handle) -> c_int;
     get_object = b"FPDFPage_GetObject\0": fn(Handle, c_int) -> Handle;
     object_type = b"FPDFPageObj_GetType\0": fn(Handle) -> c_int;
@@ -131,6 +134,10 @@ pub struct Drawn {
     pub hidden: u32,
     /// Characters in another direction than the page's text.
     pub turned: u32,
+    /// Visible characters outside of the page, or outside of the part of it that is shown (its crop box).
+    pub outside: u32,
+    /// Characters that are drawn again at their place.
+    pub repeated: u32,
     /// Share of the page that pictures cover.
     pub pictures: f32,
     /// The page has more characters than are read ([`MAX_GLYPHS`]).
@@ -245,7 +252,8 @@ impl Pdf {
             return Ok(drawn);
         }
         let text = Text { api, handle };
-        let mut raw = text.characters(&mut drawn);
+        let shown = opened.shown();
+        let mut raw = text.characters(&mut drawn, shown);
         drop(text);
         // The names of fonts are looked up once for each run of characters, here, where `self` may change again.
         let names = std::mem::take(&mut raw.names);
@@ -255,6 +263,7 @@ impl Pdf {
             glyph.1.font = ids[usize::from(glyph.1.font)];
         }
         turn(&mut drawn, raw.glyphs);
+        drawn.repeated = repeats::remove(&mut drawn.glyphs);
         Ok(drawn)
     }
 
@@ -322,6 +331,14 @@ struct Page<'p> {
 }
 
 impl Page<'_> {
+    /// The part of the page that is shown: its crop box within its media box. `None` if the page has no area.
+    fn shown(&self) -> Option<RectF> {
+        let mut shown = RectF::default();
+        // SAFETY: the page is open, and the rectangle outlives the call.
+        let known = unsafe { (self.api.page_box)(self.handle, &raw mut shown) } != 0;
+        Some(shown).filter(|shown| known && shown.right > shown.left && shown.top > shown.bottom)
+    }
+
     /// Share of the page's area that pictures cover.
     fn pictures(&self, area: f32) -> f32 {
         const PICTURE: c_int = 3;
@@ -387,8 +404,18 @@ struct Run {
     hidden: bool,
 }
 
+/// Where a character is.
+enum Place {
+    /// On the page: its quarter turn, and the character.
+    On(u8, Glyph),
+    /// Outside of what is shown.
+    Outside,
+    /// Nowhere that could be drawn.
+    Unknown,
+}
+
 impl Text<'_> {
-    fn characters(&self, drawn: &mut Drawn) -> Raw {
+    fn characters(&self, drawn: &mut Drawn, shown: Option<RectF>) -> Raw {
         let api = self.api;
         let mut raw = Raw::default();
         // SAFETY: the text is open.
@@ -415,8 +442,10 @@ impl Text<'_> {
             }
             drawn.hidden += u32::from(run.hidden);
             let Some(c) = self.character(unicode, index, &mut drawn.unmapped) else { continue };
-            if let Some(placed) = self.place(index, c, run) {
-                raw.glyphs.push(placed);
+            match self.place(index, c, run, shown) {
+                Place::On(turn, glyph) => raw.glyphs.push((turn, glyph)),
+                Place::Outside => drawn.outside += u32::from(!is_space(c)),
+                Place::Unknown => {}
             }
         }
         if raw.names.is_empty() {
@@ -469,7 +498,7 @@ impl Text<'_> {
         }
     }
 
-    fn place(&self, index: c_int, c: char, run: Run) -> Option<(u8, Glyph)> {
+    fn place(&self, index: c_int, c: char, run: Run, shown: Option<RectF>) -> Place {
         let api = self.api;
         let (mut left, mut right, mut bottom, mut top) = (0.0, 0.0, 0.0, 0.0);
         let (mut x, mut y) = (0.0, 0.0);
@@ -485,7 +514,12 @@ impl Text<'_> {
         let (x, y) = (x as f32, y as f32);
         let numbers = [x, y, loose.left, loose.right, loose.top, loose.bottom];
         if !known || numbers.iter().any(|number| !number.is_finite() || number.abs() > 1e6) {
-            return None;
+            return Place::Unknown;
+        }
+        let (across, up) = (f32::midpoint(loose.left, loose.right), f32::midpoint(loose.top, loose.bottom));
+        let on = |s: RectF| (s.left..=s.right).contains(&across) && (s.bottom..=s.top).contains(&up);
+        if shown.is_some_and(|shown| !on(shown)) {
+            return Place::Outside;
         }
         let em = run.size.abs() * matrix.c.hypot(matrix.d);
         let (turn, x0, x1, y, ink) = if matrix.a.abs() >= matrix.b.abs() {
@@ -500,7 +534,7 @@ impl Text<'_> {
             (3, -y, (-loose.bottom).max(-y), x, [-top as f32, -bottom as f32])
         };
         let em = if em.is_finite() && em > 0.1 { em } else { (loose.top - loose.bottom).abs().max(1.0) };
-        Some((turn, Glyph { c, x0, x1, y, ink, em, font: run.font }))
+        Place::On(turn, Glyph { c, x0, x1, y, ink, em, font: run.font })
     }
 }
 

@@ -1,10 +1,9 @@
 //! From characters to words: accents are joined to their letters, spaces are found in the gaps, raised marks are
 //! recognized.
-//!
-//! TeX sets words without space characters, and its OT1 fonts draw `ș` as an `s` and a separate `¸` (in a third of the
-//! Romanian course notes on the web). In the text alone, some of these cannot be repaired (`num ˘ar`, `t¸ ˘a`). On the
-//! page they can, because the accent is over or under its letter. So accents are joined here, by their place.
 
+use super::accents::compose;
+use super::gaps;
+use super::letters;
 use super::pdfium::Glyph;
 
 /// A run of characters of one font without a space in it.
@@ -28,21 +27,16 @@ pub struct Word {
     pub raised: bool,
 }
 
-/// Gaps narrower than this share of an em are kerning. TeX shrinks a word space to 0.22 em at most.
-const SPACE: f32 = 0.16;
-/// On a page that draws its spaces, a gap without one must be wider to count.
-const SPACE_BESIDE_DRAWN: f32 = 0.30;
-
 /// The words of a page, in the order in which it draws them.
 #[must_use]
 pub(super) fn words(glyphs: &[Glyph]) -> Vec<Word> {
-    let glyphs = compose(glyphs);
-    let spaces = glyphs.iter().filter(|g| is_space(g.c)).count();
-    let threshold = if spaces * 20 > glyphs.len() { SPACE_BESIDE_DRAWN } else { SPACE };
+    let mut glyphs = compose(glyphs);
+    fold(&mut glyphs);
+    let limits = gaps::limits(&glyphs);
     let mut words: Vec<Word> = Vec::with_capacity(glyphs.len() / 5);
     let mut last: Option<Glyph> = None;
     let mut space = true;
-    for g in glyphs {
+    for (g, limit) in glyphs.into_iter().zip(limits) {
         if is_space(g.c) {
             space = true;
             continue;
@@ -61,7 +55,7 @@ pub(super) fn words(glyphs: &[Glyph]) -> Vec<Word> {
         }
         let joined = last
             .zip(words.last())
-            .map_or(Joined::Apart, |(before, word)| joined(&before, &g, word, threshold, space));
+            .map_or(Joined::Apart, |(before, word)| joined(&before, &g, word, limit, space));
         match (joined, words.last_mut()) {
             (Joined::Same, Some(word)) => {
                 word.text.push(g.c);
@@ -91,6 +85,27 @@ pub(super) fn words(glyphs: &[Glyph]) -> Vec<Word> {
     words
 }
 
+/// Makes the letters of a ligature one character again. PDFium spells it, and its code may mean something else: fonts with
+/// the table of the Macintosh show `ț` as the ligature fl. Its font decides that later, with all its words.
+fn fold(glyphs: &mut Vec<Glyph>) {
+    let place = |g: &Glyph| (g.x0, g.x1, g.y, g.font);
+    let (mut kept, mut at) = (0, 0);
+    while at < glyphs.len() {
+        let mut end = at + 1;
+        if glyphs[at].c == 'f' {
+            end += glyphs[end..].iter().take(2).take_while(|g| place(g) == place(&glyphs[at])).count();
+        }
+        let spelled = (end > at + 1).then(|| glyphs[at..end].iter().map(|g| g.c).collect::<String>());
+        glyphs[kept] = glyphs[at];
+        match spelled.and_then(|letters| letters::ligature(&letters)) {
+            Some(c) => (glyphs[kept].c, at) = (c, end),
+            None => at += 1,
+        }
+        kept += 1;
+    }
+    glyphs.truncate(kept);
+}
+
 /// How a character follows the one before.
 #[derive(Clone, Copy)]
 enum Joined {
@@ -104,7 +119,7 @@ enum Joined {
     Apart,
 }
 
-fn joined(before: &Glyph, g: &Glyph, word: &Word, threshold: f32, space: bool) -> Joined {
+fn joined(before: &Glyph, g: &Glyph, word: &Word, limit: f32, space: bool) -> Joined {
     let em = before.em.max(g.em);
     let gap = g.x0 - before.x1;
     let rise = g.y - word.y;
@@ -121,8 +136,12 @@ fn joined(before: &Glyph, g: &Glyph, word: &Word, threshold: f32, space: bool) -
     {
         return Joined::Glued;
     }
+    // The text beside a large initial is no mark: marks are not that small, and not letters.
+    if g.em < 0.6 * word.em && g.c.is_alphabetic() && rise > 0.15 * em && !word.raised {
+        return Joined::Apart;
+    }
     let small = g.em < 0.85 * word.em || word.raised && (g.em - word.em).abs() < 0.1 * word.em;
-    if space || gap > threshold * em || gap < -0.6 * em.min(before.x1 - before.x0 + 0.5 * em) {
+    if space || gap > limit * em || gap < -0.6 * em.min(before.x1 - before.x0 + 0.5 * em) {
         // A mark after a small space is still a mark (`cuvânt ¹`), so it stays on its line.
         return Joined::Apart;
     }
@@ -139,67 +158,6 @@ fn joined(before: &Glyph, g: &Glyph, word: &Word, threshold: f32, space: bool) -
 
 pub(super) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{A0}' | '\u{2000}'..='\u{200B}' | '\u{202F}' | '\u{3000}')
-}
-
-/// The letter that an accent and a base make. Only letters of Romanian text, and of names in it.
-fn accented(accent: char, base: char) -> Option<char> {
-    const TABLE: &[(&str, &str, &str)] = &[
-        ("˘\u{306}", "aAeEiIuUgG", "ăĂĕĔĭĬŭŬğĞ"),
-        ("ˇ\u{30C}", "aAcCsSzZeErRnN", "ăĂčČšŠžŽěĚřŘňŇ"),
-        ("ˆ^\u{302}", "aAiIıeEoOuU", "âÂîÎîêÊôÔûÛ"),
-        ("¸\u{327}\u{326}", "sStTcC", "șȘțȚçÇ"),
-        ("´\u{301}", "aAeEiIıoOuUcCnN", "áÁéÉíÍíóÓúÚćĆńŃ"),
-        ("`\u{300}", "aAeEiIıoOuU", "àÀèÈìÌìòÒùÙ"),
-        ("¨\u{308}", "aAeEiIıoOuU", "äÄëËïÏïöÖüÜ"),
-        ("˜~\u{303}", "nNaAoO", "ñÑãÃõÕ"),
-    ];
-    let (_, bases, composed) = TABLE.iter().find(|(accents, ..)| accents.contains(accent))?;
-    let index = bases.chars().position(|c| c == base)?;
-    composed.chars().nth(index)
-}
-
-fn is_accent(c: char) -> bool {
-    matches!(c, '˘' | 'ˇ' | 'ˆ' | '^' | '¸' | '´' | '`' | '¨' | '˜' | '~' | '\u{300}'..='\u{327}')
-}
-
-/// Joins accents that are drawn as separate characters to the letter over or under which they are.
-///
-/// The letter is at most two characters away in drawing order (TeX draws the accent first, then moves back), and the
-/// middle of the accent's ink is within its width. A comma is an accent when it is under an s or a t.
-fn compose(glyphs: &[Glyph]) -> Vec<Glyph> {
-    let mut out: Vec<Glyph> = glyphs.to_vec();
-    if !glyphs.iter().any(|g| is_accent(g.c) || g.c == ',') {
-        return out;
-    }
-    let mut gone = vec![false; out.len()];
-    for at in 0..glyphs.len() {
-        let accent = glyphs[at];
-        if !is_accent(accent.c) && accent.c != ',' {
-            continue;
-        }
-        let middle = f32::midpoint(accent.ink[0], accent.ink[1]);
-        // The next character is more likely than the one before: `¸s`, `˘a`.
-        for distance in [1isize, -1, 2, -2] {
-            let Some(index) = at.checked_add_signed(distance).filter(|index| *index < glyphs.len()) else {
-                continue;
-            };
-            let base = out[index];
-            let name = if accent.c == ',' { '¸' } else { accent.c };
-            let under = accent.c != ',' || matches!(base.c, 's' | 'S' | 't' | 'T');
-            let Some(good) = accented(name, base.c).filter(|_| under && !gone[index]) else { continue };
-            // A comma after a letter begins where the letter ends; a comma below does not.
-            let slack = if accent.c == ',' { 0.0 } else { 0.08 * base.em };
-            let over = middle > base.ink[0] - slack && middle < base.ink[1] + slack;
-            if over && (base.y - accent.y).abs() < 1.2 * base.em {
-                out[index].c = good;
-                gone[at] = true;
-                break;
-            }
-        }
-    }
-    let mut gone = gone.into_iter();
-    out.retain(|_| !gone.next().unwrap_or(false));
-    out
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::output::{RecordWriter, hidden_sibling, with_suffix};
 use crate::books::pdfium::{Pdf, Picture};
-use crate::books::{Book, Measures, PAGE, Page, Repair, measure, ocr, romanian};
+use crate::books::{Book, LeftOut, Measures, PAGE, Page, Repair, measure, ocr, romanian};
 use crate::error::{Error, Result};
 use crate::ledger::{Row, Writer};
 use crate::normalize::{Normalizer, Report};
@@ -33,6 +33,8 @@ pub struct Text {
     pub notes: u64,
     /// Rows of furniture (running heads, page numbers) that were removed.
     pub furniture: u64,
+    /// Characters that were left out.
+    pub left_out: LeftOut,
 }
 
 impl PdfBook {
@@ -118,6 +120,7 @@ impl PdfBook {
             repairs: written.repairs,
             notes: written.notes,
             furniture: written.furniture,
+            left_out: written.left_out,
         }
     }
 }
