@@ -20,6 +20,7 @@ from conftest import fit_config
 from rotrain.data.tokenizer import Tokenizer, same_tokenizer
 from rotrain.errors import RotrainError, Stopped
 from rotrain.evaluation.interval import ratio, share
+from rotrain.files import read_record, write_record
 from rotrain.generation import Sampling, generate
 from rotrain.progress import Progress
 from rotrain.quantization.imatrix import read_imatrix, write_imatrix
@@ -262,9 +263,9 @@ def test_nothing_measured_is_an_error_and_later_parts_do_not_erase_earlier_ones(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     copy = Path(shutil.copytree(run, elsewhere / "run"))
-    rewrite_data = json.loads((copy / "config.json").read_text("utf-8"))
+    rewrite_data = read_record(copy / "config.json")
     rewrite_data["config"]["data"] = "gone"
-    (copy / "config.json").write_text(json.dumps(rewrite_data), "utf-8")
+    write_record(copy / "config.json", rewrite_data)
     done = rotrain("evaluate", copy, "--probes", "none")
     assert done.returncode == 1 and "nothing was measured" in done.stderr and "--data" in done.stderr
     assert not (copy / "evaluation.json").exists()
