@@ -1,5 +1,6 @@
 """Read a pack: its phases, documents and blocks. The format is in docs/reference/pack-format.md."""
 
+import tokenize
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -213,6 +214,19 @@ def _documents(path: Path, documents: int, eos: int) -> "Iterator[Tokens]":
         yield tokens[start:end]
 
 
+# What `numpy` raises for a header that it cannot read: it takes the header for Python's own syntax.
+_DAMAGE = (
+    ValueError,
+    TypeError,
+    SyntaxError,
+    EOFError,
+    MemoryError,
+    Warning,
+    OverflowError,
+    tokenize.TokenError,
+)
+
+
 def read_offsets(shard: Path, documents: int, eos: int) -> "NDArray[np.uint64]":
     """Read where the documents of a pack shard begin, and where the last one ends.
 
@@ -248,7 +262,7 @@ def read_offsets(shard: Path, documents: int, eos: int) -> "NDArray[np.uint64]":
         raise ResourceError(
             (error.strerror or str(error)).lower(), Place(str(error.filename or path)), system_hint(error)
         ) from None
-    except (ValueError, TypeError, SyntaxError, EOFError, MemoryError, Warning, OverflowError) as error:
+    except _DAMAGE as error:
         what = f"the offsets are damaged: {' '.join(str(error).split())}"
         raise InputError(what, Place(str(path)), "copy the pack again, or pack the corpus again") from None
     return offsets
