@@ -1,5 +1,7 @@
 """Read a pack: its phases, documents and blocks. The format is in docs/reference/pack-format.md."""
 
+import tokenize
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rotools import _rotext
-from rotools.errors import UsageError
+from rotools.errors import InputError, Place, ResourceError, UsageError, system_hint
 from rotools.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -130,7 +132,10 @@ class Pack:
             UsageError: There is no such phase or split.
         """
         shards = self._stream(phase, split)["shards"]
-        return chain.from_iterable(_documents(self.directory / shard["file"]) for shard in shards)
+        eos = self.manifest["eos_id"]
+        return chain.from_iterable(
+            _documents(self.directory / shard["file"], shard["documents"], eos) for shard in shards
+        )
 
     def decode(self, tokens: "Tokens | list[int]") -> str:
         """Decode the tokens of a block or a document to text.
@@ -203,12 +208,64 @@ def _map(path: Path) -> "Tokens":
     return np.memmap(path, "<u2", "r").view(np.ndarray)
 
 
-def _documents(path: Path) -> "Iterator[Tokens]":
+def _documents(path: Path, documents: int, eos: int) -> "Iterator[Tokens]":
+    tokens = _map(path)
+    for start, end in pairwise(read_offsets(path, documents, eos).tolist()):
+        yield tokens[start:end]
+
+
+# What `numpy` raises for a header that it cannot read: it takes the header for Python's own syntax.
+_DAMAGE = (
+    ValueError,
+    TypeError,
+    SyntaxError,
+    EOFError,
+    MemoryError,
+    Warning,
+    OverflowError,
+    tokenize.TokenError,
+)
+
+
+def read_offsets(shard: Path, documents: int, eos: int) -> "NDArray[np.uint64]":
+    """Read where the documents of a pack shard begin, and where the last one ends.
+
+    Args:
+        shard: The file of tokens.
+        documents: The number of its documents, from the manifest.
+        eos: The token at the end of each document, and nowhere else.
+
+    Raises:
+        InputError: The file is damaged, or of another shard.
+    """
     import numpy as np
 
-    tokens, offsets = _map(path), np.load(path.with_suffix(".offsets.npy"), mmap_mode="r")
-    for start, end in pairwise(offsets.tolist()):
-        yield tokens[start:end]
+    path = shard.with_suffix(".offsets.npy")
+    try:
+        tokens = _map(shard)
+        # `numpy` evaluates the header of a file, and warns about some damage.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            offsets = np.load(path, allow_pickle=False)
+        if not isinstance(offsets, np.ndarray) or offsets.dtype != np.dtype("<u8"):
+            raise ValueError("it is no list of numbers of 64 bits")
+        if offsets.shape != (documents + 1,):
+            raise ValueError(
+                f"it has the shape {offsets.shape}, and the manifest has {documents:,} documents"
+            )
+        ends = offsets[1:]
+        if offsets[0] != 0 or offsets[-1] != len(tokens) or (ends <= offsets[:-1]).any():
+            raise ValueError("its numbers do not divide the tokens")
+        if documents and (tokens[(ends - 1).astype(np.int64)] != eos).any():
+            raise ValueError("a document does not end where it says")
+    except OSError as error:
+        raise ResourceError(
+            (error.strerror or str(error)).lower(), Place(str(error.filename or path)), system_hint(error)
+        ) from None
+    except _DAMAGE as error:
+        what = f"the offsets are damaged: {' '.join(str(error).split())}"
+        raise InputError(what, Place(str(path)), "copy the pack again, or pack the corpus again") from None
+    return offsets
 
 
 def _cut(shards: "list[Tokens]", blocks: int) -> "Iterator[Tokens]":

@@ -184,6 +184,7 @@ def with_old_names(folder: Path) -> None:
     assert any(".mixer.into." in name for name in tensors)
     write_tensors(file, tensors)
     value = json.loads(record.read_bytes())
+    del value["seal"]  # those versions had none
     value |= {"sha256": sha256_file(file)}
     value["tensors"] = [tensor | {"name": old(tensor["name"])} for tensor in value["tensors"]]
     record.write_text(json.dumps(value))

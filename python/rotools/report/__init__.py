@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from rotools.errors import InputError, Place
 from rotools.progress import Callback, run
 
 __all__ = ["ReportResult", "report"]
@@ -76,9 +77,16 @@ def report(
     pack = Path(pack)
     found = gather(pack, texts=texts, watch=lambda task: run(task, progress))
     path = pack / "report.html" if out is None else Path(out)
+    try:
+        content = page(found, f"Report of {pack.name}")
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # Everything else that the page shows was checked when it was read.
+        what = f"the report of the pack is damaged: {type(error).__name__}: {' '.join(str(error).split())}"
+        place = Place(str(pack / "report.json"))
+        raise InputError(what, place, "copy it again, or pack the corpus again") from None
     part = path.with_name(f".{path.name}.tmp")
     with part.open("w", encoding="utf-8") as file:
-        file.write(page(found, f"Report of {pack.name}"))
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)

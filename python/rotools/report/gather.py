@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rotools import _rotext
 from rotools.errors import InputError, Place
 from rotools.normalize import normalize
+from rotools.pack_reader import read_offsets
 
 Json = dict[str, Any]
 
@@ -50,7 +51,7 @@ def gather(
     manifest = _rotext.manifest(pack)
     try:
         report = json.loads((pack / "report.json").read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         what = f"the report of the pack cannot be read: {error}"
         place = Place(str(pack / "report.json"))
         raise InputError(what, place, "copy it again, or pack the corpus again") from None
@@ -96,8 +97,10 @@ def _texts(
 
 def _lengths(pack: Path, manifest: Json) -> Iterator[tuple[str, NDArray[np.int64]]]:
     for phase in manifest["phases"]:
-        shards = [pack / shard["file"] for shard in phase["train"]["shards"]]
-        ends = [np.load(shard.with_suffix(".offsets.npy")).astype(np.int64) for shard in shards]
+        ends = [
+            read_offsets(pack / shard["file"], shard["documents"], manifest["eos_id"]).astype(np.int64)
+            for shard in phase["train"]["shards"]
+        ]
         yield phase["name"], np.concatenate([np.diff(part) for part in ends] or [np.empty(0, np.int64)])
 
 

@@ -32,7 +32,10 @@ pub(crate) fn guard<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 
 /// The message of a panic and its place. The place has no folder of the machine that compiled the program.
 fn describe(info: &PanicHookInfo<'_>) -> String {
-    let message = info.payload_as_str().unwrap_or("a panic without a message");
+    let payload = info.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    let message = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let message = message.unwrap_or("a panic without a message");
     let Some(location) = info.location() else { return message.to_owned() };
     let parts: Vec<_> = Path::new(location.file()).iter().collect();
     let last: Vec<_> =
