@@ -26,7 +26,7 @@ pub fn shared_passages(words: &[u32], other: &[u32]) -> f64 {
         return 0.0;
     }
     let mut first: FxHashMap<[u32; SEED], usize> = FxHashMap::default();
-    for (at, seed) in other.array_windows::<SEED>().enumerate() {
+    for (at, seed) in other.windows(SEED).filter_map(<[u32]>::first_chunk::<SEED>).enumerate() {
         first.entry(*seed).or_insert(at);
     }
     let (mut at, mut shared) = (0, 0);
