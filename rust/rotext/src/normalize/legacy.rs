@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use rustc_hash::FxHashMap;
 
+use super::char_set::CharSet;
 use super::charset_tables::{CodePage, all};
 use super::code_pages::CENTRAL;
 use super::edit::Editor;
@@ -45,6 +46,12 @@ fn suspects() -> &'static [Suspect] {
     })
 }
 
+/// The characters that any of the pages shows for [`BYTES`].
+fn letters() -> &'static CharSet {
+    static LETTERS: OnceLock<CharSet> = OnceLock::new();
+    LETTERS.get_or_init(|| suspects().iter().flat_map(|suspect| &suspect.letters).copied().collect())
+}
+
 /// What `c` was before it was shown in `page`.
 fn meant(page: &CodePage, c: char) -> Option<char> {
     Some(CENTRAL[usize::from(page.byte(c)? & 0x7F)])
@@ -54,13 +61,13 @@ fn meant(page: &CodePage, c: char) -> Option<char> {
 pub(super) fn repair(editor: &mut Editor) {
     let text = editor.text();
     let mut counts: FxHashMap<char, u32> = FxHashMap::default();
+    let letters = letters();
     for (start, run) in high_runs(text) {
+        let Some(c) = run.chars().next().filter(|&c| letters.contains(c)) else { continue };
         let bytes = text.as_bytes();
         let before_it = start > 0 && bytes[start - 1].is_ascii_alphabetic();
         let after_it = bytes.get(start + run.len()).is_some_and(u8::is_ascii_lowercase);
-        if (before_it || after_it)
-            && let Some(c) = run.chars().next()
-        {
+        if before_it || after_it {
             *counts.entry(c).or_default() += 1;
         }
     }
