@@ -16,7 +16,7 @@ use super::edit::Editor;
 use super::legacy;
 use super::lexicon::Evidence;
 use super::rules::Id;
-use super::words::{high_runs, is_letter};
+use super::words::{after, high_runs, is_letter};
 
 /// The letters that vote.
 const LETTERS: &str = "ăâîșțĂÂÎȘȚşţŞŢ";
@@ -182,15 +182,15 @@ fn twice(text: &str, [single, double]: &[[u32; 64]; 2]) -> Option<Found> {
 fn sequences(text: &str, page: &CodePage) -> Found {
     let mut found = Found::new();
     let mut end = 0;
-    for (at, c) in text.char_indices() {
-        if at < end || c.is_ascii() {
-            continue;
-        }
-        if let Some((len, c)) = decode(&text[at..], page)
-            && fits(c)
-        {
-            found.push((at, len, c.to_string()));
-            end = at + len;
+    // No byte from 80 on is shown as ASCII, so a sequence is inside a run of two characters or more.
+    for (start, run) in high_runs(text).filter(|(_, run)| run.len() > 3) {
+        for (i, _) in run.char_indices() {
+            if start + i < end {
+                continue;
+            }
+            let Some((len, c)) = decode(&run[i..], page).filter(|&(_, c)| fits(c)) else { continue };
+            found.push((start + i, len, c.to_string()));
+            end = start + i + len;
         }
     }
     found
@@ -223,20 +223,30 @@ fn fits(c: char) -> bool {
         | '\u{FEFF}' | '\u{1F000}'..='\u{1FAFF}')
 }
 
+/// The length of the letters at the end of `text`.
+fn last_word(text: &str) -> usize {
+    text.len() - text.trim_end_matches(is_letter).len()
+}
+
 /// Whether the words of the repaired letters are Romanian.
 fn convinces(text: &str, found: &Found) -> bool {
     let (mut evidence, mut word, mut affected) = (Evidence::default(), String::new(), false);
     let (mut hits, mut seen) = (0, Vec::new());
     let mut next = found.iter().peekable();
-    let mut skip = 0;
-    for (at, raw) in text.char_indices().chain([(text.len(), ' ')]) {
-        if at < skip {
-            continue;
+    let mut at = 0;
+    loop {
+        if word.is_empty() && !affected {
+            // Between two words: the next word that matters is around the next sequence.
+            let Some(&&(start, ..)) = next.peek() else { break };
+            at = start - last_word(&text[at..start]);
         }
         let mut alone = [0; 4];
+        let raw = after(text, at).unwrap_or(' ');
         let mut shown: &str = raw.encode_utf8(&mut alone);
-        if let Some((_, len, good)) = next.next_if(|(start, ..)| *start == at) {
-            (shown, skip) = (good, at + len);
+        let here = at;
+        at = (at + raw.len_utf8()).min(text.len());
+        if let Some((_, len, good)) = next.next_if(|(start, ..)| *start == here) {
+            (shown, at) = (good, here + len);
             for c in good.chars().filter(|&c| LETTERS.contains(c)) {
                 hits += 1;
                 affected = true;

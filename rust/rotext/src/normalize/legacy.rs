@@ -97,11 +97,22 @@ fn convinces(text: &str, suspect: &Suspect) -> Option<bool> {
     let (mut evidence, mut word, mut affected, mut latin) =
         (Evidence::default(), String::new(), false, false);
     let mut seen = Vec::new();
-    let mut whole = true;
-    for c in text.chars().chain([' ']) {
-        let shown = suspect.letters.iter().position(|&l| l == c);
+    let shows = |c: char| suspect.letters.contains(&c);
+    let mut letters = high_runs(text)
+        .flat_map(|(start, run)| run.char_indices().map(move |(i, c)| (start + i, c)))
+        .filter(|&(_, c)| shows(c))
+        .map(|(at, _)| at);
+    let mut at = 0;
+    loop {
+        if word.is_empty() {
+            // Between two words: the next word that matters is around the next letter of the page.
+            let Some(next) = letters.find(|&next| next >= at) else { break };
+            at = next - (text[at..next].len() - text[at..next].trim_end_matches(is_letter).len());
+        }
+        let c = after(text, at).unwrap_or(' ');
+        at = (at + c.len_utf8()).min(text.len());
+        let shown = Some(c).filter(|&c| shows(c));
         let good = shown.and_then(|_| meant(suspect.page, c)).unwrap_or(c);
-        whole &= c.is_ascii() || meant(suspect.page, c).is_some_and(expected);
         if is_letter(good) && (is_letter(c) || latin || !c.is_ascii()) {
             if word.len() < 128 {
                 word.push(good);
@@ -120,7 +131,7 @@ fn convinces(text: &str, suspect: &Suspect) -> Option<bool> {
         }
     }
     let good = evidence.words >= 4 && seen.len() >= 2 && evidence.convinces() && evidence.known >= 2;
-    good.then_some(whole)
+    good.then(|| text.chars().all(|c| c.is_ascii() || meant(suspect.page, c).is_some_and(expected)))
 }
 
 /// Characters that a Romanian page in cp1250 has.

@@ -4,8 +4,8 @@
 //! places by three neighbouring bytes. The test has no branches, and the compiler turns it into vectors: a block without a
 //! place costs a few instructions, and no block costs more than its bytes.
 
-/// The number of bytes that are tested together.
-const BLOCK: usize = 64;
+/// The number of bytes that are tested together. A block with a place is read again byte by byte, so it is small.
+const BLOCK: usize = 32;
 
 /// The places where `test` holds for the byte there and the two bytes after it, in order. Zeros stand for bytes beyond the
 /// end. `test` joins its comparisons by `&` and `|`, because `&&` and `||` are branches.
@@ -20,7 +20,7 @@ pub(super) struct Places<'t, F> {
     /// The start of the next block.
     block: usize,
     /// The places of the block before it that were not returned yet, as bits.
-    left: u64,
+    left: u32,
 }
 
 impl<F: Fn(u8, u8, u8) -> bool> Places<'_, F> {
@@ -36,13 +36,13 @@ impl<F: Fn(u8, u8, u8) -> bool> Places<'_, F> {
                 }
                 if any {
                     for i in 0..BLOCK {
-                        self.left |= u64::from((self.test)(window[i], window[i + 1], window[i + 2])) << i;
+                        self.left |= u32::from((self.test)(window[i], window[i + 1], window[i + 2])) << i;
                     }
                 }
             } else {
                 let byte = |i: usize| rest.get(i).copied().unwrap_or(0);
                 for i in 0..rest.len().min(BLOCK) {
-                    self.left |= u64::from((self.test)(byte(i), byte(i + 1), byte(i + 2))) << i;
+                    self.left |= u32::from((self.test)(byte(i), byte(i + 1), byte(i + 2))) << i;
                 }
             }
             self.block += BLOCK;
