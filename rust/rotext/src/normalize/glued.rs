@@ -14,7 +14,7 @@ pub(super) fn part(editor: &mut Editor) {
     let text = editor.text();
     let may_be = |stop: u8, capital: u8, _| {
         ((stop == b'.') | (stop == b'!') | (stop == b'?'))
-            & ((capital >= b'A') & (capital <= b'Z') | (capital >= 0xC3))
+            & (capital.is_ascii_uppercase() | (capital >= 0xC3))
     };
     for at in places(text.as_bytes(), may_be) {
         let next = after(text, at + 1);

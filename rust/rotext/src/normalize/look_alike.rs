@@ -22,7 +22,7 @@ pub(super) fn repair(editor: &mut Editor) {
     let may_be = |a: u8, b: u8, c: u8| {
         (a == 0xC3) & ((b == 0x85) | (b == 0xA5))
             | (a == 0xC4) & (b < 0x82)
-            | (a >= 0xC7) & (a < 0xD4) & ((a != 0xC8) | (b < 0x90))
+            | (0xC7..0xD4).contains(&a) & ((a != 0xC8) | (b < 0x90))
             | (a == 0xE1)
             | (a == 0xE2) & (b == 0x80) & (c == 0xB2)
     };
