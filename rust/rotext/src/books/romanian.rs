@@ -28,6 +28,8 @@ const LONG: usize = 5;
 /// of modern text eight in ten do; of words with one letter that OCR has misread three in ten.
 const SMOOTH: f32 = 4.3;
 const SURPRISE: f32 = 9.0;
+/// No word of the lexicon has more letters.
+const LONGEST: usize = 64;
 /// Words that occur less often may be misprints.
 const TIMES: u32 = 4;
 
@@ -183,8 +185,16 @@ impl Model {
     /// Whether the lexicon has the word as one word, without its hyphens.
     #[must_use]
     pub fn knows_whole(&self, word: &str) -> bool {
-        let letters: Vec<u8> = word.chars().map(letter).collect();
-        !letters.contains(&0) && letters.len() > 1 && self.words.contains(&key(&letters))
+        let mut letters = [0; LONGEST];
+        let mut length = 0;
+        for n in word.chars().map(letter) {
+            if n == 0 || length == LONGEST {
+                return false;
+            }
+            letters[length] = n;
+            length += 1;
+        }
+        length > 1 && self.knows_letters(&letters[..length])
     }
 }
 

@@ -10,12 +10,13 @@ use std::sync::OnceLock;
 use encoding_rs::{BIG5, EUC_KR, Encoding, GBK, SHIFT_JIS};
 use rustc_hash::FxHashMap;
 
+use super::char_set::CharSet;
 use super::charset_tables::{CodePage, PLAIN, all};
 use super::edit::Editor;
 use super::legacy;
 use super::lexicon::Evidence;
 use super::rules::Id;
-use super::words::{high_runs, is_letter};
+use super::words::{after, high_runs, is_letter};
 
 /// The letters that vote.
 const LETTERS: &str = "ăâîșțĂÂÎȘȚşţŞŢ";
@@ -26,10 +27,24 @@ type Found = Vec<(usize, usize, String)>;
 /// The pages, as bits, that show a letter as this pair of characters.
 type Pairs = FxHashMap<(char, char), u64>;
 
-/// Pairs of [`LETTERS`], and pairs of the characters that such a pair becomes when it is broken again.
-fn pairs() -> &'static [Pairs; 2] {
-    static PAIRS: OnceLock<[Pairs; 2]> = OnceLock::new();
-    PAIRS.get_or_init(|| {
+/// What the pages show.
+struct Shown {
+    /// Pairs of [`LETTERS`], and pairs of the characters that such a pair becomes when it is broken again.
+    pairs: [Pairs; 2],
+    /// The first and the second characters of all pairs. Nearly all pairs of good text fail here.
+    firsts: CharSet,
+    seconds: CharSet,
+}
+
+impl Shown {
+    fn may_pair(&self, a: char, b: char) -> bool {
+        self.firsts.contains(a) && self.seconds.contains(b)
+    }
+}
+
+fn shown() -> &'static Shown {
+    static SHOWN: OnceLock<Shown> = OnceLock::new();
+    SHOWN.get_or_init(|| {
         let mut pairs = [Pairs::default(), Pairs::default()];
         let show = |page: &CodePage, c: char| -> Vec<char> {
             let mut bytes = [0; 4];
@@ -46,7 +61,9 @@ fn pairs() -> &'static [Pairs; 2] {
                 }
             }
         }
-        pairs
+        let keys = || pairs.iter().flat_map(Pairs::keys);
+        let (firsts, seconds) = (keys().map(|pair| pair.0).collect(), keys().map(|pair| pair.1).collect());
+        Shown { pairs, firsts, seconds }
     })
 }
 
@@ -106,17 +123,19 @@ pub(super) fn repair(editor: &mut Editor) -> bool {
 /// Whether the two characters at `at` are a letter in some page.
 pub(super) fn is_pair(text: &str, at: usize) -> bool {
     let mut chars = text[at..].chars();
-    let pair = chars.next().zip(chars.next());
-    pair.is_some_and(|pair| pairs().iter().any(|pairs| pairs.contains_key(&pair)))
+    let shown = shown();
+    let pair = chars.next().zip(chars.next()).filter(|&(a, b)| shown.may_pair(a, b));
+    pair.is_some_and(|pair| shown.pairs.iter().any(|pairs| pairs.contains_key(&pair)))
 }
 
 /// How many pairs of the document each page explains: in one layer, and in the outer of two.
 fn votes(text: &str) -> [[u32; 64]; 2] {
     let mut counts = [[0u32; 64]; 2];
-    let pairs = pairs();
+    let shown = shown();
     for (_, run) in high_runs(text).filter(|(_, run)| run.len() > 3) {
-        for (a, b) in run.chars().zip(run.chars().skip(1)) {
-            for (counts, pairs) in counts.iter_mut().zip(pairs) {
+        let pairs = run.chars().zip(run.chars().skip(1));
+        for (a, b) in pairs.filter(|&(a, b)| shown.may_pair(a, b)) {
+            for (counts, pairs) in counts.iter_mut().zip(&shown.pairs) {
                 let mut mask = pairs.get(&(a, b)).copied().unwrap_or(0);
                 while mask != 0 {
                     counts[mask.trailing_zeros() as usize] += 1;
@@ -163,15 +182,15 @@ fn twice(text: &str, [single, double]: &[[u32; 64]; 2]) -> Option<Found> {
 fn sequences(text: &str, page: &CodePage) -> Found {
     let mut found = Found::new();
     let mut end = 0;
-    for (at, c) in text.char_indices() {
-        if at < end || c.is_ascii() {
-            continue;
-        }
-        if let Some((len, c)) = decode(&text[at..], page)
-            && fits(c)
-        {
-            found.push((at, len, c.to_string()));
-            end = at + len;
+    // No byte from 80 on is shown as ASCII, so a sequence is inside a run of two characters or more.
+    for (start, run) in high_runs(text).filter(|(_, run)| run.len() > 3) {
+        for (i, _) in run.char_indices() {
+            if start + i < end {
+                continue;
+            }
+            let Some((len, c)) = decode(&run[i..], page).filter(|&(_, c)| fits(c)) else { continue };
+            found.push((start + i, len, c.to_string()));
+            end = start + i + len;
         }
     }
     found
@@ -204,20 +223,30 @@ fn fits(c: char) -> bool {
         | '\u{FEFF}' | '\u{1F000}'..='\u{1FAFF}')
 }
 
+/// The length of the letters at the end of `text`.
+fn last_word(text: &str) -> usize {
+    text.len() - text.trim_end_matches(is_letter).len()
+}
+
 /// Whether the words of the repaired letters are Romanian.
 fn convinces(text: &str, found: &Found) -> bool {
     let (mut evidence, mut word, mut affected) = (Evidence::default(), String::new(), false);
     let (mut hits, mut seen) = (0, Vec::new());
     let mut next = found.iter().peekable();
-    let mut skip = 0;
-    for (at, raw) in text.char_indices().chain([(text.len(), ' ')]) {
-        if at < skip {
-            continue;
+    let mut at = 0;
+    loop {
+        if word.is_empty() && !affected {
+            // Between two words: the next word that matters is around the next sequence.
+            let Some(&&(start, ..)) = next.peek() else { break };
+            at = start - last_word(&text[at..start]);
         }
         let mut alone = [0; 4];
+        let raw = after(text, at).unwrap_or(' ');
         let mut shown: &str = raw.encode_utf8(&mut alone);
-        if let Some((_, len, good)) = next.next_if(|(start, ..)| *start == at) {
-            (shown, skip) = (good, at + len);
+        let here = at;
+        at = (at + raw.len_utf8()).min(text.len());
+        if let Some((_, len, good)) = next.next_if(|(start, ..)| *start == here) {
+            (shown, at) = (good, here + len);
             for c in good.chars().filter(|&c| LETTERS.contains(c)) {
                 hits += 1;
                 affected = true;

@@ -24,14 +24,14 @@ fn group(text: &str, at: usize, end: usize) -> Option<Group> {
     // No clitic is longer.
     const LONGEST: usize = 10;
     let right = word_after(text, end);
-    if right.len() > LONGEST {
+    if right.is_empty() || right.len() > LONGEST || right.chars().any(char::is_uppercase) {
         return None;
     }
     let left = token_before(text, at);
     let ended = after(text, end + right.len()).is_none_or(|c| !c.is_alphanumeric() && !"_=/".contains(c));
     // The left part is one whole word, not the second half of a compound, an option or a path.
     let begun = before(text, at - left.len()).is_none_or(|c| c.is_whitespace() || "„“\"'(«—–’-".contains(c));
-    if left.is_empty() || right.is_empty() || !ended || !begun || right.chars().any(char::is_uppercase) {
+    if left.is_empty() || !ended || !begun {
         return None;
     }
     Some(Group {

@@ -5,6 +5,7 @@
 
 use super::edit::Editor;
 use super::lexicon::{bits, known};
+use super::places::places;
 use super::rules::Id;
 use super::words::{REACH, after, before, is_letter, word_around};
 
@@ -16,7 +17,7 @@ pub(super) fn repair(editor: &mut Editor) {
     }
     let mut sure = None;
     let mut last = 0;
-    for at in memchr::memchr_iter(b',', text.as_bytes()) {
+    for at in commas(text) {
         if at < last {
             continue;
         }
@@ -30,6 +31,17 @@ pub(super) fn repair(editor: &mut Editor) {
             replace(editor, start, end);
         }
     }
+}
+
+/// The commas after s and t, before a letter or `space + i`.
+fn commas(text: &str) -> impl Iterator<Item = usize> + '_ {
+    let bytes = text.as_bytes();
+    let may_be = |a: u8, b: u8, c: u8| {
+        (b == b',') & ((a | 0x20 == b's') | (a | 0x20 == b't')) & ((c >= b'a') | (c == b' '))
+    };
+    places(bytes, may_be)
+        .map(|at| at + 1)
+        .filter(|at| !bytes[at + 1..].starts_with(b" ") || bytes[at + 2..].starts_with(b"i"))
 }
 
 fn comma_below(c: char) -> Option<char> {
@@ -79,7 +91,7 @@ fn word(text: &str, at: usize) -> Option<(usize, usize, String)> {
 fn document(text: &str) -> bool {
     let mut found = 0;
     let mut last = 0;
-    for at in memchr::memchr_iter(b',', text.as_bytes()) {
+    for at in commas(text) {
         if at < last {
             continue;
         }

@@ -4,6 +4,7 @@
 use icu_normalizer::ComposingNormalizer;
 
 use super::edit::Editor;
+use super::places::places;
 use super::rules::Id;
 
 /// Composes, one cluster of characters at a time.
@@ -14,9 +15,13 @@ pub(super) fn compose(editor: &mut Editor) {
     let nfc = ComposingNormalizer::new_nfc();
     let bytes = text.as_bytes();
     let mut at = 0;
-    // Lead bytes from CC on are U+0300 and above. ı + circumflex begins with C4, and is found by its CC 82.
-    while let Some(mark) = bytes[at..].iter().position(|&b| b >= 0xCC) {
-        let mark = at + mark;
+    // Lead bytes from CC on are U+0300 and above. ı + circumflex begins with C4, and is found by its CC 82. U+2002 to U+203F,
+    // the quotation marks and dashes, are composed with nothing.
+    let may_be = |a: u8, b: u8, c: u8| (a >= 0xCC) & ((a != 0xE2) | (b != 0x80) | (c < 0x82));
+    for mark in places(bytes, may_be) {
+        if mark < at {
+            continue;
+        }
         let end = bytes[mark..]
             .iter()
             .position(|&b| b < 0x80 || (0xC2..0xCC).contains(&b))

@@ -8,11 +8,13 @@
 //!
 //! The next round of the normalizer repairs text that was broken twice.
 
-use memchr::memchr2;
+use std::sync::OnceLock;
 
+use super::char_set::CharSet;
 use super::charset;
 use super::code_pages::Page;
 use super::edit::Editor;
+use super::places::places;
 use super::rules::Id;
 use super::words::{REACH, after, before, is_letter, letter};
 
@@ -33,7 +35,12 @@ pub(super) fn repair(editor: &mut Editor) {
     }
     let mut found = Vec::new();
     let (mut sure, mut central, mut latin2) = (0, false, false);
+    let continuations = continuations();
     for at in leads(text) {
+        // Without a continuation byte after the lead, nothing decodes.
+        if !text[at + LEAD..].starts_with(|c| continuations.contains(c)) {
+            continue;
+        }
         if found.last().is_some_and(|&(start, ref d, _): &(usize, Decoded, bool)| at < start + d.len) {
             continue;
         }
@@ -81,16 +88,22 @@ fn i_circumflex(text: &str, at: usize, len: usize) -> char {
 
 /// The places of characters that are shown for lead bytes: all are among À-ÿ and Ā-Ŀ.
 fn leads(text: &str) -> impl Iterator<Item = usize> + '_ {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        loop {
-            let found = at + memchr2(0xC3, 0xC4, bytes.get(at..)?)?;
-            at = found + 2;
-            if bytes.get(at).is_some_and(|&b| b >= 0x80) {
-                return Some(found);
-            }
-        }
+    places(text.as_bytes(), |a, _, c| ((a == 0xC3) | (a == 0xC4)) & (c >= 0x80))
+}
+
+/// The bytes of a character of [`leads`].
+const LEAD: usize = 2;
+
+/// The characters that one of the pages shows for a continuation byte.
+fn continuations() -> &'static CharSet {
+    static CONTINUATIONS: OnceLock<CharSet> = OnceLock::new();
+    CONTINUATIONS.get_or_init(|| {
+        let shown = |&c: &char| {
+            [Page::Western, Page::Central, Page::Latin2]
+                .iter()
+                .any(|page| page.byte(c).is_some_and(|b| b < 0xC0))
+        };
+        ('\u{80}'..='\u{FFFF}').filter(shown).collect()
     })
 }
 

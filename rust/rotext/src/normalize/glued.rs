@@ -5,13 +5,18 @@
 
 use super::edit::Editor;
 use super::lexicon::{bits, known};
+use super::places::places;
 use super::rules::Id;
 use super::words::{REACH, after, before, is_letter, word_after, word_before};
 
 /// Puts the spaces.
 pub(super) fn part(editor: &mut Editor) {
     let text = editor.text();
-    for at in memchr::memchr3_iter(b'.', b'!', b'?', text.as_bytes()) {
+    let may_be = |stop: u8, capital: u8, _| {
+        ((stop == b'.') | (stop == b'!') | (stop == b'?'))
+            & (capital.is_ascii_uppercase() | (capital >= 0xC3))
+    };
+    for at in places(text.as_bytes(), may_be) {
         let next = after(text, at + 1);
         if next.is_some_and(|c| is_letter(c) && c.is_uppercase()) && sentences(text, at) {
             editor.replace(at + 1..at + 1, " ", Id::GluedSentence);

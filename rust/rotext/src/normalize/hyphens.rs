@@ -4,6 +4,7 @@
 use memchr::memmem;
 
 use super::edit::Editor;
+use super::places::places;
 use super::rules::Id;
 use super::words::{after, fold, is_letter, word_around};
 use super::{clitics, line_ends};
@@ -23,7 +24,17 @@ pub(super) fn join(editor: &mut Editor) {
     let text = editor.text();
     let bytes = text.as_bytes();
     let mut words = line_ends::Words::default();
-    for at in memchr::memchr_iter(b'-', bytes) {
+    let may_be = |a: u8, b: u8, _| {
+        (a == b'-') & ((b == b' ') | (b == b'\n') | (b == b'\t')) | (a == b' ') & (b == b'-')
+    };
+    // A hyphen between two spaces is found twice.
+    let mut next = 0;
+    for place in places(bytes, may_be) {
+        let at = if bytes[place] == b'-' { place } else { place + 1 };
+        if at < next {
+            continue;
+        }
+        next = at + 1;
         let blank = |b: Option<&u8>| matches!(b, Some(b' ' | b'\n' | b'\t'));
         if blank(bytes.get(at + 1)) && line_ends::ends_line(text, at + 1) {
             line_ends::join(editor, at, &mut words);

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use rustc_hash::FxHashMap;
 
+use super::char_set::CharSet;
 use super::charset_tables::{CodePage, all};
 use super::code_pages::CENTRAL;
 use super::edit::Editor;
@@ -45,6 +46,12 @@ fn suspects() -> &'static [Suspect] {
     })
 }
 
+/// The characters that any of the pages shows for [`BYTES`].
+fn letters() -> &'static CharSet {
+    static LETTERS: OnceLock<CharSet> = OnceLock::new();
+    LETTERS.get_or_init(|| suspects().iter().flat_map(|suspect| &suspect.letters).copied().collect())
+}
+
 /// What `c` was before it was shown in `page`.
 fn meant(page: &CodePage, c: char) -> Option<char> {
     Some(CENTRAL[usize::from(page.byte(c)? & 0x7F)])
@@ -54,13 +61,13 @@ fn meant(page: &CodePage, c: char) -> Option<char> {
 pub(super) fn repair(editor: &mut Editor) {
     let text = editor.text();
     let mut counts: FxHashMap<char, u32> = FxHashMap::default();
+    let letters = letters();
     for (start, run) in high_runs(text) {
+        let Some(c) = run.chars().next().filter(|&c| letters.contains(c)) else { continue };
         let bytes = text.as_bytes();
         let before_it = start > 0 && bytes[start - 1].is_ascii_alphabetic();
         let after_it = bytes.get(start + run.len()).is_some_and(u8::is_ascii_lowercase);
-        if (before_it || after_it)
-            && let Some(c) = run.chars().next()
-        {
+        if before_it || after_it {
             *counts.entry(c).or_default() += 1;
         }
     }
@@ -90,11 +97,22 @@ fn convinces(text: &str, suspect: &Suspect) -> Option<bool> {
     let (mut evidence, mut word, mut affected, mut latin) =
         (Evidence::default(), String::new(), false, false);
     let mut seen = Vec::new();
-    let mut whole = true;
-    for c in text.chars().chain([' ']) {
-        let shown = suspect.letters.iter().position(|&l| l == c);
+    let shows = |c: char| suspect.letters.contains(&c);
+    let mut letters = high_runs(text)
+        .flat_map(|(start, run)| run.char_indices().map(move |(i, c)| (start + i, c)))
+        .filter(|&(_, c)| shows(c))
+        .map(|(at, _)| at);
+    let mut at = 0;
+    loop {
+        if word.is_empty() {
+            // Between two words: the next word that matters is around the next letter of the page.
+            let Some(next) = letters.find(|&next| next >= at) else { break };
+            at = next - (text[at..next].len() - text[at..next].trim_end_matches(is_letter).len());
+        }
+        let c = after(text, at).unwrap_or(' ');
+        at = (at + c.len_utf8()).min(text.len());
+        let shown = Some(c).filter(|&c| shows(c));
         let good = shown.and_then(|_| meant(suspect.page, c)).unwrap_or(c);
-        whole &= c.is_ascii() || meant(suspect.page, c).is_some_and(expected);
         if is_letter(good) && (is_letter(c) || latin || !c.is_ascii()) {
             if word.len() < 128 {
                 word.push(good);
@@ -113,7 +131,7 @@ fn convinces(text: &str, suspect: &Suspect) -> Option<bool> {
         }
     }
     let good = evidence.words >= 4 && seen.len() >= 2 && evidence.convinces() && evidence.known >= 2;
-    good.then_some(whole)
+    good.then(|| text.chars().all(|c| c.is_ascii() || meant(suspect.page, c).is_some_and(expected)))
 }
 
 /// Characters that a Romanian page in cp1250 has.

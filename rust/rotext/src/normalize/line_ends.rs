@@ -1,7 +1,7 @@
 //! Class 16: words and clitic groups that are broken at the end of a line. The hyphen of a broken word goes, the hyphen of
 //! a group or of a compound stays. The lexicon is the document first, then the words of the books.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::edit::Editor;
@@ -34,7 +34,8 @@ impl<'t> Evidence<'t> {
 }
 
 fn count_words(text: &str) -> FxHashMap<u64, u32> {
-    let mut counts = FxHashMap::default();
+    // A table that grows is hashed again. Documents have about one new word in 64 bytes.
+    let mut counts = FxHashMap::with_capacity_and_hasher((text.len() / 64).min(1 << 16), FxBuildHasher);
     let mut word = Vec::with_capacity(2 * WORD_BYTES);
     let mut end = |word: &mut Vec<u8>| {
         // A broken word is no evidence: its hyphen ends the token.
@@ -101,11 +102,15 @@ pub(super) fn flattened<'t>(editor: &mut Editor<'t, '_>, at: usize, words: &mut 
         return;
     }
     let left = token_before(text, at);
+    // A dash between two spaces, mostly.
+    if left.is_empty() {
+        return;
+    }
     let right = word_after(text, at + 2);
     let begun = before(text, at - left.len()).is_none_or(|c| c.is_whitespace() || "„“\"'(«—–’".contains(c));
     let ended = after(text, at + 2 + right.len()).is_none_or(|c| !c.is_alphanumeric() && c != '-');
     let small = !right.is_empty() && right.chars().all(char::is_lowercase);
-    if left.is_empty() || !begun || !ended || !small || CONJUNCTIONS.contains(&right) {
+    if !begun || !ended || !small || CONJUNCTIONS.contains(&right) {
         return;
     }
     let (l, r) = (folded(left), folded(right));

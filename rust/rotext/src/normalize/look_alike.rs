@@ -5,6 +5,7 @@
 
 use super::edit::Editor;
 use super::lexicon::{bits, known, plausible};
+use super::places::places;
 use super::rules::Id;
 use super::words::{after, is_letter, word_after, word_around, word_before};
 use super::{prime, substitutes};
@@ -12,31 +13,34 @@ use super::{prime, substitutes};
 /// Repairs the look-alikes, word by word.
 pub(super) fn repair(editor: &mut Editor) {
     let text = editor.text();
-    let bytes = text.as_bytes();
     let mut romanian = None;
     let mut alphabet = Alphabet::default();
     let mut substitutes = substitutes::Vote::default();
     let mut primes = prime::Vote::default();
-    let mut at = 0;
-    // C3 A5: å. C4, C8: ā, ȃ. C7 8D/8E: ǎ. CE, CF: Greek. D0 to D3: Cyrillic. E1: ậ. E2 80 B2: prime.
-    while let Some(n) = bytes[at..]
-        .iter()
-        .position(|&b| matches!(b, 0xC3 | 0xC4 | 0xC7 | 0xC8 | 0xCE | 0xCF | 0xD0..=0xD3 | 0xE1 | 0xE2))
-    {
-        at += n;
+    let mut done = 0;
+    // Å å, Ā ā, C7: Ǎ ǎ, C8 8x: Ȃ ȃ Ȋ ȋ, CE, CF: Greek, D0 to D3: Cyrillic, E1: ậ, E2 80 B2: prime.
+    let may_be = |a: u8, b: u8, c: u8| {
+        (a == 0xC3) & ((b == 0x85) | (b == 0xA5))
+            | (a == 0xC4) & (b < 0x82)
+            | (0xC7..0xD4).contains(&a) & ((a != 0xC8) | (b < 0x90))
+            | (a == 0xE1)
+            | (a == 0xE2) & (b == 0x80) & (c == 0xB2)
+    };
+    for at in places(text.as_bytes(), may_be) {
+        if at < done {
+            continue;
+        }
         let Some(c) = after(text, at) else { break };
         let end = at + c.len_utf8();
         match c {
             'ǎ' | 'Ǎ' => caron(editor, at, c, &mut romanian),
             'Α'..='ώ' | '\u{400}'..='\u{4BF}' if is_letter(c) => {
-                at = foreign_word(editor, at, &mut alphabet);
-                continue;
+                done = foreign_word(editor, at, &mut alphabet);
             }
             '\u{2032}' if primes.is_apostrophe(text, at, end) => editor.put(at..end, '\u{2019}', Id::Prime),
             c if substitutes::meant(c).is_some() => substitutes.repair(editor, at, c),
             _ => {}
         }
-        at = end;
     }
 }
 

@@ -18,6 +18,7 @@
 mod accents;
 mod accents_after;
 mod cedilla;
+mod char_set;
 mod charset;
 mod charset_tables;
 mod clitics;
@@ -43,6 +44,7 @@ mod line_ends;
 mod look_alike;
 mod markup;
 mod ocr;
+mod places;
 mod prime;
 mod private_use;
 mod quotes;

@@ -63,16 +63,27 @@ pub(super) fn word_after(text: &str, at: usize) -> &str {
 
 /// The runs of characters that are not ASCII, with their first byte. Good Romanian has runs of one letter.
 pub(super) fn high_runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let bytes = text.as_bytes();
     let mut at = 0;
     std::iter::from_fn(move || {
-        while let Some(block) = bytes.get(at..at + 16).filter(|block| block.is_ascii()) {
-            at += block.len();
-        }
-        let start = at + bytes[at..].iter().position(|b| !b.is_ascii())?;
-        at = start + bytes[start..].iter().position(u8::is_ascii).unwrap_or(bytes.len() - start);
+        let start = next_run(text.as_bytes(), at, false)?;
+        at = next_run(text.as_bytes(), start, true).unwrap_or(text.len());
         Some((start, &text[start..at]))
     })
+}
+
+/// The first byte from `at` on that is ASCII, or that is not; eight bytes at a time.
+#[inline]
+fn next_run(bytes: &[u8], mut at: usize, ascii: bool) -> Option<usize> {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let flip = if ascii { HIGH } else { 0 };
+    while let Some(chunk) = bytes[at..].first_chunk::<8>() {
+        let found = (u64::from_le_bytes(*chunk) ^ flip) & HIGH;
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += chunk.len();
+    }
+    bytes[at..].iter().position(|b| b.is_ascii() == ascii).map(|n| at + n)
 }
 
 /// The modern letter for each form that old encodings show, in lower case.

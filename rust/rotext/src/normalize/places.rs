@@ -1,0 +1,82 @@
+//! The places of a document that a rule must look at.
+//!
+//! A rule needs few places, and its signs are common: a book has thousands of commas and dashes. So a rule describes its
+//! places by three neighbouring bytes. The test has no branches, and the compiler turns it into vectors: a block without a
+//! place costs a few instructions, and no block costs more than its bytes.
+
+/// The number of bytes that are tested together. A block with a place is read again byte by byte, so it is small.
+const BLOCK: usize = 32;
+
+/// The places where `test` holds for the byte there and the two bytes after it, in order. Zeros stand for bytes beyond the
+/// end. `test` joins its comparisons by `&` and `|`, because `&&` and `||` are branches.
+pub(super) fn places<F: Fn(u8, u8, u8) -> bool>(bytes: &[u8], test: F) -> Places<'_, F> {
+    Places { bytes, test, block: 0, left: 0 }
+}
+
+/// The iterator of [`places`].
+pub(super) struct Places<'t, F> {
+    bytes: &'t [u8],
+    test: F,
+    /// The start of the next block.
+    block: usize,
+    /// The places of the block before it that were not returned yet, as bits.
+    left: u32,
+}
+
+impl<F: Fn(u8, u8, u8) -> bool> Places<'_, F> {
+    /// The places of the next block that has some.
+    #[inline]
+    fn refill(&mut self) -> Option<()> {
+        while self.left == 0 {
+            let rest = self.bytes.get(self.block..).filter(|rest| !rest.is_empty())?;
+            if let Some(window) = rest.first_chunk::<{ BLOCK + 2 }>() {
+                let mut any = false;
+                for i in 0..BLOCK {
+                    any |= (self.test)(window[i], window[i + 1], window[i + 2]);
+                }
+                if any {
+                    for i in 0..BLOCK {
+                        self.left |= u32::from((self.test)(window[i], window[i + 1], window[i + 2])) << i;
+                    }
+                }
+            } else {
+                let byte = |i: usize| rest.get(i).copied().unwrap_or(0);
+                for i in 0..rest.len().min(BLOCK) {
+                    self.left |= u32::from((self.test)(byte(i), byte(i + 1), byte(i + 2))) << i;
+                }
+            }
+            self.block += BLOCK;
+        }
+        Some(())
+    }
+}
+
+impl<F: Fn(u8, u8, u8) -> bool> Iterator for Places<'_, F> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        self.refill()?;
+        let bit = self.left.trailing_zeros() as usize;
+        self.left &= self.left - 1;
+        Some(self.block - BLOCK + bit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn blocks_find_what_a_loop_finds(bytes in prop::collection::vec(0u8..4, 0..300)) {
+            let test = |a: u8, b: u8, c: u8| (a == 1) & (b != 2) & (c == 0);
+            let byte = |at: usize| bytes.get(at).copied().unwrap_or(0);
+            let naive: Vec<usize> =
+                (0..bytes.len()).filter(|&at| test(byte(at), byte(at + 1), byte(at + 2))).collect();
+            prop_assert_eq!(places(&bytes, test).collect::<Vec<_>>(), naive);
+        }
+    }
+}
