@@ -257,3 +257,38 @@ def test_a_capital_after_a_full_line_continues_the_sentence(tmp_path: Path) -> N
         pdf.multi_cell(0, 5, text.strip(), align="J")
 
     assert "\n" not in str(read(drawn(tmp_path / "a.pdf", draw))["text"])
+
+
+def recognized(words: list[str]) -> str:
+    """The table that tesseract would give for these words, eight on a line."""
+    rows = ["level\tpage_num\tblock_num\tpar_num\tline_num\tword_num\tleft\ttop\twidth\theight\tconf\ttext"]
+    for at, word in enumerate(words):
+        line, place = divmod(at, 8)
+        box = f"{100 + 200 * place}\t{100 + 60 * line}\t180\t40"
+        rows.append(f"5\t1\t1\t1\t{line}\t{place}\t{box}\t95\t{word}")
+    return "\n".join(rows)
+
+
+def test_ocr_does_not_replace_a_page_of_foreign_names(tmp_path: Path) -> None:
+    names = ["Whytlockx", "Zbrzezny", "Khwarzqy", "Szczyrkowy", "Hjaltgrimr", "Wrzszcz", "Ghwydr", "Kjøbmgt"]
+    common = " ".join(SENTENCES[:4]).replace(",", "").replace(".", "").split()
+    drawn_words = [
+        word
+        for at, word in enumerate(common)
+        for word in ([word, names[at // 3 % 8]] if at % 3 == 0 else [word])
+    ]
+
+    def draw(pdf: "fpdf.FPDF") -> None:
+        pdf.multi_cell(0, 6, " ".join(drawn_words), align="L")
+
+    path = drawn(tmp_path / "a.pdf", draw)
+    # OCR reads some names as words that it knows; then all words otherwise, because the layer was wrong.
+    for number, (read_as, kept) in enumerate([("casa", True), ("", False)]):
+        pdf = _rotext.PdfBook(path, library())
+        pdf.read_next()
+        assert pdf.judge() == [0]
+        other = " ".join(SENTENCES[5:]).replace(",", "").replace(".", "").split()
+        same = [read_as if word in names and at % 2 else word for at, word in enumerate(drawn_words)]
+        pdf.recognized(0, recognized([other, same][kept]), 300.0, 3000, False)
+        result = pdf.finish([])
+        assert (result["pages"][0]["action"] != "ocr") == kept, number

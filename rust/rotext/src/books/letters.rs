@@ -77,6 +77,9 @@ fn tokens(words: &[Word]) -> impl Iterator<Item = Vec<Placed>> + '_ {
     })
 }
 
+/// A word as its characters with their fonts.
+type Spelled = [(char, u16)];
+
 /// What is known of a sign before it is solved.
 #[derive(Default)]
 struct Seen {
@@ -240,7 +243,7 @@ fn best(mark: Mark, seen: &Seen, code: bool, map: &Map, model: &Model) -> Answer
         return Answer::Itself;
     }
     let knows = |word: &[(char, u16)], meant: &str| model.knows(&spelt(word, map, Some((mark, meant))).0);
-    let share = |count: &dyn Fn(&[(char, u16)]) -> bool| {
+    let share = |count: &dyn Fn(&Spelled) -> bool| {
         closed.iter().filter(|word| count(word)).count() as f64 / closed.len() as f64
     };
     let mut best: (f64, f32, &'static str) = (-1.0, 0.0, "");
@@ -380,10 +383,10 @@ fn substitute(
     let plainly = |at: usize| !loose(token[at].0) && !is_sign(token[at].0) || between(token, at);
     let spelled = |all: bool| {
         let mut text = String::new();
-        for at in 0..token.len() {
+        for (at, mark) in token.iter().enumerate() {
             match meant(at).filter(|_| all || plainly(at)) {
                 Some(meant) => text.push_str(meant),
-                None => text.push(token[at].0),
+                None => text.push(mark.0),
             }
         }
         text.trim_matches(|c| letter(c) == 0).to_owned()
