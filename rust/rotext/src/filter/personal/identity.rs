@@ -76,9 +76,8 @@ pub(super) fn iban(text: &str, at: usize) -> Option<Range<usize>> {
     }
     let glued = bytes[..start].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
     let named = glued == 4 && bytes[start - 4..start].eq_ignore_ascii_case(b"iban");
-    if glued > 0 && !named
-        || bytes[..start].last().is_some_and(|&byte| byte >= 0x80 && byte < 0xC0) && inside_word(text, start)
-    {
+    // `inside_word` knows letters of more than one byte.
+    if !named && (glued > 0 || inside_word(text, start)) {
         return None;
     }
     // A Romanian account has a form of its own, and may have a blank anywhere. Others have groups of four.

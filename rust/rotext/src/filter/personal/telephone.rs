@@ -155,7 +155,8 @@ pub(super) fn telephone(text: &str, digits: &Digits) -> Option<Range<usize>> {
     let end = digits.places[length - 1] + 1;
     let glued: String = text[end..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
     let word = glued.chars().count() >= 3 && glued.chars().all(char::is_alphabetic);
-    if !glued.is_empty() && !(word && digits.values.starts_with(&[0, 7])) {
+    let may_touch = glued.is_empty() || word && digits.values.starts_with(&[0, 7]);
+    if !may_touch {
         return None;
     }
     Some(opening(bytes, plus.unwrap_or(first), end)..end)
