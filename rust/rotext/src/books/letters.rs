@@ -153,7 +153,9 @@ fn add(found: &mut Evidence, part: Vec<(char, u16)>, symbolic: &[bool], first: O
         if seen.words.len() < MOST {
             seen.words.insert(part.clone());
         }
-        let both = [left, right].iter().all(|side| side.is_some_and(|(c, _)| letter(*c) != 0));
+        // The sign beside it may be a letter too: `þãran`.
+        let is_letter = |c: char| letter(c) != 0 || suspect(c) && c.is_alphabetic() && !is_sign(c);
+        let both = [left, right].iter().all(|side| side.is_some_and(|(c, _)| is_letter(*c)));
         if both && letters + 1 >= LONG && seen.inside.len() < MOST {
             seen.inside.insert(part.clone());
         }
