@@ -234,7 +234,9 @@ enum Answer {
 /// What a sign means.
 fn best(mark: Mark, seen: &Seen, code: bool, map: &Map, model: &Model) -> Answer {
     let own = LIGATURES.iter().find(|(c, _)| *c == mark.1).map(|(_, spelled)| *spelled);
-    let inside = seen.inside.len() >= INSIDE && seen.inside.len() * 10 >= seen.words.len();
+    // No text has control characters: they need not be inside words. Most ligatures begin them.
+    let nothing = mark.1.is_control() || matches!(mark.1, '\u{E000}'..='\u{F8FF}');
+    let inside = nothing || seen.inside.len() >= INSIDE && seen.inside.len() * 10 >= seen.words.len();
     // `în` and `își` have their letter at the start, and few words have it inside.
     if !inside && (code || own.is_some() || loose(mark.1)) {
         return Answer::Itself;
