@@ -42,9 +42,9 @@ def main() -> None:
         sys.exit(f"error: {error}\nhint: {error.hint}")
     for name, score in result.text.items():
         bits = score["bits_per_byte"]
-        print(
-            f"{name}: {bits['value']:.3f} bits per byte, 95 % interval {bits['low']:.3f} to {bits['high']:.3f}"
-        )
+        print(f"{name}: {bits['value']:.3f} bits per byte")
+        if bits["low"] is not None:  # one window of text has no interval
+            print(f"95 % interval: {bits['low']:.3f} to {bits['high']:.3f}")
     print(f"engine: {result.model['engine']}")
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from rotrain.files import read_record
 from rotrain.run.metrics import TIME_FIELDS, read_metrics
 
 
@@ -21,7 +21,7 @@ _ITS_OWN = ("run", "average", *TIME_FIELDS)
 
 def content(run: Path) -> dict[str, Any]:
     """Everything a finished run holds: metrics, samples, summary, and the bytes of checkpoints."""
-    summary = json.loads((run / "summary.json").read_bytes())
+    summary = read_record(run / "summary.json")
     files = sorted(
         path
         for folder in ("checkpoints", "average/checkpoints")

@@ -13,6 +13,7 @@ from program import rotrain
 
 from rotrain.bench.step_worker import Steps
 from rotrain.config import Optim, resolve
+from rotrain.files import read_record
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.models.presets import model_config
@@ -74,7 +75,7 @@ def test_figures_agree_with_their_formulas(tmp_path: Path) -> None:
     ended = rotrain("bench-train", *args, *sets, "--out", tmp_path / "b.json", "--json")
     assert ended.returncode == 0, ended.stderr
     result = json.loads(ended.stdout)
-    assert result == json.loads((tmp_path / "b.json").read_text()) and not ended.stderr
+    assert result == read_record(tmp_path / "b.json") and not ended.stderr
     assert [row["arch"] for row in result["rows"]] == ["llama-gqa", "mamba2"]
     for row in result["rows"]:
         shape = model_config(row["arch"], "nano", vocab_size=300, context=32)

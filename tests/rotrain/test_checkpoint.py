@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from conftest import fit_config, shape
 from rotrain.config import Checkpoint
 from rotrain.errors import RotrainError
-from rotrain.files import sha256_file
+from rotrain.files import read_record, sha256_file
 from rotrain.progress import Progress
 from rotrain.run import checkpoint
 from rotrain.run.load import load_run
@@ -170,7 +170,7 @@ def test_an_average_is_the_mean_and_a_run_of_its_own(pack: Path, tmp_path: Path)
     for name, tensor in found.weights().items():
         mean = sum(w[name].double() for w in weights) / 3
         assert torch.allclose(tensor.double(), mean, rtol=1e-6, atol=1e-9)
-    told = json.loads((tmp_path / "run" / "average" / "summary.json").read_text())
+    told = read_record(tmp_path / "run" / "average" / "summary.json")
     assert told["averaged"] == [4, 6, 8] and told["eval"] == summary["average"]["eval"]
     assert told["eval"]["web"]["bpb"] != summary["eval"]["web"]["bpb"]
 
@@ -194,7 +194,7 @@ def test_a_branch_goes_on_from_a_checkpoint(pack: Path, tmp_path: Path) -> None:
     branch += ["--set", "phase_fractions.books=1", "--set", "runtime.threads=1"]
     done = rotrain(*branch, "--set", "schedule.shape=wsd", "--set", "schedule.decay_fraction=1")
     assert done.returncode == 0, done.stderr
-    record = json.loads((end / "config.json").read_text())
+    record = read_record(end / "config.json")
     assert record["config"]["arch"] == "llama-gqa" and record["config"]["optim"]["lr"] == 3e-3
     start = checkpoint.open_step(trunk / "checkpoints", 6)
     assert record["from"] | {"run": ""} == {

@@ -30,6 +30,7 @@ from rotrain.evaluation.tasks import continuations, read_task, score_task
 from rotrain.evaluation.text import Document, score_text
 from rotrain.evaluation.torch_model import TorchModel
 from rotrain.evaluation.windows import windows
+from rotrain.files import read_record
 from rotrain.progress import Progress
 from rotrain.train.loop import run_training
 
@@ -305,7 +306,7 @@ def test_evaluate_writes_the_result_that_it_prints(run: Path, other: Path, tmp_p
         low, value, high = (score["bits_per_byte"][key] for key in ("low", "value", "high"))
         assert 0 < low <= value <= high
     assert result["against"]["tokens"] >= 100 and result["against"]["mean_kl"]["value"] > 0
-    assert json.loads((run / "evaluation.json").read_bytes()) == result
+    assert read_record(run / "evaluation.json") == result
     printed = rotrain("evaluate", run, "--probes", "none", "--quiet", "--out", tmp_path / "e.json")
     assert "web: " in printed.stdout and "bits/byte" in printed.stdout
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rotrain.exporters.gguf.write import write_gguf
 from rotrain.llamacpp import find_library
 
 pytestmark = pytest.mark.skipif(find_library() is None, reason="llama.cpp is not installed")
@@ -40,7 +41,8 @@ except RotrainError as error:
 
 def test_concurrent_loads_return_the_same_library(tmp_path: Path) -> None:
     file = tmp_path / "no.gguf"
-    file.write_bytes(b"not a model")
+    # The header is whole, so llama.cpp is asked: there is no such architecture.
+    write_gguf(file, "nothing", {"general.name": "no model"}, [])
     ended = subprocess.run(
         [sys.executable, "-c", CONCURRENT_LOADS, str(file)], capture_output=True, text=True, check=False
     )

@@ -21,6 +21,7 @@ from rotrain.exporters.gguf.export import compare, export_gguf, random_tokens
 from rotrain.exporters.gguf.layout import pieces
 from rotrain.exporters.gguf.metadata import architecture
 from rotrain.exporters.gguf.write import StoredTensor, read_gguf
+from rotrain.files import read_record
 from rotrain.llamacpp import LlamaCpp, find_library, library
 from rotrain.models.presets import ARCHS, model_config
 from rotrain.quantization.allocate import Choice, allocate
@@ -135,7 +136,7 @@ def test_llama_cpp_reads_every_method(arch: str, tmp_path: Path) -> None:
         with LlamaCpp(file, context=48, cache="f32") as theirs:
             kls[name] = compare(exact, theirs.logits(tokens))[1]
         sizes[name] = result["bits_per_weight"]
-        assert result == json.loads(Path(f"{file}.json").read_text())
+        assert result == read_record(Path(f"{file}.json"))
         assert result["tensor_bytes"] == sum(t["bytes"] for t in result["tensors"]) < result["file_bytes"]
         # Our modules with the dequantized matrices compute what llama.cpp computes.
         ours = replace(model, model=fresh(model.model.config))

@@ -14,6 +14,7 @@ from runs import metrics_without_time
 
 from conftest import fit_config
 from rotrain.errors import RotrainError, UsageError
+from rotrain.files import read_record
 from rotrain.progress import Progress
 from rotrain.run.metrics import read_metrics
 from rotrain.runtime.energy import EnergyMeter
@@ -112,11 +113,11 @@ def test_a_sweep_tells_the_best_rate_and_goes_on(
     shown = rotrain(*words, "--quiet")
     assert shown.returncode == 0, shown.stderr
     assert "<- best" in shown.stdout and "training diverged" in shown.stdout
-    result = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
+    result = read_record(tmp_path / "sweep" / "sweep.json")
     assert result["best_lr"] == 1e-2 and not result["at_edge"]
     rows = {row["lr"]: row for row in result["rows"]}
     assert rows[1e-2]["bpb"] < rows[1e-4]["bpb"] and rows[1e30]["bpb"] is None
-    one = json.loads((tmp_path / "sweep" / "lr-0.01" / "summary.json").read_text())
+    one = read_record(tmp_path / "sweep" / "lr-0.01" / "summary.json")
     assert rows[1e-2]["bpb"] == pytest.approx(sum(s["bpb"] for s in one["eval"].values()) / 2)
 
     # Again: what is finished is read, and a run lost on the way is made again, to the same result.

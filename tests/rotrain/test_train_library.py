@@ -16,6 +16,7 @@ from program import rotrain as command
 
 import rotrain
 from rotrain import cli
+from rotrain.files import read_record
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 
@@ -198,7 +199,7 @@ def trained(pack: Path, tmp_path_factory: pytest.TempPathFactory, tiny_nano: Non
     )
     assert result.run == out and result.steps == 6 and heard.steps == [1, 2, 3, 4, 5, 6]
     assert set(result.eval) == {"web", "books"} and any("precision" in text for text in heard.messages)
-    assert result.to_dict() == json.loads((out / "summary.json").read_bytes())
+    assert result.to_dict() == read_record(out / "summary.json")
     return out
 
 
@@ -243,7 +244,7 @@ def test_what_a_run_does_in_the_library_is_what_the_command_does(trained: Path, 
     heard = Heard()
     found = rotrain.evaluate(trained, max_bytes=2_000, probes=["grammar"], progress=heard)
     assert found.file == trained / "evaluation.json"
-    assert json.loads(found.file.read_bytes()) == found.to_dict()
+    assert read_record(found.file) == found.to_dict()
     assert found.text["web"]["bits_per_byte"]["value"] > 0 and "grammar" in found.probes
     ends = [task for task in heard.tasks if task[1] == task[2]]
     assert [name for name, _, _ in ends] == [f"{trained}: {part}" for part in ("web", "books", "grammar")]
@@ -253,7 +254,7 @@ def test_what_a_run_does_in_the_library_is_what_the_command_does(trained: Path, 
     heard = Heard()
     small = rotrain.quantize(trained, tmp_path / "rtn", "rtn", bits=8, group=32, progress=heard)
     assert small.method == "rtn" and small.bits_per_weight < 32 and heard.tasks
-    assert json.loads((tmp_path / "rtn" / "quantization.json").read_bytes()) == small.to_dict()
+    assert read_record(tmp_path / "rtn" / "quantization.json") == small.to_dict()
     with pytest.raises(rotrain.UsageError, match="no method given"):
         rotrain.quantize(trained, tmp_path / "none")
 
