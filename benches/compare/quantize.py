@@ -37,7 +37,6 @@ from rotrain.evaluation.text import Document
 from rotrain.evaluation.torch_model import TorchModel
 from rotrain.exporters.gguf.export import export_gguf
 from rotrain.exporters.gguf.write import read_gguf
-from rotrain.files import sha256_file
 from rotrain.models.count import param_count
 from rotrain.quantization.calibration import Calibration, calibration_tokens, mean_squares
 from rotrain.quantization.gguf import quantize_gguf, source_of_run, target_types
@@ -138,8 +137,8 @@ def variants(
 ) -> Iterator[tuple[str, Path, float]]:
     """Name, place and bits a weight of each."""
     parameters = param_count(trained.model.config)
-    sha256 = sha256_file(trained.run.tokenizer)
-    text: Calibration = calibration_tokens(words.data, trained.model, sha256, words.calibration_tokens)
+    tokenizer = trained.run.tokenizer
+    text: Calibration = calibration_tokens(words.data, trained.model, tokenizer, words.calibration_tokens)
     importance = importance_of(trained.model.config, mean_squares(trained.model, text.tokens))
     source = source_of_run(trained)
     record: dict[str, Any] = {"calibration": text.origin, "imatrix": None, "target_bpw": None}

@@ -13,6 +13,7 @@ __all__ = [
     "Progress",
     "RotoolsError",
     "Tokenizer",
+    "__debug_build__",
     "__version__",
     "assemble",
     "block",
