@@ -49,6 +49,7 @@ fn all_stages(c: &mut Criterion) {
                 accept_loss: true,
                 repeated_lines: None,
                 evaluation: Vec::new(),
+                references: Vec::new(),
             })),
             tokenizer,
             vocab_size: 40_000,
