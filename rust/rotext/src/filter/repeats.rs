@@ -18,7 +18,7 @@ const LINE: usize = 20;
 /// The text without the second copies of its passages, and the number of lines that were cut.
 ///
 /// Linear in the text: a passage is compared from its first line on, and one that is not cut is shorter than
-/// [`PASSAGE`] bytes.
+/// 300 bytes.
 #[must_use]
 pub fn cut_repeats(text: &str) -> (Cow<'_, str>, u64) {
     if text.len() < 2 * PASSAGE {
