@@ -159,7 +159,7 @@ def test_the_binding_has_the_defaults_of_the_library(
 
 def test_the_stub_has_the_docstrings_of_the_binding() -> None:
     stub = Path(rotools.__file__).with_name("_rotext.pyi").read_text(encoding="utf-8")
-    checked = {"RotoolsError", "__version__"}
+    checked = {"RotoolsError", "__debug_build__", "__version__"}
     for node in ast.parse(stub).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             bound = getattr(_rotext, node.name)
