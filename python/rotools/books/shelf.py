@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rotools.books.formats import SUFFIXES, UNREAD, suffix
-from rotools.books.formats.epub import is_unpacked
+from rotools.books.formats.archive import is_unpacked
 from rotools.errors import InputError, Place, ResourceError, UsageError
 
 __all__ = ["Other", "Shelf", "find_books", "shown"]

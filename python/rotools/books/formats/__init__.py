@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from rotools.books.formats import docx, epub, fb2, html, mobi, odt, programs, rtf
 from rotools.books.formats.archive import Archive
 from rotools.books.texts import Text, decode, limited
+from rotools.distribution import install
+from rotools.errors import ResourceError
 
 __all__ = ["SUFFIXES", "UNREAD", "kind_of", "read", "suffix"]
 
@@ -76,6 +77,12 @@ def _read_text(path: Path) -> Text:
 
 
 def _readers(seconds: float) -> dict[str, Callable[[Path], Text]]:
+    # `rotools pack` names the endings of books without the packages of the group `books`, such as lxml.
+    try:
+        from rotools.books.formats import docx, epub, fb2, html, mobi, odt, programs, rtf
+    except ModuleNotFoundError as error:
+        raise ResourceError(f"books need the package {error.name}", hint=install("books")) from None
+
     return {
         "text": _read_text,
         "html": html.read,

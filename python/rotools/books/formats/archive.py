@@ -10,7 +10,12 @@ from urllib.parse import unquote
 
 from rotools.books.texts import MOST
 
-__all__ = ["Archive", "resolve"]
+__all__ = ["Archive", "is_unpacked", "resolve"]
+
+
+def is_unpacked(folder: Path) -> bool:
+    """Say whether a folder is an EPUB whose parts are files."""
+    return (folder / "META-INF" / "container.xml").is_file()
 
 
 def resolve(base: str, href: str) -> str:

@@ -15,7 +15,7 @@ from rotools.books.formats.html import xhtml_lines
 from rotools.books.formats.xml import Element, attribute, decode_xml, local, parse
 from rotools.books.texts import Text
 
-__all__ = ["is_unpacked", "read"]
+__all__ = ["read"]
 
 _TEXT = frozenset(
     ["application/xhtml+xml", "text/html", "text/x-oeb1-document", "application/x-dtbook+xml", "text/xml", "application/xml",
@@ -40,11 +40,6 @@ class _Item:
         if self.kind in _TEXT:
             return True
         return not _NO_TEXT.match(self.kind) and self.href.partition("#")[0].lower().endswith(_TEXT_NAMES)
-
-
-def is_unpacked(folder: Path) -> bool:
-    """Say whether a folder is an EPUB whose parts are files."""
-    return (folder / "META-INF" / "container.xml").is_file()
 
 
 def read(path: Path) -> Text:
