@@ -1,5 +1,6 @@
 """A process that reads books, seen from the main process: jobs, limits, and what it means when the process ends."""
 
+import contextlib
 import json
 import os
 import selectors
@@ -71,7 +72,9 @@ class Worker:
             self.process.wait()
             for stream in (self.process.stdin, self.process.stdout):
                 if stream is not None:
-                    stream.close()
+                    # A job that was not yet handed over cannot be: the process is gone.
+                    with contextlib.suppress(BrokenPipeError):
+                        stream.close()
             self.process = None
         self.buffer = b""
 
