@@ -1,7 +1,7 @@
-//! Makes `src/books/romanian.bin` from clean Romanian text whose license allows it.
+//! Makes `src/romanian.bin` from clean Romanian text whose license allows it.
 //!
 //! ```sh
-//! cargo run --release -p rotext --example romanian -- rust/rotext/src/books/romanian.bin novels.jsonl.zst acts.jsonl.zst
+//! cargo run --release -p rotext --example romanian -- rust/rotext/src/romanian.bin novels.jsonl.zst acts.jsonl.zst
 //! ```
 //!
 //! The file in the repository has counts of the public-domain novels of ELTeC-rom, and of Romanian statutes and building norms.
@@ -9,10 +9,10 @@
 
 use std::path::PathBuf;
 
-use rotext::books::romanian::Trainer;
 use rotext::error::{Error, Result};
 use rotext::normalize::{Normalizer, Report};
 use rotext::reader::{Fields, Reader, expand};
+use rotext::romanian::Trainer;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);

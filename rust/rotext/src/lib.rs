@@ -5,8 +5,8 @@
 //! books: PDF -> text           ledger: the decisions of all stages
 //! ```
 //!
-//! This crate is pure Rust, without Python. Each stage is a module. A stage imports [`document`], [`error`] and [`progress`], but
-//! no other stage. Only [`pipeline`], which has a function for each verb of `rotools`, and [`arrow_kernels`] compose the stages.
+//! This crate is pure Rust, without Python. Each stage is a module. A stage imports [`document`], [`error`], [`progress`] and
+//! [`romanian`] (the model of letters and words), but no other stage; only books are normalized where they are made. Only [`pipeline`], which has a function for each verb of `rotools`, and [`arrow_kernels`] compose the stages.
 //! The Python binding is in `rust/rotext-py`.
 //!
 //! # Examples
@@ -40,3 +40,4 @@ pub mod pack;
 pub mod pipeline;
 pub mod progress;
 pub mod reader;
+pub mod romanian;

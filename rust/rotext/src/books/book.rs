@@ -11,8 +11,8 @@ use super::measure::{Fault, GOOD, Measures, NUMBERS, USABLE, measure};
 use super::notes;
 use super::paragraphs::{self, Leaf};
 use super::pdfium::Drawn;
-use super::romanian::{letter, model};
 use super::words::{Word, words};
+use crate::romanian::{letter, model};
 
 /// The source of a page's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -7,8 +7,8 @@
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::romanian::{Model, letter};
 use crate::normalize::HOSTS;
+use crate::romanian::{Model, letter};
 
 /// How often each word occurs in the book, hyphens included.
 #[derive(Default)]
@@ -113,8 +113,8 @@ fn is_vowel(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::romanian::model;
     use super::*;
+    use crate::romanian::model;
 
     #[test]
     fn clitics_keep_their_hyphen_and_words_lose_the_printers() {

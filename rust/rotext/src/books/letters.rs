@@ -12,9 +12,9 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::romanian::{Model, letter};
 use super::signs::{between, is_code, is_sign, is_symbolic, loose, suspect};
 use super::words::Word;
+use crate::romanian::{Model, letter};
 
 /// A substitution that was made in a book.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -507,8 +507,8 @@ fn shifted(word: &str, shift: i32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::romanian::model;
     use super::*;
+    use crate::romanian::model;
 
     const TEXT: &str = "și mulțimea ceilalți cuvântul știința viața noapte dimineață așa încât frumusețea trăsura \
                         bărbatul fericire femeile înțelege bisericii povești firește flori sfârșit sfinți floarea \

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::romanian::{Model, letter};
 use super::signs::is_sign;
+use crate::romanian::{Model, letter};
 
 /// What was measured of a page. Shares are from 0 to 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]

@@ -32,7 +32,6 @@ pub mod ocr;
 mod paragraphs;
 pub mod pdfium;
 mod repeats;
-pub mod romanian;
 mod signs;
 mod words;
 

@@ -6,7 +6,7 @@
 use super::hyphens::{self, Counts};
 use super::lines::Line;
 use super::notes::{Note, point};
-use super::romanian::Model;
+use crate::romanian::Model;
 
 /// The text of a page, without furniture and notes.
 #[derive(Debug, Clone, Default)]
@@ -320,9 +320,9 @@ fn append(text: &mut String, line: &str, counts: &Counts, model: &Model, page: &
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::romanian::model;
     use super::super::words::Word;
     use super::*;
+    use crate::romanian::model;
 
     /// Lines with five points for each character: (text, left end).
     fn leaf(page: usize, lines: &[(&str, f32)]) -> Leaf {

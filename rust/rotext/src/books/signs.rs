@@ -1,6 +1,6 @@
 //! Which characters may be letters that a font shows as something else, and in which fonts.
 
-use super::romanian::letter;
+use crate::romanian::letter;
 
 /// Whether no Romanian word has the character.
 pub(super) fn suspect(c: char) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! A copy that went through OCR, lost its diacritics, or carries tags and stars often has more bytes than the clean one.
 
-use crate::books::romanian;
+use crate::romanian;
 
 /// Known words are compared in steps of about 8 %, so that a copy with a menu around it is not better than one without
 /// tags: 2^(1/9).

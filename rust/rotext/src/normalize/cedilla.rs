@@ -10,7 +10,7 @@ use super::Options;
 use super::edit::Editor;
 use super::lexicon::plausible;
 use super::rules::Id;
-use super::words::{after, function_words, is_letter, word_around};
+use super::words::{after, before, function_words, is_letter, letter, word_around};
 
 /// Maps the four letters.
 pub(super) fn repair(editor: &mut Editor, options: &Options) {
@@ -29,18 +29,19 @@ pub(super) fn repair(editor: &mut Editor, options: &Options) {
             Some('Ţ') => 'Ț',
             _ => continue,
         };
-        let (start, end) = word_around(text, at, is_letter);
-        if chart_letter(text, start, end) {
+        let alone = !letter(before(text, at)) && !letter(after(text, at + 2));
+        if alone && chart_letter(text, at, at + 2) {
             continue;
         }
-        if options.protect_turkish
-            && matches!(good, 'ș' | 'Ș')
-            && (protected.contains(&at)
+        if options.protect_turkish && matches!(good, 'ș' | 'Ș') {
+            let (start, end) = word_around(text, at, is_letter);
+            if protected.contains(&at)
                 || is_turkish(&text[start..end])
-                || *turkish_document.get_or_insert_with(|| turkish(text)))
-        {
-            protected = start..end;
-            continue;
+                || *turkish_document.get_or_insert_with(|| turkish(text))
+            {
+                protected = start..end;
+                continue;
+            }
         }
         editor.put(at..at + 2, good, Id::Cedilla);
     }
@@ -60,11 +61,8 @@ fn dotted(editor: &mut Editor, at: usize) {
     }
 }
 
-/// A single letter in a line that names the cedilla is the subject of the line (charts of code pages).
+/// Whether the line of a single letter names the cedilla. Then the letter is the subject of the line (charts of code pages).
 fn chart_letter(text: &str, start: usize, end: usize) -> bool {
-    if text[start..end].chars().count() != 1 {
-        return false;
-    }
     let from = text[..start].rfind('\n').map_or(0, |i| i + 1).max(floor(text, start.saturating_sub(80)));
     let to = text[end..].find('\n').map_or(text.len(), |i| end + i).min(floor(text, end + 80));
     let line = text[from..to].to_lowercase();
@@ -146,7 +144,7 @@ fn is_turkish(word: &str) -> bool {
         return !word.contains(['ă', 'ț', 'ţ', 'ș', 'Ă', 'Ț', 'Ţ', 'Ș']);
     }
     // Nearly every word ends here, without being copied.
-    if !NAMES.iter().any(|name| begins_alike(name, word)) {
+    if !BEGINNINGS[beginning(word.as_bytes())] {
         return false;
     }
     let lower = word.to_lowercase();
@@ -157,10 +155,25 @@ fn is_turkish(word: &str) -> bool {
     })
 }
 
-/// Whether the first three bytes are equal in any case. (Ş and ş differ in the lowest bit of their second byte.)
-fn begins_alike(name: &str, word: &str) -> bool {
-    let pairs = name.bytes().zip(word.bytes()).take(3);
-    word.len() >= 3 && pairs.fold(true, |all, (n, w)| all & (n == w || n == w | 0x20 || n == w | 1))
+/// How the names begin, by [`beginning`].
+static BEGINNINGS: [bool; 1 << 12] = {
+    let (mut table, mut i) = ([false; 1 << 12], 0);
+    while i < NAMES.len() {
+        table[beginning(NAMES[i].as_bytes())] = true;
+        i += 1;
+    }
+    table
+};
+
+/// A number for the first three bytes of a word, the same for capitals and small letters. (Ş and ş differ in the lowest bit
+/// of their second byte, other letters in the bit of 0x20.) Different words may have the same number.
+const fn beginning(word: &[u8]) -> usize {
+    if word.len() < 3 {
+        return 0;
+    }
+    const CASE: u8 = 0x21;
+    let (a, b, c) = ((word[0] | CASE) as usize, (word[1] | CASE) as usize, (word[2] | CASE) as usize);
+    (a << 5 ^ b << 3 ^ c) & 0xFFF
 }
 
 /// Whether the whole document is Turkish: it has many ğ, ı, İ, and hardly any Romanian letter.

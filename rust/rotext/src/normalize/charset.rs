@@ -16,7 +16,7 @@ use super::edit::Editor;
 use super::legacy;
 use super::lexicon::Evidence;
 use super::rules::Id;
-use super::words::{after, high_runs, is_letter};
+use super::words::{after, high_runs, is_letter, long_runs};
 
 /// The letters that vote.
 const LETTERS: &str = "ăâîșțĂÂÎȘȚşţŞŢ";
@@ -132,7 +132,7 @@ pub(super) fn is_pair(text: &str, at: usize) -> bool {
 fn votes(text: &str) -> [[u32; 64]; 2] {
     let mut counts = [[0u32; 64]; 2];
     let shown = shown();
-    for (_, run) in high_runs(text).filter(|(_, run)| run.len() > 3) {
+    for (_, run) in long_runs(text) {
         let pairs = run.chars().zip(run.chars().skip(1));
         for (a, b) in pairs.filter(|&(a, b)| shown.may_pair(a, b)) {
             for (counts, pairs) in counts.iter_mut().zip(&shown.pairs) {
@@ -183,12 +183,14 @@ fn sequences(text: &str, page: &CodePage) -> Found {
     let mut found = Found::new();
     let mut end = 0;
     // No byte from 80 on is shown as ASCII, so a sequence is inside a run of two characters or more.
-    for (start, run) in high_runs(text).filter(|(_, run)| run.len() > 3) {
+    for (start, run) in long_runs(text) {
         for (i, _) in run.char_indices() {
             if start + i < end {
                 continue;
             }
-            let Some((len, c)) = decode(&run[i..], page).filter(|&(_, c)| fits(c)) else { continue };
+            let Some((len, c)) = decode(&run[i..], |c| page.byte(c)).filter(|&(_, c)| fits(c)) else {
+                continue;
+            };
             found.push((start + i, len, c.to_string()));
             end = start + i + len;
         }
@@ -196,11 +198,12 @@ fn sequences(text: &str, page: &CodePage) -> Found {
     found
 }
 
-/// Decodes the characters at the start of `text`, read as UTF-8 bytes that `page` shows.
-fn decode(text: &str, page: &CodePage) -> Option<(usize, char)> {
+/// Decodes the characters at the start of `text`, read as UTF-8 bytes: their length, and the character. `byte_of` gives the
+/// byte that a page shows as a character.
+pub(super) fn decode(text: &str, byte_of: impl Fn(char) -> Option<u8>) -> Option<(usize, char)> {
     let mut chars = text.chars();
     let first = chars.next()?;
-    let mut bytes = [page.byte(first)?, 0, 0, 0];
+    let mut bytes = [byte_of(first)?, 0, 0, 0];
     let more = match bytes[0] {
         0xC2..=0xDF => 1,
         0xE0..=0xEF => 2,
@@ -210,7 +213,7 @@ fn decode(text: &str, page: &CodePage) -> Option<(usize, char)> {
     let mut len = first.len_utf8();
     for byte in &mut bytes[1..=more] {
         let next = chars.next()?;
-        *byte = page.byte(next).filter(|b| (0x80..0xC0).contains(b))?;
+        *byte = byte_of(next).filter(|b| (0x80..0xC0).contains(b))?;
         len += next.len_utf8();
     }
     Some((len, std::str::from_utf8(&bytes[..=more]).ok()?.chars().next()?))

@@ -114,23 +114,7 @@ fn before_sentence(text: &str, at: usize) -> Option<char> {
 
 /// Decodes the characters at `at`, read as UTF-8 bytes that `page` shows.
 fn decode(text: &str, at: usize, page: Page) -> Option<Decoded> {
-    let mut chars = text[at..].chars();
-    let first = chars.next()?;
-    let mut bytes = [page.byte(first)?, 0, 0, 0];
-    let more = match bytes[0] {
-        0xC2..=0xDF => 1,
-        0xE0..=0xEF => 2,
-        0xF0..=0xF4 => 3,
-        _ => return None,
-    };
-    let mut len = first.len_utf8();
-    for byte in &mut bytes[1..=more] {
-        let next = chars.next()?;
-        *byte = page.byte(next).filter(|b| (0x80..0xC0).contains(b))?;
-        len += next.len_utf8();
-    }
-    let c = std::str::from_utf8(&bytes[..=more]).ok()?.chars().next()?;
-    Some(Decoded { c, len })
+    charset::decode(&text[at..], |c| page.byte(c)).map(|(len, c)| Decoded { c, len })
 }
 
 /// What the characters at `at` were, and whether they can be nothing else.

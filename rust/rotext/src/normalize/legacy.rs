@@ -14,6 +14,7 @@ use super::charset_tables::{CodePage, all};
 use super::code_pages::CENTRAL;
 use super::edit::Editor;
 use super::lexicon::Evidence;
+use super::places::places;
 use super::rules::Id;
 use super::words::{after, before, high_runs, is_letter};
 
@@ -62,11 +63,13 @@ pub(super) fn repair(editor: &mut Editor) {
     let text = editor.text();
     let mut counts: FxHashMap<char, u32> = FxHashMap::default();
     let letters = letters();
-    for (start, run) in high_runs(text) {
-        let Some(c) = run.chars().next().filter(|&c| letters.contains(c)) else { continue };
-        let bytes = text.as_bytes();
+    let bytes = text.as_bytes();
+    // None of the letters is among à to ÿ, or begins with the byte of ă or of ș.
+    let may_be = |a: u8, b: u8, _| (a == 0xC2) | (a == 0xC3) & (b < 0xA0) | (a == 0xC5) | (a >= 0xCB);
+    for start in places(bytes, may_be).filter(|&at| at == 0 || bytes[at - 1].is_ascii()) {
+        let Some(c) = after(text, start).filter(|&c| letters.contains(c)) else { continue };
         let before_it = start > 0 && bytes[start - 1].is_ascii_alphabetic();
-        let after_it = bytes.get(start + run.len()).is_some_and(u8::is_ascii_lowercase);
+        let after_it = bytes[start..].iter().find(|b| b.is_ascii()).is_some_and(u8::is_ascii_lowercase);
         if before_it || after_it {
             *counts.entry(c).or_default() += 1;
         }
@@ -172,4 +175,18 @@ fn expected(c: char) -> bool {
             | 'ü'
             | 'á'
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_find_every_letter_of_a_page() {
+        for c in suspects().iter().flat_map(|suspect| &suspect.letters) {
+            let mut bytes = [0; 4];
+            let bytes = c.encode_utf8(&mut bytes).as_bytes();
+            assert!(matches!(bytes, [0xC2 | 0xC5 | 0xCB.., ..] | [0xC3, ..0xA0, ..]), "{c}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Whether a word looks Romanian: the model of letters and words of the books decides.
 
-use crate::books::romanian::model;
+use crate::romanian::model;
 
 /// A word of more bits a letter is not Romanian, whatever it is. (Words of novels and statutes have 2 to 4, English words 4
 /// to 8; a letter that Romanian does not have costs 12 bits.)

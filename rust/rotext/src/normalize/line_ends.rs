@@ -1,67 +1,12 @@
 //! Class 16: words and clitic groups that are broken at the end of a line. The hyphen of a broken word goes, the hyphen of
 //! a group or of a compound stays. The lexicon is the document first, then the words of the books.
 
-use rustc_hash::{FxBuildHasher, FxHashMap};
-use xxhash_rust::xxh3::xxh3_64;
-
 use super::edit::Editor;
+use super::evidence::Evidence;
 use super::hyphens::{HOSTS, folded, is_number, token_before};
 use super::lexicon::{bits, known};
 use super::rules::Id;
-use super::words::{REACH, after, before, fold, function_words, is_letter, word_after};
-
-/// How often each word occurs in the document, hyphens included. It is counted at the first question, by 64-bit hashes of
-/// the words as [`folded`] writes them.
-struct Evidence<'t> {
-    text: &'t str,
-    romanian: bool,
-    counts: Option<FxHashMap<u64, u32>>,
-}
-
-/// Longer tokens are not words.
-const WORD_BYTES: usize = 64;
-
-impl<'t> Evidence<'t> {
-    fn of(text: &'t str) -> Self {
-        let ours = |c| matches!(c, 'ă' | 'ș' | 'ț' | 'î' | 'ş' | 'ţ');
-        Self { text, romanian: text.contains(ours) || function_words(text, 1) >= 1, counts: None }
-    }
-
-    fn count(&mut self, word: &str) -> u32 {
-        let counts = self.counts.get_or_insert_with(|| count_words(self.text));
-        counts.get(&xxh3_64(word.as_bytes())).copied().unwrap_or(0)
-    }
-}
-
-fn count_words(text: &str) -> FxHashMap<u64, u32> {
-    // A table that grows is hashed again. Documents have about one new word in 64 bytes.
-    let mut counts = FxHashMap::with_capacity_and_hasher((text.len() / 64).min(1 << 16), FxBuildHasher);
-    let mut word = Vec::with_capacity(2 * WORD_BYTES);
-    let mut end = |word: &mut Vec<u8>| {
-        // A broken word is no evidence: its hyphen ends the token.
-        let hyphens = |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|&&b| b == b'-').count();
-        let (front, back) = (hyphens(&mut word.iter()), hyphens(&mut word.iter().rev()));
-        if front < word.len() && word.len() - front - back <= WORD_BYTES {
-            *counts.entry(xxh3_64(&word[front..word.len() - back])).or_default() += 1;
-        }
-        word.clear();
-    };
-    for c in text.chars() {
-        if c.is_ascii_alphabetic() || c == '-' {
-            word.push((c as u8).to_ascii_lowercase());
-        } else if matches!(c, 'ă' | 'â' | 'î' | 'ș' | 'ț') {
-            word.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-        } else if !c.is_ascii() && is_letter(c) {
-            for lower in c.to_lowercase().map(fold) {
-                word.extend_from_slice(lower.encode_utf8(&mut [0; 4]).as_bytes());
-            }
-        } else if !word.is_empty() {
-            end(&mut word);
-        }
-    }
-    end(&mut word);
-    counts
-}
+use super::words::{REACH, after, before, word_after};
 
 /// What to do with a hyphen at the end of a line.
 #[derive(Debug, PartialEq, Eq)]

@@ -32,6 +32,7 @@ mod edit;
 mod entities;
 mod entity_names;
 mod escapes;
+mod evidence;
 mod fonts;
 mod glued;
 mod hyphen_marks;
@@ -138,18 +139,25 @@ impl Normalizer {
     /// Runs the stages. `watch` gets the text before each stage that changed something.
     fn run<'a>(&self, text: &'a str, log: &mut Log, mut watch: impl FnMut(&str, &mut Log)) -> Cow<'a, str> {
         let mut current = Cow::Borrowed(text);
+        // How often the text has changed, and the version in which each stage found nothing: a stage that would read the
+        // same text again is not run again.
+        let mut version = 1;
+        let mut nothing = [0; STAGES.len()];
         for _ in 0..ROUNDS {
             let mut signs = Signs::of(&current);
-            let mut changed = false;
-            for &(needed, stage) in STAGES {
-                while signs.meets(needed) {
+            let before_round = version;
+            for (&(needed, stage), nothing) in STAGES.iter().zip(&mut nothing) {
+                while signs.meets(needed) && *nothing != version {
                     let mut editor = Editor::new(&current, log);
                     stage(&mut editor, &self.options);
-                    let Some(next) = editor.finish() else { break };
+                    let Some(next) = editor.finish() else {
+                        *nothing = version;
+                        break;
+                    };
                     let before = current.len();
                     watch(&current, log);
                     current = Cow::Owned(next);
-                    changed = true;
+                    version += 1;
                     signs = Signs::of(&current);
                     // A text that was encoded three times is decoded layer by layer. Between the layers it looks like
                     // other defects (`Ã¢` has an ã), so no other stage may see it. A layer shrinks the text; a layer
@@ -160,7 +168,7 @@ impl Normalizer {
                     }
                 }
             }
-            if !changed {
+            if version == before_round {
                 break;
             }
         }

@@ -27,27 +27,52 @@ impl<F: Fn(u8, u8, u8) -> bool> Places<'_, F> {
     /// The places of the next block that has some.
     #[inline]
     fn refill(&mut self) -> Option<()> {
-        while self.left == 0 {
-            let rest = self.bytes.get(self.block..).filter(|rest| !rest.is_empty())?;
-            if let Some(window) = rest.first_chunk::<{ BLOCK + 2 }>() {
-                let mut any = false;
-                for i in 0..BLOCK {
-                    any |= (self.test)(window[i], window[i + 1], window[i + 2]);
-                }
-                if any {
-                    for i in 0..BLOCK {
-                        self.left |= u32::from((self.test)(window[i], window[i + 1], window[i + 2])) << i;
-                    }
-                }
-            } else {
-                let byte = |i: usize| rest.get(i).copied().unwrap_or(0);
-                for i in 0..rest.len().min(BLOCK) {
-                    self.left |= u32::from((self.test)(byte(i), byte(i + 1), byte(i + 2))) << i;
-                }
-            }
-            self.block += BLOCK;
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2; the function has no other precondition.
+            unsafe { self.next_block_avx2() };
+        } else {
+            self.next_block();
         }
-        Some(())
+        #[cfg(not(target_arch = "x86_64"))]
+        self.next_block();
+        if self.left == 0 {
+            let rest = self.bytes.get(self.block..).unwrap_or_default();
+            let byte = |i: usize| rest.get(i).copied().unwrap_or(0);
+            while self.left == 0 && self.block < self.bytes.len() {
+                let start = self.block - (self.bytes.len() - rest.len());
+                for i in 0..(rest.len() - start).min(BLOCK) {
+                    let at = start + i;
+                    self.left |= u32::from((self.test)(byte(at), byte(at + 1), byte(at + 2))) << i;
+                }
+                self.block += BLOCK;
+            }
+        }
+        (self.left != 0).then_some(())
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn next_block_avx2(&mut self) {
+        self.next_block();
+    }
+
+    /// Skips the blocks without a place, as long as whole blocks follow.
+    #[inline(always)]
+    fn next_block(&mut self) {
+        while let Some(window) = self.bytes.get(self.block..).and_then(<[u8]>::first_chunk::<{ BLOCK + 2 }>) {
+            self.block += BLOCK;
+            let mut any = false;
+            for i in 0..BLOCK {
+                any |= (self.test)(window[i], window[i + 1], window[i + 2]);
+            }
+            if any {
+                for i in 0..BLOCK {
+                    self.left |= u32::from((self.test)(window[i], window[i + 1], window[i + 2])) << i;
+                }
+                return;
+            }
+        }
     }
 }
 
@@ -56,7 +81,9 @@ impl<F: Fn(u8, u8, u8) -> bool> Iterator for Places<'_, F> {
 
     #[inline]
     fn next(&mut self) -> Option<usize> {
-        self.refill()?;
+        if self.left == 0 {
+            self.refill()?;
+        }
         let bit = self.left.trailing_zeros() as usize;
         self.left &= self.left - 1;
         Some(self.block - BLOCK + bit)

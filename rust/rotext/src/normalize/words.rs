@@ -71,6 +71,37 @@ pub(super) fn high_runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
+/// The runs of [`high_runs`] that are longer than three bytes: two characters or more, or one of four bytes. Good text has few.
+pub(super) fn long_runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    const BLOCK: usize = 32;
+    const MORE: usize = 3;
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        // Without branches, so that many bytes are tested at once: four high bytes in a row begin in this block.
+        while let Some(window) = bytes[at..].first_chunk::<{ BLOCK + MORE }>() {
+            let mut found = 0;
+            for i in 0..BLOCK {
+                found |= window[i] & window[i + 1] & window[i + 2] & window[i + 3];
+            }
+            if found >= 0x80 {
+                break;
+            }
+            at += BLOCK;
+        }
+        let mut start = at;
+        loop {
+            start = next_run(bytes, start, false)?;
+            let end = next_run(bytes, start, true).unwrap_or(bytes.len());
+            if end - start > MORE {
+                at = end;
+                return Some((start, &text[start..end]));
+            }
+            start = end;
+        }
+    })
+}
+
 /// The first byte from `at` on that is ASCII, or that is not; eight bytes at a time.
 #[inline]
 fn next_run(bytes: &[u8], mut at: usize, ascii: bool) -> Option<usize> {
@@ -137,7 +168,17 @@ pub(super) fn function_words(text: &str, enough: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn long_runs_are_the_long_ones_of_all(text in "([a ]{0,40}[ăș„”😀é]{0,4}){0,12}") {
+            let all: Vec<_> = high_runs(&text).filter(|(_, run)| run.len() > 3).collect();
+            prop_assert_eq!(long_runs(&text).collect::<Vec<_>>(), all);
+        }
+    }
 
     #[test]
     fn letters_are_those_of_unicode() {

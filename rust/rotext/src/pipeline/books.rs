@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::output::{RecordWriter, hidden_sibling, with_suffix};
 use crate::books::pdfium::{Pdf, Picture};
-use crate::books::{Book, LeftOut, Measures, PAGE, Page, Repair, measure, ocr, romanian};
+use crate::books::{Book, LeftOut, Measures, PAGE, Page, Repair, measure, ocr};
 use crate::error::{Error, Result};
 use crate::ledger::{Row, Writer};
 use crate::normalize::{Normalizer, Report};
+use crate::romanian;
 
 /// A PDF while it is read.
 pub struct PdfBook {

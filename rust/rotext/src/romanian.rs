@@ -5,7 +5,7 @@
 //! each word that occurred four times.
 //!
 //! ```
-//! use rotext::books::romanian;
+//! use rotext::romanian;
 //! assert!(romanian::model().bits("mulțimea") < romanian::model().bits("mulŃimea"));
 //! assert!(romanian::model().knows("pentru") && !romanian::model().knows("pcntrn"));
 //! ```
