@@ -4,27 +4,34 @@
 //! frame (`┌──┐`) goes, and the bars of its rows become tabs. Trees of folders (`├── src`) have words in their lines and
 //! stay, and so do tables of `+`, `-` and `|`.
 
-use memchr::memchr_iter;
+use memchr::{memchr, memrchr};
 
 use super::edit::Editor;
+use super::places::places;
 use super::rules::Id;
 
 /// A shorter line costs one or two tokens, and may be markup that counts its signs.
 const LONG: usize = 8;
 
-/// Repairs line by line.
+/// Repairs line by line. Only lines with three equal signs or a sign of a frame are read, and the lines after a frame.
 pub(super) fn repair(editor: &mut Editor) {
     let text = editor.text();
+    let bytes = text.as_bytes();
+    let may_be = |a: u8, b: u8, c: u8| {
+        let sign = (a == b'=') | (a == b'_') | (a == b'-') | (a == b'*') | (a == b'~');
+        sign & (a == b) & (b == c) | (a == 0xE2) & ((b == 0x94) | (b == 0x95))
+    };
+    let mut candidates = places(bytes, may_be);
     let mut start = 0;
     // The line above is part of a frame.
     let mut frame = false;
-    for end in memchr_iter(b'\n', text.as_bytes()).chain([text.len()]) {
-        let line = &text[start..end];
-        let first = line.bytes().find(|b| !matches!(b, b' ' | b'\t'));
-        if !matches!(first, Some(b'=' | b'_' | b'-' | b'*' | b'~' | 0xE2)) {
-            (start, frame) = (end + 1, false);
-            continue;
+    while start <= text.len() {
+        if !frame {
+            let Some(at) = candidates.find(|&at| at >= start) else { return };
+            start += memrchr(b'\n', &bytes[start..at]).map_or(0, |i| i + 1);
         }
+        let end = memchr(b'\n', &bytes[start..]).map_or(text.len(), |i| start + i);
+        let line = &text[start..end];
         let body = line.trim();
         if is_rule(body) {
             let from = start + (line.len() - line.trim_start().len());

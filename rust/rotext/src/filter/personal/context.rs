@@ -5,18 +5,24 @@ const REACH: usize = 48;
 /// Words that stand between a name and its number: `art. nr. 5`, `codul este 5`.
 const FILLERS: &[&str] = &["nr", "no", "numar", "numarul", "numerele", "este", "e", "are", "de", "cu"];
 
-/// The words of the line before `at`, the nearest first, in lower case without diacritics.
+/// The words of the line before `at`, the nearest first, in lower case without diacritics. `O.U.G.` is one word, `oug`.
 pub(super) fn words_before(text: &str, at: usize) -> Vec<String> {
     let mut start = at.saturating_sub(REACH);
     while !text.is_char_boundary(start) {
         start += 1;
     }
     let line = text[start..at].rsplit('\n').next().unwrap_or_default();
-    line.split(|c: char| !c.is_alphanumeric())
-        .rev()
-        .filter(|word| !word.is_empty())
-        .map(|word| word.chars().map(plain).collect())
-        .collect()
+    let mut words = Vec::new();
+    for part in line.rsplit(|c: char| !c.is_alphanumeric() && c != '.') {
+        let initials = part.contains('.') && part.split('.').all(|letter| letter.chars().count() <= 1);
+        if initials {
+            words.push(part.chars().filter(|c| *c != '.').map(plain).collect());
+        } else {
+            words.extend(part.rsplit('.').map(|word| word.chars().map(plain).collect()));
+        }
+    }
+    words.retain(|word: &String| !word.is_empty());
+    words
 }
 
 fn plain(c: char) -> char {

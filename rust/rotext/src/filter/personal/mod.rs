@@ -240,6 +240,7 @@ mod tests {
             "art. 0231 456 789 din catalog, articolul nr. 0231 456 789",
             "comanda #0731456290, comanda nr. 0731456290, factura 0731456290",
             "AWB 0731 456 290 88, numărul cadastral 0256 419 230",
+            "prevăzut în O.U.G. 0231 456 789, H.G. 0231 456 789 și OUG 0231 456 789",
             "0 1 1 1 1 0 0 1 1 1 1 0 0 1 1 1 1 0 0 1",
             "cifrul aes128-gcm@openssh.com",
             "loto: 07 12 23 34 45 49; 07 08 09 10 11",
