@@ -29,6 +29,7 @@ from rotrain.train.average import average
 from rotrain.train.evaluation import evaluate_phases
 from rotrain.train.finish import finish
 from rotrain.train.learner import Learner
+from rotrain.train.micro import FIXED_MICRO, MicroBatch, is_out_of_memory, out_of_memory
 from rotrain.train.plan import Plan, make_plan
 from rotrain.train.prepare import check_exists, choose_run_strategy, prepare_run
 from rotrain.train.run_log import RunLog
@@ -101,26 +102,10 @@ def run_training(
         try:
             return _Training(plan, run, machine, progress, distributed, strategy, trackers).run_to_end()
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
-            raise _out_of_memory(config) from error
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """PyTorch has a class for it on a GPU, and only words on a CPU."""
-    words = ("out of memory", "not enough memory", "can't allocate memory", "bad allocation")
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or any(word in str(error).lower() for word in words)
-
-
-def _out_of_memory(config: FitConfig) -> RotrainError:
-    micro = config.batch.micro
-    smaller = f"the same command with --set batch.micro={micro // 2} goes on: the result stays the same"
-    return RotrainError(
-        f"there is too little memory for {micro} sequences of {config.context} tokens at once",
-        place=config.out,
-        hint=smaller if micro > 1 else "take a smaller --size, or a shorter context",
-    )
+            given = config.batch.micro
+            raise out_of_memory(config, FIXED_MICRO if given == "auto" else given) from error
 
 
 class _Training:
@@ -150,6 +135,7 @@ class _Training:
         self.buffer = np.empty((self.rows, self.config.context + 1), dtype=np.int64)
         self.guard = SpikeGuard(self.config.spikes)
         self.learner, self.step = self._restore(strategy)
+        self.micro = MicroBatch(self.config, plan.model, self.learner, distributed, progress)
         self.log = RunLog(
             plan, machine, run, progress, upto=self.step, trackers=trackers, distributed=distributed
         )
@@ -185,9 +171,7 @@ class _Training:
     def run_to_end(self) -> dict[str, Any]:
         """Train the remaining steps, then write what a finished run has."""
         self.log.describe_plan()
-        why = self.learner.compile(min(self.config.batch.micro, self.rows))
-        if why is not None:
-            self.progress.note(f"compiling failed, so nothing is compiled ({why})")
+        self.micro.find()
         try:
             with StopSignals() as stop:
                 self.log.start(self.step)
@@ -214,8 +198,7 @@ class _Training:
         while self.step < steps:
             lr = self.plan.rate.at(self.step + 1)
             self._reset_guard_at_new_text()
-            loss, asked = self._gradients(stop.number)
-            norm = self.learner.clip_gradients()
+            loss, norm, asked = self._gradients(stop.number)
             spike = self.guard.check(loss, norm)
             self.step += 1
             if spike is None:
@@ -248,14 +231,33 @@ class _Training:
         if not sound:
             raise self._diverged("the loss is not finite")
 
-    def _gradients(self, signal: int) -> tuple[float, int]:
-        """Compute the gradients of the next step; return its loss, and the signal that asked any process to stop."""
+    def _gradients(self, signal: int) -> tuple[float, float, int]:
+        """Compute the gradients of the next step and clip them.
+
+        Returns:
+            Its loss, the norm of its gradient, and the signal that asked any process to stop.
+        """
         self.plan.batches.read(self.step, self.buffer, first=self.distributed.rank * self.rows)
         batch = torch.from_numpy(self.buffer).to(self.machine.device, non_blocking=True)
-        total = self.learner.compute_gradients(
-            batch, micro=self.config.batch.micro, tokens=self.plan.tokens_per_step
-        )
-        return self.distributed.all_reduce(float(total), signal)
+        total = self._whole_gradients(batch)
+        # The one time in a step that the host waits for a GPU: two numbers for the spike guard.
+        loss, norm = torch.stack((total, self.learner.clip_gradients())).tolist()
+        loss, asked = self.distributed.all_reduce(loss, signal)
+        return loss, norm, asked
+
+    def _whole_gradients(self, batch: torch.Tensor) -> torch.Tensor:
+        """Compute the gradients of a batch, again in smaller parts as often as memory is short."""
+        while True:
+            try:
+                return self.learner.compute_gradients(
+                    batch, micro=self.micro.size, tokens=self.plan.tokens_per_step
+                )
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Here, where no traceback holds the tensors of the failed pass.
+            self.learner.free_memory()
+            self.micro.halve()
 
     def _reset_guard_at_new_text(self) -> None:
         """Where a stage starts to mix in, the losses of the text before are no measure any more."""

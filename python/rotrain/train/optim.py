@@ -70,6 +70,16 @@ class Optimizer:
         for part, _ in self.parts:
             part.zero_grad(set_to_none=True)
 
+    def missing_state_bytes(self) -> int:
+        """Return the bytes of the moments that the first update will take; 0 after it."""
+        return sum(
+            parameter.numel() * parameter.element_size() * (2 if keys == ADAMW else 1)
+            for part, keys in self.parts
+            for group in part.param_groups
+            for parameter in group["params"]
+            if not part.state.get(parameter)
+        )
+
     def named_state(self) -> dict[str, Tensor]:
         """Return the state as named tensors, for a checkpoint. Shards stay shards."""
         names = dict(zip(map(id, self.parameters), self.names, strict=True))
