@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -181,13 +181,18 @@ class Learner:
         with torch.compiler.set_stance("force_eager"):
             return self._evaluation_loss(tokens, labels)
 
-    def weights(self) -> dict[str, Tensor]:
-        """Return the full parameters by name. With FSDP every process must call this."""
-        return {name: full_tensor(parameter.detach()) for name, parameter in self.model.named_parameters()}
+    def weights(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield the full parameters by name. With FSDP every process must go through all of them.
 
-    def optimizer_state(self) -> dict[str, Tensor]:
-        """Return the full state of the optimizer by name. With FSDP every process must call this."""
-        return {name: full_tensor(tensor) for name, tensor in self.optimizer.named_state().items()}
+        A sharded tensor is gathered when it is yielded, so a GPU holds one whole tensor at a time, never the whole model.
+        """
+        for name, parameter in self.model.named_parameters():
+            yield name, full_tensor(parameter.detach())
+
+    def optimizer_state(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield the full state of the optimizer by name, see `weights`."""
+        for name, tensor in self.optimizer.named_state().items():
+            yield name, full_tensor(tensor)
 
     def load_checkpoint(self, saved: SavedCheckpoint) -> None:
         """Load weights and optimizer of a checkpoint."""
@@ -197,14 +202,20 @@ class Learner:
                 parameter.copy_(shard_like(weights[name], parameter))
         self.optimizer.load_state(saved.optimizer())
 
-    def unsharded_model(self) -> Decoder:
-        """Return the model itself. With FSDP every process must call this and gets a copy."""
+    def unsharded_model(self) -> Decoder | None:
+        """Return the model in the main process, with FSDP a copy of it, and None in the others. All must call this."""
+        if not self.distributed.is_main:
+            for _ in self.weights() if self.strategy == "fsdp" else ():
+                pass  # helps to gather
+            return None
         if self.strategy != "fsdp":
             _uncompile_blocks(self.model)
             return self.model
-        weights = self.weights()
         copy = Decoder(self.model.config, self.model.ops).to(self.machine.device)
-        copy.load_state_dict(weights)
+        into = dict(copy.named_parameters())
+        with torch.no_grad():
+            for name, tensor in self.weights():
+                into[name].copy_(tensor)
         return copy
 
     def _gradient_sync(self, last: bool) -> contextlib.AbstractContextManager[None]:

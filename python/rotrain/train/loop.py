@@ -8,11 +8,12 @@ again continues from its newest checkpoint to the same bytes.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
+from collections import deque
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from rotrain.config import FitConfig
@@ -23,10 +24,12 @@ from rotrain.models.decoder import Decoder
 from rotrain.progress import Progress
 from rotrain.run import checkpoint
 from rotrain.run.directory import RunDirectory, lock_run
+from rotrain.runtime.collector import collector_frozen
 from rotrain.runtime.device import Machine, choose_machine
 from rotrain.runtime.distributed import Distributed, join_processes
 from rotrain.train.average import average
 from rotrain.train.evaluation import evaluate_phases
+from rotrain.train.feed import BatchFeed
 from rotrain.train.finish import finish
 from rotrain.train.learner import Learner
 from rotrain.train.micro import FIXED_MICRO, MicroBatch, is_out_of_memory, out_of_memory
@@ -132,7 +135,13 @@ class _Training:
                 hint="pack the corpus again",
             )
         self.rows = self.config.batch.sequences // distributed.size
-        self.buffer = np.empty((self.rows, self.config.context + 1), dtype=np.int64)
+        self.feed = BatchFeed(
+            plan.batches,
+            rows=self.rows,
+            first=distributed.rank * self.rows,
+            steps=plan.steps,
+            device=machine.device,
+        )
         self.guard = SpikeGuard(self.config.spikes)
         self.learner, self.step = self._restore(strategy)
         self.micro = MicroBatch(self.config, plan.model, self.learner, distributed, progress)
@@ -173,7 +182,7 @@ class _Training:
         self.log.describe_plan()
         self.micro.find()
         try:
-            with StopSignals() as stop:
+            with StopSignals() as stop, self.feed, collector_frozen():
                 self.log.start(self.step)
                 self._train(stop)
             if self.writer is not None:
@@ -183,7 +192,7 @@ class _Training:
                 self.writer.abandon()  # after an error: the last write ends before the lock is released
             self.log.close()
         model = self.learner.unsharded_model()
-        if not self.distributed.is_main:
+        if model is None:
             return dict(self.distributed.broadcast(None))
         summary = finish(self.plan, self.run, model, self.tokenizer, self.step)
         if self.config.checkpoint.average:
@@ -237,8 +246,7 @@ class _Training:
         Returns:
             Its loss, the norm of its gradient, and the signal that asked any process to stop.
         """
-        self.plan.batches.read(self.step, self.buffer, first=self.distributed.rank * self.rows)
-        batch = torch.from_numpy(self.buffer).to(self.machine.device, non_blocking=True)
+        batch = self.feed.read(self.step)
         total = self._whole_gradients(batch)
         # The one time in a step that the host waits for a GPU: two numbers for the spike guard.
         loss, norm = torch.stack((total, self.learner.clip_gradients())).tolist()
@@ -317,3 +325,5 @@ class _Training:
         weights, moments = self.learner.weights(), self.learner.optimizer_state()
         if self.writer is not None:
             self.writer.save(self.step, weights, moments, self.guard.state())
+        else:  # the other processes help to gather each tensor, and keep none
+            deque(itertools.chain(weights, moments), maxlen=0)

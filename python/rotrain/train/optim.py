@@ -50,7 +50,10 @@ class Optimizer:
         if config.name == "adamw":
             self.parts = [(torch.optim.AdamW([with_decay, without_decay], **adamw), ADAMW)]
         else:
-            muon = Muon(**with_decay, lr=config.lr, momentum=config.momentum, products=products)
+            on_gpu = bool(matrices) and matrices[0][1].is_cuda
+            muon = Muon(
+                **with_decay, lr=config.lr, momentum=config.momentum, products=products, batched=on_gpu
+            )
             self.parts = [(muon, MUON), (torch.optim.AdamW([without_decay], **adamw), ADAMW)]
 
     def clip_gradients(self) -> Tensor:
