@@ -63,6 +63,7 @@ check: setup $(DENY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	MYPYPATH=tests/rotools $(BIN)/mypy --ignore-missing-imports benches/compare
+	MYPYPATH=benches $(BIN)/mypy --ignore-missing-imports benches/gpu_check.py benches/gpu_parts.py
 	$(BIN)/lint-imports
 	$(BIN)/python -m mypy.stubtest rotools._rotext
 	$(BIN)/python .ci/check_links.py
