@@ -54,7 +54,7 @@ class Steps:
         # `auto` compiles only for a long run. The measured step stands for a step of a long run.
         self.machine = choose_machine(config.runtime, run_flops=COMPILE_CPU_FLOPS)
         device = self.machine.device
-        platform = kernels.detect_platform(device, half=self.machine.precision == "bf16")
+        platform = kernels.detect_platform(device, half=self.machine.precision == "bf16", config=shape)
         model = Decoder(shape, kernels.choose(vocab_size, platform))
         model.init_weights(config.seed)
         self.learner = Learner(model, config.optim, self.machine, Distributed(), "none")

@@ -169,7 +169,9 @@ class _Training:
             if saved is not None and not damaged:
                 checkpoint.remove_old(folder, self.config.checkpoint)
         saved = self.distributed.broadcast(saved)
-        platform = kernels.detect_platform(self.machine.device, half=self.machine.precision == "bf16")
+        platform = kernels.detect_platform(
+            self.machine.device, half=self.machine.precision == "bf16", config=self.plan.model
+        )
         model = Decoder(self.plan.model, kernels.choose(self.plan.model.vocab_size, platform))
         if saved is None:
             model.init_weights(self.config.seed)
