@@ -57,6 +57,8 @@ def test_choices(platform: Platform, attention: str, window: str, documents: str
     assert picked["window_attention"].name == window
     assert picked["document_attention"].name == documents
     assert picked["scan"].name == scan
+    cuda = platform.device == "cuda" and platform.capability >= (8, 0)
+    assert picked["loss"].name == ("fused chunks" if cuda else "chunked")
     assert picked["conv"].name == {"cuda": "fused sum"}.get(
         platform.device, "rows" if platform == Platform() else "torch conv1d"
     )

@@ -33,6 +33,7 @@ from rotrain.models.cuda_kernels import (
     window_attention_varlen,
 )
 from rotrain.models.loss import token_loss_chunked, token_loss_reference
+from rotrain.models.loss_cuda import token_loss_fused
 from rotrain.models.norm import layer_norm_fused, layer_norm_reference, rms_norm_fused, rms_norm_reference
 from rotrain.models.platform import Platform, lacks_cpu_fp32, lacks_cuda, lacks_cuda_half
 from rotrain.models.rope import apply_rope, apply_rope_reference
@@ -220,12 +221,19 @@ def candidates(vocab_size: int) -> dict[str, tuple[Candidate, ...]]:
     """Return every operation with its implementations, best first. The last one runs anywhere."""
     large = vocab_size >= CHUNKED_LOSS_VOCAB
     why = f"vocabulary of {vocab_size:,} is {'at least' if large else 'under'} {CHUNKED_LOSS_VOCAB:,}"
-    loss = (
+    fused = Candidate(
+        "fused chunks",
+        token_loss_fused,
+        "large chunks, one Triton kernel from logits to gradients, sums in fp32",
+        lacks_cuda,
+        tried=True,
+    )
+    portable = (
         Candidate("chunked", token_loss_chunked, why)
         if large
         else Candidate("plain", token_loss_reference, why)
     )
-    return {**REGISTRY, "loss": (loss,)}
+    return {**REGISTRY, "loss": (fused, portable)}
 
 
 def operations(config: ModelConfig) -> frozenset[str]:
