@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rotrain.models import kernels
+from rotrain.models.documents import document_starts
 from rotrain.models.rope import rope_table
 from rotrain.models.ssd import scan_chunked
 
@@ -25,8 +26,8 @@ class Case:
         name: Its name.
         fast: The chosen kernel.
         slow: Its definition.
-        inputs: What both get. A tensor in fp64 marks what is fp32 in a model whatever its products are: the stream that
-            norms read, their gains, and the steps of a scan.
+        inputs: What both get. A tensor in fp64 marks what is fp32 in a model whatever its products are: the gains of
+            norms and the steps of a scan.
         fp32_limit: Largest error in fp32.
     """
 
@@ -93,13 +94,14 @@ def cases(fast: kernels.Kernels, where: torch.device, vocab: int, tiny: bool) ->
         return torch.randn(shape, generator=generator, device=where)
 
     documents = (torch.arange(length, device=where) // (length // 5)).expand(1, -1)
+    starts = document_starts(documents)
     for kv in (heads, heads // 4, 1):
         qkv = [draw(1, n, length, 64) for n in (heads, kv, kv)]
         yield Case(f"attention {heads}/{kv}", fast.attention, slow.attention, qkv)
         yield Case(
             f"documents {heads}/{kv}",
-            lambda q, k, v: fast.document_attention(q, k, v, documents, None),
-            lambda q, k, v: slow.document_attention(q, k, v, documents, None),
+            lambda q, k, v: fast.document_attention(q, k, v, documents, None, starts),
+            lambda q, k, v: slow.document_attention(q, k, v, documents, None, None),
             qkv,
         )
     for window in (15, 16, 17) if tiny else (511, 512, 513):
@@ -121,13 +123,13 @@ def cases(fast: kernels.Kernels, where: torch.device, vocab: int, tiny: bool) ->
         "rms_norm",
         lambda x, w: fast.rms_norm(x, w, 1e-5),
         lambda x, w: slow.rms_norm(x, w, 1e-5),
-        [draw(length, width).double(), draw(width).double()],
+        [draw(length, width), draw(width).double()],
     )
     yield Case(
         "layer_norm",
         lambda x, w, b: fast.layer_norm(x, w, b, 1e-5),
         lambda x, w, b: slow.layer_norm(x, w, b, 1e-5),
-        [draw(length, width).double(), draw(width).double(), draw(width).double()],
+        [draw(length, width), draw(width).double(), draw(width).double()],
     )
     cos, sin = (table.to(where) for table in rope_table(length, 64, 10_000.0))
     yield Case(

@@ -42,7 +42,7 @@ def config_of(arch: str, device: str, tiny: bool, *settings: str) -> FitConfig:
 def learner_of(config: FitConfig, shape: ModelConfig) -> Learner:
     """Return a model in training."""
     machine = choose_machine(config.runtime, run_flops=1e18)
-    platform = kernels.detect_platform(machine.device, half=machine.precision == "bf16")
+    platform = kernels.detect_platform(machine.device, half=machine.precision == "bf16", config=shape)
     model = Decoder(shape, kernels.choose(shape.vocab_size, platform))
     model.init_weights(0)
     return Learner(model, config.optim, machine, Distributed(), "none")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 from torch._dynamo.backends.common import aot_autograd
@@ -14,19 +14,19 @@ from torch._inductor.decomposition import select_decomp_table
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from rotrain.config import ModelConfig
-from rotrain.models import kernels
-from rotrain.models.attention_kernels import attention_sdpa
+from rotrain.models import decoder, kernels
 from rotrain.models.decoder import Decoder
-from rotrain.models.kernels import Platform
+from rotrain.models.platform import Platform
+from rotrain.models.precision import product_dtype
 
 
-def min_cut_bytes(config: ModelConfig, sequences: int, *, half: bool) -> int:
+def min_cut_bytes(config: ModelConfig, sequences: int, platform: Platform) -> int:
     """Trace the joint graph of a model, cut it as the compiler does, and count what crosses. No memory is taken.
 
-    Fake tensors of the CPU have fused attention as a GPU does. A window of a GPU is a fused kernel too, and keeps the same.
+    The kernels are those of a GPU, and the fake tensors are of the CPU, which the tracer needs. So the stream gets here the
+    type that it has on a GPU.
     """
-    ops = kernels.choose(config.vocab_size, Platform("cuda", (9, 0), half, frozenset()))
-    ops = replace(ops, window_attention=lambda q, k, v, window: attention_sdpa(q, k, v))
+    ops = kernels.choose(config.vocab_size, platform)
     kept: dict[int, int] = {}
 
     def cut(joint: Any, inputs: Any, *, num_fwd_outputs: int, **options: Any) -> tuple[Any, Any]:
@@ -49,10 +49,14 @@ def min_cut_bytes(config: ModelConfig, sequences: int, *, half: bool) -> int:
         fw_compiler=pass_on, bw_compiler=pass_on, partition_fn=cut, decompositions=select_decomp_table()
     )
     torch._dynamo.reset()
-    with FakeTensorMode(allow_non_fake_inputs=True):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        FakeTensorMode(allow_non_fake_inputs=True),
+    ):
+        patch.setattr(decoder, "stream_dtype", product_dtype)
         model = Decoder(config, ops)
         tokens = torch.zeros(sequences, config.context, dtype=torch.long)
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        with torch.autocast("cpu", torch.bfloat16, enabled=platform.half):
             torch.compile(model.forward, backend=backend)(tokens)
     torch._dynamo.reset()
     return sum(kept.values())

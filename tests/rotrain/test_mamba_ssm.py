@@ -39,7 +39,7 @@ def test_the_kernels_of_mamba_ssm_agree_with_ours() -> None:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
-    assert found["calls"] == 2
+    assert found["calls"] == ["forward", "backward"] * 4
     for case, distances in found["distances"].items():
-        # fp32 with differences of cumulative sums on both sides.
-        assert max(distances.values()) < 2e-5, (case, distances)
+        # fp32 with differences of cumulative sums on both sides; bf16 rounds by 2^-9 at each product.
+        assert max(distances.values()) < (2e-2 if case == "bf16" else 2e-5), (case, distances)

@@ -6,7 +6,7 @@ import pytest
 from mincut import min_cut_bytes
 
 from rotrain.config import ModelConfig
-from rotrain.models.kernels import Platform
+from rotrain.models.platform import Platform
 from rotrain.models.presets import ARCHS, model_config
 from rotrain.runtime.activations import activation_bytes, cast_bytes
 from rotrain.runtime.memory import Target, gpu_target, step_bytes, training_bytes
@@ -27,19 +27,31 @@ def one_layer(arch: str, pattern: tuple[str, ...], layers: int) -> ModelConfig:
     return config.model_copy(update={"layers": layers, "pattern": pattern})
 
 
+def planned(config: ModelConfig, *, fused_scan: bool) -> int:
+    kept = activation_bytes(config, 4, half=True, fused_scan=fused_scan)
+    return kept + cast_bytes(config, half=True)
+
+
 @pytest.mark.parametrize(("arch", "pattern"), KINDS)
 def test_the_formula_is_what_the_compiler_keeps(arch: str, pattern: tuple[str, ...]) -> None:
     config = one_layer(arch, pattern, 1)
-    real = min_cut_bytes(config, 4, half=True)
-    planned = activation_bytes(config, 4, half=True, fused_scan=False) + cast_bytes(config, half=True)
-    assert planned == pytest.approx(real, rel=0.05)
+    real = min_cut_bytes(config, 4, gpu_target(mamba_ssm=True).platform)
+    assert planned(config, fused_scan=True) == pytest.approx(real, rel=0.05)
 
 
 def test_layers_add_up() -> None:
-    real = min_cut_bytes(one_layer("llama-gqa", ("attention",), 3), 4, half=True)
     config = one_layer("llama-gqa", ("attention",), 3)
-    planned = activation_bytes(config, 4, half=True, fused_scan=False) + cast_bytes(config, half=True)
-    assert planned == pytest.approx(real, rel=0.05)
+    real = min_cut_bytes(config, 4, gpu_target(mamba_ssm=True).platform)
+    assert planned(config, fused_scan=True) == pytest.approx(real, rel=0.05)
+
+
+def test_a_scan_that_is_computed_again_keeps_its_inputs_and_one_layer_of_chunks() -> None:
+    """The chunks of one layer live while it is differentiated. They are no part of the cut, so two depths are compared."""
+    one, two = (one_layer("mamba2", ("mamba2",), layers) for layers in (1, 2))
+    platform = gpu_target(mamba_ssm=False).platform
+    real = min_cut_bytes(two, 4, platform) - min_cut_bytes(one, 4, platform)
+    assert planned(two, fused_scan=False) - planned(one, fused_scan=False) == pytest.approx(real, rel=0.05)
+    assert planned(one, fused_scan=False) > planned(one, fused_scan=True)
 
 
 @pytest.mark.parametrize("arch", ["llama-mha", "llama-gqa", "falcon-mqa"])
@@ -53,19 +65,17 @@ def test_a_cpu_counts_no_scores_of_all_positions(arch: str) -> None:
     assert kept(4096) < 2.01 * kept(2048)
 
 
-@pytest.mark.parametrize("packages", [frozenset(), frozenset({"mamba_ssm"})])
+@pytest.mark.parametrize("mamba_ssm", [False, True])
 @pytest.mark.parametrize("arch", ARCHS)
-def test_300m_is_chosen_where_it_fits(arch: str, packages: frozenset[str]) -> None:
+def test_300m_is_chosen_where_it_fits(arch: str, mamba_ssm: bool) -> None:
     chosen = {
-        gigabytes: largest_size(arch, gigabytes * 2**30, "a card", gpu_target(packages))[0]
+        gigabytes: largest_size(arch, gigabytes * 2**30, "a card", gpu_target(mamba_ssm=mamba_ssm))[0]
         for gigabytes in (4, 8, 12, 16, 24, 40, 80)
     }
-    # The scan of Mamba-2 keeps its chunks unless it is one kernel.
-    unfused = arch == "mamba2" and not packages
     assert chosen == {
         4: "mini",
         8: "mini",
-        12: "mini" if unfused else "300m",
+        12: "300m",
         16: "300m",
         24: "300m",
         40: "300m",
@@ -74,7 +84,7 @@ def test_300m_is_chosen_where_it_fits(arch: str, packages: frozenset[str]) -> No
 
 
 def test_an_unknown_architecture_takes_the_usual_one_and_a_refusal_names_what_is_missing() -> None:
-    target = gpu_target(frozenset())
+    target = gpu_target(mamba_ssm=False)
     assert largest_size(None, 24 * 2**30, "a card", target) == largest_size(
         "llama", 24 * 2**30, "a card", target
     )
@@ -85,5 +95,5 @@ def test_an_unknown_architecture_takes_the_usual_one_and_a_refusal_names_what_is
 @pytest.mark.parametrize("arch", ["llama-mha", "llama-gqa", "mistral-swa", "falcon-mqa"])
 def test_24_gb_hold_eight_sequences(arch: str) -> None:
     config = model_config(arch, "300m")
-    assert largest_micro(config, 64, 24 * 2**30, gpu_target(frozenset())) == 8
-    assert step_bytes(config, 8, gpu_target(frozenset())) < 24e9
+    assert largest_micro(config, 64, 24 * 2**30, gpu_target(mamba_ssm=False)) == 8
+    assert step_bytes(config, 8, gpu_target(mamba_ssm=False)) < 24e9

@@ -15,6 +15,7 @@ from torch import Tensor
 from conftest import fit_config
 from rotrain.errors import RotrainError
 from rotrain.models.decoder import Decoder
+from rotrain.models.platform import Platform
 from rotrain.models.presets import model_config
 from rotrain.progress import Progress
 from rotrain.run.checkpoint import find_newest
@@ -147,7 +148,7 @@ def gpu(
         model, heard = Decoder(shape), Heard()
         model.init_weights(0)
         learner = Learner(model, config.optim, machine, Distributed(), "none")
-        return MicroBatch(config, shape, learner, Distributed(), heard), heard
+        return MicroBatch(config, shape, Platform(), learner, Distributed(), heard), heard
 
     return make
 
@@ -214,7 +215,7 @@ def test_the_key_names_everything_that_the_size_depends_on(pack: Path, tmp_path:
         shape = model_config("llama-mha", "nano", vocab_size=size, context=config.context)
         machine = resolve_machine(config.runtime, Hardware(None, False, False, False, False), 0.0, threads=1)
         learner = Learner(Decoder(shape), config.optim, machine, Distributed(), "none")
-        return MicroBatch(config, shape, learner, Distributed(), Progress()).key
+        return MicroBatch(config, shape, Platform(), learner, Distributed(), Progress()).key
 
     keys = [key(), key("context=16"), key("optim.name=muon"), key("runtime.precision=bf16"), key(size=400)]
     assert len(set(keys)) == len(keys)

@@ -293,7 +293,7 @@ def test_checkpoints_are_whole_and_the_newest_stay(tmp_path: Path) -> None:
 
 
 def test_memory_of_activations_is_what_a_run_keeps() -> None:
-    from rotrain.models.kernels import Platform
+    from rotrain.models.platform import Platform
     from rotrain.runtime.memory import Target, training_bytes
 
     config = model_config("llama-mha", "nano", vocab_size=500, context=32)

@@ -68,13 +68,13 @@ class Steps:
         # `auto` compiles only for a long run. The measured step stands for a step of a long run.
         self.machine = choose_machine(config.runtime, run_flops=COMPILE_CPU_FLOPS)
         device = self.machine.device
-        platform = kernels.detect_platform(device, half=self.machine.precision == "bf16")
+        platform = kernels.detect_platform(device, half=self.machine.precision == "bf16", config=shape)
         model = Decoder(shape, kernels.choose(vocab_size, platform))
         model.init_weights(config.seed)
         self.learner = Learner(model, config.optim, self.machine, Distributed(), "none")
         started_at = time.perf_counter()
         said = _Said()
-        micro = MicroBatch(config, shape, self.learner, Distributed(), said)
+        micro = MicroBatch(config, shape, platform, self.learner, Distributed(), said)
         micro.find()
         self.micro = micro.size
         compile_s = time.perf_counter() - started_at

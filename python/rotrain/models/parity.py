@@ -13,6 +13,8 @@ from rotrain.models.cuda_kernels import (
     window_attention_flash,
     window_attention_varlen,
 )
+from rotrain.models.documents import document_starts
+from rotrain.models.platform import Platform
 from rotrain.models.rope import rope_table
 
 # These kernels give fp32 to the portable kernels, so an error in fp32 would not be theirs.
@@ -20,7 +22,7 @@ HALF_ONLY = (window_attention_flash, window_attention_varlen, document_attention
 
 
 def kernel_errors(
-    vocab_size: int, device: torch.device, platform: kernels.Platform | None = None
+    vocab_size: int, device: torch.device, platform: Platform | None = None
 ) -> dict[str, float]:
     """Return the largest error of each fast kernel's output and gradients, by operation.
 
@@ -59,8 +61,10 @@ def kernel_errors(
             torch.bfloat16 if fast.window_attention in HALF_ONLY else torch.float32,
         ),
         "document_attention": _error(
-            lambda a, b, c: fast.document_attention(a, b, c, documents.to(a.device), None),
-            lambda a, b, c: slow.document_attention(a, b, c, documents, None),
+            lambda a, b, c: fast.document_attention(
+                a, b, c, documents.to(a.device), None, document_starts(documents).to(a.device)
+            ),
+            lambda a, b, c: slow.document_attention(a, b, c, documents, None, None),
             (q, k, v),
             device,
             torch.bfloat16 if fast.document_attention in HALF_ONLY else torch.float32,

@@ -5,14 +5,14 @@ is mostly computed again and the inputs of matrix products are kept. Each term b
 traces all architectures and compares; tracing itself takes ten seconds and needs the compiler, which is too slow for
 `rotrain plan`.
 
-`e` is the size of a product (2 bytes in bf16), and the residual stream is fp32. Attention is a fused kernel: it keeps its
-inputs, its output and one number for each head and token, never T x T scores.
+`e` is the size of a product (2 bytes in bf16), which is that of the residual stream too. Attention is a fused kernel: it
+keeps its inputs, its output and one number for each head and token, never T x T scores. A scan keeps its inputs.
 
 Examples:
     >>> from rotrain.models.presets import model_config
     >>> shape = model_config("llama-gqa", "300m")
     >>> round(activation_bytes(shape, sequences=4, half=True, fused_scan=True) / 1e9, 1)
-    7.0
+    6.2
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ def activation_bytes(config: ModelConfig, sequences: int, *, half: bool, fused_s
         config: Shape of the model.
         sequences: Sequences that go through the model at once.
         half: Whether products are bf16; else fp32.
-        fused_scan: Whether the scan of Mamba-2 is one kernel, which computes its chunks again; else it is made of matrix
-            products over chunks, which keep theirs.
+        fused_scan: Whether the scan of Mamba-2 is one kernel; else it is made of products over chunks, which are computed
+            again in the backward pass, one layer at a time.
     """
     e = 2 if half else FP32
     layers = sum(_layer(config, config.mixer(layer), e, fused_scan) for layer in range(config.layers))
-    final_norm = e * config.hidden + FP32
-    return sequences * config.context * (layers + final_norm)
+    last = e * config.hidden + FP32  # the stream before the last norm, and its factor
+    chunks = 0 if fused_scan or config.ssm is None else _chunks(config.ssm, e)
+    return sequences * config.context * (layers + last + chunks)
 
 
 def cast_bytes(config: ModelConfig, *, half: bool) -> int:
@@ -46,15 +47,12 @@ def cast_bytes(config: ModelConfig, *, half: bool) -> int:
 
 def _layer(config: ModelConfig, mixer: MixerName, e: int, fused_scan: bool) -> int:
     """Return the bytes of one token in one layer."""
-    stream_and_norm = (
-        FP32 * config.hidden + e * config.hidden + FP32
-    )  # the stream, its norm, the norm's factor
+    stream_and_norm = 2 * e * config.hidden + FP32  # the stream, its norm, the norm's factor
+    queries, keys = config.heads * config.head_dim, config.kv_heads * config.head_dim
     if config.parallel:
-        queries, keys = config.heads * config.head_dim, config.kv_heads * config.head_dim
         products = e * (queries + 2 * keys + config.ffn) + e * (queries + config.ffn)
-        return stream_and_norm + FP32 + products + _attention(config, e)
+        return stream_and_norm + products + _attention(config, e)
     if mixer == "attention":
-        queries, keys = config.heads * config.head_dim, config.kv_heads * config.head_dim
         kept = stream_and_norm + e * (queries + 2 * keys) + _attention(config, e)
     else:
         assert config.ssm is not None
@@ -71,16 +69,18 @@ def _attention(config: ModelConfig, e: int) -> int:
 
 
 def _mamba2(ssm: Ssm, e: int, fused_scan: bool) -> int:
-    inner, pairs = ssm.inner, ssm.groups * ssm.state
-    in_proj = e * (inner + ssm.channels + ssm.heads)
-    conv = 3 * e * ssm.channels  # padded input, output, and the output after SiLU
-    gate = 2 * FP32 * inner + e * inner + FP32  # before and after the gate in fp32, the norm, and its factor
-    if fused_scan:
-        # Its inputs as they lie in memory, its output, the steps and the sums of their logarithms.
-        scan = 2 * e * inner + 2 * e * pairs + 2 * FP32 * ssm.heads
-    else:
-        weights = e * ssm.heads * ssm.chunk
-        scores = 2 * e * ssm.groups * ssm.chunk
-        states = FP32 * ssm.state * inner // ssm.chunk
-        scan = weights + scores + states + 4 * e * inner + 2 * FP32 * ssm.heads
+    in_proj = e * (ssm.inner + ssm.channels + ssm.heads)
+    conv = 2 * e * ssm.channels  # the padded input, and the output after SiLU: the scan's x, B and C
+    gate = (
+        FP32 * ssm.inner + e * ssm.inner + FP32
+    )  # what is normalized, in fp32; its norm, and the norm's factor
+    # Beside x, B and C a kernel keeps its steps; chunks that are computed again keep what the gate reads.
+    scan = FP32 * ssm.heads if fused_scan else FP32 * ssm.inner
     return in_proj + conv + gate + scan
+
+
+def _chunks(ssm: Ssm, e: int) -> int:
+    """Return what the chunks of one layer take while its backward pass runs."""
+    weights = e * ssm.heads * ssm.chunk
+    states = FP32 * ssm.state * ssm.inner // ssm.chunk
+    return weights + states + 4 * e * ssm.inner + FP32 * ssm.inner

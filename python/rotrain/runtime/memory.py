@@ -6,6 +6,7 @@ have shapes and no memory, and every tensor that autograd keeps for the backward
 
 from __future__ import annotations
 
+import importlib.util
 import resource
 import sys
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from torch import Tensor
 from rotrain.config import ModelConfig
 from rotrain.models import count, kernels
 from rotrain.models.decoder import Decoder
-from rotrain.models.kernels import Platform
 from rotrain.models.loss import chunk_tokens
+from rotrain.models.loss_cuda import chunk_rows, token_loss_fused
+from rotrain.models.platform import Platform
+from rotrain.models.ssd import scan_recomputed
 from rotrain.runtime.activations import activation_bytes, cast_bytes
 
 # What a process takes of a GPU beside its tensors: the CUDA context with the code of all kernels, and what the allocator
@@ -48,11 +51,16 @@ class Target:
         return ", ".join([*words, "compiled"] if self.compiled else words)
 
 
-def gpu_target(packages: frozenset[str] | None = None) -> Target:
-    """Return a recent GPU in bf16 with these packages. Default: those that are installed here."""
-    if packages is None:
-        packages = kernels.detect_platform(torch.device("cpu"), half=True).packages
-    return Target(Platform("cuda", (9, 0), half=True, packages=packages), compiled=True)
+def gpu_target(*, mamba_ssm: bool | None = None) -> Target:
+    """Return a recent GPU in bf16 whose kernels all run.
+
+    Args:
+        mamba_ssm: Whether that package is there. Default: whether it is installed here.
+    """
+    if mamba_ssm is None:
+        mamba_ssm = importlib.util.find_spec("mamba_ssm") is not None
+    failures = {} if mamba_ssm else {("scan", "mamba-ssm"): "mamba_ssm is not installed"}
+    return Target(Platform("cuda", (9, 0), half=True, failures=failures), compiled=True)
 
 
 def peak_bytes(device: str) -> int:
@@ -78,15 +86,16 @@ def training_bytes(config: ModelConfig, sequences: int, target: Target) -> dict[
 
     Examples:
         >>> from rotrain.models.presets import model_config
-        >>> parts = training_bytes(model_config("llama-gqa", "300m"), 4, gpu_target(frozenset()))
+        >>> parts = training_bytes(model_config("llama-gqa", "300m"), 4, gpu_target(mamba_ssm=False))
         >>> {name: round(size / 1e9, 1) for name, size in parts.items()}
-        {'states': 4.8, 'activations': 7.5, 'logits': 0.3}
+        {'states': 4.8, 'activations': 6.7, 'logits': 0.6}
     """
     platform = target.platform
     if target.compiled and platform.device == "cuda":
-        activations = activation_bytes(
-            config, sequences, half=platform.half, fused_scan=_scan_is_fused(config, platform)
-        ) + cast_bytes(config, half=platform.half)
+        fused = kernels.chosen(config.vocab_size, platform)["scan"].function is not scan_recomputed
+        activations = activation_bytes(config, sequences, half=platform.half, fused_scan=fused) + cast_bytes(
+            config, half=platform.half
+        )
     else:
         activations = _kept_bytes(config, sequences, platform)
     return {
@@ -102,21 +111,20 @@ def step_bytes(config: ModelConfig, sequences: int, target: Target) -> int:
     return round(tensors * (1 + ALLOCATOR_SHARE)) + CONTEXT_BYTES
 
 
-def _scan_is_fused(config: ModelConfig, platform: Platform) -> bool:
-    portable = kernels.candidates(config.vocab_size)["scan"][-1].name
-    return kernels.chosen(config.vocab_size, platform)["scan"].name != portable
-
-
 def _logit_bytes(config: ModelConfig, sequences: int, platform: Platform) -> int:
-    tokens = sequences * config.context
-    if config.vocab_size < kernels.CHUNKED_LOSS_VOCAB:
-        return 4 * 3 * tokens * config.vocab_size  # the plain loss: scores, probabilities, their gradient
-    rows = chunk_tokens(tokens, config.vocab_size)
+    tokens, entries = sequences * config.context, config.vocab_size
+    if entries < kernels.CHUNKED_LOSS_VOCAB:
+        return 4 * 3 * tokens * entries  # the plain loss: scores, probabilities, their gradient
+    narrow = 2 if platform.half else 4
+    copy = narrow * entries * config.hidden if platform.half else 0
     if platform.device != "cuda":
-        return 4 * rows * config.vocab_size
-    # A chunk in the type of products and in fp32, and the weight's gradient before it is added to the others.
-    narrow = 2 if platform.half else 0
-    return (4 + narrow) * rows * config.vocab_size + 4 * config.vocab_size * config.hidden
+        return 4 * chunk_tokens(tokens, entries) * entries
+    # The weight's gradient, before it is added to that of the other parts, and the weight in the type of products.
+    matrices = 4 * entries * config.hidden + copy
+    if kernels.chosen(entries, platform)["loss"].function is token_loss_fused:
+        return narrow * chunk_rows(tokens, entries, narrow) * entries + matrices
+    wide = 4 if platform.half else 0
+    return (narrow + wide) * chunk_tokens(tokens, entries) * entries + matrices
 
 
 def _kept_bytes(config: ModelConfig, sequences: int, platform: Platform) -> int:

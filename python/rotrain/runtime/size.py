@@ -37,7 +37,7 @@ def largest_size(arch: str | None, memory: int, name: str, target: Target) -> tu
         target: What the memory is counted for.
 
     Examples:
-        >>> largest_size("llama-gqa", 12 * 2**30, "a card", gpu_target(frozenset()))
+        >>> largest_size("llama-gqa", 12 * 2**30, "a card", gpu_target(mamba_ssm=False))
         ('300m', 'size: 300m (13 GB on a card)')
     """
     known = arch if arch in ARCHS else USUAL_ARCH
@@ -57,7 +57,7 @@ def largest_micro(config: ModelConfig, rows: int, memory: int, target: Target) -
 
     Examples:
         >>> shape = model_config("llama-gqa", "300m")
-        >>> [largest_micro(shape, 64, gigabytes * 2**30, gpu_target(frozenset())) for gigabytes in (8, 12, 24, 80)]
+        >>> [largest_micro(shape, 64, gigabytes * 2**30, gpu_target(mamba_ssm=False)) for gigabytes in (8, 12, 24, 80)]
         [0, 2, 8, 32]
     """
     free = memory - OTHERS_BYTES

@@ -229,7 +229,12 @@ class Learner:
 
 
 def _compile_blocks(model: Decoder) -> None:
-    """Compile each block when it first runs. Parameters are inputs of a program, so blocks of one kind share it."""
+    """Compile each block when it first runs. Parameters are inputs of a program, so blocks of one kind share it.
+
+    A program is for one shape. The sizes of a search, and the lengths of the list of documents, are more than the eight that
+    the compiler allows before it stops compiling without a word.
+    """
+    torch._dynamo.config.recompile_limit = 64
     for block in model.blocks:
         block.compile(dynamic=False)
 

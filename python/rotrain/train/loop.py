@@ -143,8 +143,11 @@ class _Training:
             device=machine.device,
         )
         self.guard = SpikeGuard(self.config.spikes)
+        self.platform = kernels.detect_platform(
+            machine.device, half=machine.precision == "bf16", config=plan.model
+        )
         self.learner, self.step = self._restore(strategy)
-        self.micro = MicroBatch(self.config, plan.model, self.learner, distributed, progress)
+        self.micro = MicroBatch(self.config, plan.model, self.platform, self.learner, distributed, progress)
         self.log = RunLog(
             plan, machine, run, progress, upto=self.step, trackers=trackers, distributed=distributed
         )
@@ -164,8 +167,7 @@ class _Training:
             if saved is not None and not damaged:
                 checkpoint.remove_old(folder, self.config.checkpoint)
         saved = self.distributed.broadcast(saved)
-        platform = kernels.detect_platform(self.machine.device, half=self.machine.precision == "bf16")
-        model = Decoder(self.plan.model, kernels.choose(self.plan.model.vocab_size, platform))
+        model = Decoder(self.plan.model, kernels.choose(self.plan.model.vocab_size, self.platform))
         if saved is None:
             model.init_weights(self.config.seed)
         learner = Learner(model, self.config.optim, self.machine, self.distributed, strategy)

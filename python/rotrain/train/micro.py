@@ -19,7 +19,7 @@ import torch
 from rotrain.config import FitConfig, ModelConfig
 from rotrain.errors import RotrainError
 from rotrain.models import kernels
-from rotrain.models.kernels import Platform
+from rotrain.models.platform import Platform
 from rotrain.progress import Progress
 from rotrain.runtime.distributed import Distributed
 from rotrain.runtime.memory import Target
@@ -81,6 +81,7 @@ class MicroBatch:
     Args:
         config: The configuration of the run.
         model: Shape of the model.
+        platform: What its kernels were chosen for.
         learner: The model in training.
         distributed: The processes of the run.
         progress: Receives what was chosen.
@@ -93,11 +94,12 @@ class MicroBatch:
         self,
         config: FitConfig,
         model: ModelConfig,
+        platform: Platform,
         learner: Learner,
         distributed: Distributed,
         progress: Progress,
     ) -> None:
-        self.config, self.model = config, model
+        self.config, self.model, self.platform = config, model, platform
         self.learner, self.distributed, self.progress = learner, distributed, progress
         self.rows = self.config.batch.sequences // distributed.size
         self.given = self.config.batch.micro
@@ -163,7 +165,8 @@ class MicroBatch:
         machine, config = self.learner.machine, self.config
         device = torch.cuda.get_device_properties(machine.device) if self.searches else None
         where = "cpu" if device is None else f"{device.name} {device.total_memory >> 20} MiB"
-        packages = ", ".join(sorted(self._platform().packages))
+        chosen = kernels.reasons(self.model.vocab_size, self.platform)
+        names = ", ".join(f"{operation} {name}" for operation, (name, _) in sorted(chosen.items()))
         return "; ".join(
             (
                 where,
@@ -171,7 +174,7 @@ class MicroBatch:
                 f"window {self.model.window}, documents {config.document_mask}, rows {self.rows}",
                 f"{machine.precision}, compiled {machine.compiled}, {config.optim.name}",
                 f"{self.learner.strategy} of {self.distributed.size}",
-                f"rotrain {__version__}, torch {importlib.metadata.version('torch')}, {packages}",
+                f"rotrain {__version__}, torch {importlib.metadata.version('torch')}, {names}",
             )
         )
 
@@ -183,13 +186,9 @@ class MicroBatch:
     def _estimate(self) -> int:
         """Return the size that should fit, by the counted memory; the smallest one if none should."""
         memory = torch.cuda.get_device_properties(self.learner.machine.device).total_memory
-        target = Target(self._platform(), self.learner.machine.compiled)
+        target = Target(self.platform, self.learner.machine.compiled)
         fitting = largest_micro(self.model, self.rows, memory, target)
         return max((size for size in self._sizes if size <= fitting), default=self._sizes[0])
-
-    def _platform(self) -> Platform:
-        machine = self.learner.machine
-        return kernels.detect_platform(machine.device, half=machine.precision == "bf16")
 
     def _agree(self, size: int) -> int:
         """Return the smallest size of all processes."""
