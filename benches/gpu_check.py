@@ -11,6 +11,7 @@ parts that have no result yet (`--again PREFIX` forgets results first). When the
                 models of two layers, compiled against uncompiled
     B  step     a step of 300m of each architecture: tokens/s, MFU, memory, graph breaks; where the time of two goes
     C  variant  the same with deterministic sums, other micro-batches, and chunks of 256
+       decode   the recorded step of `generate` against the usual one
     D  run      doctor; a run that is killed and resumed against an undisturbed one
 
 Tolerances: bf16 2e-2 and fp32 1e-4 of the largest value (5e-3 for a scan in fp32: its kernel multiplies in TF32).
@@ -47,6 +48,8 @@ PARTS: dict[str, int] = {
     "variant:llama-gqa:micro4": 60,
     "variant:llama-gqa:micro16": 60,
     "variant:mamba2:chunk256": 80,
+    "decode:llama-gqa": 60,
+    "decode:mamba2": 60,
     "profile:llama-gqa": 60,
     "profile:mamba2": 60,
     "run:doctor": 60,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from gpu_parity import kernel_parity
 from gpu_runs import run
-from gpu_steps import model_parity, profile, step, variant
+from gpu_steps import decode, model_parity, profile, step, variant
 
 from rotrain.models import kernels
 from rotrain.runtime.gpus import measure_tflops
@@ -49,5 +49,6 @@ MEASURES: dict[str, Callable[[str, str, bool], Row]] = {
     "step": step,
     "variant": variant,
     "profile": profile,
+    "decode": decode,
     "run": run,
 }

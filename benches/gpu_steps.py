@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from rotrain.config import FitConfig, ModelConfig, resolve
 from rotrain.models import count, kernels
 from rotrain.models.decoder import Decoder
 from rotrain.models.presets import model_config
+from rotrain.runtime.decoding import DecodingStep, decoding_precision, place_for_decoding
 from rotrain.runtime.device import choose_machine
 from rotrain.runtime.distributed import Distributed
 from rotrain.train.learner import Learner
@@ -125,6 +127,43 @@ def variant(what: str, device: str, tiny: bool) -> Row:
     else:
         raise ValueError(f"there is no variant {change!r}")
     return measure_step(config_of(arch, device, tiny, *settings), shape, 2 if tiny else 4)[0]
+
+
+def decode(arch: str, device: str, tiny: bool) -> Row:
+    """Compare the recorded step of decoding with the usual way, in fp32, and measure both in bf16."""
+    shape = shape_of(arch, tiny)
+    count = 24 if tiny else 128
+    prompt = torch.randint(shape.vocab_size, (1, 8), generator=torch.Generator().manual_seed(0)).to(device)
+    texts: dict[str, list[int]] = {}
+    rates: dict[str, float] = {}
+    for kind in ("fp32", "bf16"):
+        model = Decoder(shape)
+        model.init_weights(0)
+        place_for_decoding(model, torch.device(device), half=kind == "bf16")
+        for way in ("usual", "recorded"):
+            with torch.inference_mode(), decoding_precision(model):
+                tokens, seconds = decode_tokens(model, prompt, count, recorded=way == "recorded")
+            texts[f"{way} {kind}"], rates[f"{way} {kind}"] = tokens, (count - 8) / seconds
+    # Scores that nearly tie may be ordered otherwise by another kernel: most of a text must agree, from its start on.
+    usual, recorded = texts["usual fp32"], texts["recorded fp32"]
+    same = next((i for i, pair in enumerate(zip(usual, recorded, strict=True)) if pair[0] != pair[1]), count)
+    return {"ok": same >= count // 2, "tokens_in_common": same, "of": count, "tokens_a_second": rates}
+
+
+def decode_tokens(model: Decoder, prompt: Tensor, count: int, *, recorded: bool) -> tuple[list[int], float]:
+    """Decode greedily; return the tokens, and the seconds of all but the first eight."""
+    cache = model.new_cache(context=prompt.shape[1] + count)
+    token = model.logits(model(prompt, cache)[:, -1]).argmax(-1, keepdim=True)
+    step = DecodingStep(model, cache, lambda logits: logits.argmax(-1, keepdim=True))
+    drawn, started = [token.clone()], 0.0
+    for index in range(1, count):
+        if index == 8:
+            drawn[-1].tolist()  # waits for the device
+            started = time.perf_counter()
+        token = step(token) if recorded else model.logits(model(token, cache)[:, -1]).argmax(-1, keepdim=True)
+        drawn.append(token.clone())
+    tokens = torch.cat(drawn, 1)[0].tolist()
+    return tokens, time.perf_counter() - started
 
 
 def profile(arch: str, device: str, tiny: bool) -> Row:
