@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import fit_config
 
+from conftest import fit_config
 from rotrain.bench.engines import TorchEngine
 from rotrain.progress import Progress
 from rotrain.runtime.decoding import DecodingStep

@@ -170,11 +170,21 @@ def test_what_a_gpu_holds_is_found_before_the_first_step_and_remembered(
     sizes.clear()
     again, heard = gpu()
     again.find()
-    assert again.size == 8 and sizes == [] and "remembered" in heard.sentences[0]
+    assert again.size == 8 and sizes == [8, 8] and "remembered" in heard.sentences[0]
     again.halve()  # as after a step without memory
     third, _ = gpu()
     third.find()
     assert third.size == 4
+
+
+def test_what_is_remembered_and_does_not_fit_any_more_is_searched(
+    gpu: Callable[..., tuple[MicroBatch, Heard]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember("a card", 16)
+    limit_memory(monkeypatch, 2)
+    found, heard = gpu()
+    found.find()
+    assert found.size == 2 and recall("a card") == 2 and "found on this GPU" in heard.sentences[0]
 
 
 def test_a_gpu_that_holds_nothing_is_one_sentence(

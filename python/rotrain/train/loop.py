@@ -32,7 +32,7 @@ from rotrain.train.evaluation import evaluate_phases
 from rotrain.train.feed import BatchFeed
 from rotrain.train.finish import finish
 from rotrain.train.learner import Learner
-from rotrain.train.micro import FIXED_MICRO, MicroBatch, is_out_of_memory, out_of_memory
+from rotrain.train.micro import MicroBatch, is_out_of_memory, out_of_memory
 from rotrain.train.plan import Plan, make_plan
 from rotrain.train.prepare import check_exists, choose_run_strategy, prepare_run
 from rotrain.train.run_log import RunLog
@@ -102,13 +102,15 @@ def run_training(
         strategy, why = choose_run_strategy(plan, machine, distributed)
         if distributed.size > 1:
             progress.message(f"processes: {distributed.size}, {strategy} ({why})")
+        training: _Training | None = None
         try:
-            return _Training(plan, run, machine, progress, distributed, strategy, trackers).run_to_end()
+            training = _Training(plan, run, machine, progress, distributed, strategy, trackers)
+            return training.run_to_end()
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            given = config.batch.micro
-            raise out_of_memory(config, FIXED_MICRO if given == "auto" else given) from error
+            # Without a training not even the weights fit: there is nothing to halve.
+            raise out_of_memory(config, 1 if training is None else training.micro.size) from error
 
 
 class _Training:

@@ -112,14 +112,17 @@ class MicroBatch:
             RotrainError: Not even one sequence fits.
         """
         if self.given != "auto" or not self.searches:
+            self.size = self._agree(self.size)
             self._compile(self.size)
             return
         known = recall(self.key)
-        if known in self._sizes:
-            self.size = self._agree(known)
-            self._compile(self.size)
-            self._say("remembered; batch.micro=N sets another")
-            return
+        if known in self._sizes and self.learner.strategy != "fsdp":
+            # Another program may have taken memory since: then it is searched again.
+            fits = self._fits(known)
+            if self._agree(known if fits else 0) == known:
+                self.size = known
+                self._say("remembered; batch.micro=N sets another")
+                return
         first = self._estimate()
         if self.learner.strategy == "fsdp":
             # A trial that fails in one process would leave the others waiting for it.
