@@ -17,7 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-os.environ |= {"TRITON_INTERPRET": "1", "MAMBA_DETERMINISTIC": "1"}
+os.environ.setdefault("TRITON_INTERPRET", "1")
+os.environ["MAMBA_DETERMINISTIC"] = "1"
 
 import torch
 from torch import Tensor

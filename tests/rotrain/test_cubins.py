@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,25 +9,14 @@ import torch
 
 triton = pytest.importorskip("triton", reason="triton has no build for this system")
 
+from cuobjdump import resources  # noqa: E402
 from triton.backends.compiler import GPUTarget  # noqa: E402
-from triton.backends.nvidia import driver  # noqa: E402
 from triton.compiler import ASTSource  # noqa: E402
 
 from rotrain.models.softmax_kernel import BLOCK, WARPS, softmax_gradient_kernel  # noqa: E402
 
 # Bytes of shared memory that a block may have, by compute capability (CUDA C++ Programming Guide, table of capabilities).
 SHARED = {80: 163 * 1024, 89: 99 * 1024, 90: 227 * 1024}
-
-
-def resources(cubin: bytes, folder: Path) -> dict[str, int]:
-    """Registers, stack and local memory of a kernel, by the tool that comes with Triton."""
-    file = folder / "kernel.cubin"
-    file.write_bytes(cubin)
-    tool = Path(driver.__file__).parent / "bin" / "cuobjdump"
-    said = subprocess.run(
-        [str(tool), "--dump-resource-usage", str(file)], capture_output=True, text=True, check=True
-    ).stdout
-    return {name: int(number) for name, number in re.findall(r"\b(REG|STACK|LOCAL):(\d+)", said)}
 
 
 @pytest.mark.parametrize("capability", SHARED)
