@@ -37,9 +37,16 @@ $(MAMBA)/mamba_ssm: .venv/ready
 	MAMBA_SKIP_CUDA_BUILD=TRUE MAMBA_FORCE_BUILD=TRUE $(BIN)/uv pip install -q --python $(BIN)/python \
 		--target $(MAMBA) --no-deps --no-build-isolation "mamba-ssm==2.3.2.post1" einops packaging
 
-test-system: setup wheel $(MAMBA)/mamba_ssm
+# Of flash-attn only the signatures are read.
+FLASH := target/flash-attn
+$(FLASH)/flash_attn: .venv/ready
+	FLASH_ATTENTION_SKIP_CUDA_BUILD=TRUE $(BIN)/uv pip install -q --python $(BIN)/python \
+		--target $(FLASH) --no-deps --no-build-isolation --no-binary flash-attn "flash-attn>=2.8,<3"
+
+test-system: setup wheel $(MAMBA)/mamba_ssm $(FLASH)/flash_attn
 	$(BIN)/uv pip install -q --python $(BIN)/python "lm-eval>=0.4.9" "ray[data]>=2.50"
-	$(BIN)/python -m pytest -rs tests/rotrain/test_mamba_ssm.py tests/rotrain/test_harness.py \
+	$(BIN)/python -m pytest -rs tests/rotrain/test_mamba_ssm.py tests/rotrain/test_kernel_signatures.py \
+		tests/rotrain/test_harness.py \
 		tests/rotrain/test_report_browser.py tests/rotools/test_ray.py tests/rotools/test_books_system.py \
 		tests/test_package_system.py tests/test_tutorials_system.py
 
@@ -63,6 +70,7 @@ check: setup $(DENY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	MYPYPATH=tests/rotools $(BIN)/mypy --ignore-missing-imports benches/compare
+	MYPYPATH=benches $(BIN)/mypy --ignore-missing-imports benches/gpu_check.py benches/gpu_parts.py
 	$(BIN)/lint-imports
 	$(BIN)/python -m mypy.stubtest rotools._rotext
 	$(BIN)/python .ci/check_links.py

@@ -16,7 +16,12 @@ Examples:
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING
+
+# Triton reads it when a kernel is defined. The choice of the fastest variant of a kernel is then kept on the disk, so a
+# machine makes it once and computes the same bits the next time.
+os.environ.setdefault("TRITON_CACHE_AUTOTUNING", "1")
 
 if TYPE_CHECKING:
     from rotools import __version__

@@ -149,11 +149,12 @@ class Batch(_Strict):
     Attributes:
         sequences: Sequences of the batch.
         micro: Sequences that go through the model at once. The gradients of the parts are added, so `micro` changes
-            memory and speed, not the result (except the rounding of a sum in another order).
+            memory and speed, not the result (except the rounding of a sum in another order). `auto` takes 4 on a CPU, and
+            finds what a GPU can hold.
     """
 
     sequences: int = Field(ge=1)
-    micro: int = Field(ge=1)
+    micro: Annotated[int, Field(ge=1)] | Literal["auto"]
 
 
 class Optim(_Strict):
@@ -277,7 +278,7 @@ class Runtime(_Strict):
         precision: `bf16` multiplies in bf16 over fp32 weights.
         compile: Whether to compile forward and backward pass.
         parallel: How several processes share the model.
-        deterministic: The same command gives the same metrics on CUDA too.
+        deterministic: The same command gives the same bits on CUDA too, at the price of speed. On a CPU it always does.
         threads: Threads of PyTorch on a CPU.
         peak_tflops: Peak of the device in TFLOP/s, for the MFU.
     """
@@ -286,7 +287,7 @@ class Runtime(_Strict):
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     compile: Literal["auto", "on", "off"] = "auto"
     parallel: Literal["auto", "none", "ddp", "fsdp"] = "auto"
-    deterministic: bool = True
+    deterministic: bool = False
     threads: int | None = Field(default=None, ge=1)
     peak_tflops: float | None = Field(default=None, gt=0)
 
@@ -357,7 +358,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "mini": {
         "context": 512,
-        "batch": {"sequences": 16, "micro": 4},
+        "batch": {"sequences": 16, "micro": "auto"},
         "optim": {"lr": 2e-3},
         "evaluation": {"every": 250, "max_tokens": 65_536},
         "checkpoint": {"every": 100},
@@ -365,7 +366,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "300m": {
         "context": 2048,
         "log_every": 10,
-        "batch": {"sequences": 64, "micro": 4},
+        "batch": {"sequences": 64, "micro": "auto"},
         "optim": {"lr": 1e-3},
         "evaluation": {"every": 1000, "max_tokens": 1_048_576},
         "checkpoint": {"every": 500},

@@ -12,9 +12,12 @@ import torch
 from torch import Tensor
 
 from rotrain.errors import UsageError
-from rotrain.models.decoder import Decoder
+from rotrain.models.decoder import Decoder, DecoderCache
 from rotrain.progress import Progress
 from rotrain.run.load import TrainedModel, load_run
+from rotrain.runtime.decoding import DecodingStep, decoding_precision, place_for_decoding
+from rotrain.runtime.device import choose_device, choose_precision, detect_hardware
+from rotrain.runtime.sampling import DeviceSampler
 
 # A lower temperature is 0: its reciprocal is no number in fp32.
 LOWEST = 1e-30
@@ -70,6 +73,9 @@ class Sampling:
         return int(ids[torch.multinomial(kept, 1, generator=generator)])
 
 
+# Tokens that a GPU draws before the host looks at them: waiting for each would cost more than to draw a few in vain.
+TOKENS_AHEAD = 8
+
 DEFAULT_PROMPT, DEFAULT_MAX_TOKENS = "A fost odată", 128
 
 
@@ -115,6 +121,7 @@ def generate(
     top_p: float = Sampling.top_p,
     top_k: int = Sampling.top_k,
     seed: int = Sampling.seed,
+    device: str = "auto",
     progress: Progress | None = None,
 ) -> GenerateResult:
     """Continue a text with a trained model, until the end of the document, `max_tokens`, or the end of the context.
@@ -126,7 +133,9 @@ def generate(
         temperature: See `Sampling`.
         top_p: See `Sampling`.
         top_k: See `Sampling`.
-        seed: See `Sampling`.
+        seed: See `Sampling`. A GPU draws other tokens from a seed than a CPU.
+        device: `cpu`, `cuda`, or `auto`: a GPU if there is one, which computes in bf16. What `load_run` returned stays where
+            it is.
         progress: Receives notes about the model.
 
     Raises:
@@ -139,7 +148,7 @@ def generate(
         ('A fost odată', True)
     """
     sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
-    name, trained = _open(run, progress)
+    name, trained = _open(run, progress, device)
     ids = list(
         generate_tokens(
             trained.model,
@@ -163,6 +172,7 @@ def stream(
     top_p: float = Sampling.top_p,
     top_k: int = Sampling.top_k,
     seed: int = Sampling.seed,
+    device: str = "auto",
     progress: Progress | None = None,
 ) -> Iterator[str]:
     """Continue a text with a trained model, and yield each piece of text when it is there.
@@ -175,7 +185,7 @@ def stream(
         True
     """
     sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
-    _, trained = _open(run, progress)
+    _, trained = _open(run, progress, device)
     ids = generate_tokens(
         trained.model,
         trained.tokenizer.encode(prompt),
@@ -188,10 +198,17 @@ def stream(
     return trained.tokenizer.stream(ids)
 
 
-def _open(run: str | PathLike[str] | TrainedModel, progress: Progress | None) -> tuple[str, TrainedModel]:
+def _open(
+    run: str | PathLike[str] | TrainedModel, progress: Progress | None, device: str
+) -> tuple[str, TrainedModel]:
     if isinstance(run, TrainedModel):
         return str(run.run.path), run
+    hardware = detect_hardware()
+    where, _ = choose_device(device, hardware)
     trained = load_run(run)
+    if where != "cpu":
+        precision, _ = choose_precision("auto", where, hardware)
+        place_for_decoding(trained.model, torch.device(where), half=precision == "bf16")
     for note in trained.notes if progress is not None else ():
         assert progress is not None
         progress.note(note)
@@ -231,13 +248,53 @@ def generate_tokens(
             hint="give a shorter prompt",
         )
     device = model.embed.weight.device
-    generator = torch.Generator().manual_seed(sampling.seed)
     cache = model.new_cache(context=min(context, len(prompt) + max_tokens))
     fresh = torch.tensor([prompt], device=device)
+    if device.type == "cuda" and model.config.document_end is None:
+        count = min(max_tokens, context - len(prompt))
+        for token in _tokens_on_device(model, fresh, cache, sampling, count, tokens):
+            if token == eos_id or token in stop_ids:
+                return
+            yield token
+        return
+    generator = torch.Generator().manual_seed(sampling.seed)
     for _ in range(min(max_tokens, context - len(prompt))):
-        logits = model.logits(model(fresh, cache)[0, -1])
+        with decoding_precision(model):
+            logits = model.logits(model(fresh, cache)[0, -1])
         token = sampling.draw(logits[:tokens].cpu(), generator)
         if token == eos_id or token in stop_ids:
             return
         yield token
         fresh = torch.tensor([[token]], device=device)
+
+
+def _tokens_on_device(
+    model: Decoder,
+    prompt: Tensor,
+    cache: DecoderCache,
+    sampling: Sampling,
+    count: int,
+    tokens: int | None,
+) -> Iterator[int]:
+    """Yield `count` token ids that continue a prompt (1, T). The device draws them, `TOKENS_AHEAD` between two looks."""
+    entries = min(tokens or model.config.vocab_size, model.config.vocab_size)
+    temperature = 0.0 if sampling.temperature < LOWEST else sampling.temperature
+    sampler = DeviceSampler(
+        temperature=temperature,
+        top_k=sampling.top_k,
+        top_p=sampling.top_p,
+        generator=torch.Generator(prompt.device).manual_seed(sampling.seed),
+    )
+    with decoding_precision(model):
+        logits = model.logits(model(prompt, cache)[:, -1])
+    step = DecodingStep(model, cache, lambda scores: sampler.draw(scores[:, :entries]))
+    unseen: list[Tensor] = []
+    last: Tensor | None = None
+    for left in range(count - 1, -1, -1):
+        sampler.prepare(1, entries)
+        # A recorded step writes its next result into the same tensor.
+        last = (sampler.draw(logits[:, :entries]) if last is None else step(last)).clone()
+        unseen.append(last)
+        if len(unseen) == TOKENS_AHEAD or left == 0:
+            yield from torch.cat(unseen, 1)[0].tolist()
+            unseen.clear()

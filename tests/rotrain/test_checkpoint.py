@@ -6,6 +6,7 @@ import json
 import resource
 import shutil
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,16 +37,38 @@ def test_a_checkpoint_is_the_state_at_the_call_whatever_comes_after(tmp_path: Pa
         tmp_path, shape("llama-mha"), config, before=lambda: bool(gate.wait(30)) or None
     )
     weights = {"x": torch.zeros(1000)}
-    writer.save(1, weights, weights, {})
+    writer.save(1, weights.items(), weights.items(), {})
     weights["x"] += 1  # training goes on while nothing of it is on the disk
     assert checkpoint.list_steps(tmp_path) == []
     gate.set()
     writer.wait()
     assert not checkpoint.open_step(tmp_path, 1).weights()["x"].any()
-    writer.save(2, weights, weights, {"losses": [0.1]})
+    writer.save(2, weights.items(), weights.items(), {"losses": [0.1]})
     writer.wait()
     saved = checkpoint.open_step(tmp_path, 2)
     assert saved.weights()["x"].eq(1).all() and saved.spikes == {"losses": [0.1]}
+
+
+def test_a_checkpoint_of_shards_holds_one_gathered_tensor_at_a_time(tmp_path: Path) -> None:
+    """Every process gathers each tensor. The copy is made before the next one is gathered."""
+    alive = 0
+
+    def gathered() -> Iterator[tuple[str, torch.Tensor]]:
+        nonlocal alive
+        before: weakref.ref[torch.Tensor] | None = None
+        for index in range(5):
+            tensor = torch.full((1000,), float(index))
+            alive = max(alive, 1 + (before is not None and before() is not None))
+            before = weakref.ref(tensor)
+            yield f"x{index}", tensor
+            del tensor
+
+    writer = CheckpointWriter(tmp_path, shape("llama-mha"), Checkpoint(every=1, keep=9), before=lambda: None)
+    writer.save(1, gathered(), gathered(), {})
+    writer.wait()
+    saved = checkpoint.open_step(tmp_path, 1).weights()
+    # The one that was just yielded is still the caller's while the next is made.
+    assert alive <= 2 and [float(saved[f"x{index}"][0]) for index in range(5)] == [0, 1, 2, 3, 4]
 
 
 def old_names(run: Path, step: int) -> None:

@@ -192,7 +192,7 @@ def test_the_plan_draws_mix_and_rate(pack: Path) -> None:
     assert "5% web + 95% books" in shown and "w = web  b = books" in shown
     assert "RTX 4090" in shown and "estimated and not measured" in shown
     facts = json.loads(rotrain(*words, "--json").stdout)
-    assert facts["gpu_hours"]["A100"]["hours"] == pytest.approx(facts["flops"] / 312e12 / 0.55 / 3600)
+    assert facts["gpu_hours"]["A100"]["hours"] == pytest.approx(facts["flops"] / 312e12 / 0.48 / 3600)
     assert sum(text["tokens"] for text in facts["texts"]) == facts["tokens"]
     assert facts["curve"][0]["mix"] == {"web": 1.0} and facts["curve"][-1]["lr"] == pytest.approx(3e-4)
     assert facts["checkpoint_bytes"] == 12 * facts["parameters"]

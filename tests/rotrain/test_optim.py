@@ -100,6 +100,23 @@ def test_muon_is_pytorch_s_muon_in_the_type_of_the_run(products: torch.dtype) ->
         assert differ > 1e-4 * moved  # PyTorch's rounds to bf16
 
 
+def test_a_stack_of_equal_matrices_gives_the_updates_of_each() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shapes = (24, 64), (64, 24), (24, 64), (32, 32), (24, 64)
+    start = [torch.randn(shape, generator=generator) for shape in shapes]
+    alone, together = ([nn.Parameter(tensor.clone()) for tensor in start] for _ in range(2))
+    words: dict[str, Any] = {"lr": 1e-2, "weight_decay": 0.1, "momentum": 0.9, "products": torch.float32}
+    optimizers = Muon(alone, **words), Muon(together, **words, batched=True)
+    for step in range(4):
+        gradients = [torch.randn(shape, generator=generator) for shape in shapes]
+        for parameters, optimizer in zip((alone, together), optimizers, strict=True):
+            for index, (parameter, gradient) in enumerate(zip(parameters, gradients, strict=True)):
+                parameter.grad = None if (step, index) == (1, 2) else gradient.clone()
+            optimizer.step()
+    for one, other in zip(alone, together, strict=True):
+        assert torch.allclose(one, other, rtol=0, atol=1e-6)
+
+
 def test_a_run_in_fp32_orthogonalizes_in_fp32(pack: Path) -> None:
     for precision, products in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         machine = choose_machine(Runtime.model_validate({"device": "cpu", "precision": precision}))
@@ -121,7 +138,7 @@ def test_a_stopped_muon_run_comes_to_the_same_bytes(
 
     true = loop._Training._gradients
 
-    def ask(training: loop._Training, signal: int) -> tuple[float, int]:
+    def ask(training: loop._Training, signal: int) -> tuple[float, float, int]:
         return true(training, 15 if training.step == 8 else signal)
 
     with monkeypatch.context() as patch, pytest.raises(Stopped):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,20 +67,54 @@ def test_a_device_that_is_not_there_is_an_error(device: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("name", "peak"),
     [
-        ("NVIDIA H100 PCIe", 756e12),
-        ("NVIDIA H100 80GB HBM3", 989e12),
-        ("NVIDIA H200", 989e12),
-        ("NVIDIA A100-SXM4-80GB", 312e12),
-        ("NVIDIA L40S", 362e12),
-        ("NVIDIA L4", 121e12),
-        ("NVIDIA GeForce RTX 4090", 165.2e12),
+        ("NVIDIA H100 PCIe", 756.5),
+        ("NVIDIA H100 80GB HBM3", 989.4),
+        ("NVIDIA H100 NVL", 835.5),
+        ("NVIDIA H100 80GB HBM3 MIG 1g.10gb", None),
+        ("NVIDIA H200", 989.4),
+        ("NVIDIA H200 NVL", 835.5),
+        ("NVIDIA GH200 480GB", 989.4),
+        ("NVIDIA GB200", 2500.0),
+        ("NVIDIA B200", 2250.0),
+        ("NVIDIA A100-SXM4-80GB", 312.0),
+        ("NVIDIA A100-PCIE-40GB", 312.0),
+        ("NVIDIA A10", 125.0),
+        ("NVIDIA A10G", 70.0),
+        ("NVIDIA A30", 165.0),
+        ("NVIDIA A40", 149.7),
+        ("NVIDIA L40S", 362.0),
+        ("NVIDIA L40", 181.0),
+        ("NVIDIA L4", 121.0),
+        ("NVIDIA RTX A6000", 154.8),
+        ("NVIDIA RTX 6000 Ada Generation", 364.2),
+        ("NVIDIA RTX PRO 6000 Blackwell Workstation Edition", 503.8),
+        ("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", 438.9),
+        ("NVIDIA GeForce RTX 3060", 25.4),
+        ("NVIDIA GeForce RTX 3060 Ti", 32.4),
+        ("NVIDIA GeForce RTX 3060 Laptop GPU", 26.2),
+        ("NVIDIA GeForce RTX 3090", 71.0),
+        ("NVIDIA GeForce RTX 4060 Ti", 44.2),
+        ("NVIDIA GeForce RTX 4070 Ti", 80.2),
+        ("NVIDIA GeForce RTX 4070 Ti SUPER", 88.2),
+        ("NVIDIA GeForce RTX 4090", 165.2),
+        ("NVIDIA GeForce RTX 4090 D", 147.0),
+        ("NVIDIA GeForce RTX 4090 Laptop GPU", 66.0),
+        ("NVIDIA GeForce RTX 5090", 209.6),
+        ("Quadro RTX 6000", None),
         ("A card of tomorrow", None),
     ],
 )
 def test_peaks_are_found_by_name(name: str, peak: float | None) -> None:
     hardware = Hardware(cuda=name, cuda_bf16=True, mps=False, cpu_bf16=False, compiler=True)
-    assert resolve_machine(Runtime(), hardware, LONG, threads=2).peak_flops == peak
+    found = resolve_machine(Runtime(), hardware, LONG, threads=2).peak_flops
+    assert found == (None if peak is None else pytest.approx(peak * 1e12))
     assert resolve_machine(Runtime(device="cpu"), hardware, LONG, threads=2).peak_flops is None
+
+
+@pytest.mark.parametrize(("name", "peak"), [("Tesla T4", 8.1), ("Tesla V100-SXM2-16GB", 15.7)])
+def test_a_gpu_without_bf16_has_the_peak_of_fp32(name: str, peak: float) -> None:
+    hardware = Hardware(cuda=name, cuda_bf16=False, mps=False, cpu_bf16=False, compiler=True)
+    assert resolve_machine(Runtime(), hardware, LONG, threads=2).peak_flops == pytest.approx(peak * 1e12)
 
 
 def test_autocast_is_bf16_products_over_fp32_weights() -> None:
@@ -89,20 +125,29 @@ def test_autocast_is_bf16_products_over_fp32_weights() -> None:
         assert (a @ a).dtype == torch.float32
 
 
-def test_deterministic_mode_is_set_for_cuda_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deterministic_mode_is_a_choice_for_cuda_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that it is put back afterwards
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
     monkeypatch.setattr(device, "detect_hardware", lambda: H200)
     try:
-        device.choose_machine(Runtime(device="cpu"))
+        silent = device.choose_machine(Runtime(device="cpu", deterministic=True))
+        assert not torch.are_deterministic_algorithms_enabled() and "deterministic" not in silent.said
+        fast = device.choose_machine(Runtime())
         assert not torch.are_deterministic_algorithms_enabled()
-        device.choose_machine(Runtime(deterministic=False))
-        assert not torch.are_deterministic_algorithms_enabled()
-        device.choose_machine(Runtime())
+        assert "deterministic: off (faster; the last bits of two runs differ)" in fast.said
+        exact = device.choose_machine(Runtime(deterministic=True))
+        assert "deterministic: on (as asked: the same bits each time, and slower)" in exact.said
         assert torch.are_deterministic_algorithms_enabled()
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     finally:
         torch.use_deterministic_algorithms(False)
+
+
+def test_the_choice_of_a_kernels_variant_is_kept_before_triton_is_there() -> None:
+    code = "import os, sys, rotrain; print(os.environ['TRITON_CACHE_AUTOTUNING'], 'triton' in sys.modules)"
+    clean = {key: value for key, value in os.environ.items() if key != "TRITON_CACHE_AUTOTUNING"}
+    done = subprocess.run([sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "False"]
 
 
 def test_freed_memory_is_kept() -> None:

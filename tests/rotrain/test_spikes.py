@@ -75,9 +75,9 @@ class Poisoned:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, losses: dict[int, float]) -> None:
         true = loop._Training._gradients
 
-        def gradients(training: Any, signal: int) -> tuple[float, int]:
-            loss, asked = true(training, signal)
-            return losses.get(training.step + 1, loss), asked
+        def gradients(training: Any, signal: int) -> tuple[float, float, int]:
+            loss, norm, asked = true(training, signal)
+            return losses.get(training.step + 1, loss), norm, asked
 
         monkeypatch.setattr(loop._Training, "_gradients", gradients)
         self.applied = 0
@@ -125,7 +125,7 @@ def test_a_stopped_run_treats_a_spike_as_an_undisturbed_one(
 
     true = loop._Training._gradients
 
-    def ask(training: Any, signal: int) -> tuple[float, int]:
+    def ask(training: Any, signal: int) -> tuple[float, float, int]:
         return true(training, 15 if training.step == 11 else signal)
 
     with monkeypatch.context() as patch:

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from conftest import shape
 from rotrain.models import conv as conv_module
-from rotrain.models.conv import conv_reference, conv_rows, conv_torch
+from rotrain.models.conv import conv_fused, conv_reference, conv_rows, conv_torch
 from rotrain.models.decoder import Decoder
 from rotrain.models.mamba2 import Mamba2, RecurrentCache
-from rotrain.models.ssd import scan_chunked, scan_reference
+from rotrain.models.ssd import scan_chunked, scan_recomputed, scan_reference
 
 
 def draw(
@@ -78,6 +78,21 @@ def test_gradients_of_the_chunks_equal_those_of_the_recurrence(groups: int, pace
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("documents", [False, True])
+@pytest.mark.parametrize("autocast", [False, True])
+def test_computing_the_chunks_twice_gives_the_same_bits(documents: bool, autocast: bool) -> None:
+    leaves = [x.float().requires_grad_() for x in draw(2, 37, 4, 2)]
+    numbers = (torch.arange(38) // 11).expand(2, -1) if documents else None
+    found = []
+    for scan in (scan_recomputed, scan_chunked):
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            y, state = scan(*leaves, numbers, 8)
+        grads = torch.autograd.grad(y.square().sum() + state.square().sum(), leaves)
+        found.append([y, state, *grads])
+    for a, b in zip(*found, strict=True):
+        assert torch.equal(a, b)
+
+
 @pytest.mark.parametrize("chunk", [16, 128])
 def test_fp32_chunks_are_near_the_fp64_recurrence(chunk: int) -> None:
     *inputs, _ = draw(1, 256, 4, 1, width=16, state=32)
@@ -108,7 +123,8 @@ def test_the_convolution_is_causal_and_the_sum_it_says(documents: bool) -> None:
         for t in range(9):
             taken = [k for k in range(4) if numbers is None or numbers[b, t + k] == numbers[b, t + 3]]
             truth[b, t] = bias + sum(weight[:, 0, k] * x[b, t + k] for k in taken)
-    for conv in (conv_reference, conv_torch, conv_rows):
+    compiled = torch.compile(conv_fused, backend="eager", fullgraph=True)
+    for conv in (conv_reference, conv_torch, conv_rows, conv_fused, compiled):
         torch.testing.assert_close(conv(x, weight, bias, numbers), truth, rtol=0, atol=1e-5)
 
 
@@ -118,6 +134,21 @@ def test_the_convolution_by_blocks_leaves_16_bits_to_pytorch() -> None:
     with torch.autocast("cpu", torch.bfloat16):  # of a run: the weights are fp32
         found = conv_rows(x, weight.float(), bias.float())
     assert found.dtype == torch.bfloat16
+
+
+def test_the_compiled_sum_rounds_once_and_keeps_16_bits() -> None:
+    g = torch.Generator().manual_seed(2)
+    x, weight, bias = (torch.randn(s, generator=g) for s in ((1, 40, 5), (5, 1, 4), (5,)))
+    x = x.bfloat16()
+    graphs: list[Any] = []
+
+    def backend(graph: torch.fx.GraphModule, inputs: Any) -> Any:
+        graphs.append([node.target for node in graph.graph.nodes])
+        return graph.forward
+
+    found = torch.compile(conv_fused, backend=backend, fullgraph=True)(x, weight, bias)
+    assert torch.equal(found, conv_reference(x.float(), weight, bias).bfloat16())
+    assert len(graphs) == 1 and torch.conv1d not in graphs[0]
 
 
 @settings(deadline=None)

@@ -293,10 +293,11 @@ def test_checkpoints_are_whole_and_the_newest_stay(tmp_path: Path) -> None:
 
 
 def test_memory_of_activations_is_what_a_run_keeps() -> None:
-    from rotrain.runtime.memory import training_bytes
+    from rotrain.models.platform import Platform
+    from rotrain.runtime.memory import Target, training_bytes
 
     config = model_config("llama-mha", "nano", vocab_size=500, context=32)
-    kept = training_bytes(config, 4)
+    kept = training_bytes(config, 4, Target(Platform("cpu"), compiled=False))
     model = Decoder(config)
     held: dict[int, tuple[int, Any]] = {}
     own = {parameter.data_ptr() for parameter in model.parameters()}

@@ -5,11 +5,15 @@ The code for llama.cpp must not import PyTorch: that would add 200 MiB to the me
 
 from __future__ import annotations
 
+import contextlib
 import resource
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rotrain.errors import RotrainError
+
+if TYPE_CHECKING:
+    from rotrain.runtime.decoding import DecodingStep
 
 
 class Engine(Protocol):
@@ -112,6 +116,14 @@ class TorchEngine:
         self._model = model.to(self._device, dtype)
         self._context = spec["context"]
         self._cache = self._model.new_cache(context=self._context)
+        # On a GPU a token is a recorded step, as `generate` makes it.
+        self._step: DecodingStep | None = None
+        if self._device.type == "cuda" and model.config.document_end is None:
+            from rotrain.runtime.decoding import DecodingStep
+
+            self._step = DecodingStep(
+                self._model, self._cache, lambda logits: logits.argmax(-1, keepdim=True)
+            )
         c = model.config
         float_parameters = sum(
             p.numel() for n, p in model.named_parameters() if not n.endswith((".scale", ".zero"))
@@ -151,8 +163,19 @@ class TorchEngine:
         torch, model = self._torch, self._model
         with torch.inference_mode():
             inputs = torch.tensor([tokens], device=self._device)
+            if self._step is not None and len(tokens) == 1:
+                return int(self._step(inputs))
             # int() copies the value from the device, so it waits until the device has computed it.
-            return int(model.logits(model(inputs, self._cache)[0, -1]).argmax())
+            with self._precision():
+                return int(model.logits(model(inputs, self._cache)[0, -1]).argmax())
+
+    def _precision(self) -> contextlib.AbstractContextManager[None]:
+        """Mamba-2 keeps its gate in fp32, so its bf16 matrices need autocast. Others need none, which costs time."""
+        from rotrain.runtime.decoding import decoding_precision
+
+        if self._model.config.ssm is None:
+            return contextlib.nullcontext()
+        return decoding_precision(self._model)
 
 
 def weight_bytes_on_disk(path: Path) -> int:

@@ -22,11 +22,25 @@ from rotrain.errors import RotrainError
 from rotrain.models import count, kernels
 from rotrain.models.decoder import Decoder
 from rotrain.models.presets import model_config
+from rotrain.progress import Progress
 from rotrain.runtime.allocator import keep_freed_memory
 from rotrain.runtime.device import COMPILE_CPU_FLOPS, choose_machine
 from rotrain.runtime.distributed import Distributed
 from rotrain.runtime.memory import peak_bytes
 from rotrain.train.learner import Learner
+from rotrain.train.micro import MicroBatch
+
+
+class _Said(Progress):
+    """Keep what the search for a micro-batch says."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.sentences.append(text)
+
+    note = message
 
 
 class Steps:
@@ -54,12 +68,15 @@ class Steps:
         # `auto` compiles only for a long run. The measured step stands for a step of a long run.
         self.machine = choose_machine(config.runtime, run_flops=COMPILE_CPU_FLOPS)
         device = self.machine.device
-        platform = kernels.detect_platform(device, half=self.machine.precision == "bf16")
+        platform = kernels.detect_platform(device, half=self.machine.precision == "bf16", config=shape)
         model = Decoder(shape, kernels.choose(vocab_size, platform))
         model.init_weights(config.seed)
         self.learner = Learner(model, config.optim, self.machine, Distributed(), "none")
         started_at = time.perf_counter()
-        failure = self.learner.compile(min(config.batch.micro, config.batch.sequences))
+        said = _Said()
+        micro = MicroBatch(config, shape, platform, self.learner, Distributed(), said)
+        micro.find()
+        self.micro = micro.size
         compile_s = time.perf_counter() - started_at
         self.machine = self.learner.machine
         self.tokens = config.batch.sequences * config.context
@@ -75,12 +92,12 @@ class Steps:
             "window": shape.window,
             "vocab_size": vocab_size,
             "sequences": config.batch.sequences,
-            "micro": config.batch.micro,
+            "micro": self.micro,
             "optimizer": config.optim.name,
             "tokens_per_step": self.tokens,
             "peak_flops": self.machine.peak_flops,
             "machine": self.machine.describe(),
-            "said": self.machine.said + (f"; compiling failed ({failure})" if failure else ""),
+            "said": "; ".join([self.machine.said, *said.sentences]),
             "compile_s": compile_s,
             "kernels": {op: name for op, (name, _) in kernels.reasons(vocab_size, platform).items()},
         }
@@ -89,9 +106,11 @@ class Steps:
         """Make one optimizer step, and return its loss and its time in seconds, until the device has finished."""
         self._wait()
         started_at = time.perf_counter()
-        loss = self.learner.compute_gradients(self.batch, micro=self.config.batch.micro, tokens=self.tokens)
-        value = float(loss)  # `fit` reads the loss before the update too, for the spike guard
-        self.learner.clip_gradients()
+        loss = self.learner.compute_gradients(self.batch, micro=self.micro, tokens=self.tokens)
+        norm = self.learner.clip_gradients()
+        value, _ = torch.stack(
+            (loss, norm)
+        ).tolist()  # `fit` reads both before the update, for the spike guard
         self.learner.update(self.config.optim.lr)
         self._wait()
         seconds = time.perf_counter() - started_at

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rotrain.cli.configure import ConfigOption, SetOption, SizeOption
 from rotrain.cli.console import app_errors, print_json
+
+if TYPE_CHECKING:
+    from rotrain.config import FitConfig
 
 
 def run(
@@ -22,6 +25,13 @@ def run(
     steps: Annotated[int, typer.Option(min=2, help="Steps to time.")] = 10,
     warm_up: Annotated[int, typer.Option(min=1, help="Steps to make before the timed steps.")] = 3,
     vocab_size: Annotated[int, typer.Option(min=2, max=65_536, help="Entries of the vocabulary.")] = 40_000,
+    roofline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GPU",
+            help="Measure nothing: print the least time of a step on this GPU (H100, RTX 4090, ...), counted.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     assignments: SetOption = None,
     out: Annotated[Path | None, typer.Option(help="File to write the whole result to (JSON).")] = None,
@@ -37,6 +47,7 @@ def run(
       rotrain bench-train --arch llama-gqa --size nano --steps 5
       rotrain bench-train --arch all --size 300m --out bench-train.json
       rotrain bench-train --arch llama-gqa,mamba2 --size 300m --set batch.micro=8 --set runtime.precision=bf16
+      rotrain bench-train --arch all --size 300m --roofline H100
       rotrain bench-train --arch mistral-swa --size nano --set runtime.compile=off --set context=1024 --json
     """
     with app_errors():
@@ -52,6 +63,9 @@ def run(
             configs.append(resolved)
         if message:
             display.message(message)
+        if roofline is not None:
+            _print_rooflines(configs, vocab_size, roofline, json=json)
+            return
         result = run_training_benchmark(
             configs, vocab_size=vocab_size, steps=steps, warm_up=warm_up, out=out, progress=display
         ).to_dict()
@@ -59,6 +73,33 @@ def run(
             print_json(result)
         else:
             _show(result)
+
+
+def _print_rooflines(configs: list[FitConfig], vocab_size: int, gpu: str, *, json: bool) -> None:
+    from rotrain.bench.roofline import USUAL_MICRO, roofline
+    from rotrain.models.presets import model_config
+
+    rows = []
+    for config in configs:
+        given = config.batch.micro
+        shape = model_config(
+            config.arch, config.size, vocab_size=vocab_size, context=config.context, window=config.window
+        )
+        micro = min(config.batch.sequences, USUAL_MICRO if given == "auto" else given)
+        rows.append(roofline(shape, gpu, tokens=config.batch.sequences * config.context, micro=micro))
+    if json:
+        print_json({"rooflines": [row.to_dict() for row in rows]})
+        return
+    print(
+        f"{rows[0].gpu}: the least milliseconds of a step, estimated from counted operations and bytes; not measured"
+    )
+    names = list(dict.fromkeys(part.name for row in rows for part in row.parts))
+    print(f"{'':<16}" + "".join(f"{name:>16}" for name in [*names, "whole step", "tokens/s", "MFU bound"]))
+    for row in rows:
+        times = {part.name: part for part in row.parts}
+        cells = [f"{times[name].seconds * 1e3:.1f}" if name in times else "-" for name in names]
+        cells += [f"{row.seconds * 1e3:.1f}", f"{row.tokens_per_s:,.0f}", f"{row.mfu:.0%}"]
+        print(f"{row.arch:<16}" + "".join(f"{cell:>16}" for cell in cells))
 
 
 def _show(result: dict[str, Any]) -> None:

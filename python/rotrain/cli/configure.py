@@ -10,7 +10,7 @@ import typer
 ArchOption = Annotated[str | None, typer.Option("--arch", help="Architecture, see `rotrain archs`.")]
 SizeOption = Annotated[
     str | None,
-    typer.Option("--size", help="nano, mini, 300m, or auto (300m on a GPU that holds it, else nano)."),
+    typer.Option("--size", help="nano, mini, 300m, or auto (the largest that a GPU holds, else nano)."),
 ]
 DataOption = Annotated[str | None, typer.Option("--data", help="Pack directory. [default: pack]")]
 StepsOption = Annotated[

@@ -21,6 +21,9 @@ def run(
     ] = 0.95,
     top_k: Annotated[int, typer.Option(help="Draw from this many tokens; 0: all.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, or auto (cuda in bf16 if there is a GPU).")
+    ] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the text and errors only.")] = False,
 ) -> None:
@@ -41,6 +44,7 @@ def run(
             "top_p": top_p,
             "top_k": top_k,
             "seed": seed,
+            "device": device,
             "progress": choose_display(quiet=quiet),
         }
         if json:

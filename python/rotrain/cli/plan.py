@@ -98,7 +98,13 @@ def _show(facts: dict[str, Any]) -> None:
     )
     print(f"read: {texts}")
     memory = {name: f"{size / 2**30:.2f} GiB" for name, size in facts["memory_bytes"].items()}
-    print("memory: " + ", ".join(f"{name} {size}" for name, size in memory.items()))
+    sequences = f"{facts['memory_micro']} sequence{'' if facts['memory_micro'] == 1 else 's'} at once"
+    print(
+        f"memory ({facts['memory_for']}, {sequences}): "
+        + ", ".join(f"{name} {size}" for name, size in memory.items())
+    )
+    fits = ", ".join(f"{micro or 'none'} in {size}" for size, micro in facts["gpu_micro"].items())
+    print(f"sequences at once on a GPU, estimated: {fits}")
     print(
         f"disk: {facts['disk_bytes'] / 2**30:.2f} GiB at most, "
         f"{facts['checkpoint_bytes'] / 2**30:.2f} a checkpoint"

@@ -45,7 +45,9 @@ class SelfAttention:
             held = cast(AttentionCache, cache)
             k, v = held.extend(positions.start, k, v, ordered=documents is not None)
         if documents is not None:
-            mixed = self.ops.document_attention(q, k, v, documents[:, -k.shape[2] :], self.window)
+            mixed = self.ops.document_attention(
+                q, k, v, documents[:, -k.shape[2] :], self.window, positions.starts
+            )
         elif self.window is not None:
             mixed = self.ops.window_attention(q, k, v, self.window)
         else:

@@ -76,9 +76,9 @@ def window_attention_banded(q: Tensor, k: Tensor, v: Tensor, window: int, block:
 
 
 def document_attention_masked(
-    q: Tensor, k: Tensor, v: Tensor, documents: Tensor, window: int | None
+    q: Tensor, k: Tensor, v: Tensor, documents: Tensor, window: int | None, starts: Tensor | None = None
 ) -> Tensor:
-    """Return attention inside documents (and a window) by a mask of B x T x S."""
+    """Return attention inside documents (and a window) by a mask of B x T x S. It does not need `starts`."""
     return _sdpa(q, k, v, visible(q.shape[2], k.shape[2], window, documents, q.device))
 
 
@@ -107,6 +107,10 @@ def _sdpa(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: b
         shape = (q.shape[0], q.shape[1], k.shape[2], k.shape[3])
         k, v = k.expand(shape), v.expand(shape)
     grouped = q.shape[1] != k.shape[1]
+    if grouped and q.device.type == "cuda" and q.dtype == torch.float32:
+        # CUDA's fused kernel for fp32 takes no groups. Without it all T x T scores would be in memory.
+        k, v = (x.repeat_interleave(q.shape[1] // k.shape[1], 1) for x in (k, v))
+        grouped = False
     out: Tensor = F.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped
     )

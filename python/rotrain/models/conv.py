@@ -40,6 +40,17 @@ def conv_torch(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None
     return out.mT
 
 
+def conv_fused(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None = None) -> Tensor:
+    """Return the same by the plain sum where a compiler makes one kernel of it, and by PyTorch's where it does not.
+
+    The compiler puts the padding before it and the SiLU after it into the same kernel. PyTorch's convolution is a call of
+    its own, with copies of (B, T, C) to (B, C, T) and back. The sum is fp32, and is rounded once.
+    """
+    if torch.compiler.is_compiling():
+        return conv_reference(x, weight, bias, documents).to(x.dtype)
+    return conv_torch(x, weight, bias, documents).to(x.dtype)
+
+
 def conv_rows(x: Tensor, weight: Tensor, bias: Tensor, documents: Tensor | None = None) -> Tensor:
     """Return the same by one pass for each tap over blocks of positions, in the order of memory.
 

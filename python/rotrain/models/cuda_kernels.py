@@ -1,4 +1,4 @@
-"""Kernels of CUDA devices, with the meaning of `attention_kernels` and `ssd`.
+"""Attention kernels of CUDA devices, with the meaning of `attention_kernels`.
 
 Each kernel takes the whole sequences of training, in 16 bits where the kernel needs that. Everything else (decoding, fp32)
 goes to the portable implementation. The packages are imported when a kernel is called, so this file imports everywhere.
@@ -6,14 +6,16 @@ goes to the portable implementation. The packages are imported when a kernel is 
 
 from __future__ import annotations
 
+import inspect
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from rotrain.models.attention_kernels import document_attention_masked, window_attention_banded
-from rotrain.models.ssd import scan_chunked
 
 HALF = (torch.bfloat16, torch.float16)
 
@@ -46,40 +48,43 @@ def window_attention_varlen(q: Tensor, k: Tensor, v: Tensor, window: int) -> Ten
 
 
 def document_attention_varlen(
-    q: Tensor, k: Tensor, v: Tensor, documents: Tensor, window: int | None
+    q: Tensor, k: Tensor, v: Tensor, documents: Tensor, window: int | None, starts: Tensor | None = None
 ) -> Tensor:
-    """Return attention inside documents: each document is a packed sequence. No mask, no work across documents."""
-    if q.dtype not in HALF or q.shape[2] != k.shape[2]:
+    """Return attention inside documents: each document is a packed sequence. No mask, no work across documents.
+
+    Without `starts` (`documents.document_starts`), which decoding does not have, there is a mask.
+    """
+    if q.dtype not in HALF or starts is None or q.shape[2] != k.shape[2]:
         return document_attention_masked(q, k, v, documents, window)
-    return _varlen(q, k, v, document_starts(documents), q.shape[2], window)
-
-
-def document_starts(documents: Tensor) -> Tensor:
-    """Return where the documents of numbers (B, T) start in the flattened batch, and its end, int32."""
-    first = torch.ones_like(documents, dtype=torch.bool)
-    first[:, 1:] = documents[:, 1:] != documents[:, :-1]
-    starts = first.flatten().nonzero().flatten()
-    return torch.cat((starts, starts.new_tensor([first.numel()]))).to(torch.int32)
+    return _varlen(q, k, v, starts, q.shape[2], window)
 
 
 def _varlen(q: Tensor, k: Tensor, v: Tensor, ends: Tensor, longest: int, window: int | None) -> Tensor:
     from torch.nn.attention.varlen import varlen_attn
 
+    words: dict[str, Any] = {"window_size": (-1 if window is None else window - 1, 0)}
+    if q.shape[1] != k.shape[1]:
+        if _varlen_takes_groups():
+            words["enable_gqa"] = True
+        else:
+            k, v = (x.repeat_interleave(q.shape[1] // k.shape[1], 1) for x in (k, v))
     packed_q, packed_k, packed_v = (x.transpose(1, 2).flatten(0, 1) for x in (q, k, v))  # (B T, heads, d)
-    out = varlen_attn(
-        packed_q,
-        packed_k,
-        packed_v,
-        ends,
-        ends,
-        longest,
-        longest,
-        window_size=(-1 if window is None else window - 1, 0),
-        enable_gqa=q.shape[1] != k.shape[1],
-    )
+    # Without a window it may be cuDNN, which is not deterministic.
+    exact = sdpa_kernel(SDPBackend.FLASH_ATTENTION) if torch.are_deterministic_algorithms_enabled() else None
+    with exact or nullcontext():
+        # One tensor for both ends: so cuDNN can see that queries and keys have the same lengths.
+        out = varlen_attn(packed_q, packed_k, packed_v, ends, ends, longest, longest, **words)
     assert isinstance(out, Tensor)  # it returns more only if more is asked for
     whole: Tensor = out.unflatten(0, (q.shape[0], -1))
     return whole.transpose(1, 2)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _varlen_takes_groups() -> bool:
+    """Return whether this PyTorch's varlen attention knows groups of heads: from 2.12 on."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    return "enable_gqa" in inspect.signature(varlen_attn).parameters
 
 
 def window_attention_flex(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
@@ -107,31 +112,3 @@ def _band_mask(length: int, window: int, device: torch.device) -> Any:
         return (key <= query) & (key > query - window)
 
     return create_block_mask(seen, None, None, length, length, device=device)
-
-
-def scan_mamba_ssm(
-    x: Tensor,
-    dt: Tensor,
-    a: Tensor,
-    b: Tensor,
-    c: Tensor,
-    state: Tensor | None,
-    documents: Tensor | None = None,
-    chunk: int = 128,
-) -> tuple[Tensor, Tensor]:
-    """Compute the scan by mamba-ssm's Triton kernels. Their state is (B, H, P, N), and `seq_idx` is their documents."""
-    if x.shape[1] == 1 or state is not None or x.dtype == torch.float64:
-        return scan_chunked(x, dt, a, b, c, state, documents, chunk)
-    from mamba_ssm.ops.triton.ssd_combined import mamba_chunk_scan_combined
-
-    y, last = mamba_chunk_scan_combined(
-        x.contiguous(),
-        dt.contiguous(),
-        a,
-        b.to(x.dtype).contiguous(),
-        c.to(x.dtype).contiguous(),
-        chunk,
-        seq_idx=None if documents is None else documents[:, 1:].to(torch.int32).contiguous(),
-        return_final_states=True,
-    )
-    return y, last.mT

@@ -20,12 +20,14 @@ from torch import Tensor, nn
 from rotrain.config import MixerName, ModelConfig
 from rotrain.models import count, kernels
 from rotrain.models.attention import Attention
+from rotrain.models.cuda_kernels import document_attention_varlen
+from rotrain.models.documents import document_starts, number_documents
 from rotrain.models.kernels import Kernels
 from rotrain.models.mamba2 import Mamba2
 from rotrain.models.mixer import Cache, Mixer, Positions
 from rotrain.models.mlp import SwiGLU
 from rotrain.models.parallel import ParallelMixer
-from rotrain.models.precision import product_dtype
+from rotrain.models.precision import product_dtype, stream_dtype
 from rotrain.models.rope import rope_table
 
 MIXERS: dict[MixerName, Callable[[ModelConfig, Kernels], nn.Module]] = {
@@ -152,12 +154,15 @@ class Decoder(nn.Module):
             self.register_buffer("cos", cos, persistent=False)
             self.register_buffer("sin", sin, persistent=False)
 
-    def forward(self, tokens: Tensor, cache: DecoderCache | None = None) -> Tensor:
+    def forward(
+        self, tokens: Tensor, cache: DecoderCache | None = None, starts: Tensor | None = None
+    ) -> Tensor:
         """Return the normalized last states.
 
         Args:
             tokens: Token ids (B, T) int64.
             cache: With a cache the tokens continue what it holds, and it grows by T.
+            starts: Where the documents of the tokens start, see `document_starts`. It saves a mask on a GPU.
 
         Returns:
             States (B, T, h).
@@ -170,8 +175,9 @@ class Decoder(nn.Module):
         if end > self.config.context:
             raise ValueError(f"{end} positions, but the context is {self.config.context}")
         x = self.embed(tokens)
+        x = x.to(stream_dtype(x))
         cos, sin = self._rotations(start, end, product_dtype(x))
-        positions = Positions(start, cos, sin, self._documents(tokens, cache))
+        positions = Positions(start, cos, sin, self._documents(tokens, cache), starts)
         for index, block in enumerate(self._stack()):
             x = block(x, positions, None if cache is None else cache.layers[index])
         if cache is not None:
@@ -183,9 +189,16 @@ class Decoder(nn.Module):
         """Return the scores of the next token (..., V), given states (..., h)."""
         return nn.functional.linear(hidden, self.embed.weight)
 
-    def loss(
-        self, tokens: Tensor, labels: Tensor, forward: Callable[[Tensor], Tensor] | None = None
-    ) -> Tensor:
+    def document_starts(self, tokens: Tensor) -> Tensor | None:
+        """Return where the documents of tokens (B, T) start, or None if no kernel of this model needs that.
+
+        Call it once a batch, outside of compiled code, see `documents.document_starts`.
+        """
+        if self.config.document_end is None or self.ops.document_attention is not document_attention_varlen:
+            return None
+        return document_starts(number_documents(tokens, self.config.document_end))
+
+    def loss(self, tokens: Tensor, labels: Tensor, forward: Callable[..., Tensor] | None = None) -> Tensor:
         """Return the sum of -ln p(label) in nats, a scalar.
 
         Args:
@@ -193,7 +206,7 @@ class Decoder(nn.Module):
             labels: The token after each of them (B, T) int64.
             forward: Replaces the model's forward pass, see `compiled_loss`.
         """
-        hidden = (forward or self)(tokens)
+        hidden = (forward or self)(tokens, starts=self.document_starts(tokens))
         return self.ops.loss(hidden.flatten(0, 1), self.embed.weight, labels.flatten())
 
     def compiled_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
@@ -266,10 +279,10 @@ class Decoder(nn.Module):
         """Return how many documents ended before each position (B, start + T), or None."""
         if self.config.document_end is None:
             return None
-        ended = (tokens == self.config.document_end).cumsum(1)
         if cache is None:
-            return nn.functional.pad(ended[:, :-1], (1, 0))
+            return number_documents(tokens, self.config.document_end)
         assert cache.documents is not None
+        ended = (tokens == self.config.document_end).cumsum(1)
         start, end = cache.length, cache.length + tokens.shape[1]
         cache.documents[:, start + 1 : end + 1] = cache.documents[:, start : start + 1] + ended
         return cache.documents[:, :end]

@@ -21,12 +21,14 @@ class Positions(NamedTuple):
         sin: Sines of the rotary table.
         documents: Number of the document of every position up to the last (B, start + T); None where documents are not
             kept apart.
+        starts: Where documents start in the batch, see `documents.document_starts`; None where no kernel needs it.
     """
 
     start: int
     cos: Tensor | None
     sin: Tensor | None
     documents: Tensor | None
+    starts: Tensor | None = None
 
 
 class Cache(Protocol):

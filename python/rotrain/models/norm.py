@@ -16,7 +16,9 @@ def rms_norm_reference(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
 
 
 def rms_norm_fused(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
-    """Return the same in one call of PyTorch."""
+    """Return the same in one call of PyTorch, in the type of the weight: its kernel takes one type only."""
+    if weight is not None:
+        x = x.to(weight.dtype)
     return nn.functional.rms_norm(x, x.shape[-1:], weight, eps)
 
 
@@ -28,5 +30,5 @@ def layer_norm_reference(x: Tensor, weight: Tensor, bias: Tensor, eps: float) ->
 
 
 def layer_norm_fused(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """Return the same in one call of PyTorch."""
-    return nn.functional.layer_norm(x, weight.shape, weight, bias, eps)
+    """Return the same in one call of PyTorch, in the type of the weight."""
+    return nn.functional.layer_norm(x.to(weight.dtype), weight.shape, weight, bias, eps)

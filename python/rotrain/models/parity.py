@@ -8,19 +8,32 @@ import torch
 from torch import Tensor, nn
 
 from rotrain.models import kernels
+from rotrain.models.attention_backend import attention_cudnn, attention_flash
 from rotrain.models.cuda_kernels import (
     document_attention_varlen,
     window_attention_flash,
     window_attention_varlen,
 )
+from rotrain.models.documents import document_starts
+from rotrain.models.platform import Platform
 from rotrain.models.rope import rope_table
 
 # These kernels give fp32 to the portable kernels, so an error in fp32 would not be theirs.
-HALF_ONLY = (window_attention_flash, window_attention_varlen, document_attention_varlen)
+HALF_ONLY = (
+    attention_cudnn,
+    attention_flash,
+    window_attention_flash,
+    window_attention_varlen,
+    document_attention_varlen,
+)
+
+
+def _input_dtype(kernel: Callable[..., Tensor]) -> torch.dtype:
+    return torch.bfloat16 if kernel in HALF_ONLY else torch.float32
 
 
 def kernel_errors(
-    vocab_size: int, device: torch.device, platform: kernels.Platform | None = None
+    vocab_size: int, device: torch.device, platform: Platform | None = None
 ) -> dict[str, float]:
     """Return the largest error of each fast kernel's output and gradients, by operation.
 
@@ -50,20 +63,22 @@ def kernel_errors(
         return lambda x, dt, b, c: ops.scan(x, dt, rates.to(x.device), b, c, None, None, 32)[0]
 
     return {
-        "attention": _error(fast.attention, slow.attention, (q, k, v), device),
+        "attention": _error(fast.attention, slow.attention, (q, k, v), device, _input_dtype(fast.attention)),
         "window_attention": _error(
             lambda a, b, c: fast.window_attention(a, b, c, 33),
             lambda a, b, c: slow.window_attention(a, b, c, 33),
             (q, k, v),
             device,
-            torch.bfloat16 if fast.window_attention in HALF_ONLY else torch.float32,
+            _input_dtype(fast.window_attention),
         ),
         "document_attention": _error(
-            lambda a, b, c: fast.document_attention(a, b, c, documents.to(a.device), None),
-            lambda a, b, c: slow.document_attention(a, b, c, documents, None),
+            lambda a, b, c: fast.document_attention(
+                a, b, c, documents.to(a.device), None, document_starts(documents).to(a.device)
+            ),
+            lambda a, b, c: slow.document_attention(a, b, c, documents, None, None),
             (q, k, v),
             device,
-            torch.bfloat16 if fast.document_attention in HALF_ONLY else torch.float32,
+            _input_dtype(fast.document_attention),
         ),
         "scan": _error(scan(fast), scan(slow), (draw(2, 96, 4, 64), dt, keys, keys.flip(1)), device),
         "conv": _error(

@@ -39,6 +39,7 @@ MUTABLE_KEYS = {
     "evaluation.every",
     "evaluation.prompt",
     "evaluation.sample_tokens",
+    "runtime.deterministic",
     "runtime.peak_tflops",
     "runtime.parallel",
 }

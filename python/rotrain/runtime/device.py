@@ -11,24 +11,7 @@ import torch
 
 from rotrain.config import Runtime
 from rotrain.errors import RotrainError
-
-# Dense bf16 peak in TFLOP/s from the vendors' data sheets, by a part of the device's name. Longer names come first:
-# "H100 PCIe" is not "H100".
-PEAK_TFLOPS = {
-    "H100 PCIe": 756.0,
-    "H200": 989.0,
-    "H100": 989.0,
-    "A100": 312.0,
-    "A10G": 70.0,
-    "L40S": 362.0,
-    "L4": 121.0,
-    "RTX 4090": 165.2,
-    "RTX 3090": 71.0,
-}
-
-# The part of that peak that a well-run 300m model reaches in other programs (docs/reference/training.md). These are assumptions
-# for `rotrain plan`; nobody measured them with this program.
-ASSUMED_MFU = {"RTX 4090": 0.55, "A100": 0.55, "H100": 0.45}
+from rotrain.runtime.gpus import peak_tflops
 
 # A compiled step is 10-30 % faster on a CPU but compiles for half a minute (docs/log): it pays from about ten minutes
 # of training, taken at 10^11 operations a second.
@@ -110,7 +93,7 @@ class Machine:
 
 
 def choose_machine(config: Runtime, *, run_flops: float = 0.0) -> Machine:
-    """Choose device, precision and compilation on this machine, and make CUDA deterministic if the run wants that.
+    """Choose device, precision and compilation on this machine, and make CUDA deterministic if the run asks for that.
 
     Args:
         config: The `runtime` section of a configuration.
@@ -141,13 +124,27 @@ def resolve_machine(config: Runtime, hardware: Hardware, run_flops: float, threa
         precision=precision,
         compiled=compiled,
         threads=threads,
-        peak_flops=peak_flops(config.peak_tflops, device, hardware),
-        said=f"device: {where} ({why_device}); precision: {why_precision}; compile: {why_compiled}",
+        peak_flops=peak_flops(config.peak_tflops, device, precision, hardware),
+        said=f"device: {where} ({why_device}); precision: {why_precision}; compile: {why_compiled}"
+        + _say_determinism(device, deterministic=config.deterministic),
     )
 
 
+def _say_determinism(device: str, *, deterministic: bool) -> str:
+    """On a CPU a run is always deterministic, so nothing is said."""
+    if device != "cuda":
+        return ""
+    if deterministic:
+        return "; deterministic: on (as asked: the same bits each time, and slower)"
+    return "; deterministic: off (faster; the last bits of two runs differ)"
+
+
 def make_deterministic() -> None:
-    """Make CUDA deterministic: no atomic sums, a fixed cuBLAS workspace. The same command then gives the same metrics."""
+    """Make CUDA deterministic: no atomic sums, a fixed cuBLAS workspace. The same command then gives the same bits.
+
+    The price: attention by cuDNN, which is fastest on an H100, is refused, the compiler tries fewer kernels, and sums take an
+    order that costs time.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     # PyTorch gives this attribute a class of its own that type checkers cannot see.
@@ -209,10 +206,11 @@ def choose_compile(wanted: str, device: str, hardware: Hardware, run_flops: floa
     return True, "on (a run this long pays for compiling)"
 
 
-def peak_flops(given_tflops: float | None, device: str, hardware: Hardware) -> float | None:
+def peak_flops(given_tflops: float | None, device: str, precision: str, hardware: Hardware) -> float | None:
     """Return the operations a second that the device reaches at best: as given, else by its name, else None."""
     if given_tflops is not None:
         return given_tflops * 1e12
     if device != "cuda" or hardware.cuda is None:
         return None
-    return next((peak * 1e12 for part, peak in PEAK_TFLOPS.items() if part in hardware.cuda), None)
+    known = peak_tflops(hardware.cuda, half=precision == "bf16")
+    return None if known is None else known * 1e12

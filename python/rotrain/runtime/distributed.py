@@ -62,6 +62,22 @@ class Distributed:
             int(max(float(row[1]) for row in gathered)),
         )
 
+    def gather(self, value: int) -> list[int]:
+        """Return the values of all processes, in the order of the ranks.
+
+        Examples:
+            >>> Distributed().gather(4)
+            [4]
+        """
+        if self.size == 1:
+            return [value]
+        import torch.distributed as dist
+
+        mine = torch.tensor(value)
+        gathered = [torch.empty_like(mine) for _ in range(self.size)]
+        dist.all_gather(gathered, mine, group=_host_group())
+        return [int(row) for row in gathered]
+
     def broadcast(self, value: Any) -> Any:
         """Return the main process's `value`, in every process."""
         if self.size == 1:

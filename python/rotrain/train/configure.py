@@ -28,7 +28,7 @@ def make_config(
 
     Args:
         arch: Name of the architecture, see `list_architectures`.
-        size: `nano`, `mini`, `300m`, or `auto`: 300m on a GPU that holds it, else nano.
+        size: `nano`, `mini`, `300m`, or `auto`: the largest that a GPU holds, else nano.
         data: Pack directory. Default: pack.
         out: Run directory. Default: runs/<arch>-<size>.
         steps: Optimizer steps. Default: every phase for its epochs.
@@ -81,7 +81,8 @@ def resolve_config(
     if size == "auto" or (size is None and not options.get("begin_from")):
         from rotrain.runtime.size import automatic_size
 
-        size, said = automatic_size()
+        arch = options.get("arch") or (load_toml(file).get("arch") if file is not None else None)
+        size, said = automatic_size(arch)
     config = resolve({**options, "size": size}, file=file, assignments=assignments, settings=settings)
     find_arch(config.arch)
     return config, said

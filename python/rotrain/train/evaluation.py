@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from rotrain.data.pack import TokenStream
 from rotrain.runtime.device import Machine
+from rotrain.train.micro import FIXED_MICRO
 from rotrain.train.plan import Plan
 
 
@@ -98,7 +99,7 @@ def evaluate_phases(
             lengths,
             machine,
             context=plan.config.context,
-            batch=plan.config.batch.micro,
+            batch=FIXED_MICRO if plan.config.batch.micro == "auto" else plan.config.batch.micro,
             max_tokens=plan.config.evaluation.max_tokens,
         )
         if score is not None:

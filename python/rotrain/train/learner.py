@@ -3,8 +3,9 @@
 A step is two calls, so that a spike is seen before it does harm: `compute_gradients` runs the model forward and
 backward, `update` changes the weights, and `zero_grad` drops the gradients instead.
 
-Several processes: with DDP each process holds the whole model, and gradients are averaged while the backward pass still
-runs (Li et al. 2020). With FSDP2 (`fully_shard`) each holds its shard of weights, gradients and moments, and gathers a
+Several processes: with DDP each process holds the whole model and averages gradients (Li et al. 2020). The exchange of a
+block's gradients runs beside the backward pass of the blocks before it, unless the whole model is one compiled program,
+which returns all gradients together (a compiled run on CPUs). With FSDP2 (`fully_shard`) each holds its shard of weights, gradients and moments, and gathers a
 block when that block computes (Zhao et al. 2023). Both take the mean over processes, so the loss is multiplied by their
 number: the gradient is then that of the sum over the batch, as in one process.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -61,7 +62,10 @@ class Learner:
         self._module: Any = None
         self._steps = 0
         if strategy == "ddp":
-            self._module = nn.parallel.DistributedDataParallel(self._loss)
+            # The buckets are the gradients (no second copy of them), and the tables of RoPE are the same everywhere.
+            self._module = nn.parallel.DistributedDataParallel(
+                self._loss, gradient_as_bucket_view=True, broadcast_buffers=False
+            )
             self.compute = self._module
         elif strategy == "fsdp":
             self._module = _shard(model, compiled=machine.compiled)
@@ -75,6 +79,10 @@ class Learner:
         results are the same. The backward pass is compiled when it first runs, so it runs here, on gradients that are
         dropped. FSDP compiled its blocks already; it is not tried here.
 
+        On CUDA each block is a program, and equal blocks share it: compiling takes as long as for one layer, and DDP
+        exchanges the gradients of a block while the blocks before it compute. On a CPU the model is one program, which
+        was faster (docs/log/training.md).
+
         Returns:
             Why compiling failed, or None.
         """
@@ -82,7 +90,10 @@ class Learner:
             return None
         from torch._dynamo.exc import TorchDynamoException  # takes 2 s to import
 
-        compiled = self.model.compiled_loss()
+        by_block = self.machine.device.type == "cuda"
+        if by_block:
+            _compile_blocks(self.model)
+        compiled = self.model.loss if by_block else self.model.compiled_loss()
         batch = torch.zeros(rows, self.model.config.context + 1, dtype=torch.long, device=self.machine.device)
         try:
             with self.machine.autocast():
@@ -90,6 +101,7 @@ class Learner:
             torch.autograd.grad(loss, list(self.model.parameters()))
         except TorchDynamoException as error:
             self.machine = dataclasses.replace(self.machine, compiled=False)
+            _uncompile_blocks(self.model)
             return str(error).strip().partition("\n")[0]
         self._loss.compute = compiled
         return None
@@ -115,9 +127,35 @@ class Learner:
             total += loss.detach()
         return total
 
-    def clip_gradients(self) -> float:
-        """Clip the gradients and return their norm before clipping."""
-        return float(self.optimizer.clip_gradients())
+    def try_step(self, rows: int) -> None:
+        """Compute the gradients of `rows` sequences in two parts beside a full state of the optimizer, and drop them.
+
+        The second part adds to the gradients of the first, which takes more memory than the first alone. A run that starts
+        has no state yet, so its memory is taken by a tensor of the same size.
+        """
+        config, device = self.model.config, self.machine.device
+        state = torch.empty(self.optimizer.missing_state_bytes(), dtype=torch.uint8, device=device)
+        batch = torch.zeros(2 * rows, config.context + 1, dtype=torch.long, device=device)
+        exchange = self._module.no_sync() if self.strategy == "ddp" else contextlib.nullcontext()
+        with exchange:
+            for part in batch.split(rows):
+                with self.machine.autocast():
+                    loss = self.compute(part[:, :-1], part[:, 1:])
+                loss.backward()
+        del state
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        self.zero_grad()
+
+    def free_memory(self) -> None:
+        """Drop the gradients, and give unused blocks of memory back to the device."""
+        self.zero_grad()
+        if self.machine.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def clip_gradients(self) -> Tensor:
+        """Clip the gradients and return their norm before clipping, a scalar on the device."""
+        return self.optimizer.clip_gradients()
 
     def update(self, lr: float) -> None:
         """Change the weights at rate `lr`, and drop the gradients."""
@@ -134,16 +172,27 @@ class Learner:
             use_huge_pages()
 
     def loss(self, tokens: Tensor, labels: Tensor) -> Tensor:
-        """Return the sum of the losses of tokens (B, T), for an evaluation. With FSDP every process must call this."""
-        return self._evaluation_loss(tokens, labels)
+        """Return the sum of the losses of tokens (B, T), for an evaluation. With FSDP every process must call this.
 
-    def weights(self) -> dict[str, Tensor]:
-        """Return the full parameters by name. With FSDP every process must call this."""
-        return {name: full_tensor(parameter.detach()) for name, parameter in self.model.named_parameters()}
+        Nothing is compiled for it: each other number of tokens would be another program.
+        """
+        if not self.machine.compiled:
+            return self._evaluation_loss(tokens, labels)
+        with torch.compiler.set_stance("force_eager"):
+            return self._evaluation_loss(tokens, labels)
 
-    def optimizer_state(self) -> dict[str, Tensor]:
-        """Return the full state of the optimizer by name. With FSDP every process must call this."""
-        return {name: full_tensor(tensor) for name, tensor in self.optimizer.named_state().items()}
+    def weights(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield the full parameters by name. With FSDP every process must go through all of them.
+
+        A sharded tensor is gathered when it is yielded, so a GPU holds one whole tensor at a time, never the whole model.
+        """
+        for name, parameter in self.model.named_parameters():
+            yield name, full_tensor(parameter.detach())
+
+    def optimizer_state(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield the full state of the optimizer by name, see `weights`."""
+        for name, tensor in self.optimizer.named_state().items():
+            yield name, full_tensor(tensor)
 
     def load_checkpoint(self, saved: SavedCheckpoint) -> None:
         """Load weights and optimizer of a checkpoint."""
@@ -153,13 +202,20 @@ class Learner:
                 parameter.copy_(shard_like(weights[name], parameter))
         self.optimizer.load_state(saved.optimizer())
 
-    def unsharded_model(self) -> Decoder:
-        """Return the model itself. With FSDP every process must call this and gets a copy."""
+    def unsharded_model(self) -> Decoder | None:
+        """Return the model in the main process, with FSDP a copy of it, and None in the others. All must call this."""
+        if not self.distributed.is_main:
+            for _ in self.weights() if self.strategy == "fsdp" else ():
+                pass  # helps to gather
+            return None
         if self.strategy != "fsdp":
+            _uncompile_blocks(self.model)
             return self.model
-        weights = self.weights()
         copy = Decoder(self.model.config, self.model.ops).to(self.machine.device)
-        copy.load_state_dict(weights)
+        into = dict(copy.named_parameters())
+        with torch.no_grad():
+            for name, tensor in self.weights():
+                into[name].copy_(tensor)
         return copy
 
     def _gradient_sync(self, last: bool) -> contextlib.AbstractContextManager[None]:
@@ -172,13 +228,34 @@ class Learner:
         return contextlib.nullcontext()
 
 
+def _compile_blocks(model: Decoder) -> None:
+    """Compile each block when it first runs. Parameters are inputs of a program, so blocks of one kind share it.
+
+    A program is for one shape. The sizes of a search, and the lengths of the list of documents, are more than the eight that
+    the compiler allows before it stops compiling without a word.
+    """
+    torch._dynamo.config.recompile_limit = 64
+    for block in model.blocks:
+        block.compile(dynamic=False)
+
+
+def _uncompile_blocks(model: Decoder) -> None:
+    """Run the blocks operation by operation again: a text that grows token by token would compile for each length."""
+    for block in model.blocks:
+        block._compiled_call_impl = None
+
+
 def _shard(model: Decoder, *, compiled: bool) -> nn.Module:
-    """Return the loss of a model whose blocks, and the rest, are sharded over all processes."""
+    """Return the loss of a model whose blocks, and the rest, are sharded over all processes.
+
+    Weights are gathered in fp32. A policy of bf16 would round the gains and Mamba-2's rates too, so the result would not be
+    that of one process, and sharding is for models that do not fit one GPU: speed comes second.
+    """
     from torch.distributed.fsdp import fully_shard
 
     for block in model.blocks:
         if compiled:
-            block.compile()  # block by block: the gathering between them is not compiled
+            block.compile(dynamic=False)  # block by block: the gathering between them is not compiled
         fully_shard(block)
     module = _Loss(model, model.loss)
     fully_shard(module)

@@ -8,11 +8,12 @@ again continues from its newest checkpoint to the same bytes.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
+from collections import deque
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from rotrain.config import FitConfig
@@ -23,12 +24,15 @@ from rotrain.models.decoder import Decoder
 from rotrain.progress import Progress
 from rotrain.run import checkpoint
 from rotrain.run.directory import RunDirectory, lock_run
+from rotrain.runtime.collector import collector_frozen
 from rotrain.runtime.device import Machine, choose_machine
 from rotrain.runtime.distributed import Distributed, join_processes
 from rotrain.train.average import average
 from rotrain.train.evaluation import evaluate_phases
+from rotrain.train.feed import BatchFeed
 from rotrain.train.finish import finish
 from rotrain.train.learner import Learner
+from rotrain.train.micro import MicroBatch, is_out_of_memory, out_of_memory
 from rotrain.train.plan import Plan, make_plan
 from rotrain.train.prepare import check_exists, choose_run_strategy, prepare_run
 from rotrain.train.run_log import RunLog
@@ -98,29 +102,15 @@ def run_training(
         strategy, why = choose_run_strategy(plan, machine, distributed)
         if distributed.size > 1:
             progress.message(f"processes: {distributed.size}, {strategy} ({why})")
+        training: _Training | None = None
         try:
-            return _Training(plan, run, machine, progress, distributed, strategy, trackers).run_to_end()
+            training = _Training(plan, run, machine, progress, distributed, strategy, trackers)
+            return training.run_to_end()
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
-            raise _out_of_memory(config) from error
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """PyTorch has a class for it on a GPU, and only words on a CPU."""
-    words = ("out of memory", "not enough memory", "can't allocate memory", "bad allocation")
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or any(word in str(error).lower() for word in words)
-
-
-def _out_of_memory(config: FitConfig) -> RotrainError:
-    micro = config.batch.micro
-    smaller = f"the same command with --set batch.micro={micro // 2} goes on: the result stays the same"
-    return RotrainError(
-        f"there is too little memory for {micro} sequences of {config.context} tokens at once",
-        place=config.out,
-        hint=smaller if micro > 1 else "take a smaller --size, or a shorter context",
-    )
+            # Without a training not even the weights fit: there is nothing to halve.
+            raise out_of_memory(config, 1 if training is None else training.micro.size) from error
 
 
 class _Training:
@@ -147,9 +137,19 @@ class _Training:
                 hint="pack the corpus again",
             )
         self.rows = self.config.batch.sequences // distributed.size
-        self.buffer = np.empty((self.rows, self.config.context + 1), dtype=np.int64)
+        self.feed = BatchFeed(
+            plan.batches,
+            rows=self.rows,
+            first=distributed.rank * self.rows,
+            steps=plan.steps,
+            device=machine.device,
+        )
         self.guard = SpikeGuard(self.config.spikes)
+        self.platform = kernels.detect_platform(
+            machine.device, half=machine.precision == "bf16", config=plan.model
+        )
         self.learner, self.step = self._restore(strategy)
+        self.micro = MicroBatch(self.config, plan.model, self.platform, self.learner, distributed, progress)
         self.log = RunLog(
             plan, machine, run, progress, upto=self.step, trackers=trackers, distributed=distributed
         )
@@ -169,8 +169,7 @@ class _Training:
             if saved is not None and not damaged:
                 checkpoint.remove_old(folder, self.config.checkpoint)
         saved = self.distributed.broadcast(saved)
-        platform = kernels.detect_platform(self.machine.device, half=self.machine.precision == "bf16")
-        model = Decoder(self.plan.model, kernels.choose(self.plan.model.vocab_size, platform))
+        model = Decoder(self.plan.model, kernels.choose(self.plan.model.vocab_size, self.platform))
         if saved is None:
             model.init_weights(self.config.seed)
         learner = Learner(model, self.config.optim, self.machine, self.distributed, strategy)
@@ -185,11 +184,9 @@ class _Training:
     def run_to_end(self) -> dict[str, Any]:
         """Train the remaining steps, then write what a finished run has."""
         self.log.describe_plan()
-        why = self.learner.compile(min(self.config.batch.micro, self.rows))
-        if why is not None:
-            self.progress.note(f"compiling failed, so nothing is compiled ({why})")
+        self.micro.find()
         try:
-            with StopSignals() as stop:
+            with StopSignals() as stop, self.feed, collector_frozen():
                 self.log.start(self.step)
                 self._train(stop)
             if self.writer is not None:
@@ -199,7 +196,7 @@ class _Training:
                 self.writer.abandon()  # after an error: the last write ends before the lock is released
             self.log.close()
         model = self.learner.unsharded_model()
-        if not self.distributed.is_main:
+        if model is None:
             return dict(self.distributed.broadcast(None))
         summary = finish(self.plan, self.run, model, self.tokenizer, self.step)
         if self.config.checkpoint.average:
@@ -214,8 +211,7 @@ class _Training:
         while self.step < steps:
             lr = self.plan.rate.at(self.step + 1)
             self._reset_guard_at_new_text()
-            loss, asked = self._gradients(stop.number)
-            norm = self.learner.clip_gradients()
+            loss, norm, asked = self._gradients(stop.number)
             spike = self.guard.check(loss, norm)
             self.step += 1
             if spike is None:
@@ -248,14 +244,32 @@ class _Training:
         if not sound:
             raise self._diverged("the loss is not finite")
 
-    def _gradients(self, signal: int) -> tuple[float, int]:
-        """Compute the gradients of the next step; return its loss, and the signal that asked any process to stop."""
-        self.plan.batches.read(self.step, self.buffer, first=self.distributed.rank * self.rows)
-        batch = torch.from_numpy(self.buffer).to(self.machine.device, non_blocking=True)
-        total = self.learner.compute_gradients(
-            batch, micro=self.config.batch.micro, tokens=self.plan.tokens_per_step
-        )
-        return self.distributed.all_reduce(float(total), signal)
+    def _gradients(self, signal: int) -> tuple[float, float, int]:
+        """Compute the gradients of the next step and clip them.
+
+        Returns:
+            Its loss, the norm of its gradient, and the signal that asked any process to stop.
+        """
+        batch = self.feed.read(self.step)
+        total = self._whole_gradients(batch)
+        # The one time in a step that the host waits for a GPU: two numbers for the spike guard.
+        loss, norm = torch.stack((total, self.learner.clip_gradients())).tolist()
+        loss, asked = self.distributed.all_reduce(loss, signal)
+        return loss, norm, asked
+
+    def _whole_gradients(self, batch: torch.Tensor) -> torch.Tensor:
+        """Compute the gradients of a batch, again in smaller parts as often as memory is short."""
+        while True:
+            try:
+                return self.learner.compute_gradients(
+                    batch, micro=self.micro.size, tokens=self.plan.tokens_per_step
+                )
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Here, where no traceback holds the tensors of the failed pass.
+            self.learner.free_memory()
+            self.micro.halve()
 
     def _reset_guard_at_new_text(self) -> None:
         """Where a stage starts to mix in, the losses of the text before are no measure any more."""
@@ -315,3 +329,5 @@ class _Training:
         weights, moments = self.learner.weights(), self.learner.optimizer_state()
         if self.writer is not None:
             self.writer.save(self.step, weights, moments, self.guard.state())
+        else:  # the other processes help to gather each tensor, and keep none
+            deque(itertools.chain(weights, moments), maxlen=0)

@@ -30,6 +30,8 @@ class Muon(torch.optim.Optimizer):
         weight_decay: Decoupled weight decay.
         momentum: Coefficient of the momentum.
         products: Type in which Newton-Schulz multiplies.
+        batched: Whether matrices of one shape are multiplied together. A GPU then starts a few large products in place of
+            hundreds of small ones. A CPU gains nothing, and the stack takes memory.
 
     Examples:
         >>> weight = nn.Parameter(torch.eye(2))
@@ -48,32 +50,58 @@ class Muon(torch.optim.Optimizer):
         weight_decay: float,
         momentum: float,
         products: torch.dtype,
+        batched: bool = False,
     ) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
-        self.products = products
+        self.products, self.batched = products, batched
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
         """Change every parameter that has a gradient. `closure` is not called: the gradients are already there."""
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                state = self.state[parameter]
-                if not state:
-                    state["momentum_buffer"] = torch.zeros_like(parameter)
-                momentum = state["momentum_buffer"].lerp_(parameter.grad, 1 - group["momentum"])
-                ahead = parameter.grad.lerp(momentum, group["momentum"])
-                update = orthogonalize(ahead.to(self.products))
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(update, alpha=-0.2 * math.sqrt(max(parameter.shape)) * group["lr"])
+            ready = [parameter for parameter in group["params"] if parameter.grad is not None]
+            for parameters in _together(ready) if self.batched else [[parameter] for parameter in ready]:
+                self._update(parameters, group)
+
+    def _update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        """Change parameters of one shape."""
+        ahead = []
+        for parameter in parameters:
+            assert parameter.grad is not None
+            state = self.state[parameter]
+            if not state:
+                state["momentum_buffer"] = torch.zeros_like(parameter)
+            momentum = state["momentum_buffer"].lerp_(parameter.grad, 1 - group["momentum"])
+            ahead.append(parameter.grad.lerp(momentum, group["momentum"]).to(self.products))
+        updates = [orthogonalize(ahead[0])] if len(ahead) == 1 else orthogonalize(torch.stack(ahead)).unbind()
+        for parameter, update in zip(parameters, updates, strict=True):
+            parameter.mul_(1 - group["lr"] * group["weight_decay"])
+            parameter.add_(update, alpha=-0.2 * math.sqrt(max(parameter.shape)) * group["lr"])
+
+
+def _together(parameters: list[Tensor]) -> list[list[Tensor]]:
+    """Return the parameters by shape and device. Shards of several processes are not stacked: each stays alone."""
+    by_shape: dict[Any, list[Tensor]] = {}
+    for parameter in parameters:
+        shard = id(parameter) if hasattr(parameter, "full_tensor") else None
+        by_shape.setdefault((parameter.shape, parameter.device, shard), []).append(parameter)
+    return list(by_shape.values())
 
 
 def orthogonalize(matrix: Tensor) -> Tensor:
-    """Return nearly U V^T of a matrix (m, n) = U S V^T, by Newton-Schulz iterations in the type of the matrix."""
-    wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
-    x: Tensor = wide / wide.norm().clamp(min=1e-7)
-    for _ in range(ITERATIONS):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=B, alpha=C), x, beta=A)
-    return x if wide is matrix else x.T
+    """Return nearly U V^T of a matrix (m, n) = U S V^T, by Newton-Schulz iterations in the type of the matrix.
+
+    A stack of matrices (k, m, n) gives the stack of their results, by batched products.
+    """
+    wide = matrix.mT if matrix.shape[-2] > matrix.shape[-1] else matrix
+    if wide.ndim == 3:
+        x: Tensor = wide / wide.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+        for _ in range(ITERATIONS):
+            gram = x @ x.mT
+            x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=B, alpha=C), x, beta=A)
+    else:
+        x = wide / wide.norm().clamp(min=1e-7)
+        for _ in range(ITERATIONS):
+            gram = x @ x.T
+            x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=B, alpha=C), x, beta=A)
+    return x if wide is matrix else x.mT

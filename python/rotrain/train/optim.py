@@ -50,7 +50,10 @@ class Optimizer:
         if config.name == "adamw":
             self.parts = [(torch.optim.AdamW([with_decay, without_decay], **adamw), ADAMW)]
         else:
-            muon = Muon(**with_decay, lr=config.lr, momentum=config.momentum, products=products)
+            on_gpu = bool(matrices) and matrices[0][1].is_cuda
+            muon = Muon(
+                **with_decay, lr=config.lr, momentum=config.momentum, products=products, batched=on_gpu
+            )
             self.parts = [(muon, MUON), (torch.optim.AdamW([without_decay], **adamw), ADAMW)]
 
     def clip_gradients(self) -> Tensor:
@@ -69,6 +72,16 @@ class Optimizer:
         """Drop the gradients."""
         for part, _ in self.parts:
             part.zero_grad(set_to_none=True)
+
+    def missing_state_bytes(self) -> int:
+        """Return the bytes of the moments that the first update will take; 0 after it."""
+        return sum(
+            parameter.numel() * parameter.element_size() * (2 if keys == ADAMW else 1)
+            for part, keys in self.parts
+            for group in part.param_groups
+            for parameter in group["params"]
+            if not part.state.get(parameter)
+        )
 
     def named_state(self) -> dict[str, Tensor]:
         """Return the state as named tensors, for a checkpoint. Shards stay shards."""

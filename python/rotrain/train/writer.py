@@ -8,7 +8,7 @@ kept and raised in the thread of the training at its next check.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +40,21 @@ class CheckpointWriter:
     def save(
         self,
         step: int,
-        weights: Mapping[str, Tensor],
-        optimizer: Mapping[str, Tensor],
+        weights: Iterable[tuple[str, Tensor]],
+        optimizer: Iterable[tuple[str, Tensor]],
         spikes: dict[str, Any],
     ) -> None:
-        """Copy the state of `step` and start to write it. Wait for the checkpoint before it first."""
+        """Copy the state of `step` and start to write it. Wait for the checkpoint before it first.
+
+        Args:
+            step: Steps that were done.
+            weights: Parameters and their names. Each is copied before the next one is asked for.
+            optimizer: The optimizer's state, likewise.
+            spikes: History of the spike guard.
+        """
         self.wait()
         copies = self._copy("w/", weights), self._copy("o/", optimizer)
-        if any(tensor.is_cuda for tensor in weights.values()):
+        if any(tensor.is_pinned() for tensor in copies[0].values()):  # they are being copied from a GPU
             torch.cuda.synchronize()
         self._thread = threading.Thread(target=self._write, args=(step, *copies, spikes), name="checkpoint")
         self._thread.start()
@@ -72,9 +79,9 @@ class CheckpointWriter:
             self._thread.join()
         self._thread = self._error = None
 
-    def _copy(self, prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _copy(self, prefix: str, tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
         copies = {}
-        for name, tensor in tensors.items():
+        for name, tensor in tensors:
             source = tensor.detach()
             kept = self._copies.get(prefix + name)
             if kept is None:
