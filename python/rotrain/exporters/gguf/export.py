@@ -95,6 +95,7 @@ def metadata_fields(trained: TrainedModel, file_type: int) -> dict[str, Any]:
         trained.eos_id,
         bos_id=trained.bos_id,
         add_bos=trained.add_bos,
+        pad_id=trained.pad_id,
     )
     chat = {} if trained.chat_template is None else {"tokenizer.chat_template": trained.chat_template}
     return {
