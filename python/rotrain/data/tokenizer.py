@@ -8,6 +8,7 @@ token.
 from __future__ import annotations
 
 import codecs
+import functools
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -107,6 +108,15 @@ class Tokenizer:
 
     def byte_lengths(self) -> NDArray[np.int64]:
         """Return the bytes of text of each token id, (V,) int64; 0 for special tokens."""
+        return self._lengths.copy()
+
+    def encode_measured(self, text: str) -> tuple[list[int], NDArray[np.int64]]:
+        """Return the token ids of a text, and the bytes of text of each token (N,)."""
+        ids = self.encode(text)
+        return ids, self._lengths[ids]
+
+    @functools.cached_property
+    def _lengths(self) -> NDArray[np.int64]:
         return np.array([len(token) for token in self.token_bytes], dtype=np.int64)
 
 

@@ -65,6 +65,7 @@ def evaluate(
     text: Sequence[str | PathLike[str]] = (),
     text_field: str = "text",
     max_bytes: int = 1_000_000,
+    context: int | None = None,
     against: str | PathLike[str] | LanguageModel | None = None,
     against_tokens: int = 20_000,
     probes: Sequence[str] = PROBES,
@@ -78,11 +79,13 @@ def evaluate(
     """Evaluate a model: bits per byte, perplexity, probes of grammar and memory, and tasks, with intervals.
 
     Args:
-        model: Run directory, quantized folder, Hugging Face folder, GGUF file, or an open model.
+        model: Run directory, quantized folder, Hugging Face folder, GGUF file, or an open model. `hf:FOLDER` and `hf:NAME` are
+            models of other people, of any architecture.
         data: Pack whose held-out text is scored. Default: the pack that the run was trained on.
         text: More files to score. Each file is a domain with the name of the file.
         text_field: Field of the text in those files.
         max_bytes: Maximum bytes of each domain.
+        context: Tokens of a window. Default: the context of the model, and at most 2,048 for models of other people.
         against: Reference model to compare the predictions with: KL divergence, same top token.
         against_tokens: Tokens of that comparison.
         probes: Any of grammar, diacritics, copy, induction, phonebook.
@@ -108,6 +111,10 @@ def evaluate(
             raise UsageError(f"there is no probe {name!r}", hint=f"probes are: {', '.join(PROBES)}")
     reference = open_model(Path(against)) if isinstance(against, str | PathLike) else against
     opened = open_model(Path(model)) if isinstance(model, str | PathLike) else model
+    if context is not None:
+        if context > opened.context:
+            raise UsageError(f"the context of {opened.name} is {opened.context:,} tokens, not {context:,}")
+        opened.context = context
     if reference is not None:
         # Both models must read the same windows, so that their scores can be compared window by window.
         opened.context = min(opened.context, reference.context)
@@ -125,7 +132,7 @@ def evaluate(
         "version": VERSION,
         "program": __version__,
         "model": opened.describe(),
-        "conventions": CONVENTIONS,
+        "conventions": CONVENTIONS | {"context": opened.context},
         "text": {},
         "against": None,
         "probes": {},

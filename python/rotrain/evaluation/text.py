@@ -121,16 +121,22 @@ def score_text(
         documents: The documents.
         advance: Called with a number of documents when they are scored.
     """
-    lengths = model.tokenizer.byte_lengths()
     by_window = len(documents) < FEW_DOCUMENTS
     units: list[str] = []
     rows: list[tuple[float, int, int]] = []
     for start in range(0, len(documents), DOCUMENTS_AT_ONCE):
         group = documents[start : start + DOCUMENTS_AT_ONCE]
-        pieces = [document_windows(model, document) for document in group]
+        measured = [model.tokenizer.encode_measured(document.text) for document in group]
+        pieces = [
+            list(windows(as_ids([model.bos_id, *ids, model.eos_id]), model.context)) for ids, _ in measured
+        ]
         nats = iter(window_nats(model, [window for piece in pieces for window in piece]))
-        for document, piece in zip(group, pieces, strict=True):
-            scored = [(next(nats), len(window.labels), int(lengths[window.labels].sum())) for window in piece]
+        for document, piece, (_, sizes) in zip(group, pieces, measured, strict=True):
+            ends = np.cumsum([len(window.labels) for window in piece])
+            scored = [
+                (next(nats), len(window.labels), int(sizes[end - len(window.labels) : end].sum()))
+                for window, end in zip(piece, ends, strict=True)
+            ]
             if by_window:
                 rows += scored
                 units += [f"{document.id}#{number}" for number in range(len(scored))]
