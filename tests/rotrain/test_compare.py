@@ -84,7 +84,7 @@ def study(pack: Path, tmp_path: Path) -> Path:
     sets = ["context=32", "batch.sequences=4", "batch.micro=4", "runtime.device=cpu", "runtime.threads=1"]
     file = tmp_path / "study.toml"
     file.write_text(
-        f"data = '{pack}'\nout = '{tmp_path / 'out'}'\narchs = ['llama-gqa', 'mamba2']\nsteps = 6\n"
+        f"data = '{pack}'\nout = '{tmp_path / 'out'}'\narchs = ['llama-gqa', 'mamba2']\nsteps = 6\nseeds = [0]\n"
         f"variants = []\nset = {sets}\n[evaluate]\nprobes = 'copy'\nmax_bytes = 2000\n"
     )
     return file
