@@ -52,6 +52,10 @@ def run(
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Maximum questions of each harness task.")] = None,
+    task_bos: Annotated[
+        bool,
+        typer.Option("--task-bos", help="Put the BOS before each prompt of a harness task, as in training."),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -100,6 +104,7 @@ def run(
                 task_folder=task_folder,
                 shots=shots,
                 limit=limit,
+                task_bos=task_bos,
                 out=out,
                 progress=display,
             )

@@ -73,6 +73,7 @@ def evaluate(
     task_folder: str | PathLike[str] | None = None,
     shots: int | None = None,
     limit: int | None = None,
+    task_bos: bool = False,
     out: str | PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> EvaluationResult:
@@ -93,6 +94,7 @@ def evaluate(
         task_folder: Folder with your own harness tasks (YAML).
         shots: Examples before each question of a harness task. Default: the default of the task.
         limit: Maximum number of questions of each harness task.
+        task_bos: Whether the BOS stands before each prompt of a harness task. The harness's own default is no.
         out: File to write the result to (JSON). Default: evaluation.json in a run directory, and no file for other models.
         progress: Receives notes about the model and the state of each part.
 
@@ -154,7 +156,9 @@ def evaluate(
     names = [task for task in tasks if not _is_file(task)]
     if names:
         folder = None if task_folder is None else Path(task_folder)
-        record["tasks"] |= run_harness(opened, names, folder=folder, shots=shots, limit=limit)
+        record["tasks"] |= run_harness(opened, names, folder=folder, shots=shots, limit=limit, bos=task_bos)
+        prefix = "the BOS before every prompt" if task_bos else "no BOS before a prompt that has text"
+        record["conventions"]["harness"] = f"windows and prompts as `--model hf` of the harness; {prefix}"
     parts = ("text", "against", "probes", "tasks")
     if not any(record[part] for part in parts):
         raise RotrainError(
