@@ -3,8 +3,8 @@
 The tokens of one document depend on each other, but documents are independent. So the unit is the document. The variance of a
 ratio is that of the jackknife (each document is left out once), and the interval has the quantile of Student's t. Its degrees of
 freedom count documents by their size: where two novels have half of the bytes, 200 documents are worth few. The percentile
-bootstrap, which was used before, covered the truth in 0.85 to 0.90 of simulated studies with 15 to 60 documents in place of 0.95;
-this one covers it in 0.94 to 0.98 (`benches/intervals.py`, docs/log/evaluation.md).
+bootstrap, which was used before, covered the truth in 0.87 to 0.95 of simulated studies with 15 to 60 documents;
+this one covers it in 0.94 to 0.97 (`benches/intervals.py`, docs/log/evaluation.md).
 
 `paired` compares two models document by document. Both models have the same hard and easy documents, so the interval of their
 difference is much narrower than the intervals of the two models.

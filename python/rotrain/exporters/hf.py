@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from rotrain.errors import RotrainError
+from rotrain.exporters.card import model_card
 from rotrain.exporters.padding import padding_of
 from rotrain.files import sync_directory, write_atomic, write_json
 from rotrain.models.decoder import Decoder
@@ -30,8 +31,8 @@ from rotrain.run.load import TrainedModel
 TOLERANCE = 1e-4
 
 
-def export_hf(trained: TrainedModel, out: Path) -> dict[str, Any]:
-    """Write the folder `out`, complete or not at all, and check it.
+def export_hf(trained: TrainedModel, out: Path, *, license: str | None = None) -> dict[str, Any]:
+    """Write the folder `out`, complete or not at all, with a model card, and check it.
 
     Returns:
         The record: `out`, `step`, `bytes`, `max_logit_difference` and `tolerance`.
@@ -76,6 +77,8 @@ def export_hf(trained: TrainedModel, out: Path) -> dict[str, Any]:
             **({} if trained.chat_template is None else {"chat_template": trained.chat_template}),
         },
     )
+    card = model_card(trained, described["architectures"][0], out.name, license=license)
+    write_atomic(temporary / "README.md", card)
     try:
         difference = check(trained, temporary)
     except RotrainError:
