@@ -111,7 +111,7 @@ def _cautions(rows: Sequence[Row], scored: Sequence[Model], found: Comparison, d
     if len(own) > 1 and few:
         said.append(
             f"There are no ranks between architectures: a rank needs {ENOUGH} seeds of each, and there are {min(few)}. A difference of the size of "
-            "the luck of a seed, which is often 0.01 to 0.03 bits, can be luck. `seeds = [0, 1, 2]` in the study trains three."
+            "the luck of a seed, which is often 0.01 to 0.03 bits, can be luck. Three seeds are the default of a study."
         )
     if found.sd is not None:
         said.append(
