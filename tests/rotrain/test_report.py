@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import shutil
@@ -22,7 +23,7 @@ from rotrain.progress import Progress
 from rotrain.report.latex import as_latex
 from rotrain.report.page import front
 from rotrain.report.results import read_runs
-from rotrain.report.table import as_text, columns, rows_of
+from rotrain.report.table import Row, as_text, columns, rows_of
 from rotrain.train.loop import run_training
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
@@ -162,3 +163,32 @@ def test_seeds_are_one_model_and_a_baseline_is_a_row(runs: list[Path], tmp_path:
     assert (
         "not the result of" in rotrain("report", tmp_path / "bad.json", "--out", tmp_path / "b.html").stderr
     )
+
+
+def test_a_disturbed_speed_is_marked_and_takes_no_part(runs: list[Path]) -> None:
+    found = read_runs(runs)
+    row = {
+        "engine": "torch",
+        "contended": True,
+        "decode": {"0": {"tokens_per_s": {"median": 123.4}}},
+        "ttft_warm_s": {"median": 0.0355},
+        "ttft_prompt_tokens": 9,
+        "memory": {"peak_bytes": 1 << 30},
+    }
+    for contended, mark in ((True, "~"), (False, "")):
+        cell = dataclasses.replace(found[0].cells[0], bench=[row | {"contended": contended}])
+        shown = Row(found[0], cell, {})
+        assert (shown.speed_text, shown.first_token_text) == (f"{mark}123", f"{mark}35.5 (9 tokens)")
+        assert shown.speed == (None if contended else 123.4)
+
+
+def test_a_timed_run_is_found_from_another_folder(
+    runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(shutil.copytree(runs[1], tmp_path / "work" / "runs" / "mamba2"))
+    file = "runs/mamba2/variants/q4_k_m/model.gguf"
+    rows = [{"model": "runs/mamba2", "variant": "fp32"}, {"model": file, "variant": "model"}]
+    write_record(run / "bench.json", {"format": "rotrain-bench", "version": 1, "rows": rows})
+    monkeypatch.chdir(tmp_path)
+    (found,) = read_runs([run])
+    assert [[row["model"] for row in cell.bench] for cell in found.cells] == [["runs/mamba2"], [file]]

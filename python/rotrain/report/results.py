@@ -126,7 +126,9 @@ def _run(path: Path, name: str) -> Run:
     variants = path / "variants"
     if variants.is_dir():
         for folder in sorted(folder for folder in variants.iterdir() if folder.is_dir()):
-            inside = [row for row in timed if folder.resolve() in Path(row["model"]).resolve().parents]
+            inside = [
+                row for row in timed if any(folder.resolve() in place.parents for place in _places(row, path))
+            ]
             run.cells.append(_cell(name, folder.name, folder, inside))
     return run
 
@@ -145,7 +147,12 @@ def _timed(path: Path) -> list[Json]:
 
 
 def _is_trained(row: Json, path: Path) -> bool:
-    return bool(Path(row["model"]).resolve() == path.resolve() and row["variant"] == TRAINED)
+    return path.resolve() in _places(row, path) and row["variant"] == TRAINED
+
+
+def _places(row: Json, path: Path) -> list[Path]:
+    """Return where the model of a row may be: a relative path was meant from the folder where `bench` ran, which is above the run."""
+    return [(base / row["model"]).resolve() for base in (Path(), *path.resolve().parents)]
 
 
 def _read(file: Path) -> Json | None:

@@ -79,7 +79,7 @@ class Row:
 
     @property
     def disturbed(self) -> bool:
-        """Other programs used the machine while it was timed, so there is no speed."""
+        """Other programs used the machine while it was timed, so its speed takes part in no comparison."""
         return bool(self.cell.bench) and all(row["contended"] for row in self.cell.bench)
 
     @property
@@ -88,10 +88,27 @@ class Row:
         return self.speeds.get(0)
 
     @property
-    def first_token(self) -> float | None:
-        """Median seconds to the first token of a loaded model."""
-        rows = [row for row in self.cell.bench if not row["contended"]]
-        return float(rows[0]["ttft_warm_s"]["median"]) if rows else None
+    def speed_text(self) -> str:
+        """The same for the table. A disturbed figure is marked with ~: it is likely too low, and nothing is concluded from it."""
+        if not self.cell.bench:
+            return ""
+        return f"{self._mark}{self._timed['decode']['0']['tokens_per_s']['median']:.0f}"
+
+    @property
+    def first_token_text(self) -> str:
+        """Median milliseconds to the first token of a loaded model, and the tokens of the prompt."""
+        if not self.cell.bench:
+            return ""
+        seconds, tokens = self._timed["ttft_warm_s"]["median"], self._timed.get("ttft_prompt_tokens")
+        return f"{self._mark}{1000 * seconds:.1f}" + (f" ({tokens} tokens)" if tokens else "")
+
+    @property
+    def _timed(self) -> Json:
+        return next((row for row in self.cell.bench if not row["contended"]), self.cell.bench[0])
+
+    @property
+    def _mark(self) -> str:
+        return "~" if self.disturbed else ""
 
     @property
     def peak_bytes(self) -> float | None:
@@ -154,15 +171,15 @@ def columns(runs: Sequence[Run]) -> list[Column]:
         Column("timed in", "engine of the next columns", lambda row: row.engine, brief=True, cost=True),
         Column(
             "decode tok/s",
-            "median, empty context",
-            lambda row: _timed(row, row.speed, 0, 1),
+            "median, empty context; ~: disturbed",
+            lambda row: row.speed_text,
             brief=True,
             cost=True,
         ),
         Column(
             "first token ms",
-            "median, loaded model",
-            lambda row: _timed(row, row.first_token, 1, 1e-3),
+            "median, loaded model (tokens of the prompt)",
+            lambda row: row.first_token_text,
             cost=True,
         ),
         Column(
@@ -210,10 +227,6 @@ def as_csv(heads: Sequence[Column], rows: Sequence[Row]) -> str:
 
 def _number(value: float | None, digits: int, unit: float = 1) -> str:
     return "" if value is None else f"{value / unit:.{digits}f}"
-
-
-def _timed(row: Row, value: float | None, digits: int, unit: float) -> str:
-    return "disturbed" if row.disturbed else _number(value, digits, unit)
 
 
 def _bits(domain: str) -> Callable[[Row], str]:
