@@ -164,6 +164,13 @@ def _read(file: Path) -> Json | None:
             f"the file is damaged: {reason(error)}", place=file, hint="remove it and measure again"
         ) from None
     if not isinstance(value, dict) or value.get("format") not in KNOWN:
+        if file.name == "evaluation.json":
+            # No other program writes a file of this name: its format is damaged.
+            raise RotrainError(
+                "the file is damaged: its format is not that of an evaluation",
+                place=file,
+                hint="remove it and measure again",
+            )
         return None
     if value.get("version") != KNOWN[value["format"]]:
         raise RotrainError(
