@@ -43,10 +43,18 @@ $(FLASH)/flash_attn: .venv/ready
 	FLASH_ATTENTION_SKIP_CUDA_BUILD=TRUE $(BIN)/uv pip install -q --python $(BIN)/python \
 		--target $(FLASH) --no-deps --no-build-isolation --no-binary flash-attn "flash-attn>=2.8,<3"
 
-test-system: setup wheel $(MAMBA)/mamba_ssm $(FLASH)/flash_attn
+# The transformers before the present one: exported folders must work there too.
+OLDER := target/transformers-4
+$(OLDER)/ready: .venv/ready
+	$(BIN)/uv venv -q --clear --python $(BIN)/python $(OLDER)
+	$(BIN)/uv pip install -q --python $(OLDER)/bin/python "transformers==4.57.*" torch accelerate peft
+	touch $@
+
+test-system: setup wheel $(MAMBA)/mamba_ssm $(FLASH)/flash_attn $(OLDER)/ready
 	$(BIN)/uv pip install -q --python $(BIN)/python "lm-eval>=0.4.9" "ray[data]>=2.50"
-	$(BIN)/python -m pytest -rs tests/rotrain/test_mamba_ssm.py tests/rotrain/test_kernel_signatures.py \
-		tests/rotrain/test_harness.py \
+	PYTHON_TRANSFORMERS_4=$(OLDER)/bin/python $(BIN)/python -m pytest -rs \
+		tests/rotrain/test_mamba_ssm.py tests/rotrain/test_kernel_signatures.py \
+		tests/rotrain/test_harness.py tests/rotrain/test_stock_circle.py \
 		tests/rotrain/test_report_browser.py tests/rotools/test_ray.py tests/rotools/test_books_system.py \
 		tests/test_package_system.py tests/test_tutorials_system.py
 

@@ -198,11 +198,19 @@ def stream(
     return trained.tokenizer.stream(ids)
 
 
-def _open(
-    run: str | PathLike[str] | TrainedModel, progress: Progress | None, device: str
-) -> tuple[str, TrainedModel]:
-    if isinstance(run, TrainedModel):
-        return str(run.run.path), run
+def load_for_decoding(
+    run: str | PathLike[str], *, device: str = "auto", progress: Progress | None = None
+) -> TrainedModel:
+    """Load a model onto the device where it shall write: `cpu`, `cuda`, or `auto`, a GPU if there is one, in bf16.
+
+    Raises:
+        RotrainError: The model cannot be loaded.
+        UsageError: There is no such device.
+
+    Examples:
+        >>> load_for_decoding("runs/llama-mha-nano", device="cpu").model.embed.weight.device.type
+        'cpu'
+    """
     hardware = detect_hardware()
     where, _ = choose_device(device, hardware)
     trained = load_run(run)
@@ -212,10 +220,17 @@ def _open(
     for note in trained.notes if progress is not None else ():
         assert progress is not None
         progress.note(note)
-    return str(Path(run)), trained
+    return trained
 
 
-@torch.inference_mode()
+def _open(
+    run: str | PathLike[str] | TrainedModel, progress: Progress | None, device: str
+) -> tuple[str, TrainedModel]:
+    if isinstance(run, TrainedModel):
+        return str(run.run.path), run
+    return str(Path(run)), load_for_decoding(run, device=device, progress=progress)
+
+
 def generate_tokens(
     model: Decoder,
     prompt: list[int],

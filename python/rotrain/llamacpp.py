@@ -220,11 +220,15 @@ class LlamaCpp:
 
     def piece(self, token: int) -> bytes:
         """Return the bytes of a token; empty for a special token."""
-        room = ctypes.create_string_buffer(512)
-        count = self.library.handle.llama_token_to_piece(
-            self._vocab, token, room, len(room), 0, ctypes.c_bool(False)
-        )
-        return room.raw[: max(0, count)]
+        size = 64
+        while True:
+            room = ctypes.create_string_buffer(size)
+            count = self.library.handle.llama_token_to_piece(
+                self._vocab, token, room, size, 0, ctypes.c_bool(False)
+            )
+            if count >= 0:
+                return room.raw[:count]
+            size = -count  # a ruling line may be a token of thousands of bytes
 
     def reset(self) -> None:
         """Start a new sequence."""

@@ -84,7 +84,7 @@ def study(pack: Path, tmp_path: Path) -> Path:
     sets = ["context=32", "batch.sequences=4", "batch.micro=4", "runtime.device=cpu", "runtime.threads=1"]
     file = tmp_path / "study.toml"
     file.write_text(
-        f"data = '{pack}'\nout = '{tmp_path / 'out'}'\narchs = ['llama-gqa', 'mamba2']\nsteps = 6\n"
+        f"data = '{pack}'\nout = '{tmp_path / 'out'}'\narchs = ['llama-gqa', 'mamba2']\nsteps = 6\nseeds = [0]\n"
         f"variants = []\nset = {sets}\n[evaluate]\nprobes = 'copy'\nmax_bytes = 2000\n"
     )
     return file
@@ -231,3 +231,14 @@ def test_plan_prints_runnable_commands(study: Path) -> None:
     assert (
         json.loads(rotrain("compare", study, "--plan", "--json").stdout)[3]["step"] == "evaluate mamba2-nano"
     )
+
+
+def test_a_baseline_is_evaluated_on_the_text_of_the_study() -> None:
+    study = Study(archs=("mamba2",), seeds=(0,), variants=(), baselines={"small": "hf:me/small"})
+    step = steps_of(study)[-1]
+    assert step.name == "evaluate small" and step.args[:4] == ("evaluate", "hf:me/small", "--data", "pack")
+    assert step.outputs == (Path("study/baselines/small/evaluation.json"),)
+    assert step.reads == (Path("pack/manifest.json"),) and not step.needs
+    with pytest.raises(ValueError, match="is no name of a run"):
+        Study(baselines={"a/b": "hf:me/small"})
+    assert len(Study().seeds) == 3, "a ranking needs three"

@@ -24,7 +24,7 @@ from rotrain.files import read_record, write_record
 from rotrain.generation import Sampling, generate
 from rotrain.progress import Progress
 from rotrain.quantization.imatrix import read_imatrix, write_imatrix
-from rotrain.report.rank import rank
+from rotrain.report.seeds import Group, compare_groups
 from rotrain.run.load import load_run
 from rotrain.train.learner import Learner
 from rotrain.train.loop import run_training
@@ -298,7 +298,9 @@ def test_one_unit_has_no_interval_and_no_rank_and_none_of_fifty_has_one() -> Non
     one = ratio(np.array([3.0]), np.array([2.0]))
     assert (one.value, one.low, one.high) == (1.5, None, None)
     score = {"bits_per_byte": one.as_json(), "by_unit": {"id": ["a"], "nats": [3.0], "bytes": [2]}}
-    assert rank([score, score]) == []
+    alone = score | {"by_unit": {"id": ["a#0"], "nats": [3.0], "bytes": [10]}}
+    groups = [Group(name, "fp32", name, (alone,) * 3) for name in "ab"]
+    assert compare_groups(groups).ranks == [None, None]
     for hits, n in ((0, 50), (1, 50), (25, 50), (50, 50), (3, 7)):
         found = share(np.repeat([1.0, 0.0], [hits, n - hits]))
         assert found.low is not None and found.high is not None

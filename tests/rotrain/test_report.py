@@ -1,17 +1,15 @@
-"""The report: ranks against brute force, charts, and a page that says what its files say."""
+"""The report: charts, tables, and a page that says what its files say. Ranks are tested in test_seeds.py."""
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
-import math
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,46 +18,15 @@ from program import rotrain
 from conftest import fit_config
 from rotrain.errors import RotrainError
 from rotrain.evaluation.grammar import pairs
+from rotrain.files import read_record, write_record
 from rotrain.progress import Progress
+from rotrain.report.latex import as_latex
 from rotrain.report.page import front
-from rotrain.report.rank import better, difference, rank
 from rotrain.report.results import read_runs
-from rotrain.report.table import as_latex, as_text, columns, rows_of
+from rotrain.report.table import Row, as_text, columns, rows_of
 from rotrain.train.loop import run_training
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
-
-
-def score(nats: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """A text score of documents of 100 bytes."""
-    value = float(nats.mean()) / math.log(2) / 100
-    return {
-        "bits_per_byte": {"value": value, "low": value - 0.1, "high": value + 0.1},
-        "by_unit": {
-            "id": [str(i) for i in range(len(nats))],
-            "nats": nats.tolist(),
-            "bytes": [100] * len(nats),
-        },
-    }
-
-
-def test_equals_share_a_rank_and_others_do_not() -> None:
-    random = np.random.default_rng(0)
-    hard = random.normal(150, 40, size=60)  # how hard a document is: larger than what tells models apart
-    same, worse = hard + random.normal(0, 3, size=60), hard + 5 + random.normal(0, 3, size=60)
-    scores = [score(worse), score(hard), score(same)]
-    assert {found.index: found.rank for found in rank(scores)} == {0: 3, 1: 1, 2: 1}
-    assert better(scores[1], scores[0]) and not better(scores[0], scores[1])
-    assert not better(scores[1], scores[2]) and not better(scores[2], scores[1])
-    value, low, high = difference(scores[0], scores[1])
-    assert low < value < high and value == pytest.approx((worse.mean() - hard.mean()) / math.log(2) / 100)
-
-
-def test_other_texts_are_compared_by_their_intervals_alone() -> None:
-    left, right = score(np.full(40, 150.0)), score(np.full(40, 155.0))
-    right["by_unit"]["id"][0] = "another"
-    assert difference(left, right)[2] > 0, "0.1 on both sides: they overlap"
-    assert [found.rank for found in rank([left, right])] == [1, 1]
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=12), st.booleans())
@@ -138,13 +105,14 @@ def test_tables_hold_the_same_rows(runs: list[Path], tmp_path: Path) -> None:
     assert list(csv.DictReader(io.StringIO((tmp_path / "t.csv").read_text()))) == rows
     assert [row["variant"] for row in rows] == ["fp32", "fp32", "q4_k_m"]
     assert (rows[2]["bits"], rows[2]["MiB"]) == ("4.80", "3.0")
-    assert rows[1]["web rank"] == rows[2]["web rank"], "a copy cannot be told from its model"
+    assert "web rank" not in rows[0], "one seed is not ranked"
     found = read_runs(runs)
     text = as_text(columns(found), rows_of(found)).splitlines()
     assert text[0].split()[:3] == ["model", "variant", "MiB"] and len(text) == 4
     assert all(len(line) <= len(text[0]) and len(line) < 100 for line in text), "in line, and on a screen"
     tex = as_latex(columns(found), rows_of(found))
-    assert tex.count(r"\\") == 4 and r"q4\_k\_m" in tex
+    # Two domains over the seeds, quality and cost: each has a head and a line for each row.
+    assert tex.count(r"\\") == 4 * 4 == 4 * tex.count(r"\label{tab:") and r"q4\_k\_m" in tex
 
 
 def test_what_cannot_be_reported_is_told(runs: list[Path], tmp_path: Path) -> None:
@@ -159,3 +127,68 @@ def test_what_cannot_be_reported_is_told(runs: list[Path], tmp_path: Path) -> No
     (copy / "evaluation.json").write_text("{")
     with pytest.raises(RotrainError, match="damaged"):
         read_runs([copy])
+
+
+def test_seeds_are_one_model_and_a_baseline_is_a_row(runs: list[Path], tmp_path: Path) -> None:
+    copies = []
+    for run in runs:
+        for seed in (0, 1, 2):
+            copy = Path(shutil.copytree(run, tmp_path / f"{run.name}-s{seed}"))
+            config, found = (read_record(copy / name) for name in ("config.json", "evaluation.json"))
+            config["config"] |= {"seed": seed, "out": str(copy)}
+            for score in found["text"].values():
+                factor = (1 + 0.002 * seed) * (1.5 if run.name == "mamba2" else 0.5)
+                unit, bits = score["by_unit"], score["bits_per_byte"]
+                unit["nats"] = [nats * factor for nats in unit["nats"]]
+                bits["value"] *= factor
+            write_record(copy / "config.json", config)
+            write_record(copy / "evaluation.json", found)
+            shutil.rmtree(copy / "variants", ignore_errors=True)
+            copies.append(copy)
+    baseline = tmp_path / "other.json"
+    record = read_record(runs[0] / "evaluation.json")
+    write_record(baseline, record | {"model": record["model"] | {"arch": "gpt2", "parameters": 5_000_000}})
+    ended = rotrain("report", *copies, baseline, "--out", tmp_path / "r.html", "--json")
+    assert ended.returncode == 0, ended.stderr
+    rows = json.loads(ended.stdout)["rows"]
+    assert [row["web rank"] for row in rows] == ["1"] * 3 + ["2"] * 3 + [""]
+    assert (rows[-1]["model"], rows[-1]["variant"], rows[-1]["parameters"]) == ("other", "baseline", "5.0 M")
+    html = (tmp_path / "r.html").read_text("utf-8")
+    assert "with another seed differs by a standard deviation of" in html
+    assert "the mean of 3 seeds" in html and "in 8 of 10 studies" in html
+    alone = rotrain("report", copies[0], copies[3], "--out", tmp_path / "one.html", "--json")
+    assert "web rank" not in json.loads(alone.stdout)["rows"][0]
+    assert "a rank needs 3 seeds of each, and there are 1" in (tmp_path / "one.html").read_text("utf-8")
+    (tmp_path / "bad.json").write_text("{}")
+    assert (
+        "not the result of" in rotrain("report", tmp_path / "bad.json", "--out", tmp_path / "b.html").stderr
+    )
+
+
+def test_a_disturbed_speed_is_marked_and_takes_no_part(runs: list[Path]) -> None:
+    found = read_runs(runs)
+    row = {
+        "engine": "torch",
+        "contended": True,
+        "decode": {"0": {"tokens_per_s": {"median": 123.4}}},
+        "ttft_warm_s": {"median": 0.0355},
+        "ttft_prompt_tokens": 9,
+        "memory": {"peak_bytes": 1 << 30},
+    }
+    for contended, mark in ((True, "~"), (False, "")):
+        cell = dataclasses.replace(found[0].cells[0], bench=[row | {"contended": contended}])
+        shown = Row(found[0], cell, {})
+        assert (shown.speed_text, shown.first_token_text) == (f"{mark}123", f"{mark}35.5 (9 tokens)")
+        assert shown.speed == (None if contended else 123.4)
+
+
+def test_a_timed_run_is_found_from_another_folder(
+    runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(shutil.copytree(runs[1], tmp_path / "work" / "runs" / "mamba2"))
+    file = "runs/mamba2/variants/q4_k_m/model.gguf"
+    rows = [{"model": "runs/mamba2", "variant": "fp32"}, {"model": file, "variant": "model"}]
+    write_record(run / "bench.json", {"format": "rotrain-bench", "version": 1, "rows": rows})
+    monkeypatch.chdir(tmp_path)
+    (found,) = read_runs([run])
+    assert [[row["model"] for row in cell.bench] for cell in found.cells] == [["runs/mamba2"], [file]]

@@ -14,6 +14,7 @@ from rotrain.cli import (
     average,
     bench,
     bench_train,
+    chat,
     compare,
     doctor,
     evaluate,
@@ -21,8 +22,10 @@ from rotrain.cli import (
     fit,
     generate,
     plan,
+    push,
     quantize,
     report,
+    serve,
 )
 
 app = typer.Typer(
@@ -38,8 +41,11 @@ VERBS = (
     fit,
     average,
     generate,
+    chat,
+    serve,
     evaluate,
     export,
+    push,
     quantize,
     bench,
     bench_train,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -112,8 +113,30 @@ def _show(result: dict[str, Any]) -> None:
             )
     for pair in result["ratios"]:
         a, b = names[pair["a"]], names[pair["b"]]
-        low, high = pair["ci"]
-        difference = (
-            f"{pair['ratio']:.2f} times ({low:.2f} to {high:.2f})" if pair["differs"] else "no difference"
-        )
-        print(f"at depth {pair['depth']}: {b} against {a}: {difference}")
+        print(f"at depth {pair['depth']}: {b} against {a}: {verdict(pair, result['rows'])}")
+
+
+def verdict(pair: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
+    """Return what a pair of variants says. Few rounds and a disturbed machine give a ratio and no verdict.
+
+    Examples:
+        >>> pair = {"a": 0, "b": 1, "ratio": 13.41, "ci": [13.38, 13.45], "differs": None}
+        >>> rows = [{"contended": False, "turns": [1, 2, 3]}] * 2
+        >>> verdict(pair, rows)
+        '13.41 times (13.38 to 13.45), no verdict: 3 rounds, and 6 are needed'
+        >>> verdict(pair | {"differs": False, "ratio": 1.01, "ci": [0.99, 1.03]}, rows)
+        'no difference beyond 2 % (1.01 times, 0.99 to 1.03)'
+    """
+    from rotrain.bench.statistics import MIN_DIFFERENCE, MIN_ROUNDS
+
+    low, high = pair["ci"]
+    times = f"{pair['ratio']:.2f} times"
+    if pair["differs"] is None:
+        pairs = [rows[pair[side]] for side in ("a", "b")]
+        disturbed = any(row["contended"] for row in pairs)
+        rounds = min(len(row["turns"]) for row in pairs)
+        why = "other programs disturbed it" if disturbed else f"{rounds} rounds, and {MIN_ROUNDS} are needed"
+        return f"{times} ({low:.2f} to {high:.2f}), no verdict: {why}"
+    if not pair["differs"]:
+        return f"no difference beyond {100 * MIN_DIFFERENCE:g} % ({times}, {low:.2f} to {high:.2f})"
+    return f"{times} ({low:.2f} to {high:.2f})"

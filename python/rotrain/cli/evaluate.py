@@ -12,7 +12,8 @@ from rotrain.cli.console import app_errors, print_json
 
 def run(
     runs: Annotated[
-        list[Path], typer.Argument(help="Run directories, quantized or Hugging Face folders, or GGUF files.")
+        list[Path],
+        typer.Argument(help="Run directories, quantized or Hugging Face folders, GGUF files, or hf:NAME."),
     ],
     data: Annotated[
         Path | None, typer.Option(help="Pack whose held-out text is scored. [default: the pack of the run]")
@@ -22,6 +23,10 @@ def run(
     ] = None,
     text_field: Annotated[str, typer.Option(help="Field of the text in --text files.")] = "text",
     max_bytes: Annotated[int, typer.Option(min=1_000, help="Maximum bytes of each domain.")] = 1_000_000,
+    context: Annotated[
+        int | None,
+        typer.Option(min=2, help="Tokens of a window. [default: the context of the model, at most 2048]"),
+    ] = None,
     against: Annotated[
         Path | None,
         typer.Option(help="Reference model to compare the predictions with: KL divergence, same top token."),
@@ -47,6 +52,10 @@ def run(
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Maximum questions of each harness task.")] = None,
+    task_bos: Annotated[
+        bool,
+        typer.Option("--task-bos", help="Put the BOS before each prompt of a harness task, as in training."),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -63,6 +72,7 @@ def run(
       rotrain evaluate runs/llama-mha-nano
       rotrain evaluate runs/llama-mha-nano runs/mamba2-nano --text novel.txt
       rotrain evaluate llama-mha-q4.gguf --data pack --against runs/llama-mha-nano --probes none
+      rotrain evaluate hf:HuggingFaceTB/SmolLM2-135M --data pack --out smollm.json
       rotrain evaluate runs/llama-mha-nano --tasks my-task.jsonl,multiblimp_ron
     """
     with app_errors():
@@ -86,6 +96,7 @@ def run(
                 text=text or [],
                 text_field=text_field,
                 max_bytes=max_bytes,
+                context=context,
                 against=reference,
                 against_tokens=against_tokens,
                 probes=wanted,
@@ -93,6 +104,7 @@ def run(
                 task_folder=task_folder,
                 shots=shots,
                 limit=limit,
+                task_bos=task_bos,
                 out=out,
                 progress=display,
             )

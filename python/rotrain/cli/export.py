@@ -18,6 +18,10 @@ def run(
         str | None,
         typer.Option("--type", help="Type of the matrices in a GGUF file: f32, f16 or bf16. [default: f32]"),
     ] = None,
+    license: Annotated[
+        str | None,
+        typer.Option(help="Licence of the weights, such as apache-2.0, for the model card or the metadata."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -34,7 +38,9 @@ def run(
         from rotrain.cli.display import choose_display
         from rotrain.exporters.export import export
 
-        result = export(run, to, out, type=kind, progress=choose_display(quiet=quiet)).to_dict()
+        result = export(
+            run, to, out, type=kind, license=license, progress=choose_display(quiet=quiet)
+        ).to_dict()
         if json:
             print_json(result)
         if json or quiet:

@@ -65,6 +65,9 @@ def run(
       torchrun --nproc-per-node 2 -m rotrain fit --arch llama-mha --size nano --steps 200
     """
     with app_errors():
+        # Before PyTorch is loaded. Beside another program, threads that spin at every barrier cost nine tenths of the rate
+        # (docs/log/training.md).
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         from rotrain.cli.display import choose_display
         from rotrain.train.configure import resolve_config
         from rotrain.train.fit import fit, sweep

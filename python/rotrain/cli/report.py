@@ -13,7 +13,9 @@ from rotrain.cli.console import app_errors, print_json
 def run(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Run directories, with the results of `evaluate` and `bench` in them."),
+        typer.Argument(
+            help="Run directories, with the results of `evaluate` and `bench` in them; or results of `evaluate --out`."
+        ),
     ],
     out: Annotated[
         Path, typer.Option(help="File to write: .html, or .md, .csv, .tex for the table alone.")
@@ -27,7 +29,7 @@ def run(
     \b
     Examples:
       rotrain report runs/llama-mha-nano runs/mamba2-nano --out report.html
-      rotrain report runs/llama-mha-nano runs/mamba2-nano --out table.tex
+      rotrain report runs/llama-mha-nano runs/mamba2-nano smollm.json --out table.tex
     """
     with app_errors():
         from rotrain.report.write import write_report

@@ -90,7 +90,23 @@ def steps_of(study: Study) -> list[Step]:
             targets.append((quantize, target))
         if study.bench is not None:
             steps.append(run.bench(targets, quick=study.bench.quick))
+    for name, file in baselines_of(study).items():
+        args = [
+            "evaluate",
+            study.baselines[name],
+            "--data",
+            str(study.data),
+            "--probes",
+            study.evaluate.probes,
+        ]
+        args += ["--max-bytes", str(study.evaluate.max_bytes), "--out", str(file)]
+        steps.append(Step(f"evaluate {name}", tuple(args), (file,), (_pack(study),)))
     return steps
+
+
+def baselines_of(study: Study) -> dict[str, Path]:
+    """Return the result files of the models of others, by name."""
+    return {name: study.out / "baselines" / name / "evaluation.json" for name in study.baselines}
 
 
 def run_matrix(

@@ -8,14 +8,15 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from rotrain.compare.matrix import Outcome, rates_at_edge, run_matrix, runs_of, steps_of
+from rotrain.compare.matrix import Outcome, baselines_of, rates_at_edge, run_matrix, runs_of, steps_of
 from rotrain.compare.study import read_study
 from rotrain.errors import RotrainError
 from rotrain.files import write_atomic
 from rotrain.progress import Progress, clock
+from rotrain.report.latex import as_latex
 from rotrain.report.page import page
 from rotrain.report.results import read_runs
-from rotrain.report.table import as_csv, as_latex, as_markdown, as_text, columns, rows_of
+from rotrain.report.table import as_csv, as_markdown, as_text, columns, rows_of
 
 STATES = ("done", "kept", "failed", "left")
 
@@ -69,7 +70,7 @@ def plan_study(study: str | PathLike[str]) -> list[dict[str, Any]]:
         RotrainError: The study file cannot be read.
 
     Examples:
-        >>> _ = Path("study.toml").write_text("archs = ['mamba2']\\nvariants = []")
+        >>> _ = Path("study.toml").write_text("archs = ['mamba2']\\nseeds = [0]\\nvariants = []")
         >>> [step["step"] for step in plan_study("study.toml")]
         ['fit mamba2-nano', 'evaluate mamba2-nano']
     """
@@ -114,7 +115,8 @@ def run_study(study: str | PathLike[str], progress: Progress | None = None) -> S
     for arch, rate in rates_at_edge(config).items():
         progress.note(f"{arch} is best at {rate:g}, the edge of sweep_lr: a rate outside of it may be better")
     table = ""
-    runs = read_runs([path for path in runs_of(config).values() if (path / "config.json").exists()])
+    paths = [path for path in runs_of(config).values() if (path / "config.json").exists()]
+    runs = read_runs([*paths, *(file for file in baselines_of(config).values() if file.exists())])
     if runs:
         rows, header = rows_of(runs), columns(runs)
         write_atomic(config.out / "report.html", page(runs, f"Study {file.stem}"))

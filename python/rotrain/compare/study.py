@@ -7,13 +7,16 @@ out = "study"                       # folder of runs, variants, results and the 
 archs = ["llama-mha", "mamba2"]     # default: llama-mha, llama-gqa, mistral-swa, falcon-mqa and mamba2
 size = "nano"
 steps = 2000                        # default: the whole curriculum
-seeds = [0]
+seeds = [0]                         # default: [0, 1, 2]; a rank needs three
 variants = ["q8_0", "q4_k_m", "gptq-4", "bpw-4.8"]
 sweep_lr = [0.001, 0.002, 0.003]    # each architecture uses its best rate of these; default: the rate of the size
 set = ["batch.sequences=16"]        # `rotrain fit --set` for all runs
 
 [take]                              # existing runs, by name, in addition to the trained runs
 mine = "runs/llama-mha-300m"
+
+[baselines]                         # models of others, scored on the same text
+smollm = "hf:HuggingFaceTB/SmolLM2-135M"
 
 [evaluate]
 max_bytes = 1000000
@@ -70,11 +73,12 @@ class Study(_Table):
     archs: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_ARCHS
     size: Size = "nano"
     steps: Annotated[int | None, Field(ge=1)] = None
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1, 2)
     variants: tuple[str, ...] = ("q8_0", "q4_k_m")
     sweep_lr: tuple[Annotated[float, Field(gt=0)], ...] = ()
     set: tuple[str, ...] = ()
     take: dict[str, Path] = Field(default_factory=dict)
+    baselines: dict[str, str] = Field(default_factory=dict)
     evaluate: Evaluate = Evaluate()
     bench: Bench | None = None
 
@@ -86,16 +90,16 @@ class Study(_Table):
                 raise ValueError(f"there is no architecture {arch!r}; there are {', '.join(ARCHS)}")
         return archs
 
-    @field_validator("take")
+    @field_validator("take", "baselines")
     @classmethod
-    def _check_names(cls, take: dict[str, Path]) -> dict[str, Path]:
-        for name in take:
+    def _check_names(cls, named: dict[str, Any]) -> dict[str, Any]:
+        for name in named:
             # A name becomes the name of a folder.
             if not _RUN_NAME.fullmatch(name):
                 raise ValueError(
                     f"{name!r} is no name of a run: take letters, digits, `-`, `_` and `.`, and start with a letter or digit"
                 )
-        return take
+        return named
 
     @field_validator("variants")
     @classmethod

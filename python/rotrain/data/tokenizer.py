@@ -8,6 +8,7 @@ token.
 from __future__ import annotations
 
 import codecs
+import functools
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -37,6 +38,11 @@ def byte_alphabet() -> dict[str, int]:
     hidden = [byte for byte in range(256) if byte not in set(printable)]
     alphabet |= {chr(0x100 + index): byte for index, byte in enumerate(hidden)}
     return alphabet
+
+
+_ALPHABET = byte_alphabet()
+NEVER_IN_TEXT = tuple(token for token, byte in _ALPHABET.items() if byte in (0xC0, 0xC1) or byte >= 0xF5)
+"""The tokens of the 13 bytes that never occur in UTF-8 (RFC 3629), in the order of the bytes."""
 
 
 class Tokenizer:
@@ -102,6 +108,15 @@ class Tokenizer:
 
     def byte_lengths(self) -> NDArray[np.int64]:
         """Return the bytes of text of each token id, (V,) int64; 0 for special tokens."""
+        return self._lengths.copy()
+
+    def encode_measured(self, text: str) -> tuple[list[int], NDArray[np.int64]]:
+        """Return the token ids of a text, and the bytes of text of each token (N,)."""
+        ids = self.encode(text)
+        return ids, self._lengths[ids]
+
+    @functools.cached_property
+    def _lengths(self) -> NDArray[np.int64]:
         return np.array([len(token) for token in self.token_bytes], dtype=np.int64)
 
 
@@ -109,25 +124,30 @@ def same_tokenizer(one: Path, other: Path) -> bool:
     """Return whether two tokenizer.json files give every text the same tokens.
 
     Programs that save a file again order its keys in another way, write merges as pairs, and leave `truncation`,
-    `padding` and a post-processor in it. None of these changes the tokens of a text.
+    `padding` and a post-processor in it. None of these changes the tokens of a text. Nor does one more special token, such as a
+    pad token, or the name of a byte that no text has.
     """
     if one.read_bytes() == other.read_bytes():
         return True
-    return _meaning(one) == _meaning(other)
+    (left, special), (right, others) = _meaning(one), _meaning(other)
+    return left == right and all(others.get(token, i) == i for token, i in special.items())
 
 
-def _meaning(file: Path) -> dict[str, Any]:
+def _meaning(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return what decides the tokens of a text, and the ids of the special tokens."""
     tokenizer: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     model = {key: value for key, value in tokenizer["model"].items() if value not in (None, False)}
     merges = model.get("merges", [])
     model["merges"] = [pair.split(" ") if isinstance(pair, str) else pair for pair in merges]
-    added = [{key: token[key] for key in ("id", "content", "special")} for token in tokenizer["added_tokens"]]
+    added = {token["content"]: token["id"] for token in tokenizer["added_tokens"] if not token["special"]}
+    special = {token["content"]: token["id"] for token in tokenizer["added_tokens"] if token["special"]}
+    silent = {*special, *NEVER_IN_TEXT}
+    model["vocab"] = {token: i for token, i in model["vocab"].items() if token not in silent}
     parts = ("normalizer", "pre_tokenizer", "decoder")
-    return {"model": model, "added_tokens": added} | {part: tokenizer.get(part) for part in parts}
+    return {"model": model, "added": added} | {part: tokenizer.get(part) for part in parts}, special
 
 
 def _token_bytes(tokenizer: dict[str, Any]) -> list[bytes]:
-    alphabet = byte_alphabet()
     vocab: dict[str, int] = tokenizer["model"]["vocab"]
     special = {int(token["id"]): token for token in tokenizer.get("added_tokens") or []}
     ids = [*vocab.values(), *special]
@@ -140,7 +160,7 @@ def _token_bytes(tokenizer: dict[str, Any]) -> list[bytes]:
     for token, index in vocab.items():
         if index not in special:
             try:
-                table[index] = bytes(alphabet[character] for character in token)
+                table[index] = bytes(_ALPHABET[character] for character in token)
             except KeyError as error:
                 raise ValueError(
                     f"token {token!r} holds {error}, which is not the character of a byte"

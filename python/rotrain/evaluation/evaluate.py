@@ -65,6 +65,7 @@ def evaluate(
     text: Sequence[str | PathLike[str]] = (),
     text_field: str = "text",
     max_bytes: int = 1_000_000,
+    context: int | None = None,
     against: str | PathLike[str] | LanguageModel | None = None,
     against_tokens: int = 20_000,
     probes: Sequence[str] = PROBES,
@@ -72,17 +73,20 @@ def evaluate(
     task_folder: str | PathLike[str] | None = None,
     shots: int | None = None,
     limit: int | None = None,
+    task_bos: bool = False,
     out: str | PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> EvaluationResult:
     """Evaluate a model: bits per byte, perplexity, probes of grammar and memory, and tasks, with intervals.
 
     Args:
-        model: Run directory, quantized folder, Hugging Face folder, GGUF file, or an open model.
+        model: Run directory, quantized folder, Hugging Face folder, GGUF file, or an open model. `hf:FOLDER` and `hf:NAME` are
+            models of other people, of any architecture.
         data: Pack whose held-out text is scored. Default: the pack that the run was trained on.
         text: More files to score. Each file is a domain with the name of the file.
         text_field: Field of the text in those files.
         max_bytes: Maximum bytes of each domain.
+        context: Tokens of a window. Default: the context of the model, and at most 2,048 for models of other people.
         against: Reference model to compare the predictions with: KL divergence, same top token.
         against_tokens: Tokens of that comparison.
         probes: Any of grammar, diacritics, copy, induction, phonebook.
@@ -90,6 +94,7 @@ def evaluate(
         task_folder: Folder with your own harness tasks (YAML).
         shots: Examples before each question of a harness task. Default: the default of the task.
         limit: Maximum number of questions of each harness task.
+        task_bos: Whether the BOS stands before each prompt of a harness task. The harness's own default is no.
         out: File to write the result to (JSON). Default: evaluation.json in a run directory, and no file for other models.
         progress: Receives notes about the model and the state of each part.
 
@@ -108,6 +113,10 @@ def evaluate(
             raise UsageError(f"there is no probe {name!r}", hint=f"probes are: {', '.join(PROBES)}")
     reference = open_model(Path(against)) if isinstance(against, str | PathLike) else against
     opened = open_model(Path(model)) if isinstance(model, str | PathLike) else model
+    if context is not None:
+        if context > opened.context:
+            raise UsageError(f"the context of {opened.name} is {opened.context:,} tokens, not {context:,}")
+        opened.context = context
     if reference is not None:
         # Both models must read the same windows, so that their scores can be compared window by window.
         opened.context = min(opened.context, reference.context)
@@ -125,7 +134,7 @@ def evaluate(
         "version": VERSION,
         "program": __version__,
         "model": opened.describe(),
-        "conventions": CONVENTIONS,
+        "conventions": CONVENTIONS | {"context": opened.context},
         "text": {},
         "against": None,
         "probes": {},
@@ -147,7 +156,9 @@ def evaluate(
     names = [task for task in tasks if not _is_file(task)]
     if names:
         folder = None if task_folder is None else Path(task_folder)
-        record["tasks"] |= run_harness(opened, names, folder=folder, shots=shots, limit=limit)
+        record["tasks"] |= run_harness(opened, names, folder=folder, shots=shots, limit=limit, bos=task_bos)
+        prefix = "the BOS before every prompt" if task_bos else "no BOS before a prompt that has text"
+        record["conventions"]["harness"] = f"windows and prompts as `--model hf` of the harness; {prefix}"
     parts = ("text", "against", "probes", "tasks")
     if not any(record[part] for part in parts):
         raise RotrainError(

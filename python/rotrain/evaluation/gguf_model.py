@@ -92,6 +92,17 @@ class GgufTokenizer:
         """Return the token ids of a text, with nothing added."""
         return self._engine.tokenize(text)
 
+    def encode_measured(self, text: str) -> tuple[list[int], NDArray[np.int64]]:
+        """Return the token ids of a text, and the bytes of text of each token (N,).
+
+        A vocabulary of SentencePiece puts a space before the text. It is no byte of the text, so the first token loses it.
+        """
+        ids = self.encode(text)
+        sizes = np.array([len(self._engine.piece(i)) for i in ids], dtype=np.int64)
+        if len(sizes):
+            sizes[0] += len(text.encode()) - sizes.sum()
+        return ids, sizes
+
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of token ids. Bytes that are not UTF-8 become U+FFFD."""
         return b"".join(self._engine.piece(i) for i in ids).decode("utf-8", "replace")

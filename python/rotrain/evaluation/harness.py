@@ -3,6 +3,10 @@
 Tasks such as `multiblimp_ron, hellaswag_ro, arc_ro, belebele_ron_Latn, global_piqa_*, xquad_ro, m_mmlu_ro` load their data
 from the Hugging Face hub. Your own tasks (YAML with `dataset_path: json`) need no hub. The harness makes the prompts and the
 metrics. This module answers its three kinds of requests with a model.
+
+The conventions are those of the harness's own backend (`--model hf`), so that figures can be compared with other people's: no BOS
+before a prompt (only an empty prompt is the BOS), windows of a long text that do not overlap, and a prompt that leaves room for
+its answer. Our models were trained with `<|endoftext|>` before each document; `bos=True` puts it before each prompt.
 """
 
 from __future__ import annotations
@@ -13,9 +17,7 @@ from typing import Any
 
 from rotrain.errors import RotrainError, UsageError, install
 from rotrain.evaluation.model import LanguageModel, as_ids
-from rotrain.evaluation.tasks import continuations
-from rotrain.evaluation.text import window_nats
-from rotrain.evaluation.windows import windows
+from rotrain.evaluation.tasks import continued_ids
 
 GENERATED_TOKENS = 256
 
@@ -27,6 +29,7 @@ def run_harness(
     folder: Path | None = None,
     shots: int | None = None,
     limit: int | None = None,
+    bos: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """Run tasks of the harness.
 
@@ -36,6 +39,7 @@ def run_harness(
         folder: Folder with your own task files (YAML).
         shots: Examples before each question. Default: the default of the task.
         limit: Maximum number of questions of each task.
+        bos: Whether the BOS stands before each prompt, as with `add_bos_token=True` of the harness.
 
     Returns:
         The metrics of each task by their names in the harness, such as `acc,none`.
@@ -58,7 +62,7 @@ def run_harness(
         raise UsageError(f"there is no task {unknown[0]!r}", hint="`lm_eval --tasks list` lists them")
     try:
         found = evaluator.simple_evaluate(
-            model=_make_adapter(model),
+            model=make_adapter(model, bos=bos),
             tasks=list(names),
             task_manager=manager,
             num_fewshot=shots,
@@ -76,29 +80,50 @@ def run_harness(
     }
 
 
-def _make_adapter(model: LanguageModel) -> Any:
+def make_adapter(model: LanguageModel, *, bos: bool = False) -> Any:
     """Return the model with the interface of the harness. The class is made here, because its base is an optional package."""
-    from lm_eval.api.model import LM
+    from lm_eval import utils
+    from lm_eval.api.model import TemplateLM
 
-    class Adapter(LM):  # type: ignore[misc]
-        """Answer the requests of the harness, in their order."""
+    class Adapter(TemplateLM):  # type: ignore[misc]
+        """Answer the requests of the harness, in their order. The base class makes tokens of contexts and continuations."""
 
-        def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
-            found = continuations(model, [request.args for request in requests])
-            return [(-nats, greedy) for nats, greedy in found]
+        @property
+        def eot_token_id(self) -> int:
+            return model.eos_id
 
-        def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
-            # The windows are those of `score_text`. The harness does not score the token at the end of a document.
-            texts = [as_ids([model.bos_id, *model.tokenizer.encode(request.args[0])]) for request in requests]
-            return [-sum(window_nats(model, list(windows(ids, model.context)))) for ids in texts]
+        @property
+        def prefix_token_id(self) -> int:
+            return model.bos_id
 
-        def generate_until(self, requests: list[Any]) -> list[str]:
-            return [continue_text(model, *request.args) for request in requests]
+        def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
+            ids = model.tokenizer.encode(string)
+            return [model.bos_id, *ids] if bos and add_special_tokens is not False else ids
+
+        def _loglikelihood_tokens(self, requests: Sequence[Any], **_: Any) -> list[tuple[float, bool]]:
+            pairs = [(before, after) for _, before, after in requests]
+            return [(-nats, greedy) for nats, greedy in continued_ids(model, pairs)]
+
+        def loglikelihood_rolling(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[float]:
+            found = []
+            for request in requests:
+                rolling = utils.get_rolling_token_windows(
+                    token_list=self.tok_encode(request.args[0]),
+                    prefix_token=model.bos_id,
+                    max_seq_len=model.context,
+                    context_len=1,
+                )
+                pairs = [utils.make_disjoint_window(window) for window in rolling]
+                found.append(-sum(nats for nats, _ in continued_ids(model, pairs)))
+            return found
+
+        def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
+            return [continue_text(model, *request.args, bos=bos) for request in requests]
 
     return Adapter()
 
 
-def continue_text(model: LanguageModel, context: str, options: dict[str, Any]) -> str:
+def continue_text(model: LanguageModel, context: str, options: dict[str, Any], *, bos: bool = False) -> str:
     """Continue a text greedily, up to a stop string or the end of the document.
 
     The whole prompt is computed again for each token. That is slow, but few tasks generate, and their answers are short.
@@ -107,15 +132,20 @@ def continue_text(model: LanguageModel, context: str, options: dict[str, Any]) -
         model: The model.
         context: The text to continue.
         options: Options of the harness: `until` (stop strings) and `max_gen_toks` (maximum tokens, 256 by default).
+        bos: Whether the BOS stands before the context. It always stands for an empty one.
 
     Returns:
         The continuation, without the stop string.
     """
     stops = options.get("until") or []
     stops = [stops] if isinstance(stops, str) else stops
-    ids = [model.bos_id, *model.tokenizer.encode(context)]
+    most = int(options.get("max_gen_toks", GENERATED_TOKENS))
+    ids = model.tokenizer.encode(context)
+    ids = [model.bos_id, *ids] if bos or not ids else ids
+    # A long prompt loses its start, so that the whole answer has room.
+    ids = ids[-max(1, model.context - most) :]
     generated: list[int] = []
-    for _ in range(int(options.get("max_gen_toks", GENERATED_TOKENS))):
+    for _ in range(most):
         seen = as_ids([*ids, *generated])[-model.context :]
         token = model.map_logits([seen], lambda _, logits: int(logits[-1].argmax()))[0]
         if token == model.eos_id:

@@ -1,10 +1,15 @@
-"""Compute 95 % intervals with the bootstrap over documents.
+"""Compute 95 % intervals over documents.
 
-The tokens of one document depend on each other, but documents are independent. So the bootstrap draws whole documents, with
-replacement. `paired` compares two models document by document. Both models have the same hard and easy documents, so the
-interval of their difference is much narrower than the intervals of the two models.
+The tokens of one document depend on each other, but documents are independent. So the unit is the document. The variance of a
+ratio is that of the jackknife (each document is left out once), and the interval has the quantile of Student's t. Its degrees of
+freedom count documents by their size: where two novels have half of the bytes, 200 documents are worth few. The percentile
+bootstrap, which was used before, covered the truth in 0.87 to 0.95 of simulated studies with 15 to 60 documents;
+this one covers it in 0.94 to 0.97 (`benches/intervals.py`, docs/log/evaluation.md).
 
-Source: Efron 1979; Koehn 2004 for language tasks.
+`paired` compares two models document by document. Both models have the same hard and easy documents, so the interval of their
+difference is much narrower than the intervals of the two models.
+
+Source: Quenouille 1956 and Efron 1982 for the jackknife, Satterthwaite 1946 for the degrees of freedom.
 
 Examples:
     >>> nats, bytes_ = np.array([10.0, 12.0, 9.0, 11.0]), np.array([8.0, 8.0, 8.0, 8.0])
@@ -24,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-DRAWS, LEVEL, SEED = 2_000, 0.95, 0
+LEVEL = 0.95
 NORMAL = 1.959964  # the 97.5 % quantile of the normal distribution
 
 Values = NDArray[np.floating[Any]]
@@ -54,6 +59,63 @@ class Interval:
         return {"value": self.value, "low": self.low, "high": self.high}
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its uncertainty.
+
+    Attributes:
+        value: The figure.
+        variance: Its variance.
+        freedom: Degrees of freedom of the variance.
+    """
+
+    value: float
+    variance: float
+    freedom: float
+
+    def __add__(self, other: Estimate) -> Estimate:
+        """Return the sum with an independent figure. Satterthwaite's formula gives the degrees of freedom."""
+        variance = self.variance + other.variance
+        parts = self.variance**2 / self.freedom + other.variance**2 / other.freedom
+        freedom = variance**2 / parts if parts > 0 else min(self.freedom, other.freedom)
+        return Estimate(self.value + other.value, variance, freedom)
+
+    def __neg__(self) -> Estimate:
+        """Return the figure with the other sign."""
+        return Estimate(-self.value, self.variance, self.freedom)
+
+    def interval(self) -> Interval:
+        """Return the 95 % interval."""
+        from scipy.stats import t
+
+        half = float(t.ppf((1 + LEVEL) / 2, self.freedom)) * math.sqrt(self.variance)
+        return Interval(self.value, self.value - half, self.value + half)
+
+    def p_value(self) -> float:
+        """Return the probability of a figure this far from 0, if the truth is 0."""
+        from scipy.stats import t
+
+        if self.variance <= 0:
+            return float(self.value == 0)
+        return float(2 * t.sf(abs(self.value) / math.sqrt(self.variance), self.freedom))
+
+
+def estimate(numerators: Values, denominators: Values) -> Estimate:
+    """Return sum(numerators) / sum(denominators) over at least two documents, with its variance.
+
+    Args:
+        numerators: One value for each document (N,), N >= 2.
+        denominators: One value for each document (N,).
+    """
+    weights = denominators / denominators.sum()
+    value = float(numerators.sum() / denominators.sum())
+    errors = (numerators - value * denominators) / denominators.sum()
+    # Without document i the ratio is value - errors[i] / (1 - weights[i]). A document with all bytes leaves nothing.
+    left = np.maximum(1 - weights, 1e-9)
+    variance = float(((errors / left) ** 2).sum())
+    return Estimate(value, variance, max(1 / float((weights**2).sum()) - 1, 1.0))
+
+
 def ratio(numerators: Values, denominators: Values) -> Interval:
     """Return sum(numerators) / sum(denominators) over documents, with its interval.
 
@@ -67,15 +129,17 @@ def ratio(numerators: Values, denominators: Values) -> Interval:
     """
     if len(numerators) < 2:
         return Interval(float(numerators.sum() / denominators.sum()), None, None)
-    weights = _draw_counts(len(numerators))
-    resampled = (weights @ numerators) / (weights @ denominators)
-    return _interval(float(numerators.sum() / denominators.sum()), resampled)
+    found = estimate(numerators, denominators).interval()
+    assert found.low is not None
+    # Bits and shares are not negative.
+    low = max(found.low, 0.0) if (numerators >= 0).all() else found.low
+    return Interval(found.value, low, found.high)
 
 
 def share(hits: Values) -> Interval:
     """Return the mean of hits that are 0 or 1, with Wilson's interval.
 
-    The bootstrap gives 0 of 50 the interval [0, 0], as if it could not be 1 of 50 (Wilson 1927; Brown et al. 2001).
+    The usual interval of 0 of 50 is [0, 0], as if it could not be 1 of 50 (Wilson 1927; Brown et al. 2001).
 
     Args:
         hits: 0 or 1 for each case (N,).
@@ -107,19 +171,6 @@ def paired(left: Values, right: Values, denominators: Values) -> Interval:
         >>> paired(np.array([3.0, 5.0]), np.array([1.0, 3.0]), np.array([4.0, 4.0]))
         Interval(value=0.5, low=0.5, high=0.5)
     """
-    return ratio(left - right, denominators)
-
-
-def _draw_counts(documents: int) -> Values:
-    """Return how often each document is in each draw (draws, N). The seed is fixed, so the result is always the same."""
-    random = np.random.default_rng(SEED)
-    counts = np.empty((DRAWS, documents))
-    for row in counts:
-        row[:] = np.bincount(random.integers(documents, size=documents), minlength=documents)
-    return counts
-
-
-def _interval(value: float, resampled: Values) -> Interval:
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(resampled, [tail, 1 - tail])
-    return Interval(value, float(low), float(high))
+    if len(left) < 2:
+        return Interval(float((left - right).sum() / denominators.sum()), None, None)
+    return estimate(left - right, denominators).interval()

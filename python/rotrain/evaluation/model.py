@@ -28,6 +28,9 @@ class TokenizerProtocol(Protocol):
     def encode(self, text: str) -> list[int]:
         """Return the token ids of a text, with nothing added."""
 
+    def encode_measured(self, text: str) -> tuple[list[int], NDArray[np.int64]]:
+        """Return the token ids of a text, and the bytes of text of each token (N,). Together they are the bytes of the text."""
+
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of token ids."""
 

@@ -150,11 +150,18 @@ def continuations(model: LanguageModel, questions: Sequence[tuple[str, str]]) ->
     Returns:
         For each text, -ln p in nats, and whether greedy decoding writes exactly this text.
     """
+    pairs = [encode_pair(model, context, text) for context, text in questions]
+    return continued_ids(model, [([model.bos_id, *before], after) for before, after in pairs])
+
+
+def continued_ids(
+    model: LanguageModel, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]
+) -> list[tuple[float, bool]]:
+    """Score token ids as continuations of at least one token id before them, see `continuations`."""
     sequences: list[Ids] = []
     counts: list[int] = []
-    for context, text in questions:
-        before, after = encode_pair(model, context, text)
-        ids = as_ids([model.bos_id, *before, *after])[-model.context - 1 :]
+    for before, after in pairs:
+        ids = as_ids([*before, *after])[-model.context - 1 :]
         sequences.append(ids)
         counts.append(min(len(after), len(ids) - 1))
 

@@ -7,7 +7,7 @@ The scored tokens are those of the documents and the `<|endoftext|>` after each 
 per byte are the compressed size of the whole documents. They compare models with different tokenizers. Perplexity does not,
 because it is per token.
 
-The intervals are over documents. A domain with few documents, such as one novel, has intervals over its windows instead.
+The intervals are over documents. A domain that is one document, such as a novel, has intervals over its windows instead.
 Such an interval is about this text, not about all texts of its kind. `unit` in the result says which of the two it is.
 """
 
@@ -25,7 +25,6 @@ from rotrain.evaluation.interval import Interval, ratio
 from rotrain.evaluation.model import LanguageModel, as_ids, label_nats
 from rotrain.evaluation.windows import Window, windows
 
-FEW_DOCUMENTS = 30
 DOCUMENTS_AT_ONCE = 64  # documents whose windows are given to the model together
 
 CONVENTIONS = {
@@ -33,7 +32,7 @@ CONVENTIONS = {
     "has no bytes",
     "windows": "as long as the context, one every half context; every token is scored once",
     "bytes": "UTF-8 of the text as it was scored",
-    "intervals": f"95 %, bootstrap over documents (over windows below {FEW_DOCUMENTS} documents), 2,000 draws",
+    "intervals": "95 %, jackknife and Student's t over documents, which count by their bytes (over the windows of a single document)",
 }
 
 
@@ -52,7 +51,7 @@ class Document:
 
 @dataclass(frozen=True)
 class TextScore:
-    """The score of a domain. Its units are its documents, or the windows of its few documents.
+    """The score of a domain. Its units are its documents, or the windows of its only document.
 
     Attributes:
         unit: `document` or `window`.
@@ -121,16 +120,22 @@ def score_text(
         documents: The documents.
         advance: Called with a number of documents when they are scored.
     """
-    lengths = model.tokenizer.byte_lengths()
-    by_window = len(documents) < FEW_DOCUMENTS
+    by_window = len(documents) < 2
     units: list[str] = []
     rows: list[tuple[float, int, int]] = []
     for start in range(0, len(documents), DOCUMENTS_AT_ONCE):
         group = documents[start : start + DOCUMENTS_AT_ONCE]
-        pieces = [document_windows(model, document) for document in group]
+        measured = [model.tokenizer.encode_measured(document.text) for document in group]
+        pieces = [
+            list(windows(as_ids([model.bos_id, *ids, model.eos_id]), model.context)) for ids, _ in measured
+        ]
         nats = iter(window_nats(model, [window for piece in pieces for window in piece]))
-        for document, piece in zip(group, pieces, strict=True):
-            scored = [(next(nats), len(window.labels), int(lengths[window.labels].sum())) for window in piece]
+        for document, piece, (_, sizes) in zip(group, pieces, measured, strict=True):
+            ends = np.cumsum([len(window.labels) for window in piece])
+            scored = [
+                (next(nats), len(window.labels), int(sizes[end - len(window.labels) : end].sum()))
+                for window, end in zip(piece, ends, strict=True)
+            ]
             if by_window:
                 rows += scored
                 units += [f"{document.id}#{number}" for number in range(len(scored))]

@@ -75,7 +75,7 @@ class TorchModel:
         change the logits before it, because the model is causal.
         """
         results: dict[int, R] = {}
-        for batch in _batches(sequences):
+        for batch in batches(sequences, BATCH_TOKENS):
             width = len(sequences[batch[-1]])
             tokens = torch.full((len(batch), width), self.eos_id, dtype=torch.long)
             for row, index in enumerate(batch):
@@ -87,11 +87,14 @@ class TorchModel:
         return [results[index] for index in range(len(sequences))]
 
 
-def _batches(sequences: Sequence[Ids]) -> list[list[int]]:
-    """Return the indices of the sequences, sorted by length, in batches of at most `BATCH_TOKENS` tokens with padding."""
+def batches(sequences: Sequence[Ids], tokens: int) -> list[list[int]]:
+    """Return the indices of the sequences, sorted by length, in batches of at most `tokens` tokens with padding.
+
+    A sequence that is longer is a batch of its own.
+    """
     groups: list[list[int]] = []
     for index in sorted(range(len(sequences)), key=lambda i: (len(sequences[i]), i)):
-        if groups and (len(groups[-1]) + 1) * len(sequences[index]) <= BATCH_TOKENS:
+        if groups and (len(groups[-1]) + 1) * len(sequences[index]) <= tokens:
             groups[-1].append(index)
         else:
             groups.append([index])

@@ -46,6 +46,7 @@ def export(
     out: str | PathLike[str],
     *,
     type: str | None = None,
+    license: str | None = None,
     progress: Progress | None = None,
 ) -> ExportResult:
     """Write a trained model in another format. If the engine of the format is installed, compare its logits with ours.
@@ -55,6 +56,7 @@ def export(
         to: `hf`: a Hugging Face folder. `gguf`: a llama.cpp file.
         out: Folder or file to write. It must not exist.
         type: Type of the matrices in a GGUF file: f32 (default), f16 or bf16. For fewer bits, use `quantize`.
+        license: Licence of the weights, such as `apache-2.0`, for the model card or the metadata of the file.
         progress: Receives notes about the model, and about properties that the format cannot store.
 
     Raises:
@@ -64,7 +66,7 @@ def export(
     Examples:
         >>> result = export("runs/llama-mha-nano", "hf", "exports/llama-mha-nano")
         >>> result.step, sorted(file.name for file in result.out.iterdir())[0]
-        (4, 'config.json')
+        (4, 'README.md')
     """
     progress = progress or Progress()
     if to not in FORMATS:
@@ -76,7 +78,11 @@ def export(
     trained = load_run(run)
     for note in trained.notes:
         progress.note(note)
-    record = export_hf(trained, Path(out)) if to == "hf" else export_gguf(trained, Path(out), type or "f32")
+    record = (
+        export_hf(trained, Path(out), license=license)
+        if to == "hf"
+        else export_gguf(trained, Path(out), type or "f32", license=license)
+    )
     for note in record.get("notes", ()):
         progress.note(note)
     return ExportResult(

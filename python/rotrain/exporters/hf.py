@@ -1,7 +1,8 @@
 """Export to a Hugging Face folder: safetensors, config and tokenizer that stock `transformers` loads.
 
 `rotrain.models.hf` maps the names of the tensors, and splits our fused matrices into the matrices that the class of
-`transformers` expects. The weights are the same fp32 numbers, so the logits differ only because sums have another order.
+`transformers` expects. The weights are the same fp32 numbers, so the logits differ only because sums have another order. `padding` gives the
+folder a pad token.
 `check` compares them on the written folder.
 """
 
@@ -17,6 +18,8 @@ import torch
 from torch import Tensor
 
 from rotrain.errors import RotrainError
+from rotrain.exporters.card import model_card
+from rotrain.exporters.padding import padding_of
 from rotrain.files import sync_directory, write_atomic, write_json
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import hf_config, to_hf
@@ -28,8 +31,8 @@ from rotrain.run.load import TrainedModel
 TOLERANCE = 1e-4
 
 
-def export_hf(trained: TrainedModel, out: Path) -> dict[str, Any]:
-    """Write the folder `out`, complete or not at all, and check it.
+def export_hf(trained: TrainedModel, out: Path, *, license: str | None = None) -> dict[str, Any]:
+    """Write the folder `out`, complete or not at all, with a model card, and check it.
 
     Returns:
         The record: `out`, `step`, `bytes`, `max_logit_difference` and `tolerance`.
@@ -44,16 +47,22 @@ def export_hf(trained: TrainedModel, out: Path) -> dict[str, Any]:
     temporary = out.with_name(f".{out.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
+    padding = padding_of(trained)
     config = trained.model.config
     weights = to_hf(config, dict(trained.model.named_parameters()))
     write_tensors(temporary / "model.safetensors", weights, {"format": "pt"})
     described = hf_config(config, trained.eos_id, trained.bos_id, trained.stop_ids)
+    described["pad_token_id"] = padding.id
     write_json(temporary / "config.json", described)
+    # A high temperature would draw the pad token, and rows of the embedding without a token.
+    never_drawn = [] if padding.id in (None, trained.eos_id) else [padding.id]
+    never_drawn += range(trained.tokenizer.vocab_size, config.vocab_size)
     write_json(
         temporary / "generation_config.json",
-        {key: described[key] for key in ("bos_token_id", "eos_token_id")},
+        {key: described[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
+        | ({"suppress_tokens": never_drawn} if never_drawn else {}),
     )
-    write_atomic(temporary / "tokenizer.json", trained.run.tokenizer.read_bytes())
+    write_atomic(temporary / "tokenizer.json", padding.tokenizer)
     write_json(
         temporary / "tokenizer_config.json",
         {
@@ -61,10 +70,15 @@ def export_hf(trained: TrainedModel, out: Path) -> dict[str, Any]:
             "model_max_length": config.context,
             "bos_token": trained.tokenizer.token(trained.begin_id),
             "eos_token": trained.tokenizer.token(trained.eos_id),
+            **({} if padding.token is None else {"pad_token": padding.token}),
+            # A decoder writes behind the end of its input, so the filling must be before it.
+            "padding_side": "left",
             "clean_up_tokenization_spaces": False,
             **({} if trained.chat_template is None else {"chat_template": trained.chat_template}),
         },
     )
+    card = model_card(trained, described["architectures"][0], out.name, license=license)
+    write_atomic(temporary / "README.md", card)
     try:
         difference = check(trained, temporary)
     except RotrainError:
@@ -78,6 +92,10 @@ def export_hf(trained: TrainedModel, out: Path) -> dict[str, Any]:
         "bytes": sum(file.stat().st_size for file in out.iterdir()),
         "max_logit_difference": difference,
         "tolerance": TOLERANCE,
+        "pad_token_id": padding.id,
+        "notes": []
+        if padding.token
+        else ["the tokenizer has no token that could fill a batch: batches need one of yours"],
     }
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rotrain.report.rank import better
+from rotrain.report.groups import Model, compare_models
+from rotrain.report.results import Cell, Run
+from rotrain.report.seeds import ENOUGH, LEAST, TOLD, Comparison
 from rotrain.report.table import MIB, Row
 
 NEAR = 0.02
@@ -33,78 +35,100 @@ class Answer:
         return [self.headline, *self.reasons, *self.cautions]
 
 
-def advice(rows: Sequence[Row], domain: str) -> Answer | None:
+def advice(rows: Sequence[Row], models: Sequence[Model], domain: str) -> Answer | None:
     """Answer "which model should I use?" for the text of one domain.
 
     The recommendation is the fastest timed model within 2 % of the best bits per byte; without timings it is the smallest file
-    within 2 %, and without files the best model.
+    within 2 %, and without files the best model. A model is one variant of one architecture, with all its seeds.
 
     Args:
-        rows: All models and variants, with their ranks.
+        rows: All runs and variants.
+        models: The same, grouped.
         domain: The name of the text, for example `web`.
 
     Returns:
-        The answer, or None if no row was evaluated on this domain.
+        The answer, or None if no model was evaluated on this domain.
     """
-    scored = [row for row in rows if domain in row.text]
-    if not scored:
+    bits = {model.label: mean for model in models if (mean := _bits(model, domain)) is not None}
+    if not bits:
         return None
-    first = [row for row in scored if row.ranks[domain] == 1]
-    best = min(first, key=lambda row: _bits(row, domain))
-    near = [row for row in scored if _bits(row, domain) <= _bits(best, domain) * (1 + NEAR)]
-    timed = [row for row in near if row.speed]
-    sized = [row for row in near if row.file_bytes]
+    scored = sorted((model for model in models if model.label in bits), key=lambda model: bits[model.label])
+    found = compare_models(models, domain)
+    best = scored[0]
+    near = [model for model in scored if bits[model.label] <= bits[best.label] * (1 + NEAR)]
+    # Speeds of two engines compare the engines: only one engine is asked, the one that timed most.
+    engine = _engine(near)
+    timed = [model for model in near if _speed(model, engine) is not None]
+    sized = [model for model in near if model.middle(_size) is not None]
     if timed:
-        use = max(timed, key=lambda row: row.speed or 0)
-        because = f"it is the fastest within 2 % of the best ({use.speed:.0f} tokens/s in {use.engine})"
+        use = max(timed, key=lambda model: _speed(model, engine) or 0)
+        because = f"it is the fastest within 2 % of the best ({_speed(use, engine):.0f} tokens/s in {engine})"
     elif sized:
-        use = min(sized, key=lambda row: row.file_bytes or 0)
-        because = f"it is the smallest file within 2 % of the best ({(use.file_bytes or 0) / MIB:.1f} MiB)"
+        use = min(sized, key=lambda model: model.middle(_size) or 0)
+        because = f"it is the smallest file within 2 % of the best ({(use.middle(_size) or 0) / MIB:.1f} MiB)"
     else:
         use, because = best, "it has the lowest bits per byte"
+    seeds = len(best.scores(domain))
+    of_seeds = f", the mean of {seeds} seeds" if seeds > 1 else ""
     reasons = [
-        f"Lowest bits per byte on {domain}: {best.cell.name} with {_bits(best, domain):.3f}.",
-        *_equals(first, best),
-        *_smallest(scored, near, best, domain),
+        f"Lowest bits per byte on {domain}: {best.label} with {bits[best.label]:.3f}{of_seeds}.",
+        *_equals(found),
+        *_smallest(near),
     ]
-    headline = f"On this machine, for text like {domain}, use {use.cell.name}, because {because}."
-    return Answer(headline, reasons, list(_cautions(rows, scored, best, domain)))
+    headline = f"On this machine, for text like {domain}, use {use.label}, because {because}."
+    return Answer(headline, reasons, list(_cautions(rows, scored, found, domain)))
 
 
-def _equals(first: Sequence[Row], best: Row) -> list[str]:
-    names = [row.cell.name for row in first if row is not best]
-    if not names:
+def _equals(found: Comparison) -> list[str]:
+    first = [
+        f"{group.name} {group.variant}"
+        for group, rank in zip(found.groups, found.ranks, strict=True)
+        if rank == 1
+    ]
+    if len(first) < 2:
         return []
-    return [f"The data cannot tell it from {_joined(names)}."]
+    return [f"The data cannot tell these apart: {_joined(first)}."]
 
 
-def _smallest(scored: Sequence[Row], near: Sequence[Row], best: Row, domain: str) -> list[str]:
-    """The smallest file that is not measurably worse, and the smallest within 2 %."""
-    equal = [row for row in scored if row.file_bytes and not better(best.text[domain], row.text[domain])]
-    merits: dict[str, list[str]] = {}
-    for group, merit in ((equal, "not measurably worse than the best"), (near, "within 2 % of the best")):
-        sized = [row for row in group if row.file_bytes]
-        if sized:
-            least = min(sized, key=lambda row: row.file_bytes or 0)
-            size = f"{least.cell.name} ({(least.file_bytes or 0) / MIB:.1f} MiB)"
-            merits.setdefault(size, []).append(merit)
-    return [f"The smallest file {' and '.join(found)}: {name}." for name, found in merits.items()]
+def _smallest(near: Sequence[Model]) -> list[str]:
+    sized = [model for model in near if model.middle(_size) is not None]
+    if not sized:
+        return []
+    least = min(sized, key=lambda model: model.middle(_size) or 0)
+    return [f"The smallest file within 2 %: {least.label} ({(least.middle(_size) or 0) / MIB:.1f} MiB)."]
 
 
-def _cautions(rows: Sequence[Row], scored: Sequence[Row], best: Row, domain: str) -> list[str]:
+def _cautions(rows: Sequence[Row], scored: Sequence[Model], found: Comparison, domain: str) -> list[str]:
     said = []
-    documents = best.text[domain].get("documents")
+    documents = scored[0].scores(domain)[0].get("documents")
     if documents is not None and documents < FEW_DOCUMENTS:
         said.append(
-            f"Only {documents} held-out documents were scored: the intervals speak of these texts, not of all texts like them."
+            f"Only {documents} held-out documents were scored: the intervals are wide, and speak of these texts more than of all "
+            "texts like them."
         )
-    seeds: dict[str, set[int]] = {}
-    for row in scored:
-        seeds.setdefault(row.run.arch, set()).add(int(row.run.config.get("seed", 0)))
-    if len(seeds) > 1 and all(len(found) == 1 for found in seeds.values()):
+    own = {model.key: len(model.scores(domain)) for model in scored if model.cells[0][0].config}
+    few = [count for count in own.values() if count < ENOUGH]
+    if len(own) > 1 and few:
         said.append(
-            "Each architecture was trained once (one seed). The intervals cover the choice of documents, not the luck of a seed: "
-            "repeat the study with three seeds before you rank architectures."
+            f"There are no ranks between architectures: a rank needs {ENOUGH} seeds of each, and there are {min(few)}. A difference of the size of "
+            "the luck of a seed, which is often 0.01 to 0.03 bits, can be luck. Three seeds are the default of a study."
+        )
+    if found.sd is not None:
+        said.append(
+            f"The same architecture with another seed differs by a standard deviation of {found.sd:.3f} bits per byte."
+        )
+    if found.differences:
+        needed = (
+            "needs more held-out documents: more seeds alone do not tell it"
+            if found.needed is None
+            else f"needs {found.needed} seeds of each architecture"
+        )
+        said.append(
+            f"To tell {TOLD} bits per byte apart in 8 of 10 studies, this one {needed} (an estimate)."
+        )
+        said.append(
+            f"A rank differs where the difference is significant at 5 % after Holm's correction over {len(found.differences)} pairs, and at "
+            f"least {100 * LEAST:g} % of the bits."
         )
     disturbed = [row.cell.name for row in rows if row.disturbed]
     if disturbed:
@@ -114,12 +138,35 @@ def _cautions(rows: Sequence[Row], scored: Sequence[Row], best: Row, domain: str
     missing = [row.cell.name for row in rows if domain not in row.text]
     if missing:
         said.append(f"Not evaluated on {domain}: {_joined(missing)}.")
+    timed = sum(row.speed is not None for row in rows)
+    if 0 < timed < len(rows):
+        said.append(
+            f"{timed} of {len(rows)} rows were timed: a model without a time cannot be called the fastest."
+        )
     return said
+
+
+def _engine(models: Sequence[Model]) -> str:
+    engines = [cell.bench[0]["engine"] for model in models for _, cell in model.cells if cell.bench]
+    return max(sorted(set(engines)), key=engines.count, default="")
+
+
+def _speed(model: Model, engine: str) -> float | None:
+    def speed(run: Run, cell: Cell) -> float | None:
+        row = Row(run, cell, {})
+        return row.speed if row.engine == engine else None
+
+    return model.middle(speed)
+
+
+def _size(run: Run, cell: Cell) -> float | None:
+    return Row(run, cell, {}).file_bytes
+
+
+def _bits(model: Model, domain: str) -> float | None:
+    scores = model.scores(domain)
+    return sum(score["bits_per_byte"]["value"] for score in scores) / len(scores) if scores else None
 
 
 def _joined(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _bits(row: Row, domain: str) -> float:
-    return float(row.text[domain]["bits_per_byte"]["value"])

@@ -8,10 +8,13 @@ from typing import Any
 from rotools.pages import Chart, Series, lines, points, render
 from rotrain import __version__
 from rotrain.config import ModelConfig
+from rotrain.evaluation.interval import Interval
 from rotrain.evaluation.text import CONVENTIONS
 from rotrain.models import count
 from rotrain.report.advice import advice
-from rotrain.report.results import Run
+from rotrain.report.groups import Model, compare_models, models_of
+from rotrain.report.results import Cell, Run
+from rotrain.report.seeds import LEAST, Group
 from rotrain.report.table import MIB, Row, columns, domains, rows_of
 
 Json = dict[str, Any]
@@ -29,13 +32,15 @@ def page(runs: Sequence[Run], title: str) -> str:
         One HTML file that needs no network. The same files give the same bytes.
     """
     rows, heads = rows_of(runs), columns(runs)
+    models = models_of([(run, cell) for run in runs for cell in run.cells])
     grammar, samples = _grammar(rows), list(_samples(runs))
     parts = [_part(*part) for part in _charts(runs, rows)]
     return render(
         "rotrain.report",
         "report.html.j2",
         title=title,
-        answers=[answer for domain in domains(runs) if (answer := advice(rows, domain))],
+        answers=[answer for domain in domains(runs) if (answer := advice(rows, models, domain))],
+        comparisons=[_comparison(models, domain) for domain in domains(runs)],
         columns=[
             {"name": one.name, "title": one.title, "left": place < 2} for place, one in enumerate(heads)
         ],
@@ -59,6 +64,45 @@ def page(runs: Sequence[Run], title: str) -> str:
         samples=samples,
         methods=list(_methods(runs)),
     )
+
+
+def _comparison(models: Sequence[Model], domain: str) -> Json:
+    """The table of architectures over their seeds, and their differences from the best."""
+    found = compare_models(models, domain)
+    return {
+        "domain": domain,
+        "groups": [
+            (
+                group.name,
+                group.variant,
+                len(group.scores),
+                f"{group.mean:.3f}" + _brackets(interval),
+                "" if group.sd is None else f"{group.sd:.4f}",
+                group.scores[0].get("documents", ""),
+                "" if rank is None else rank,
+            )
+            for group, interval, rank in zip(found.groups, found.intervals, found.ranks, strict=True)
+        ],
+        "differences": [
+            (
+                _label(found.groups[one.left]),
+                _label(found.groups[one.right]),
+                f"{one.interval.value:+.3f}" + _brackets(one.interval),
+                f"{one.p:.3f}",
+                "yes" if one.told else "no",
+            )
+            for one in found.differences
+            if one.right == 0 or found.groups[one.left].key == found.groups[one.right].key
+        ],
+    }
+
+
+def _label(group: Group) -> str:
+    return f"{group.name} {group.variant}"
+
+
+def _brackets(interval: Interval) -> str:
+    return "" if interval.low is None else f" [{interval.low:.3f}, {interval.high:.3f}]"
 
 
 def _part(name: str, identity: str, explain: str, charts: Sequence[Chart | None]) -> Json:
@@ -217,7 +261,7 @@ def _speed(runs: Sequence[Run], rows: Sequence[Row]) -> Iterator[Chart | None]:
 
 
 def _cache(runs: Sequence[Run]) -> Chart | None:
-    shapes = {run.arch: run.model for run in runs}
+    shapes = {run.arch: run.model for run in runs if run.model is not None}
     lengths = [2**power for power in range(4, 15)]
     curves = [
         Series(arch, lengths, [_cache_bytes(model, length) / MIB for length in lengths], colour)
@@ -279,11 +323,21 @@ def _methods(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
         "speed and memory",
         "each variant in a process and an engine of its own; figures of two engines compare the engines",
     )
-    yield "ranks", "equal where the 95 % interval of the paired difference contains zero"
+    yield (
+        "ranks",
+        "by the mean over at least three seeds; different where the difference is significant at 5 % after Holm's correction over all pairs, "
+        f"and at least {100 * LEAST:g} % of the bits",
+    )
     yield "program", f"rotrain {__version__}"
-    if len({run.data["manifest_sha256"] for run in runs}) > 1:
+    for context in sorted({context for run in runs for cell in run.cells if (context := _context(cell))}):
+        yield "window", f"{context:,} tokens, in the evaluation"
+    trained = [run for run in runs if run.model is not None]
+    if len({run.data["manifest_sha256"] for run in trained}) > 1:
         yield "warning", "these models were not trained on the same pack: compare them with care"
     for run in runs:
+        if run.model is None:
+            yield run.name, f"{run.arch}, {run.parameters:,} parameters, trained by others on other text"
+    for run in trained:
         steps = run.summary["steps"] if run.summary else "unfinished"
         yield (
             run.name,
@@ -291,6 +345,11 @@ def _methods(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
             f"seed {run.config['seed']}, pack {run.data['manifest_sha256'][:12]}, "
             + ", ".join(f"{key} {value}" for key, value in run.machine.items()),
         )
+
+
+def _context(cell: Cell) -> int | None:
+    """The tokens of a window of an evaluation; results of older versions do not have them."""
+    return None if cell.evaluation is None else cell.evaluation.get("conventions", {}).get("context")
 
 
 def smoothed(values: Sequence[float], keep: float = 0.9) -> list[float]:

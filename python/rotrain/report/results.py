@@ -22,6 +22,7 @@ from rotrain.run.metrics import read_metrics
 
 Json = dict[str, Any]
 KNOWN = {"rotrain-evaluation": 1, "rotrain-quantized": 1, "rotrain-bench": 1}
+BASELINE = "baseline"  # the variant of a model of somebody else
 TRAINED = "fp32"  # the variant that is the run's own weights
 
 
@@ -43,11 +44,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model and its variants."""
+    """A trained model and its variants; or a model of somebody else, of which there is only an evaluation (`model` is None)."""
 
     name: str
     path: Path
-    model: ModelConfig
+    model: ModelConfig | None
     config: Json
     data: Json
     machine: Json
@@ -59,18 +60,47 @@ class Run:
     @property
     def arch(self) -> str:
         """Its architecture."""
-        return self.model.arch
+        return str(self._described["arch"]) if self.model is None else self.model.arch
 
     @property
     def parameters(self) -> int:
         """Parameters, the tied matrix once."""
-        return count.param_count(self.model)
+        return int(self._described["parameters"]) if self.model is None else count.param_count(self.model)
+
+    @property
+    def _described(self) -> Json:
+        evaluation = self.cells[0].evaluation
+        assert evaluation is not None
+        described: Json = evaluation["model"]
+        return described
 
 
 def read_runs(paths: Sequence[Path]) -> list[Run]:
-    """Runs with their variants, in the order given. Runs of one name are told apart by their folders."""
+    """Runs with their variants, in the order given. Runs of one name are told apart by their folders.
+
+    A file is the evaluation of a model of somebody else (`rotrain evaluate hf:NAME --out FILE`): one row, a baseline.
+    """
     names = [path.name for path in paths]
-    return [_run(path, path.name if names.count(path.name) == 1 else str(path)) for path in map(Path, paths)]
+    return [
+        _baseline(path)
+        if path.suffix == ".json"
+        else _run(path, path.name if names.count(path.name) == 1 else str(path))
+        for path in map(Path, paths)
+    ]
+
+
+def _baseline(file: Path) -> Run:
+    try:
+        evaluation = _read(file)
+    except FileNotFoundError:
+        evaluation = None
+    if evaluation is None or evaluation["format"] != "rotrain-evaluation":
+        raise RotrainError(
+            "this is not the result of `rotrain evaluate`", place=file, hint="make it with --out FILE"
+        )
+    name = file.parent.name if file.name == "evaluation.json" else file.stem
+    cell = Cell(name, BASELINE, evaluation, None, [])
+    return Run(name, file, None, {}, {}, {}, [], [], None, [cell])
 
 
 def _run(path: Path, name: str) -> Run:
@@ -96,7 +126,9 @@ def _run(path: Path, name: str) -> Run:
     variants = path / "variants"
     if variants.is_dir():
         for folder in sorted(folder for folder in variants.iterdir() if folder.is_dir()):
-            inside = [row for row in timed if folder.resolve() in Path(row["model"]).resolve().parents]
+            inside = [
+                row for row in timed if any(folder.resolve() in place.parents for place in _places(row, path))
+            ]
             run.cells.append(_cell(name, folder.name, folder, inside))
     return run
 
@@ -115,7 +147,12 @@ def _timed(path: Path) -> list[Json]:
 
 
 def _is_trained(row: Json, path: Path) -> bool:
-    return bool(Path(row["model"]).resolve() == path.resolve() and row["variant"] == TRAINED)
+    return path.resolve() in _places(row, path) and row["variant"] == TRAINED
+
+
+def _places(row: Json, path: Path) -> list[Path]:
+    """Return where the model of a row may be: a relative path was meant from the folder where `bench` ran, which is above the run."""
+    return [(base / row["model"]).resolve() for base in (Path(), *path.resolve().parents)]
 
 
 def _read(file: Path) -> Json | None:
@@ -127,6 +164,13 @@ def _read(file: Path) -> Json | None:
             f"the file is damaged: {reason(error)}", place=file, hint="remove it and measure again"
         ) from None
     if not isinstance(value, dict) or value.get("format") not in KNOWN:
+        if file.name == "evaluation.json":
+            # No other program writes a file of this name: its format is damaged.
+            raise RotrainError(
+                "the file is damaged: its format is not that of an evaluation",
+                place=file,
+                hint="remove it and measure again",
+            )
         return None
     if value.get("version") != KNOWN[value["format"]]:
         raise RotrainError(

@@ -1,4 +1,4 @@
-"""The table of all cells, once as rows of figures, and as Markdown, CSV and LaTeX."""
+"""The table of all cells, once as rows of figures, and as Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rotrain.report.rank import Json, rank
-from rotrain.report.results import TRAINED, Cell, Run
+from rotrain.report.groups import compare_models, models_of
+from rotrain.report.results import TRAINED, Cell, Json, Run
 
 MIB = 1 << 20
 
@@ -17,13 +17,15 @@ MIB = 1 << 20
 class Column:
     """A column: its heading, what it means, and its text in a row ('' where nothing was measured).
 
-    `brief`: it has a place where there are 90 characters a line.
+    `brief`: it has a place where there are 90 characters a line. `cost`: it is about size, speed or memory, and not about quality; None for the
+    names.
     """
 
     name: str
     title: str
     text: Callable[[Row], str]
     brief: bool = False
+    cost: bool | None = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Row:
 
     @property
     def disturbed(self) -> bool:
-        """Other programs used the machine while it was timed, so there is no speed."""
+        """Other programs used the machine while it was timed, so its speed takes part in no comparison."""
         return bool(self.cell.bench) and all(row["contended"] for row in self.cell.bench)
 
     @property
@@ -86,10 +88,27 @@ class Row:
         return self.speeds.get(0)
 
     @property
-    def first_token(self) -> float | None:
-        """Median seconds to the first token of a loaded model."""
-        rows = [row for row in self.cell.bench if not row["contended"]]
-        return float(rows[0]["ttft_warm_s"]["median"]) if rows else None
+    def speed_text(self) -> str:
+        """The same for the table. A disturbed figure is marked with ~: it is likely too low, and nothing is concluded from it."""
+        if not self.cell.bench:
+            return ""
+        return f"{self._mark}{self._timed['decode']['0']['tokens_per_s']['median']:.0f}"
+
+    @property
+    def first_token_text(self) -> str:
+        """Median milliseconds to the first token of a loaded model, and the tokens of the prompt."""
+        if not self.cell.bench:
+            return ""
+        seconds, tokens = self._timed["ttft_warm_s"]["median"], self._timed.get("ttft_prompt_tokens")
+        return f"{self._mark}{1000 * seconds:.1f}" + (f" ({tokens} tokens)" if tokens else "")
+
+    @property
+    def _timed(self) -> Json:
+        return next((row for row in self.cell.bench if not row["contended"]), self.cell.bench[0])
+
+    @property
+    def _mark(self) -> str:
+        return "~" if self.disturbed else ""
 
     @property
     def peak_bytes(self) -> float | None:
@@ -98,18 +117,17 @@ class Row:
 
 
 def rows_of(runs: Sequence[Run]) -> list[Row]:
-    """All cells in the order of the runs, ranked within each domain."""
+    """All cells in the order of the runs. A row has the rank of its model, over all seeds, in each domain."""
     cells = [(run, cell) for run in runs for cell in run.cells]
-    ranks: list[dict[str, int]] = [{} for _ in cells]
+    models = models_of(cells)
+    ranks: dict[tuple[str, str], dict[str, int]] = {}
     for domain in domains(runs):
-        scored = [
-            (index, cell.evaluation["text"][domain])
-            for index, (_, cell) in enumerate(cells)
-            if cell.evaluation and domain in cell.evaluation["text"]
-        ]
-        for found in rank([score for _, score in scored]):
-            ranks[scored[found.index][0]][domain] = found.rank
-    return [Row(run, cell, place) for (run, cell), place in zip(cells, ranks, strict=True)]
+        found = compare_models(models, domain)
+        for group, place in zip(found.groups, found.ranks, strict=True):
+            if place is not None:
+                ranks.setdefault((group.key, group.variant), {})[domain] = place
+    keys = {id(cell): (model.key, model.variant) for model in models for _, cell in model.cells}
+    return [Row(run, cell, ranks.get(keys.get(id(cell), ("", "")), {})) for run, cell in cells]
 
 
 def domains(runs: Sequence[Run]) -> list[str]:
@@ -123,26 +141,53 @@ def domains(runs: Sequence[Run]) -> list[str]:
 def columns(runs: Sequence[Run]) -> list[Column]:
     """The columns for which there is a figure."""
     every = [
-        Column("model", "name of the run", lambda row: row.run.name, brief=True),
-        Column("variant", "precision of the weights", lambda row: row.cell.variant, brief=True),
-        Column("parameters", "a tied matrix counts once", lambda row: f"{row.run.parameters / 1e6:.1f} M"),
-        Column("bits", "bits per weight, with scales", lambda row: _number(row.bits_per_weight, 2)),
-        Column("MiB", "size of the file", lambda row: _number(row.file_bytes, 1, MIB), brief=True),
+        Column("model", "name of the run", lambda row: row.run.name, brief=True, cost=None),
+        Column("variant", "precision of the weights", lambda row: row.cell.variant, brief=True, cost=None),
+        Column(
+            "parameters",
+            "a tied matrix counts once",
+            lambda row: f"{row.run.parameters / 1e6:.1f} M",
+            cost=True,
+        ),
+        Column(
+            "bits", "bits per weight, with scales", lambda row: _number(row.bits_per_weight, 2), cost=True
+        ),
+        Column("MiB", "size of the file", lambda row: _number(row.file_bytes, 1, MIB), brief=True, cost=True),
     ]
     for domain in domains(runs):
         every += [
             Column(f"{domain} bits/byte", "lower is better; 95 % interval", _bits(domain), brief=True),
-            Column(f"{domain} rank", "equal: cannot be told apart", _place(domain), brief=True),
+            Column(
+                f"{domain} rank",
+                "over the seeds; equal: cannot be told apart; none below three seeds",
+                _place(domain),
+                brief=True,
+            ),
         ]
     every += [
         Column("KL", "nats per token from the trained model; 0 is equal", _divergence("mean_kl", 4)),
         Column("same top", "share of equal first choices", _divergence("same_top", 3)),
         Column("grammar", "share of right pairs; chance is 50 %", _grammar),
-        Column("timed in", "engine of the next columns", lambda row: row.engine, brief=True),
-        Column("decode tok/s", "median, empty context", lambda row: _timed(row, row.speed, 0, 1), brief=True),
-        Column("first token ms", "median, loaded model", lambda row: _timed(row, row.first_token, 1, 1e-3)),
+        Column("timed in", "engine of the next columns", lambda row: row.engine, brief=True, cost=True),
         Column(
-            "peak MiB", "peak memory of the process", lambda row: _number(row.peak_bytes, 0, MIB), brief=True
+            "decode tok/s",
+            "median, empty context; ~: disturbed",
+            lambda row: row.speed_text,
+            brief=True,
+            cost=True,
+        ),
+        Column(
+            "first token ms",
+            "median, loaded model (tokens of the prompt)",
+            lambda row: row.first_token_text,
+            cost=True,
+        ),
+        Column(
+            "peak MiB",
+            "peak memory of the process",
+            lambda row: _number(row.peak_bytes, 0, MIB),
+            brief=True,
+            cost=True,
         ),
     ]
     rows = rows_of(runs)
@@ -180,35 +225,8 @@ def as_csv(heads: Sequence[Column], rows: Sequence[Row]) -> str:
     return out.getvalue()
 
 
-def as_latex(heads: Sequence[Column], rows: Sequence[Row]) -> str:
-    """For a thesis (needs the package booktabs)."""
-    body = [" & ".join(_tex(column.text(row)) for column in heads) + r" \\" for row in rows]
-    return "\n".join(
-        [
-            r"\begin{tabular}{ll" + "r" * (len(heads) - 2) + "}",
-            r"\toprule",
-            " & ".join(_tex(column.name) for column in heads) + r" \\",
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
-        ]
-    )
-
-
-def _tex(text: str) -> str:
-    for mark in "&%$#_":
-        text = text.replace(mark, "\\" + mark)
-    return text
-
-
 def _number(value: float | None, digits: int, unit: float = 1) -> str:
     return "" if value is None else f"{value / unit:.{digits}f}"
-
-
-def _timed(row: Row, value: float | None, digits: int, unit: float) -> str:
-    return "disturbed" if row.disturbed else _number(value, digits, unit)
 
 
 def _bits(domain: str) -> Callable[[Row], str]:

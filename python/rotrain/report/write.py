@@ -10,9 +10,10 @@ from typing import Any
 
 from rotrain.errors import RotrainError, UsageError, reason
 from rotrain.files import write_atomic
+from rotrain.report.latex import as_latex
 from rotrain.report.page import page
 from rotrain.report.results import Run, read_runs
-from rotrain.report.table import as_csv, as_latex, as_markdown, columns, rows_of
+from rotrain.report.table import as_csv, as_markdown, columns, rows_of
 
 DEFAULT_TITLE = "Small language models for Romanian"
 _TABLES = {".md": as_markdown, ".csv": as_csv, ".tex": as_latex}

@@ -49,6 +49,7 @@ class TrainedModel:
         bos_id: Id of the token before a text, where it is another than `eos_id`.
         chat_template: How a chat becomes one text (Jinja), where the folder has a template.
         add_bos: Whether the tokenizer of the folder puts the BOS before every text.
+        pad_id: Id of the token that fills the shorter texts of a batch, where the folder names one.
     """
 
     run: RunDirectory
@@ -64,6 +65,7 @@ class TrainedModel:
     bos_id: int | None = None
     chat_template: str | None = None
     add_bos: bool = False
+    pad_id: int | None = None
 
     @property
     def begin_id(self) -> int:
@@ -247,6 +249,7 @@ def _load_hf(run: RunDirectory, config: dict[str, Any]) -> TrainedModel:
         sha256_file(files[0]),
         stop_ids=tuple(stops),
         bos_id=_bos_id(config, run.path / "config.json"),
+        pad_id=_pad_id(config),
         **_tokenizer_config(run.path),
     )
 
@@ -258,6 +261,12 @@ def _bos_id(config: dict[str, Any], place: Path) -> int | None:
     if not isinstance(bos, int) or not 0 <= bos < config.get("vocab_size", 0):
         raise RotrainError(f"bos_token_id is {bos!r}, which is no token of the vocabulary", place=place)
     return bos
+
+
+def _pad_id(config: dict[str, Any]) -> int | None:
+    """Return the pad token of a folder. Some configs write "none" as -1."""
+    pad = config.get("pad_token_id")
+    return pad if isinstance(pad, int) and 0 <= pad < config.get("vocab_size", 0) else None
 
 
 def _tokenizer_config(folder: Path) -> dict[str, Any]:

@@ -103,9 +103,15 @@ def run_sweep(
         The content of sweep.json: a row for each rate, and the best rate. A rate that diverges has no score.
 
     Raises:
-        RotrainError: Every rate diverged.
+        RotrainError: Every rate diverged, or the pack has no held-out text.
     """
     folder = Path(config.out)
+    if not any(phase.valid.tokens for phase in open_pack(Path(config.data)).phases):
+        raise RotrainError(
+            "the pack has no held-out text, so no rate can be called the best",
+            place=config.data,
+            hint="pack the corpus again with a --valid-share above 0",
+        )
     rows = []
     for rate in rates:
         out = str(folder / f"lr-{rate:g}")

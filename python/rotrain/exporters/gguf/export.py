@@ -38,13 +38,16 @@ CHECK_TEXTS = (
 )
 
 
-def export_gguf(trained: TrainedModel, out: Path, kind: str = "f32") -> dict[str, Any]:
+def export_gguf(
+    trained: TrainedModel, out: Path, kind: str = "f32", *, license: str | None = None
+) -> dict[str, Any]:
     """Write the file `out` and check it. Until the check passes, it has a temporary name.
 
     Args:
         trained: The model.
         out: The file. It must not exist.
         kind: Type of the matrices: f32, f16 or bf16.
+        license: Licence of the weights for the metadata.
 
     Returns:
         The record: sizes, notes, and the result of the check.
@@ -63,6 +66,7 @@ def export_gguf(trained: TrainedModel, out: Path, kind: str = "f32") -> dict[str
     check_supported(c)
     check_not_quantized(trained.model, trained.run.path)
     fields = metadata_fields(trained, FILE_TYPES[kind])
+    fields |= {} if license is None else {"general.license": license}
     weights = dict(trained.model.named_parameters())
     unchecked = out.with_name(f".{out.name}.unproven")
     write_gguf(unchecked, architecture(c), fields, [store(piece, weights, c, kind) for piece in pieces(c)])
@@ -95,6 +99,7 @@ def metadata_fields(trained: TrainedModel, file_type: int) -> dict[str, Any]:
         trained.eos_id,
         bos_id=trained.bos_id,
         add_bos=trained.add_bos,
+        pad_id=trained.pad_id,
     )
     chat = {} if trained.chat_template is None else {"tokenizer.chat_template": trained.chat_template}
     return {

@@ -65,7 +65,13 @@ def pattern_name(tokenizer: dict[str, Any]) -> str:
 
 
 def tokenizer_fields(
-    file: Path, rows: int, eos_id: int, *, bos_id: int | None = None, add_bos: bool = False
+    file: Path,
+    rows: int,
+    eos_id: int,
+    *,
+    bos_id: int | None = None,
+    add_bos: bool = False,
+    pad_id: int | None = None,
 ) -> dict[str, Any]:
     """Return the metadata `tokenizer.ggml.*`, by the last part of the key.
 
@@ -77,6 +83,7 @@ def tokenizer_fields(
         eos_id: Id of the token between documents.
         bos_id: Id of the token before a text. None: `eos_id`.
         add_bos: Whether the tokenizer puts it there itself.
+        pad_id: Id of the token that fills a batch. None: the file names none.
 
     Raises:
         RotrainError: A token has no row, or llama.cpp has no name for the pattern.
@@ -108,4 +115,5 @@ def tokenizer_fields(
         "bos_token_id": eos_id if bos_id is None else bos_id,
         "eos_token_id": eos_id,
         "add_bos_token": add_bos,
+        **({} if pad_id is None else {"padding_token_id": pad_id}),
     }

@@ -1,0 +1,88 @@
+"""The tables of a report for a thesis: quality and cost apart, with captions and labels (needs the package booktabs)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rotrain.report.groups import compare_models, models_of
+from rotrain.report.table import Column, Row
+
+# Signs that LaTeX reads as commands.
+_SIGNS = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+
+
+def as_latex(heads: Sequence[Column], rows: Sequence[Row]) -> str:
+    """Return a document fragment with a table of architectures over seeds for each domain, of quality, and of cost."""
+    tables = [_seeds(rows, domain) for domain in _domains(rows)]
+    for cost, label, caption in (
+        (
+            False,
+            "quality",
+            "Quality of each model and variant. Bits per byte with 95\\,\\% intervals over documents; lower is better.",
+        ),
+        (
+            True,
+            "cost",
+            "Size, speed and memory of each model and variant. Speeds of two engines compare the engines.",
+        ),
+    ):
+        kept = [head for head in heads if head.cost in (None, cost)]
+        if len(kept) > 2:
+            body = [[head.text(row) for head in kept] for row in rows]
+            tables.append(_table([head.name for head in kept], body, caption, label))
+    return "\n".join(tables)
+
+
+def _domains(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(domain for row in rows for domain in row.text))
+
+
+def _seeds(rows: Sequence[Row], domain: str) -> str:
+    found = compare_models(models_of([(row.run, row.cell) for row in rows]), domain)
+    body = []
+    for group, interval, rank in zip(found.groups, found.intervals, found.ranks, strict=True):
+        ends = "" if interval.low is None else f" [{interval.low:.3f}, {interval.high:.3f}]"
+        sd = "" if group.sd is None else f"{group.sd:.4f}"
+        body.append(
+            [
+                *(group.name, group.variant, str(len(group.scores)), f"{group.mean:.3f}{ends}", sd),
+                "" if rank is None else str(rank),
+            ]
+        )
+    caption = (
+        f"Bits per byte on {escaped(domain)}: mean over the seeds of the training, with 95\\,\\% intervals over seeds and documents. A rank needs "
+        "three seeds; ranks differ where Holm's correction leaves the difference significant."
+    )
+    heads = ["model", "variant", "seeds", "bits/byte", "sd of a seed", "rank"]
+    return _table(heads, body, caption, f"seeds-{domain}")
+
+
+def _table(heads: Sequence[str], body: Sequence[Sequence[str]], caption: str, label: str) -> str:
+    name = "".join(sign if sign.isalnum() else "-" for sign in label)
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{caption}}}",
+            rf"\label{{tab:{name}}}",
+            r"\begin{tabular}{ll" + "r" * (len(heads) - 2) + "}",
+            r"\toprule",
+            " & ".join(map(escaped, heads)) + r" \\",
+            r"\midrule",
+            *(" & ".join(map(escaped, row)) + r" \\" for row in body),
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def escaped(text: str) -> str:
+    """Return a text as LaTeX shows it.
+
+    Examples:
+        >>> escaped("q4_k_m: 5 %")
+        'q4\\\\_k\\\\_m: 5 \\\\%'
+    """
+    return "".join(_SIGNS.get(sign, f"\\{sign}" if sign in "&%$#_{}" else sign) for sign in text)

@@ -1,0 +1,96 @@
+"""Serve a model on this machine with llama.cpp's own server: completions and chat as OpenAI's API, and a small page.
+
+The server is the one in the package `xllamacpp`. It listens on 127.0.0.1 alone, and a page of another origin may not ask it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rotrain.errors import RotrainError, install, reason
+from rotrain.exporters.gguf.export import export_gguf
+from rotrain.gguf_header import check_header
+from rotrain.run.load import load_run
+
+HOST = "127.0.0.1"
+PAGE = Path(__file__).with_suffix(".html")
+
+
+@contextmanager
+def serve(model: Path, *, port: int = 0, context: int | None = None) -> Iterator[str]:
+    """Serve a model while the block runs.
+
+    Args:
+        model: A GGUF file, or a run, which is exported to a temporary file with 16 bits.
+        port: Port on 127.0.0.1; 0 takes a free one.
+        context: Tokens of the context. None: that of the model, at most 4,096.
+
+    Yields:
+        The address, for example `http://127.0.0.1:8080`.
+
+    Raises:
+        RotrainError: The package is missing, the model cannot be loaded, or the port is taken.
+
+    Examples:
+        >>> with serve(Path("runs/llama-mha-nano")) as address:  # doctest: +SKIP
+        ...     print(address)
+        http://127.0.0.1:35531
+    """
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise RotrainError(
+            "the server is in the package xllamacpp, which is not installed", hint=install("gguf")
+        )
+    with tempfile.TemporaryDirectory(prefix="rotrain-serve-") as name:
+        folder = Path(name)
+        file = model
+        if model.suffix != ".gguf":
+            file = folder / f"{model.name}.gguf"
+            export_gguf(load_run(model), file, "f16")
+        check_header(file)
+        public = folder / "public"
+        public.mkdir()
+        shutil.copy(PAGE, public / "index.html")
+        server = _start(file, public, port, context)
+        try:
+            yield str(server.listening_address)
+        finally:
+            del server  # llama.cpp stops its threads
+
+
+def _start(file: Path, public: Path, port: int, context: int | None) -> Any:
+    import xllamacpp
+
+    options = xllamacpp.CommonParams()
+    options.model.path = str(file)
+    options.hostnames, options.port = [HOST], port
+    options.cors_origins = f"http://{HOST}:{port}"
+    options.public_path = str(public)
+    options.n_parallel = 1
+    options.n_ctx = context or min(_context_of(file), 4_096)
+    threads = torch.get_num_threads()
+    options.cpuparams.n_threads = options.cpuparams_batch.n_threads = threads
+    options.verbosity = -1
+    try:
+        return xllamacpp.Server(options)
+    except (RuntimeError, ValueError) as error:
+        raise RotrainError(
+            f"llama.cpp's server does not start: {reason(error)}",
+            place=file,
+            hint=f"is port {port} taken? give another --port",
+        ) from None
+
+
+def _context_of(file: Path) -> int:
+    from rotrain.exporters.gguf.write import read_gguf
+
+    reader = read_gguf(file)
+    arch = str(reader.get_field("general.architecture").contents())
+    return int(reader.get_field(f"{arch}.context_length").contents())

@@ -1,0 +1,127 @@
+"""Models of other people as baselines: any family of transformers, any tokenizer, in bits per byte."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from program import rotrain
+
+transformers = pytest.importorskip("transformers")
+
+from hub_models import write_families  # noqa: E402
+
+from rotrain.errors import RotrainError  # noqa: E402
+from rotrain.evaluation.evaluate import evaluate  # noqa: E402
+from rotrain.evaluation.hub_model import HubModel  # noqa: E402
+from rotrain.evaluation.open import open_model  # noqa: E402
+from rotrain.evaluation.text import Document, score_text  # noqa: E402
+
+TEXT = "În grădina de lângă gară, un bătrân aduna mere <s> și povestea.\n\n — Așa-i?  zise fata 😀 ß\n"
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return dict(write_families(tmp_path_factory.mktemp("families")))
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "gemma", "qwen2", "mistral"])
+def test_bits_per_byte_are_those_of_the_stock_model(folders: dict[str, Path], family: str) -> None:
+    model = HubModel(str(folders[family]))
+    found = score_text(model, [Document("a", TEXT * 4)])
+    assert found.bytes.sum() == len((TEXT * 4).encode()) and (found.bytes >= 0).all()
+    # The same by hand, from the stock tokenizer and model alone.
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folders[family])
+    stock = transformers.AutoModelForCausalLM.from_pretrained(folders[family]).eval()
+    begin = tokenizer.bos_token_id if tokenizer.bos_token else tokenizer.eos_token_id
+    ids = [
+        begin,
+        *tokenizer(TEXT * 4, add_special_tokens=False, split_special_tokens=True).input_ids,
+        tokenizer.eos_token_id,
+    ]
+    nats, scored, context = 0.0, 1, 64
+    while scored < len(ids):
+        end = min(len(ids), scored + (context if scored == 1 else context // 2))
+        inputs = torch.tensor([ids[max(0, end - 1 - context) : end - 1]])
+        with torch.inference_mode():
+            rows = stock(inputs).logits[0].double().log_softmax(-1)[-(end - scored) :]
+        nats -= float(rows[range(end - scored), ids[scored:end]].sum())
+        scored = end
+    assert math.isclose(found.nats.sum(), nats, rel_tol=1e-5)
+    assert found.tokens.sum() == len(ids) - 1
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "gemma", "mistral"])
+def test_each_byte_of_a_text_belongs_to_one_token(folders: dict[str, Path], family: str) -> None:
+    tokenizer = HubModel(str(folders[family])).tokenizer
+    for text in (TEXT, "  două  spații  ", "😀", "a", "", "ț" * 50, "<s></s><|endoftext|>"):
+        ids, sizes = tokenizer.encode_measured(text)
+        assert len(ids) == len(sizes) and (sizes >= 0).all()
+        assert sizes.sum() == len(text.encode()), text
+    if family != "mistral":  # a Unigram model of `tokenizers` has its special tokens as pieces too
+        ids, _ = tokenizer.encode_measured("Ana </s> Ana <|endoftext|>")
+        assert HubModel(str(folders[family])).eos_id not in ids
+
+
+def test_a_lossy_tokenizer_is_told(folders: dict[str, Path]) -> None:
+    assert "bits" in HubModel(str(folders["mistral"])).notes[0]  # Unigram without bytes knows no 😀
+    assert HubModel(str(folders["llama"])).notes == []
+
+
+def test_the_command_scores_a_family_beside_ours(
+    folders: dict[str, Path], pack: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "gemma.json"
+    done = rotrain(
+        *("evaluate", f"hf:{folders['gemma']}", "--data", pack, "--probes", "none", "--context", 32),
+        *("--max-bytes", 2000, "--out", out, "--quiet"),
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads(out.read_text("utf-8"))
+    assert record["model"]["arch"] == "gemma" and record["conventions"]["context"] == 32
+    for score in record["text"].values():
+        assert score["bits_per_byte"]["value"] > 0
+    probes = evaluate(f"hf:{folders['gpt2']}", pack, max_bytes=1000, probes=["grammar", "copy"]).probes
+    assert set(probes) == {"grammar", "copy"}
+
+
+def test_what_cannot_be_loaded_is_one_sentence(folders: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(RotrainError, match="models of type 'gpt2'") as error:
+        open_model(folders["gpt2"])
+    assert error.value.hint == f"evaluate it with hf:{folders['gpt2']}"
+    with pytest.raises(RotrainError, match="transformers cannot load"):
+        HubModel(str(tmp_path))
+    with pytest.raises(RotrainError, match="context of"):
+        evaluate(f"hf:{folders['gpt2']}", text=[_file(tmp_path)], context=4096, probes=[])
+
+
+def _file(folder: Path) -> Path:
+    file = folder / "a.txt"
+    file.write_text(TEXT, "utf-8")
+    return file
+
+
+def test_an_offset_is_measured_in_bytes() -> None:
+    class Encoding:
+        ids, offsets = (1, 2, 3, 4), ((0, 0), (0, 1), (0, 1), (1, 3))
+
+    class Backend:
+        encode_special_tokens = False
+
+        def no_truncation(self) -> None: ...
+        def no_padding(self) -> None: ...
+        def encode(self, text: str, add_special_tokens: bool) -> Encoding:
+            return Encoding()
+
+    class Stock:
+        backend_tokenizer, unk_token, unk_token_id, all_special_ids = Backend(), None, None, ()
+
+    from rotrain.evaluation.hub_model import HubTokenizer
+
+    # An inserted space, a letter of two bytes in two tokens, two letters in one, and a line break that is dropped.
+    _, sizes = HubTokenizer(Stock(), "x").encode_measured("țab\n")
+    assert np.array_equal(sizes, [0, 2, 0, 3])

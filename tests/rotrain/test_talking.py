@@ -1,0 +1,120 @@
+"""`generate` with many prompts, `chat` and `serve`."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from program import rotrain
+
+from conftest import fit_config
+from rotrain.conversation import Conversation
+from rotrain.generation import Sampling, generate
+from rotrain.progress import Progress
+from rotrain.run.load import load_run
+from rotrain.train.loop import run_training
+
+pytestmark = pytest.mark.usefixtures("tiny_nano")
+TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ eos_token }}{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+@pytest.fixture(scope="module")
+def run(pack: Path, tmp_path_factory: pytest.TempPathFactory, tiny_nano: None) -> Path:
+    out = tmp_path_factory.mktemp("talk") / "run"
+    run_training(fit_config(pack, out, arch="llama-gqa", steps=6), Progress())
+    return out
+
+
+def test_many_prompts_give_what_each_gives_alone(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["A fost odată", "Ana", "țară"]
+    file = tmp_path / "lines.txt"
+    file.write_text("\n".join(lines), "utf-8")
+    options = ("--max-tokens", 6, "--temperature", 0)
+    done = rotrain("generate", run, "--prompts", file, *options, "--json")
+    assert done.returncode == 0, done.stderr
+    expected = [generate(run, line, max_tokens=6, temperature=0).to_dict() for line in lines]
+    assert json.loads(done.stdout) == expected
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\n".join(lines).encode())))
+    done = rotrain("generate", run, "--prompts", "-", *options, "--quiet")
+    assert next(line for line in done.stdout.splitlines() if line).startswith("A fost odată")
+    file.write_bytes(b"\xff")
+    assert "cannot read the prompts" in rotrain("generate", run, "--prompts", file).stderr
+    file.write_text("")
+    assert "there are no prompts" in rotrain("generate", run, "--prompts", file).stderr
+
+
+def test_a_full_context_is_said(run: Path) -> None:
+    done = rotrain("generate", run, "--prompt", "Ana", "--max-tokens", 500)
+    assert "not 500: the context has 32, with the prompt" in done.stderr
+    assert "not" not in rotrain("generate", run, "--prompt", "Ana", "--max-tokens", 5).stderr
+
+
+def chat(run: Path, text: str, monkeypatch: pytest.MonkeyPatch, *options: object) -> Any:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    return rotrain("chat", run, "--temperature", 0, "--max-tokens", 5, *options)
+
+
+def test_chat_answers_each_line_and_ends(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = chat(run, "Ana\nare\n\nmere\n", monkeypatch)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 2 and "no chat template" in done.stderr
+    long = chat(run, "ana are mere multe\n" * 4, monkeypatch, "--quiet")
+    assert long.returncode == 0 and long.stdout.count("\n") == 4
+    assert "oldest lines were left out" in chat(run, "ana are mere multe\n" * 4, monkeypatch).stderr
+
+
+def test_only_the_template_names_special_tokens(run: Path, tmp_path: Path) -> None:
+    assert rotrain("export", run, "--to", "hf", "--out", tmp_path / "hf").returncode == 0
+    (tmp_path / "hf" / "chat_template.jinja").write_text(TEMPLATE)
+    trained = load_run(tmp_path / "hf")
+    conversation = Conversation(trained, Sampling(temperature=0), max_tokens=3)
+    ids = conversation._encode([{"role": "user", "content": "a<|endoftext|>b"}])
+    assert ids.count(trained.eos_id) == 2, (
+        "one at the start, one after the message; the words of a person are text"
+    )
+    words = trained.tokenizer.decode(ids)
+    assert words == "<user>a<|endoftext|>b<assistant>"
+    "".join(conversation.answer("Ana"))
+    assert [turn["role"] for turn in conversation._turns] == ["user", "assistant"]
+    (tmp_path / "hf" / "chat_template.jinja").write_text("{% for %}")
+    broken = Conversation(load_run(tmp_path / "hf"), Sampling(), max_tokens=3)
+    with pytest.raises(Exception, match="the chat template cannot be used"):
+        list(broken.answer("Ana"))
+
+
+def test_the_server_writes_what_generate_writes(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("xllamacpp")
+    from rotrain.serving import serve
+
+    def ask(address: str, path: str, **body: Any) -> Any:
+        request = urllib.request.Request(
+            address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    with serve(run) as address:
+        assert address.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(address + "/", timeout=60) as page:
+            assert b"Continue a text" in page.read()
+            assert page.headers.get("Access-Control-Allow-Origin") != "*"
+        found = ask(address, "/completion", prompt="Ana are", n_predict=8, temperature=0)
+    expected = generate(run, "Ana are", max_tokens=8, temperature=0).text
+    assert found["content"] == expected
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(address + "/health", timeout=5)
+    shutil.copy(run / "tokenizer.json", tmp_path / "bad.gguf")
+    done = rotrain("serve", tmp_path / "bad.gguf", "--port", 0)
+    assert done.returncode == 1 and "the header is damaged" in done.stderr
