@@ -22,10 +22,15 @@ demo: setup
 
 # Files of tests go to as many processes as there are cores; at most four, for the memory that PyTorch takes in each.
 # Their threads outnumber the cores: one that waits sleeps, it does not spin (247 s for 293).
+PYTEST := OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 test: setup
 	cargo test -p rotext
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(PYTEST) $(addprefix --ignore=,$(SYSTEM))
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --doctest-modules python/rotrain
+
+SYSTEM := tests/rotrain/test_mamba_ssm.py tests/rotrain/test_kernel_signatures.py tests/rotrain/test_harness.py \
+	tests/rotrain/test_stock_circle.py tests/rotrain/test_gpu_check_system.py tests/rotrain/test_report_browser.py \
+	tests/rotools/test_ray.py tests/rotools/test_books_system.py tests/test_package_system.py tests/test_tutorials_system.py
 
 # Tests that need programs from outside; what is missing is skipped and named. On Debian: apt-get install chromium
 # texlive-latex-base texlive-latex-recommended texlive-lang-european lmodern tesseract-ocr tesseract-ocr-ron
@@ -52,11 +57,7 @@ $(OLDER)/ready: .venv/ready
 
 test-system: setup wheel $(MAMBA)/mamba_ssm $(FLASH)/flash_attn $(OLDER)/ready
 	$(BIN)/uv pip install -q --python $(BIN)/python "lm-eval>=0.4.9" "ray[data]>=2.50"
-	PYTHON_TRANSFORMERS_4=$(OLDER)/bin/python $(BIN)/python -m pytest -rs \
-		tests/rotrain/test_mamba_ssm.py tests/rotrain/test_kernel_signatures.py \
-		tests/rotrain/test_harness.py tests/rotrain/test_stock_circle.py \
-		tests/rotrain/test_report_browser.py tests/rotools/test_ray.py tests/rotools/test_books_system.py \
-		tests/test_package_system.py tests/test_tutorials_system.py
+	PYTHON_TRANSFORMERS_4=$(OLDER)/bin/python $(PYTEST) -rs $(SYSTEM)
 
 # A wheel for every Python from 3.11 on (abi3), and a source distribution.
 wheel: .venv/ready
