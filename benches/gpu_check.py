@@ -1,4 +1,4 @@
-"""Prove and measure the CUDA paths of rotrain on a GPU, in under eight minutes.
+"""Check and measure the CUDA paths of rotrain on a GPU. It stops after eight minutes, and the same command goes on.
 
     python benches/gpu_check.py --out gpu.json          # again: does what is missing
     rotrain doctor --gpu-report gpu.json                # the table

@@ -157,7 +157,7 @@ def scans(
 ) -> Iterator[Case]:
     """Yield scans with chunks of two sizes, of whole sequences and of documents.
 
-    The definition walks through the positions one by one; at this length the chunks in fp64 stand for it, which the tests
+    The definition walks through the positions one by one; at this length the chunks in fp64 replace it, which the tests
     compare with the definition.
     """
     heads, state = (8, 16) if tiny else (32, 128)

@@ -231,6 +231,7 @@ def _open(
     return str(Path(run)), load_for_decoding(run, device=device, progress=progress)
 
 
+@torch.inference_mode()
 def generate_tokens(
     model: Decoder,
     prompt: list[int],
@@ -273,8 +274,9 @@ def generate_tokens(
             yield token
         return
     generator = torch.Generator().manual_seed(sampling.seed)
+    precision = decoding_precision(model)
     for _ in range(min(max_tokens, context - len(prompt))):
-        with decoding_precision(model):
+        with precision:
             logits = model.logits(model(fresh, cache)[0, -1])
         token = sampling.draw(logits[:tokens].cpu(), generator)
         if token == eos_id or token in stop_ids:

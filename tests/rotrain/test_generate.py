@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -85,3 +87,16 @@ def test_draws_follow_the_probabilities_and_the_cuts() -> None:
 def test_values_out_of_range(words: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         Sampling(**words)  # type: ignore[arg-type]
+
+
+def test_no_history_of_gradients_is_kept(model: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With it a text of a thousand tokens would keep the states of all of them."""
+    seen: list[bool] = []
+    forward = Decoder.forward
+
+    def watched(self: Decoder, *words: Any, **named: Any) -> torch.Tensor:
+        seen.append(torch.is_inference_mode_enabled())
+        return forward(self, *words, **named)
+
+    monkeypatch.setattr(Decoder, "forward", watched)
+    assert list(generate_tokens(model, [5], max_tokens=3, eos_id=0, sampling=Sampling())) and all(seen)

@@ -25,7 +25,7 @@ from rotrain.runtime.remembered import memory_file, recall, remember
 from rotrain.train import micro
 from rotrain.train.learner import Learner
 from rotrain.train.loop import run_training
-from rotrain.train.micro import MicroBatch, search
+from rotrain.train.micro import MicroBatch, is_out_of_memory, search
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
@@ -171,10 +171,11 @@ def test_what_a_gpu_holds_is_found_before_the_first_step_and_remembered(
     again, heard = gpu()
     again.find()
     assert again.size == 8 and sizes == [8, 8] and "remembered" in heard.sentences[0]
-    again.halve()  # as after a step without memory
+    # A lack of memory at a later step may be another program's: the next run tries the size again.
+    again.halve()
     third, _ = gpu()
     third.find()
-    assert third.size == 4
+    assert again.size == 4 and third.size == 8
 
 
 def test_what_is_remembered_and_does_not_fit_any_more_is_searched(
@@ -230,3 +231,25 @@ def test_the_key_names_everything_that_the_size_depends_on(pack: Path, tmp_path:
     keys = [key(), key("context=16"), key("optim.name=muon"), key("runtime.precision=bf16"), key(size=400)]
     assert len(set(keys)) == len(keys)
     assert micro.torch.__version__.split("+")[0] in keys[0]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CUDA out of memory. Tried to allocate 2.00 GiB.",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory",
+    ],
+)
+def test_a_lack_of_memory_has_many_words(words: str) -> None:
+    assert is_out_of_memory(RuntimeError(words))
+    assert not is_out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
+
+
+def test_a_trial_reads_one_document_a_sequence(gpu: Callable[..., tuple[MicroBatch, Heard]]) -> None:
+    found, _ = gpu()
+    learner = found.learner
+    for end in (None, 0, 5):
+        learner.model.config = learner.model.config.model_copy(update={"document_end": end})
+        assert not (learner._trial_batch(2) == (-1 if end is None else end)).any()

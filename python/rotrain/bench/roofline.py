@@ -2,7 +2,7 @@
 
 A part of a step takes as long as its operations at the data sheet's peak, or as its bytes at the data sheet's bandwidth,
 whichever is longer (the roofline of Williams et al. 2009). The parts follow each other. No kernel reaches either figure, so
-the MFU here is a bound, not a forecast: products of matrices reach 70 to 80 % of the peak.
+the MFU here is a bound, not a forecast: products of matrices reach less than the peak of a data sheet.
 
 What is counted, for N tokens in parts of n:
 

@@ -65,7 +65,7 @@ class Steps:
         )
         keep_freed_memory()
         self.config = config
-        # `auto` compiles only for a long run. The measured step stands for a step of a long run.
+        # `auto` compiles only for a long run. The measured step is one of a long run.
         self.machine = choose_machine(config.runtime, run_flops=COMPILE_CPU_FLOPS)
         device = self.machine.device
         platform = kernels.detect_platform(device, half=self.machine.precision == "bf16", config=shape)

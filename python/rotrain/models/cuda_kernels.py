@@ -7,7 +7,6 @@ goes to the portable implementation. The packages are imported when a kernel is 
 from __future__ import annotations
 
 import inspect
-from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -69,11 +68,14 @@ def _varlen(q: Tensor, k: Tensor, v: Tensor, ends: Tensor, longest: int, window:
         else:
             k, v = (x.repeat_interleave(q.shape[1] // k.shape[1], 1) for x in (k, v))
     packed_q, packed_k, packed_v = (x.transpose(1, 2).flatten(0, 1) for x in (q, k, v))  # (B T, heads, d)
-    # Without a window it may be cuDNN, which is not deterministic.
-    exact = sdpa_kernel(SDPBackend.FLASH_ATTENTION) if torch.are_deterministic_algorithms_enabled() else None
-    with exact or nullcontext():
-        # One tensor for both ends: so cuDNN can see that queries and keys have the same lengths.
-        out = varlen_attn(packed_q, packed_k, packed_v, ends, ends, longest, longest, **words)
+    # One tensor for both ends: so cuDNN can see that queries and keys have the same lengths.
+    arguments = (packed_q, packed_k, packed_v, ends, ends, longest, longest)
+    if torch.are_deterministic_algorithms_enabled():
+        # Without a window it may be cuDNN, which is not deterministic.
+        with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+            out = varlen_attn(*arguments, **words)
+    else:
+        out = varlen_attn(*arguments, **words)
     assert isinstance(out, Tensor)  # it returns more only if more is asked for
     whole: Tensor = out.unflatten(0, (q.shape[0], -1))
     return whole.transpose(1, 2)

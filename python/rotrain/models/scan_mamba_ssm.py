@@ -84,7 +84,7 @@ def _backward(
     # Results are allocated here: theirs would inherit the strides of parts of a larger tensor.
     into = {"dx": x, "ddt": dt, "dB": b, "dC": c}
     given = {name: like.new_empty(like.shape) for name, like in into.items()}
-    # The output takes part in a gate only, which is not used here: any tensor of its shape will do.
+    # The output takes part in a gate only, which is not used here, so any tensor of its shape is valid.
     dx, ddt, da, db, dc, *_ = passes()[1](
         dy, x, dt, a, b, c, x, chunk, dfinal_states=d_last, seq_idx=documents, **given
     )

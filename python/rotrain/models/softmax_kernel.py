@@ -8,7 +8,7 @@ import triton.language as tl
 from torch import Tensor
 
 # Logits that a program reads at a time: 16 for each of its threads. A row of 40,000 in bf16 is 80 KB, so the second pass
-# over it reads from the L2 cache.
+# over it reads a part of it from the L2 cache.
 BLOCK, WARPS = 4096, 8
 
 

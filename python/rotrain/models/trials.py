@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rotrain.errors import RotrainError
+
 # Relative to the largest value. bf16 keeps 8 bits. Kernels multiply fp32 in TF32, which keeps 10.
 LIMIT = {torch.bfloat16: 5e-2, torch.float32: 1e-2}
 
@@ -43,16 +45,24 @@ def try_kernel(
     try:
         found = _run(operation, kernel, device, dtype)
         truth = _run(operation, portable, device, dtype)
+        # A GPU tells of an error when a result is read.
+        distance = max(
+            float((a.float() - b.float()).abs().max() / b.float().abs().max().clamp_min(1e-20))
+            for a, b in zip(found, truth, strict=True)
+        )
     except ModuleNotFoundError as error:
         return f"{error.name} is not installed"
+    except torch.OutOfMemoryError:
+        raise  # it says nothing about the kernel
     except Exception as error:
-        # A package of others can fail in any way, and none of them may end the run: there is a next kernel.
+        if "illegal memory access" in str(error):
+            raise RotrainError(
+                f"the kernel {operation} of {getattr(kernel, '__module__', '?')} broke the state of the GPU",
+                hint="uninstall the package that has it, or update it",
+            ) from error
+        # A package of others can fail in any other way, and the run goes on: there is a next kernel.
         first = str(error).strip().partition("\n")[0]
         return f"{type(error).__name__}: {first}" if first else type(error).__name__
-    distance = max(
-        float((a.float() - b.float()).abs().max() / b.float().abs().max().clamp_min(1e-20))
-        for a, b in zip(found, truth, strict=True)
-    )
     # A comparison with NaN is false.
     return "" if distance <= LIMIT[dtype] else f"its result is off by {distance:.1%} of the largest value"
 

@@ -38,7 +38,7 @@ class TrainedModel:
     Attributes:
         run: Its directory. Of a Hugging Face folder only the tokenizer is known.
         step: Step of the checkpoint; 0 for a Hugging Face folder.
-        model: The decoder, in evaluation mode, on the CPU.
+        model: The decoder, in evaluation mode. `load_run` leaves it on the CPU.
         tokenizer: Its tokenizer.
         eos_id: Id of the token between documents.
         notes: Sentences for the user, for example about a damaged newer checkpoint.

@@ -12,7 +12,7 @@ def collector_frozen() -> Iterator[None]:
     """Let the collector pass over all objects that exist now, inside a `with`.
 
     The modules of PyTorch and its compiler are a million objects. A full collection looks at each of them, which takes the
-    host a tenth of a second in the middle of a step, and none of them ever goes.
+    host a tenth of a second in the middle of a step, and Python frees none of them.
     """
     gc.collect()
     gc.freeze()

@@ -42,7 +42,7 @@ def place_for_decoding(model: Decoder, device: torch.device, *, half: bool) -> N
 
 
 def decoding_precision(model: Decoder) -> contextlib.AbstractContextManager[None]:
-    """Return the context of a forward pass: autocast for a model whose matrices are bf16, else nothing."""
+    """Return the context of forward passes: autocast for a model whose matrices are bf16, else nothing. It can be entered again."""
     weight = model.embed.weight
     if weight.dtype != torch.bfloat16:
         return contextlib.nullcontext()
@@ -109,6 +109,8 @@ class DecodingStep:
         )
         self._token: Tensor | None = None
         self._graph: Any = None
+        self._recordable = True
+        self._precision = decoding_precision(model)
         self._result: Tensor | None = None
         self._steps = 0
 
@@ -124,7 +126,8 @@ class DecodingStep:
             self._token = token.clone()
         self._token.copy_(token)
         self.position.fill_(self.cache.length)
-        if self._graph is None and token.is_cuda and self._steps >= WARM_UP:
+        if self._recordable and token.is_cuda and self._steps >= WARM_UP:
+            self._recordable = False
             self._record()
         if self._graph is None:
             self._result = self._run()
@@ -136,10 +139,16 @@ class DecodingStep:
         return self._result
 
     def _record(self) -> None:
-        self._graph = torch.cuda.CUDAGraph()
+        """Record the step. Where a kernel cannot be recorded, the step stays as it is, and is slower."""
+        graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize()
-        with torch.cuda.graph(self._graph):
-            self._result = self._run()
+        try:
+            # Other threads of the process may use the GPU meanwhile.
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                result = self._run()
+        except RuntimeError:
+            return
+        self._graph, self._result = graph, result
 
     def _run(self) -> Tensor:
         model = self.model
@@ -147,7 +156,7 @@ class DecodingStep:
         self._seen = {
             slots: (numbers <= self.position).view(1, 1, 1, slots) for slots, numbers in self._numbers.items()
         }
-        with decoding_precision(model), self._fixed_attention():
+        with self._precision, self._fixed_attention():
             return self._after(self._logits(model))
 
     def _logits(self, model: Decoder) -> Tensor:

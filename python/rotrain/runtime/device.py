@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from rotrain.config import Runtime
-from rotrain.errors import RotrainError
+from rotrain.errors import RotrainError, UsageError
 from rotrain.runtime.gpus import peak_tflops
 
 # A compiled step is 10-30 % faster on a CPU but compiles for half a minute (docs/log): it pays from about ten minutes
@@ -164,18 +164,24 @@ def cpu_has_bf16() -> bool:
     return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)
 
 
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
 def choose_device(wanted: str, hardware: Hardware) -> tuple[str, str]:
     """Return the device and why. `auto` never takes an Apple GPU: its sums differ from run to run.
 
     Raises:
+        UsageError: There is no device of this name.
         RotrainError: The wanted device is not there.
     """
+    if wanted not in DEVICES:
+        raise UsageError(f"there is no device {wanted!r}", hint=f"one of {', '.join(DEVICES)}")
     if wanted == "auto":
         return ("cuda", hardware.cuda) if hardware.cuda is not None else ("cpu", "no CUDA device found")
     if wanted == "cuda" and hardware.cuda is None:
-        raise RotrainError("no CUDA device found", hint="take --set runtime.device=cpu, or auto")
+        raise RotrainError("no CUDA device found", hint="take the device cpu, or auto")
     if wanted == "mps" and not hardware.mps:
-        raise RotrainError("no Apple GPU found", hint="take --set runtime.device=cpu, or auto")
+        raise RotrainError("no Apple GPU found", hint="take the device cpu, or auto")
     return wanted, "as asked"
 
 

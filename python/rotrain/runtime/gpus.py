@@ -2,7 +2,8 @@
 
 The figures are those of the data sheets: dense products with sums in fp32, at the rated boost clock. GeForce cards of the
 30, 40 and 50 series multiply bf16 at twice the rate of fp32 (white papers of GA102, AD102 and GB202). A laptop's clock
-depends on the power that its maker allows: its figure is for the lowest one.
+depends on the power that its maker allows: its figure is for the lowest one. Two cards report the name of another one: the
+RTX 3080 with 12 GB and the RTX 3050 with 6 GB. `rotrain doctor` measures what a product reaches.
 """
 
 from __future__ import annotations
@@ -39,33 +40,33 @@ def _geforce(fp32: float, bandwidth: float) -> Gpu:
 GPUS = {
     "RTX 3050": _geforce(9.1, 224),
     "RTX 3060": _geforce(12.7, 360),
-    "RTX 3060 Laptop": _geforce(13.1, 336),
+    "RTX 3060 Laptop": _geforce(9.9, 336),
     "RTX 3060 Ti": _geforce(16.2, 448),
     "RTX 3070": _geforce(20.3, 448),
-    "RTX 3070 Laptop": _geforce(16.6, 448),
+    "RTX 3070 Laptop": _geforce(13.2, 448),
     "RTX 3070 Ti": _geforce(21.7, 608),
-    "RTX 3070 Ti Laptop": _geforce(17.5, 448),
+    "RTX 3070 Ti Laptop": _geforce(12.2, 448),
     "RTX 3080": _geforce(29.8, 760),
-    "RTX 3080 Laptop": _geforce(21.0, 448),
+    "RTX 3080 Laptop": _geforce(15.3, 448),
     "RTX 3080 Ti": _geforce(34.1, 912),
-    "RTX 3080 Ti Laptop": _geforce(23.6, 512),
+    "RTX 3080 Ti Laptop": _geforce(16.7, 512),
     "RTX 3090": _geforce(35.5, 936),
     "RTX 3090 Ti": _geforce(40.0, 1008),
-    "RTX 4050 Laptop": _geforce(9.0, 192),
+    "RTX 4050 Laptop": _geforce(8.2, 192),
     "RTX 4060": _geforce(15.1, 272),
-    "RTX 4060 Laptop": _geforce(11.6, 256),
+    "RTX 4060 Laptop": _geforce(9.0, 256),
     "RTX 4060 Ti": _geforce(22.1, 288),
     "RTX 4070": _geforce(29.1, 504),
-    "RTX 4070 Laptop": _geforce(15.6, 256),
+    "RTX 4070 Laptop": _geforce(11.3, 256),
     "RTX 4070 SUPER": _geforce(35.5, 504),
     "RTX 4070 Ti": _geforce(40.1, 504),
     "RTX 4070 Ti SUPER": _geforce(44.1, 672),
     "RTX 4080": _geforce(48.7, 717),
-    "RTX 4080 Laptop": _geforce(24.7, 432),
+    "RTX 4080 Laptop": _geforce(20.0, 432),
     "RTX 4080 SUPER": _geforce(52.2, 736),
     "RTX 4090": _geforce(82.6, 1008),
     "RTX 4090 D": _geforce(73.5, 1008),
-    "RTX 4090 Laptop": _geforce(33.0, 576),
+    "RTX 4090 Laptop": _geforce(28.3, 576),
     "RTX 5060": _geforce(19.2, 448),
     "RTX 5060 Laptop": _geforce(9.7, 384),
     "RTX 5060 Ti": _geforce(23.7, 448),
@@ -85,6 +86,7 @@ GPUS = {
     "RTX A6000": Gpu(154.8, 38.7, 768),
     "RTX 2000 Ada": Gpu(48.0, 12.0, 224),
     "RTX 4000 Ada": Gpu(106.8, 26.7, 360),
+    "RTX 4000 SFF Ada": Gpu(76.7, 19.2, 280),
     "RTX 4500 Ada": Gpu(158.5, 39.6, 432),
     "RTX 5000 Ada": Gpu(261.1, 65.3, 576),
     "RTX 6000 Ada": Gpu(364.2, 91.1, 960),
@@ -99,6 +101,7 @@ GPUS = {
     "A40": Gpu(149.7, 37.4, 696),
     "A100": Gpu(312.0, 19.5, 1555, "ampere"),
     "A100 80GB": Gpu(312.0, 19.5, 2039, "ampere"),
+    "A100 80GB PCIE": Gpu(312.0, 19.5, 1935, "ampere"),
     "L4": Gpu(121.0, 30.3, 300),
     "L40": Gpu(181.0, 90.5, 864),
     "L40S": Gpu(362.0, 91.6, 864),
@@ -108,12 +111,13 @@ GPUS = {
     "H200": Gpu(989.4, 66.9, 4800, "hopper"),
     "H200 NVL": Gpu(835.5, 60.0, 4800, "hopper"),
     "GH200": Gpu(989.4, 66.9, 4000, "hopper"),
+    "GH200 144G": Gpu(989.4, 66.9, 4900, "hopper"),
     "B200": Gpu(2250.0, 75.0, 8000, "hopper"),
     "GB200": Gpu(2500.0, 80.0, 8000, "hopper"),
 }
 
 # A word that makes another card, or a slice of one. A name with such a word has a row with this word, or none.
-VARIANTS = {"LAPTOP", "TI", "SUPER", "D", "MAX", "MIG"}
+VARIANTS = {"LAPTOP", "TI", "SUPER", "D", "MAX", "SFF", "SERVER", "MIG"}
 
 
 def _words(name: str) -> frozenset[str]:
@@ -155,7 +159,7 @@ def measure_tflops(
 ) -> float:
     """Return the TFLOP/s of a product of two square matrices on a device: the best of several, after a first one.
 
-    A product of this size reaches 70 to 95 % of a data sheet, because the clock falls under load.
+    A product of this size reaches less than the data sheet, because the clock falls under load.
 
     Args:
         device: Where to multiply.

@@ -4,10 +4,12 @@ A step is two calls, so that a spike is seen before it does harm: `compute_gradi
 backward, `update` changes the weights, and `zero_grad` drops the gradients instead.
 
 Several processes: with DDP each process holds the whole model and averages gradients (Li et al. 2020). The exchange of a
-block's gradients runs beside the backward pass of the blocks before it, unless the whole model is one compiled program,
-which returns all gradients together (a compiled run on CPUs). With FSDP2 (`fully_shard`) each holds its shard of weights, gradients and moments, and gathers a
-block when that block computes (Zhao et al. 2023). Both take the mean over processes, so the loss is multiplied by their
-number: the gradient is then that of the sum over the batch, as in one process.
+block's gradients runs beside the backward pass of the blocks before it. A model that is one compiled program returns all
+gradients together, so nothing overlaps there (a compiled run on CPUs).
+
+With FSDP2 (`fully_shard`) each process holds its shard of weights, gradients and moments, and gathers a block when that
+block computes (Zhao et al. 2023). Both take the mean over processes, so the loss is multiplied by their number: the
+gradient is then that of the sum over the batch, as in one process.
 """
 
 from __future__ import annotations
@@ -62,7 +64,7 @@ class Learner:
         self._module: Any = None
         self._steps = 0
         if strategy == "ddp":
-            # The buckets are the gradients (no second copy of them), and the tables of RoPE are the same everywhere.
+            # The buckets become the gradients, and the tables of RoPE are the same everywhere.
             self._module = nn.parallel.DistributedDataParallel(
                 self._loss, gradient_as_bucket_view=True, broadcast_buffers=False
             )
@@ -94,12 +96,15 @@ class Learner:
         if by_block:
             _compile_blocks(self.model)
         compiled = self.model.loss if by_block else self.model.compiled_loss()
-        batch = torch.zeros(rows, self.model.config.context + 1, dtype=torch.long, device=self.machine.device)
+        batch = self._trial_batch(rows)
         try:
             with self.machine.autocast():
                 loss = compiled(batch[:, :-1], batch[:, 1:])
             torch.autograd.grad(loss, list(self.model.parameters()))
         except TorchDynamoException as error:
+            # The compiler wraps what it meets. A lack of memory says nothing about compiling.
+            if "out of memory" in str(error).lower():
+                raise
             self.machine = dataclasses.replace(self.machine, compiled=False)
             _uncompile_blocks(self.model)
             return str(error).strip().partition("\n")[0]
@@ -127,15 +132,22 @@ class Learner:
             total += loss.detach()
         return total
 
+    def _trial_batch(self, rows: int) -> Tensor:
+        """Return sequences of one document each: the end of a document at every place would be the dearest of all batches."""
+        token = int(self.model.config.document_end == 0)
+        shape = (rows, self.model.config.context + 1)
+        return torch.full(shape, token, dtype=torch.long, device=self.machine.device)
+
     def try_step(self, rows: int) -> None:
         """Compute the gradients of `rows` sequences in two parts beside a full state of the optimizer, and drop them.
 
         The second part adds to the gradients of the first, which takes more memory than the first alone. A run that starts
         has no state yet, so its memory is taken by a tensor of the same size.
         """
-        config, device = self.model.config, self.machine.device
-        state = torch.empty(self.optimizer.missing_state_bytes(), dtype=torch.uint8, device=device)
-        batch = torch.zeros(2 * rows, config.context + 1, dtype=torch.long, device=device)
+        state = torch.empty(
+            self.optimizer.missing_state_bytes(), dtype=torch.uint8, device=self.machine.device
+        )
+        batch = self._trial_batch(2 * rows)
         exchange = self._module.no_sync() if self.strategy == "ddp" else contextlib.nullcontext()
         with exchange:
             for part in batch.split(rows):
@@ -143,8 +155,8 @@ class Learner:
                     loss = self.compute(part[:, :-1], part[:, 1:])
                 loss.backward()
         del state
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        if self.machine.device.type == "cuda":
+            torch.cuda.synchronize(self.machine.device)
         self.zero_grad()
 
     def free_memory(self) -> None:
@@ -229,14 +241,19 @@ class Learner:
 
 
 def _compile_blocks(model: Decoder) -> None:
-    """Compile each block when it first runs. Parameters are inputs of a program, so blocks of one kind share it.
+    """Compile each block when it first runs. Parameters are inputs of a program, so blocks of one kind share it."""
+    for block in model.blocks:
+        _compile_block(block)
 
-    A program is for one shape. The sizes of a search, and the lengths of the list of documents, are more than the eight that
-    the compiler allows before it stops compiling without a word.
+
+def _compile_block(block: nn.Module) -> None:
+    """Compile a block for one shape at a time.
+
+    The sizes of a search, and the lengths of the list of documents, are more than the eight that the compiler allows before
+    it stops compiling without a word.
     """
     torch._dynamo.config.recompile_limit = 64
-    for block in model.blocks:
-        block.compile(dynamic=False)
+    block.compile(dynamic=False)
 
 
 def _uncompile_blocks(model: Decoder) -> None:
@@ -255,7 +272,7 @@ def _shard(model: Decoder, *, compiled: bool) -> nn.Module:
 
     for block in model.blocks:
         if compiled:
-            block.compile(dynamic=False)  # block by block: the gathering between them is not compiled
+            _compile_block(block)  # block by block: the gathering between them is not compiled
         fully_shard(block)
     module = _Loss(model, model.loss)
     fully_shard(module)

@@ -252,7 +252,7 @@ class _Training:
         """
         batch = self.feed.read(self.step)
         total = self._whole_gradients(batch)
-        # The one time in a step that the host waits for a GPU: two numbers for the spike guard.
+        # The host waits for a GPU here: two numbers for the spike guard. Documents cost one more wait for each part.
         loss, norm = torch.stack((total, self.learner.clip_gradients())).tolist()
         loss, asked = self.distributed.all_reduce(loss, signal)
         return loss, norm, asked

@@ -37,7 +37,7 @@ MOST_TOKENS = 32_768
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error is a lack of memory. PyTorch has a class for it on a GPU, and only words on a CPU."""
-    words = ("out of memory", "not enough memory", "can't allocate memory", "bad allocation")
+    words = ("out of memory", "not enough memory", "can't allocate memory", "bad allocation", "alloc_failed")
     known = isinstance(error, MemoryError | torch.OutOfMemoryError)
     return known or any(word in str(error).lower() for word in words)
 
@@ -115,7 +115,8 @@ class MicroBatch:
             self.size = self._agree(self.size)
             self._compile(self.size)
             return
-        known = recall(self.key)
+        # Processes on other machines have other files, and all must try the same sizes.
+        known = self.distributed.broadcast(recall(self.key))
         if known in self._sizes and self.learner.strategy != "fsdp":
             # Another program may have taken memory since: then it is searched again.
             fits = self._fits(known)
@@ -123,7 +124,7 @@ class MicroBatch:
                 self.size = known
                 self._say("remembered; batch.micro=N sets another")
                 return
-        first = self._estimate()
+        first = self.distributed.broadcast(self._estimate())
         if self.learner.strategy == "fsdp":
             # A trial that fails in one process would leave the others waiting for it.
             self.size = self._agree(first)
@@ -149,9 +150,8 @@ class MicroBatch:
         self.progress.note(
             f"out of memory with {self.size} sequences at once: the step is computed again with {smaller[-1]}"
         )
+        # It is not remembered: what took the memory may be gone when the next run tries.
         self.size = smaller[-1]
-        if self.searches:
-            remember(self.key, self.size)
 
     @property
     def searches(self) -> bool:
