@@ -67,8 +67,10 @@ def page(runs: Sequence[Run], title: str) -> str:
 
 
 def _comparison(models: Sequence[Model], domain: str) -> Json:
-    """The table of architectures over their seeds, and their differences from the best."""
+    """The table of architectures over their seeds, and their differences from the best ranked model."""
     found = compare_models(models, domain)
+    # A model of others has no rank, and can be the best.
+    first = next((place for place, rank in enumerate(found.ranks) if rank is not None), None)
     return {
         "domain": domain,
         "groups": [
@@ -88,11 +90,11 @@ def _comparison(models: Sequence[Model], domain: str) -> Json:
                 _label(found.groups[one.left]),
                 _label(found.groups[one.right]),
                 f"{one.interval.value:+.3f}" + _brackets(one.interval),
-                f"{one.p:.3f}",
+                "< 0.001" if one.p < 0.001 else f"{one.p:.3f}",
                 "yes" if one.told else "no",
             )
             for one in found.differences
-            if one.right == 0 or found.groups[one.left].key == found.groups[one.right].key
+            if one.right == first or found.groups[one.left].key == found.groups[one.right].key
         ],
     }
 
