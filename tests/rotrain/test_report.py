@@ -212,6 +212,18 @@ def test_a_model_with_few_seeds_is_named(runs: list[Path], tmp_path: Path) -> No
     assert "There are no ranks" not in shown
 
 
+def test_windows_of_different_lengths_are_named(runs: list[Path], tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    record = read_record(runs[0] / "evaluation.json")
+    own = record["conventions"]["context"]
+    shutil.copy(runs[0] / "evaluation.json", other)
+    assert "windows of different lengths" not in page_of([runs[0], other])
+    record["conventions"]["context"] = 2_048
+    write_record(other, record)
+    shown = page_of([runs[0], other])
+    assert f"({own} tokens: llama-gqa fp32; 2,048 tokens: other baseline)" in shown
+
+
 def test_a_seed_of_other_documents_is_left_out_and_named(runs: list[Path], tmp_path: Path) -> None:
     copies = seeds_of(runs, tmp_path)
     # The first seed is the odd one: the commonest documents count, not those of the first.

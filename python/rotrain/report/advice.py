@@ -105,6 +105,7 @@ def _cautions(rows: Sequence[Row], models: Sequence[Model], found: Comparison, d
             "texts like them."
         )
     said += [*_few_seeds(models, found), *_power(found)]
+    said += _windows(rows, domain)
     dropped = left_out(models, domain)
     if dropped:
         said.append(
@@ -144,6 +145,21 @@ def _few_seeds(models: Sequence[Model], found: Comparison) -> list[str]:
     verb, each = ("has", "") if len(few) == 1 else ("have", " of each")
     counts = f"there is {least}" if least == 1 else f"there are {least}"
     return [f"{names} {verb} no rank: a rank needs {ENOUGH} seeds{each}, and {counts}."]
+
+
+def _windows(rows: Sequence[Row], domain: str) -> list[str]:
+    """A longer window has more text before each token, so it needs fewer bits."""
+    names: dict[int, list[str]] = {}
+    for row in rows:
+        if domain in row.text and (context := row.context) is not None:
+            names.setdefault(context, []).append(row.cell.name)
+    if len(names) < 2:
+        return []
+    windows = "; ".join(f"{context:,} tokens: {_joined(names[context])}" for context in sorted(names))
+    return [
+        f"The models read {domain} in windows of different lengths ({windows}), and a longer one needs fewer bits. `evaluate --context {min(names)}`, or "
+        f"`context = {min(names)}` in the table [evaluate] of a study, gives all the same."
+    ]
 
 
 def _power(found: Comparison) -> list[str]:
