@@ -4,7 +4,7 @@ A training has luck: the same architecture with another seed ends a little highe
 
 * seeds: the standard deviation over seeds, pooled over the architectures of a study, because three seeds alone know it badly. Both
   sides of a pair use the same pooled figure, so their sum has its degrees of freedom once, not twice;
-* documents: the jackknife over documents of the mean of the seeds, in pairs where two models have the same documents.
+* documents: the changes when each document is left out (`rotrain.evaluation.interval`) of the mean of the seeds, in pairs where two models have the same documents.
 
 Two architectures are told apart if the difference of their means is significant at 5 % after Holm's correction over all pairs, and at
 least `LEAST` of the better one. Variants of one run share its seeds, so they are compared seed by seed, on the seeds that both have.
