@@ -117,7 +117,7 @@ def evaluate(
     if context is not None:
         if context > opened.context:
             raise UsageError(
-                f"{opened.name} is read in windows of at most {opened.context:,} tokens, not {context:,}"
+                f"{opened.name} is read with a context of at most {opened.context:,} tokens, not {context:,}"
             )
         opened.context = context
     if reference is not None:
