@@ -234,7 +234,7 @@ def _files_of(baseline: str) -> tuple[Path, ...]:
     """Return the files of a model of others on this disk; none for a model of the hub."""
     path = Path(baseline.removeprefix("hf:"))
     if path.is_dir():
-        return tuple(sorted(file for file in path.iterdir() if file.is_file())) or _weights_of(path)
+        return tuple(sorted({*(file for file in path.iterdir() if file.is_file()), *_weights_of(path)}))
     return (path,) if path.is_file() or not baseline.startswith("hf:") else ()
 
 

@@ -13,6 +13,7 @@ from rotrain.report.table import MIB, Row
 NEAR = 0.02
 """Relative difference in bits per byte that a user accepts for a smaller or faster model."""
 FEW_DOCUMENTS = 30
+MOST_NAMES = 4
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def _windows(rows: Sequence[Row], domain: str) -> list[str]:
             names.setdefault(context, []).append(row.cell.name)
     if len(names) < 2:
         return []
-    windows = "; ".join(f"{context:,} tokens: {_joined(names[context])}" for context in sorted(names))
+    windows = "; ".join(f"{context:,} tokens: {_some(names[context])}" for context in sorted(names))
     return [
         f"The models read {domain} in windows of different lengths ({windows}), and a longer one needs fewer bits. `evaluate --context {min(names)}`, or "
         f"`context = {min(names)}` in the table [evaluate] of a study, gives all the same."
@@ -212,6 +213,11 @@ def _speed(model: Model, engine: str) -> float | None:
 
 def _size(run: Run, cell: Cell) -> float | None:
     return Row(run, cell, {}).file_bytes
+
+
+def _some(names: Sequence[str]) -> str:
+    """A study has dozens of rows: all names would hide the sentence."""
+    return _joined(names) if len(names) <= MOST_NAMES else f"{names[0]} and {len(names) - 1} other rows"
 
 
 def _joined(names: Sequence[str]) -> str:
