@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from studies import BETWEEN, BITS, sizes, study
+from scipy import stats
+from studies import BETWEEN, BITS, score, sizes, study
 
 from rotrain.evaluation.interval import estimate, ratio
 from rotrain.report.seeds import LEAST, TOLD, Group, compare_groups, holm, key_of
@@ -31,6 +32,20 @@ def test_ten_equal_models_are_seldom_told_apart(documents: int, sd: float) -> No
 def test_two_equal_models_are_seldom_told_apart() -> None:
     # Two models know the luck of a seed worst: four degrees of freedom. At 5 % of 400 studies, more than 30 are a chance of 1 in 100.
     assert told_apart(400, [BITS] * 2, documents=500, sd=0.03) <= 0.075
+
+
+def test_the_freedom_of_the_seeds_counts_once() -> None:
+    # Documents that are all alike leave the seeds alone: the interval is that of the t test of two samples.
+    def group(name: str, values: list[float]) -> Group:
+        scores = [score(np.full(20, value), np.full(20, 100)) for value in values]
+        return Group(name, "fp32", name, tuple(scores), (0, 1, 2))
+
+    left, right = [2.52, 2.57, 2.55], [2.50, 2.51, 2.53]
+    (found,) = compare_groups([group("a", left), group("b", right)]).differences
+    test = stats.ttest_ind(left, right)
+    ends = test.confidence_interval(0.95)
+    assert found.interval.low == pytest.approx(ends.low) and found.interval.high == pytest.approx(ends.high)
+    assert found.p == pytest.approx(test.pvalue)
 
 
 def test_models_that_differ_are_told_apart() -> None:
