@@ -9,6 +9,7 @@ by `sd`. The code under test is that of `rotrain evaluate` and `rotrain report`;
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "rotra
 
 from studies import BETWEEN, BITS, sizes, study
 
-from rotrain.evaluation.interval import ratio
+from rotrain.evaluation.interval import Estimate, estimate
 from rotrain.report.seeds import compare_groups
 
 
@@ -28,30 +29,38 @@ def bootstrap(bits: np.ndarray, bytes_: np.ndarray, random: np.random.Generator)
     return float(low), float(high)
 
 
+def covers(found: Estimate) -> bool:
+    interval = found.interval()
+    assert interval.low is not None and interval.high is not None
+    return interval.low <= BITS <= interval.high
+
+
 def coverage(count: int = 4_000) -> None:
-    print("coverage of 95 % intervals of bits per byte (jackknife and t; percentile bootstrap)")
+    print(
+        "coverage of 95 % intervals of bits per byte (ours; with N - 1 degrees of freedom; percentile bootstrap)"
+    )
     for spread in (0.0, 1.2, 2.0):
         for documents in (2, 5, 15, 30, 60, 200, 500):
             random = np.random.default_rng(documents)
-            hits = older = 0
+            hits = naive = older = 0
             for _ in range(count):
                 bytes_ = sizes(random, documents, spread).astype(float)
                 bits = (BITS + random.normal(0, BETWEEN, documents)) * bytes_
-                found = ratio(bits, bytes_)
-                assert found.low is not None and found.high is not None
-                hits += found.low <= BITS <= found.high
+                found = estimate(bits, bytes_)
+                hits += covers(found)
+                naive += covers(replace(found, freedom=documents - 1))
                 if _ < count // 4:
                     low, high = bootstrap(bits, bytes_, random)
                     older += low <= BITS <= high
             print(
-                f"  spread {spread}, {documents:3d} documents: {hits / count:.3f}; {older / (count // 4):.3f}",
+                f"  spread {spread}, {documents:3d} documents: {hits / count:.3f}; {naive / count:.3f}; {older / (count // 4):.3f}",
                 flush=True,
             )
 
 
 def false_alarms(count: int = 1_000) -> None:
     print("studies of equal models whose ranks differ, three seeds each")
-    for models in (5, 10):
+    for models in (2, 5, 10):
         for documents, sd in ((30, 0.02), (100, 0.0125), (100, 0.02), (500, 0.005), (500, 0.03)):
             random = np.random.default_rng(7)
             told = sum(

@@ -45,6 +45,7 @@ def study(
                 score(truth + hard + random.normal(0, sd) + random.normal(0, OWN, documents), bytes_)
                 for _ in range(seeds)
             ),
+            tuple(range(seeds)),
         )
         for number, truth in enumerate(truths)
     ]

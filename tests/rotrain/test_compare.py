@@ -236,9 +236,48 @@ def test_plan_prints_runnable_commands(study: Path) -> None:
 def test_a_baseline_is_evaluated_on_the_text_of_the_study() -> None:
     study = Study(archs=("mamba2",), seeds=(0,), variants=(), baselines={"small": "hf:me/small"})
     step = steps_of(study)[-1]
-    assert step.name == "evaluate small" and step.args[:4] == ("evaluate", "hf:me/small", "--data", "pack")
+    assert step.name == "evaluate baseline small" and step.args[:4] == (
+        "evaluate",
+        "hf:me/small",
+        "--data",
+        "pack",
+    )
     assert step.outputs == (Path("study/baselines/small/evaluation.json"),)
     assert step.reads == (Path("pack/manifest.json"),) and not step.needs
+    assert "--context" not in step.args
     with pytest.raises(ValueError, match="is no name of a run"):
         Study(baselines={"a/b": "hf:me/small"})
     assert len(Study().seeds) == 3, "a ranking needs three"
+
+
+def test_all_models_of_a_study_have_the_windows_it_names() -> None:
+    table = {"context": 64}
+    study = Study(archs=("mamba2",), variants=("q4_k_m",), baselines={"b": "hf:me/b"}, evaluate=table)  # type: ignore[arg-type]
+    found = [step.args for step in steps_of(study) if step.kind == "evaluate"]
+    assert len(found) == 3 * 2 + 1 and all(args[args.index("--context") + 1] == "64" for args in found)
+
+
+def test_a_baseline_that_is_replaced_is_evaluated_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        matrix, "_run_step", lambda step, on_line: [path.touch() for path in step.outputs] and None
+    )
+    folder, file = tmp_path / "theirs", tmp_path / "theirs.gguf"
+    folder.mkdir()
+    (folder / "model.safetensors").write_text("1")
+    file.write_text("1")
+    # One has the name of the run: it is a step of its own.
+    baselines = {"mamba2-nano": str(file), "theirs": f"hf:{folder}", "far": "hf:me/far"}
+    study = Study(archs=("mamba2",), seeds=(0,), variants=(), baselines=baselines, out=tmp_path / "out")
+
+    def states() -> list[str]:
+        return [outcome.state for outcome in run_matrix(study, steps_of(study))]
+
+    assert len({step.name for step in steps_of(study)}) == 5
+    assert states() == ["done"] * 5
+    assert states() == ["kept"] * 5
+    file.write_text("2")
+    assert states() == ["kept", "kept", "done", "kept", "kept"]
+    (folder / "model.safetensors").write_text("2")
+    assert states() == ["kept", "kept", "kept", "done", "kept"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +23,8 @@ from conftest import fit_config
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError
 from rotrain.evaluation import diacritics, probes
-from rotrain.evaluation.divergence import measure_divergence
+from rotrain.evaluation.divergence import Divergence, measure_divergence
+from rotrain.evaluation.evaluate import evaluate
 from rotrain.evaluation.harness import continue_text
 from rotrain.evaluation.interval import paired, ratio
 from rotrain.evaluation.model import Ids, LanguageModel, as_ids, sequence_nats
@@ -311,6 +314,37 @@ def test_evaluate_writes_the_result_that_it_prints(run: Path, other: Path, tmp_p
     assert read_record(run / "evaluation.json") == result
     printed = rotrain("evaluate", run, "--probes", "none", "--quiet", "--out", tmp_path / "e.json")
     assert "web: " in printed.stdout and "bits/byte" in printed.stdout
+
+
+def test_a_later_evaluation_keeps_what_it_did_not_measure(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    (copy / "evaluation.json").unlink(missing_ok=True)
+    # The harness is another program; what matters here is that only its tasks have a convention of their own.
+    figures = {"multiblimp_ron": {"acc": 0.5}}
+    monkeypatch.setattr(sys.modules[evaluate.__module__], "run_harness", lambda *_, **__: figures)
+    options: dict[str, Any] = {"max_bytes": 2_000}
+    evaluate(copy, probes=["copy"], **options)
+    found = evaluate(copy, probes=[], tasks=["multiblimp_ron"], **options).record
+    assert set(found["probes"]) == {"copy"} and found["tasks"] == figures
+    found = evaluate(copy, probes=["induction"], **options).record
+    assert set(found["probes"]) == {"copy", "induction"} and found["tasks"] == figures
+    assert "no BOS" in found["conventions"]["harness"], "the convention of the figures that were kept"
+    assert read_record(copy / "evaluation.json") == found
+    found = evaluate(copy, probes=[], tasks=["multiblimp_ron"], task_bos=True, **options).record
+    assert not found["probes"], "figures of two conventions do not stand in one file"
+    found = evaluate(copy, probes=["copy"], context=16, **options).record
+    assert not found["tasks"], "nor figures of two windows"
+
+
+def test_a_share_is_at_most_one() -> None:
+    same = np.array([1.0, 1.0, 1.0, 1.0, 0.0, 1.0])
+    found = Divergence(same, same, same, same, np.array([0, 0, 1, 1, 2, 2]))
+    high = found.mean(same).high
+    assert high is not None and high > 1, "the interval of a mean without a limit"
+    same_top = found.as_json()["same_top"]
+    assert isinstance(same_top, dict) and same_top["high"] == 1.0 > same_top["value"] > same_top["low"] >= 0
 
 
 @pytest.mark.parametrize(

@@ -299,7 +299,7 @@ def test_one_unit_has_no_interval_and_no_rank_and_none_of_fifty_has_one() -> Non
     assert (one.value, one.low, one.high) == (1.5, None, None)
     score = {"bits_per_byte": one.as_json(), "by_unit": {"id": ["a"], "nats": [3.0], "bytes": [2]}}
     alone = score | {"by_unit": {"id": ["a#0"], "nats": [3.0], "bytes": [10]}}
-    groups = [Group(name, "fp32", name, (alone,) * 3) for name in "ab"]
+    groups = [Group(name, "fp32", name, (alone,) * 3, (0, 1, 2)) for name in "ab"]
     assert compare_groups(groups).ranks == [None, None]
     for hits, n in ((0, 50), (1, 50), (25, 50), (50, 50), (3, 7)):
         found = share(np.repeat([1.0, 0.0], [hits, n - hits]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import html
 import io
 import json
 import shutil
@@ -20,8 +21,9 @@ from rotrain.errors import RotrainError
 from rotrain.evaluation.grammar import pairs
 from rotrain.files import read_record, write_record
 from rotrain.progress import Progress
+from rotrain.report.groups import compare_models, left_out, models_of
 from rotrain.report.latex import as_latex
-from rotrain.report.page import front
+from rotrain.report.page import front, page
 from rotrain.report.results import read_runs
 from rotrain.report.table import Row, as_text, columns, rows_of
 from rotrain.train.loop import run_training
@@ -84,19 +86,19 @@ def test_the_page_holds_what_the_files_say(runs: list[Path], tmp_path: Path) -> 
     ended = rotrain("report", *runs, "--out", out, "--title", "Mic & <iute>")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout == f"{out}: 2 runs, 3 variants\n"
-    html = out.read_text(encoding="utf-8")
+    shown = out.read_text(encoding="utf-8")
     parser = _Strict()
-    parser.feed(html)
+    parser.feed(shown)
     assert not parser.open and parser.seen.count("figure") >= 5
-    assert "Mic &amp; &lt;iute&gt;" in html
-    assert "default-src &#39;none&#39;" in html, "nothing is loaded from anywhere"
-    assert "On this machine, for text like web, use " in html
+    assert "Mic &amp; &lt;iute&gt;" in shown
+    assert "default-src &#39;none&#39;" in shown, "nothing is loaded from anywhere"
+    assert "On this machine, for text like web, use " in shown
     for path in runs:
         value = json.loads((path / "evaluation.json").read_bytes())["text"]["web"]["bits_per_byte"]["value"]
-        assert f"{value:.3f} [" in html
-    assert "q4_k_m" in html and "subject-verb-number" in html
+        assert f"{value:.3f} [" in shown
+    assert "q4_k_m" in shown and "subject-verb-number" in shown
     assert rotrain("report", *runs, "--out", out, "--title", "Mic & <iute>", "--quiet").stdout == ""
-    assert out.read_text(encoding="utf-8") == html, "the same files, the same bytes"
+    assert out.read_text(encoding="utf-8") == shown, "the same files, the same bytes"
 
 
 def test_tables_hold_the_same_rows(runs: list[Path], tmp_path: Path) -> None:
@@ -129,22 +131,36 @@ def test_what_cannot_be_reported_is_told(runs: list[Path], tmp_path: Path) -> No
         read_runs([copy])
 
 
-def test_seeds_are_one_model_and_a_baseline_is_a_row(runs: list[Path], tmp_path: Path) -> None:
+def seeds_of(runs: list[Path], folder: Path) -> list[Path]:
+    """Three seeds of each run, without variants: llama-gqa far better than mamba2."""
     copies = []
     for run in runs:
         for seed in (0, 1, 2):
-            copy = Path(shutil.copytree(run, tmp_path / f"{run.name}-s{seed}"))
-            config, found = (read_record(copy / name) for name in ("config.json", "evaluation.json"))
+            copy = Path(shutil.copytree(run, folder / f"{run.name}-s{seed}"))
+            config = read_record(copy / "config.json")
             config["config"] |= {"seed": seed, "out": str(copy)}
-            for score in found["text"].values():
-                factor = (1 + 0.002 * seed) * (1.5 if run.name == "mamba2" else 0.5)
-                unit, bits = score["by_unit"], score["bits_per_byte"]
-                unit["nats"] = [nats * factor for nats in unit["nats"]]
-                bits["value"] *= factor
             write_record(copy / "config.json", config)
-            write_record(copy / "evaluation.json", found)
+            scale(copy / "evaluation.json", (1 + 0.002 * seed) * (1.5 if run.name == "mamba2" else 0.5))
             shutil.rmtree(copy / "variants", ignore_errors=True)
             copies.append(copy)
+    return copies
+
+
+def scale(file: Path, factor: float) -> None:
+    """Multiply the bits of all texts."""
+    found = read_record(file)
+    for score in found["text"].values():
+        score["by_unit"]["nats"] = [nats * factor for nats in score["by_unit"]["nats"]]
+        score["bits_per_byte"]["value"] *= factor
+    write_record(file, found)
+
+
+def page_of(paths: list[Path]) -> str:
+    return html.unescape(page(read_runs(paths), "title"))
+
+
+def test_seeds_are_one_model_and_a_baseline_is_a_row(runs: list[Path], tmp_path: Path) -> None:
+    copies = seeds_of(runs, tmp_path)
     baseline = tmp_path / "other.json"
     record = read_record(runs[0] / "evaluation.json")
     write_record(baseline, record | {"model": record["model"] | {"arch": "gpt2", "parameters": 5_000_000}})
@@ -153,9 +169,9 @@ def test_seeds_are_one_model_and_a_baseline_is_a_row(runs: list[Path], tmp_path:
     rows = json.loads(ended.stdout)["rows"]
     assert [row["web rank"] for row in rows] == ["1"] * 3 + ["2"] * 3 + [""]
     assert (rows[-1]["model"], rows[-1]["variant"], rows[-1]["parameters"]) == ("other", "baseline", "5.0 M")
-    html = (tmp_path / "r.html").read_text("utf-8")
-    assert "with another seed differs by a standard deviation of" in html
-    assert "the mean of 3 seeds" in html and "in 8 of 10 studies" in html
+    shown = (tmp_path / "r.html").read_text("utf-8")
+    assert "with another seed differs by a standard deviation of" in shown
+    assert "the mean of 3 seeds" in shown and "in 8 of 10 studies" in shown
     alone = rotrain("report", copies[0], copies[3], "--out", tmp_path / "one.html", "--json")
     assert "web rank" not in json.loads(alone.stdout)["rows"][0]
     assert "a rank needs 3 seeds of each, and there are 1" in (tmp_path / "one.html").read_text("utf-8")
@@ -163,6 +179,64 @@ def test_seeds_are_one_model_and_a_baseline_is_a_row(runs: list[Path], tmp_path:
     assert (
         "not the result of" in rotrain("report", tmp_path / "bad.json", "--out", tmp_path / "b.html").stderr
     )
+
+
+def test_differences_are_from_the_best_ranked_model(runs: list[Path], tmp_path: Path) -> None:
+    copies = seeds_of(runs, tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        shutil.copy(runs[0] / "evaluation.json", tmp_path / name / "smollm.json")
+        scale(tmp_path / name / "smollm.json", 0.1 if name == "a" else 0.2)
+    baselines = [tmp_path / "a" / "smollm.json", tmp_path / "b" / "smollm.json"]
+    shown = page_of([*copies, *baselines])
+    table = shown.split("from the best ranked model", 1)[1].split("</table>", 1)[0]
+    assert "mamba2 fp32" in table and "llama-gqa fp32" in table and "< 0.001" in table
+    found = rows_of(read_runs([*copies, *baselines]))
+    assert [row.cell.name for row in found[-2:]] == [f"{file} baseline" for file in baselines]
+    models = models_of([(row.run, row.cell) for row in found])
+    assert len(compare_models(models, "web").groups) == 4, "two files of one name are two models"
+
+
+def test_one_seed_with_variants_has_no_ranks_to_explain(runs: list[Path], tmp_path: Path) -> None:
+    run = Path(shutil.copytree(runs[1], tmp_path / "mamba2"))
+    scale(run / "variants" / "q4_k_m" / "evaluation.json", 1.1)
+    shown = page_of([run])
+    assert "Two variants of the same run differ where" in shown
+    assert "A rank differs" not in shown and "in 8 of 10 studies" not in shown
+
+
+def test_a_model_with_few_seeds_is_named(runs: list[Path], tmp_path: Path) -> None:
+    copies = seeds_of(runs, tmp_path)
+    shown = page_of(copies[:4])
+    assert "mamba2-s0 fp32 has no rank: a rank needs 3 seeds, and there is 1." in shown
+    assert "There are no ranks" not in shown
+
+
+def test_windows_of_different_lengths_are_named(runs: list[Path], tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    record = read_record(runs[0] / "evaluation.json")
+    own = record["conventions"]["context"]
+    shutil.copy(runs[0] / "evaluation.json", other)
+    assert "windows of different lengths" not in page_of([runs[0], other])
+    record["conventions"]["context"] = 2_048
+    write_record(other, record)
+    shown = page_of([runs[0], other])
+    assert f"({own} tokens: llama-gqa fp32; 2,048 tokens: other baseline)" in shown
+
+
+def test_a_seed_of_other_documents_is_left_out_and_named(runs: list[Path], tmp_path: Path) -> None:
+    copies = seeds_of(runs, tmp_path)
+    # The first seed is the odd one: the commonest documents count, not those of the first.
+    record = read_record(copies[0] / "evaluation.json")
+    for score in record["text"].values():
+        score["by_unit"] = {key: values[:-1] for key, values in score["by_unit"].items()}
+    write_record(copies[0] / "evaluation.json", record)
+    found = read_runs(copies)
+    models = models_of([(run, cell) for run in found for cell in run.cells])
+    groups = {group.name: group.seeds for group in compare_models(models, "web").groups}
+    assert groups == {"llama-gqa": (1, 2), "mamba2": (0, 1, 2)}
+    assert left_out(models, "web") == ["llama-gqa-s0 fp32"]
+    assert "were scored for llama-gqa-s0 fp32: left out of the means" in page_of(copies)
 
 
 def test_a_disturbed_speed_is_marked_and_takes_no_part(runs: list[Path]) -> None:

@@ -25,7 +25,10 @@ def run(
     max_bytes: Annotated[int, typer.Option(min=1_000, help="Maximum bytes of each domain.")] = 1_000_000,
     context: Annotated[
         int | None,
-        typer.Option(min=2, help="Tokens of a window. [default: the context of the model, at most 2048]"),
+        typer.Option(
+            min=2,
+            help="Tokens of a window. [default: the context of the model; of models of others at most 2048]",
+        ),
     ] = None,
     against: Annotated[
         Path | None,

@@ -91,16 +91,10 @@ def steps_of(study: Study) -> list[Step]:
         if study.bench is not None:
             steps.append(run.bench(targets, quick=study.bench.quick))
     for name, file in baselines_of(study).items():
-        args = [
-            "evaluate",
-            study.baselines[name],
-            "--data",
-            str(study.data),
-            "--probes",
-            study.evaluate.probes,
-        ]
-        args += ["--max-bytes", str(study.evaluate.max_bytes), "--out", str(file)]
-        steps.append(Step(f"evaluate {name}", tuple(args), (file,), (_pack(study),)))
+        args = ["evaluate", study.baselines[name], *_evaluate_args(study), "--out", str(file)]
+        reads = (_pack(study), *_files_of(study.baselines[name]))
+        # A baseline can have the name of a run.
+        steps.append(Step(f"evaluate baseline {name}", tuple(args), (file,), reads))
     return steps
 
 
@@ -229,6 +223,21 @@ def _fit(study: Study, name: str, arch: str, seed: int) -> Step:
     return Step(f"fit {name}", tuple(args), (out / "summary.json",), (_pack(study),), tuple(needs))
 
 
+def _evaluate_args(study: Study) -> list[str]:
+    """Return what all evaluations of a study have in common: other text or windows would be other figures."""
+    options = study.evaluate
+    args = ["--data", str(study.data), "--max-bytes", str(options.max_bytes), "--probes", options.probes]
+    return args + ([] if options.context is None else ["--context", str(options.context)])
+
+
+def _files_of(baseline: str) -> tuple[Path, ...]:
+    """Return the files of a model of others on this disk; none for a model of the hub."""
+    path = Path(baseline.removeprefix("hf:"))
+    if path.is_dir():
+        return tuple(sorted({*(file for file in path.iterdir() if file.is_file()), *_weights_of(path)}))
+    return (path,) if path.is_file() or not baseline.startswith("hf:") else ()
+
+
 def _fit_args(study: Study, arch: str, seed: int, out: Path) -> list[str]:
     args = ["fit", "--arch", arch, "--size", study.size, "--data", str(study.data), "--out", str(out)]
     args += ["--seed", str(seed)]
@@ -254,8 +263,7 @@ class _RunSteps:
     def evaluate(self, name: str, model: Path, folder: Path, *, after: Step | None = None) -> Step:
         """Return the step that evaluates the run itself, or the variant that the step `after` makes from it."""
         options, out = self.study.evaluate, folder / "evaluation.json"
-        args = ["evaluate", str(model), "--data", str(self.study.data), "--max-bytes", str(options.max_bytes)]
-        args += ["--probes", options.probes, "--out", str(out)]
+        args = ["evaluate", str(model), *_evaluate_args(self.study), "--out", str(out)]
         args += ["--tasks", ",".join(options.tasks)] if options.tasks else []
         needs = self.needs
         if after is not None:

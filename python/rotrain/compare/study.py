@@ -22,6 +22,7 @@ smollm = "hf:HuggingFaceTB/SmolLM2-135M"
 max_bytes = 1000000
 probes = "all"
 tasks = ["task.jsonl"]
+context = 512                       # tokens of a window for all models; default: the context of each
 
 [bench]                             # without this table there is no benchmark
 quick = true
@@ -57,6 +58,7 @@ class Evaluate(_Table):
     probes: str = "all"
     tasks: tuple[str, ...] = ()
     against_tokens: Annotated[int, Field(ge=1)] = 20_000
+    context: Annotated[int | None, Field(ge=2)] = None
 
 
 class Bench(_Table):

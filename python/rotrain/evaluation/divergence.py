@@ -46,10 +46,15 @@ class Divergence:
     dnats: NDArray[np.float64]
     window_index: NDArray[np.int64]
 
-    def mean(self, values: NDArray[np.float64]) -> Interval:
-        """Return the mean over tokens of one of the attributes (N,), with its interval over windows."""
+    def mean(self, values: NDArray[np.float64], *, most: float | None = None) -> Interval:
+        """Return the mean over tokens of one of the attributes (N,), with its interval over windows.
+
+        Args:
+            values: The attribute.
+            most: The largest possible mean; None for no limit.
+        """
         sums: NDArray[np.float64] = np.bincount(self.window_index, weights=values).astype(np.float64)
-        return ratio(sums, np.bincount(self.window_index).astype(np.float64))
+        return ratio(sums, np.bincount(self.window_index).astype(np.float64), most=most)
 
     def as_json(self) -> dict[str, object]:
         """Return the figures for a result file, see docs/reference/evaluation-results.md."""
@@ -65,7 +70,7 @@ class Divergence:
                 "p99.9": p999,
                 "max": float(self.kl.max()),
             },
-            "same_top": self.mean(self.same_top).as_json(),
+            "same_top": self.mean(self.same_top, most=1.0).as_json(),
             "perplexity_ratio": {
                 key: None if value is None else math.exp(value) for key, value in rise.as_json().items()
             },

@@ -17,6 +17,7 @@ from rotrain.evaluation.divergence import measure_divergence
 from rotrain.evaluation.domains import Domains, load_domains
 from rotrain.evaluation.grammar.pairs import PHENOMENA
 from rotrain.evaluation.harness import run_harness
+from rotrain.evaluation.interval import ratio, share
 from rotrain.evaluation.model import LanguageModel
 from rotrain.evaluation.open import open_model
 from rotrain.evaluation.probes import Result
@@ -86,7 +87,7 @@ def evaluate(
         text: More files to score. Each file is a domain with the name of the file.
         text_field: Field of the text in those files.
         max_bytes: Maximum bytes of each domain.
-        context: Tokens of a window. Default: the context of the model, and at most 2,048 for models of other people.
+        context: Tokens of a window, at most the default: the context of the model, and at most 2,048 for models of other people.
         against: Reference model to compare the predictions with: KL divergence, same top token.
         against_tokens: Tokens of that comparison.
         probes: Any of grammar, diacritics, copy, induction, phonebook.
@@ -115,7 +116,9 @@ def evaluate(
     opened = open_model(Path(model)) if isinstance(model, str | PathLike) else model
     if context is not None:
         if context > opened.context:
-            raise UsageError(f"the context of {opened.name} is {opened.context:,} tokens, not {context:,}")
+            raise UsageError(
+                f"{opened.name} is read with a context of at most {opened.context:,} tokens, not {context:,}"
+            )
         opened.context = context
     if reference is not None:
         # Both models must read the same windows, so that their scores can be compared window by window.
@@ -205,12 +208,14 @@ def _keep_earlier_parts(file: Path, record: dict[str, Any]) -> None:
     """
     try:
         earlier = read_record(file)
-        same = all(
-            earlier[key] == record[key] for key in ("format", "version", "program", "model", "conventions")
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        same = all(earlier[key] == record[key] for key in ("format", "version", "program", "model"))
+        # A convention of the harness is there only where a task of the harness was run.
+        was, now = earlier["conventions"], record["conventions"]
+        same = same and all(was[key] == now[key] for key in was.keys() & now.keys())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return
     if same:
+        record["conventions"] = was | now
         for part in ("text", "probes", "tasks"):
             record[part] = {**earlier.get(part, {}), **record[part]}
         record["against"] = record["against"] or earlier.get("against")
@@ -239,8 +244,10 @@ def _probe(
         with _Task(progress, model, name, len(PHENOMENA)) as advance:
             found = probes.grammar(model, advance)
         # The mean and its interval are over phenomena, so every phenomenon has the same weight, however many pairs it has.
-        means = Result(np.array([result.hits.mean() for result in found.values()]))
-        return {"accuracy": means.accuracy.as_json(), "phenomena": _as_json(found)}
+        means = np.array([result.hits.mean() for result in found.values()])
+        sure = bool(np.isin(means, (0.0, 1.0)).all())
+        accuracy = share(means) if sure else ratio(means, np.ones_like(means), most=1.0)
+        return {"accuracy": accuracy.as_json(), "phenomena": _as_json(found)}
     if name == "diacritics":
         if training is None:
             return None

@@ -32,7 +32,7 @@ CONVENTIONS = {
     "has no bytes",
     "windows": "as long as the context, one every half context; every token is scored once",
     "bytes": "UTF-8 of the text as it was scored",
-    "intervals": "95 %, jackknife and Student's t over documents, which count by their bytes (over the windows of a single document)",
+    "intervals": "95 %, HC3 (near the jackknife) and Student's t over documents, which count by their bytes (over the windows of a single document)",
 }
 
 

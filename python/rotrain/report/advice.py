@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rotrain.report.groups import Model, compare_models
+from rotrain.report.groups import Model, compare_models, left_out
 from rotrain.report.results import Cell, Run
-from rotrain.report.seeds import ENOUGH, LEAST, TOLD, Comparison
+from rotrain.report.seeds import ENOUGH, LEAST, TOLD, Comparison, Group
 from rotrain.report.table import MIB, Row
 
 NEAR = 0.02
 """Relative difference in bits per byte that a user accepts for a smaller or faster model."""
 FEW_DOCUMENTS = 30
+MOST_NAMES = 4
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,15 @@ def advice(rows: Sequence[Row], models: Sequence[Model], domain: str) -> Answer 
     Returns:
         The answer, or None if no model was evaluated on this domain.
     """
-    bits = {model.label: mean for model in models if (mean := _bits(model, domain)) is not None}
-    if not bits:
-        return None
-    scored = sorted((model for model in models if model.label in bits), key=lambda model: bits[model.label])
     found = compare_models(models, domain)
-    best = scored[0]
-    near = [model for model in scored if bits[model.label] <= bits[best.label] * (1 + NEAR)]
+    if not found.groups:
+        return None
+    by_key = {(model.key, model.variant): model for model in models}
+    scored = [by_key[group.key, group.variant] for group in found.groups]
+    best, lowest = scored[0], found.groups[0].mean
+    near = [
+        model for model, group in zip(scored, found.groups, strict=True) if group.mean <= lowest * (1 + NEAR)
+    ]
     # Speeds of two engines compare the engines: only one engine is asked, the one that timed most.
     engine = _engine(near)
     timed = [model for model in near if _speed(model, engine) is not None]
@@ -68,23 +71,19 @@ def advice(rows: Sequence[Row], models: Sequence[Model], domain: str) -> Answer 
         because = f"it is the smallest file within 2 % of the best ({(use.middle(_size) or 0) / MIB:.1f} MiB)"
     else:
         use, because = best, "it has the lowest bits per byte"
-    seeds = len(best.scores(domain))
+    seeds = len(found.groups[0].scores)
     of_seeds = f", the mean of {seeds} seeds" if seeds > 1 else ""
     reasons = [
-        f"Lowest bits per byte on {domain}: {best.label} with {bits[best.label]:.3f}{of_seeds}.",
+        f"Lowest bits per byte on {domain}: {best.label} with {lowest:.3f}{of_seeds}.",
         *_equals(found),
         *_smallest(near),
     ]
     headline = f"On this machine, for text like {domain}, use {use.label}, because {because}."
-    return Answer(headline, reasons, list(_cautions(rows, scored, found, domain)))
+    return Answer(headline, reasons, _cautions(rows, models, found, domain))
 
 
 def _equals(found: Comparison) -> list[str]:
-    first = [
-        f"{group.name} {group.variant}"
-        for group, rank in zip(found.groups, found.ranks, strict=True)
-        if rank == 1
-    ]
+    first = [_label(group) for group, rank in zip(found.groups, found.ranks, strict=True) if rank == 1]
     if len(first) < 2:
         return []
     return [f"The data cannot tell these apart: {_joined(first)}."]
@@ -98,37 +97,21 @@ def _smallest(near: Sequence[Model]) -> list[str]:
     return [f"The smallest file within 2 %: {least.label} ({(least.middle(_size) or 0) / MIB:.1f} MiB)."]
 
 
-def _cautions(rows: Sequence[Row], scored: Sequence[Model], found: Comparison, domain: str) -> list[str]:
+def _cautions(rows: Sequence[Row], models: Sequence[Model], found: Comparison, domain: str) -> list[str]:
     said = []
-    documents = scored[0].scores(domain)[0].get("documents")
+    documents = found.groups[0].scores[0].get("documents")
     if documents is not None and documents < FEW_DOCUMENTS:
         said.append(
             f"Only {documents} held-out documents were scored: the intervals are wide, and speak of these texts more than of all "
             "texts like them."
         )
-    own = {model.key: len(model.scores(domain)) for model in scored if model.cells[0][0].config}
-    few = [count for count in own.values() if count < ENOUGH]
-    if len(own) > 1 and few:
+    said += [*_few_seeds(models, found), *_power(found)]
+    said += _windows(rows, domain)
+    dropped = left_out(models, domain)
+    if dropped:
         said.append(
-            f"There are no ranks between architectures: a rank needs {ENOUGH} seeds of each, and there are {min(few)}. A difference of the size of "
-            "the luck of a seed, which is often 0.01 to 0.03 bits, can be luck. Three seeds are the default of a study."
-        )
-    if found.sd is not None:
-        said.append(
-            f"The same architecture with another seed differs by a standard deviation of {found.sd:.3f} bits per byte."
-        )
-    if found.differences:
-        needed = (
-            "needs more held-out documents: more seeds alone do not tell it"
-            if found.needed is None
-            else f"needs {found.needed} seeds of each architecture"
-        )
-        said.append(
-            f"To tell {TOLD} bits per byte apart in 8 of 10 studies, this one {needed} (an estimate)."
-        )
-        said.append(
-            f"A rank differs where the difference is significant at 5 % after Holm's correction over {len(found.differences)} pairs, and at "
-            f"least {100 * LEAST:g} % of the bits."
+            f"Other documents of {domain} than those of the other seeds were scored for {_joined(dropped)}: left out of the means. Evaluate "
+            "all seeds with the same options."
         )
     disturbed = [row.cell.name for row in rows if row.disturbed]
     if disturbed:
@@ -144,6 +127,75 @@ def _cautions(rows: Sequence[Row], scored: Sequence[Model], found: Comparison, d
             f"{timed} of {len(rows)} rows were timed: a model without a time cannot be called the fastest."
         )
     return said
+
+
+def _few_seeds(models: Sequence[Model], found: Comparison) -> list[str]:
+    # A model of somebody else has no configuration: nobody can train it again.
+    own = {model.key for model in models if model.cells[0][0].config}
+    groups = [group for group in found.groups if group.key in own]
+    few = [group for group in groups if len(group.scores) < ENOUGH]
+    if len({group.key for group in groups}) < 2 or not few:
+        return []
+    least = min(len(group.scores) for group in few)
+    if len(few) == len(groups):
+        return [
+            f"There are no ranks between architectures: a rank needs {ENOUGH} seeds of each, and there are {least}. A difference can be "
+            "the luck of a seed. Three seeds are the default of a study."
+        ]
+    names = _joined([_label(group) for group in few])
+    verb, each = ("has", "") if len(few) == 1 else ("have", " of each")
+    counts = f"there is {least}" if least == 1 else f"there are {least}"
+    return [f"{names} {verb} no rank: a rank needs {ENOUGH} seeds{each}, and {counts}."]
+
+
+def _windows(rows: Sequence[Row], domain: str) -> list[str]:
+    """A longer window has more text before each token, so it needs fewer bits."""
+    names: dict[int, list[str]] = {}
+    for row in rows:
+        if domain in row.text and (context := row.context) is not None:
+            names.setdefault(context, []).append(row.cell.name)
+    if len(names) < 2:
+        return []
+    windows = "; ".join(f"{context:,} tokens: {_some(names[context])}" for context in sorted(names))
+    return [
+        f"The models read {domain} in windows of different lengths ({windows}), and a longer one needs fewer bits. `evaluate --context {min(names)}`, or "
+        f"`context = {min(names)}` in the table [evaluate] of a study, gives all the same."
+    ]
+
+
+def _power(found: Comparison) -> list[str]:
+    """What the differences mean, and how many seeds would tell more."""
+    said = []
+    if found.sd is not None:
+        said.append(
+            f"The same architecture with another seed differs by a standard deviation of {found.sd:.3f} bits per byte."
+        )
+    least = LEAST * found.groups[0].mean
+    if found.ranked_pairs and least < TOLD:
+        needed = (
+            "needs more held-out documents: more seeds alone do not tell it"
+            if found.needed is None
+            else f"needs {found.needed} seeds of each architecture"
+        )
+        said.append(
+            f"To tell {TOLD} bits per byte apart in 8 of 10 studies, this one {needed} (an estimate)."
+        )
+    if found.differences:
+        what = (
+            "Two variants of the same run differ"
+            if all(rank is None for rank in found.ranks)
+            else "A rank differs"
+        )
+        count = len(found.differences)
+        said.append(
+            f"{what} where the difference is significant at 5 % after Holm's correction over {count} {'pair' if count == 1 else 'pairs'}, and at "
+            f"least {100 * LEAST:g} % of the bits."
+        )
+    return said
+
+
+def _label(group: Group) -> str:
+    return f"{group.name} {group.variant}"
 
 
 def _engine(models: Sequence[Model]) -> str:
@@ -163,9 +215,9 @@ def _size(run: Run, cell: Cell) -> float | None:
     return Row(run, cell, {}).file_bytes
 
 
-def _bits(model: Model, domain: str) -> float | None:
-    scores = model.scores(domain)
-    return sum(score["bits_per_byte"]["value"] for score in scores) / len(scores) if scores else None
+def _some(names: Sequence[str]) -> str:
+    """A study has dozens of rows: all names would hide the sentence."""
+    return _joined(names) if len(names) <= MOST_NAMES else f"{names[0]} and {len(names) - 1} other rows"
 
 
 def _joined(names: Sequence[str]) -> str:

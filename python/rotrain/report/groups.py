@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from rotrain.report.results import Cell, Json, Run
 from rotrain.report.seeds import Comparison, Group, compare_groups, key_of
 
+Scored = tuple[Run, Cell, Json]
+"""A seed, and its scores of one domain."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -34,8 +37,15 @@ class Model:
 
     def scores(self, domain: str) -> tuple[Json, ...]:
         """Return the scores of the seeds that were evaluated on a domain."""
-        found = (cell.evaluation["text"].get(domain) for _, cell in self.cells if cell.evaluation)
-        return tuple(score for score in found if score is not None)
+        return tuple(score for _, _, score in self.scored(domain))
+
+    def scored(self, domain: str) -> list[Scored]:
+        """Return the seeds that were evaluated on a domain, with their scores."""
+        return [
+            (run, cell, cell.evaluation["text"][domain])
+            for run, cell in self.cells
+            if cell.evaluation and domain in cell.evaluation["text"]
+        ]
 
     def middle(self, value: Callable[[Run, Cell], float | None]) -> float | None:
         """Return the median over the seeds of a figure; None where no seed has it."""
@@ -48,8 +58,8 @@ def models_of(cells: Sequence[tuple[Run, Cell]]) -> list[Model]:
     groups: dict[tuple[str, str], dict[object, tuple[Run, Cell]]] = {}
     for run, cell in cells:
         # A model of somebody else has no configuration and no seed.
-        key = key_of(run.config) if run.config else run.name
-        groups.setdefault((key, cell.variant), {}).setdefault(run.config.get("seed"), (run, cell))
+        key = key_of(run.config, run.data["manifest_sha256"]) if run.config else str(run.path)
+        groups.setdefault((key, cell.variant), {}).setdefault(run.config.get("seed", 0), (run, cell))
     return [
         Model(_name(list(seeds.values())), variant, key, tuple(seeds.values()))
         for (key, variant), seeds in groups.items()
@@ -57,14 +67,31 @@ def models_of(cells: Sequence[tuple[Run, Cell]]) -> list[Model]:
 
 
 def compare_models(models: Sequence[Model], domain: str) -> Comparison:
-    """Compare the models that were scored on a domain. A seed whose texts differ from the others' is left out."""
+    """Compare the models that were scored on a domain. Runs that `left_out` names take no part."""
     groups = []
     for model in models:
-        scores = model.scores(domain)
-        alike = tuple(score for score in scores if score["by_unit"]["id"] == scores[0]["by_unit"]["id"])
-        if alike:
-            groups.append(Group(model.name, model.variant, model.key, alike))
+        kept, _ = _by_texts(model.scored(domain))
+        if kept:
+            seeds = tuple(run.config.get("seed", 0) for run, _, _ in kept)
+            scores = tuple(score for _, _, score in kept)
+            groups.append(Group(model.name, model.variant, model.key, scores, seeds))
     return compare_groups(groups)
+
+
+def left_out(models: Sequence[Model], domain: str) -> list[str]:
+    """Return the names of the runs whose texts differ from those of most seeds of their model.
+
+    A mean over seeds is of the same documents. `evaluate --max-bytes` with another number scores others.
+    """
+    return [cell.name for model in models for _, cell, _ in _by_texts(model.scored(domain))[1]]
+
+
+def _by_texts(scored: Sequence[Scored]) -> tuple[list[Scored], list[Scored]]:
+    """Return the seeds with the commonest ids of documents (of equally many, those of the first), and the others."""
+    texts = [tuple(score["by_unit"]["id"]) for _, _, score in scored]
+    commonest = max(dict.fromkeys(texts), key=texts.count, default=())
+    kept = [one for one, ids in zip(scored, texts, strict=True) if ids == commonest]
+    return kept, [one for one, ids in zip(scored, texts, strict=True) if ids != commonest]
 
 
 def _name(cells: Sequence[tuple[Run, Cell]]) -> str:

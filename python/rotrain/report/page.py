@@ -13,7 +13,7 @@ from rotrain.evaluation.text import CONVENTIONS
 from rotrain.models import count
 from rotrain.report.advice import advice
 from rotrain.report.groups import Model, compare_models, models_of
-from rotrain.report.results import Cell, Run
+from rotrain.report.results import Run
 from rotrain.report.seeds import LEAST, Group
 from rotrain.report.table import MIB, Row, columns, domains, rows_of
 
@@ -67,8 +67,10 @@ def page(runs: Sequence[Run], title: str) -> str:
 
 
 def _comparison(models: Sequence[Model], domain: str) -> Json:
-    """The table of architectures over their seeds, and their differences from the best."""
+    """The table of architectures over their seeds, and their differences from the best ranked model."""
     found = compare_models(models, domain)
+    # A model of others has no rank, and can be the best.
+    first = next((place for place, rank in enumerate(found.ranks) if rank is not None), None)
     return {
         "domain": domain,
         "groups": [
@@ -88,11 +90,11 @@ def _comparison(models: Sequence[Model], domain: str) -> Json:
                 _label(found.groups[one.left]),
                 _label(found.groups[one.right]),
                 f"{one.interval.value:+.3f}" + _brackets(one.interval),
-                f"{one.p:.3f}",
+                "< 0.001" if one.p < 0.001 else f"{one.p:.3f}",
                 "yes" if one.told else "no",
             )
             for one in found.differences
-            if one.right == 0 or found.groups[one.left].key == found.groups[one.right].key
+            if one.right == first or found.groups[one.left].key == found.groups[one.right].key
         ],
     }
 
@@ -329,7 +331,7 @@ def _methods(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
         f"and at least {100 * LEAST:g} % of the bits",
     )
     yield "program", f"rotrain {__version__}"
-    for context in sorted({context for run in runs for cell in run.cells if (context := _context(cell))}):
+    for context in sorted({context for row in rows_of(runs) if (context := row.context) is not None}):
         yield "window", f"{context:,} tokens, in the evaluation"
     trained = [run for run in runs if run.model is not None]
     if len({run.data["manifest_sha256"] for run in trained}) > 1:
@@ -345,11 +347,6 @@ def _methods(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
             f"seed {run.config['seed']}, pack {run.data['manifest_sha256'][:12]}, "
             + ", ".join(f"{key} {value}" for key, value in run.machine.items()),
         )
-
-
-def _context(cell: Cell) -> int | None:
-    """The tokens of a window of an evaluation; results of older versions do not have them."""
-    return None if cell.evaluation is None else cell.evaluation.get("conventions", {}).get("context")
 
 
 def smoothed(values: Sequence[float], keep: float = 0.9) -> list[float]:

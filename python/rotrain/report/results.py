@@ -76,20 +76,25 @@ class Run:
 
 
 def read_runs(paths: Sequence[Path]) -> list[Run]:
-    """Runs with their variants, in the order given. Runs of one name are told apart by their folders.
+    """Runs with their variants, in the order given. Runs and files of one name are told apart by their folders.
 
     A file is the evaluation of a model of somebody else (`rotrain evaluate hf:NAME --out FILE`): one row, a baseline.
     """
-    names = [path.name for path in paths]
+    paths = [Path(path) for path in paths]
+    names = [_name(path) for path in paths]
     return [
-        _baseline(path)
-        if path.suffix == ".json"
-        else _run(path, path.name if names.count(path.name) == 1 else str(path))
-        for path in map(Path, paths)
+        (_baseline if path.suffix == ".json" else _run)(path, name if names.count(name) == 1 else str(path))
+        for path, name in zip(paths, names, strict=True)
     ]
 
 
-def _baseline(file: Path) -> Run:
+def _name(path: Path) -> str:
+    if path.suffix != ".json":
+        return path.name
+    return path.parent.name if path.name == "evaluation.json" else path.stem
+
+
+def _baseline(file: Path, name: str) -> Run:
     try:
         evaluation = _read(file)
     except FileNotFoundError:
@@ -98,7 +103,6 @@ def _baseline(file: Path) -> Run:
         raise RotrainError(
             "this is not the result of `rotrain evaluate`", place=file, hint="make it with --out FILE"
         )
-    name = file.parent.name if file.name == "evaluation.json" else file.stem
     cell = Cell(name, BASELINE, evaluation, None, [])
     return Run(name, file, None, {}, {}, {}, [], [], None, [cell])
 

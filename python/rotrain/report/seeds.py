@@ -1,30 +1,32 @@
 """Compare architectures over their seeds: mean, standard deviation, interval, and ranks that the luck of a seed cannot make.
 
-A training has luck: the same architecture with another seed ends a hundredth or two of a bit higher or lower. So a rank needs at
-least three seeds. The uncertainty of a mean has two parts that are independent: the seeds, and the documents it was scored on.
+A training has luck: the same architecture with another seed ends a little higher or lower. So a rank needs at least three seeds. The uncertainty of a mean has two parts that are independent: the seeds, and the documents it was scored on.
 
-* seeds: the standard deviation over seeds, pooled over the architectures of a study, because three seeds alone know it badly;
-* documents: the jackknife over documents of the mean of the seeds, in pairs where two models have the same documents.
+* seeds: the standard deviation over seeds, pooled over the architectures of a study, because three seeds alone know it badly. Both
+  sides of a pair use the same pooled figure, so their sum has its degrees of freedom once, not twice;
+* documents: the changes when each document is left out (`rotrain.evaluation.interval`) of the mean of the seeds, in pairs where two models have the same documents.
 
 Two architectures are told apart if the difference of their means is significant at 5 % after Holm's correction over all pairs, and at
-least `LEAST` of the better one. Variants of one run share its seeds, so they are compared seed by seed.
+least `LEAST` of the better one. Variants of one run share its seeds, so they are compared seed by seed, on the seeds that both have.
 
 Source: Bouthillier et al. 2021, "Accounting for variance in machine learning benchmarks"; Holm 1979.
 """
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rotrain.evaluation.interval import LEVEL, Estimate, Interval, estimate
+from rotrain.report.results import TRAINED
 
 Json = dict[str, Any]
 ENOUGH = 3
@@ -34,8 +36,10 @@ LEAST = 0.005
 POWER = 0.8
 TOLD = 0.02
 """The difference in bits per byte for which the power of a study is said."""
+MOST_SEEDS = 1_000
+"""Nobody trains more: a study that needs them has too few documents."""
 # The keys of a configuration in which two seeds of one architecture may differ.
-_FREE = ("seed", "out", "runtime", "checkpoint", "evaluation", "log_every")
+_FREE = ("data", "seed", "out", "runtime", "checkpoint", "evaluation", "log_every")
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,14 @@ class Group:
         variant: `fp32` or the name of the quantization.
         key: What the runs have in common; variants of the same runs have the same key.
         scores: Scores of one domain (`text` in docs/reference/evaluation-results.md), in the order of the seeds.
+        seeds: The seed of each score.
     """
 
     name: str
     variant: str
     key: str
     scores: tuple[Json, ...]
+    seeds: tuple[int, ...]
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -75,9 +81,9 @@ class Difference:
     """The difference of two groups: left - right, in bits per byte.
 
     Attributes:
-        left: Place of the group with more bits.
+        left: Place of the group with more bits, on the seeds that are compared.
         right: Place of the group with fewer bits.
-        interval: The difference with its 95 % interval.
+        interval: The difference with its 95 % interval. It is that of this pair alone: only `p` is corrected.
         p: p value after Holm's correction.
         told: Whether the study tells the two apart.
     """
@@ -98,22 +104,32 @@ class Comparison:
         intervals: Mean of each group with its interval over seeds and documents; no interval with one seed.
         ranks: Rank of each group; None where a group has fewer than three seeds or one document.
         differences: Every pair of ranked groups, and every pair of variants of the same runs: these share the luck of their seeds.
-        sd: Standard deviation of a seed, pooled; None without a second seed.
-        needed: Seeds of each architecture that would tell `TOLD` bits apart with a power of 80 % (an estimate); None where
-            it is not known, or where the documents alone are too few.
+        ranked_pairs: Pairs of ranked groups of different runs. Without one there is nothing that more seeds would tell apart.
+        sd: Standard deviation of a seed of the trained models, pooled; None without a second seed.
+        needed: Seeds of each architecture that would tell `TOLD` bits apart with a power of 80 % (an estimate); None without ranked
+            pairs, where the documents alone are too few, and where `TOLD` is less than the least difference.
     """
 
     groups: list[Group]
     intervals: list[Interval]
     ranks: list[int | None]
     differences: list[Difference]
+    ranked_pairs: int
     sd: float | None
     needed: int | None
 
 
-def key_of(config: Mapping[str, Any]) -> str:
-    """Return what two seeds of one architecture have in common: the configuration without seed, place and machine."""
-    return json.dumps({key: value for key, value in config.items() if key not in _FREE}, sort_keys=True)
+def key_of(config: Mapping[str, Any], pack: str) -> str:
+    """Return what two seeds of one architecture have in common: the configuration without seed, place and machine, and the pack.
+
+    Args:
+        config: Configuration of a run.
+        pack: sha256 of the manifest of its pack. The path of the pack says nothing: it is written in many ways.
+    """
+    kept = {key: value for key, value in config.items() if key not in _FREE}
+    # The micro-batch is that of the machine: it changes the memory that a step takes, not its gradient.
+    kept["batch"] = {key: value for key, value in kept.get("batch", {}).items() if key != "micro"}
+    return json.dumps([pack, kept], sort_keys=True)
 
 
 def compare_groups(groups: Sequence[Group]) -> Comparison:
@@ -127,8 +143,8 @@ def compare_groups(groups: Sequence[Group]) -> Comparison:
         ...         "bits_per_byte": {"value": bits},
         ...         "by_unit": {"id": list(range(40)), "nats": nats.tolist(), "bytes": sizes.tolist()},
         ...     }
-        >>> one = Group("a", "fp32", "a", (score(2.0), score(2.01), score(2.02)))
-        >>> two = Group("b", "fp32", "b", (score(2.5), score(2.51), score(2.52)))
+        >>> one = Group("a", "fp32", "a", (score(2.0), score(2.01), score(2.02)), (0, 1, 2))
+        >>> two = Group("b", "fp32", "b", (score(2.5), score(2.51), score(2.52)), (0, 1, 2))
         >>> compare_groups([two, one]).ranks
         [1, 2]
     """
@@ -137,41 +153,36 @@ def compare_groups(groups: Sequence[Group]) -> Comparison:
     intervals = [_interval(group, pooled[group.variant]) for group in ordered]
     ranked = [place for place, group in enumerate(ordered) if _is_ranked(group)]
     pairs = [
-        (right, left)
+        _pair(ordered, left, right, pooled)
         for right, left in itertools.combinations(range(len(ordered)), 2)
-        if len(_sizes(ordered[left])) > 1
-        and ((right in ranked and left in ranked) or ordered[left].key == ordered[right].key)
+        if (right in ranked and left in ranked) or _have_a_run_in_common(ordered[left], ordered[right])
     ]
-    estimates = [_difference(ordered[left], ordered[right], pooled) for right, left in pairs]
-    corrected = holm([found.p_value() for found in estimates])
+    corrected = holm([pair.estimate.p_value() for pair in pairs])
     differences = [
         Difference(
-            left,
-            right,
-            found.interval(),
+            pair.left,
+            pair.right,
+            pair.estimate.interval(),
             p,
-            p < 1 - LEVEL and found.value >= LEAST * ordered[right].mean,
+            p < 1 - LEVEL and pair.estimate.value >= LEAST * ordered[pair.right].mean,
         )
-        for (right, left), found, p in zip(pairs, estimates, corrected, strict=True)
+        for pair, p in zip(pairs, corrected, strict=True)
     ]
-    told = {(one.left, one.right): one.told for one in differences}
+    told = {(one.left, one.right) for one in differences if one.told}
     ranks: list[int | None] = [None] * len(ordered)
     best = 0
     for position, place in enumerate(ranked, 1):
-        if position == 1 or told[place, best]:
+        if position == 1 or (place, best) in told:
             best, rank = place, position
         ranks[place] = rank
-    others = [
-        found
-        for (right, left), found in zip(pairs, estimates, strict=True)
-        if ordered[left].key != ordered[right].key
-    ]
-    sd = _pooled(ordered, None)
-    seeds = min((len(ordered[place].scores) for place in ranked), default=0)
-    needed = None if sd is None or not others else _seeds_needed(sd, seeds, others)
-    return Comparison(
-        ordered, intervals, ranks, differences, None if sd is None else math.sqrt(sd[0]), needed
-    )
+    others = [pair.documents for pair in pairs if ordered[pair.left].key != ordered[pair.right].key]
+    seed = pooled.get(TRAINED)
+    needed = None
+    if seed is not None and others:
+        trainings = sum(group.variant == TRAINED for group in ordered)
+        needed = _seeds_needed(seed[0], trainings, others, len(pairs), LEAST * ordered[ranked[0]].mean)
+    sd = None if seed is None else math.sqrt(seed[0])
+    return Comparison(ordered, intervals, ranks, differences, len(others), sd, needed)
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -193,11 +204,16 @@ def _is_ranked(group: Group) -> bool:
     return len(group.scores) >= ENOUGH and len(group.scores[0]["by_unit"]["bytes"]) > 1
 
 
-def _pooled(groups: Sequence[Group], variant: str | None) -> tuple[float, int] | None:
-    """Return the variance of a seed and its degrees of freedom, pooled over the groups of a variant, or over all."""
+def _have_a_run_in_common(left: Group, right: Group) -> bool:
+    same = left.key == right.key and bool(set(left.seeds) & set(right.seeds))
+    return same and len(_sizes(left)) > 1 and len(_sizes(right)) > 1
+
+
+def _pooled(groups: Sequence[Group], variant: str) -> tuple[float, int] | None:
+    """Return the variance of a seed and its degrees of freedom, pooled over the groups of a variant."""
     squares, freedom = 0.0, 0
     for group in groups:
-        if variant in (None, group.variant) and group.sd is not None:
+        if variant == group.variant and group.sd is not None:
             squares += (len(group.scores) - 1) * group.sd**2
             freedom += len(group.scores) - 1
     return (squares / freedom, freedom) if freedom else None
@@ -224,30 +240,86 @@ def _interval(group: Group, pooled: tuple[float, int] | None) -> Interval:
     return (_documents(group) + Estimate(0.0, variance / len(group.scores), freedom)).interval()
 
 
-def _difference(left: Group, right: Group, pooled: Mapping[str, tuple[float, int] | None]) -> Estimate:
-    one, other = left.scores[0]["by_unit"], right.scores[0]["by_unit"]
-    if one["id"] == other["id"] and one["bytes"] == other["bytes"]:
-        documents = estimate(_nats(left) - _nats(right), _sizes(left))
-    else:
-        documents = _documents(left) + -_documents(right)
-    if left.key == right.key and len(left.scores) == len(right.scores):
+@dataclass(frozen=True)
+class _Pair:
+    """Two groups by their places: left - right, and the part of its variance that is of the documents."""
+
+    left: int
+    right: int
+    estimate: Estimate
+    documents: Estimate
+
+
+def _pair(
+    groups: Sequence[Group], left: int, right: int, pooled: Mapping[str, tuple[float, int] | None]
+) -> _Pair:
+    found, documents = _difference(groups[left], groups[right], pooled)
+    # On the seeds that both variants have, the one with the better mean over all its seeds can be the worse one.
+    if found.value < 0:
+        return _Pair(right, left, -found, -documents)
+    return _Pair(left, right, found, documents)
+
+
+def _difference(
+    left: Group, right: Group, pooled: Mapping[str, tuple[float, int] | None]
+) -> tuple[Estimate, Estimate]:
+    """Return left - right with the uncertainty of seeds and documents, and with that of the documents alone."""
+    shared = sorted(set(left.seeds) & set(right.seeds)) if left.key == right.key else []
+    ranked = _is_ranked(left) and _is_ranked(right)
+    if len(shared) > 1 or (shared and not ranked):
+        left, right = _of_seeds(left, shared), _of_seeds(right, shared)
+        documents = _documents_of(left, right)
         seeds = left.values - right.values
-        if len(seeds) < 2:
-            return documents
-        return documents + Estimate(0.0, float(seeds.var(ddof=1)) / len(seeds), len(seeds) - 1)
+        if (
+            len(seeds) < 2
+        ):  # nobody knows how the difference of the variants varies with the seed: it is that of this run
+            return documents, documents
+        return documents + Estimate(0.0, float(seeds.var(ddof=1)) / len(seeds), len(seeds) - 1), documents
+    documents = _documents_of(left, right)
+    variance, freedom = 0.0, math.inf
     for group in (left, right):
         found = pooled[group.variant]
         assert found is not None, "a ranked group has several seeds"
-        documents = documents + Estimate(0.0, found[0] / len(group.scores), found[1])
-    return documents
+        # Two sides with one pooled variance have its degrees of freedom once; the variances of two variants come from the same
+        # trainings, so they are not independent either.
+        variance, freedom = variance + found[0] / len(group.scores), min(freedom, found[1])
+    return documents + Estimate(0.0, variance, freedom), documents
 
 
-def _seeds_needed(seed: tuple[float, int], seeds: int, estimates: Sequence[Estimate]) -> int | None:
-    """Estimate the seeds that tell `TOLD` bits apart, for the pair in the middle. The documents stay as they are."""
-    from scipy.stats import norm
+def _of_seeds(group: Group, seeds: Sequence[int]) -> Group:
+    scores = dict(zip(group.seeds, group.scores, strict=True))
+    return replace(group, scores=tuple(scores[seed] for seed in seeds), seeds=tuple(seeds))
 
-    quantile = float(norm.ppf(1 - (1 - LEVEL) / 2 / len(estimates)) + norm.ppf(POWER))
-    # The variance of a pair now, without the part of its seeds, is what more seeds cannot remove.
-    fixed = max(0.0, float(np.median([found.variance for found in estimates])) - 2 * seed[0] / seeds)
-    room = (TOLD / quantile) ** 2 - fixed
-    return None if room <= 0 else max(ENOUGH, math.ceil(2 * seed[0] / room))
+
+def _documents_of(left: Group, right: Group) -> Estimate:
+    one, other = left.scores[0]["by_unit"], right.scores[0]["by_unit"]
+    if one["id"] == other["id"] and one["bytes"] == other["bytes"]:
+        return estimate(_nats(left) - _nats(right), _sizes(left))
+    return _documents(left) + -_documents(right)
+
+
+def _seeds_needed(
+    variance: float, trainings: int, documents: Sequence[Estimate], pairs: int, least: float
+) -> int | None:
+    """Estimate the seeds that tell `TOLD` bits apart, for the pair in the middle. The documents stay as they are.
+
+    Args:
+        variance: Variance of a seed.
+        trainings: Architectures over whose seeds the variance is pooled.
+        documents: The part of the documents in the differences of the ranked pairs.
+        pairs: Pairs over which p is corrected.
+        least: The least difference that is called one, in bits per byte.
+    """
+    from scipy.stats import t
+
+    fixed = sorted(documents, key=lambda one: one.variance)[len(documents) // 2]
+
+    def are_enough(seeds: int) -> bool:
+        found = fixed + Estimate(0.0, 2 * variance / seeds, trainings * (seeds - 1))
+        # The first of Holm's steps is Bonferroni's. A difference must be significant, and not less than the least one.
+        limit = float(t.ppf(1 - (1 - LEVEL) / 2 / pairs, found.freedom)) * math.sqrt(found.variance)
+        return max(limit, least) + float(t.ppf(POWER, found.freedom)) * math.sqrt(found.variance) <= TOLD
+
+    tried = range(ENOUGH, MOST_SEEDS + 1)
+    place = bisect.bisect_left(tried, True, key=are_enough)
+    return tried[place] if place < len(tried) else None

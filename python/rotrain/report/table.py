@@ -47,6 +47,12 @@ class Row:
         return self.cell.evaluation["against"] if self.cell.evaluation else None
 
     @property
+    def context(self) -> int | None:
+        """Tokens of a window of the evaluation; results of older versions do not have them."""
+        found: int | None = (self.cell.evaluation or {}).get("conventions", {}).get("context")
+        return found
+
+    @property
     def grammar(self) -> Json | None:
         """Scores of the minimal pairs."""
         found: Json | None = (self.cell.evaluation or {}).get("probes", {}).get("grammar")
