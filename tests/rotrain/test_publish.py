@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,9 @@ from hub_server import Hub, running_hub
 from program import rotrain
 
 from conftest import fit_config
+from rotrain.exporters.card import model_card
 from rotrain.progress import Progress
+from rotrain.run.load import load_run
 from rotrain.train.loop import run_training
 
 pytest.importorskip("huggingface_hub")
@@ -73,15 +77,80 @@ def test_a_run_is_pushed_with_its_card(run: Path, tmp_path: Path) -> None:
         assert rotrain("export", run, "--to", "hf", "--out", tmp_path / "hf").returncode == 0
         for name in ("model.safetensors", "config.json", "tokenizer.json"):
             assert hub.files[name] == (tmp_path / "hf" / name).read_bytes()
-        assert push(hub, tmp_path / "hf", "hub:me/model", "--public").returncode == 0
-        assert hub.private is False
+        assert 'model="me/model"' in hub.files["README.md"].decode()
+        again = push(hub, tmp_path / "hf", "hub:me/model", "--public", "--json")
+        assert json.loads(again.stdout)["private"] is True, "a push does not change who sees a repository"
+        assert 'model="me/model"' in hub.files["README.md"].decode()
         hub.refuses = True
         refused = push(hub, tmp_path / "hf", "hub:me/model")
         assert refused.returncode == 1 and "the hub refuses the model" in refused.stderr
         assert "Traceback" not in refused.stderr
 
 
+def test_a_public_repository_gets_nothing_that_was_meant_to_be_private(run: Path, tmp_path: Path) -> None:
+    assert rotrain("export", run, "--to", "hf", "--out", tmp_path / "hf").returncode == 0
+    with running_hub() as hub:
+        hub.private = False
+        refused = push(hub, tmp_path / "hf", "hub:me/model")
+        assert refused.returncode == 1 and "the repository is public already" in refused.stderr
+        assert "say --public" in refused.stderr and hub.files == {}
+        done = push(hub, tmp_path / "hf", "hub:me/model", "--public")
+        assert done.returncode == 0 and "public" in done.stdout and hub.files
+
+
+def test_only_the_files_of_a_model_leave_the_machine(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "hf"
+    assert rotrain("export", run, "--to", "hf", "--out", folder).returncode == 0
+    for name in (".env", "optimizer.pt", "data.jsonl"):
+        (folder / name).write_text("secret")
+    (folder / "checkpoints-old").mkdir()
+    (folder / "checkpoints-old" / "config.json").write_text("{}")
+    with running_hub() as hub:
+        done = push(hub, folder, "hub:me/model", "--json")
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        assert found["left_out"] == [".env", "checkpoints-old", "data.jsonl", "optimizer.pt"]
+        assert "left out" in done.stderr and ".env" in done.stderr
+        assert sorted(hub.files) == found["files"]
+        assert not [name for name in hub.files if "/" in name or name in found["left_out"]]
+
+
 def test_a_wrong_name_or_folder_is_told(run: Path, tmp_path: Path) -> None:
     assert "hub:OWNER/NAME" in rotrain("push", run, "me/model").stderr
     assert "hub:OWNER/NAME" in rotrain("push", run, "hub:model").stderr
     assert "no exported folder" in rotrain("push", tmp_path, "hub:me/model").stderr
+    # The config.json of a run is no model: it has paths of this machine.
+    (tmp_path / "config.json").write_bytes((run / "config.json").read_bytes())
+    assert "no exported folder" in rotrain("push", tmp_path, "hub:me/model").stderr
+
+
+def test_a_licence_is_for_the_card_of_a_run(run: Path, tmp_path: Path) -> None:
+    assert rotrain("export", run, "--to", "hf", "--out", tmp_path / "hf").returncode == 0
+    done = rotrain("push", tmp_path / "hf", "hub:me/model", "--license", "mit")
+    assert done.returncode == 2 and "edit README.md" in done.stderr
+
+
+def test_a_card_says_nothing_of_another_pack(run: Path) -> None:
+    trained = load_run(run)
+    assert "phase web: " in model_card(trained, "LlamaForCausalLM", "x")
+    manifest = Path(trained.run.read_config()["config"]["data"]) / "manifest.json"
+    content = manifest.read_bytes()
+    try:
+        manifest.write_bytes(content + b"\n")
+        assert "phase web: " not in model_card(trained, "LlamaForCausalLM", "x")
+    finally:
+        manifest.write_bytes(content)
+
+
+def test_a_card_knows_a_chat_template_and_the_unit_of_an_interval(run: Path, tmp_path: Path) -> None:
+    trained = load_run(run)
+    assert "not taught to follow instructions" in model_card(trained, "LlamaForCausalLM", "x")
+    taught = replace(trained, chat_template="{{ messages }}")
+    assert "not taught to follow instructions" not in model_card(taught, "LlamaForCausalLM", "x")
+    text = tmp_path / "novel.txt"
+    text.write_text("A fost odată un împărat. " * 20, "utf-8")
+    copied = tmp_path / "run"
+    shutil.copytree(run, copied)
+    assert rotrain("evaluate", copied, "--text", text, "--probes", "none", "--quiet").returncode == 0
+    card = model_card(load_run(copied), "LlamaForCausalLM", "x")
+    assert "over documents; where there is one document, over its windows" in card

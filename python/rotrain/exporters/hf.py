@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from rotrain.errors import RotrainError
-from rotrain.exporters.card import model_card
+from rotrain.exporters.card import CARD, model_card
 from rotrain.exporters.padding import padding_of
 from rotrain.files import sync_directory, write_atomic, write_json
 from rotrain.models.decoder import Decoder
@@ -78,7 +78,7 @@ def export_hf(trained: TrainedModel, out: Path, *, license: str | None = None) -
         },
     )
     card = model_card(trained, described["architectures"][0], out.name, license=license)
-    write_atomic(temporary / "README.md", card)
+    write_atomic(temporary / CARD, card)
     try:
         difference = check(trained, temporary)
     except RotrainError:
