@@ -114,11 +114,11 @@ def check(trained: TrainedModel, folder: Path) -> float | None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     text = "Într-o zi, fata-mpăratului și-a zis: „Țara-i mare!” 2026 😀"
     if tokenizer.encode(text, add_special_tokens=False) != trained.tokenizer.encode(text):
         raise RotrainError("transformers' tokenizer gives other ids than ours", place=folder)
-    theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False).eval()
     generator = torch.Generator().manual_seed(0)
     shape = (1, min(trained.model.config.context, 1024))
     # The tokens exclude the end of a document: a model with a document mask does not see across it.
