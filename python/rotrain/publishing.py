@@ -109,6 +109,12 @@ def _check_exported(folder: Path) -> None:
             place=folder,
             hint="export the model with `rotrain export RUN --to hf --out FOLDER`",
         )
+    if not any(folder.glob("*.safetensors")):
+        raise RotrainError(
+            "the folder has no weights in *.safetensors",
+            place=folder,
+            hint="save them with transformers again",
+        )
 
 
 def _upload(name: str, folder: Path, files: list[str], *, public: bool) -> tuple[str, bool]:
@@ -130,7 +136,9 @@ def _upload(name: str, folder: Path, files: list[str], *, public: bool) -> tuple
     try:
         content: dict[str, Path | bytes] = {file: folder / file for file in files}
         if CARD in content:
-            content[CARD] = loading(name, (folder / CARD).read_text("utf-8")).encode()
+            content[CARD] = loading(name, (folder / CARD).read_text("utf-8", "surrogateescape")).encode(
+                "utf-8", "surrogateescape"
+            )
         added = [CommitOperationAdd(file, one) for file, one in content.items()]
         api.create_commit(name, added, commit_message="Upload the model")
     except Exception as error:

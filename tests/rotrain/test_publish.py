@@ -119,6 +119,8 @@ def test_a_wrong_name_or_folder_is_told(run: Path, tmp_path: Path) -> None:
     assert "hub:OWNER/NAME" in rotrain("push", run, "me/model").stderr
     assert "hub:OWNER/NAME" in rotrain("push", run, "hub:model").stderr
     assert "no exported folder" in rotrain("push", tmp_path, "hub:me/model").stderr
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    assert "no weights" in rotrain("push", tmp_path, "hub:me/model").stderr
     # The config.json of a run is no model: it has paths of this machine.
     (tmp_path / "config.json").write_bytes((run / "config.json").read_bytes())
     assert "no exported folder" in rotrain("push", tmp_path, "hub:me/model").stderr

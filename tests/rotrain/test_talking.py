@@ -100,7 +100,9 @@ def test_a_template_may_use_what_transformers_gives_it(run: Path, tmp_path: Path
     assert trained.tokenizer.decode(ids).startswith("Ana20")
     for bad in ("{{ raise_exception('roles must alternate') }}", "{{ 1 + 'a' }}"):
         (folder / "chat_template.jinja").write_text(bad)
-        with pytest.raises(RotrainError, match=r"the chat template cannot be used: .*(alternate|unsupported)"):
+        with pytest.raises(
+            RotrainError, match=r"the chat template cannot be used: .*(alternate|unsupported)"
+        ):
             list(Conversation(load_run(folder), Sampling(), max_tokens=3).answer("Ana"))
 
 
