@@ -7,7 +7,9 @@ writes the next one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from rotrain.errors import RotrainError, reason
@@ -97,7 +99,6 @@ class Conversation:
         return ids + list(encoder.encode(frame, add_special_tokens=False).ids)
 
     def _render(self, template: str, turns: list[dict[str, str]]) -> str:
-        from jinja2 import TemplateError
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
         names = {
@@ -105,12 +106,33 @@ class Conversation:
             "eos_token": self._trained.tokenizer.token(self._trained.eos_id),
         }
         try:
-            # The options are those of transformers.
-            environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+            # The options, functions and filters are those of transformers.
+            environment = ImmutableSandboxedEnvironment(
+                trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+            )
+            environment.globals |= {"raise_exception": _raise_exception, "strftime_now": _strftime_now}
+            environment.filters["tojson"] = _to_json
             return environment.from_string(template).render(
                 messages=turns, add_generation_prompt=True, **names
             )
-        except TemplateError as error:
+        except Exception as error:  # a template is a program: besides its own errors it has those of Python
             raise RotrainError(
                 f"the chat template cannot be used: {reason(error)}", place=self._trained.run.path
             ) from None
+
+
+def _raise_exception(message: str) -> None:
+    """Let a template refuse its messages."""
+    from jinja2 import TemplateError
+
+    raise TemplateError(message)
+
+
+def _strftime_now(form: str) -> str:
+    """Return the local time, for templates that tell a model the date."""
+    return datetime.now().strftime(form)
+
+
+def _to_json(value: object, indent: int | None = None) -> str:
+    """Return JSON without the escapes of HTML, which jinja's own filter writes."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)

@@ -1,15 +1,19 @@
 """Serve a model on this machine with llama.cpp's own server: completions and chat as OpenAI's API, and a small page.
 
-The server is the one in the package `xllamacpp`. It listens on 127.0.0.1 alone, and a page of another origin may not ask it.
+The server is the one in the package `xllamacpp`. It listens on 127.0.0.1 alone. Any page in a browser, and any user of the machine, can send
+requests there, and the server does not check their `Host` or `Origin`. So it wants a key, drawn anew for each start, for all but its page and
+`/health`. The key stands behind the `#` of the address that is printed: a browser does not send this part, and the page that is served does not hold it.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +28,30 @@ HOST = "127.0.0.1"
 PAGE = Path(__file__).with_suffix(".html")
 
 
+@dataclass(frozen=True)
+class Served:
+    """A running server.
+
+    Attributes:
+        address: Its address, for example `http://127.0.0.1:8080`. The API of OpenAI is below `/v1`.
+        key: The key of the API. A request has it in the header `Authorization: Bearer KEY`.
+
+    Examples:
+        >>> Served("http://127.0.0.1:8080", "abc").page
+        'http://127.0.0.1:8080/#abc'
+    """
+
+    address: str
+    key: str
+
+    @property
+    def page(self) -> str:
+        """The address of the page for a person, with the key."""
+        return f"{self.address}/#{self.key}"
+
+
 @contextmanager
-def serve(model: Path, *, port: int = 0, context: int | None = None) -> Iterator[str]:
+def serve(model: Path, *, port: int = 0, context: int | None = None) -> Iterator[Served]:
     """Serve a model while the block runs.
 
     Args:
@@ -34,14 +60,14 @@ def serve(model: Path, *, port: int = 0, context: int | None = None) -> Iterator
         context: Tokens of the context. None: that of the model, at most 4,096.
 
     Yields:
-        The address, for example `http://127.0.0.1:8080`.
+        The address and the key.
 
     Raises:
         RotrainError: The package is missing, the model cannot be loaded, or the port is taken.
 
     Examples:
-        >>> with serve(Path("runs/llama-mha-nano")) as address:  # doctest: +SKIP
-        ...     print(address)
+        >>> with serve(Path("runs/llama-mha-nano")) as served:  # doctest: +SKIP
+        ...     print(served.address)
         http://127.0.0.1:35531
     """
     if importlib.util.find_spec("xllamacpp") is None:
@@ -58,20 +84,23 @@ def serve(model: Path, *, port: int = 0, context: int | None = None) -> Iterator
         public = folder / "public"
         public.mkdir()
         shutil.copy(PAGE, public / "index.html")
-        server = _start(file, public, port, context)
+        key = secrets.token_urlsafe()
+        server = _start(file, public, port, context, key)
         try:
-            yield str(server.listening_address)
+            yield Served(str(server.listening_address), key)
         finally:
             del server  # llama.cpp stops its threads
 
 
-def _start(file: Path, public: Path, port: int, context: int | None) -> Any:
+def _start(file: Path, public: Path, port: int, context: int | None, key: str) -> Any:
     import xllamacpp
 
     options = xllamacpp.CommonParams()
     options.model.path = str(file)
     options.hostnames, options.port = [HOST], port
-    options.cors_origins = f"http://{HOST}:{port}"
+    options.api_keys = [key]
+    options.endpoint_slots = False  # it shows the texts of other requests
+    options.cors_origins = ""  # no page of another origin may read an answer; ours needs no permission
     options.public_path = str(public)
     options.n_parallel = 1
     options.n_ctx = context or min(_context_of(file), 4_096)

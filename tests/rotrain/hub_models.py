@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,10 @@ def sentencepiece_bpe() -> Tokenizer:
     special = [*SPECIAL, *(f"<0x{byte:02X}>" for byte in range(256))]
     trainer = trainers.BpeTrainer(vocab_size=500, special_tokens=special)
     tokenizer.train_from_iterator([text.replace(" ", "▁") for text in TEXT], trainer)
-    return tokenizer
+    # The bytes are in the vocabulary, but they are text: a special token would not be decoded.
+    content = json.loads(tokenizer.to_str())
+    content["added_tokens"] = [one for one in content["added_tokens"] if one["content"] in SPECIAL]
+    return Tokenizer.from_str(json.dumps(content))
 
 
 def unigram() -> Tokenizer:

@@ -46,7 +46,10 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(content)
 
         def do_GET(self) -> None:
-            self._answer({"error": "not found"}, 404)
+            if self.path.startswith("/api/models/me/model") and hub.private is not None:
+                self._answer({"id": "me/model", "private": hub.private, "sha": "0" * 40, "siblings": []})
+            else:
+                self._answer({"error": "not found"}, 404)
 
         def do_PUT(self) -> None:
             hub.large[self.path.rpartition("/")[2]] = self._body()
@@ -59,8 +62,15 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 self._answer({"error": "Invalid username or password."}, 401)
             elif self.path.endswith("/repos/create"):
                 asked = json.loads(body)  # newer packages say it in another word
-                hub.private = asked.get("private", asked.get("visibility") == "private")
-                self._answer({"url": f"{hub.address}/me/model", "name": "me/model", "id": "1"})
+                known = hub.private is not None
+                if not known:
+                    hub.private = asked.get("private", asked.get("visibility") == "private")
+                # The hub knows the name already, and does not change who sees it.
+                found = {"url": f"{hub.address}/me/model", "name": "me/model", "id": "1"}
+                self._answer(
+                    found | {"error": "You already created this model repo"} if known else found,
+                    409 if known else 200,
+                )
             elif "/preupload/" in self.path:
                 files = [
                     {"path": one["path"], "shouldIgnore": False}

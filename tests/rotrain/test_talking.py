@@ -16,6 +16,7 @@ from program import rotrain
 
 from conftest import fit_config
 from rotrain.conversation import Conversation
+from rotrain.errors import RotrainError
 from rotrain.generation import Sampling, generate
 from rotrain.progress import Progress
 from rotrain.run.load import load_run
@@ -61,8 +62,10 @@ def test_a_full_context_is_said(run: Path) -> None:
     assert "not" not in rotrain("generate", run, "--prompt", "Ana", "--max-tokens", 5).stderr
 
 
-def chat(run: Path, text: str, monkeypatch: pytest.MonkeyPatch, *options: object) -> Any:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+def chat(run: Path, text: str | bytes, monkeypatch: pytest.MonkeyPatch, *options: object) -> Any:
+    content = text.encode() if isinstance(text, str) else text
+    # As on a machine whose locale is not UTF-8.
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="ascii"))
     return rotrain("chat", run, "--temperature", 0, "--max-tokens", 5, *options)
 
 
@@ -73,6 +76,34 @@ def test_chat_answers_each_line_and_ends(run: Path, monkeypatch: pytest.MonkeyPa
     long = chat(run, "ana are mere multe\n" * 4, monkeypatch, "--quiet")
     assert long.returncode == 0 and long.stdout.count("\n") == 4
     assert "oldest lines were left out" in chat(run, "ana are mere multe\n" * 4, monkeypatch).stderr
+
+
+def test_a_line_that_is_not_utf8_is_one_sentence(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert chat(run, "țară\r\n\r\nrest\n", monkeypatch).stdout.count("\n") == 1, "an empty line ends it"
+    done = chat(run, b"a\xe3b\n", monkeypatch)
+    assert done.returncode == 2 and "not UTF-8 at byte 1" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_template_may_use_what_transformers_gives_it(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "hf"
+    assert rotrain("export", run, "--to", "hf", "--out", folder).returncode == 0
+    template = (
+        "{% for m in messages %}{% if loop.index > 1 %}{% break %}{% endif %}{{ m.content }}{% endfor %}"
+        "{{ strftime_now('%Y') }}{{ {'a': '<ș>'} | tojson }}"
+    )
+    messages = [{"role": "user", "content": "Ana"}, {"role": "assistant", "content": "are"}]
+    (folder / "chat_template.jinja").write_text(template)
+    trained = load_run(folder)
+    ids = Conversation(trained, Sampling(), max_tokens=3)._encode(messages)
+    stock = pytest.importorskip("transformers").AutoTokenizer.from_pretrained(folder)
+    assert trained.tokenizer.decode(ids) == stock.apply_chat_template(messages, tokenize=False)
+    assert trained.tokenizer.decode(ids).startswith("Ana20")
+    for bad in ("{{ raise_exception('roles must alternate') }}", "{{ 1 + 'a' }}"):
+        (folder / "chat_template.jinja").write_text(bad)
+        with pytest.raises(
+            RotrainError, match=r"the chat template cannot be used: .*(alternate|unsupported)"
+        ):
+            list(Conversation(load_run(folder), Sampling(), max_tokens=3).answer("Ana"))
 
 
 def test_only_the_template_names_special_tokens(run: Path, tmp_path: Path) -> None:
@@ -98,23 +129,33 @@ def test_the_server_writes_what_generate_writes(run: Path, tmp_path: Path) -> No
     pytest.importorskip("xllamacpp")
     from rotrain.serving import serve
 
-    def ask(address: str, path: str, **body: Any) -> Any:
-        request = urllib.request.Request(
-            address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+    body = json.dumps({"prompt": "Ana are", "n_predict": 8, "temperature": 0}).encode()
+    stranger = {"Origin": "http://evil.example"}
 
-    with serve(run) as address:
-        assert address.startswith("http://127.0.0.1:")
-        with urllib.request.urlopen(address + "/", timeout=60) as page:
-            assert b"Continue a text" in page.read()
-            assert page.headers.get("Access-Control-Allow-Origin") != "*"
-        found = ask(address, "/completion", prompt="Ana are", n_predict=8, temperature=0)
-    expected = generate(run, "Ana are", max_tokens=8, temperature=0).text
-    assert found["content"] == expected
+    def ask(path: str, content: bytes | None = body, **headers: str) -> tuple[int, Any, bytes]:
+        request = urllib.request.Request(served.address + path, content, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read()
+
+    with serve(run) as served:
+        assert served.address.startswith("http://127.0.0.1:") and served.page.endswith(f"/#{served.key}")
+        status, headers, page = ask("/", None, **stranger)
+        assert status == 200 and b"Continue a text" in page and served.key.encode() not in page
+        assert not headers.get("Access-Control-Allow-Origin"), "no other origin may read an answer"
+        # Any page may send such a request, and a name of its own may lead to 127.0.0.1: only the key tells it apart.
+        for headers in (stranger, stranger | {"Host": "evil.example"}, {"Authorization": "Bearer no"}):
+            for path, content in (("/completion", body), ("/v1/completions", body), ("/slots", None)):
+                assert ask(path, content, **{"Content-Type": "text/plain"}, **headers)[0] == 401
+        key = {"Authorization": f"Bearer {served.key}"}
+        assert ask("/slots", None, **key)[0] == 501
+        status, _, found = ask("/completion", **key)
+    assert status == 200
+    assert json.loads(found)["content"] == generate(run, "Ana are", max_tokens=8, temperature=0).text
     with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(address + "/health", timeout=5)
+        urllib.request.urlopen(served.address + "/health", timeout=5)
     shutil.copy(run / "tokenizer.json", tmp_path / "bad.gguf")
     done = rotrain("serve", tmp_path / "bad.gguf", "--port", 0)
     assert done.returncode == 1 and "the header is damaged" in done.stderr

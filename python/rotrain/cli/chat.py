@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rotrain.cli.console import app_errors
+from rotrain.errors import UsageError
 
 
 def run(
@@ -54,4 +55,9 @@ def run(
 def _read_line(*, quiet: bool) -> str:
     if sys.stdin.isatty() and not quiet:
         print("> ", end="", flush=True)
-    return sys.stdin.readline().rstrip("\n")
+    try:
+        return sys.stdin.buffer.readline().decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"the line is not UTF-8 at byte {error.start}", hint="type or save the text as UTF-8"
+        ) from None

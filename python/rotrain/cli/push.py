@@ -14,15 +14,18 @@ def run(
     model: Annotated[Path, typer.Argument(help="Run directory, or a folder of `export --to hf`.")],
     to: Annotated[str, typer.Argument(help="hub:OWNER/NAME.")],
     public: Annotated[
-        bool, typer.Option("--public", help="Make a new repository that everybody can see.")
+        bool, typer.Option("--public", help="Let everybody see it: a new repository is public.")
     ] = False,
     license: Annotated[
-        str | None, typer.Option(help="Licence of the weights for the card, such as apache-2.0.")
+        str | None, typer.Option(help="Licence of the weights for the card of a run, such as apache-2.0.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Upload a model and its card to the Hugging Face hub. A new repository is private, unless you say --public.
+
+    Only the card, the configuration, the weights and the tokenizer are uploaded; other files of the folder are named and left out.
+    A repository that is public already is refused without --public.
 
     Log in before with `hf auth login`, or set HF_TOKEN.
 
@@ -35,7 +38,10 @@ def run(
         from rotrain.cli.display import choose_display
         from rotrain.publishing import push
 
-        found = push(model, to, public=public, license=license, progress=choose_display(quiet=quiet))
+        display = choose_display(quiet=quiet)
+        found = push(model, to, public=public, license=license, progress=display)
+        if found.left_out:
+            display.note(f"left out, no part of a model: {', '.join(found.left_out)}")
         if json:
             print_json(found.to_dict())
         elif not quiet:

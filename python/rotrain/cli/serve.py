@@ -22,7 +22,8 @@ def run(
 ) -> None:
     """Serve a model on 127.0.0.1 with llama.cpp's server: a small page, and the API of OpenAI.
 
-    Ctrl-C ends it.
+    Open the address that is printed, with all that follows the #: it is the key, which changes with each start. A program sends it as
+    the API key of OpenAI. Ctrl-C ends the server.
 
     \b
     Examples:
@@ -35,6 +36,7 @@ def run(
         ended = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.set())
-        with serve(model, port=port, context=context) as address:
-            print(f"{model}: {address} (Ctrl-C ends it)", flush=True)
+        with serve(model, port=port, context=context) as served:
+            print(f"{model}: {served.page} (Ctrl-C ends it)")
+            print(f"API: {served.address}/v1 with the key {served.key}", flush=True)
             ended.wait()

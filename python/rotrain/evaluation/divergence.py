@@ -23,6 +23,7 @@ from torch import Tensor
 
 from rotrain.errors import RotrainError
 from rotrain.evaluation.interval import Interval, ratio
+from rotrain.evaluation.lossless import PROBE
 from rotrain.evaluation.model import ROWS_AT_ONCE, LanguageModel
 from rotrain.evaluation.text import Document, document_windows
 from rotrain.evaluation.windows import Window
@@ -147,8 +148,7 @@ def _check_same_tokens(reference: LanguageModel, variant: LanguageModel) -> None
     silent = (ours[:size] == 0) | (theirs[:size] == 0)
     same = np.array_equal(ours[:size][~silent], theirs[:size][~silent])
     same = same and not ours[size:].any() and not theirs[size:].any()
-    probe = "Ședința s-a ținut într-un oraș de 1.234 de suflete."
-    if not same or reference.tokenizer.encode(probe) != variant.tokenizer.encode(probe):
+    if not same or reference.tokenizer.encode(PROBE) != variant.tokenizer.encode(PROBE):
         raise RotrainError(
             f"its tokenizer is not that of {reference.name}, so their predictions cannot be compared",
             place=variant.name,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rotrain.errors import RotrainError
+from rotrain.evaluation.lossless import lossy_note
 from rotrain.evaluation.model import Ids, R
 from rotrain.exporters.gguf.write import read_gguf
 from rotrain.files import sha256_file
@@ -37,7 +38,7 @@ class GgufModel:
 
     def __init__(self, path: Path) -> None:
         reader = read_gguf(path)
-        self.name, self.path, self.notes = str(path), path, list[str]()
+        self.name, self.path = str(path), path
         self.arch = str(_field(reader, path, "general.architecture"))
         self.eos_id = int(_field(reader, path, "tokenizer.ggml.eos_token_id"))
         bos = reader.get_field("tokenizer.ggml.bos_token_id")
@@ -49,6 +50,11 @@ class GgufModel:
     def engine(self) -> LlamaCpp:
         """The model in llama.cpp, which is loaded at the first use."""
         return LlamaCpp(self.path, context=self.context, threads=torch.get_num_threads(), cache="f32")
+
+    @functools.cached_property
+    def notes(self) -> list[str]:
+        """A note about a tokenizer that loses letters. It loads the model, with its `context`."""
+        return lossy_note(self.name, self.tokenizer)
 
     @property
     def tokenizer(self) -> GgufTokenizer:

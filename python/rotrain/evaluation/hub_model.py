@@ -4,11 +4,14 @@ It stands beside ours as a baseline. Its tokenizer may be of any kind, because b
 bytes of a token are found by its place in the text, not by its name: SentencePiece writes a space that is not there, and several
 tokens may share one character.
 
-Code of a hub repository is never run (`trust_remote_code` stays off).
+Code of a hub repository is never run: `trust_remote_code` is False. (Where it is not said, transformers asks on the terminal.)
+A model must be causal and complete: weights that are not in the files would be drawn at random.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rotrain.errors import RotrainError, install, reason
+from rotrain.evaluation.lossless import PROBE, lossy_note
 from rotrain.evaluation.model import Ids, R
 from rotrain.evaluation.torch_model import batches
 from rotrain.files import sha256_file
@@ -26,7 +30,6 @@ from rotrain.files import sha256_file
 PREFIX = "hf:"
 CONTEXT = 2_048  # the most tokens of a window, as for GGUF files
 LOGITS = 1 << 28  # numbers of logits in memory at once: 1 GiB. Gemma has 262,144 tokens
-PROBE = "Ședința s-a ținut într-un oraș de 1.234 de suflete.\n\n„Așa-i”, zise el — 😀."
 
 
 class HubModel:
@@ -47,8 +50,10 @@ class HubModel:
         transformers.utils.logging.disable_progress_bar()
         place = name if Path(name).is_dir() else f"{PREFIX}{name}"
         try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(name)
-            model: Any = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+            loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
+                name, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
+            )
         except (
             Exception
         ) as error:  # transformers raises OSError, ValueError, KeyError, ImportError and those of safetensors
@@ -57,7 +62,15 @@ class HubModel:
                 place=place,
                 hint="give a folder with config.json, weights and tokenizer.json, or a name that the hub knows",
             ) from None
-        self.name, self.notes = f"{PREFIX}{name}", list[str]()
+        model, loading = loaded
+        # A head that is tied to the embedding is not missing.
+        if missing := sorted(loading["missing_keys"]):
+            raise RotrainError(
+                f"the weights lack {len(missing)} tensors of the model, such as {missing[0]}",
+                place=place,
+                hint="is it a model for another task, or is a file of its weights missing?",
+            )
+        self.name = f"{PREFIX}{name}"
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model: Any = model.to(self.device).eval()
         self.tokenizer = HubTokenizer(tokenizer, place)
@@ -70,13 +83,23 @@ class HubModel:
         self.context = min(length or CONTEXT, CONTEXT)
         self._file = next(iter(sorted(Path(name).glob("*.safetensors"))), None)
         self._engine = f"transformers {transformers.__version__}, torch {torch.__version__} on {self.device}"
-        ids = self.tokenizer.encode(PROBE)
-        if self.tokenizer.unknown is not None and self.tokenizer.unknown in ids:
-            self.notes.append(
-                f"{self.name}: its tokenizer lacks some Romanian letters, so its bits are too low"
+        self._check_causal(place)
+        self.notes = lossy_note(self.name, self.tokenizer)
+
+    @torch.inference_mode()
+    def _check_causal(self, place: str) -> None:
+        """Refuse a model whose scores depend on a later token: it has read what it must predict."""
+        ids = [self.bos_id, *self.tokenizer.encode(PROBE)][: min(self.context, 64)]
+        last = self.eos_id if ids[-1] != self.eos_id else ids[0]
+        tokens = torch.tensor([ids, [*ids[:-1], last]], device=self.device)
+        one, other = self.model(tokens, use_cache=False).logits[:, :-1].float()
+        # A sum in another order moves a logit by less than a millionth of the largest.
+        if (one - other).abs().max() > 1e-4 * one.abs().max():
+            raise RotrainError(
+                "the model is not causal: its scores depend on later tokens, so it has no bits per byte",
+                place=place,
+                hint="give a model that writes text from left to right; a masked model, such as BERT, does not",
             )
-        elif self.tokenizer.decode(ids).strip() != PROBE:
-            self.notes.append(f"{self.name}: its tokenizer changes texts, so its bits may be too low")
 
     def describe(self) -> dict[str, Any]:
         """Return name, architecture, parameters and hash of the model, see `LanguageModel`."""
@@ -132,7 +155,6 @@ class HubTokenizer:
         self._backend.no_truncation()
         self._backend.no_padding()
         self._backend.encode_special_tokens = True
-        self.unknown: int | None = tokenizer.unk_token_id if tokenizer.unk_token else None
         self._special = set(tokenizer.all_special_ids)
 
     def encode(self, text: str) -> list[int]:
@@ -163,11 +185,25 @@ class HubTokenizer:
     def byte_lengths(self) -> NDArray[np.int64]:
         """Return the bytes of text of each token id (V,) where it stands alone; 0 for special tokens."""
         size = int(self._backend.get_vocab_size(with_added_tokens=True))
-        return np.array(
-            [0 if i in self._special else len(self.decode([i]).encode()) for i in range(size)], dtype=np.int64
-        )
+        added = self._backend.get_added_tokens_decoder()
+        bytewise = '"ByteLevel"' in json.dumps(json.loads(self._backend.to_str())["decoder"])
+
+        def length(index: int) -> int:
+            if index in self._special:
+                return 0
+            name = self._backend.id_to_token(index)
+            if bytewise and index not in added:
+                # The name has a letter for each byte. Decoded alone, a part of a character would be U+FFFD, three bytes.
+                return len(name or "")
+            if name and _BYTE.fullmatch(name):
+                return 1
+            return len(self.decode([index]).encode())
+
+        return np.array([length(index) for index in range(size)], dtype=np.int64)
 
 
+# A byte of a tokenizer of SentencePiece's kind.
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 # The names of the context in the configurations of the families.
 _LENGTHS = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length", "n_ctx")
 

@@ -46,14 +46,17 @@ class LanguageModel(Protocol):
         context: Maximum tokens of a sequence.
         eos_id: Id of the token after every document.
         bos_id: Id of the token before every document: the model's own BOS, or `eos_id` where it has none.
-        notes: Sentences that the user should read.
+        notes: Sentences that the user should read. They are asked for when `context` is set.
     """
 
     name: str
     context: int
     eos_id: int
     bos_id: int
-    notes: list[str]
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences that the user should read."""
 
     @property
     def tokenizer(self) -> TokenizerProtocol:
@@ -99,6 +102,21 @@ def sequence_nats(model: LanguageModel, sequences: Sequence[Ids]) -> list[NDArra
     return model.map_logits(
         [ids[:-1] for ids in sequences], lambda i, logits: label_nats(logits, sequences[i][1:])
     )
+
+
+def encode_pair(model: LanguageModel, context: str, text: str) -> tuple[list[int], list[int]]:
+    """Encode a context and a text together, and split the ids where the encoding of the context ends.
+
+    Spaces at the end of the context are moved to the text, because tokens start with the space before a word. A text that is
+    encoded alone would get other tokens: SentencePiece puts a space before it.
+
+    Source: lm-evaluation-harness, `_encode_pair`.
+    """
+    kept = context.rstrip()
+    text = context[len(kept) :] + text
+    whole = model.tokenizer.encode(kept + text)
+    before = model.tokenizer.encode(kept)
+    return whole[: len(before)], whole[len(before) :]
 
 
 def as_ids(ids: Sequence[int]) -> Ids:

@@ -22,7 +22,7 @@ from torch import Tensor
 from rotrain.evaluation.grammar.lexicon import MEN, WOMEN
 from rotrain.evaluation.grammar.pairs import PHENOMENA, Pair, pairs
 from rotrain.evaluation.interval import Interval, ratio, share
-from rotrain.evaluation.model import Ids, LanguageModel, as_ids, sequence_nats
+from rotrain.evaluation.model import Ids, LanguageModel, as_ids, encode_pair, sequence_nats
 
 SEED, CASES = 0, 50
 COPY_LENGTHS = (8, 16, 32, 64, 128, 256, 512)
@@ -153,8 +153,7 @@ def _phonebook(model: LanguageModel, random: np.random.Generator, entries: int) 
     lines = [f"{names[i]}: {number}\n" for i, number in zip(chosen, numbers, strict=True)]
     asked = int(random.integers(entries))
     # The number is encoded with the space before it, as in its line, so it has the same tokens both times.
-    prompt = model.tokenizer.encode("".join(lines) + f"{names[chosen[asked]]}:")
-    answer = model.tokenizer.encode(f" {numbers[asked]}")
+    prompt, answer = encode_pair(model, "".join(lines) + f"{names[chosen[asked]]}:", f" {numbers[asked]}")
     return as_ids([model.bos_id, *prompt, *answer]), len(answer)
 
 

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from torch import Tensor
 
 from rotrain.errors import RotrainError
-from rotrain.evaluation.model import Ids, LanguageModel, as_ids, label_nats
+from rotrain.evaluation.model import Ids, LanguageModel, as_ids, encode_pair, label_nats
 from rotrain.evaluation.probes import Result
 
 GAP = "___"
@@ -172,20 +172,6 @@ def continued_ids(
         return float(label_nats(rows, labels).sum()), bool(np.array_equal(greedy, labels))
 
     return model.map_logits([ids[:-1] for ids in sequences], answer)
-
-
-def encode_pair(model: LanguageModel, context: str, text: str) -> tuple[list[int], list[int]]:
-    """Encode a context and a text together, and split the ids where the encoding of the context ends.
-
-    Spaces at the end of the context are moved to the text, because tokens start with the space before a word.
-
-    Source: lm-evaluation-harness, `_encode_pair`.
-    """
-    kept = context.rstrip()
-    text = context[len(kept) :] + text
-    whole = model.tokenizer.encode(kept + text)
-    before = model.tokenizer.encode(kept)
-    return whole[: len(before)], whole[len(before) :]
 
 
 def _is_best(scores: np.ndarray[tuple[int], np.dtype[np.float64]], answer: int) -> float:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rotrain.evaluation.interval import Interval, ratio
+from rotrain.evaluation.lossless import lost_bytes
 from rotrain.evaluation.model import LanguageModel, as_ids, label_nats
 from rotrain.evaluation.windows import Window, windows
 
@@ -60,6 +61,7 @@ class TextScore:
         nats: Sum of -ln p of each unit (N,).
         tokens: Scored tokens of each unit (N,).
         bytes: Bytes of text of each unit (N,).
+        lossy_bytes: Bytes of the text that the tokenizer does not write back, at least: the bits of the model are too low for them.
     """
 
     unit: str
@@ -68,6 +70,7 @@ class TextScore:
     nats: NDArray[np.float64]
     tokens: NDArray[np.float64]
     bytes: NDArray[np.float64]
+    lossy_bytes: int = 0
 
     @property
     def bits_per_byte(self) -> Interval:
@@ -89,6 +92,7 @@ class TextScore:
             "documents": self.documents,
             "tokens": int(self.tokens.sum()),
             "bytes": int(self.bytes.sum()),
+            "lossy_bytes": self.lossy_bytes,
             "unit": self.unit,
             "by_unit": {
                 "id": self.units,
@@ -123,6 +127,7 @@ def score_text(
     by_window = len(documents) < 2
     units: list[str] = []
     rows: list[tuple[float, int, int]] = []
+    lossy = 0
     for start in range(0, len(documents), DOCUMENTS_AT_ONCE):
         group = documents[start : start + DOCUMENTS_AT_ONCE]
         measured = [model.tokenizer.encode_measured(document.text) for document in group]
@@ -130,7 +135,8 @@ def score_text(
             list(windows(as_ids([model.bos_id, *ids, model.eos_id]), model.context)) for ids, _ in measured
         ]
         nats = iter(window_nats(model, [window for piece in pieces for window in piece]))
-        for document, piece, (_, sizes) in zip(group, pieces, measured, strict=True):
+        for document, piece, (ids, sizes) in zip(group, pieces, measured, strict=True):
+            lossy += lost_bytes(document.text, model.tokenizer.decode(ids))
             ends = np.cumsum([len(window.labels) for window in piece])
             scored = [
                 (next(nats), len(window.labels), int(sizes[end - len(window.labels) : end].sum()))
@@ -145,7 +151,7 @@ def score_text(
         advance(len(group))
     table = np.array(rows, dtype=np.float64).reshape(-1, 3)
     unit = "window" if by_window else "document"
-    return TextScore(unit, len(documents), units, table[:, 0], table[:, 1], table[:, 2])
+    return TextScore(unit, len(documents), units, table[:, 0], table[:, 1], table[:, 2], lossy)
 
 
 def window_nats(model: LanguageModel, pieces: Sequence[Window]) -> list[float]:

@@ -8,12 +8,15 @@ Source: the format of the Hugging Face hub, Markdown with a head in YAML (https:
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-from rotrain.files import read_record
+from rotrain.files import read_record, sha256_file
 from rotrain.models import count
 from rotrain.run.load import TrainedModel
+
+CARD = "README.md"
 
 
 def model_card(trained: TrainedModel, architecture: str, name: str, *, license: str | None = None) -> str:
@@ -32,9 +35,8 @@ def model_card(trained: TrainedModel, architecture: str, name: str, *, license: 
     parts = [
         "\n".join(["---", *head, "---"]),
         f"# {name}",
-        f"A Romanian base language model: {config.arch} ({architecture}), {count.param_count(config):,} parameters, a context of "
-        f"{config.context:,} tokens and a vocabulary of {config.vocab_size:,}. It continues text; it was not taught to follow instructions, and what "
-        "it writes can be wrong or offensive.",
+        f"A Romanian language model: {config.arch} ({architecture}), {count.param_count(config):,} parameters, a context of "
+        f"{config.context:,} tokens and a vocabulary of {config.vocab_size:,}. {_purpose(trained)} What it writes can be wrong or offensive.",
         "## Use\n\n```python\nfrom transformers import pipeline\n\n"
         f'pipe = pipeline("text-generation", model="{name}")\n'
         'print(pipe("A fost odată", max_new_tokens=40, do_sample=True, temperature=0.8)[0]["generated_text"])\n```',
@@ -50,6 +52,22 @@ def model_card(trained: TrainedModel, architecture: str, name: str, *, license: 
     return "\n\n".join(parts) + "\n"
 
 
+def loading(name: str, card: str) -> str:
+    """Return a card whose example loads the repository `name`, where it named a folder.
+
+    Examples:
+        >>> loading("me/x", 'pipe = pipeline("text-generation", model="x")')
+        'pipe = pipeline("text-generation", model="me/x")'
+    """
+    return re.sub(r'(pipeline\("text-generation", model=")[^"/]*"', rf'\g<1>{name}"', card)
+
+
+def _purpose(trained: TrainedModel) -> str:
+    if trained.chat_template is None:
+        return "It is a base model: it continues text, and was not taught to follow instructions."
+    return "It has a chat template."
+
+
 def _training(trained: TrainedModel) -> str:
     record = trained.run.read_config() if trained.run.metrics.exists() else None
     if record is None:
@@ -63,14 +81,16 @@ def _training(trained: TrainedModel) -> str:
         f"text: a pack of `rotools` with the manifest {data['manifest_sha256'][:12]} and the tokenizer {data['tokenizer_sha256'][:12]}",
         *(
             f"phase {phase['name']}: {phase['train']['documents']:,} documents, {phase['train']['tokens']:,} tokens"
-            for phase in _phases(Path(config["data"]) / "manifest.json")
+            for phase in _phases(Path(config["data"]) / "manifest.json", data["manifest_sha256"])
         ),
     ]
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _phases(manifest: Path) -> list[dict[str, Any]]:
+def _phases(manifest: Path, sha256: str) -> list[dict[str, Any]]:
     try:
+        if sha256_file(manifest) != sha256:
+            return []  # another pack is there now
         phases: list[dict[str, Any]] = read_record(manifest)["phases"]
     except (OSError, ValueError, KeyError):
         return []  # the pack is not here
@@ -85,8 +105,14 @@ def _figures(file: Path, sha256: str) -> str:
         texts: dict[str, Any] = record["text"]
     except (OSError, ValueError, KeyError):
         return "Not measured."
+    units = sorted({str(score.get("unit")) for score in texts.values()})
+    over = {
+        "document": "The 95 % intervals are over documents.",
+        "window": "The 95 % intervals are over the windows of one document.",
+    }
+    both = "The 95 % intervals are over documents; where there is one document, over its windows."
     rows = [
-        "Bits per byte of held-out text; lower is better. The 95 % intervals are over documents.",
+        f"Bits per byte of held-out text; lower is better. {over.get(units[0], '') if len(units) == 1 else both}".rstrip(),
         "",
         "| text | bits per byte | documents | bytes |",
         "|---|---|---|---|",

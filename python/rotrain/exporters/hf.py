@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from rotrain.errors import RotrainError
-from rotrain.exporters.card import model_card
+from rotrain.exporters.card import CARD, model_card
 from rotrain.exporters.padding import padding_of
 from rotrain.files import sync_directory, write_atomic, write_json
 from rotrain.models.decoder import Decoder
@@ -78,7 +78,7 @@ def export_hf(trained: TrainedModel, out: Path, *, license: str | None = None) -
         },
     )
     card = model_card(trained, described["architectures"][0], out.name, license=license)
-    write_atomic(temporary / "README.md", card)
+    write_atomic(temporary / CARD, card)
     try:
         difference = check(trained, temporary)
     except RotrainError:
@@ -114,11 +114,11 @@ def check(trained: TrainedModel, folder: Path) -> float | None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     text = "Într-o zi, fata-mpăratului și-a zis: „Țara-i mare!” 2026 😀"
     if tokenizer.encode(text, add_special_tokens=False) != trained.tokenizer.encode(text):
         raise RotrainError("transformers' tokenizer gives other ids than ours", place=folder)
-    theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False).eval()
     generator = torch.Generator().manual_seed(0)
     shape = (1, min(trained.model.config.context, 1024))
     # The tokens exclude the end of a document: a model with a document mask does not see across it.
