@@ -145,7 +145,13 @@ def evaluate(
     }
     for name, documents in domains.items():
         with _Task(progress, opened, name, len(documents)) as advance:
-            record["text"][name] = score_text(opened, documents, advance).as_json()
+            found_text = score_text(opened, documents, advance)
+        record["text"][name] = found_text.as_json()
+        if found_text.lossy_bytes:
+            progress.note(
+                f"the tokenizer loses {found_text.lossy_bytes:,} of {int(found_text.bytes.sum()):,} bytes of {name}, at least: "
+                "its bits per byte are too low to be compared"
+            )
     if reference is not None:
         record["against"] = _compare(opened, reference, domains, against_tokens, progress)
     for name in probes:

@@ -50,7 +50,7 @@ class Result:
         """The mean of the hits."""
         if np.isin(self.hits, (0.0, 1.0)).all():
             return share(self.hits)
-        return ratio(self.hits, np.ones_like(self.hits))
+        return ratio(self.hits, np.ones_like(self.hits), most=1.0)
 
     def as_json(self) -> dict[str, object]:
         """Return the accuracy and the number of cases for a result file."""
