@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rotrain.bench.training import TrainingBenchResult, run_training_benchmark
     from rotrain.compare.run_study import StudyResult, plan_study, run_study
     from rotrain.config import FitConfig, ModelConfig
+    from rotrain.conversation import Conversation
     from rotrain.data.pack import Pack, open_pack
     from rotrain.data.torch import PackDataset, PackStream
     from rotrain.errors import RotrainError, Stopped, UsageError
@@ -39,11 +40,13 @@ if TYPE_CHECKING:
     from rotrain.models.decoder import Decoder
     from rotrain.models.presets import model_config
     from rotrain.progress import Progress
+    from rotrain.publishing import PushResult, push
     from rotrain.quantization.quantize import QuantizeResult, quantize
     from rotrain.report.write import ReportResult, write_report
     from rotrain.run.directory import RunDirectory
     from rotrain.run.load import TrainedModel, load_run
     from rotrain.runtime.doctor import MachineCheck, check_machine
+    from rotrain.serving import Served, serve
     from rotrain.train.average import AverageResult, average
     from rotrain.train.configure import make_config
     from rotrain.train.fit import FitResult, SweepResult, fit, sweep
@@ -53,6 +56,7 @@ __all__ = [
     "ArchitectureSize",
     "AverageResult",
     "BenchResult",
+    "Conversation",
     "Decoder",
     "EvaluationResult",
     "ExportResult",
@@ -66,11 +70,13 @@ __all__ = [
     "PackStream",
     "PlanResult",
     "Progress",
+    "PushResult",
     "QuantizeResult",
     "ReportResult",
     "RotrainError",
     "RunDirectory",
     "Sampling",
+    "Served",
     "Stopped",
     "StudyResult",
     "SweepResult",
@@ -91,10 +97,12 @@ __all__ = [
     "open_pack",
     "plan",
     "plan_study",
+    "push",
     "quantize",
     "run_benchmark",
     "run_study",
     "run_training_benchmark",
+    "serve",
     "stream",
     "sweep",
     "write_report",
@@ -107,6 +115,7 @@ _MODULES = {
     "rotrain.bench.training": ("TrainingBenchResult", "run_training_benchmark"),
     "rotrain.compare.run_study": ("StudyResult", "plan_study", "run_study"),
     "rotrain.config": ("FitConfig", "ModelConfig"),
+    "rotrain.conversation": ("Conversation",),
     "rotrain.data.pack": ("Pack", "open_pack"),
     "rotrain.data.torch": ("PackDataset", "PackStream"),
     "rotrain.errors": ("RotrainError", "Stopped", "UsageError"),
@@ -117,11 +126,13 @@ _MODULES = {
     "rotrain.models.decoder": ("Decoder",),
     "rotrain.models.presets": ("model_config",),
     "rotrain.progress": ("Progress",),
+    "rotrain.publishing": ("PushResult", "push"),
     "rotrain.quantization.quantize": ("QuantizeResult", "quantize"),
     "rotrain.report.write": ("ReportResult", "write_report"),
     "rotrain.run.directory": ("RunDirectory",),
     "rotrain.run.load": ("TrainedModel", "load_run"),
     "rotrain.runtime.doctor": ("MachineCheck", "check_machine"),
+    "rotrain.serving": ("Served", "serve"),
     "rotrain.train.average": ("AverageResult", "average"),
     "rotrain.train.configure": ("make_config",),
     "rotrain.train.fit": ("FitResult", "SweepResult", "fit", "sweep"),

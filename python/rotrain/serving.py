@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Served:
 
 
 @contextmanager
-def serve(model: Path, *, port: int = 0, context: int | None = None) -> Iterator[Served]:
+def serve(model: str | PathLike[str], *, port: int = 8080, context: int | None = None) -> Iterator[Served]:
     """Serve a model while the block runs.
 
     Args:
@@ -66,7 +67,7 @@ def serve(model: Path, *, port: int = 0, context: int | None = None) -> Iterator
         RotrainError: The package is missing, the model cannot be loaded, or the port is taken.
 
     Examples:
-        >>> with serve(Path("runs/llama-mha-nano")) as served:  # doctest: +SKIP
+        >>> with serve("runs/llama-mha-nano", port=0) as served:  # doctest: +SKIP
         ...     print(served.address)
         http://127.0.0.1:35531
     """
@@ -75,10 +76,9 @@ def serve(model: Path, *, port: int = 0, context: int | None = None) -> Iterator
             "the server is in the package xllamacpp, which is not installed", hint=install("gguf")
         )
     with tempfile.TemporaryDirectory(prefix="rotrain-serve-") as name:
-        folder = Path(name)
-        file = model
-        if model.suffix != ".gguf":
-            file = folder / f"{model.name}.gguf"
+        folder, file = Path(name), Path(model)
+        if file.suffix != ".gguf":
+            file = folder / f"{file.name}.gguf"
             export_gguf(load_run(model), file, "f16")
         check_header(file)
         public = folder / "public"

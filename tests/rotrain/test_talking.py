@@ -140,7 +140,7 @@ def test_the_server_writes_what_generate_writes(run: Path, tmp_path: Path) -> No
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read()
 
-    with serve(run) as served:
+    with serve(run, port=0) as served:
         assert served.address.startswith("http://127.0.0.1:") and served.page.endswith(f"/#{served.key}")
         status, headers, page = ask("/", None, **stranger)
         assert status == 200 and b"Continue a text" in page and served.key.encode() not in page

@@ -27,6 +27,7 @@ FUNCTIONS = {
     "average": "average",
     "bench": "run_benchmark",
     "bench-train": "run_training_benchmark",
+    "chat": "Conversation",
     "compare": "run_study",
     "doctor": "check_machine",
     "evaluate": "evaluate",
@@ -34,8 +35,10 @@ FUNCTIONS = {
     "fit": "fit",
     "generate": "generate",
     "plan": "plan",
+    "push": "push",
     "quantize": "quantize",
     "report": "write_report",
+    "serve": "serve",
 }
 BLOCKER = """
 import sys
@@ -117,9 +120,20 @@ def test_without_torch_every_verb_says_what_to_install(verb: str, tmp_path: Path
     words = {
         "export": ["x", "--to", "hf", "--out", "y"],
         "bench-train": ["--arch", "mamba2"],
+        "push": ["x", "hub:me/x"],
         **{
             name: ["x"]
-            for name in ("average", "bench", "compare", "evaluate", "generate", "quantize", "report")
+            for name in (
+                "average",
+                "bench",
+                "chat",
+                "compare",
+                "evaluate",
+                "generate",
+                "quantize",
+                "report",
+                "serve",
+            )
         },
     }.get(verb, [])
     done = python(
@@ -269,6 +283,6 @@ def test_export_and_the_study_plan(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(rotrain.UsageError, match="no format 'onnx'"):
         rotrain.export(trained, "onnx", tmp_path / "x")
     study = tmp_path / "study.toml"
-    study.write_text("archs = ['mamba2']\nvariants = []\n")
+    study.write_text("archs = ['mamba2']\nvariants = []\nseeds = [0]\n")
     assert [step["step"] for step in rotrain.plan_study(study)] == ["fit mamba2-nano", "evaluate mamba2-nano"]
     assert rotrain.check_machine(300).machine["torch"]
