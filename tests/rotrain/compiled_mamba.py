@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-os.environ |= {"MAMBA_DETERMINISTIC": "1", "TRITON_INTERPRET": "0"}
+os.environ |= {"MAMBA_DETERMINISTIC": "1", "TRITON_INTERPRET": "0", "TRITON_CACHE_AUTOTUNING": "0"}
 
 import torch
 import triton

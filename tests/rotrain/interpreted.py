@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 os.environ.setdefault("TRITON_INTERPRET", "1")
-os.environ["MAMBA_DETERMINISTIC"] = "1"
+# rotrain switches the cache of measured choices on, if nobody said anything; with it mamba-ssm keeps several configurations.
+os.environ |= {"MAMBA_DETERMINISTIC": "1", "TRITON_CACHE_AUTOTUNING": "0"}
 
 import torch
 from torch import Tensor
