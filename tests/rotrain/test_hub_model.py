@@ -165,6 +165,19 @@ def test_weights_that_are_missing_are_not_drawn_at_random(folders: dict[str, Pat
         HubModel(str(folder))
 
 
+def test_a_tokenizer_larger_than_its_model_is_one_sentence(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "grown"
+    shutil.copytree(folders["llama"], folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    rows = transformers.AutoConfig.from_pretrained(folder).vocab_size
+    tokenizer.add_tokens([f"cuvânt{number}" for number in range(rows)])
+    tokenizer.save_pretrained(folder)
+    model = HubModel(str(folder))
+    ids = np.array(model.tokenizer.encode(f"un cuvânt{rows - 1} nou"))
+    with pytest.raises(RotrainError, match=r"writes token [\d,]+, and the model has"):
+        model.map_logits([ids], lambda index, logits: index)
+
+
 def test_a_number_of_the_phonebook_has_one_encoding(folders: dict[str, Path]) -> None:
     model = HubModel(str(folders["gemma"]))
     ids, answer = _phonebook(model, np.random.default_rng(0), 3)

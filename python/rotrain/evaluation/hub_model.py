@@ -90,6 +90,7 @@ class HubModel:
     def _check_causal(self, place: str) -> None:
         """Refuse a model whose scores depend on a later token: it has read what it must predict."""
         ids = [self.bos_id, *self.tokenizer.encode(PROBE)][: min(self.context, 64)]
+        self._check_ids(max(*ids, self.eos_id))
         last = self.eos_id if ids[-1] != self.eos_id else ids[0]
         tokens = torch.tensor([ids, [*ids[:-1], last]], device=self.device)
         one, other = self.model(tokens, use_cache=False).logits[:, :-1].float()
@@ -99,6 +100,16 @@ class HubModel:
                 "the model is not causal: its scores depend on later tokens, so it has no bits per byte",
                 place=place,
                 hint="give a model that writes text from left to right; a masked model, such as BERT, does not",
+            )
+
+    def _check_ids(self, highest: int) -> None:
+        """Refuse a tokenizer that is larger than the model: tokens were added, and the embedding was not."""
+        rows = int(self.model.get_input_embeddings().weight.shape[0])
+        if highest >= rows:
+            raise RotrainError(
+                f"the tokenizer writes token {highest:,}, and the model has {rows:,}",
+                place=self.name.removeprefix(PREFIX),
+                hint="take the tokenizer that belongs to the model, or make its embedding larger",
             )
 
     def describe(self) -> dict[str, Any]:
@@ -125,6 +136,7 @@ class HubModel:
         """
         results: dict[int, R] = {}
         rows = int(self.model.get_output_embeddings().weight.shape[0])
+        self._check_ids(max((int(ids.max()) for ids in sequences if len(ids)), default=0))
         for batch in batches(sequences, LOGITS // rows):
             width = len(sequences[batch[-1]])
             tokens = torch.full((len(batch), width), self.eos_id, dtype=torch.long)
