@@ -60,7 +60,19 @@ def token_loss_chunked(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor
     return loss
 
 
-class _ChunkedLoss(torch.autograd.Function):
+class GradientsInForward(torch.autograd.Function):
+    """The backward pass of a loss whose `forward` kept the gradients of states and matrix in `ctx.gradients`."""
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        """Scale the gradients that were kept. They are gone then."""
+        d_hidden, d_weight = ctx.gradients
+        del ctx.gradients  # they are scaled in place: a second backward pass must fail, not scale twice
+        (scale,) = upstream
+        return d_hidden.mul_(scale), d_weight.mul_(scale), None, None
+
+
+class _ChunkedLoss(GradientsInForward):
     """The gradients are computed in forward, where the exponentials exist, and scaled in backward.
 
     Products run in `narrow` (bf16 under autocast). The weight is cast here, so that its gradient is summed over the chunks
@@ -98,13 +110,6 @@ class _ChunkedLoss(torch.autograd.Function):
         if wanted:
             ctx.gradients = d_hidden.to(hidden.dtype), d_weight
         return total
-
-    @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        d_hidden, d_weight = ctx.gradients
-        del ctx.gradients  # they are scaled in place: a second backward pass must fail, not scale twice
-        (scale,) = upstream
-        return d_hidden.mul_(scale), d_weight.mul_(scale), None, None
 
 
 def _exponentials(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

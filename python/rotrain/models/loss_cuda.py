@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rotrain.models.loss import GradientsInForward
 from rotrain.models.precision import product_dtype
 
 CHUNK_BYTES = (
@@ -52,7 +53,7 @@ def _(logits: Tensor, labels: Tensor, gradient: bool) -> Tensor:
     return logits.new_empty(len(logits), dtype=torch.float32)
 
 
-class _FusedLoss(torch.autograd.Function):
+class _FusedLoss(GradientsInForward):
     """The gradients are computed in forward and scaled in backward, as in `loss._ChunkedLoss`."""
 
     @staticmethod
@@ -75,13 +76,6 @@ class _FusedLoss(torch.autograd.Function):
         if wanted:
             ctx.gradients = d_hidden.to(hidden.dtype), d_weight
         return total
-
-    @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        d_hidden, d_weight = ctx.gradients
-        del ctx.gradients  # they are scaled in place: a second backward pass must fail, not scale twice
-        (scale,) = upstream
-        return d_hidden.mul_(scale), d_weight.mul_(scale), None, None
 
 
 def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:

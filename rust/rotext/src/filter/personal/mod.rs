@@ -241,6 +241,7 @@ mod tests {
             "comanda #0731456290, comanda nr. 0731456290, factura 0731456290",
             "AWB 0731 456 290 88, numărul cadastral 0256 419 230",
             "prevăzut în O.U.G. 0231 456 789, H.G. 0231 456 789 și OUG 0231 456 789",
+            "O.M.F.P. nr. 0231 456 789, O.M.S. 0231 456 789, H.C.L.M. 0231 456 789, H.G.R. 0256 419 230",
             "0 1 1 1 1 0 0 1 1 1 1 0 0 1 1 1 1 0 0 1",
             "cifrul aes128-gcm@openssh.com",
             "loto: 07 12 23 34 45 49; 07 08 09 10 11",

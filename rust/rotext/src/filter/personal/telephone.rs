@@ -31,7 +31,7 @@ const ANNOUNCED: &[&str] = &[
     "contactati",
 ];
 
-/// Words that announce another number.
+/// Words that announce another number. Acts are among them: ordinances, orders of ministers, decisions of councils.
 const REFERENCES: &[&str] = &[
     "alin",
     "art",
@@ -59,7 +59,9 @@ const REFERENCES: &[&str] = &[
     "ean",
     "factur*",
     "funciar*",
+    "hcl*",
     "hg",
+    "hgr",
     "hotarar*",
     "id",
     "imei",
@@ -76,6 +78,10 @@ const REFERENCES: &[&str] = &[
     "model",
     "modelul",
     "og",
+    "omai",
+    "omef",
+    "omf*",
+    "oms",
     "ordin",
     "ordinul",
     "ordonant*",
