@@ -77,7 +77,14 @@ def _read(file: Path) -> list[str]:
     try:
         content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
         texts = content.decode("utf-8-sig").removesuffix("\n").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise RotrainError(
+            f"line {line} of the prompts is not UTF-8 at byte {error.start}",
+            place=file,
+            hint="save the file as UTF-8",
+        ) from None
+    except OSError as error:
         raise RotrainError(f"cannot read the prompts: {reason(error)}", place=file) from None
     texts = [text.removesuffix("\r") for text in texts]
     if texts == [""]:
