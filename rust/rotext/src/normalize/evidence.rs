@@ -1,7 +1,7 @@
 //! How often a word occurs in the document: the evidence of the rules about hyphens.
 //!
 //! Most documents ask a few questions. Each is answered by a search for the rarest letter of the word, which reads some
-//! gigabytes a second. A document that asks more has all its words counted once (about 0.3 GB a second), so that the cost
+//! gigabytes a second. A document that asks more has all its words counted once (0.2 GB a second), so that the cost
 //! stays O(n) for n bytes, whatever is asked. Both ways count the same; a test compares them.
 
 use memchr::memchr2_iter;
