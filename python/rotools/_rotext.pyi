@@ -700,7 +700,7 @@ def encode(
     threads: int = 0,
     progress: Progress | None = None,
 ) -> tuple[dict[str, Any], int]:
-    """Encode files to little-endian u16 ids.
+    """Encode files to little-endian u16 ids (u32 for a vocabulary over 65,499).
 
     Args:
         inputs: Files, folders or globs; `-` is standard input.

@@ -117,7 +117,7 @@ def encode(data: Data, tokenizer: str | os.PathLike[str], *, column: str = "text
         column: The table's column of text.
 
     Returns:
-        Lists of u16 ids, with `<|endoftext|>` at the end of each.
+        Lists of u16 ids (u32 for a vocabulary over 65,499), with `<|endoftext|>` at the end of each.
 
     Raises:
         RotoolsError: There is no such column, or the tokenizer cannot be used.

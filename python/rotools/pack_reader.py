@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Tokens: TypeAlias = NDArray[np.uint16]
+    Tokens: TypeAlias = NDArray[np.uint16] | NDArray[np.uint32]
 
 __all__ = ["BLOCK_TOKENS", "Pack", "PackPhase", "PackSplit", "Split", "open_pack"]
 
@@ -108,7 +108,7 @@ class Pack:
             phase: Name of a phase. None: all phases, in the order of training.
 
         Returns:
-            uint16 arrays of shape (2048,): the inputs of a block. They are views of the file, but for a block that crosses two
+            uint16 (uint32 for a vocabulary over 65,499) arrays of shape (2048,): the inputs of a block. They are views of the file, but for a block that crosses two
             pack shards. The labels are the same tokens, one place later: the last label is the first token of the next block.
 
         Raises:
@@ -126,15 +126,15 @@ class Pack:
             split: `train` or `valid`.
 
         Returns:
-            uint16 arrays: the tokens of a document, with `<|endoftext|>` at the end. They are views of the file.
+            uint16 or uint32 arrays: the tokens of a document, with `<|endoftext|>` at the end. They are views of the file.
 
         Raises:
             UsageError: There is no such phase or split.
         """
         shards = self._stream(phase, split)["shards"]
-        eos = self.manifest["eos_id"]
+        dtype, eos = self.manifest["dtype"], self.manifest["eos_id"]
         return chain.from_iterable(
-            _documents(self.directory / shard["file"], shard["documents"], eos) for shard in shards
+            _documents(self.directory / shard["file"], dtype, shard["documents"], eos) for shard in shards
         )
 
     def decode(self, tokens: "Tokens | list[int]") -> str:
@@ -172,7 +172,7 @@ class Pack:
         raise UsageError(f"the pack has no phase {phase!r}", hint=f"take one of: {names}")
 
     def _shards(self, stream: dict[str, Any]) -> "list[Tokens]":
-        return [_map(self.directory / shard["file"]) for shard in stream["shards"]]
+        return [_map(self.directory / shard["file"], self.manifest["dtype"]) for shard in stream["shards"]]
 
 
 def open_pack(directory: str | PathLike[str]) -> Pack:
@@ -199,18 +199,18 @@ def _split(stream: dict[str, Any]) -> PackSplit:
     return PackSplit(stream["tokens"], stream["documents"], stream["blocks"], stream["bytes"])
 
 
-def _map(path: Path) -> "Tokens":
+def _map(path: Path, dtype: str) -> "Tokens":
     import numpy as np
 
     # An empty file cannot be mapped.
     if path.stat().st_size == 0:
-        return np.empty(0, "<u2")
-    return np.memmap(path, "<u2", "r").view(np.ndarray)
+        return np.empty(0, dtype)
+    return np.memmap(path, dtype, "r").view(np.ndarray)
 
 
-def _documents(path: Path, documents: int, eos: int) -> "Iterator[Tokens]":
-    tokens = _map(path)
-    for start, end in pairwise(read_offsets(path, documents, eos).tolist()):
+def _documents(path: Path, dtype: str, documents: int, eos: int) -> "Iterator[Tokens]":
+    tokens = _map(path, dtype)
+    for start, end in pairwise(read_offsets(path, dtype, documents, eos).tolist()):
         yield tokens[start:end]
 
 
@@ -227,11 +227,12 @@ _DAMAGE = (
 )
 
 
-def read_offsets(shard: Path, documents: int, eos: int) -> "NDArray[np.uint64]":
+def read_offsets(shard: Path, dtype: str, documents: int, eos: int) -> "NDArray[np.uint64]":
     """Read where the documents of a pack shard begin, and where the last one ends.
 
     Args:
         shard: The file of tokens.
+        dtype: numpy name of the type of a token, from the manifest.
         documents: The number of its documents, from the manifest.
         eos: The token at the end of each document, and nowhere else.
 
@@ -242,7 +243,7 @@ def read_offsets(shard: Path, documents: int, eos: int) -> "NDArray[np.uint64]":
 
     path = shard.with_suffix(".offsets.npy")
     try:
-        tokens = _map(shard)
+        tokens = _map(shard, dtype)
         # `numpy` evaluates the header of a file, and warns about some damage.
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -272,7 +273,7 @@ def _cut(shards: "list[Tokens]", blocks: int) -> "Iterator[Tokens]":
     """Cut `blocks` blocks from shards that follow one another."""
     import numpy as np
 
-    part: list[Tokens] = []
+    part: list[NDArray[Any]] = []
     missing = BLOCK_TOKENS
     for shard in shards:
         at = 0

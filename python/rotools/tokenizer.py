@@ -91,7 +91,7 @@ class Tokenizer:
 
         Args:
             inputs: JSON, Parquet, Arrow, CSV, WARC or .txt files, folders, globs; `-` is standard input.
-            vocab_size: Size of the vocabulary, from 258 to 65,499.
+            vocab_size: Size of the vocabulary, from 258 to 262,144.
             pattern: What cuts text into words, by its name in llama.cpp.
             normalize: Repair the text first.
             text_field: Field of the text.
@@ -272,7 +272,7 @@ def train_tokenizer(
     Args:
         inputs: JSON, Parquet, Arrow, CSV, WARC or .txt files, folders, globs; `-` is standard input.
         out: The file to write. Word counts that exceed the memory go to a folder beside it.
-        vocab_size: Size of the vocabulary, from 258 to 65,499.
+        vocab_size: Size of the vocabulary, from 258 to 262,144.
         pattern: What cuts text into words, by its name in llama.cpp.
         normalize: Repair the text first.
         text_field: Field of the text.
@@ -325,8 +325,8 @@ def encode_files(
 
     Args:
         inputs: JSON, Parquet, Arrow, CSV, WARC or .txt files, folders, globs; `-` is standard input.
-        out: The file of ids to write, little-endian u16.
-        tokenizer: A tokenizer.json or a `Tokenizer`, with at most 65,499 tokens.
+        out: The file of ids to write: little-endian u16, or u32 for a vocabulary over 65,499.
+        tokenizer: A tokenizer.json or a `Tokenizer`.
         text_field: Field of the text.
         strict: Stop at the first record that cannot be used.
         threads: Worker threads. 0: one for each core.

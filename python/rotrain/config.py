@@ -21,6 +21,9 @@ Size = Literal["nano", "mini", "300m"]
 CurriculumName = Literal["anneal", "sequential", "mixed"]
 MixerName = Literal["attention", "mamba2"]
 
+# No tokenizer has more entries; a larger number is a slip, and a model allocates by it.
+MOST_ENTRIES = 1 << 20
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -105,7 +108,7 @@ class ModelConfig(_Strict):
     ffn: int = Field(ge=0)
     norm: Literal["rms", "layer"] = "rms"
     parallel: bool = False
-    vocab_size: int = Field(ge=2, le=65536)
+    vocab_size: int = Field(ge=2, le=MOST_ENTRIES)
     context: int = Field(ge=1)
     document_end: int | None = Field(default=None, ge=0)
     rope_theta: float = Field(default=10_000.0, gt=0)

@@ -145,7 +145,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no phases": (lambda p: change_manifest(p, lambda m: m.update(phases=[])), "names no phases"),
     "version": (lambda p: change_manifest(p, lambda m: m.update(version=2)), "format version 2"),
     "format": (lambda p: change_manifest(p, lambda m: m.update(format="other")), "'other'"),
-    "dtype": (lambda p: change_manifest(p, lambda m: m.update(dtype="<u4")), "'<u4'"),
+    "dtype": (lambda p: change_manifest(p, lambda m: m.update(dtype="<i8")), "'<i8'"),
     "wrong type": (
         lambda p: change_manifest(p, lambda m: m.update(vocab_size="many")),
         "the manifest is damaged",

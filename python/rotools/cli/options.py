@@ -44,7 +44,7 @@ Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first record
 Threads = Annotated[int, typer.Option(min=0, help="Worker threads. 0: one for each core.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print no progress and no summary.")]
-VocabSize = Annotated[int, typer.Option(min=258, max=65499, help="Size of a trained vocabulary, in tokens.")]
+VocabSize = Annotated[int, typer.Option(min=258, max=262144, help="Size of a trained vocabulary, in tokens.")]
 MaxRam = Annotated[
     str,
     typer.Option(help="Memory of the whole run, for example 512M or 4G. What needs more goes to disk."),

@@ -62,14 +62,17 @@ def train(
 def encode(
     inputs: Inputs,
     tokenizer: Annotated[Path, typer.Option(help="A tokenizer.json.")],
-    out: Annotated[Path, typer.Option(help="The file of little-endian u16 ids to write.")],
+    out: Annotated[
+        Path,
+        typer.Option(help="The file of ids to write: little-endian u16 (u32 for a vocabulary over 65,499)."),
+    ],
     text_field: TextField = "text",
     strict: Strict = False,
     threads: Threads = 0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Encode documents, unchanged, to u16 ids with <|endoftext|> after each document.
+    """Encode documents, unchanged, to ids with <|endoftext|> after each document.
 
     \b
     Examples:

@@ -98,7 +98,9 @@ def _texts(
 def _lengths(pack: Path, manifest: Json) -> Iterator[tuple[str, NDArray[np.int64]]]:
     for phase in manifest["phases"]:
         ends = [
-            read_offsets(pack / shard["file"], shard["documents"], manifest["eos_id"]).astype(np.int64)
+            read_offsets(
+                pack / shard["file"], manifest["dtype"], shard["documents"], manifest["eos_id"]
+            ).astype(np.int64)
             for shard in phase["train"]["shards"]
         ]
         yield phase["name"], np.concatenate([np.diff(part) for part in ends] or [np.empty(0, np.int64)])

@@ -24,7 +24,7 @@ def run(
     size: SizeOption = None,
     steps: Annotated[int, typer.Option(min=2, help="Steps to time.")] = 10,
     warm_up: Annotated[int, typer.Option(min=1, help="Steps to make before the timed steps.")] = 3,
-    vocab_size: Annotated[int, typer.Option(min=2, max=65_536, help="Entries of the vocabulary.")] = 40_000,
+    vocab_size: Annotated[int, typer.Option(min=2, max=1 << 20, help="Entries of the vocabulary.")] = 40_000,
     roofline: Annotated[
         str | None,
         typer.Option(

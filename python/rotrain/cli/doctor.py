@@ -11,7 +11,7 @@ from rotrain.cli.console import app_errors, print_json
 
 
 def run(
-    vocab_size: Annotated[int, typer.Option(min=2, max=65_536, help="Entries of the vocabulary.")] = 40_000,
+    vocab_size: Annotated[int, typer.Option(min=2, max=1 << 20, help="Entries of the vocabulary.")] = 40_000,
     gpu_report: Annotated[
         Path | None,
         typer.Option(

@@ -14,15 +14,20 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rotrain.config import MOST_ENTRIES
 from rotrain.errors import RotrainError
 from rotrain.files import sha256_file
 
-FORMAT, VERSION, DTYPE = "rotools-pack", 1, "<u2"
+FORMAT, VERSION = "rotools-pack", 1
+# The types of tokens, and the largest vocabulary of each.
+DTYPES = {"<u2": 1 << 16, "<u4": MOST_ENTRIES}
+
+Ids: TypeAlias = NDArray[np.uint16] | NDArray[np.uint32]
 
 
 class TokenStream:
@@ -34,14 +39,22 @@ class TokenStream:
         documents: Documents in all shards.
         text_bytes: Bytes of text in all shards.
         vocab: Entries of the vocabulary.
+        dtype: numpy name of the type of a token: `<u2` or `<u4`.
     """
 
     def __init__(
-        self, name: str, shards: list[tuple[Path, int]], documents: int, text_bytes: int, vocab: int
+        self,
+        name: str,
+        shards: list[tuple[Path, int]],
+        documents: int,
+        text_bytes: int,
+        vocab: int,
+        dtype: str = "<u2",
     ) -> None:
         self.name, self.documents, self.bytes, self.vocab_size = name, documents, text_bytes, vocab
+        self.dtype = np.dtype(dtype)
         self.paths = [path for path, _ in shards]
-        self._maps: list[NDArray[np.uint16] | None] = [None] * len(shards)
+        self._maps: list[Ids | None] = [None] * len(shards)
         self._starts = [0]
         for _, tokens in shards:
             self._starts.append(self._starts[-1] + tokens)
@@ -74,14 +87,14 @@ class TokenStream:
             if part.max() >= self.vocab_size:
                 at = offset + int(np.argmax(part >= self.vocab_size))
                 raise RotrainError(
-                    f"byte {2 * at}: token {int(out[done + at - offset])} is outside the vocabulary "
+                    f"byte {self.dtype.itemsize * at}: token {int(out[done + at - offset])} is outside the vocabulary "
                     f"of {self.vocab_size}",
                     place=self.paths[shard],
                     hint="the shard is damaged: run `rotools verify` on the pack",
                 )
             done += len(part)
 
-    def _shard(self, index: int) -> NDArray[np.uint16]:
+    def _shard(self, index: int) -> Ids:
         mapped = self._maps[index]
         if mapped is None:
             with self.paths[index].open("rb") as file:
@@ -90,7 +103,7 @@ class TokenStream:
             # sequences of a cold file took 300 ms with it and 18 ms without (docs/log).
             if hasattr(mmap, "MADV_RANDOM"):
                 memory.madvise(mmap.MADV_RANDOM)
-            mapped = np.frombuffer(memory, dtype=DTYPE)
+            mapped = np.frombuffer(memory, dtype=self.dtype)
             self._maps[index] = mapped
         return mapped
 
@@ -199,14 +212,18 @@ def _check_header(manifest: dict[str, Any], place: Path) -> None:
             place=place,
             hint="pack the corpus again, or update rotrain",
         )
-    if manifest["dtype"] != DTYPE:
-        raise RotrainError(f"tokens are {manifest['dtype']!r}, and this program reads {DTYPE!r}", place=place)
+    if manifest["dtype"] not in DTYPES:
+        readable = " and ".join(map(repr, DTYPES))
+        raise RotrainError(
+            f"tokens are {manifest['dtype']!r}, and this program reads {readable}", place=place
+        )
     if manifest["stride"] != manifest["block_tokens"]:
         raise RotrainError(
             f"stride {manifest['stride']} is not block_tokens {manifest['block_tokens']}", place=place
         )
-    if not 1 < manifest["vocab_size"] <= 65_536:
-        raise RotrainError(f"a vocabulary of {manifest['vocab_size']} does not fit 16 bits", place=place)
+    if not 1 < manifest["vocab_size"] <= DTYPES[manifest["dtype"]]:
+        what = f"a vocabulary of {manifest['vocab_size']:,} does not fit tokens of the type {manifest['dtype']!r}"
+        raise RotrainError(what, place=place, hint="pack the corpus again")
 
 
 def _phase(path: Path, entry: dict[str, Any], manifest: dict[str, Any]) -> Phase:
@@ -217,13 +234,13 @@ def _phase(path: Path, entry: dict[str, Any], manifest: dict[str, Any]) -> Phase
     return Phase(
         name,
         epochs,
-        _stream(path, f"{name} train", entry["train"], vocab),
-        _stream(path, f"{name} valid", entry["valid"], vocab),
+        _stream(path, f"{name} train", entry["train"], vocab, manifest["dtype"]),
+        _stream(path, f"{name} valid", entry["valid"], vocab, manifest["dtype"]),
     )
 
 
-def _stream(path: Path, name: str, entry: dict[str, Any], vocab: int) -> TokenStream:
-    shards = []
+def _stream(path: Path, name: str, entry: dict[str, Any], vocab: int, dtype: str) -> TokenStream:
+    shards, width = [], np.dtype(dtype).itemsize
     for shard in entry["shards"]:
         file, tokens = path / shard["file"], int(shard["tokens"])
         try:
@@ -234,15 +251,15 @@ def _stream(path: Path, name: str, entry: dict[str, Any], vocab: int) -> TokenSt
                 place=file,
                 hint="pack the corpus again",
             ) from None
-        if size != 2 * tokens:
+        if size != width * tokens:
             raise RotrainError(
-                f"the shard has {size:,} bytes where the manifest says {2 * tokens:,}",
+                f"the shard has {size:,} bytes where the manifest says {width * tokens:,}",
                 place=file,
                 hint="the file is cut off or foreign: copy it again, or pack the corpus again",
             )
         if tokens:
             shards.append((file, tokens))
-    stream = TokenStream(name, shards, int(entry["documents"]), int(entry["bytes"]), vocab)
+    stream = TokenStream(name, shards, int(entry["documents"]), int(entry["bytes"]), vocab, dtype)
     if stream.tokens != int(entry["tokens"]):
         raise ValueError(f"{name}: shards hold {stream.tokens} tokens, the sum says {entry['tokens']}")
     return stream

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rotrain.config import DEFAULTS
+from rotrain.config import DEFAULTS, MOST_ENTRIES
 from rotrain.errors import UsageError
 from rotrain.models import count
 from rotrain.models.presets import ARCHS, DEFAULT_VOCAB, model_config
@@ -58,7 +58,7 @@ def list_architectures(vocab_size: int = DEFAULT_VOCAB) -> list[ArchitectureSize
     """Return every architecture at every size.
 
     Args:
-        vocab_size: Entries of the vocabulary, from 2 to 65,536.
+        vocab_size: Entries of the vocabulary, from 2 to 1,048,576.
 
     Raises:
         UsageError: The vocabulary is out of range.
@@ -68,8 +68,8 @@ def list_architectures(vocab_size: int = DEFAULT_VOCAB) -> list[ArchitectureSize
         >>> f"{rows['llama-mha', '300m'].parameters:,}"
         '310,750,208'
     """
-    if not 2 <= vocab_size <= 65_536:
-        raise UsageError(f"a vocabulary has 2 to 65,536 entries, not {vocab_size}")
+    if not 2 <= vocab_size <= MOST_ENTRIES:
+        raise UsageError(f"a vocabulary has 2 to {MOST_ENTRIES:,} entries, not {vocab_size}")
     rows = []
     for arch in ARCHS.values():
         for size in DEFAULTS:

@@ -61,7 +61,7 @@ pub(crate) fn train<'py>(
     Ok((files::python(py, &account)?, tokenizer.vocab_size()))
 }
 
-/// Encode files to little-endian u16 ids.
+/// Encode files to little-endian u16 ids (u32 for a vocabulary over 65,499).
 ///
 /// Args:
 ///     inputs: Files, folders or globs; `-` is standard input.
@@ -175,7 +175,7 @@ impl Tokenizer {
     fn ids(&self, text: &str) -> Result<Vec<u32>, Error> {
         let mut encoder = self.take()?;
         let mut ids = Vec::new();
-        encoder.encode_u32(text, &mut ids);
+        encoder.encode(text, &mut ids);
         self.idle().push(encoder);
         Ok(ids)
     }
@@ -188,7 +188,7 @@ impl Tokenizer {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(text) = texts.get(number) else { break };
             let mut ids = Vec::new();
-            encoder.encode_u32(text, &mut ids);
+            encoder.encode(text, &mut ids);
             done.push((number, ids));
         }
         self.idle().push(encoder);

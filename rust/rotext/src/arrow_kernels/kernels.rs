@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::builder::{
-    FixedSizeBinaryBuilder, GenericStringBuilder, ListBuilder, StringViewBuilder, UInt16Builder,
+    FixedSizeBinaryBuilder, GenericStringBuilder, ListBuilder, PrimitiveBuilder, StringViewBuilder,
     UInt64Builder,
 };
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, OffsetSizeTrait, RecordBatch, StructArray};
+use arrow_array::types::{UInt16Type, UInt32Type};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, OffsetSizeTrait, RecordBatch, StructArray};
 use arrow_schema::{DataType, Field, Schema};
 
 use super::annotation;
@@ -46,7 +47,7 @@ pub enum Kernel {
     /// Text to what deduplication compares, as a struct: the key of equal texts (16 bytes, big-endian) and the band hashes (u64;
     /// none for fewer than five words).
     Sign(Preset),
-    /// Text to token ids: a list of u16 that ends with `<|endoftext|>`.
+    /// Text to token ids: a list of u16 (u32 for a vocabulary over 65,499) that ends with `<|endoftext|>`.
     Encode(Encode),
 }
 
@@ -196,42 +197,73 @@ fn sign<'a>(
     Ok(Arc::new(signatures.map_err(|e| from_arrow(&e))?))
 }
 
-type Encoder = bpe::Encoder<u16, Arc<bpe::Tokenizer>>;
+/// A tokenizer and its idle encoders: the ids have 16 bits, or 32 for a vocabulary over 65,499.
+pub struct Encode(Width);
 
-/// A tokenizer and its idle encoders. Encoders are kept because their caches are warm: a cold one is three times slower, and
-/// batches are small.
-pub struct Encode {
-    tokenizer: Arc<bpe::Tokenizer>,
-    eos: u16,
-    idle: Mutex<Vec<Encoder>>,
+enum Width {
+    Narrow(Encoders<UInt16Type>),
+    Wide(Encoders<UInt32Type>),
 }
 
 impl Encode {
     /// Reads a tokenizer.json.
     ///
     /// # Errors
-    /// The file is not a tokenizer, it has no `<|endoftext|>`, or its ids do not fit into u16.
+    /// The file is not a tokenizer, or it has no `<|endoftext|>`.
     pub fn open(path: &Path) -> Result<Self> {
         let tokenizer = Arc::new(bpe::Tokenizer::from_file(path)?);
-        let first = Encoder::new(Arc::clone(&tokenizer)).map_err(|e| e.at(path))?;
+        let wide = bpe::is_wide(tokenizer.vocab_size());
+        let width = if wide {
+            Encoders::new(tokenizer).map(Width::Wide)
+        } else {
+            Encoders::new(tokenizer).map(Width::Narrow)
+        };
+        width.map(Self).map_err(|e| e.at(path))
+    }
+
+    fn column<'a>(&self, rows: impl Iterator<Item = Option<&'a str>>) -> Result<ArrayRef> {
+        match &self.0 {
+            Width::Narrow(encoders) => encoders.column(rows),
+            Width::Wide(encoders) => encoders.column(rows),
+        }
+    }
+}
+
+type Encoder<T> = bpe::Encoder<<T as ArrowPrimitiveType>::Native, Arc<bpe::Tokenizer>>;
+
+/// Encoders are kept because their caches are warm: a cold one is three times slower, and batches are small.
+struct Encoders<T: ArrowPrimitiveType>
+where
+    T::Native: bpe::Id,
+{
+    tokenizer: Arc<bpe::Tokenizer>,
+    eos: T::Native,
+    idle: Mutex<Vec<Encoder<T>>>,
+}
+
+impl<T: ArrowPrimitiveType> Encoders<T>
+where
+    T::Native: bpe::Id,
+{
+    fn new(tokenizer: Arc<bpe::Tokenizer>) -> Result<Self> {
+        let first = Encoder::<T>::new(Arc::clone(&tokenizer))?;
         let eos = tokenizer.eos().ok_or_else(|| {
             Error::data("the tokenizer has no <|endoftext|> token")
-                .at(path)
                 .hint("train one with `rotools tokenizer train`")
-        })? as u16;
-        Ok(Self { tokenizer, eos, idle: Mutex::new(vec![first]) })
+        })?;
+        Ok(Self { tokenizer, eos: bpe::Id::new(eos), idle: Mutex::new(vec![first]) })
     }
 
     fn column<'a>(&self, rows: impl Iterator<Item = Option<&'a str>>) -> Result<ArrayRef> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = idle().pop();
-        let mut encoder = taken.map_or_else(|| Encoder::new(Arc::clone(&self.tokenizer)), Ok)?;
-        let mut tokens = ListBuilder::new(UInt16Builder::new());
+        let mut encoder = taken.map_or_else(|| Encoder::<T>::new(Arc::clone(&self.tokenizer)), Ok)?;
+        let mut tokens = ListBuilder::new(PrimitiveBuilder::<T>::new());
         let (mut ids, mut total) = (Vec::new(), 0);
         for text in rows {
             ids.clear();
             if let Some(text) = text {
-                encoder.encode_u16(text, &mut ids);
+                encoder.encode(text, &mut ids);
                 ids.push(self.eos);
             }
             total += ids.len();

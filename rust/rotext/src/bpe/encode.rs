@@ -15,11 +15,30 @@ use crate::error::{Error, Result};
 pub(super) const BATCH: usize = 32;
 
 /// The width of a token id in memory and in a pack: `u16` or `u32`.
-pub trait Id: Copy {
+pub trait Id: Copy + Send + Sync + 'static {
     /// The largest vocabulary that the width allows.
     const MAX_VOCAB: usize;
+    /// Bytes of an id in a file.
+    const BYTES: usize = size_of::<Self>();
     /// The id, which fits: [`Encoder::new`] checked the vocabulary.
     fn new(id: u32) -> Self;
+    /// Appends the little-endian bytes of ids.
+    fn write(ids: &[Self], out: &mut Vec<u8>);
+    /// Appends the ids in little-endian bytes. Bytes that are no whole id at the end are left out.
+    fn read(bytes: &[u8], out: &mut Vec<Self>);
+}
+
+/// Whether a vocabulary needs ids of 32 bits.
+///
+/// # Examples
+///
+/// ```
+/// assert!(!rotext::bpe::is_wide(40_000));
+/// assert!(rotext::bpe::is_wide(128_256));
+/// ```
+#[must_use]
+pub fn is_wide(vocab_size: usize) -> bool {
+    vocab_size > u16::MAX_VOCAB
 }
 
 impl Id for u16 {
@@ -28,6 +47,13 @@ impl Id for u16 {
     fn new(id: u32) -> Self {
         id as Self
     }
+    // On little-endian machines the compiler turns these loops into one copy.
+    fn write(ids: &[Self], out: &mut Vec<u8>) {
+        out.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+    }
+    fn read(bytes: &[u8], out: &mut Vec<Self>) {
+        out.extend(bytes.as_chunks::<2>().0.iter().map(|two| Self::from_le_bytes(*two)));
+    }
 }
 
 impl Id for u32 {
@@ -35,6 +61,12 @@ impl Id for u32 {
     #[inline(always)]
     fn new(id: u32) -> Self {
         id
+    }
+    fn write(ids: &[Self], out: &mut Vec<u8>) {
+        out.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+    }
+    fn read(bytes: &[u8], out: &mut Vec<Self>) {
+        out.extend(bytes.as_chunks::<4>().0.iter().map(|four| Self::from_le_bytes(*four)));
     }
 }
 
@@ -60,7 +92,7 @@ impl<I: Id, T: Deref<Target = Tokenizer>> Encoder<I, T> {
         let size = tokenizer.vocab_size();
         if size > I::MAX_VOCAB {
             return Err(Error::data(format!(
-                "the tokenizer has {size} tokens, but packs of 16-bit tokens take at most {}",
+                "the tokenizer has {size} tokens, and these ids take at most {}",
                 I::MAX_VOCAB
             ))
             .hint("use a smaller vocabulary: rotools tokenizer train --vocab-size 40000"));
@@ -186,19 +218,5 @@ impl<I: Id, T: Deref<Target = Tokenizer>> Encoder<I, T> {
         }
         scratch.ids.extend(word.iter().map(|&byte| tokenizer.byte_ids[usize::from(byte)]));
         tokenizer.merges.apply(scratch, |id| tokenizer.token_len(id));
-    }
-}
-
-impl<T: Deref<Target = Tokenizer>> Encoder<u16, T> {
-    /// [`Encoder::encode`] to 16-bit ids.
-    pub fn encode_u16(&mut self, text: &str, out: &mut Vec<u16>) {
-        self.encode(text, out);
-    }
-}
-
-impl<T: Deref<Target = Tokenizer>> Encoder<u32, T> {
-    /// [`Encoder::encode`] to 32-bit ids.
-    pub fn encode_u32(&mut self, text: &str, out: &mut Vec<u32>) {
-        self.encode(text, out);
     }
 }

@@ -28,7 +28,7 @@ mod train;
 mod word_table;
 
 pub use count::{Counts, WordCounter};
-pub use encode::{Encoder, Id};
+pub use encode::{Encoder, Id, is_wide};
 pub use pattern::Pattern;
 pub use pretokenize::words;
 pub use tokenizer::{MAX_U16_VOCAB, Tokenizer};

@@ -11,6 +11,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::write::schema;
 use super::{Action, KEY, Row, VERSION};
 use crate::error::{Error, Result};
+use crate::fault::guard;
 
 /// What a ledger says about a document.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
@@ -40,6 +41,14 @@ pub fn find(path: &Path, id: &str) -> Result<Found> {
 /// Checks version and columns of a ledger, then calls `f` with its rows, batch by batch. The error of `f` says what is wrong
 /// with a row.
 pub(super) fn each_batch(
+    path: &Path,
+    f: impl FnMut(&RecordBatch) -> std::result::Result<(), String>,
+) -> Result<()> {
+    // The reader of Parquet panics at some damage, for example at a negative length of a column.
+    guard(|| read_batches(path, f)).unwrap_or_else(|panic| Err(damaged(path, &panic)))
+}
+
+fn read_batches(
     path: &Path,
     mut f: impl FnMut(&RecordBatch) -> std::result::Result<(), String>,
 ) -> Result<()> {

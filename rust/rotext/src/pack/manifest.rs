@@ -30,7 +30,7 @@ pub struct Manifest {
     pub format: String,
     /// [`VERSION`].
     pub version: u32,
-    /// numpy name of the token type, `<u2`.
+    /// numpy name of the token type: `<u2`, or `<u4` for a vocabulary over 65,499.
     pub dtype: String,
     /// Inputs of one block.
     pub block_tokens: u64,
@@ -142,12 +142,23 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// Bytes of a token; `None` for a type that this program does not know.
+    #[must_use]
+    pub fn token_bytes(&self) -> Option<u64> {
+        match self.dtype.as_str() {
+            "<u2" => Some(2),
+            "<u4" => Some(4),
+            _ => None,
+        }
+    }
+
     /// Checks what needs no other file: that names stay in the directory, and that numbers add up.
     fn check(&self) -> std::result::Result<(), String> {
         let plain = |name: &str| !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\']);
         if !plain(&self.tokenizer.file) {
             return Err(format!("`{}` is not a file name", self.tokenizer.file));
         }
+        let width = self.token_bytes().ok_or_else(|| format!("`{}` is not a type of tokens", self.dtype))?;
         for (phase, split) in self.phases.iter().flat_map(|p| [(p, &p.train), (p, &p.valid)]) {
             let sum = |get: fn(&Shard) -> u64| {
                 split.shards.iter().try_fold(0u64, |all, shard| all.checked_add(get(shard)))
@@ -158,7 +169,7 @@ impl Manifest {
                 return Err(format!("the sums of phase `{}` do not add up", phase.name));
             }
             for shard in &split.shards {
-                if !plain(&shard.file) || shard.tokens.checked_mul(2) != Some(shard.size) {
+                if !plain(&shard.file) || shard.tokens.checked_mul(width) != Some(shard.size) {
                     return Err(format!("shard `{}` has an invalid name or size", shard.file));
                 }
             }

@@ -1,4 +1,4 @@
-//! The pack directory: token files of headerless little-endian u16 with `<|endoftext|>` after every document, and sidecars for the
+//! The pack directory: token files of headerless little-endian u16 (or u32) with `<|endoftext|>` after every document, and sidecars for the
 //! readers of other trainers. `docs/reference/pack-format.md` is the specification.
 
 mod entry;
@@ -21,7 +21,7 @@ pub const BLOCK_TOKENS: u64 = 2048;
 /// Bytes of a pack shard that one checksum covers: small enough to show where a file is damaged.
 pub const PIECE_BYTES: usize = 4 << 20;
 
-/// A pack shard is closed after the document that fills it to this many tokens (1 GiB).
+/// A pack shard is closed after the document that fills it to this many tokens (1 GiB; 2 GiB for ids of 4 bytes).
 pub const SHARD_TOKENS: u64 = 1 << 29;
 
 /// The number of blocks in a stream of `tokens` tokens. Each has 2048 inputs and their labels, so the last label needs one more

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// The phase, split or block does not exist; a pack shard is shorter than the manifest says.
-pub fn read_block(directory: &Path, phase: &str, split: &str, number: u64) -> Result<Vec<u16>> {
+pub fn read_block(directory: &Path, phase: &str, split: &str, number: u64) -> Result<Vec<u32>> {
     let manifest = Manifest::read(directory)?;
     let names: Vec<&str> = manifest.phases.iter().map(|p| p.name.as_str()).collect();
     let Some(found) = manifest.phases.iter().find(|p| p.name == phase) else {
@@ -29,6 +29,7 @@ pub fn read_block(directory: &Path, phase: &str, split: &str, number: u64) -> Re
         return Err(Error::usage(format!("there is no block {number}"))
             .hint(format!("{split}-{phase} has {} blocks, counted from 0", stream.blocks)));
     }
+    let width = if manifest.dtype == "<u2" { 2 } else { 4 };
     let mut start = number * BLOCK_TOKENS;
     let mut left = BLOCK_TOKENS + 1;
     let mut ids = Vec::with_capacity(left as usize);
@@ -39,11 +40,11 @@ pub fn read_block(directory: &Path, phase: &str, split: &str, number: u64) -> Re
         }
         let take = left.min(shard.tokens - start);
         let path = directory.join(&shard.file);
-        let mut bytes = vec![0u8; take as usize * 2];
+        let mut bytes = vec![0u8; (take * width) as usize];
         File::open(&path)
-            .and_then(|file| file.read_exact_at(&mut bytes, start * 2))
+            .and_then(|file| file.read_exact_at(&mut bytes, start * width))
             .map_err(|e| Error::io(&path, &e))?;
-        ids.extend(bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])));
+        ids.extend(bytes.chunks_exact(width as usize).map(id));
         left -= take;
         start = 0;
         if left == 0 {
@@ -51,4 +52,14 @@ pub fn read_block(directory: &Path, phase: &str, split: &str, number: u64) -> Re
         }
     }
     Ok(ids)
+}
+
+/// An id of two or four bytes, little-endian.
+#[inline]
+pub(super) fn id(bytes: &[u8]) -> u32 {
+    match *bytes {
+        [a, b] => u16::from_le_bytes([a, b]).into(),
+        [a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
+        _ => 0,
+    }
 }

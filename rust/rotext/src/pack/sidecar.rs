@@ -14,6 +14,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::entry::DocumentEntry;
 use crate::error::{Error, Result};
+use crate::fault::guard;
 
 /// `.offsets.npy`: u64 document ends in tokens, starting with 0 (numpy format 1.0).
 pub(super) fn offsets(ends: &[u64]) -> Vec<u8> {
@@ -29,18 +30,19 @@ pub(super) fn offsets(ends: &[u64]) -> Vec<u8> {
     out
 }
 
-/// `.idx` of Megatron-Core (indexed_dataset.py): magic, version 1, dtype code 8 (uint16), counts, i32 lengths,
-/// i64 byte pointers, i64 document borders. One sequence is one document.
-pub(super) fn megatron(ends: &[u64]) -> Vec<u8> {
+/// `.idx` of Megatron-Core (indexed_dataset.py): magic, version 1, dtype code, counts, i32 lengths, i64 byte pointers,
+/// i64 document borders. One sequence is one document. The code is 8 (uint16) or, for ids of 4 bytes, 4 (int32: Megatron
+/// has no uint32, and no vocabulary has 2^31 entries).
+pub(super) fn megatron(ends: &[u64], width: usize) -> Vec<u8> {
     let documents = ends.len() as u64 - 1;
     let mut out = b"MMIDIDX\0\0".to_vec();
     out.extend(1u64.to_le_bytes());
-    out.push(8);
+    out.push(if width == 2 { 8 } else { 4 });
     out.extend(documents.to_le_bytes());
     out.extend((documents + 1).to_le_bytes());
     // A document has at most 256 MiB of text, so fewer than 2^31 tokens.
     out.extend(ends.windows(2).flat_map(|pair| ((pair[1] - pair[0]) as u32).to_le_bytes()));
-    out.extend(ends[..ends.len() - 1].iter().flat_map(|start| (start * 2).to_le_bytes()));
+    out.extend(ends[..ends.len() - 1].iter().flat_map(|start| (start * width as u64).to_le_bytes()));
     out.extend((0..=documents).flat_map(u64::to_le_bytes));
     out
 }
@@ -57,14 +59,19 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Whether the documents' table at `path` has these document ends, in this order.
 pub(super) fn table_has(path: &Path, ends: &[u64]) -> Result<bool> {
-    let damaged = |e: parquet::errors::ParquetError| {
-        Error::data(format!("the documents' table is damaged ({e})")).at(path).hint("make the pack again")
-    };
     let file = File::open(path).map_err(|e| Error::io(path, &e))?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|b| b.build()).map_err(damaged)?;
+    // The reader of Parquet panics at some damage, for example at a negative length of a column.
+    let found = guard(|| has(file, ends)).and_then(|read| read.map_err(|e| e.to_string()));
+    found.map_err(|what| {
+        Error::data(format!("the documents' table is damaged ({what})")).at(path).hint("make the pack again")
+    })
+}
+
+fn has(file: File, ends: &[u64]) -> parquet::errors::Result<bool> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)?.build()?;
     let mut pairs = ends.windows(2);
     for batch in reader {
-        let batch = batch.map_err(|e| damaged(e.into()))?;
+        let batch = batch?;
         let column = |name| batch.column_by_name(name)?.as_any().downcast_ref::<UInt64Array>();
         let (Some(starts), Some(lengths)) = (column("start"), column("length")) else { return Ok(false) };
         for (start, length) in starts.values().iter().zip(lengths.values()) {

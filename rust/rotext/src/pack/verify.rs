@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::manifest::{Manifest, Shard};
+use super::read::id;
 use super::{PIECE_BYTES, sidecar};
 use crate::error::{Error, Place, Result};
 use crate::progress::Progress;
@@ -61,6 +62,7 @@ fn check(directory: &Path, shard: &Shard, manifest: &Manifest, progress: &Progre
         let what = format!("the file has {size} bytes, the manifest says {}", shard.size);
         return Err(damage(&what, &path, None));
     }
+    let width = if manifest.dtype == "<u2" { 2 } else { 4 };
     let mut ends = vec![0u64];
     let mut piece = Vec::with_capacity(PIECE_BYTES);
     let mut at = 0u64;
@@ -71,14 +73,14 @@ fn check(directory: &Path, shard: &Shard, manifest: &Manifest, progress: &Progre
         if format!("{:016x}", xxh3_64(&piece)) != *sum {
             return Err(damage("the checksum of these 4 MiB does not match", &path, Some(at)));
         }
-        for (index, pair) in piece.chunks_exact(2).enumerate() {
-            let id = u32::from(u16::from_le_bytes([pair[0], pair[1]]));
+        for (index, bytes) in piece.chunks_exact(width).enumerate() {
+            let id = id(bytes);
             if id >= manifest.vocab_size {
-                let byte = at + 2 * index as u64;
+                let byte = at + (width * index) as u64;
                 return Err(damage("a token id is beyond the vocabulary", &path, Some(byte)));
             }
             if id == manifest.eos_id {
-                ends.push(at / 2 + index as u64 + 1);
+                ends.push(at / width as u64 + index as u64 + 1);
             }
         }
         at += read;
@@ -88,7 +90,9 @@ fn check(directory: &Path, shard: &Shard, manifest: &Manifest, progress: &Progre
     if at != size || ends.len() as u64 != shard.documents + 1 || ends.last() != Some(&shard.tokens) {
         return Err(damage("the documents are not where the manifest says", &path, None));
     }
-    for (ending, expected) in [("offsets.npy", sidecar::offsets(&ends)), ("idx", sidecar::megatron(&ends))] {
+    for (ending, expected) in
+        [("offsets.npy", sidecar::offsets(&ends)), ("idx", sidecar::megatron(&ends, width))]
+    {
         let path = path.with_extension(ending);
         if std::fs::read(&path).map_err(|e| Error::io(&path, &e))? != expected {
             return Err(damage("the document ends do not match the tokens", &path, None));

@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::entry::DocumentEntry;
 use super::manifest::{Shard, Split};
 use super::{BLOCK_TOKENS, PIECE_BYTES, blocks, sidecar};
+use crate::bpe::Id;
 use crate::error::{Error, Result};
 
 /// Writes the tokens of one phase and split.
@@ -28,6 +29,8 @@ struct Open {
     shard: Shard,
     ends: Vec<u64>,
     table: sidecar::Table,
+    /// Bytes of an id.
+    width: usize,
 }
 
 impl Writer {
@@ -40,13 +43,13 @@ impl Writer {
         Self { directory, name, shard_tokens, split: Split::default(), open: None }
     }
 
-    /// Appends one document, its `<|endoftext|>` included.
+    /// Appends one document, its `<|endoftext|>` included. All documents have ids of one width.
     ///
     /// # Errors
     /// The disk is full or fails.
-    pub fn push(&mut self, entry: DocumentEntry, tokens: &[u16]) -> Result<()> {
+    pub fn push<I: Id>(&mut self, entry: DocumentEntry, tokens: &[I]) -> Result<()> {
         if self.open.is_none() {
-            self.open = Some(Open::create(&self.directory, &self.name, self.split.shards.len())?);
+            self.open = Some(Open::create(&self.directory, &self.name, self.split.shards.len(), I::BYTES)?);
         }
         let Some(open) = self.open.as_mut() else { return Ok(()) };
         open.push(entry, tokens)?;
@@ -82,7 +85,7 @@ impl Writer {
 }
 
 impl Open {
-    fn create(directory: &Path, name: &str, number: usize) -> Result<Self> {
+    fn create(directory: &Path, name: &str, number: usize, width: usize) -> Result<Self> {
         let stem = format!("{name}-{number:05}");
         let path = directory.join(format!("{stem}.bin"));
         let mut options = File::options();
@@ -90,15 +93,15 @@ impl Open {
         let file = file.map_err(|e| Error::io(&path, &e))?;
         let table = sidecar::Table::create(&directory.join(format!("{stem}.docs.parquet")))?;
         let shard = Shard { file: format!("{stem}.bin"), ..Shard::default() };
-        Ok(Self { path, file, piece: Vec::with_capacity(PIECE_BYTES), shard, ends: vec![0], table })
+        Ok(Self { path, file, piece: Vec::with_capacity(PIECE_BYTES), shard, ends: vec![0], table, width })
     }
 
-    fn push(&mut self, entry: DocumentEntry, tokens: &[u16]) -> Result<()> {
+    fn push<I: Id>(&mut self, entry: DocumentEntry, tokens: &[I]) -> Result<()> {
         let mut rest = tokens;
         while !rest.is_empty() {
-            let room = (PIECE_BYTES - self.piece.len()) / 2;
+            let room = (PIECE_BYTES - self.piece.len()) / I::BYTES;
             let (now, later) = rest.split_at(room.min(rest.len()));
-            self.piece.extend(now.iter().flat_map(|token| token.to_le_bytes()));
+            I::write(now, &mut self.piece);
             rest = later;
             if self.piece.len() == PIECE_BYTES {
                 self.write_piece()?;
@@ -128,7 +131,7 @@ impl Open {
         end.map_err(|e| Error::io(&self.path, &e))?;
         self.table.finish()?;
         sidecar::write(&self.path.with_extension("offsets.npy"), &sidecar::offsets(&self.ends))?;
-        sidecar::write(&self.path.with_extension("idx"), &sidecar::megatron(&self.ends))?;
+        sidecar::write(&self.path.with_extension("idx"), &sidecar::megatron(&self.ends, self.width))?;
         Ok(self.shard)
     }
 }

@@ -267,47 +267,16 @@ fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<se
     let mut rejects = zstd::Encoder::new(file, 3).map_err(io)?;
     let mut ledger = ledger::Writer::create(&directory.join("ledger.parquet"))?;
     let found = first_pass.as_ref().map(|first_pass| first_pass.removals.report().clone());
-    let (mut encoded, encoded_chunks) = match &first_pass {
-        Some(first_pass) => {
-            let description = format!(
-                "{} {}",
-                fingerprint(first_pass, options, &hold_outs),
-                pack::hex(&Sha256::digest(&json_bytes))
-            );
-            let names = options.phases.iter().map(|phase| phase.name.clone()).collect();
-            let (encoded, chunks) = Encoded::open(&directory.join(Journal::FOLDER), &description, names)?;
-            (Some(encoded), chunks)
-        }
-        None => (None, Vec::new()),
-    };
-    let mut seen = options.seen()?;
-    let mut replay = first_pass.as_mut().map(FirstPass::replay_with_reasons).transpose()?;
-    let encoder = PhaseEncoder { directory, tokenizer: &tokenizer, eos: eos as u16 };
-    let mut phases = Vec::new();
-    let mut reports = Vec::new();
-    for (number, (phase, hold_out)) in options.phases.iter().zip(&hold_outs).enumerate() {
-        progress.begin(&format!("encode {}", phase.name), size(&phase.sources));
-        if let Some(replay) = &mut replay {
-            replay.encoded = encoded_chunks[number];
-        }
-        let stream_options = options.stream_of(phase);
-        let (replay, duplicates) = removal(replay.as_mut(), seen.as_mut());
-        let stream = DocumentStream {
-            replay,
-            duplicates,
-            decisions: DecisionLog { rejects: Some(&mut rejects), ledger: Some(&mut ledger) },
-            ..DocumentStream::new(&phase.sources, &stream_options, progress)
-        };
-        let encoded = encoded.as_mut().map(|encoded| (encoded, number));
-        let (done, report) = encoder.encode(phase, *hold_out, stream, encoded)?;
-        phases.push(done);
-        reports.push(report);
-    }
-    replay.map_or(Ok(()), FirstPassReplay::finish)?;
-    encoded.map_or(Ok(()), |encoded| encoded.release(directory))?;
+    let wide = bpe::is_wide(tokenizer.vocab_size());
+    let encode = if wide { encode_phases::<u32> } else { encode_phases::<u16> };
+    let sha256 = pack::hex(&Sha256::digest(&json_bytes));
+    let of = (&tokenizer, eos, sha256.as_str());
+    let decisions = (&mut rejects, &mut ledger);
+    let (phases, reports, seen) =
+        encode(directory, options, &mut first_pass, &hold_outs, of, decisions, progress)?;
     ledger.finish()?;
     rejects.finish().and_then(|out| out.into_inner()?.sync_all()).map_err(io)?;
-    let found = found.or_else(|| seen.map(|_| duplicates::exact_report(&reports)));
+    let found = found.or_else(|| seen.then(|| duplicates::exact_report(&reports)));
 
     let config = json!({
         "text_field": options.stream.fields.text, "id_field": options.stream.fields.id,
@@ -331,15 +300,12 @@ fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<se
     let manifest = Manifest {
         format: pack::FORMAT.into(),
         version: pack::VERSION,
-        dtype: "<u2".into(),
+        dtype: if wide { "<u4" } else { "<u2" }.into(),
         block_tokens: pack::BLOCK_TOKENS,
         stride: pack::BLOCK_TOKENS,
         vocab_size: tokenizer.vocab_size() as u32,
         eos_id: eos,
-        tokenizer: pack::TokenizerFile {
-            file: "tokenizer.json".into(),
-            sha256: pack::hex(&Sha256::digest(&json_bytes)),
-        },
+        tokenizer: pack::TokenizerFile { file: "tokenizer.json".into(), sha256 },
         phases,
         config,
         provenance: json!({"version": env!("CARGO_PKG_VERSION"), "sources": sources.collect::<Vec<_>>()}),
@@ -358,6 +324,55 @@ fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<se
     let value = serde_json::to_value(&manifest).map_err(|e| Error::data(e.to_string()))?;
     write_file(&directory.join("manifest.json"), pretty(&value).as_bytes())?;
     Ok(report)
+}
+
+/// Encodes all phases into token files of ids of one width. Returns the phases, what was read, and whether this pass
+/// looked for equal texts.
+fn encode_phases<I: bpe::Id>(
+    directory: &Path,
+    options: &Options,
+    first_pass: &mut Option<FirstPass>,
+    hold_outs: &[HoldOut],
+    (tokenizer, eos, sha256): (&bpe::Tokenizer, u32, &str),
+    (rejects, ledger): (&mut zstd::Encoder<'_, BufWriter<File>>, &mut ledger::Writer),
+    progress: &Progress,
+) -> Result<(Vec<pack::Phase>, Vec<StreamReport>, bool)> {
+    let (mut encoded, encoded_chunks) = match &first_pass {
+        Some(first_pass) => {
+            let description = format!("{} {sha256}", fingerprint(first_pass, options, hold_outs));
+            let names = options.phases.iter().map(|phase| phase.name.clone()).collect();
+            let (encoded, chunks) =
+                Encoded::<I>::open(&directory.join(Journal::FOLDER), &description, names)?;
+            (Some(encoded), chunks)
+        }
+        None => (None, Vec::new()),
+    };
+    let mut seen = options.seen()?;
+    let mut replay = first_pass.as_mut().map(FirstPass::replay_with_reasons).transpose()?;
+    let encoder = PhaseEncoder { directory, tokenizer, eos: I::new(eos) };
+    let mut phases = Vec::new();
+    let mut reports = Vec::new();
+    for (number, (phase, hold_out)) in options.phases.iter().zip(hold_outs).enumerate() {
+        progress.begin(&format!("encode {}", phase.name), size(&phase.sources));
+        if let Some(replay) = &mut replay {
+            replay.encoded = encoded_chunks[number];
+        }
+        let stream_options = options.stream_of(phase);
+        let (replay, duplicates) = removal(replay.as_mut(), seen.as_mut());
+        let stream = DocumentStream {
+            replay,
+            duplicates,
+            decisions: DecisionLog { rejects: Some(&mut *rejects), ledger: Some(&mut *ledger) },
+            ..DocumentStream::new(&phase.sources, &stream_options, progress)
+        };
+        let encoded = encoded.as_mut().map(|encoded| (encoded, number));
+        let (done, report) = encoder.encode(phase, *hold_out, stream, encoded)?;
+        phases.push(done);
+        reports.push(report);
+    }
+    replay.map_or(Ok(()), FirstPassReplay::finish)?;
+    encoded.map_or(Ok(()), |encoded| encoded.release(directory))?;
+    Ok((phases, reports, seen.is_some()))
 }
 
 fn pretty(value: &serde_json::Value) -> String {
@@ -463,44 +478,42 @@ fn train(
 }
 
 /// Encodes phases into token files.
-struct PhaseEncoder<'a> {
+struct PhaseEncoder<'a, I> {
     /// The directory of the pack.
     directory: &'a Path,
     tokenizer: &'a bpe::Tokenizer,
-    eos: u16,
+    eos: I,
 }
 
 /// The tokens of a chunk, on their way to the files.
-struct EncodedChunk {
+struct EncodedChunk<I> {
     source: usize,
     /// The documents, and whether each is held out.
     entries: Vec<(DocumentEntry, bool)>,
-    tokens: Vec<u16>,
+    tokens: Vec<I>,
     /// An earlier run encoded it, and the tokens are in its files.
     known: bool,
     /// The documents that could not be encoded, and their bytes.
     failures: Vec<(Reject, u64)>,
 }
 
-impl PhaseEncoder<'_> {
+impl<I: bpe::Id> PhaseEncoder<'_, I> {
     /// Encodes one phase. `encoded` has the tokens of a killed run and the number of the phase, after a first pass.
     fn encode(
         &self,
         phase: &PhaseInput,
         hold_out: HoldOut,
         stream: DocumentStream<'_, '_>,
-        mut encoded: Option<(&mut Encoded, usize)>,
+        mut encoded: Option<(&mut Encoded<I>, usize)>,
     ) -> Result<(pack::Phase, StreamReport)> {
         let directory = encoded.as_ref().map_or(self.directory, |(encoded, _)| encoded.folder());
         let writer = |split| Writer::new(directory, &format!("{split}-{}", phase.name), pack::SHARD_TOKENS);
         let mut earlier = encoded.as_ref().map(|(encoded, number)| encoded.chunks(*number)).transpose()?;
         let (mut train, mut valid) = (writer("train"), writer("valid"));
-        // Making one encoder checks, before any work, that the ids fit into 16 bits.
-        drop(bpe::Encoder::<u16, _>::new(self.tokenizer)?);
         // The log has no failures, so it ends before the first one: a run that continues meets it again.
         let mut logs = true;
         let report = stream.run_to(
-            || bpe::Encoder::<u16, _>::new(self.tokenizer),
+            || bpe::Encoder::<I, _>::new(self.tokenizer),
             |encoder, chunk: ProcessedChunk| {
                 let encoder = encoder.as_mut().map_err(|e| e.clone())?;
                 let source = &phase.sources[chunk.source].name;
@@ -512,7 +525,7 @@ impl PhaseEncoder<'_> {
                     if !chunk.encoded {
                         match guard(|| {
                             trip("encode", &kept.document.text);
-                            encoder.encode_u16(&kept.document.text, &mut tokens);
+                            encoder.encode(&kept.document.text, &mut tokens);
                         }) {
                             Ok(()) => tokens.push(self.eos),
                             Err(panic) => {

@@ -93,11 +93,11 @@ pub fn train(
     result
 }
 
-/// Encodes every document as little-endian u16, with `<|endoftext|>` after each. Returns the report and the number of tokens.
+/// Encodes every document as little-endian u16 (u32 for a vocabulary over 65,499), with `<|endoftext|>` after each. Returns the report and the number of tokens.
 /// Rejects are written to `OUT.rejects.jsonl` if there are any.
 ///
 /// # Errors
-/// Unreadable sources, a tokenizer without `<|endoftext|>` or with ids beyond u16, a full disk.
+/// Unreadable sources, a tokenizer without `<|endoftext|>` a full disk.
 pub fn encode(
     sources: &[Source],
     options: &Options,
@@ -105,11 +105,21 @@ pub fn encode(
     out: &Path,
     progress: &Progress,
 ) -> Result<(StreamReport, u64)> {
-    drop(bpe::Encoder::<u16, _>::new(tokenizer)?);
+    let encode = if bpe::is_wide(tokenizer.vocab_size()) { encode_as::<u32> } else { encode_as::<u16> };
+    encode(sources, options, tokenizer, out, progress)
+}
+
+fn encode_as<I: bpe::Id>(
+    sources: &[Source],
+    options: &Options,
+    tokenizer: &bpe::Tokenizer,
+    out: &Path,
+    progress: &Progress,
+) -> Result<(StreamReport, u64)> {
     let eos = tokenizer.eos().ok_or_else(|| {
         Error::data("the tokenizer has no <|endoftext|> token")
             .hint("train one with `rotools tokenizer train`")
-    })? as u16;
+    })?;
     progress.begin("encode", sources.iter().map(|s| s.size).sum());
     let options = &Options { keys: false, ..options.clone() };
     let mut file = AtomicFile::create(out)?;
@@ -120,7 +130,7 @@ pub fn encode(
         ..DocumentStream::new(sources, options, progress)
     };
     let read = stream.run_to(
-        || bpe::Encoder::<u16, _>::new(tokenizer),
+        || bpe::Encoder::<I, _>::new(tokenizer),
         |encoder, chunk: ProcessedChunk| {
             let encoder = encoder.as_mut().map_err(|e| e.clone())?;
             let (mut ids, mut failures) = (Vec::new(), Vec::new());
@@ -128,10 +138,10 @@ pub fn encode(
                 let before = ids.len();
                 let encoded = guard(|| {
                     trip("encode", &kept.document.text);
-                    encoder.encode_u16(&kept.document.text, &mut ids);
+                    encoder.encode(&kept.document.text, &mut ids);
                 });
                 match encoded {
-                    Ok(()) => ids.push(eos),
+                    Ok(()) => ids.push(I::new(eos)),
                     Err(panic) => {
                         *encoder = bpe::Encoder::new(tokenizer)?;
                         ids.truncate(before);
@@ -139,18 +149,15 @@ pub fn encode(
                     }
                 }
             }
-            // Two bytes for each id, written in place: on little-endian machines the compiler turns this into one copy.
-            let mut bytes = vec![0; ids.len() * 2];
-            for (two, id) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(&ids) {
-                *two = id.to_le_bytes();
-            }
+            let mut bytes = Vec::with_capacity(ids.len() * I::BYTES);
+            I::write(&ids, &mut bytes);
             Ok((chunk.source, bytes, failures))
         },
         |(source, bytes, failures), rejected| {
             for (reject, bytes) in failures {
                 rejected.push(source, reject, bytes);
             }
-            tokens += bytes.len() as u64 / 2;
+            tokens += (bytes.len() / I::BYTES) as u64;
             file.write_all(&bytes).map_err(|e| Error::io(out, &e))
         },
     )?;

@@ -13,12 +13,14 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::super::output::remove_folder;
 use super::codec::{Decoder, Encoder};
+use crate::bpe::Id;
 use crate::error::{Error, Result};
 use crate::pack::SHARD_TOKENS;
 
@@ -26,7 +28,8 @@ use crate::pack::SHARD_TOKENS;
 pub(in crate::pipeline) type DocumentTokens = (u32, bool);
 
 /// The folder of the tokens and their log.
-pub(in crate::pipeline) struct Encoded {
+pub(in crate::pipeline) struct Encoded<I> {
+    width: PhantomData<I>,
     folder: PathBuf,
     phases: Vec<String>,
     log: Log,
@@ -47,7 +50,7 @@ struct Chunk {
     sizes: Vec<DocumentTokens>,
 }
 
-impl Encoded {
+impl<I: Id> Encoded<I> {
     /// Opens the folder in `journal` for the tokens that `description` determines, and removes those of other runs. Returns
     /// the number of encoded chunks of each phase too.
     ///
@@ -71,7 +74,7 @@ impl Encoded {
         let file = std::fs::create_dir_all(&folder)
             .and_then(|()| File::options().read(true).append(true).create(true).open(&path))
             .map_err(|e| Error::io(&path, &e))?;
-        let mut encoded = Self { folder, phases, log: Log { file, path, valid: 0 } };
+        let mut encoded = Self { width: PhantomData, folder, phases, log: Log { file, path, valid: 0 } };
         let known = encoded.check()?;
         let Log { file, path, valid } = &encoded.log;
         file.set_len(*valid).map_err(|e| Error::io(path, &e))?;
@@ -100,7 +103,7 @@ impl Encoded {
         &mut self,
         phase: usize,
         sizes: &[DocumentTokens],
-        tokens: &[u16],
+        tokens: &[I],
     ) -> Result<()> {
         let mut hash = Xxh3::new();
         add_tokens(&mut hash, tokens);
@@ -139,7 +142,7 @@ impl Encoded {
         let mut known = vec![0; self.phases.len()];
         let mut streams: Vec<[Stream; 2]> = (0..self.phases.len()).map(|phase| self.splits(phase)).collect();
         let mut reading = LogReader::open(&self.log.path, u64::MAX)?;
-        let mut tokens = Vec::new();
+        let mut tokens: Vec<I> = Vec::new();
         while let Some((chunk, bytes)) = reading.next() {
             let Some(splits) = streams.get_mut(chunk.phase) else { break };
             if chunk.read(splits, &mut tokens).is_none() {
@@ -153,19 +156,18 @@ impl Encoded {
 }
 
 /// Hashes tokens as the bytes that files have of them.
-fn add_tokens(hash: &mut Xxh3, tokens: &[u16]) {
-    let mut bytes = [0; 4096];
-    for part in tokens.chunks(bytes.len() / 2) {
-        for (two, token) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(part) {
-            *two = token.to_le_bytes();
-        }
-        hash.update(&bytes[..part.len() * 2]);
+fn add_tokens<I: Id>(hash: &mut Xxh3, tokens: &[I]) {
+    let mut bytes = Vec::new();
+    for part in tokens.chunks(2048) {
+        bytes.clear();
+        I::write(part, &mut bytes);
+        hash.update(&bytes);
     }
 }
 
 impl Chunk {
     /// Reads the tokens of the chunk. `None`: they do not match its hash.
-    fn read(&self, [train, valid]: &mut [Stream; 2], tokens: &mut Vec<u16>) -> Option<()> {
+    fn read<I: Id>(&self, [train, valid]: &mut [Stream; 2], tokens: &mut Vec<I>) -> Option<()> {
         tokens.clear();
         for (size, held_out) in &self.sizes {
             let stream = if *held_out { &mut *valid } else { &mut *train };
@@ -190,7 +192,7 @@ impl EncodedChunks {
     ///
     /// # Errors
     /// The files changed since the run began.
-    pub(in crate::pipeline) fn next(&mut self, tokens: &mut Vec<u16>) -> Result<Vec<DocumentTokens>> {
+    pub(in crate::pipeline) fn next<I: Id>(&mut self, tokens: &mut Vec<I>) -> Result<Vec<DocumentTokens>> {
         while let Some((chunk, _)) = self.chunks.next() {
             if chunk.phase == self.phase && chunk.read(&mut self.splits, tokens).is_some() {
                 return Ok(chunk.sizes);
@@ -253,7 +255,7 @@ impl Stream {
     }
 
     /// Appends the tokens of the next document.
-    fn read(&mut self, size: usize, tokens: &mut Vec<u16>) -> Option<()> {
+    fn read<I: Id>(&mut self, size: usize, tokens: &mut Vec<I>) -> Option<()> {
         let file = match &mut self.file {
             Some(file) => file,
             None => {
@@ -262,11 +264,11 @@ impl Stream {
             }
         };
         self.bytes.clear();
-        file.take(size as u64 * 2).read_to_end(&mut self.bytes).ok()?;
-        if self.bytes.len() != size * 2 {
+        file.take((size * I::BYTES) as u64).read_to_end(&mut self.bytes).ok()?;
+        if self.bytes.len() != size * I::BYTES {
             return None;
         }
-        tokens.extend(self.bytes.as_chunks::<2>().0.iter().map(|two| u16::from_le_bytes(*two)));
+        I::read(&self.bytes, tokens);
         self.tokens += size as u64;
         // The writer closes a pack shard at the same point.
         if self.tokens >= SHARD_TOKENS {
@@ -284,12 +286,12 @@ mod tests {
     use crate::pack::{DocumentEntry, Writer};
     use proptest::prelude::*;
 
-    type Documents = Vec<(Vec<u16>, bool)>;
+    type Documents = Vec<(Vec<u32>, bool)>;
 
     /// Encodes `chunks` of two phases from the first unknown one on, as a run does; returns how many were known.
-    fn run(journal: &Path, chunks: &[(usize, Documents)]) -> Vec<u64> {
+    fn run<I: Id>(journal: &Path, chunks: &[(usize, Documents)]) -> Vec<u64> {
         let phases = vec!["web".to_owned(), "books".to_owned()];
-        let (mut encoded, known) = Encoded::open(journal, "of", phases.clone()).unwrap();
+        let (mut encoded, known) = Encoded::<I>::open(journal, "of", phases.clone()).unwrap();
         for (phase, name) in phases.iter().enumerate() {
             let mut chunks_known = encoded.chunks(phase).unwrap();
             let mut writers = ["train", "valid"]
@@ -302,7 +304,8 @@ mod tests {
                 } else {
                     let sizes: Vec<DocumentTokens> =
                         documents.iter().map(|(tokens, held_out)| (tokens.len() as u32, *held_out)).collect();
-                    let tokens = documents.iter().flat_map(|(tokens, _)| tokens).copied().collect::<Vec<_>>();
+                    let tokens = documents.iter().flat_map(|(tokens, _)| tokens);
+                    let tokens = tokens.map(|id| I::new(*id)).collect::<Vec<_>>();
                     encoded.add(phase, &sizes, &tokens).unwrap();
                     (sizes, tokens)
                 };
@@ -344,11 +347,13 @@ mod tests {
             which in any::<prop::sample::Index>(),
             at in any::<prop::sample::Index>(),
             cut in any::<bool>(),
+            wide in any::<bool>(),
         ) {
-            let mut next = 0u16;
+            let run = if wide { run::<u32> } else { run::<u16> };
+            let mut next = 0u32;
             let mut chunks: Vec<(usize, Documents)> = sizes.iter().map(|(books, documents)| {
                 let documents = documents.iter().map(|(size, held_out)| {
-                    (std::iter::repeat_with(|| { next = next.wrapping_mul(31).wrapping_add(7); next }).take(*size).collect(), *held_out)
+                    (std::iter::repeat_with(|| { next = next.wrapping_mul(31).wrapping_add(7) & 0xFFFF; next }).take(*size).collect(), *held_out)
                 });
                 (usize::from(*books), documents.collect())
             }).collect();
