@@ -28,6 +28,7 @@ fn options(folder: &std::path::Path, memory: usize) -> Options {
         words: None,
         max_lost: 1.0,
         repeated_lines: None,
+        threads: 3,
     }
 }
 

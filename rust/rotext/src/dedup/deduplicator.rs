@@ -151,8 +151,8 @@ impl Deduplicator {
         let compared = candidates::compare(
             entries.finish()?,
             buckets,
-            &order,
-            &store,
+            (&order, &store),
+            options.threads,
             |document, partner, rule, likeness| {
                 if document >= documents - references {
                     return Ok(());

@@ -34,6 +34,8 @@ pub struct Options {
     pub max_lost: f64,
     /// The number of documents that a line may occur in before it is cut; `None` cuts no line.
     pub repeated_lines: Option<u32>,
+    /// Threads that compare documents. The result does not depend on them.
+    pub threads: usize,
 }
 
 /// A document, as the first pass saw it.

@@ -113,6 +113,7 @@ pub(super) fn first_pass<H: FnMut(u128, usize) -> bool>(
         words: Some(journal.words()),
         max_lost: if near.accept_loss { 1.0 } else { MAX_LOST },
         repeated_lines: near.repeated_lines,
+        threads: stream.threads,
     };
     let mut deduplicator = Deduplicator::new(options, infos.collect())?;
     let reports = input.sign(&evaluation, reader, progress, |signed| match signed {

@@ -34,6 +34,8 @@ pub(in crate::pipeline) struct Frame {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(in crate::pipeline) struct DocumentOutcome {
     pub(in crate::pipeline) status: Status,
+    /// Whether the normalizer changed the text: a later pass need not look at a text that is as it should be.
+    pub(in crate::pipeline) repaired: bool,
     /// The decisions of the filter.
     pub(in crate::pipeline) findings: Vec<Finding>,
 }
@@ -77,8 +79,8 @@ impl Frame {
             out.put_u64(number);
         }
         out.put_u32(self.outcomes.len() as u32);
-        for DocumentOutcome { status, findings } in &self.outcomes {
-            out.put_u32(*status as u32 | (findings.len() as u32) << 8);
+        for DocumentOutcome { status, repaired, findings } in &self.outcomes {
+            out.put_u32(*status as u32 | u32::from(*repaired) << 7 | (findings.len() as u32) << 8);
             findings.iter().for_each(|finding| encode_finding(finding, &mut out));
         }
         out.put_u32(self.documents.len() as u32);
@@ -121,7 +123,7 @@ impl Frame {
         frame.normalize = normalize::Report::from_numbers(&numbers);
         for _ in 0..from.u32()? {
             let head = from.u32()?;
-            let status = match head & 0xff {
+            let status = match head & 0x7f {
                 0 => Status::Kept,
                 1 => Status::Empty,
                 2 => Status::Filtered,
@@ -129,7 +131,7 @@ impl Frame {
                 _ => return None,
             };
             let findings = (0..head >> 8).map(|_| decode_finding(&mut from)).collect::<Option<_>>()?;
-            frame.outcomes.push(DocumentOutcome { status, findings });
+            frame.outcomes.push(DocumentOutcome { status, repaired: head & 0x80 != 0, findings });
         }
         for _ in 0..from.u32()? {
             let (low, high) = (from.u64()?, from.u64()?);
@@ -159,7 +161,7 @@ impl Frame {
     /// Turns the kept document of an outcome into a failed one.
     pub(in crate::pipeline) fn fail(&mut self, outcome: usize, panic: String) {
         let Some(found) = self.outcomes.get_mut(outcome) else { return };
-        *found = DocumentOutcome { status: Status::Failed, findings: Vec::new() };
+        *found = DocumentOutcome { status: Status::Failed, ..DocumentOutcome::default() };
         let before = self.outcomes[..outcome].iter().filter(|found| found.status == Status::Failed).count();
         self.failures.insert(before, panic);
     }

@@ -20,6 +20,8 @@ struct Judged {
     /// The text that deduplication compares, where it differs.
     compared: Option<String>,
     key: u128,
+    /// Whether the normalizer changed the text, and whether anything did.
+    repaired: bool,
     changed: bool,
 }
 
@@ -39,12 +41,12 @@ impl Worker<'_> {
                 Err(panic) => {
                     self.renew();
                     opened.rejects.push(document.into_internal(&panic));
-                    outcomes.push(DocumentOutcome { status: Status::Failed, findings: Vec::new() });
+                    outcomes.push(DocumentOutcome { status: Status::Failed, ..DocumentOutcome::default() });
                     failures.push(panic);
                     continue;
                 }
             };
-            let Judged { status, findings, verdict, compared, key, changed } = judged;
+            let Judged { status, findings, verdict, compared, key, repaired, changed } = judged;
             opened.add_findings(&document, source, &findings);
             match status {
                 Status::Empty => opened.reject_empty(document),
@@ -60,7 +62,7 @@ impl Worker<'_> {
                     failure: None,
                 }),
             }
-            outcomes.push(DocumentOutcome { status, findings });
+            outcomes.push(DocumentOutcome { status, repaired, findings });
         }
         if let Some(hash) = record_as {
             let (records, normalize) = (opened.records, opened.normalize.clone());
@@ -78,13 +80,14 @@ impl Worker<'_> {
             verdict: None,
             compared: None,
             key: 0,
+            repaired: false,
             changed: false,
         };
         if let Some(normalizer) = &self.normalizer {
             trip("normalize", &document.text);
             if let Cow::Owned(text) = normalizer.normalize(&document.text, repairs) {
                 document.text = text;
-                judged.changed = true;
+                (judged.repaired, judged.changed) = (true, true);
             }
             if document.text.trim().is_empty() {
                 judged.status = Status::Empty;

@@ -47,7 +47,7 @@ impl Worker<'_> {
         opened.normalize = frame.normalize.clone();
         let mut failures = frame.failures.iter();
         let mut signed = (first.unwrap_or_default()..).zip(&frame.documents);
-        for (mut document, DocumentOutcome { status, findings }) in
+        for (mut document, DocumentOutcome { status, repaired, findings }) in
             batch.documents.into_iter().zip(&frame.outcomes)
         {
             opened.add_findings(&document, source, findings);
@@ -64,7 +64,7 @@ impl Worker<'_> {
                     }
                     let mut failure = None;
                     if !removed && !as_read {
-                        match guard(|| self.edit_again(&mut document, findings)) {
+                        match guard(|| self.edit_again(&mut document, *repaired, findings)) {
                             Ok(edited) => (changed, cut) = edited,
                             Err(panic) => {
                                 self.renew();
@@ -96,10 +96,16 @@ impl Worker<'_> {
     }
 
     /// Repairs and cuts a text as the first pass did. Returns whether it differs from the record, and the repeated lines.
-    fn edit_again(&mut self, document: &mut Document, findings: &[Finding]) -> (bool, dedup::Cut) {
+    fn edit_again(
+        &mut self,
+        document: &mut Document,
+        repaired: bool,
+        findings: &[Finding],
+    ) -> (bool, dedup::Cut) {
         let (mut changed, mut cut) = (false, dedup::Cut::default());
         trip("replay", &document.text);
-        if let Some(normalizer) = &self.normalizer
+        if repaired
+            && let Some(normalizer) = &self.normalizer
             && let Cow::Owned(text) = normalizer.normalize(&document.text, &mut normalize::Report::default())
         {
             (document.text, changed) = (text, true);
