@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustc_hash::FxHashMap;
 
+use super::edition::{is_law, is_other_edition};
 use super::passage::{PASSAGE, shared_passages};
 use super::rank::{NONE, Order};
 use super::rule::Rule;
@@ -272,7 +273,9 @@ impl Comparer<'_> {
         let Self { order, store, cache } = self;
         let likeness = cache.with(other, order, store, |other| document.grams.likeness(other))?;
         if let Some(rule) = likeness.rule() {
-            return Ok(Some((rule, likeness)));
+            let edition = is_law(&document.words)
+                && is_other_edition(&document.words, &store.words(order.documents[other as usize])?);
+            return Ok((!edition).then_some((rule, likeness)));
         }
         if likeness.containment < WORTH_A_LOOK {
             return Ok(None);

@@ -21,6 +21,7 @@ mod bits;
 mod candidates;
 mod contamination;
 mod deduplicator;
+mod edition;
 mod estimate;
 mod key;
 mod letters;

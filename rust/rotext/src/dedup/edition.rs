@@ -1,0 +1,153 @@
+//! Another edition of a law: nearly all words are equal, and the few that differ are what the text is about.
+//!
+//! An amended article says `5 ani` where the older one said `4 ani`. Both texts are worth keeping, and the newer is no copy of the
+//! older. A copy that went through OCR differs in words too, but each of its errors is another one, and few of them are numbers.
+//! Texts of other kinds are copies whatever their numbers say: a page has other dates and counts of readers on each visit.
+
+use std::sync::OnceLock;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::words::Words;
+
+/// The words that number the parts of laws, contracts and statutes.
+const PARTS: &str =
+    "art articol articolul articolului articolele alin alineat alineatul alineatului lit litera literei";
+/// A text of articles has at least this many of them, and one in so many words.
+const FEWEST: usize = 10;
+const WORDS_OF_A_PART: usize = 100;
+/// A word that is exchanged for another one in so many places is a term, and no misprint.
+const TERM: u32 = 2;
+/// After a difference, the texts go on together where so many words are equal, at most `REACH` words later.
+const TOGETHER: usize = 3;
+const REACH: usize = 12;
+/// The numbers that are recognized by their hashes: those of articles, years, days, percents. In larger ones a stop cuts
+/// words of three digits.
+const NUMBERS: u32 = 10_000;
+
+struct Known {
+    parts: FxHashSet<u32>,
+    numbers: FxHashSet<u32>,
+}
+
+fn known() -> &'static Known {
+    static KNOWN: OnceLock<Known> = OnceLock::new();
+    KNOWN.get_or_init(|| {
+        let mut words = Words::default();
+        let mut hashes = |text: &str| -> FxHashSet<u32> {
+            words.read(text);
+            words.exact.iter().copied().collect()
+        };
+        let numbers: Vec<String> = (0..NUMBERS)
+            .map(|number| number.to_string())
+            .chain((0..1000).flat_map(|number| [format!("{number:02}"), format!("{number:03}")]))
+            .collect();
+        Known { parts: hashes(PARTS), numbers: hashes(&numbers.join(" ")) }
+    })
+}
+
+/// Whether a text, as the exact hashes of its words, is numbered by articles.
+pub(super) fn is_law(words: &[u32]) -> bool {
+    let parts = words.iter().filter(|word| known().parts.contains(word)).count();
+    parts >= FEWEST && parts * WORDS_OF_A_PART >= words.len()
+}
+
+/// Whether two texts, of which the first [is a law](is_law), are editions of it: where they differ, a number stands for a
+/// number, or the same word for the same other word in two places. O(n).
+pub(super) fn is_other_edition(a: &[u32], b: &[u32]) -> bool {
+    let known = known();
+    let mut terms: FxHashMap<(u32, u32), u32> = FxHashMap::default();
+    let (mut i, mut j) = (0, 0);
+    while i < a.len() && j < b.len() {
+        if a[i] == b[j] {
+            (i, j) = (i + 1, j + 1);
+            continue;
+        }
+        let Some((left, right)) = meet(&a[i..], &b[j..]) else { return false };
+        if (left, right) == (1, 1) {
+            let pair = (a[i], b[j]);
+            if known.numbers.contains(&pair.0) && known.numbers.contains(&pair.1) {
+                return true;
+            }
+            let times = terms.entry(pair).or_default();
+            *times += 1;
+            if *times == TERM {
+                return true;
+            }
+        }
+        (i, j) = (i + left, j + right);
+    }
+    false
+}
+
+/// How many words of each to leave out until the texts go on together. `None`: they do not.
+fn meet(a: &[u32], b: &[u32]) -> Option<(usize, usize)> {
+    let together = |left: usize, right: usize| {
+        let (a, b) = (a.get(left..)?, b.get(right..)?);
+        let length = TOGETHER.min(a.len()).min(b.len());
+        // Two ends meet too.
+        (a[..length] == b[..length] && (length == TOGETHER || a.len() == b.len())).then_some((left, right))
+    };
+    (1..=2 * REACH).find_map(|sum| {
+        // The smallest change first; of these, one word for one word.
+        let most = sum.min(REACH);
+        let mut lefts: Vec<usize> = (sum - most..=most).collect();
+        lefts.sort_by_key(|left| left.abs_diff(sum - left));
+        lefts.into_iter().find_map(|left| together(left, sum - left))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<u32> {
+        let mut words = Words::default();
+        words.read(text);
+        words.exact
+    }
+
+    fn other(a: &str, b: &str) -> bool {
+        let (a, b) = (words(a), words(b));
+        is_law(&a) && is_other_edition(&a, &b)
+    }
+
+    fn law() -> String {
+        (1..=30)
+            .map(|n| format!("Art. {n} Mandatul membrilor consiliului durează 4 ani și poate fi reînnoit o dată de ministerul culturii. "))
+            .collect()
+    }
+
+    #[test]
+    fn changed_numbers_and_terms_make_another_edition() {
+        let old = law();
+        let years = old.replacen("4 ani", "5 ani", 1);
+        let office = old.replacen("culturii", "educației", 3);
+        let longer = years.replacen("reînnoit o dată", "reînnoit de cel mult două ori", 2);
+        for new in [&years, &office, &longer] {
+            assert!(other(&old, new), "{new}");
+            assert!(other(new, &old), "{new}");
+        }
+    }
+
+    #[test]
+    fn misprints_furniture_and_other_texts_are_no_editions() {
+        let old = law();
+        // Each error of OCR is another one.
+        let misread = old
+            .replacen("Mandatul", "Mandatnl", 1)
+            .replacen("consiliului", "consiliu1ui", 1)
+            .replacen("durează", "durcază", 1);
+        let menu = format!("Acasă Legi Contact {old}");
+        let cut = old[..old.len() / 2].to_owned();
+        for new in [&old, &misread, &menu, &cut] {
+            assert!(!other(&old, new), "{new}");
+        }
+        // A page with a new count of readers.
+        let page = |count: u32| {
+            format!("{} Citit de {count} ori. {}", "Un om a plecat la drum. ".repeat(40), "A ajuns.")
+        };
+        assert!(!other(&page(12), &page(13)));
+        assert!(!is_law(&[]));
+    }
+}
