@@ -260,10 +260,15 @@ fn single(text: &str, at: usize, c: char) -> bool {
     let upper = raw.chars().filter(|c| c.is_uppercase()).count();
     // A capital begins its word, or the word is in capitals.
     let fits = matches!(c, 'º' | 'þ') || raw.starts_with(c) || upper * 2 > raw.chars().count();
+    // Between small letters it cannot be an ordinal (`nºs` has one letter before it), so a technical word needs no lexicon.
+    let (prev, next) = (before(text, at), after(text, at + c.len_utf8()));
+    let small = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || "ăâîșț".contains(c));
+    let between = c == 'º' && small(prev) && small(next) && raw.chars().count() >= 5 && bits(&good) < 5.0;
     belongs(text, at, c)
         && !ordinal
         && fits
         && (known(&good)
+            || between
             || raw.chars().count() >= 6 && bits(&good) < if raw.starts_with(c) { 4.1 } else { 3.7 })
 }
 

@@ -43,6 +43,7 @@ mod legacy;
 mod lexicon;
 mod line_ends;
 mod look_alike;
+mod lost_bytes;
 mod markup;
 mod ocr;
 mod places;
@@ -94,6 +95,7 @@ type Stage = (Signs, fn(&mut Editor, &Options));
 /// The order of the rule book.
 const STAGES: &[Stage] = &[
     (Signs::CHARSET, |editor, _| charset::undo(editor)),
+    (Signs::DOUBLE, |editor, _| lost_bytes::repair(editor)),
     (Signs::DOUBLE, |editor, _| double_encoding::repair(editor)),
     (Signs::ENTITY, |editor, _| entities::decode(editor)),
     (Signs::MARKUP, |editor, _| markup::remove(editor)),
