@@ -138,9 +138,9 @@ def _show(result: dict[str, Any], file: Path | None) -> None:
         if name == "grammar":
             print(f"  grammar: {_percent(probe['accuracy'])} of the pairs, chance 50 %")
             for phenomenon, found in probe["phenomena"].items():
-                print(f"    {phenomenon}: {_percent(found['accuracy'])}")
+                print(f"    {phenomenon}: {_probe(found)}")
         else:
-            parts = (f"{key} {_percent(found['accuracy'])}" for key, found in probe.items())
+            parts = (f"{key} {_probe(found)}" for key, found in probe.items())
             print(f"  {name}: {'; '.join(parts)}")
     for name, metrics in result["tasks"].items():
         parts = (
@@ -156,6 +156,13 @@ def _interval(value: dict[str, float | None], digits: int) -> str:
     if value["low"] is None:
         return f"{value['value']:.{digits}f} (one unit: no interval)"
     return f"{value['value']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
+
+
+def _probe(found: dict[str, Any]) -> str:
+    contrasts = found.get("contrasts")
+    if contrasts is not None and found["accuracy"]["low"] is None:
+        return f"{100 * found['accuracy']['value']:.1f} % ({contrasts} {'word' if contrasts == 1 else 'words'}: no interval)"
+    return _percent(found["accuracy"])
 
 
 def _percent(value: dict[str, float | None]) -> str:

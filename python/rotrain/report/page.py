@@ -309,7 +309,13 @@ def _share(found: Json | None) -> str:
         return ""
     value = found["accuracy"]
     if value["low"] is None:
-        return f"{100 * value['value']:.0f} %"
+        contrasts = found.get("contrasts")
+        why = (
+            ""
+            if contrasts is None
+            else f" ({contrasts} {'word' if contrasts == 1 else 'words'}: no interval)"
+        )
+        return f"{100 * value['value']:.0f} %{why}"
     return f"{100 * value['value']:.0f} % [{100 * value['low']:.0f}, {100 * value['high']:.0f}]"
 
 
