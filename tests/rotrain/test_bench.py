@@ -30,7 +30,7 @@ from rotrain.models import count
 from rotrain.run.load import load_run
 
 needs_llama = pytest.mark.skipif(find_library() is None, reason="llama.cpp is not installed")
-QUICK = Settings(depths=(0, 16), new_tokens=4, rounds=2, most_rounds=2, cold_starts=1, threads=1)
+QUICK = Settings(depths=(0, 16), new_tokens=4, rounds=2, most_rounds=2, threads=1)
 
 
 @contextmanager

@@ -10,13 +10,14 @@ from typing import Any
 
 from rotrain.errors import RotrainError, UsageError, reason
 from rotrain.files import write_atomic
-from rotrain.report.latex import as_latex
-from rotrain.report.page import page
+from rotrain.report.latex import as_latex, section_as_latex
+from rotrain.report.page import page, sections_of
 from rotrain.report.results import Run, read_runs
+from rotrain.report.section import as_markdown as section_as_markdown
 from rotrain.report.table import as_csv, as_markdown, columns, rows_of
 
 DEFAULT_TITLE = "Small language models for Romanian"
-_TABLES = {".md": as_markdown, ".csv": as_csv, ".tex": as_latex}
+FORMS = (".html", ".md", ".csv", ".tex")
 
 
 @dataclass(frozen=True)
@@ -60,35 +61,50 @@ def write_report(
         1
     """
     file = Path(out)
-    if file.suffix not in (".html", *_TABLES):
+    if file.suffix not in FORMS:
         raise UsageError(
             f"there is no report of the form {file.suffix!r}", hint="take .html, .md, .csv or .tex"
         )
     found = read_runs([Path(run) for run in runs])
     try:
-        content, texts = _render(found, title, file.suffix)
+        content = render(found, title, file.suffix)
     except _OF_VALUES as error:
         raise _blame(found, title, file.suffix, error) from None
     write_atomic(file, content)
-    return ReportResult(file, len(found), texts)
+    heads = columns(found)
+    return ReportResult(
+        file, len(found), [{column.name: column.text(row) for column in heads} for row in rows_of(found)]
+    )
 
 
 # What code raises over a value of another type than it expects. Every file was read whole, so nothing else can be wrong.
 _OF_VALUES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
-def _render(found: Sequence[Run], title: str, suffix: str) -> tuple[str, list[dict[str, str]]]:
-    """Return the content of the file, and the texts of the table."""
-    rows, heads = rows_of(found), columns(found)
-    content = page(found, title) if suffix == ".html" else _TABLES[suffix](heads, rows)
-    return content, [{column.name: column.text(row) for column in heads} for row in rows]
+def render(found: Sequence[Run], title: str, suffix: str) -> str:
+    """Return the content of a report.
+
+    Args:
+        found: The runs.
+        title: Heading of the page.
+        suffix: `.html`, `.md`, `.csv` or `.tex`. CSV has the table of all variants alone.
+    """
+    if suffix == ".html":
+        return page(found, title)
+    heads, rows = columns(found), rows_of(found)
+    if suffix == ".csv":
+        return as_csv(heads, rows)
+    sections = sections_of(found)
+    if suffix == ".md":
+        return as_markdown(heads, rows) + "".join(map(section_as_markdown, sections))
+    return "\n".join([as_latex(heads, rows), *map(section_as_latex, sections)])
 
 
 def _blame(found: Sequence[Run], title: str, suffix: str, error: Exception) -> RotrainError:
     """Find the run whose files hold a value that cannot be shown."""
     for run in found:
         try:
-            _render([run], title, suffix)
+            render([run], title, suffix)
         except _OF_VALUES as own:
             error = own
             break
