@@ -174,7 +174,7 @@ def test_each_architecture_is_trained_at_its_best_rate(
         assert rotrain(*args, "--seed", "1").returncode == 0
         assert (other / "metrics.jsonl").read_bytes() != (best / "metrics.jsonl").read_bytes()
     again = rotrain("compare", study, "--json", "--quiet")
-    assert json.loads(again.stdout)["steps"] == {"done": 0, "kept": 6, "failed": 0, "left": 0}
+    assert json.loads(again.stdout)["steps"] == {"done": 0, "kept": 8, "failed": 0, "left": 0}
     shutil.rmtree(out / "sweeps" / "mamba2-nano")
     ended = rotrain("fit", "--arch", "mamba2", "--lr-of", out / "sweeps" / "mamba2-nano")
     assert ended.returncode == 1 and "there is no finished sweep here" in ended.stderr

@@ -26,6 +26,7 @@ from rotrain.report.latex import as_latex
 from rotrain.report.page import front, page
 from rotrain.report.results import read_runs
 from rotrain.report.table import Row, as_text, columns, rows_of
+from rotrain.report.write import render
 from rotrain.train.loop import run_training
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
@@ -254,6 +255,13 @@ def test_a_disturbed_speed_is_marked_and_takes_no_part(runs: list[Path]) -> None
         shown = Row(found[0], cell, {})
         assert (shown.speed_text, shown.first_token_text) == (f"{mark}123", f"{mark}35.5 (9 tokens)")
         assert shown.speed == (None if contended else 123.4)
+    cell = dataclasses.replace(found[0].cells[0], bench=[row | {"contended": True, "model": "runs/a b"}])
+    disturbed = [dataclasses.replace(found[0], cells=[cell])]
+    command = "rotrain bench 'runs/a b' --wait 60 --out "
+    assert command in render(disturbed, "t", ".md") and command in html.unescape(
+        render(disturbed, "t", ".html")
+    )
+    assert "disturbed by other programs" in render(disturbed, "t", ".tex")
 
 
 def test_a_timed_run_is_found_from_another_folder(

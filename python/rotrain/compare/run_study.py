@@ -15,7 +15,7 @@ from rotrain.files import write_atomic
 from rotrain.progress import Progress, clock
 from rotrain.report.results import read_runs
 from rotrain.report.table import as_text, columns, rows_of
-from rotrain.report.write import FORMS, render
+from rotrain.report.write import FORMS, draw, render
 
 STATES = ("done", "kept", "failed", "left")
 
@@ -26,7 +26,7 @@ class StudyResult:
 
     Attributes:
         out: Folder of the study.
-        report: The page report.html; report.md, report.csv and report.tex are beside it.
+        report: The page report.html; report.md, report.csv, report.tex and report-figures/ are beside it.
         steps: Number of steps by state: done, kept (done before), failed, left (skipped, because a step that they need
             failed).
         outcomes: How each step ended.
@@ -118,8 +118,12 @@ def run_study(study: str | PathLike[str], progress: Progress | None = None) -> S
     runs = read_runs([*paths, *(file for file in baselines_of(config).values() if file.exists())])
     if runs:
         rows, header = rows_of(runs), columns(runs)
+        figures, notes = draw(runs, config.out / "report.html")
+        for note in notes:
+            progress.note(note)
         for suffix in FORMS:
-            write_atomic(config.out / f"report{suffix}", render(runs, f"Study {file.stem}", suffix))
+            content = render(runs, f"Study {file.stem}", suffix, figures, "report-figures")
+            write_atomic(config.out / f"report{suffix}", content)
         table = as_text(header, rows)
     return StudyResult(
         out=config.out,

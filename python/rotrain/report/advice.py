@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -169,10 +170,10 @@ def _cautions(rows: Sequence[Row], models: Sequence[Model], found: Comparison, d
             f"Other documents of {domain} than those of the other seeds were scored for {_joined(dropped)}: left out of the means. Evaluate "
             "all seeds with the same options."
         )
-    disturbed = [row.cell.name for row in rows if row.disturbed]
-    if disturbed:
+    if disturbed := [row for row in rows if row.disturbed]:
+        names = _joined([row.cell.name for row in disturbed])
         said.append(
-            f"Other programs disturbed the timing of {_joined(disturbed)}: time them again on a quiet machine."
+            f"Other programs disturbed the timing of {names}, marked by ~. {repeat_sentence(disturbed)}"
         )
     missing = [row.cell.name for row in rows if domain not in row.text]
     if missing:
@@ -183,6 +184,17 @@ def _cautions(rows: Sequence[Row], models: Sequence[Model], found: Comparison, d
             f"{timed} of {len(rows)} rows were timed: a model without a time cannot be called the fastest."
         )
     return said
+
+
+def repeat_sentence(rows: Sequence[Row]) -> str:
+    """Say which commands measure the speed of disturbed rows again."""
+    runs = dict.fromkeys(row.run.path for row in rows)
+    models = {run: [str(row.cell.bench[0]["model"]) for row in rows if row.run.path == run] for run in runs}
+    commands = [
+        f"`rotrain bench {shlex.join(found)} --wait 60 --out {shlex.quote(str(run / 'bench-again.json'))}`"
+        for run, found in models.items()
+    ]
+    return f"On a quiet machine {'this command' if len(commands) == 1 else 'these commands'} measure them again: {', '.join(commands)}."
 
 
 def _few_seeds(models: Sequence[Model], found: Comparison) -> list[str]:

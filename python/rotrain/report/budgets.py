@@ -40,10 +40,21 @@ def budget_sections(runs: Sequence[Run]) -> Iterator[Section]:
                 continue
             places = {_place(run) for run in trained}
             refused = "other machine" if axis == "time" and len(places) > 1 else ""
+            name = f"Equal {axis}: {domain}"
+            if all(len(points) < 2 for points in curves.values()):
+                yield Section(
+                    f"equal-{axis}-{domain}",
+                    name,
+                    f"Not known: no run has two held-out measurements of {domain}, and a curve is not continued beyond what was measured. Train with a "
+                    "smaller evaluation.every.",
+                    (),
+                    (),
+                )
+                continue
             budgets = sorted({share * min(ends) for share in SHARES} | {max(ends)})
             yield Section(
                 f"equal-{axis}-{domain}",
-                f"Equal {axis}: {domain}",
+                name,
                 f"Bits per byte of held-out {domain} at the same {'operations' if axis == 'compute' else 'seconds'} of training, the mean over the seeds; lower "
                 "is better. Between two measured points the curve is read on a line; it is never continued beyond them, and an empty cell says why."
                 + ("" if axis == "compute" else " Seconds hold the load of the machine while it trained."),

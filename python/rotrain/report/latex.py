@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rotrain.report.figures import Figure
 from rotrain.report.groups import Model, compare_models, engines_of, models_of
 from rotrain.report.section import Section
 from rotrain.report.table import Column, Row
@@ -30,6 +31,8 @@ def as_latex(heads: Sequence[Column], rows: Sequence[Row]) -> str:
             "Size, speed and memory of each model and variant. Speeds of two engines compare the engines.",
         ),
     ):
+        if cost and any(row.disturbed for row in rows):
+            caption += " A figure with a tilde was disturbed by other programs, and is likely too low."
         kept = [head for head in heads if head.cost in (None, cost)]
         if len(kept) > 2:
             body = [[head.text(row) for head in kept] for row in rows]
@@ -41,6 +44,21 @@ def section_as_latex(section: Section) -> str:
     """Return a further table of the report; the last column of text breaks its lines."""
     body = [list(row) for row in section.rows]
     return _table(section.heads, body, escaped(section.explain), section.identity, left=section.left)
+
+
+def figure_as_latex(figure: Figure, folder: str) -> str:
+    """Return a figure with its caption and label (needs the package graphicx)."""
+    return "\n".join(
+        [
+            r"\begin{figure}",
+            r"\centering",
+            rf"\includegraphics[width=\linewidth]{{{folder}/{figure.name}.pdf}}",
+            rf"\caption{{{escaped(figure.caption)}}}",
+            rf"\label{{fig:{figure.name}}}",
+            r"\end{figure}",
+            "",
+        ]
+    )
 
 
 def _domains(rows: Sequence[Row]) -> list[str]:

@@ -80,6 +80,11 @@ def page(runs: Sequence[Run], title: str) -> str:
     )
 
 
+def charts_of(runs: Sequence[Run]) -> list[Chart]:
+    """Return the charts of the page, in its order."""
+    return [chart for *_, charts in _charts(runs, rows_of(runs)) for chart in charts if chart]
+
+
 def sections_of(runs: Sequence[Run]) -> list[Section]:
     """Return the further tables of a report: outside texts, equal compute and time, and what is needed to repeat it."""
     found = (outside_section(runs), *budget_sections(runs), conditions_section(runs))

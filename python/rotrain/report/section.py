@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Section:
-    """A table with its heading.
+    """A table with its heading. Without rows, the explanation says why there are none.
 
     Attributes:
         identity: Anchor of the page and label in LaTeX.
@@ -41,6 +41,10 @@ def as_markdown(section: Section) -> str:
         | x | 2.1 |
     """
     lines = ["", f"## {section.name}", "", section.explain, ""]
+    if not section.rows:
+        return "\n".join(lines)
     lines += ["| " + " | ".join(section.heads) + " |", "|" + "---|" * len(section.heads)]
+    if not section.rows:
+        return "\n".join(lines)
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in section.rows]
     return "\n".join(lines) + "\n"

@@ -71,7 +71,8 @@ class Row:
     def bits_per_weight(self) -> float | None:
         """Real bits, scales included."""
         if self.cell.artifact:
-            return float(self.cell.artifact["bits_per_weight"])
+            bits = self.cell.artifact["bits_per_weight"]
+            return None if bits is None else float(bits)
         return 32.0 if self.cell.variant == TRAINED else None
 
     @property
