@@ -41,7 +41,7 @@ def dataset_card(manifest: Json, report: Json, *, license: str | None = None) ->
     parts = [
         "\n".join(["---", *head, "---"]),
         "# Romanian text, in blocks of tokens",
-        f"{documents:,} documents of Romanian text as {report['tokens']:,} token ids of 16 bits (a byte-level BPE tokenizer of "
+        f"{documents:,} documents of Romanian text as {report['tokens']:,} token ids of {8 * int(manifest['dtype'][-1])} bits (a byte-level BPE tokenizer of "
         f"{manifest['vocab_size']:,} tokens), for the training of language models. Made with rotools {manifest['provenance']['version']}.",
         "## Sizes\n\n" + _sizes(manifest),
         "## Sources\n\n" + _sources(manifest),

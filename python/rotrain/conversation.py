@@ -101,6 +101,8 @@ class Conversation:
     def _render(self, template: str, turns: list[dict[str, str]]) -> str:
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+        from rotrain.chat_tags import GenerationTag
+
         names = {
             "bos_token": self._trained.tokenizer.token(self._trained.begin_id),
             "eos_token": self._trained.tokenizer.token(self._trained.eos_id),
@@ -108,7 +110,7 @@ class Conversation:
         try:
             # The options, functions and filters are those of transformers.
             environment = ImmutableSandboxedEnvironment(
-                trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+                trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", GenerationTag]
             )
             environment.globals |= {"raise_exception": _raise_exception, "strftime_now": _strftime_now}
             environment.filters["tojson"] = _to_json
