@@ -97,7 +97,15 @@ def _engine_of(models: Sequence[Model], domain: str) -> str:
     scored = [model for model in models if model.scores(domain)]
     timed = [model.cells[0][1].engine for model in scored if any(cell.bench for _, cell in model.cells)]
     engines = timed or [model.cells[0][1].engine for model in scored]
-    return max(dict.fromkeys(engines), key=engines.count, default="")
+    # Of engines with equally many models, the one with the smallest file.
+    sizes = {
+        engine: min(
+            (model.middle(_size) or math.inf for model in scored if model.cells[0][1].engine == engine),
+            default=math.inf,
+        )
+        for engine in engines
+    }
+    return max(dict.fromkeys(engines), key=lambda engine: (engines.count(engine), -sizes[engine]), default="")
 
 
 def _baselines(baselines: Sequence[Model], found: Comparison, domain: str) -> list[str]:
