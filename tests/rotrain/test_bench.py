@@ -225,7 +225,7 @@ def test_too_little_memory_is_reported_before_loading(tmp_path: Path) -> None:
     with file.open("wb") as out:
         out.truncate(1 << 42)  # a sparse file, which takes no space on the disk
     spec = {"model": str(file), "engine": "llama.cpp", "variant": "huge"}
-    with pytest.raises(RotrainError, match="need about") as error:
+    with pytest.raises(RotrainError, match="needs about") as error:
         bench([spec], QUICK)
-    assert "fewer" in str(error.value.hint)
+    assert "smaller" in str(error.value.hint)
     assert not torch.cuda.is_initialized()

@@ -29,8 +29,8 @@ from rotrain.files import read_record, sha256_file, write_record
 
 FORMAT, VERSION = "rotrain-step", 1
 FLOAT = "f16"
-WAIT_MINUTES = 10
-"""How long a benchmark of a study waits for a quiet machine. Then its figures are marked, and the next call measures again."""
+WAIT_MINUTES, QUICK_WAIT_MINUTES = 10, 1
+"""How long each benchmark of a study waits for a quiet machine. Then its figures are marked, and the next call measures again."""
 
 
 @dataclass(frozen=True)
@@ -305,7 +305,7 @@ class _RunSteps:
         out = self.path / "bench.json"
         args = ["bench", str(self.path), *(str(target) for _, target in targets)]
         args += ["--quick"] if quick else []
-        args += ["--wait", str(WAIT_MINUTES)]
+        args += ["--wait", str(QUICK_WAIT_MINUTES if quick else WAIT_MINUTES)]
         needs = (*self.needs, *(step.name for step, _ in targets))
         return Step(f"bench {self.name}", (*args, "--out", str(out)), (out,), self.reads, needs)
 
