@@ -202,7 +202,7 @@ def repeat_sentence(rows: Sequence[Row]) -> str:
         f"`rotrain bench {shlex.join(found)} --wait 60 --out {shlex.quote(str(run / 'bench-again.json'))}`"
         for run, found in models.items()
     ]
-    return f"On a quiet machine {'this command' if len(commands) == 1 else 'these commands'} measure them again: {', '.join(commands)}."
+    return f"On a quiet machine {'this command measures' if len(commands) == 1 else 'these commands measure'} them again: {', '.join(commands)}."
 
 
 def _few_seeds(models: Sequence[Model], found: Comparison) -> list[str]:
