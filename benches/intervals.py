@@ -16,9 +16,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "rotrain"))
 
-from studies import BETWEEN, BITS, sizes, study
+from studies import BETWEEN, BITS, probe, probe_truth, sizes, study
 
-from rotrain.evaluation.interval import Estimate, estimate
+from rotrain.evaluation.interval import Estimate, estimate, share, share_by_words
 from rotrain.report.seeds import compare_groups
 
 
@@ -90,7 +90,35 @@ def power(count: int = 200) -> None:
             print(f"  sd of a seed {sd}, {seeds:2d} seeds: {told / count:.2f}", flush=True)
 
 
+def by_words(count: int = 1_000) -> None:
+    print(
+        "coverage of 95 % intervals of a probe by words, its mean width; coverage of Wilson's over single cases"
+    )
+    for counts in ((5, 20), (8, 16), (12, 20), (20, 20), (20, 8, 12), (5,), (12,)):
+        for effect in (0.0, 1.0, 2.0, 4.0):
+            for middle in (0.0, 2.0, 4.0):
+                effects = (effect, *(1.0 for _ in counts[1:])) if effect else tuple(0.0 for _ in counts)
+                random = np.random.default_rng(7)
+                truth = probe_truth(middle, effects)
+                hits = naive = 0
+                width = 0.0
+                for _ in range(count):
+                    answers, words = probe(random, counts, effects, middle)
+                    found, single = share_by_words(answers, words), share(answers)
+                    assert found.low is not None and found.high is not None
+                    assert single.low is not None and single.high is not None
+                    hits += found.low <= truth <= found.high
+                    naive += single.low <= truth <= single.high
+                    width += found.high - found.low
+                print(
+                    f"  words {counts}, sd of a word {effects} logits, share {truth:.3f}: {hits / count:.3f}, {width / count:.3f}; "
+                    f"{naive / count:.3f}",
+                    flush=True,
+                )
+
+
 if __name__ == "__main__":
     coverage()
+    by_words()
     false_alarms()
     power()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from rotools import _rotext
+from rotools.card import write_card
 from rotools.counts import ShardResult, shard_result
 from rotools.errors import UsageError
 from rotools.filter import Thresholds
@@ -101,6 +102,7 @@ def pack(
     max_ram: int | str = MAX_RAM,
     text_field: str = "text",
     id_field: str | None = None,
+    license: str | None = None,
     engine: Engine = "local",
     address: str = "auto",
     strict: bool = False,
@@ -135,6 +137,7 @@ def pack(
         max_ram: Memory of the whole run, in bytes or as `4G`. What needs more goes to disk.
         text_field: Field of the text.
         id_field: Field of the id. None: `id` where there is one, else file:line.
+        license: Licence of the texts for the dataset card (README.md of the pack), such as `cc-by-4.0`. None: unknown.
         engine: `ray` runs the first pass on a Ray cluster.
         address: Head of the Ray cluster as HOST:PORT; `auto` is the cluster of this machine.
         strict: Stop at the first record that cannot be used.
@@ -156,10 +159,10 @@ def pack(
         >>> _ = (folder / "web.jsonl").write_text("\\n".join(lines))
         >>> result = pack(folder / "web.jsonl", folder / "pack", vocab_size=300, filter=False, dedup=False)
         >>> result.vocab_size, sorted(path.name for path in result.out.iterdir())[:2]
-        (300, ['ledger.parquet', 'manifest.json'])
+        (300, ['README.md', 'ledger.parquet'])
     """
     options = {name: value for name, value in locals().items() if name not in ("inputs", "out")}
-    for name in ("phases", "config", "engine", "address", "progress", "log"):
+    for name in ("phases", "config", "license", "engine", "address", "progress", "log"):
         del options[name]
     listed = resolve(inputs, phases, config)
     with ExitStack() as stack:
@@ -170,6 +173,7 @@ def pack(
 
             sign(listed, Path(out), address=address, say=log or (lambda line: None), **core)
         report = run(lambda counters: _rotext.pack(listed, out, progress=counters, **core), progress)
+    write_card(Path(out), license=license)
     return PackResult(
         Path(out), report["tokens"], report["blocks"], report["bytes"], report["vocab_size"], report
     )

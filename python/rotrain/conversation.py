@@ -12,6 +12,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from jinja2 import TemplateError, nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
 from rotrain.errors import RotrainError, reason
 from rotrain.generation import Sampling, generate_tokens
 from rotrain.run.load import TrainedModel
@@ -99,8 +104,6 @@ class Conversation:
         return ids + list(encoder.encode(frame, add_special_tokens=False).ids)
 
     def _render(self, template: str, turns: list[dict[str, str]]) -> str:
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
-
         names = {
             "bos_token": self._trained.tokenizer.token(self._trained.begin_id),
             "eos_token": self._trained.tokenizer.token(self._trained.eos_id),
@@ -108,7 +111,7 @@ class Conversation:
         try:
             # The options, functions and filters are those of transformers.
             environment = ImmutableSandboxedEnvironment(
-                trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+                trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", _GenerationTag]
             )
             environment.globals |= {"raise_exception": _raise_exception, "strftime_now": _strftime_now}
             environment.filters["tojson"] = _to_json
@@ -121,10 +124,25 @@ class Conversation:
             ) from None
 
 
+class _GenerationTag(Extension):
+    """Read `{% generation %} ... {% endgeneration %}` as its content.
+
+    The tag marks the words of the assistant, so that a trainer can leave all other tokens out of the loss. It changes no text, and
+    rotrain trains on no chats, so a conversation reads what is inside.
+
+    Source: `AssistantTracker` in `transformers/utils/chat_template_utils.py`.
+    """
+
+    tags = {"generation"}  # noqa: RUF012  (jinja2 declares it so)
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        """Return the nodes between the two tags."""
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
 def _raise_exception(message: str) -> None:
     """Let a template refuse its messages."""
-    from jinja2 import TemplateError
-
     raise TemplateError(message)
 
 

@@ -126,7 +126,7 @@ def plain(value: object) -> object:
 def test_a_shard_takes_the_options_of_its_merge(
     function: Callable[..., Any], options: Any, main: Callable[..., Any]
 ) -> None:
-    named = set(inspect.signature(main).parameters) - {"inputs", "out", "engine", "address"}
+    named = set(inspect.signature(main).parameters) - {"inputs", "out", "engine", "address", "license"}
     assert options.__optional_keys__ == named
 
 

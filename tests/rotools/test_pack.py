@@ -148,7 +148,7 @@ def test_standard_input_packs_like_a_file(corpus: Path, tmp_path: Path) -> None:
         assert file.keys() == stdin.keys()
         same = {name for name in file if file[name] == stdin[name]}
         # Those that name the source differ.
-        assert file.keys() - same <= {"manifest.json", "rejects.jsonl.zst", "ledger.parquet"} | {
+        assert file.keys() - same <= {"README.md", "manifest.json", "rejects.jsonl.zst", "ledger.parquet"} | {
             n for n in file if n.endswith(".docs.parquet")
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -49,3 +50,28 @@ def study(
         )
         for number, truth in enumerate(truths)
     ]
+
+
+def probe(
+    random: np.random.Generator,
+    counts: tuple[int, ...],
+    effects: tuple[float, ...],
+    middle: float,
+    cases: int = 200,
+) -> tuple[np.ndarray[Any, Any], list[tuple[str, ...]]]:
+    """Hits of a probe whose cases are made of crossed words, and the words: each word is easier or harder by `effects` logits (sd)."""
+    crossed = np.array(list(itertools.product(*(range(count) for count in counts))))
+    draw = random.permutation(len(crossed))[:cases]
+    chosen = crossed[np.resize(draw, cases)]
+    logits = np.full(cases, middle)
+    for kind, (count, effect) in enumerate(zip(counts, effects, strict=True)):
+        logits += random.normal(0, effect, count)[chosen[:, kind]]
+    hits = (random.random(cases) < 1 / (1 + np.exp(-logits))).astype(float)
+    return hits, [tuple(map(str, case)) for case in chosen]
+
+
+def probe_truth(middle: float, effects: tuple[float, ...]) -> float:
+    """The share of hits over all words of the language."""
+    sd = math.sqrt(sum(effect**2 for effect in effects))
+    logits = middle + sd * np.random.default_rng(0).normal(size=400_000)
+    return float((1 / (1 + np.exp(-logits))).mean())

@@ -13,8 +13,9 @@ from program import rotrain
 
 from rotrain.compare import matrix
 from rotrain.compare.matrix import Step, run_matrix, steps_of
-from rotrain.compare.study import Study, quantize_args, read_study
+from rotrain.compare.study import Bench, Evaluate, Study, quantize_args, read_study
 from rotrain.errors import RotrainError
+from rotrain.files import write_record
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 
@@ -74,7 +75,7 @@ def test_steps_come_after_what_they_need() -> None:
     for step in steps:
         assert set(step.needs) <= seen, step
         seen.add(step.name)
-    assert len(seen) == len(steps) == 10 + 11 * (1 + 2 * 2 + 1)
+    assert len(seen) == len(steps) == 10 + 11 * (1 + 2 * 3 + 1) + 2
     assert not any(step.args[0] == "fit" and "mine" in step.name for step in steps)
 
 
@@ -96,18 +97,21 @@ def test_a_change_repeats_only_the_steps_that_need_it(
     monkeypatch.setattr(matrix, "_run_step", in_this_process)
     ended = rotrain("compare", study, "--json", "--quiet")
     assert ended.returncode == 0, ended.stderr
-    assert json.loads(ended.stdout)["steps"] == {"done": 4, "kept": 0, "failed": 0, "left": 0}
+    assert json.loads(ended.stdout)["steps"] == {"done": 6, "kept": 0, "failed": 0, "left": 0}
     out = tmp_path / "out"
     html = (out / "report.html").read_text()
     assert "llama-gqa-nano" in html and "mamba2-nano" in html
-    assert (out / "report.md").read_text().count("\n") == 4
+    table = (out / "report.md").read_text().split("\n\n")[0].splitlines()
+    assert len(table) == 2 + 4, "two runs, and two baselines without a network"
+    assert "ngram" in table[4] and "zstd" in table[5]
+    assert "## Reproducibility" in (out / "report.md").read_text()
     again = rotrain("compare", study, "--json", "--quiet")
-    assert json.loads(again.stdout)["steps"]["kept"] == 4
+    assert json.loads(again.stdout)["steps"]["kept"] == 6
     assert (out / "report.html").read_text() == html
     (out / "mamba2-nano" / "evaluation.json").unlink()
     study.write_text(study.read_text().replace("max_bytes = 2000", "max_bytes = 3000"))
     states = [outcome.state for outcome in run_matrix(read_study(study), steps_of(read_study(study)))]
-    assert states == ["kept", "kept", "done", "done"]
+    assert states == ["kept", "kept", "done", "done", "done", "done"]
 
 
 def test_changed_input_files_repeat_a_step(
@@ -127,16 +131,16 @@ def test_changed_input_files_repeat_a_step(
         found = read_study(study)
         return [outcome.state for outcome in run_matrix(found, steps_of(found))]
 
-    assert states() == ["done"] * 4
+    assert states() == ["done"] * 6
     task.write_text('{"type": "pair", "good": "Fata cea mare.", "bad": "Fata cea mar."}\n')
-    assert states() == ["kept", "kept", "done", "done"]
+    assert states() == ["kept", "kept", "done", "done", "kept", "kept"]
     manifest = copy / "manifest.json"
     manifest.write_text(manifest.read_text() + " ")
     # `fit` rejects a finished run of another pack. The steps that need the run are skipped, and their old results removed.
-    assert states() == ["failed", "failed", "left", "left"]
+    assert states() == ["failed", "failed", "left", "left", "done", "done"]
     task.write_text("no task")
     manifest.write_text(manifest.read_text().rstrip())
-    assert states() == ["kept", "kept", "failed", "failed"]
+    assert states() == ["kept", "kept", "failed", "failed", "done", "done"]
     assert not (tmp_path / "out" / "mamba2-nano" / "evaluation.json").exists(), "no old result stays"
 
 
@@ -147,7 +151,7 @@ def test_each_architecture_is_trained_at_its_best_rate(
     study.write_text("sweep_lr = [0.1, 0.001]\n" + study.read_text())
     ended = rotrain("compare", study, "--json", "--quiet")
     assert ended.returncode == 0, ended.stderr
-    assert json.loads(ended.stdout)["steps"]["done"] == 6
+    assert json.loads(ended.stdout)["steps"]["done"] == 8
     out = tmp_path / "out"
     for arch in ("llama-gqa", "mamba2"):
         sweep = json.loads((out / "sweeps" / f"{arch}-nano" / "sweep.json").read_bytes())
@@ -165,12 +169,12 @@ def test_each_architecture_is_trained_at_its_best_rate(
         assert (
             json.loads((run_of / "summary.json").read_bytes())["run"] == str(run_of) == run["config"]["out"]
         )
-        args = json.loads((out / "steps" / f"fit_{arch}-nano.json").read_bytes())["words"]
+        args = json.loads((out / "steps" / f"fit+{arch}-nano.json").read_bytes())["words"]
         args = [str(other) if word == str(run_of) else word for word in args]
         assert rotrain(*args, "--seed", "1").returncode == 0
         assert (other / "metrics.jsonl").read_bytes() != (best / "metrics.jsonl").read_bytes()
     again = rotrain("compare", study, "--json", "--quiet")
-    assert json.loads(again.stdout)["steps"] == {"done": 0, "kept": 6, "failed": 0, "left": 0}
+    assert json.loads(again.stdout)["steps"] == {"done": 0, "kept": 8, "failed": 0, "left": 0}
     shutil.rmtree(out / "sweeps" / "mamba2-nano")
     ended = rotrain("fit", "--arch", "mamba2", "--lr-of", out / "sweeps" / "mamba2-nano")
     assert ended.returncode == 1 and "there is no finished sweep here" in ended.stderr
@@ -200,12 +204,12 @@ def test_remaining_time_is_known_when_every_kind_of_step_was_timed(
             pass
         return remaining
 
-    assert remaining_times() == [None, None, None, 7]
+    assert remaining_times() == [None, None, None, 21, 14, 7]
     (found.out / "llama-gqa-nano" / "evaluation.json").unlink()
     assert remaining_times() == [7], "the time of earlier steps gives the estimate"
     for record in (found.out / "steps").glob("evaluate*"):
         record.unlink()
-    assert remaining_times() == [None, 7]
+    assert remaining_times() == [None, 21, 14, 7]
 
 
 def test_a_failed_step_does_not_stop_the_others(
@@ -217,17 +221,17 @@ def test_a_failed_step_does_not_stop_the_others(
     ended = rotrain("compare", study, "--quiet")
     assert ended.returncode == 1
     assert "fit mamba2-nano: failed" in ended.stderr and "evaluate mamba2-nano: left" in ended.stderr
-    assert "1 of 4 steps failed" in ended.stderr and "hint:" in ended.stderr
+    assert "1 of 6 steps failed" in ended.stderr and "hint:" in ended.stderr
     assert "llama-gqa-nano" in (tmp_path / "out" / "report.html").read_text()
     (tmp_path / "out" / "mamba2-nano" / "foreign").unlink()
     states = [outcome.state for outcome in run_matrix(read_study(study), steps_of(read_study(study)))]
-    assert states == ["kept", "done", "kept", "done"]
+    assert states == ["kept", "done", "kept", "done", "kept", "kept"]
 
 
 def test_plan_prints_runnable_commands(study: Path) -> None:
     ended = rotrain("compare", study, "--plan")
     lines = ended.stdout.splitlines()
-    assert len(lines) == 4 and lines[0].startswith("rotrain fit --arch llama-gqa --size nano")
+    assert len(lines) == 6 and lines[0].startswith("rotrain fit --arch llama-gqa --size nano")
     assert (
         json.loads(rotrain("compare", study, "--plan", "--json").stdout)[3]["step"] == "evaluate mamba2-nano"
     )
@@ -254,7 +258,7 @@ def test_all_models_of_a_study_have_the_windows_it_names() -> None:
     table = {"context": 64}
     study = Study(archs=("mamba2",), variants=("q4_k_m",), baselines={"b": "hf:me/b"}, evaluate=table)  # type: ignore[arg-type]
     found = [step.args for step in steps_of(study) if step.kind == "evaluate"]
-    assert len(found) == 3 * 2 + 1 and all(args[args.index("--context") + 1] == "64" for args in found)
+    assert len(found) == 3 * 3 + 3 and all(args[args.index("--context") + 1] == "64" for args in found)
 
 
 def test_a_baseline_that_is_replaced_is_evaluated_again(
@@ -274,10 +278,81 @@ def test_a_baseline_that_is_replaced_is_evaluated_again(
     def states() -> list[str]:
         return [outcome.state for outcome in run_matrix(study, steps_of(study))]
 
-    assert len({step.name for step in steps_of(study)}) == 5
-    assert states() == ["done"] * 5
-    assert states() == ["kept"] * 5
+    assert len({step.name for step in steps_of(study)}) == 7
+    assert states() == ["done"] * 7
+    assert states() == ["kept"] * 7
     file.write_text("2")
-    assert states() == ["kept", "kept", "done", "kept", "kept"]
+    assert states() == [*["kept"] * 4, "done", "kept", "kept"]
     (folder / "model.safetensors").write_text("2")
-    assert states() == ["kept", "kept", "kept", "done", "kept"]
+    assert states() == [*["kept"] * 5, "done", "kept"]
+
+
+def test_gguf_types_are_compared_with_f16_and_torch_types_with_the_run() -> None:
+    study = Study(archs=("mamba2",), seeds=(0,), variants=("q4_k_m", "gptq-4"))
+    run = Path("study/mamba2-nano")
+    by_name = {step.name: step for step in steps_of(study)}
+    assert by_name["export mamba2-nano f16"].args[:6] == ("export", str(run), "--to", "gguf", "--type", "f16")
+
+    def against(name: str) -> str | None:
+        args = by_name[f"evaluate mamba2-nano{name}"].args
+        return args[args.index("--against") + 1] if "--against" in args else None
+
+    assert against(" q4_k_m") == str(run / "variants" / "f16" / "model.gguf")
+    assert against(" gptq-4") == str(run)
+    assert against(" f16") is None and against("") is None
+    assert "export mamba2-nano f16" in by_name["evaluate mamba2-nano q4_k_m"].needs
+    torch_only = steps_of(Study(archs=("mamba2",), seeds=(0,), variants=("gptq-4",)))
+    assert not any(step.kind == "export" for step in torch_only), "nothing of llama.cpp is asked for"
+    twice = steps_of(Study(archs=("mamba2",), seeds=(0,), variants=("f16", "q8_0")))
+    assert sum(step.kind == "export" for step in twice) == 1
+
+
+def test_steps_of_names_with_underscores_do_not_share_a_record(tmp_path: Path) -> None:
+    take = {"a": Path("runs/a"), "a_gptq-4": Path("runs/b")}
+    study = Study(take=take, archs=("mamba2",), seeds=(0,), variants=("gptq-4",), out=tmp_path)
+    steps = steps_of(study)
+    files = [matrix._record_file(study, step) for step in steps]
+    assert len(set(files)) == len(steps)
+    one, other = (step for step in steps if step.name in ("evaluate a gptq-4", "evaluate a_gptq-4"))
+    old = tmp_path / "steps" / "evaluate_a_gptq-4.json"
+    old.parent.mkdir()
+    record = {"format": matrix.FORMAT, "version": matrix.VERSION, "key": "k", "seconds": 1.0}
+    write_record(old, record | {"step": one.name})
+    assert matrix._record_of(study, one)["key"] == "k", "a record of an older version is read"
+    assert matrix._record_of(study, other) == {}, "and counts for the step that it names"
+
+
+def test_a_disturbed_benchmark_is_unfinished_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contended = [True]
+
+    def make(step: Step, on_line: Callable[[str], None]) -> None:
+        for path in step.outputs:
+            path.touch()
+            if step.kind == "bench":
+                write_record(path, {"rows": [{"contended": contended[0]}]})
+
+    monkeypatch.setattr(matrix, "_run_step", make)
+    study = Study(archs=("mamba2",), seeds=(0,), variants=(), bench=Bench(), out=tmp_path)
+
+    def state() -> str:
+        ended = {outcome.step.kind: outcome.state for outcome in run_matrix(study, steps_of(study))}
+        return ended["bench"]
+
+    assert state() == "done"
+    contended[0] = False
+    assert state() == "done", "it is measured again"
+    assert state() == "kept"
+    bench = next(step for step in steps_of(study) if step.kind == "bench")
+    assert bench.args[bench.args.index("--wait") + 1] == str(matrix.WAIT_MINUTES)
+
+
+def test_text_from_outside_goes_to_every_evaluation(tmp_path: Path) -> None:
+    file = tmp_path / "news.jsonl"
+    options = Evaluate(outside=(file,))
+    study = Study(archs=("mamba2",), seeds=(0,), variants=("q8_0",), evaluate=options)
+    found = [step for step in steps_of(study) if step.kind == "evaluate"]
+    assert len(found) == 5
+    for step in found:
+        assert step.args[step.args.index("--outside") + 1] == str(file) and file in step.reads
+    with pytest.raises(ValueError, match="name of a baseline without a network"):
+        Study(baselines={"ngram": "hf:me/ngram"})

@@ -14,6 +14,7 @@ import pytest
 from rotools import normalize
 from rotrain.evaluation.grammar.lexicon import ADJECTIVES, PEOPLE, PLACES, THINGS, VERBS, Noun
 from rotrain.evaluation.grammar.pairs import PHENOMENA, pairs
+from rotrain.evaluation.interval import LEAST_CONTRASTS
 
 
 def definite(noun: Noun) -> tuple[str, str]:
@@ -232,3 +233,13 @@ def _differing_words(good: str, bad: str) -> int:
     while left and right and left[-1] == right[-1]:
         left, right = left[:-1], right[:-1]
     return max(len(left), len(right))
+
+
+def test_each_pair_names_its_words_and_two_phenomena_have_too_few() -> None:
+    contrasts = {name: {pair.words[0] for pair in pairs(name)} for name in PHENOMENA}
+    assert {name for name, found in contrasts.items() if len(found) < LEAST_CONTRASTS} == {
+        "perfect-auxiliary",
+        "hyphen-intr-un",
+    }
+    for name in PHENOMENA:
+        assert len({len(pair.words) for pair in pairs(name)}) == 1, name

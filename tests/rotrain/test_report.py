@@ -26,6 +26,7 @@ from rotrain.report.latex import as_latex
 from rotrain.report.page import front, page
 from rotrain.report.results import read_runs
 from rotrain.report.table import Row, as_text, columns, rows_of
+from rotrain.report.write import render
 from rotrain.train.loop import run_training
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
@@ -194,7 +195,7 @@ def test_differences_are_from_the_best_ranked_model(runs: list[Path], tmp_path: 
     found = rows_of(read_runs([*copies, *baselines]))
     assert [row.cell.name for row in found[-2:]] == [f"{file} baseline" for file in baselines]
     models = models_of([(row.run, row.cell) for row in found])
-    assert len(compare_models(models, "web").groups) == 4, "two files of one name are two models"
+    assert len(compare_models(models, "web", "PyTorch").groups) == 4, "two files of one name are two models"
 
 
 def test_one_seed_with_variants_has_no_ranks_to_explain(runs: list[Path], tmp_path: Path) -> None:
@@ -233,7 +234,7 @@ def test_a_seed_of_other_documents_is_left_out_and_named(runs: list[Path], tmp_p
     write_record(copies[0] / "evaluation.json", record)
     found = read_runs(copies)
     models = models_of([(run, cell) for run in found for cell in run.cells])
-    groups = {group.name: group.seeds for group in compare_models(models, "web").groups}
+    groups = {group.name: group.seeds for group in compare_models(models, "web", "PyTorch").groups}
     assert groups == {"llama-gqa": (1, 2), "mamba2": (0, 1, 2)}
     assert left_out(models, "web") == ["llama-gqa-s0 fp32"]
     assert "were scored for llama-gqa-s0 fp32: left out of the means" in page_of(copies)
@@ -254,6 +255,13 @@ def test_a_disturbed_speed_is_marked_and_takes_no_part(runs: list[Path]) -> None
         shown = Row(found[0], cell, {})
         assert (shown.speed_text, shown.first_token_text) == (f"{mark}123", f"{mark}35.5 (9 tokens)")
         assert shown.speed == (None if contended else 123.4)
+    cell = dataclasses.replace(found[0].cells[0], bench=[row | {"contended": True, "model": "runs/a b"}])
+    disturbed = [dataclasses.replace(found[0], cells=[cell])]
+    command = "rotrain bench 'runs/a b' --wait 60 --out "
+    assert command in render(disturbed, "t", ".md") and command in html.unescape(
+        render(disturbed, "t", ".html")
+    )
+    assert "disturbed by other programs" in render(disturbed, "t", ".tex")
 
 
 def test_a_timed_run_is_found_from_another_folder(

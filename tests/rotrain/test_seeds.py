@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from studies import BETWEEN, BITS, score, sizes, study
+from studies import BETWEEN, BITS, probe, probe_truth, score, sizes, study
 
-from rotrain.evaluation.interval import estimate, ratio
+from rotrain.evaluation.interval import Interval, estimate, ratio, share, share_by_words
 from rotrain.report.seeds import LEAST, TOLD, Group, compare_groups, holm, key_of
 
 
@@ -197,3 +197,30 @@ def test_documents_count_by_their_bytes() -> None:
     equal = estimate(np.arange(8.0), np.ones(8))
     assert equal.freedom == pytest.approx(7)
     assert estimate(np.arange(8.0), np.array([100.0, *[1.0] * 7])).freedom < 1.2
+
+
+@pytest.mark.parametrize(
+    ("counts", "effects", "middle"),
+    [((12, 20), (0.0, 0.0), 2.0), ((5, 20), (2.0, 1.0), 4.0), ((20, 8, 12), (2.0, 1.0, 1.0), 2.0)],
+)
+def test_intervals_by_words_cover_the_truth(
+    counts: tuple[int, ...], effects: tuple[float, ...], middle: float
+) -> None:
+    random, truth, hits, single = np.random.default_rng(3), probe_truth(middle, effects), 0, 0
+    for _ in range(300):
+        answers, words = probe(random, counts, effects, middle)
+        found, naive = share_by_words(answers, words), share(answers)
+        assert found.low is not None and found.high is not None
+        assert naive.low is not None and naive.high is not None
+        hits += found.low <= truth <= found.high
+        single += naive.low <= truth <= naive.high
+    assert hits / 300 >= 0.93
+    if any(effects):
+        assert single / 300 < 0.7, "sentences of the same words are not independent"
+
+
+def test_four_contrasts_have_no_interval() -> None:
+    hits = np.array([1.0, 0.0] * 20)
+    four, five = ([(str(case % n), str(case)) for case in range(40)] for n in (4, 5))
+    assert share_by_words(hits, four) == Interval(0.5, None, None)
+    assert share_by_words(hits, five).low is not None

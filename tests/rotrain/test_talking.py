@@ -99,10 +99,19 @@ def test_a_template_may_use_what_transformers_gives_it(run: Path, tmp_path: Path
     stock = pytest.importorskip("transformers").AutoTokenizer.from_pretrained(folder)
     assert trained.tokenizer.decode(ids) == stock.apply_chat_template(messages, tokenize=False)
     assert trained.tokenizer.decode(ids).startswith("Ana20")
-    for bad in ("{{ raise_exception('roles must alternate') }}", "{{ 1 + 'a' }}"):
+    # The words of the assistant are marked for training; a chat reads them as they are.
+    (folder / "chat_template.jinja").write_text(
+        "{% for m in messages %}{% if m.role == 'assistant' %}<a>{% generation %}\n{{ m.content }}!{% endgeneration %}</a>\n"
+        "{% else %}{{ m.content }}{% endif %}{% endfor %}"
+    )
+    ids = Conversation(load_run(folder), Sampling(), max_tokens=3)._encode(messages)
+    stock = pytest.importorskip("transformers").AutoTokenizer.from_pretrained(folder)
+    expected = stock.apply_chat_template(messages, tokenize=False)
+    assert trained.tokenizer.decode(ids) == expected and "are!</a>" in expected
+    for bad in ("{{ raise_exception('roles must alternate') }}", "{{ 1 + 'a' }}", "{% generation %}a"):
         (folder / "chat_template.jinja").write_text(bad)
         with pytest.raises(
-            RotrainError, match=r"the chat template cannot be used: .*(alternate|unsupported)"
+            RotrainError, match=r"the chat template cannot be used: .*(alternate|unsupported|endgeneration)"
         ):
             list(Conversation(load_run(folder), Sampling(), max_tokens=3).answer("Ana"))
 

@@ -70,6 +70,10 @@ def pack(
     max_ram: MaxRam = MAX_RAM,
     text_field: TextField = "text",
     id_field: IdField = None,
+    license: Annotated[
+        str | None,
+        typer.Option(help="Licence of the texts, for the dataset card: cc-by-4.0. [default: unknown]"),
+    ] = None,
     engine: Annotated[
         Engine, typer.Option(help="Where the first pass runs: on this machine, or on a Ray cluster.")
     ] = "local",
@@ -86,7 +90,7 @@ def pack(
 
     The inputs are JSONL (plain, .gz, .zst), Parquet and .txt files, read in the order given. The directory appears complete or
     not at all. Its rejects.jsonl.zst has every reject with place and reason, and `rotools why` reads its ledger.parquet. The
-    longest near-duplicate is kept, and web text never removes a book.
+    longest near-duplicate is kept, and web text never removes a book. Its README.md is a dataset card for the Hugging Face hub.
 
     \b
     Examples:
@@ -129,7 +133,9 @@ def pack(
                 raise UsageError("--engine ray makes its own shards", hint="run without --shard")
             done = pack_shard(part, inputs or None, out, **options)
         else:
-            result = make_pack(inputs or None, out, engine=engine, address=address, **options)
+            result = make_pack(
+                inputs or None, out, license=license, engine=engine, address=address, **options
+            )
     if shard is not None:
         if as_json:
             console.print_json(done.to_dict())

@@ -25,7 +25,14 @@ function draw(place) {
   } else if (labels) {
     layout.margin.r = 12 + 7 * Math.max(...layout.annotations.map((one) => one.text.length));
   }
-  if (layout.showlegend) layout.legend = narrow ? { orientation: "h", y: -0.3 } : {};
+  if (layout.showlegend) layout.legend = {};
+  if (layout.showlegend && narrow) {
+    // Below the axis, with a line for each name: the chart grows by them, so the legend covers neither the data nor the caption.
+    const lines = 20 * figure.data.length;
+    layout.height += lines;
+    layout.margin.b += lines + 12;
+    layout.legend = { orientation: "h", yref: "container", y: 0, yanchor: "bottom" };
+  }
   if (narrow && figure.data[0].type === "sankey") figure.data[0].textfont = { size: 9 };
   Plotly.react(target, figure.data, layout, { displayModeBar: false, responsive: true });
 }

@@ -48,12 +48,13 @@ def run_benchmark(
     threads: int | None = None,
     device: str = "cpu",
     quick: bool = False,
+    wait_minutes: float = 0.0,
     out: str | PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> BenchResult:
     """Measure the size, loading time, memory, first token, prefill and decode of models.
 
-    Each variant runs in its own process. A turn in which other processes used the machine is repeated, at most twice. A row
+    Each round starts each variant in a new process. A turn in which other processes used the machine is repeated, at most twice. A row
     with too many disturbed turns has `contended` set, and its figures may be wrong.
 
     Args:
@@ -67,6 +68,7 @@ def run_benchmark(
         threads: CPU threads. Default: all processors.
         device: Device of PyTorch: cpu, cuda, or auto (cuda if there is a GPU).
         quick: Measure only 3 rounds, for a first look.
+        wait_minutes: Time to wait for a quiet machine, all waits together. Then the disturbed figures are measured and marked.
         out: File to write the whole result to (JSON).
         progress: Receives a message for each round.
 
@@ -90,12 +92,9 @@ def run_benchmark(
         "depths": tuple(sorted(set(chosen_depths))),
         "new_tokens": new_tokens or max(2, min(32, smallest_context // 4)),
         "device": _resolve_device(device),
+        "wait_s": 60.0 * wait_minutes,
     }
-    settings |= (
-        {"rounds": 3, "most_rounds": 3, "cold_starts": 1}
-        if quick
-        else {"rounds": rounds, "most_rounds": 3 * rounds}
-    )
+    settings |= {"rounds": 3, "most_rounds": 3} if quick else {"rounds": rounds, "most_rounds": 3 * rounds}
     if threads is not None:
         settings["threads"] = threads
     record = bench(specs, Settings(**settings), progress.message)

@@ -1,29 +1,31 @@
 """Measure several variants in rounds, for `rotrain bench`.
 
-Each variant runs in its own process. In a round, every process does the same work, one after the other. The order changes
-from round to round: A B C, then C B A, and so on. So a machine that becomes slower is slower for all variants. A turn in
-which other processes used the processors is repeated, up to `MAX_TRIES` tries. Only the last try is recorded.
+In a round, each variant is started in a new process, does its work, and ends. One process has one luck: where its pages lie and
+which cores it got stays for its life, and repeated turns cannot show it. Turns of one process told two equal variants apart in 22 to 85 % of simulated
+benchmarks; turns of ten processes do in at most 3 % (docs/log/quantization.md). The order changes from round to round: A B C, then C B A, and so on. So a
+machine that becomes slower is slower for all variants. A turn in which other processes used the processors is repeated, up to
+`MAX_TRIES` tries. Only the last try is recorded.
 """
 
 from __future__ import annotations
 
 import os
-import platform
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rotrain.bench.guard import FOREIGN_LIMIT, STEAL_LIMIT, contention, read_clock
+from rotrain.bench.guard import FOREIGN_LIMIT, STEAL_LIMIT
 from rotrain.bench.process import Worker
+from rotrain.bench.quiet import Patience, look
 from rotrain.bench.statistics import percentiles, ratio, relative_half_width, summary
 from rotrain.errors import RotrainError
 from rotrain.runtime.energy import EnergyMeter
+from rotrain.runtime.host import describe_machine
 
 FORMAT, VERSION = "rotrain-bench", 1
 MAX_TRIES, WARM_UPS, TARGET_HALF_WIDTH = 3, 3, 0.02
@@ -40,9 +42,9 @@ FORMULAS = {
     "prefill_tokens_per_s": "depth / median seconds of a turn to read `depth` tokens into an empty sequence and choose the "
     "next",
     "ttft_warm_s": "from a text to the bytes of the first token, in a loaded process: tokenizer, prefill, choice",
-    "ttft_cold_s": "the same from the start of a new process: interpreter, imports and loading included, files in "
+    "ttft_cold_s": "the same from the start of each new process: interpreter, imports and loading included, files in "
     "the page cache as they are",
-    "load_s": "opening the engine and the model inside the process, its imports included",
+    "load_s": "opening the engine and the model inside the process, its imports included; median over the processes",
     "bits_per_weight": "8 * bytes of all tensors / parameters",
     "bandwidth": "(weight_bytes + cache bytes read at the depth) * decode_tokens_per_s / bytes_per_s_limit",
     "bytes_per_s_limit": "best of five: all threads together summing 64 MiB each of fp32",
@@ -65,7 +67,7 @@ class Settings:
         new_tokens: Tokens to decode in a turn.
         rounds: Minimum number of rounds.
         most_rounds: Maximum number of rounds.
-        cold_starts: Processes to start for the time from a cold start to the first token.
+        wait_s: Seconds to wait for a quiet machine, all waits together.
         threads: CPU threads.
         device: Device of PyTorch: cpu or cuda.
     """
@@ -74,7 +76,7 @@ class Settings:
     new_tokens: int = 32
     rounds: int = 10
     most_rounds: int = 30
-    cold_starts: int = 3
+    wait_s: float = 0.0
     threads: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     device: str = "cpu"
 
@@ -87,9 +89,10 @@ class Settings:
 @dataclass
 class _Row:
     spec: dict[str, Any]
-    worker: Worker
-    cold: list[float]
-    prompt_tokens: int
+    ready: dict[str, Any] = field(default_factory=dict)
+    prompt_tokens: int = 0
+    cold: list[float] = field(default_factory=list)
+    load: list[float] = field(default_factory=list)
     turns: list[dict[str, Any]] = field(default_factory=list)
     warm: list[float] = field(default_factory=list)
     joules: float = 0.0
@@ -112,31 +115,32 @@ def bench(
         The result, see docs/reference/benchmark-results.md.
 
     Raises:
-        RotrainError: A variant cannot be loaded, or all variants together do not fit into memory.
+        RotrainError: A variant cannot be loaded, or does not fit into memory.
     """
     _check_memory(specs)
-    quiet = _measure_idle()
+    patience = Patience(settings.wait_s, notify)
+    patience.wait()
+    quiet = look()
     if not quiet["quiet"]:
         notify(f"the machine is not idle: other processes use {quiet['foreign_cores'] or 0:.2f} cores")
     limit = stream_bytes_per_s(settings.threads)
-    with ExitStack() as stack:
-        rows = [_start(spec, settings, stack, notify) for spec in specs]
-        for row in rows:
-            for _ in range(WARM_UPS):
-                row.worker.ask(
-                    do="turn", seconds=0, depths=list(settings.depths), new_tokens=min(8, settings.new_tokens)
-                )
-        rounds_done = 0
-        while rounds_done < settings.most_rounds and (
-            rounds_done < settings.rounds or not _is_precise(rows, settings)
-        ):
-            for row in rows if rounds_done % 2 == 0 else reversed(rows):
-                _round(row, settings)
-            rounds_done += 1
-            kept = sum(not _is_disturbed(row.turns[-1]) for row in rows)
-            notify(
-                f"round {rounds_done} of {settings.rounds} to {settings.most_rounds}: {kept} of {len(rows)} turns undisturbed"
-            )
+    rows = [
+        _Row(
+            spec | {key: getattr(settings, key) for key in ("context", "threads", "device")} | {"text": TEXT}
+        )
+        for spec in specs
+    ]
+    rounds_done = 0
+    while rounds_done < settings.most_rounds and (
+        rounds_done < settings.rounds or not _is_precise(rows, settings)
+    ):
+        for row in rows if rounds_done % 2 == 0 else reversed(rows):
+            _round(row, settings, patience, notify)
+        rounds_done += 1
+        kept = sum(not _is_disturbed(row.turns[-1]) for row in rows)
+        notify(
+            f"round {rounds_done} of {settings.rounds} to {settings.most_rounds}: {kept} of {len(rows)} turns undisturbed"
+        )
     found = [_row_result(row, settings, limit) for row in rows]
     return {
         "format": FORMAT,
@@ -150,30 +154,31 @@ def bench(
     }
 
 
-def _start(spec: dict[str, Any], settings: Settings, stack: ExitStack, notify: Notify) -> _Row:
-    """Start a variant several times to measure cold starts, and keep the last process."""
-    full_spec = spec | {
-        "context": settings.context,
-        "threads": settings.threads,
-        "device": settings.device,
-        "text": TEXT,
-    }
-    cold, prompt = [], 0
-    for number in range(settings.cold_starts):
-        worker = Worker(full_spec)
-        prompt = worker.ask(do="first_token")["prompt_tokens"]
-        cold.append(time.perf_counter() - worker.started_at)
-        if number < settings.cold_starts - 1:
-            worker.close()
-    stack.enter_context(worker)
-    notify(f"{spec['model']} ({spec['engine']}, {spec['variant']}) loaded in {worker.ready['load_s']:.2f} s")
-    return _Row(full_spec, worker, cold, prompt)
+def _round(row: _Row, settings: Settings, patience: Patience, notify: Notify) -> None:
+    """Start a variant, measure one turn of it, and end it."""
+    with Worker(row.spec) as worker:
+        row.prompt_tokens = worker.ask(do="first_token")["prompt_tokens"]
+        row.cold.append(time.perf_counter() - worker.started_at)
+        row.load.append(worker.ready["load_s"])
+        if not row.ready:
+            spec = row.spec
+            notify(
+                f"{spec['model']} ({spec['engine']}, {spec['variant']}) loaded in {worker.ready['load_s']:.2f} s"
+            )
+        row.ready = worker.ready
+        for _ in range(WARM_UPS):
+            worker.ask(
+                do="turn", seconds=0, depths=list(settings.depths), new_tokens=min(8, settings.new_tokens)
+            )
+        _turn(row, worker, settings, patience)
 
 
-def _round(row: _Row, settings: Settings) -> None:
-    for _ in range(MAX_TRIES):
+def _turn(row: _Row, worker: Worker, settings: Settings, patience: Patience) -> None:
+    for number in range(MAX_TRIES):
+        if number:
+            patience.wait()
         meter = EnergyMeter(settings.device)
-        turn = row.worker.ask(
+        turn = worker.ask(
             do="turn", seconds=TURN_S, depths=list(settings.depths), new_tokens=settings.new_tokens
         )
         joules = meter.joules()
@@ -183,7 +188,7 @@ def _round(row: _Row, settings: Settings) -> None:
         if turn["contention"]["quiet"] is not False:
             break
     row.turns.append(turn)
-    first = row.worker.ask(do="first_token")
+    first = worker.ask(do="first_token")
     row.warm.append(first["seconds"])
     for key, value in first["memory"].items():
         if value is not None:
@@ -218,7 +223,7 @@ def _is_precise(rows: list[_Row], settings: Settings) -> bool:
 
 
 def _row_result(row: _Row, settings: Settings, limit: float) -> dict[str, Any]:
-    facts = row.worker.ready["facts"]
+    facts = row.ready["facts"]
     turns = _kept_turns(row)
     cache = facts["cache"]
     decode, prefill, bandwidth = {}, {}, {}
@@ -246,7 +251,7 @@ def _row_result(row: _Row, settings: Settings, limit: float) -> dict[str, Any]:
         "engine_version": facts["engine_version"],
         "device": facts["device"],
         "matrices": facts.get("matrices"),
-        "load_s": row.worker.ready["load_s"],
+        "load_s": float(np.median(row.load)),
         "ttft_cold_s": summary(row.cold),
         "ttft_warm_s": summary(row.warm),
         "ttft_prompt_tokens": row.prompt_tokens,
@@ -258,7 +263,7 @@ def _row_result(row: _Row, settings: Settings, limit: float) -> dict[str, Any]:
             "anonymous_bytes": row.peak.get("anonymous"),
             "file_backed_bytes": row.peak.get("file_backed"),
             "proportional_bytes": row.peak.get("proportional"),
-            "before_loading_bytes": row.worker.ready["memory_before"].get("peak"),
+            "before_loading_bytes": row.ready["memory_before"].get("peak"),
         },
         "bandwidth": bandwidth,
         "energy_j_per_token": row.joules / row.tokens if row.metered and row.tokens else None,
@@ -303,39 +308,16 @@ def stream_bytes_per_s(threads: int, mib: int = 64) -> float:
     return best
 
 
-def describe_machine() -> dict[str, Any]:
-    """Return the processor, the number of processors, the system and the Python version of this machine."""
-    model = None
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), None)
-    except OSError:
-        pass
-    return {
-        "processor": model or platform.processor() or platform.machine(),
-        "processors": len(os.sched_getaffinity(0)),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-    }
-
-
-def _measure_idle() -> dict[str, Any]:
-    before = read_clock()
-    time.sleep(0.5)
-    return contention(before, read_clock(), 0.0)
-
-
 def _check_memory(specs: list[dict[str, Any]]) -> None:
-    """Check, before loading, that all variants together fit into memory: they are loaded at the same time."""
+    """Check, before loading, that each variant fits into memory: one is loaded at a time."""
     needed = 0
     for spec in specs:
         path = Path(spec["model"])
         files = [path] if path.is_file() else list(path.rglob("model.safetensors"))[-1:]
         # Add the memory of the libraries: about 400 MiB for PyTorch and 64 MiB for llama.cpp. Quantized folders
         # dequantize one matrix at a time.
-        needed += sum(file.stat().st_size for file in files) + (
-            400 << 20 if spec["engine"] == "torch" else 64 << 20
-        )
+        libraries = 400 << 20 if spec["engine"] == "torch" else 64 << 20
+        needed = max(needed, sum(file.stat().st_size for file in files) + libraries)
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
@@ -343,6 +325,6 @@ def _check_memory(specs: list[dict[str, Any]]) -> None:
         return
     if needed > free:
         raise RotrainError(
-            f"the {len(specs)} variants need about {needed / 2**30:.1f} GiB at once, and {free / 2**30:.1f} GiB are free",
-            hint="measure fewer models at a time",
+            f"a variant needs about {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free",
+            hint="measure a smaller model, or end other programs",
         )

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from rotrain.bench.guard import FOREIGN_LIMIT, STEAL_LIMIT
-from rotrain.bench.measure import MAX_TRIES, describe_machine
+from rotrain.bench.measure import MAX_TRIES
 from rotrain.bench.process import Worker
 from rotrain.bench.statistics import percentiles, summary
 from rotrain.config import FitConfig
 from rotrain.files import write_record
 from rotrain.models.presets import DEFAULT_VOCAB
 from rotrain.progress import Progress
+from rotrain.runtime.host import describe_machine
 
 FORMAT, VERSION = "rotrain-bench-train", 1
 FORMULAS = {

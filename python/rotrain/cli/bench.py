@@ -41,13 +41,19 @@ def run(
         str, typer.Option(help="Device of PyTorch: cpu, cuda, or auto (cuda if there is a GPU).")
     ] = "cpu",
     quick: Annotated[bool, typer.Option("--quick", help="Measure only 3 rounds, for a first look.")] = False,
+    wait: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Minutes to wait for a quiet machine. Then disturbed figures are measured and marked."
+        ),
+    ] = 0.0,
     out: Annotated[Path | None, typer.Option(help="File to write the whole result to (JSON).")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the table and errors only.")] = False,
 ) -> None:
     """Measure the size, loading time, memory, first token, prefill and decode of models.
 
-    Each variant runs in its own process. A turn in which other processes used the machine is repeated. The output says
+    Each round starts each variant in a new process. A turn in which other processes used the machine is repeated. The output says
     which rows stayed disturbed.
 
     \b
@@ -69,6 +75,7 @@ def run(
             threads=threads,
             device=device,
             quick=quick,
+            wait_minutes=wait,
             out=out,
             progress=choose_display(quiet=quiet, messages=not json),
         ).to_dict()

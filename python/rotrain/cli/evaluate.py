@@ -13,7 +13,9 @@ from rotrain.cli.console import app_errors, print_json
 def run(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Run directories, quantized or Hugging Face folders, GGUF files, or hf:NAME."),
+        typer.Argument(
+            help="Run directories, quantized or Hugging Face folders, GGUF files, hf:NAME, baseline:ngram, or baseline:zstd."
+        ),
     ],
     data: Annotated[
         Path | None, typer.Option(help="Pack whose held-out text is scored. [default: the pack of the run]")
@@ -21,7 +23,15 @@ def run(
     text: Annotated[
         list[Path] | None, typer.Option(help="Another file to score, as a domain with its name.")
     ] = None,
-    text_field: Annotated[str, typer.Option(help="Field of the text in --text files.")] = "text",
+    outside: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A file of text from outside of the pack: a domain apart, with what it has in common with the training text."
+        ),
+    ] = None,
+    text_field: Annotated[
+        str, typer.Option(help="Field of the text in --text and --outside files.")
+    ] = "text",
     max_bytes: Annotated[int, typer.Option(min=1_000, help="Maximum bytes of each domain.")] = 1_000_000,
     context: Annotated[
         int | None,
@@ -70,13 +80,15 @@ def run(
 ) -> None:
     """Evaluate models: bits per byte, perplexity, probes of grammar and memory, and tasks.
 
-    \b
-    Examples:
-      rotrain evaluate runs/llama-mha-nano
-      rotrain evaluate runs/llama-mha-nano runs/mamba2-nano --text novel.txt
-      rotrain evaluate llama-mha-q4.gguf --data pack --against runs/llama-mha-nano --probes none
-      rotrain evaluate hf:HuggingFaceTB/SmolLM2-135M --data pack --out smollm.json
-      rotrain evaluate runs/llama-mha-nano --tasks my-task.jsonl,multiblimp_ron
+      \b
+      Examples:
+        rotrain evaluate runs/llama-mha-nano
+        rotrain evaluate runs/llama-mha-nano runs/mamba2-nano --text novel.txt
+        rotrain evaluate llama-mha-q4.gguf --data pack --against runs/llama-mha-nano --probes none
+        rotrain evaluate hf:HuggingFaceTB/SmolLM2-135M --data pack --out smollm.json
+        rotrain evaluate baseline:ngram --data pack --out ngram.json
+    rotrain evaluate runs/llama-mha-nano --outside news.jsonl --outside novel.txt
+    rotrain evaluate runs/llama-mha-nano --tasks my-task.jsonl,multiblimp_ron
     """
     with app_errors():
         from rotrain.cli.display import choose_display
@@ -97,6 +109,7 @@ def run(
                 path,
                 data,
                 text=text or [],
+                outside=outside or [],
                 text_field=text_field,
                 max_bytes=max_bytes,
                 context=context,
@@ -122,11 +135,16 @@ def run(
 def _show(result: dict[str, Any], file: Path | None) -> None:
     model = result["model"]
     print(f"{model['name']}: {model['arch']}, {model['parameters']:,} parameters")
-    for name, score in result["text"].items():
+    for name, score in (*result["text"].items(), *result["outside"].items()):
         print(
             f"  {name}: {_interval(score['bits_per_byte'], 3)} bits/byte, perplexity "
             f"{_interval(score['perplexity'], 1)} ({score['documents']:,} documents, {score['bytes']:,} bytes)"
         )
+        if common := score.get("contamination"):
+            print(
+                f"    {100 * common['share']:.1f} % of its tokens, in {common['documents']:,} documents, are in runs of {common['run_tokens']} tokens that "
+                "the training text has too"
+            )
     if result["against"]:
         against = result["against"]
         print(
@@ -138,9 +156,9 @@ def _show(result: dict[str, Any], file: Path | None) -> None:
         if name == "grammar":
             print(f"  grammar: {_percent(probe['accuracy'])} of the pairs, chance 50 %")
             for phenomenon, found in probe["phenomena"].items():
-                print(f"    {phenomenon}: {_percent(found['accuracy'])}")
+                print(f"    {phenomenon}: {_probe(found)}")
         else:
-            parts = (f"{key} {_percent(found['accuracy'])}" for key, found in probe.items())
+            parts = (f"{key} {_probe(found)}" for key, found in probe.items())
             print(f"  {name}: {'; '.join(parts)}")
     for name, metrics in result["tasks"].items():
         parts = (
@@ -156,6 +174,13 @@ def _interval(value: dict[str, float | None], digits: int) -> str:
     if value["low"] is None:
         return f"{value['value']:.{digits}f} (one unit: no interval)"
     return f"{value['value']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
+
+
+def _probe(found: dict[str, Any]) -> str:
+    contrasts = found.get("contrasts")
+    if contrasts is not None and found["accuracy"]["low"] is None:
+        return f"{100 * found['accuracy']['value']:.1f} % ({contrasts} {'word' if contrasts == 1 else 'words'}: no interval)"
+    return _percent(found["accuracy"])
 
 
 def _percent(value: dict[str, float | None]) -> str:

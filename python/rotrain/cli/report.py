@@ -26,6 +26,8 @@ def run(
 ) -> None:
     """Write one offline page: what to use, the table of all variants, charts, samples, methods.
 
+    The charts of a page or a .tex file are also written as SVG and PDF, to a folder beside it.
+
     \b
     Examples:
       rotrain report runs/llama-mha-nano runs/mamba2-nano --out report.html
@@ -38,4 +40,6 @@ def run(
         if json:
             print_json(result.to_dict())
         elif not quiet:
+            for note in result.notes:
+                print(f"note: {note}")
             print(f"{result.out}: {result.runs} runs, {len(result.rows)} variants")

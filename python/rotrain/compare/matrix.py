@@ -24,9 +24,13 @@ from typing import Any
 
 from rotrain import __version__
 from rotrain.compare.study import Study, is_folder, quantize_args
+from rotrain.evaluation.baselines.models import KINDS, PREFIX
 from rotrain.files import read_record, sha256_file, write_record
 
 FORMAT, VERSION = "rotrain-step", 1
+FLOAT = "f16"
+WAIT_MINUTES, QUICK_WAIT_MINUTES = 10, 1
+"""How long each benchmark of a study waits for a quiet machine. Then its figures are marked, and the next call measures again."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Step:
 
     @property
     def kind(self) -> str:
-        """The kind of the step: sweep, fit, quantize, evaluate or bench."""
+        """The kind of the step: sweep, fit, export, quantize, evaluate or bench."""
         return self.name.partition(" ")[0]
 
 
@@ -82,25 +86,35 @@ def steps_of(study: Study) -> list[Step]:
         run = _RunSteps(study, name, path, trained=name in trained)
         steps.append(run.evaluate(name, path, path))
         targets = []
-        for variant in study.variants:
+        floats = path / "variants" / FLOAT / "model.gguf"
+        for variant in variants_of(study):
             folder = path / "variants" / variant
             target = folder / ("weights" if is_folder(variant) else "model.gguf")
-            quantize = run.quantize(variant, target)
-            steps += [quantize, run.evaluate(f"{name} {variant}", target, folder, after=quantize)]
-            targets.append((quantize, target))
+            made = run.export(target) if variant == FLOAT else run.quantize(variant, target)
+            # A GGUF type is compared with the floats of its own engine: two engines round differently.
+            against = None if variant == FLOAT else path if is_folder(variant) else floats
+            steps += [made, run.evaluate(f"{name} {variant}", target, folder, after=made, against=against)]
+            targets.append((made, target))
         if study.bench is not None:
             steps.append(run.bench(targets, quick=study.bench.quick))
+    models = {**{kind: f"{PREFIX}{kind}" for kind in KINDS}, **study.baselines}
     for name, file in baselines_of(study).items():
-        args = ["evaluate", study.baselines[name], *_evaluate_args(study), "--out", str(file)]
-        reads = (_pack(study), *_files_of(study.baselines[name]))
+        args = ["evaluate", models[name], *_evaluate_args(study), "--out", str(file)]
+        reads = (_pack(study), *study.evaluate.outside, *_files_of(models[name]))
         # A baseline can have the name of a run.
         steps.append(Step(f"evaluate baseline {name}", tuple(args), (file,), reads))
     return steps
 
 
 def baselines_of(study: Study) -> dict[str, Path]:
-    """Return the result files of the models of others, by name."""
-    return {name: study.out / "baselines" / name / "evaluation.json" for name in study.baselines}
+    """Return the result files of the baselines by name: those without a network, then the models of others."""
+    return {name: study.out / "baselines" / name / "evaluation.json" for name in (*KINDS, *study.baselines)}
+
+
+def variants_of(study: Study) -> list[str]:
+    """Return the variants of each run. With a GGUF type comes the f16 GGUF: what llama.cpp computes without quantization."""
+    of_llama = [variant for variant in study.variants if not is_folder(variant)]
+    return [*([FLOAT] if of_llama and FLOAT not in of_llama else []), *study.variants]
 
 
 def run_matrix(
@@ -121,7 +135,7 @@ def run_matrix(
     keys: dict[str, str] = {}
     durations: dict[str, list[float]] = {}
     for step in steps:
-        if "seconds" in (done := _read_record(_record_file(study, step))):
+        if "seconds" in (done := _record_of(study, step)):
             durations.setdefault(step.kind, []).append(done["seconds"])
     for number, step in enumerate(steps, 1):
         missing = [need for need in step.needs if need not in keys]
@@ -130,7 +144,8 @@ def run_matrix(
             continue
         key = _step_key(step, keys)
         record = _record_file(study, step)
-        if _read_record(record).get("key") == key and all(path.exists() for path in step.outputs):
+        made = all(path.exists() for path in step.outputs)
+        if made and _record_of(study, step).get("key") == key and not _is_disturbed(step):
             keys[step.name] = key
             yield Outcome(step, "kept")
             continue
@@ -166,7 +181,7 @@ def _remaining_s(study: Study, steps: Sequence[Step], durations: Mapping[str, li
     record counts as zero, because it is probably kept.
     """
     first, *others = steps
-    kinds = [first.kind, *(step.kind for step in others if not _record_file(study, step).exists())]
+    kinds = [first.kind, *(step.kind for step in others if not _record_of(study, step))]
     if any(kind not in durations for kind in kinds):
         return None
     return sum(statistics.mean(durations[kind]) for kind in kinds)
@@ -227,11 +242,15 @@ def _evaluate_args(study: Study) -> list[str]:
     """Return what all evaluations of a study have in common: other text or windows would be other figures."""
     options = study.evaluate
     args = ["--data", str(study.data), "--max-bytes", str(options.max_bytes), "--probes", options.probes]
+    for file in options.outside:
+        args += ["--outside", str(file)]
     return args + ([] if options.context is None else ["--context", str(options.context)])
 
 
 def _files_of(baseline: str) -> tuple[Path, ...]:
     """Return the files of a model of others on this disk; none for a model of the hub."""
+    if baseline.startswith(PREFIX):
+        return ()
     path = Path(baseline.removeprefix("hf:"))
     if path.is_dir():
         return tuple(sorted({*(file for file in path.iterdir() if file.is_file()), *_weights_of(path)}))
@@ -255,27 +274,38 @@ class _RunSteps:
         self.needs = (f"fit {name}",) if trained else ()
         self.reads = (_pack(study), *(() if trained else _weights_of(path)))
 
+    def export(self, target: Path) -> Step:
+        """Return the step that writes the f16 GGUF."""
+        args = ("export", str(self.path), "--to", "gguf", "--type", FLOAT, "--out", str(target))
+        return Step(f"export {self.name} {FLOAT}", args, (target,), self.reads, self.needs)
+
     def quantize(self, variant: str, target: Path) -> Step:
         args = ["quantize", str(self.path), *quantize_args(variant), "--calibrate", str(self.study.data)]
         args += ["--out", str(target)]
         return Step(f"quantize {self.name} {variant}", tuple(args), (target,), self.reads, self.needs)
 
-    def evaluate(self, name: str, model: Path, folder: Path, *, after: Step | None = None) -> Step:
-        """Return the step that evaluates the run itself, or the variant that the step `after` makes from it."""
+    def evaluate(
+        self, name: str, model: Path, folder: Path, *, after: Step | None = None, against: Path | None = None
+    ) -> Step:
+        """Return the step that evaluates the run itself, or the variant that the step `after` makes from it, against a reference."""
         options, out = self.study.evaluate, folder / "evaluation.json"
         args = ["evaluate", str(model), *_evaluate_args(self.study), "--out", str(out)]
         args += ["--tasks", ",".join(options.tasks)] if options.tasks else []
         needs = self.needs
         if after is not None:
-            args += ["--against", str(self.path), "--against-tokens", str(options.against_tokens)]
             needs = (after.name,)
+        if against is not None:
+            args += ["--against", str(against), "--against-tokens", str(options.against_tokens)]
+            if against != self.path:
+                needs = (*needs, f"export {self.name} {FLOAT}")
         tasks = tuple(Path(task) for task in options.tasks if task.endswith(".jsonl"))
-        return Step(f"evaluate {name}", tuple(args), (out,), (*self.reads, *tasks), needs)
+        return Step(f"evaluate {name}", tuple(args), (out,), (*self.reads, *options.outside, *tasks), needs)
 
     def bench(self, targets: Sequence[tuple[Step, Path]], *, quick: bool) -> Step:
         out = self.path / "bench.json"
         args = ["bench", str(self.path), *(str(target) for _, target in targets)]
         args += ["--quick"] if quick else []
+        args += ["--wait", str(QUICK_WAIT_MINUTES if quick else WAIT_MINUTES)]
         needs = (*self.needs, *(step.name for step, _ in targets))
         return Step(f"bench {self.name}", (*args, "--out", str(out)), (out,), self.reads, needs)
 
@@ -294,6 +324,16 @@ def _remove_outputs(step: Step) -> None:
             path.unlink(missing_ok=True)
     for path in step.outputs:
         path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _is_disturbed(step: Step) -> bool:
+    """Return whether a benchmark holds figures that other programs disturbed: it is unfinished work."""
+    if step.kind != "bench":
+        return False
+    try:
+        return any(row["contended"] for row in read_record(step.outputs[0])["rows"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
 
 
 def _run_step(step: Step, on_line: Callable[[str], None]) -> str | None:
@@ -317,13 +357,22 @@ def _step_key(step: Step, keys: dict[str, str]) -> str:
 
 
 def _record_file(study: Study, step: Step) -> Path:
-    return study.out / "steps" / f"{step.name.replace(' ', '_').replace('/', '_')}.json"
+    # A name of a run or variant may hold `_`, `-` and `.`, and no `+`: no two steps share a file.
+    return study.out / "steps" / f"{step.name.replace(' ', '+')}.json"
 
 
-def _read_record(record: Path) -> dict[str, Any]:
-    """Return the record of a step, or an empty dictionary if there is no record of this version."""
-    try:
-        found = read_record(record)
-    except (OSError, ValueError):
-        return {}
-    return found if found.get("version") == VERSION else {}
+def _record_of(study: Study, step: Step) -> dict[str, Any]:
+    """Return the record of a step, or an empty dictionary if there is no record of this version.
+
+    Older versions joined the words by `_`, so the steps of run `a` with variant `b` and of run `a_b` shared a file. Such a record counts for
+    the step that it names.
+    """
+    file = _record_file(study, step)
+    for place in (file, file.with_name(f"{step.name.replace(' ', '_')}.json")):
+        try:
+            found = read_record(place)
+        except (OSError, ValueError):
+            continue
+        if found.get("version") == VERSION and found.get("step") == step.name:
+            return found
+    return {}

@@ -13,10 +13,9 @@ from rotrain.compare.study import read_study
 from rotrain.errors import RotrainError
 from rotrain.files import write_atomic
 from rotrain.progress import Progress, clock
-from rotrain.report.latex import as_latex
-from rotrain.report.page import page
 from rotrain.report.results import read_runs
-from rotrain.report.table import as_csv, as_markdown, as_text, columns, rows_of
+from rotrain.report.table import as_text, columns, rows_of
+from rotrain.report.write import FORMS, draw, render
 
 STATES = ("done", "kept", "failed", "left")
 
@@ -27,7 +26,7 @@ class StudyResult:
 
     Attributes:
         out: Folder of the study.
-        report: The page report.html; report.md, report.csv and report.tex are beside it.
+        report: The page report.html; report.md, report.csv, report.tex and report-figures/ are beside it.
         steps: Number of steps by state: done, kept (done before), failed, left (skipped, because a step that they need
             failed).
         outcomes: How each step ended.
@@ -72,7 +71,7 @@ def plan_study(study: str | PathLike[str]) -> list[dict[str, Any]]:
     Examples:
         >>> _ = Path("study.toml").write_text("archs = ['mamba2']\\nseeds = [0]\\nvariants = []")
         >>> [step["step"] for step in plan_study("study.toml")]
-        ['fit mamba2-nano', 'evaluate mamba2-nano']
+        ['fit mamba2-nano', 'evaluate mamba2-nano', 'evaluate baseline ngram', 'evaluate baseline zstd']
     """
     return [
         {"step": step.name, "command": ["rotrain", *step.args]} for step in steps_of(read_study(Path(study)))
@@ -119,9 +118,12 @@ def run_study(study: str | PathLike[str], progress: Progress | None = None) -> S
     runs = read_runs([*paths, *(file for file in baselines_of(config).values() if file.exists())])
     if runs:
         rows, header = rows_of(runs), columns(runs)
-        write_atomic(config.out / "report.html", page(runs, f"Study {file.stem}"))
-        for name, form in (("md", as_markdown), ("csv", as_csv), ("tex", as_latex)):
-            write_atomic(config.out / f"report.{name}", form(header, rows))
+        figures, notes = draw(runs, config.out / "report.html")
+        for note in notes:
+            progress.note(note)
+        for suffix in FORMS:
+            content = render(runs, f"Study {file.stem}", suffix, figures, "report-figures")
+            write_atomic(config.out / f"report{suffix}", content)
         table = as_text(header, rows)
     return StudyResult(
         out=config.out,

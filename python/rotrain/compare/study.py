@@ -22,6 +22,7 @@ smollm = "hf:HuggingFaceTB/SmolLM2-135M"
 max_bytes = 1000000
 probes = "all"
 tasks = ["task.jsonl"]
+outside = ["news.jsonl"]            # text from outside of the pack; each file is a domain apart
 context = 512                       # tokens of a window for all models; default: the context of each
 
 [bench]                             # without this table there is no benchmark
@@ -39,6 +40,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from rotrain.config import Size
 from rotrain.errors import RotrainError, UsageError
+from rotrain.evaluation.baselines.models import KINDS
 from rotrain.models.presets import ARCHS
 
 DEFAULT_ARCHS = ("llama-mha", "llama-gqa", "mistral-swa", "falcon-mqa", "mamba2")
@@ -57,6 +59,7 @@ class Evaluate(_Table):
     max_bytes: Annotated[int, Field(ge=1_000)] = 1_000_000
     probes: str = "all"
     tasks: tuple[str, ...] = ()
+    outside: tuple[Path, ...] = ()
     against_tokens: Annotated[int, Field(ge=1)] = 20_000
     context: Annotated[int | None, Field(ge=2)] = None
 
@@ -101,6 +104,8 @@ class Study(_Table):
                 raise ValueError(
                     f"{name!r} is no name of a run: take letters, digits, `-`, `_` and `.`, and start with a letter or digit"
                 )
+            if name in KINDS:
+                raise ValueError(f"{name!r} is the name of a baseline without a network; take another")
         return named
 
     @field_validator("variants")

@@ -128,9 +128,12 @@ def score_restoration(model: LanguageModel, cases: Sequence[Case]) -> dict[str, 
     for case in cases:
         scores = [next(nats) for _ in case.readings]
         chosen.append(case.readings[int(np.argmin(scores))] == case.correct)
+    commonest = [case.readings[0] == case.correct for case in cases]
+    # Cases of one word are not independent: who knows when *fata* is *fața* knows it in each sentence.
+    words = tuple((strip_diacritics(case.correct.lower()),) for case in cases)
     return {
-        "model": Result(np.array(chosen, dtype=np.float64)),
-        "commonest": Result(np.array([case.readings[0] == case.correct for case in cases], dtype=np.float64)),
+        "model": Result(np.array(chosen, dtype=np.float64), words),
+        "commonest": Result(np.array(commonest, dtype=np.float64), words),
     }
 
 

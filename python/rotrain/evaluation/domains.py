@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rotrain.data.pack import Pack, TokenStream, open_pack
+from rotrain.data.pack import Pack, TokenStream
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError
-from rotrain.evaluation.model import LanguageModel
 from rotrain.evaluation.text import Document
 
 # Bytes of training text in which the probe `diacritics` counts the readings of words.
@@ -25,8 +24,7 @@ Domains = dict[str, list[Document]]
 
 
 def load_domains(
-    model: LanguageModel,
-    data: Path | None,
+    pack: Pack | None,
     files: Sequence[Path],
     max_bytes: int,
     *,
@@ -35,8 +33,7 @@ def load_domains(
     """Load the domains that a model is scored on, and training text for the probes that need it.
 
     Args:
-        model: The model.
-        data: The pack. None: the pack that the run was trained on, if it still exists at the same path.
+        pack: The pack, or None.
         files: Files of the user.
         max_bytes: Maximum bytes of each domain.
         text_field: Field of the text in the files.
@@ -47,10 +44,8 @@ def load_domains(
     Raises:
         RotrainError: A file or the pack cannot be read, or two domains have the same name.
     """
-    pack_path = data or model.data()
-    if pack_path is None:
+    if pack is None:
         return read_files(files, max_bytes, text_field=text_field), None
-    pack = open_pack(pack_path)
     domains = held_out(pack, max_bytes)
     for name, documents in read_files(files, max_bytes, text_field=text_field).items():
         if name in domains:

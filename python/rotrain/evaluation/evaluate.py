@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -11,10 +12,14 @@ from typing import Any
 import numpy as np
 
 from rotrain import __version__
+from rotrain.data.pack import Pack, open_pack
 from rotrain.errors import RotrainError, UsageError
 from rotrain.evaluation import diacritics, probes
+from rotrain.evaluation.baselines.models import PREFIX as BASELINE_PREFIX
+from rotrain.evaluation.baselines.models import Baseline
+from rotrain.evaluation.contamination import measure_contamination
 from rotrain.evaluation.divergence import measure_divergence
-from rotrain.evaluation.domains import Domains, load_domains
+from rotrain.evaluation.domains import Domains, load_domains, read_files
 from rotrain.evaluation.grammar.pairs import PHENOMENA
 from rotrain.evaluation.harness import run_harness
 from rotrain.evaluation.interval import ratio, share
@@ -22,7 +27,7 @@ from rotrain.evaluation.model import LanguageModel
 from rotrain.evaluation.open import open_model
 from rotrain.evaluation.probes import Result
 from rotrain.evaluation.tasks import read_task, score_task
-from rotrain.evaluation.text import CONVENTIONS, score_text
+from rotrain.evaluation.text import CONVENTIONS, Document, TextScore, heavy_sentence, score_text
 from rotrain.files import read_record, write_record
 from rotrain.progress import Progress
 
@@ -39,6 +44,7 @@ class EvaluationResult:
     Attributes:
         model: The model: its name, architecture, parameters, and the hash of its weights.
         text: Bits per byte and perplexity by domain.
+        outside: The same of texts from outside, with what they have in common with the training text.
         against: Divergence from the reference. None without a reference.
         probes: Accuracies by probe.
         tasks: Metrics by task.
@@ -48,6 +54,7 @@ class EvaluationResult:
 
     model: dict[str, Any]
     text: dict[str, Any]
+    outside: dict[str, Any]
     against: dict[str, Any] | None
     probes: dict[str, Any]
     tasks: dict[str, Any]
@@ -64,6 +71,7 @@ def evaluate(
     data: str | PathLike[str] | None = None,
     *,
     text: Sequence[str | PathLike[str]] = (),
+    outside: Sequence[str | PathLike[str]] = (),
     text_field: str = "text",
     max_bytes: int = 1_000_000,
     context: int | None = None,
@@ -82,9 +90,12 @@ def evaluate(
 
     Args:
         model: Run directory, quantized folder, Hugging Face folder, GGUF file, or an open model. `hf:FOLDER` and `hf:NAME` are
-            models of other people, of any architecture.
+            models of other people, of any architecture. `baseline:ngram` and `baseline:zstd` are scores without a network, from the
+            training text of the pack; they have no probes and no tasks.
         data: Pack whose held-out text is scored. Default: the pack that the run was trained on.
         text: More files to score. Each file is a domain with the name of the file.
+        outside: Files of text from outside of the pack. Each is a domain of its own, apart from the held-out text, with its share of
+            runs of tokens that are in the training text too.
         text_field: Field of the text in those files.
         max_bytes: Maximum bytes of each domain.
         context: Tokens of a window, at most the default: the context of the model, and at most 2,048 for models of other people.
@@ -112,6 +123,20 @@ def evaluate(
     for name in probes:
         if name not in PROBES:
             raise UsageError(f"there is no probe {name!r}", hint=f"probes are: {', '.join(PROBES)}")
+    files = [Path(file) for file in text], [Path(file) for file in outside]
+    if isinstance(model, str | PathLike) and str(model).startswith(BASELINE_PREFIX):
+        if against is not None or tasks:
+            raise UsageError("a baseline without a network has no --against and no --tasks")
+        if data is None:
+            raise UsageError(f"{model} needs a pack", hint="name it with --data")
+        pack = open_pack(Path(data))
+        baseline = Baseline(str(model).removeprefix(BASELINE_PREFIX), pack)
+        domains, _ = load_domains(pack, files[0], max_bytes, text_field=text_field)
+        record = _new_record(baseline.describe(), baseline.conventions())
+        _score(
+            record, baseline.name, baseline.score, domains, files[1], pack, max_bytes, text_field, progress
+        )
+        return _finish(record, model, out, progress)
     reference = open_model(Path(against)) if isinstance(against, str | PathLike) else against
     opened = open_model(Path(model)) if isinstance(model, str | PathLike) else model
     if context is not None:
@@ -123,35 +148,14 @@ def evaluate(
     if reference is not None:
         # Both models must read the same windows, so that their scores can be compared window by window.
         opened.context = min(opened.context, reference.context)
-    domains, training = load_domains(
-        opened,
-        None if data is None else Path(data),
-        [Path(file) for file in text],
-        max_bytes,
-        text_field=text_field,
-    )
+    place = opened.data() if data is None else Path(data)
+    known = None if place is None else open_pack(place)
+    domains, training = load_domains(known, files[0], max_bytes, text_field=text_field)
     for note in opened.notes:
         progress.note(note)
-    record: dict[str, Any] = {
-        "format": FORMAT,
-        "version": VERSION,
-        "program": __version__,
-        "model": opened.describe(),
-        "conventions": CONVENTIONS | {"context": opened.context},
-        "text": {},
-        "against": None,
-        "probes": {},
-        "tasks": {},
-    }
-    for name, documents in domains.items():
-        with _Task(progress, opened, name, len(documents)) as advance:
-            found_text = score_text(opened, documents, advance)
-        record["text"][name] = found_text.as_json()
-        if found_text.lossy_bytes:
-            progress.note(
-                f"the tokenizer loses {found_text.lossy_bytes:,} of {int(found_text.bytes.sum()):,} bytes of {name}, at least: "
-                "its bits per byte are too low to be compared"
-            )
+    record = _new_record(opened.describe(), CONVENTIONS | {"context": opened.context})
+    score = functools.partial(score_text, opened)
+    _score(record, opened.name, score, domains, files[1], known, max_bytes, text_field, progress)
     if reference is not None:
         record["against"] = _compare(opened, reference, domains, against_tokens, progress)
     for name in probes:
@@ -160,7 +164,7 @@ def evaluate(
             record["probes"][name] = found
     for name in [task for task in tasks if _is_file(task)]:
         cases = read_task(Path(name))
-        with _Task(progress, opened, Path(name).stem, len(cases)) as advance:
+        with _Task(progress, opened.name, Path(name).stem, len(cases)) as advance:
             record["tasks"][Path(name).stem] = _as_json(score_task(opened, cases, advance))
     names = [task for task in tasks if not _is_file(task)]
     if names:
@@ -168,11 +172,71 @@ def evaluate(
         record["tasks"] |= run_harness(opened, names, folder=folder, shots=shots, limit=limit, bos=task_bos)
         prefix = "the BOS before every prompt" if task_bos else "no BOS before a prompt that has text"
         record["conventions"]["harness"] = f"windows and prompts as `--model hf` of the harness; {prefix}"
-    parts = ("text", "against", "probes", "tasks")
+    return _finish(record, model, out, progress)
+
+
+def _new_record(model: dict[str, Any], conventions: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "program": __version__,
+        "model": model,
+        "conventions": conventions,
+        "text": {},
+        "outside": {},
+        "against": None,
+        "probes": {},
+        "tasks": {},
+    }
+
+
+def _score(
+    record: dict[str, Any],
+    model: str,
+    score: Callable[[Sequence[Document], Callable[[int], None]], TextScore],
+    domains: Domains,
+    outside: Sequence[Path],
+    pack: Pack | None,
+    max_bytes: int,
+    text_field: str,
+    progress: Progress,
+) -> None:
+    """Add the scores of all texts to a record."""
+    foreign = read_files(outside, max_bytes, text_field=text_field)
+    for name in domains.keys() & foreign.keys():
+        raise RotrainError(
+            f"there are two texts with the name {name}",
+            place=name,
+            hint="rename the file: the name is the domain",
+        )
+    for name, documents in (*domains.items(), *foreign.items()):
+        with _Task(progress, model, name, len(documents)) as advance:
+            found = score(documents, advance)
+        record["outside" if name in foreign else "text"][name] = found.as_json()
+        if found.lossy_bytes:
+            progress.note(
+                f"the tokenizer loses {found.lossy_bytes:,} of {int(found.bytes.sum()):,} bytes of {name}, at least: "
+                "its bits per byte are too low to be compared"
+            )
+        if (heavy := found.heaviest) is not None:
+            progress.note(heavy_sentence(name, *heavy))
+    for name, documents in foreign.items():
+        common = None if pack is None else measure_contamination(pack, documents).as_json()
+        record["outside"][name]["contamination"] = common
+
+
+def _finish(
+    record: dict[str, Any],
+    model: str | PathLike[str] | LanguageModel,
+    out: str | PathLike[str] | None,
+    progress: Progress,
+) -> EvaluationResult:
+    """Refuse an empty record, add what an earlier evaluation measured, and write it."""
+    parts = ("text", "outside", "against", "probes", "tasks")
     if not any(record[part] for part in parts):
         raise RotrainError(
             "nothing was measured: there is no held-out text, no probe and no task",
-            place=opened.name,
+            place=record["model"]["name"],
             hint="name the pack with --data, or a file with --text",
         )
     if not record["text"]:
@@ -183,15 +247,22 @@ def evaluate(
             _keep_earlier_parts(file, record)
         write_record(file, record)
     return EvaluationResult(
-        record["model"], record["text"], record["against"], record["probes"], record["tasks"], file, record
+        record["model"],
+        record["text"],
+        record["outside"],
+        record["against"],
+        record["probes"],
+        record["tasks"],
+        file,
+        record,
     )
 
 
 class _Task:
     """A progress bar. `with` returns the function that adds finished units."""
 
-    def __init__(self, progress: Progress, model: LanguageModel, name: str, total: int) -> None:
-        self._progress, self._name, self._total = progress, f"{model.name}: {name}", total
+    def __init__(self, progress: Progress, model: str, name: str, total: int) -> None:
+        self._progress, self._name, self._total = progress, f"{model}: {name}", total
         self._done = 0
 
     def __enter__(self) -> Callable[[int], None]:
@@ -222,7 +293,7 @@ def _keep_earlier_parts(file: Path, record: dict[str, Any]) -> None:
         return
     if same:
         record["conventions"] = was | now
-        for part in ("text", "probes", "tasks"):
+        for part in ("text", "outside", "probes", "tasks"):
             record[part] = {**earlier.get(part, {}), **record[part]}
         record["against"] = record["against"] or earlier.get("against")
 
@@ -238,7 +309,7 @@ def _compare(
     model: LanguageModel, reference: LanguageModel, domains: Domains, tokens: int, progress: Progress
 ) -> dict[str, Any]:
     documents = [document for domain in domains.values() for document in domain]
-    with _Task(progress, model, f"against {reference.name}", tokens) as advance:
+    with _Task(progress, model.name, f"against {reference.name}", tokens) as advance:
         found = measure_divergence(reference, model, documents, tokens, advance)
     return {"reference": reference.describe(), **found.as_json()}
 
@@ -247,7 +318,7 @@ def _probe(
     name: str, model: LanguageModel, domains: Domains, training: str | None, progress: Progress
 ) -> dict[str, Any] | None:
     if name == "grammar":
-        with _Task(progress, model, name, len(PHENOMENA)) as advance:
+        with _Task(progress, model.name, name, len(PHENOMENA)) as advance:
             found = probes.grammar(model, advance)
         # The mean and its interval are over phenomena, so every phenomenon has the same weight, however many pairs it has.
         means = np.array([result.hits.mean() for result in found.values()])
@@ -261,10 +332,10 @@ def _probe(
         asked = diacritics.make_cases(documents, diacritics.readings(training))
         if not asked:
             return None
-        with _Task(progress, model, name, 1):
+        with _Task(progress, model.name, name, 1):
             restored = diacritics.score_restoration(model, asked)
         return _as_json(restored)
-    with _Task(progress, model, name, 1):
+    with _Task(progress, model.name, name, 1):
         found = {"copy": probes.copy, "induction": probes.induction, "phonebook": probes.phonebook}[name](
             model
         )

@@ -1,6 +1,7 @@
 """Probes of grammar and memory. They need no data files.
 
-Every probe gives an accuracy with an interval over its cases.
+Every probe gives an accuracy with an interval: over its cases where they are drawn independently, and over words where many cases are
+made of few words.
 
 * grammar: minimal pairs (`grammar/`). A pair is a hit if the right sentence is strictly more likely than the wrong one.
 * copy: a list of random tokens, a line break, and the same list again. The hit of a case is the share of the second list that
@@ -21,7 +22,7 @@ from torch import Tensor
 
 from rotrain.evaluation.grammar.lexicon import MEN, WOMEN
 from rotrain.evaluation.grammar.pairs import PHENOMENA, Pair, pairs
-from rotrain.evaluation.interval import Interval, ratio, share
+from rotrain.evaluation.interval import Interval, ratio, share, share_by_words
 from rotrain.evaluation.model import Ids, LanguageModel, as_ids, encode_pair, sequence_nats
 
 SEED, CASES = 0, 50
@@ -41,20 +42,25 @@ class Result:
 
     Attributes:
         hits: The hit of each case (N,): 0, 1, or a share between them.
+        words: The words that each case is made of (N, K), the contrast first. Empty where cases are independent.
     """
 
     hits: NDArray[np.float64]
+    words: tuple[tuple[str, ...], ...] = ()
 
     @property
     def accuracy(self) -> Interval:
-        """The mean of the hits."""
+        """The mean of the hits, with an interval over words where the cases have words in common."""
+        if self.words:
+            return share_by_words(self.hits, self.words)
         if np.isin(self.hits, (0.0, 1.0)).all():
             return share(self.hits)
         return ratio(self.hits, np.ones_like(self.hits), most=1.0)
 
     def as_json(self) -> dict[str, object]:
-        """Return the accuracy and the number of cases for a result file."""
-        return {"accuracy": self.accuracy.as_json(), "cases": len(self.hits)}
+        """Return the accuracy, the number of cases, and of contrasts if there are words, for a result file."""
+        contrasts = {"contrasts": len({words[0] for words in self.words})} if self.words else {}
+        return {"accuracy": self.accuracy.as_json(), "cases": len(self.hits), **contrasts}
 
 
 def sentence_nats(model: LanguageModel, sentences: Sequence[str]) -> NDArray[np.float64]:
@@ -70,7 +76,7 @@ def score_pairs(model: LanguageModel, cases: Sequence[Pair]) -> Result:
     """Score minimal pairs. A pair is a hit if the right sentence is more likely than the wrong one."""
     good = sentence_nats(model, [pair.good for pair in cases])
     bad = sentence_nats(model, [pair.bad for pair in cases])
-    return Result((good < bad).astype(np.float64))
+    return Result((good < bad).astype(np.float64), tuple(pair.words for pair in cases))
 
 
 def grammar(model: LanguageModel, advance: Callable[[int], None] = lambda _: None) -> dict[str, Result]:

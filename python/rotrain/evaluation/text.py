@@ -37,6 +37,10 @@ CONVENTIONS = {
 }
 
 
+HEAVY = 0.1
+"""The share of a domain's bytes that one document may have before it is named."""
+
+
 @dataclass(frozen=True)
 class Document:
     """A text with an id.
@@ -78,6 +82,19 @@ class TextScore:
         return ratio(self.nats / math.log(2), self.bytes)
 
     @property
+    def heaviest(self) -> tuple[str, float, float] | None:
+        """The document with most bytes, its share of all, and bits per byte without it; None up to a tenth of the bytes."""
+        if self.unit != "document" or len(self.units) < 2:
+            return None
+        place = int(self.bytes.argmax())
+        total = float(self.bytes.sum())
+        share = float(self.bytes[place]) / total
+        if share <= HEAVY:
+            return None
+        others = float((self.nats.sum() - self.nats[place]) / math.log(2) / (total - self.bytes[place]))
+        return self.units[place], share, others
+
+    @property
     def perplexity(self) -> Interval:
         """Perplexity of the whole domain: exp of the mean nats per token."""
         mean = ratio(self.nats, self.tokens)
@@ -100,6 +117,16 @@ class TextScore:
                 "bytes": [int(x) for x in self.bytes],
             },
         }
+
+
+def heavy_sentence(domain: str, document: str, share: float, others: float) -> str:
+    """Say that one document has much of a domain.
+
+    Examples:
+        >>> heavy_sentence("web", "web/valid:12", 0.41, 2.512)
+        'one document (web/valid:12) has 41 % of the bytes of web: without it, 2.512 bits per byte'
+    """
+    return f"one document ({document}) has {100 * share:.0f} % of the bytes of {domain}: without it, {others:.3f} bits per byte"
 
 
 def document_windows(model: LanguageModel, document: Document, context: int | None = None) -> list[Window]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rotrain.evaluation.text import HEAVY
 from rotrain.report.groups import Model, compare_models, left_out
 from rotrain.report.results import Cell, Run
 from rotrain.report.seeds import ENOUGH, LEAST, TOLD, Comparison, Group
@@ -50,7 +53,12 @@ def advice(rows: Sequence[Row], models: Sequence[Model], domain: str) -> Answer 
     Returns:
         The answer, or None if no model was evaluated on this domain.
     """
-    found = compare_models(models, domain)
+    baselines = [model for model in models if model.counts and model.scores(domain)]
+    rows = [row for row in rows if not row.run.counts]
+    models = [model for model in models if not model.counts]
+    # Bits per byte of two engines are not compared: the engine that timed most of the models is asked.
+    engine = _engine_of(models, domain)
+    found = compare_models(models, domain, engine)
     if not found.groups:
         return None
     by_key = {(model.key, model.variant): model for model in models}
@@ -60,12 +68,14 @@ def advice(rows: Sequence[Row], models: Sequence[Model], domain: str) -> Answer 
         model for model, group in zip(scored, found.groups, strict=True) if group.mean <= lowest * (1 + NEAR)
     ]
     # Speeds of two engines compare the engines: only one engine is asked, the one that timed most.
-    engine = _engine(near)
-    timed = [model for model in near if _speed(model, engine) is not None]
+    timed_in = _engine(near)
+    timed = [model for model in near if _speed(model, timed_in) is not None]
     sized = [model for model in near if model.middle(_size) is not None]
     if timed:
-        use = max(timed, key=lambda model: _speed(model, engine) or 0)
-        because = f"it is the fastest within 2 % of the best ({_speed(use, engine):.0f} tokens/s in {engine})"
+        use = max(timed, key=lambda model: _speed(model, timed_in) or 0)
+        because = (
+            f"it is the fastest within 2 % of the best ({_speed(use, timed_in):.0f} tokens/s in {timed_in})"
+        )
     elif sized:
         use = min(sized, key=lambda model: model.middle(_size) or 0)
         because = f"it is the smallest file within 2 % of the best ({(use.middle(_size) or 0) / MIB:.1f} MiB)"
@@ -79,7 +89,60 @@ def advice(rows: Sequence[Row], models: Sequence[Model], domain: str) -> Answer 
         *_smallest(near),
     ]
     headline = f"On this machine, for text like {domain}, use {use.label}, because {because}."
-    return Answer(headline, reasons, _cautions(rows, models, found, domain))
+    cautions = [*_baselines(baselines, found, domain), *_cautions(rows, models, found, domain)]
+    return Answer(headline, reasons, cautions)
+
+
+def _engine_of(models: Sequence[Model], domain: str) -> str:
+    scored = [model for model in models if model.scores(domain)]
+    timed = [model.cells[0][1].engine for model in scored if any(cell.bench for _, cell in model.cells)]
+    engines = timed or [model.cells[0][1].engine for model in scored]
+    # Of engines with equally many models, the one with the smallest file.
+    sizes = {
+        engine: min(
+            (model.middle(_size) or math.inf for model in scored if model.cells[0][1].engine == engine),
+            default=math.inf,
+        )
+        for engine in engines
+    }
+    return max(dict.fromkeys(engines), key=lambda engine: (engines.count(engine), -sizes[engine]), default="")
+
+
+def _baselines(baselines: Sequence[Model], found: Comparison, domain: str) -> list[str]:
+    """What counting needs for the same text: a model that needs more has learned less than that."""
+    if not baselines:
+        return []
+    bits = {model.name: model.scores(domain)[0]["bits_per_byte"]["value"] for model in baselines}
+    said = _joined([f"{name} needs {value:.3f}" for name, value in bits.items()])
+    least = min(bits.values())
+    worse = [_label(group) for group in found.groups if group.mean > least]
+    if not worse:
+        return [f"Without a network, {said} bits per byte of {domain}: every model here needs fewer."]
+    who = (
+        "every model here needs"
+        if len(worse) == len(found.groups)
+        else f"{_some(worse)} {'needs' if len(worse) == 1 else 'need'}"
+    )
+    return [
+        f"Without a network, {said} bits per byte of {domain}: {who} more, so counting the training text is better. Train longer, or on more text."
+    ]
+
+
+def heaviest(groups: Sequence[Group], domain: str) -> str:
+    """Say which document has over a tenth of a domain's bytes, and what the best model needs without it; '' where none has."""
+    if not groups or groups[0].scores[0].get("unit", "document") != "document":
+        return ""
+    units = groups[0].scores[0]["by_unit"]
+    total, most = sum(units["bytes"]), max(units["bytes"])
+    if len(units["bytes"]) < 2 or most <= HEAVY * total:
+        return ""
+    place = units["bytes"].index(most)
+    nats = [sum(score["by_unit"]["nats"]) - score["by_unit"]["nats"][place] for score in groups[0].scores]
+    others = sum(nats) / len(nats) / (total - most) / math.log(2)
+    return (
+        f"One document ({units['id'][place]}) has {100 * most / total:.0f} % of the bytes of {domain}. Without it, {_label(groups[0])} needs {others:.3f} bits per "
+        f"byte; with it {groups[0].mean:.3f}. The median document is beside the mean in the tables."
+    )
 
 
 def _equals(found: Comparison) -> list[str]:
@@ -105,6 +168,8 @@ def _cautions(rows: Sequence[Row], models: Sequence[Model], found: Comparison, d
             f"Only {documents} held-out documents were scored: the intervals are wide, and speak of these texts more than of all "
             "texts like them."
         )
+    if heavy := heaviest(found.groups, domain):
+        said.append(heavy)
     said += [*_few_seeds(models, found), *_power(found)]
     said += _windows(rows, domain)
     dropped = left_out(models, domain)
@@ -113,10 +178,10 @@ def _cautions(rows: Sequence[Row], models: Sequence[Model], found: Comparison, d
             f"Other documents of {domain} than those of the other seeds were scored for {_joined(dropped)}: left out of the means. Evaluate "
             "all seeds with the same options."
         )
-    disturbed = [row.cell.name for row in rows if row.disturbed]
-    if disturbed:
+    if disturbed := [row for row in rows if row.disturbed]:
+        names = _joined([row.cell.name for row in disturbed])
         said.append(
-            f"Other programs disturbed the timing of {_joined(disturbed)}: time them again on a quiet machine."
+            f"Other programs disturbed the timing of {names}, marked by ~. {repeat_sentence(disturbed)}"
         )
     missing = [row.cell.name for row in rows if domain not in row.text]
     if missing:
@@ -127,6 +192,17 @@ def _cautions(rows: Sequence[Row], models: Sequence[Model], found: Comparison, d
             f"{timed} of {len(rows)} rows were timed: a model without a time cannot be called the fastest."
         )
     return said
+
+
+def repeat_sentence(rows: Sequence[Row]) -> str:
+    """Say which commands measure the speed of disturbed rows again."""
+    runs = dict.fromkeys(row.run.path for row in rows)
+    models = {run: [str(row.cell.bench[0]["model"]) for row in rows if row.run.path == run] for run in runs}
+    commands = [
+        f"`rotrain bench {shlex.join(found)} --wait 60 --out {shlex.quote(str(run / 'bench-again.json'))}`"
+        for run, found in models.items()
+    ]
+    return f"On a quiet machine {'this command measures' if len(commands) == 1 else 'these commands measure'} them again: {', '.join(commands)}."
 
 
 def _few_seeds(models: Sequence[Model], found: Comparison) -> list[str]:

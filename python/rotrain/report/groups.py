@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rotrain.report.results import Cell, Json, Run
+from rotrain.report.results import NO_ENGINE, Cell, Json, Run
 from rotrain.report.seeds import Comparison, Group, compare_groups, key_of
 
 Scored = tuple[Run, Cell, Json]
@@ -29,6 +29,11 @@ class Model:
     variant: str
     key: str
     cells: tuple[tuple[Run, Cell], ...]
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a baseline without a network."""
+        return self.cells[0][0].counts
 
     @property
     def label(self) -> str:
@@ -66,10 +71,22 @@ def models_of(cells: Sequence[tuple[Run, Cell]]) -> list[Model]:
     ]
 
 
-def compare_models(models: Sequence[Model], domain: str) -> Comparison:
-    """Compare the models that were scored on a domain. Runs that `left_out` names take no part."""
+def engines_of(models: Sequence[Model], domain: str) -> list[str]:
+    """Return the engines that scored a domain, in the order of the models. Baselines without a network have none."""
+    found = [cell.engine for model in models for _, cell, _ in model.scored(domain)]
+    return [engine for engine in dict.fromkeys(found) if engine != NO_ENGINE] or found[:1]
+
+
+def compare_models(models: Sequence[Model], domain: str, engine: str) -> Comparison:
+    """Compare the models that one engine scored on a domain. Runs that `left_out` names take no part.
+
+    Two engines round differently, and their variants are made from different files, so a difference between engines would not be one of the
+    models. Baselines without a network stand beside the models of every engine.
+    """
     groups = []
     for model in models:
+        if model.cells[0][1].engine not in (engine, NO_ENGINE):
+            continue
         kept, _ = _by_texts(model.scored(domain))
         if kept:
             seeds = tuple(run.config.get("seed", 0) for run, _, _ in kept)

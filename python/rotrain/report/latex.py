@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rotrain.report.groups import compare_models, models_of
+from rotrain.report.figures import Figure
+from rotrain.report.groups import Model, compare_models, engines_of, models_of
+from rotrain.report.section import Section
 from rotrain.report.table import Column, Row
 
 # Signs that LaTeX reads as commands.
@@ -13,7 +15,10 @@ _SIGNS = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasci
 
 def as_latex(heads: Sequence[Column], rows: Sequence[Row]) -> str:
     """Return a document fragment with a table of architectures over seeds for each domain, of quality, and of cost."""
-    tables = [_seeds(rows, domain) for domain in _domains(rows)]
+    models = models_of([(row.run, row.cell) for row in rows])
+    tables = [
+        _seeds(models, domain, engine) for domain in _domains(rows) for engine in engines_of(models, domain)
+    ]
     for cost, label, caption in (
         (
             False,
@@ -26,6 +31,8 @@ def as_latex(heads: Sequence[Column], rows: Sequence[Row]) -> str:
             "Size, speed and memory of each model and variant. Speeds of two engines compare the engines.",
         ),
     ):
+        if cost and any(row.disturbed for row in rows):
+            caption += " A figure with a tilde was disturbed by other programs, and is likely too low."
         kept = [head for head in heads if head.cost in (None, cost)]
         if len(kept) > 2:
             body = [[head.text(row) for head in kept] for row in rows]
@@ -33,12 +40,33 @@ def as_latex(heads: Sequence[Column], rows: Sequence[Row]) -> str:
     return "\n".join(tables)
 
 
+def section_as_latex(section: Section) -> str:
+    """Return a further table of the report; the last column of text breaks its lines."""
+    body = [list(row) for row in section.rows]
+    return _table(section.heads, body, escaped(section.explain), section.identity, left=section.left)
+
+
+def figure_as_latex(figure: Figure, folder: str) -> str:
+    """Return a figure with its caption and label (needs the package graphicx)."""
+    return "\n".join(
+        [
+            r"\begin{figure}",
+            r"\centering",
+            rf"\includegraphics[width=\linewidth]{{{folder}/{figure.name}.pdf}}",
+            rf"\caption{{{escaped(figure.caption)}}}",
+            rf"\label{{fig:{figure.name}}}",
+            r"\end{figure}",
+            "",
+        ]
+    )
+
+
 def _domains(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(domain for row in rows for domain in row.text))
 
 
-def _seeds(rows: Sequence[Row], domain: str) -> str:
-    found = compare_models(models_of([(row.run, row.cell) for row in rows]), domain)
+def _seeds(models: Sequence[Model], domain: str, engine: str) -> str:
+    found = compare_models(models, domain, engine)
     body = []
     for group, interval, rank in zip(found.groups, found.intervals, found.ranks, strict=True):
         ends = "" if interval.low is None else f" [{interval.low:.3f}, {interval.high:.3f}]"
@@ -46,18 +74,25 @@ def _seeds(rows: Sequence[Row], domain: str) -> str:
         body.append(
             [
                 *(group.name, group.variant, str(len(group.scores)), f"{group.mean:.3f}{ends}", sd),
+                f"{group.median:.3f}",
                 "" if rank is None else str(rank),
             ]
         )
     caption = (
-        f"Bits per byte on {escaped(domain)}: mean over the seeds of the training, with 95\\,\\% intervals over seeds and documents. A rank needs "
+        f"Bits per byte on {escaped(domain)} in {escaped(engine)}: mean over the seeds of the training, with 95\\,\\% intervals over seeds and documents. A rank needs "
         "three seeds; ranks differ where Holm's correction leaves the difference significant."
     )
-    heads = ["model", "variant", "seeds", "bits/byte", "sd of a seed", "rank"]
-    return _table(heads, body, caption, f"seeds-{domain}")
+    heads = ["model", "variant", "seeds", "bits/byte", "sd of a seed", "median document", "rank"]
+    return _table(heads, body, caption, f"seeds-{domain}-{engine}")
 
 
-def _table(heads: Sequence[str], body: Sequence[Sequence[str]], caption: str, label: str) -> str:
+def _table(
+    heads: Sequence[str], body: Sequence[Sequence[str]], caption: str, label: str, left: int = 2
+) -> str:
+    # A table of text alone has long cells at its end.
+    columns = "l" * left + "r" * (len(heads) - left)
+    if left == len(heads):
+        columns = columns[:-1] + r"p{0.55\linewidth}"
     name = "".join(sign if sign.isalnum() else "-" for sign in label)
     return "\n".join(
         [
@@ -65,7 +100,7 @@ def _table(heads: Sequence[str], body: Sequence[Sequence[str]], caption: str, la
             r"\centering",
             rf"\caption{{{caption}}}",
             rf"\label{{tab:{name}}}",
-            r"\begin{tabular}{ll" + "r" * (len(heads) - 2) + "}",
+            r"\begin{tabular}{" + columns + "}",
             r"\toprule",
             " & ".join(map(escaped, heads)) + r" \\",
             r"\midrule",

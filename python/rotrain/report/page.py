@@ -11,9 +11,13 @@ from rotrain.config import ModelConfig
 from rotrain.evaluation.interval import Interval
 from rotrain.evaluation.text import CONVENTIONS
 from rotrain.models import count
-from rotrain.report.advice import advice
-from rotrain.report.groups import Model, compare_models, models_of
-from rotrain.report.results import Run
+from rotrain.report.advice import advice, heaviest
+from rotrain.report.budgets import budget_sections
+from rotrain.report.conditions import conditions_section
+from rotrain.report.groups import Model, compare_models, engines_of, models_of
+from rotrain.report.outside import outside_section
+from rotrain.report.results import NO_ENGINE, Run
+from rotrain.report.section import Section
 from rotrain.report.seeds import LEAST, Group
 from rotrain.report.table import MIB, Row, columns, domains, rows_of
 
@@ -40,7 +44,12 @@ def page(runs: Sequence[Run], title: str) -> str:
         "report.html.j2",
         title=title,
         answers=[answer for domain in domains(runs) if (answer := advice(rows, models, domain))],
-        comparisons=[_comparison(models, domain) for domain in domains(runs)],
+        comparisons=[
+            _comparison(models, domain, engine)
+            for domain in domains(runs)
+            for engine in engines_of(models, domain)
+        ],
+        sections=sections_of(runs),
         columns=[
             {"name": one.name, "title": one.title, "left": place < 2} for place, one in enumerate(heads)
         ],
@@ -55,8 +64,13 @@ def page(runs: Sequence[Run], title: str) -> str:
             {"id": "models", "name": "Models", "charts": [], "explain": ""},
             *(part for part in parts if part["charts"]),
             *(
-                {"id": name.lower(), "name": name, "charts": [], "explain": ""}
-                for name, there in (("Grammar", grammar), ("Samples", samples), ("Methods", True))
+                {"id": identity, "name": name, "charts": [], "explain": ""}
+                for identity, name, there in (
+                    ("tables", "Further tables", True),
+                    ("grammar", "Grammar", grammar),
+                    ("samples", "Samples", samples),
+                    ("methods", "Methods", True),
+                )
                 if there
             ),
         ],
@@ -66,13 +80,26 @@ def page(runs: Sequence[Run], title: str) -> str:
     )
 
 
-def _comparison(models: Sequence[Model], domain: str) -> Json:
+def charts_of(runs: Sequence[Run]) -> list[Chart]:
+    """Return the charts of the page, in its order."""
+    return [chart for *_, charts in _charts(runs, rows_of(runs)) for chart in charts if chart]
+
+
+def sections_of(runs: Sequence[Run]) -> list[Section]:
+    """Return the further tables of a report: outside texts, equal compute and time, and what is needed to repeat it."""
+    found = (outside_section(runs), *budget_sections(runs), conditions_section(runs))
+    return [section for section in found if section is not None]
+
+
+def _comparison(models: Sequence[Model], domain: str, engine: str) -> Json:
     """The table of architectures over their seeds, and their differences from the best ranked model."""
-    found = compare_models(models, domain)
+    found = compare_models(models, domain, engine)
     # A model of others has no rank, and can be the best.
     first = next((place for place, rank in enumerate(found.ranks) if rank is not None), None)
     return {
         "domain": domain,
+        "engine": engine,
+        "heavy": heaviest(found.groups, domain),
         "groups": [
             (
                 group.name,
@@ -80,6 +107,7 @@ def _comparison(models: Sequence[Model], domain: str) -> Json:
                 len(group.scores),
                 f"{group.mean:.3f}" + _brackets(interval),
                 "" if group.sd is None else f"{group.sd:.4f}",
+                f"{group.median:.3f}",
                 group.scores[0].get("documents", ""),
                 "" if rank is None else rank,
             )
@@ -150,17 +178,12 @@ def _quality(runs: Sequence[Run], rows: Sequence[Row]) -> Iterator[Chart | None]
     )
     for domain in domains(runs):
         for label, value, unit, more in axes:
-            # Size does not depend on an engine; speed and memory do.
-            engines = (
-                [""]
-                if unit == MIB and label.startswith("size")
-                else sorted({row.engine for row in rows if row.engine})
-            )
-            for engine in engines:
+            # What one engine scored and timed is never joined with what another one did.
+            for engine in sorted({row.cell.engine for row in rows if row.cell.engine not in ("", NO_ENGINE)}):
                 found = [
                     (row, x / unit)
                     for row in rows
-                    if domain in row.text and (not engine or row.engine == engine) and (x := value(row))
+                    if domain in row.text and row.cell.engine == engine and (x := value(row))
                 ]
                 groups = [
                     Series(
@@ -174,7 +197,7 @@ def _quality(runs: Sequence[Run], rows: Sequence[Row]) -> Iterator[Chart | None]
                     for row, x in found
                 ]
                 best = front([(group.x[0], group.y[0]) for group in groups], more_x=more)
-                where = f" in {engine}" if engine else ""
+                where = f" in {engine}"
                 yield points(
                     groups,
                     label + where,
@@ -309,7 +332,13 @@ def _share(found: Json | None) -> str:
         return ""
     value = found["accuracy"]
     if value["low"] is None:
-        return f"{100 * value['value']:.0f} %"
+        contrasts = found.get("contrasts")
+        why = (
+            ""
+            if contrasts is None
+            else f" ({contrasts} {'word' if contrasts == 1 else 'words'}: no interval)"
+        )
+        return f"{100 * value['value']:.0f} %{why}"
     return f"{100 * value['value']:.0f} % [{100 * value['low']:.0f}, {100 * value['high']:.0f}]"
 
 
@@ -337,7 +366,12 @@ def _methods(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
     if len({run.data["manifest_sha256"] for run in trained}) > 1:
         yield "warning", "these models were not trained on the same pack: compare them with care"
     for run in runs:
-        if run.model is None:
+        if run.counts and (evaluation := run.cells[0].evaluation):
+            yield (
+                run.name,
+                f"a baseline without a network, never ranked: {evaluation['conventions']['baseline']}",
+            )
+        elif run.model is None:
             yield run.name, f"{run.arch}, {run.parameters:,} parameters, trained by others on other text"
     for run in trained:
         steps = run.summary["steps"] if run.summary else "unfinished"

@@ -15,6 +15,7 @@ from typing import Any
 
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError, reason, system_hint
+from rotrain.evaluation.baselines.models import KINDS
 from rotrain.files import open_line, open_record, parse_json
 from rotrain.models import count
 from rotrain.run.directory import RunDirectory
@@ -23,6 +24,7 @@ from rotrain.run.metrics import read_metrics
 Json = dict[str, Any]
 KNOWN = {"rotrain-evaluation": 1, "rotrain-quantized": 1, "rotrain-bench": 1}
 BASELINE = "baseline"  # the variant of a model of somebody else
+NO_ENGINE = "none"
 TRAINED = "fp32"  # the variant that is the run's own weights
 
 
@@ -41,6 +43,16 @@ class Cell:
         """`llama-mha-nano q4_k_m`."""
         return f"{self.run} {self.variant}"
 
+    @property
+    def engine(self) -> str:
+        """What computed its scores: `llama.cpp`, `PyTorch`, or `none` for a baseline without a network. '' without scores."""
+        if self.evaluation is None:
+            return ""
+        model = self.evaluation["model"]
+        if model["arch"] in KINDS:
+            return NO_ENGINE
+        return "llama.cpp" if "llamacpp" in str(model.get("engine")) else "PyTorch"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -55,12 +67,18 @@ class Run:
     metrics: list[Json]
     samples: list[Json]
     summary: Json | None
+    started: Json = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
 
     @property
     def arch(self) -> str:
         """Its architecture."""
         return str(self._described["arch"]) if self.model is None else self.model.arch
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a baseline without a network: n-grams or a file compressor."""
+        return self.model is None and self.arch in KINDS
 
     @property
     def parameters(self) -> int:
@@ -104,7 +122,7 @@ def _baseline(file: Path, name: str) -> Run:
             "this is not the result of `rotrain evaluate`", place=file, hint="make it with --out FILE"
         )
     cell = Cell(name, BASELINE, evaluation, None, [])
-    return Run(name, file, None, {}, {}, {}, [], [], None, [cell])
+    return Run(name, file, None, {}, {}, {}, [], [], None, cells=[cell])
 
 
 def _run(path: Path, name: str) -> Run:
@@ -123,6 +141,7 @@ def _run(path: Path, name: str) -> Run:
         metrics=metrics,
         samples=list(_samples(files.samples)),
         summary=files.read_summary(),
+        started=record.get("started", {}),  # runs of older versions do not say when and where they started
     )
     _check_samples(run, files.samples)
     timed = _timed(path)
@@ -141,7 +160,13 @@ def _cell(run: str, variant: str, folder: Path, timed: Sequence[Json]) -> Cell:
     # A variant in our own format is a folder, `weights/`.
     files = [*sorted(folder.glob("*.json")), *sorted(folder.glob("weights/*.json"))]
     found = {value["format"]: value for value in map(_read, files) if value is not None}
-    return Cell(run, variant, found.get("rotrain-evaluation"), found.get("rotrain-quantized"), timed)
+    artifact = found.get("rotrain-quantized")
+    file = folder / "model.gguf"
+    if artifact is None and variant != TRAINED and file.is_file():
+        # An export has no record: what is known of it is its size, and what `bench` read from it.
+        bits = timed[0]["bits_per_weight"] if timed else None
+        artifact = {"file_bytes": file.stat().st_size, "bits_per_weight": bits}
+    return Cell(run, variant, found.get("rotrain-evaluation"), artifact, timed)
 
 
 def _timed(path: Path) -> list[Json]:
@@ -200,6 +225,7 @@ def _check_parts(value: Json) -> None:
     if value["format"] == "rotrain-evaluation":
         for part in ("text", "probes", "tasks"):
             value[part].items()
+        value.get("outside", {}).items()  # older versions had none
 
 
 def _check_samples(run: Run, file: Path) -> None:

@@ -71,6 +71,11 @@ class Group:
         return float(self.values.mean())
 
     @property
+    def median(self) -> float:
+        """Median over the documents of bits per byte, the mean of the seeds: no long document can move it."""
+        return float(np.median(_nats(self) / _sizes(self)))
+
+    @property
     def sd(self) -> float | None:
         """Standard deviation over the seeds; None for one seed."""
         return float(self.values.std(ddof=1)) if len(self.scores) > 1 else None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rotrain.report.groups import compare_models, models_of
+from rotrain.report.groups import compare_models, engines_of, models_of
 from rotrain.report.results import TRAINED, Cell, Json, Run
 
 MIB = 1 << 20
@@ -69,7 +71,8 @@ class Row:
     def bits_per_weight(self) -> float | None:
         """Real bits, scales included."""
         if self.cell.artifact:
-            return float(self.cell.artifact["bits_per_weight"])
+            bits = self.cell.artifact["bits_per_weight"]
+            return None if bits is None else float(bits)
         return 32.0 if self.cell.variant == TRAINED else None
 
     @property
@@ -128,10 +131,11 @@ def rows_of(runs: Sequence[Run]) -> list[Row]:
     models = models_of(cells)
     ranks: dict[tuple[str, str], dict[str, int]] = {}
     for domain in domains(runs):
-        found = compare_models(models, domain)
-        for group, place in zip(found.groups, found.ranks, strict=True):
-            if place is not None:
-                ranks.setdefault((group.key, group.variant), {})[domain] = place
+        for engine in engines_of(models, domain):
+            found = compare_models(models, domain, engine)
+            for group, place in zip(found.groups, found.ranks, strict=True):
+                if place is not None:
+                    ranks.setdefault((group.key, group.variant), {})[domain] = place
     keys = {id(cell): (model.key, model.variant) for model in models for _, cell in model.cells}
     return [Row(run, cell, ranks.get(keys.get(id(cell), ("", "")), {})) for run, cell in cells]
 
@@ -152,7 +156,7 @@ def columns(runs: Sequence[Run]) -> list[Column]:
         Column(
             "parameters",
             "a tied matrix counts once",
-            lambda row: f"{row.run.parameters / 1e6:.1f} M",
+            lambda row: "" if row.run.counts else f"{row.run.parameters / 1e6:.1f} M",
             cost=True,
         ),
         Column(
@@ -160,18 +164,34 @@ def columns(runs: Sequence[Run]) -> list[Column]:
         ),
         Column("MiB", "size of the file", lambda row: _number(row.file_bytes, 1, MIB), brief=True, cost=True),
     ]
+    every.append(
+        Column(
+            "scored in",
+            "engine of the scores; ranks and differences are within one",
+            lambda row: "" if row.run.counts else row.cell.engine,
+        )
+    )
     for domain in domains(runs):
         every += [
             Column(f"{domain} bits/byte", "lower is better; 95 % interval", _bits(domain), brief=True),
             Column(
                 f"{domain} rank",
-                "over the seeds; equal: cannot be told apart; none below three seeds",
+                "over the seeds, within one engine; equal: cannot be told apart; none below three seeds",
                 _place(domain),
                 brief=True,
             ),
+            Column(
+                f"{domain} median",
+                "bits/byte of the document in the middle: no long document moves it",
+                _median(domain),
+            ),
         ]
     every += [
-        Column("KL", "nats per token from the trained model; 0 is equal", _divergence("mean_kl", 4)),
+        Column(
+            "KL",
+            "nats per token from the model before quantization, in the same engine; 0 is equal",
+            _divergence("mean_kl", 4),
+        ),
         Column("same top", "share of equal first choices", _divergence("same_top", 3)),
         Column("grammar", "share of right pairs; chance is 50 %", _grammar),
         Column("timed in", "engine of the next columns", lambda row: row.engine, brief=True, cost=True),
@@ -243,6 +263,21 @@ def _bits(domain: str) -> Callable[[Row], str]:
         if found["low"] is None:
             return f"{found['value']:.3f} (one unit: no interval)"
         return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+
+    return text
+
+
+def _median(domain: str) -> Callable[[Row], str]:
+    def text(row: Row) -> str:
+        units = row.text.get(domain, {}).get("by_unit")
+        if units is None or len(units["bytes"]) < 2:
+            return ""
+        bits = [
+            nats / size / math.log(2)
+            for nats, size in zip(units["nats"], units["bytes"], strict=True)
+            if size
+        ]
+        return f"{statistics.median(bits):.3f}"
 
     return text
 

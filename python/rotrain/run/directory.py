@@ -178,6 +178,7 @@ class RunDirectory:
         pack: Pack,
         machine: dict[str, Any],
         origin: dict[str, Any] | None = None,
+        started: dict[str, Any] | None = None,
     ) -> None:
         """Record a new run. config.json comes last: with it, the run has started.
 
@@ -187,6 +188,7 @@ class RunDirectory:
             pack: The data.
             machine: What the bits of the run depend on.
             origin: Where a branch started; its checkpoint of step 0 is already there.
+            started: When, where and with which command the run started. Nothing depends on it.
         """
         write_atomic(self.tokenizer, pack.tokenizer_file.read_bytes())
         write_record(
@@ -202,6 +204,7 @@ class RunDirectory:
                     "eos_id": pack.eos_id,
                 },
                 "machine": machine,
+                "started": started or {},
                 "from": origin,
             },
         )

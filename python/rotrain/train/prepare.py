@@ -14,6 +14,7 @@ from rotrain.run.directory import RunDirectory
 from rotrain.runtime.allocator import keep_freed_memory
 from rotrain.runtime.device import Machine, choose_machine
 from rotrain.runtime.distributed import Distributed, choose_strategy
+from rotrain.runtime.host import describe_start
 from rotrain.train.branch import start_branch
 from rotrain.train.plan import Plan, check_rates, make_plan
 
@@ -96,6 +97,6 @@ def prepare_run(
         origin = None
         if config.begin_from is not None:
             origin = start_branch(config.begin_from, plan, run)
-        run.create(config, plan.model.model_dump(), plan.pack, described, origin)
+        run.create(config, plan.model.model_dump(), plan.pack, described, origin, describe_start())
     progress.message(machine.said)
     return None, machine

@@ -1,0 +1,133 @@
+"""`baseline:ngram` and `baseline:zstd`: bits per byte of the held-out documents without a network.
+
+Both know the training text of the pack, as the models do. They are rows beside the models and have no rank.
+
+* ngram: an n-gram model of bytes (`ngram.py`), counted on the training text;
+* zstd: each document compressed alone, with training text as its dictionary, by the library that compresses files everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotrain import __version__
+from rotrain.data.pack import Pack
+from rotrain.errors import RotrainError, UsageError, install
+from rotrain.evaluation.baselines.ngram import MOST_ORDER, NgramModel
+from rotrain.evaluation.baselines.training_text import training_documents
+from rotrain.evaluation.text import CONVENTIONS, Document, TextScore
+
+PREFIX = "baseline:"
+KINDS = ("ngram", "zstd")
+NGRAM_BYTES = 32_000_000
+"""Training text that is counted: a sorted table of 32 MB of text takes 1 GB while it is made."""
+ZSTD_BYTES, ZSTD_LEVEL = 8_000_000, 12
+"""Level 19 needs 7 % fewer bits and 27 times as long: it reads its dictionary again for each document (docs/log/evaluation.md)."""
+
+
+class Baseline:
+    """A model without a network.
+
+    Args:
+        kind: `ngram` or `zstd`.
+        pack: The pack whose training text it knows.
+
+    Raises:
+        UsageError: There is no baseline of this kind.
+        RotrainError: The pack has no training text, or a package is missing.
+    """
+
+    def __init__(self, kind: str, pack: Pack) -> None:
+        if kind not in KINDS:
+            raise UsageError(f"there is no baseline {kind!r}", hint=f"baselines are: {', '.join(KINDS)}")
+        documents = training_documents(pack, NGRAM_BYTES if kind == "ngram" else ZSTD_BYTES)
+        if not documents:
+            raise RotrainError("the pack has no training text", place=pack.path)
+        self.name = f"{PREFIX}{kind}"
+        self.trained_bytes = sum(len(document.encode()) for document in documents)
+        self._kind, self._digest = kind, pack.digest
+        self._nats, self._size = (_count if kind == "ngram" else _compress)(documents)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the same keys as a `LanguageModel`; `sha256` is that of the manifest of the pack."""
+        return {
+            "name": self.name,
+            "arch": self._kind,
+            "parameters": self._size,
+            "step": None,
+            "sha256": self._digest,
+            "precision": "counts" if self._kind == "ngram" else f"level {ZSTD_LEVEL}",
+            "engine": f"rotrain {__version__}" if self._kind == "ngram" else _zstd_version(),
+        }
+
+    def conventions(self) -> dict[str, str]:
+        """Return how text is scored."""
+        how = (
+            f"n-grams of {MOST_ORDER} bytes, interpolated modified Kneser-Ney, the end of a document included"
+            if self._kind == "ngram"
+            else f"compressed size with a dictionary, level {ZSTD_LEVEL}, without headers and checksums"
+        )
+        return {
+            "documents": "each alone",
+            "bytes": CONVENTIONS["bytes"],
+            "intervals": CONVENTIONS["intervals"],
+            "baseline": f"{how}; from {self.trained_bytes:,} bytes of training text",
+        }
+
+    def score(
+        self, documents: Sequence[Document], advance: Callable[[int], None] = lambda _: None
+    ) -> TextScore:
+        """Score the documents of a domain.
+
+        Args:
+            documents: The documents.
+            advance: Called with 1 after each document.
+        """
+        nats = []
+        for document in documents:
+            nats.append(self._nats(document.text))
+            advance(1)
+        sizes: NDArray[np.float64] = np.array(
+            [len(document.text.encode()) for document in documents], dtype=np.float64
+        )
+        names = [document.id for document in documents]
+        # The end of a document is scored, as for a model, and has no bytes.
+        return TextScore("document", len(documents), names, np.array(nats), sizes + 1, sizes)
+
+
+def _count(documents: Sequence[str]) -> tuple[Callable[[str], float], int]:
+    model = NgramModel.count(documents, MOST_ORDER)
+    return lambda text: float(model.nats(text).sum()), model.size
+
+
+def _compress(documents: Sequence[str]) -> tuple[Callable[[str], float], int]:
+    zstd = _zstandard()
+    known = zstd.ZstdCompressionDict("\n".join(documents).encode(), dict_type=zstd.DICT_TYPE_RAWCONTENT)
+    parameters = zstd.ZstdCompressionParameters.from_level(
+        ZSTD_LEVEL,
+        window_log=24,  # 16 MiB: the whole dictionary
+        format=zstd.FORMAT_ZSTD1_MAGICLESS,
+        write_content_size=False,
+        write_checksum=False,
+        write_dict_id=False,
+    )
+    known.precompute_compress(compression_params=parameters)
+    compressor = zstd.ZstdCompressor(dict_data=known, compression_params=parameters)
+    return lambda text: 8 * math.log(2) * len(compressor.compress(text.encode())), 0
+
+
+def _zstandard() -> Any:
+    try:
+        import zstandard
+    except ImportError:
+        raise RotrainError("the baseline zstd needs the package zstandard", hint=install("train")) from None
+    return zstandard
+
+
+def _zstd_version() -> str:
+    return "zstd " + ".".join(map(str, _zstandard().ZSTD_VERSION))

@@ -1,0 +1,124 @@
+"""How much of an outside text stands in the training text of a pack, word for word.
+
+A text from outside says how a model does on text that nobody prepared for it, but only if the model has not read it. A run of `RUN`
+tokens (about ten to thirteen words) that is in a document and in the training text is counted as read. The training text is read once
+as a stream of tokens; only the hashes of the outside text are in memory.
+
+Source: Touvron et al. 2023, "Llama 2", appendix A.6, which counts tokens in common runs of tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotrain.data.pack import Pack, TokenStream
+from rotrain.data.tokenizer import Tokenizer
+from rotrain.evaluation.text import Document
+
+RUN = 20
+AT_ONCE = 1 << 21  # tokens that are hashed at once: 16 MB for each array
+_TABLE_BITS = 24  # places of the table that answers "certainly not" without a search: 16 MB
+
+Hashes = NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Contamination:
+    """What a domain has in common with the training text.
+
+    Attributes:
+        documents: Documents with at least one common run.
+        of_documents: All documents.
+        tokens: Tokens in common runs.
+        of_tokens: All tokens.
+        trained_tokens: Tokens of the training text.
+    """
+
+    documents: int
+    of_documents: int
+    tokens: int
+    of_tokens: int
+    trained_tokens: int
+
+    def as_json(self) -> dict[str, float]:
+        """Return the figures for a result file."""
+        return {
+            "documents": self.documents,
+            "share": self.tokens / self.of_tokens if self.of_tokens else 0.0,
+            "run_tokens": RUN,
+            "trained_tokens": self.trained_tokens,
+        }
+
+
+def measure_contamination(pack: Pack, documents: Sequence[Document]) -> Contamination:
+    """Count the tokens of documents that are in runs of `RUN` tokens of the training text of a pack.
+
+    Args:
+        pack: The pack. Its tokenizer cuts the documents as it cut the training text.
+        documents: The documents.
+    """
+    tokenizer = Tokenizer(pack.tokenizer_file)
+    encoded = [np.array(tokenizer.encode(document.text), dtype=np.int64) for document in documents]
+    hashed = [_hashes(ids) for ids in encoded]
+    wanted = np.unique(np.concatenate([np.empty(0, dtype=np.uint64), *hashed]))
+    read = np.zeros(len(wanted), dtype=np.bool_)
+    table = np.zeros(1 << _TABLE_BITS, dtype=np.bool_)
+    table[_place(wanted)] = True
+    for phase in pack.phases:
+        for hashes in _stream(phase.train):
+            maybe = hashes[table[_place(hashes)]]
+            if len(maybe) and len(wanted):
+                places = np.minimum(np.searchsorted(wanted, maybe), len(wanted) - 1)
+                read[places[wanted[places] == maybe]] = True
+    touched = [_tokens_read(read[np.searchsorted(wanted, hashes)]) for hashes in hashed]
+    return Contamination(
+        documents=sum(count > 0 for count in touched),
+        of_documents=len(documents),
+        tokens=sum(touched),
+        of_tokens=sum(map(len, encoded)),
+        trained_tokens=sum(phase.train.tokens for phase in pack.phases),
+    )
+
+
+def _tokens_read(runs: NDArray[np.bool_]) -> int:
+    """Return how many tokens are in the runs whose starts are True (N - RUN + 1,)."""
+    if not runs.any():
+        return 0
+    changes = np.zeros(len(runs) + RUN, dtype=np.int64)
+    starts = np.flatnonzero(runs)
+    np.add.at(changes, starts, 1)
+    np.add.at(changes, starts + RUN, -1)
+    return int((np.cumsum(changes) > 0).sum())
+
+
+def _stream(stream: TokenStream) -> Iterator[Hashes]:
+    """Yield the hashes of all runs of a stream."""
+    for start in range(0, max(0, stream.tokens - RUN + 1), AT_ONCE):
+        ids = np.empty(min(AT_ONCE + RUN - 1, stream.tokens - start), dtype=np.int64)
+        stream.read(start, ids)
+        yield _hashes(ids)
+
+
+def _hashes(ids: NDArray[np.int64]) -> Hashes:
+    """Return the hash of the run that starts at each token (N - RUN + 1,); empty for fewer tokens."""
+    if len(ids) < RUN:
+        return np.empty(0, dtype=np.uint64)
+    base = np.uint64(0x9E3779B97F4A7C15)
+    # A polynomial modulo 2^64. Two runs of n tokens make one of 2 n, so 20 = 16 + 4 takes five steps.
+    parts = {1: (ids.astype(np.uint64) + np.uint64(1)) * np.uint64(0xD6E8FEB86659FD93)}
+    power = {1: base}
+    for length in (1, 2, 4, 8):
+        half = parts[length]
+        parts[2 * length] = half[:-length] * power[length] + half[length:]
+        power[2 * length] = np.uint64(int(power[length]) ** 2 % (1 << 64))
+    count = len(ids) - RUN + 1
+    found: Hashes = parts[16][:count] * power[4] + parts[4][16 : 16 + count]
+    return found ^ (found >> np.uint64(29))
+
+
+def _place(hashes: Hashes) -> NDArray[np.intp]:
+    return (hashes * np.uint64(0xBF58476D1CE4E5B9) >> np.uint64(64 - _TABLE_BITS)).astype(np.intp)

@@ -1,0 +1,53 @@
+"""The table of texts from outside of the pack: apart from the held-out text, without ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rotrain.report.results import Json, Run
+from rotrain.report.section import Section
+
+
+def outside_section(runs: Sequence[Run]) -> Section | None:
+    """Return the bits per byte of each cell on each outside text; None where none was scored."""
+    cells = [(run, cell, (cell.evaluation or {}).get("outside", {})) for run in runs for cell in run.cells]
+    domains = list(dict.fromkeys(name for _, _, scores in cells for name in scores))
+    if not domains:
+        return None
+    rows = tuple(
+        (run.name, cell.variant, cell.engine, *(_bits(scores.get(domain)) for domain in domains))
+        for run, cell, scores in cells
+        if scores
+    )
+    facts = []
+    for domain in domains:
+        score = next(scores[domain] for _, _, scores in cells if domain in scores)
+        facts.append(
+            f"{domain}: {score['documents']:,} documents, {score['bytes']:,} bytes, {_common(score)}."
+        )
+    explain = (
+        "Bits per byte of texts that are not of the pack, with 95 % intervals over documents; lower is better. A text that the training text contains "
+        "is easier for every model that read it. " + " ".join(facts)
+    )
+    return Section(
+        "outside", "Text from outside", explain, ("model", "variant", "engine", *domains), rows, left=3
+    )
+
+
+def _common(score: Json) -> str:
+    found = score.get("contamination")
+    if found is None:
+        return "not compared with a training text"
+    return (
+        f"{100 * found['share']:.1f} % of its tokens, in {found['documents']:,} documents, are in runs of {found['run_tokens']} tokens that the "
+        "training text has too"
+    )
+
+
+def _bits(score: Json | None) -> str:
+    if score is None:
+        return ""
+    found = score["bits_per_byte"]
+    if found["low"] is None:
+        return f"{found['value']:.3f} (one unit: no interval)"
+    return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"

@@ -1,0 +1,183 @@
+"""Baselines without a network, text from outside, and one document that has much of a domain."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from packs import texts
+
+from rotrain.data.pack import open_pack
+from rotrain.errors import UsageError
+from rotrain.evaluation.baselines.models import Baseline
+from rotrain.evaluation.baselines.ngram import MOST_ORDER, NgramModel
+from rotrain.evaluation.baselines.training_text import training_documents
+from rotrain.evaluation.contamination import RUN, measure_contamination
+from rotrain.evaluation.domains import held_out
+from rotrain.evaluation.evaluate import evaluate
+from rotrain.evaluation.text import Document, TextScore
+
+DOCUMENTS = st.lists(st.text(alphabet="abcș 🙂\n", max_size=20), min_size=1, max_size=5)
+
+
+@given(DOCUMENTS, st.integers(1, MOST_ORDER), st.binary(max_size=9))
+@settings(max_examples=60, deadline=None)
+def test_probabilities_are_positive_and_sum_to_one(documents: list[str], order: int, context: bytes) -> None:
+    if not any(documents):
+        documents = ["a"]
+    model = NgramModel.count(documents, order)
+    for past in (context, documents[0].encode()):
+        found = model.probabilities(past)
+        assert abs(found.sum() - 1) < 1e-12
+        assert (found > 0).all()
+
+
+@given(DOCUMENTS, st.integers(1, MOST_ORDER), st.text(alphabet="abcș", max_size=12))
+@settings(max_examples=40, deadline=None)
+def test_the_score_of_a_document_is_the_product_of_its_bytes(
+    documents: list[str], order: int, text: str
+) -> None:
+    model = NgramModel.count([*documents, "a"], order)
+    raw = text.encode()
+    found = model.nats(text)
+    expected = [-math.log(model.probabilities(raw[:at])[byte]) for at, byte in enumerate([*raw, 0xFF])]
+    assert np.allclose(found, expected, rtol=1e-12)
+
+
+def test_counts_of_the_highest_order_are_those_of_a_plain_program() -> None:
+    """Modified Kneser-Ney of order 2, written again from the formulas with dictionaries."""
+    documents = texts(20, seed=3)
+    model = NgramModel.count(documents, 2)
+    padded = [bytes([0xFF]) + document.encode() + bytes([0xFF]) for document in documents]
+    pairs = Counter(raw[at : at + 2] for raw in padded for at in range(len(raw) - 1))
+    before = Counter(pair[1] for pair in pairs)
+
+    def discounts(counts: list[int]) -> list[float]:
+        n = [sum(count == k for count in counts) for k in range(5)]
+        y = n[1] / (n[1] + 2 * n[2])
+        return [0.0] + [
+            k - (k + 1) * y * n[k + 1] / n[k] if 0 < k - (k + 1) * y * n[k + 1] / n[k] < k else 0.5 * k
+            for k in (1, 2, 3)
+        ]
+
+    high, low = discounts(list(pairs.values())), discounts(list(before.values()))
+    context = ord("a")
+    after = {pair[1]: count for pair, count in pairs.items() if pair[0] == context}
+    total = sum(after.values())
+    unigram_given = sum(low[min(count, 3)] for count in before.values()) / sum(before.values())
+    given_back = sum(high[min(count, 3)] for count in after.values()) / total
+    for byte in range(256):
+        seen = before.get(byte, 0)
+        unigram = (seen - low[min(seen, 3)]) / sum(before.values()) + unigram_given / 256
+        count = after.get(byte, 0)
+        expected = (count - high[min(count, 3)]) / total + given_back * unigram
+        assert model.probabilities(b"a")[byte] == pytest.approx(expected, rel=1e-12)
+
+
+def test_more_context_needs_fewer_bits(pack: Path) -> None:
+    train = training_documents(open_pack(pack), 10_000_000)
+    text = held_out(open_pack(pack), 1_000_000)["web"][0].text
+    found = [float(NgramModel.count(train, order).nats(text).sum()) for order in (1, 3, 6)]
+    assert found == sorted(found, reverse=True)
+
+
+def test_training_documents_are_whole(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rotrain.evaluation.baselines.training_text.PIECES", 2)
+    opened = open_pack(pack)
+    whole = set(training_documents(opened, 10_000_000))
+    assert len(training_documents(opened, 10_000_000)) == sum(
+        phase.train.documents for phase in opened.phases
+    )
+    part = training_documents(opened, 20_000)
+    assert part and set(part) <= whole
+    assert 5_000 < sum(len(text.encode()) for text in part) <= 25_000
+
+
+@pytest.mark.parametrize("kind", ["ngram", "zstd"])
+def test_baselines_are_evaluated_like_models(pack: Path, tmp_path: Path, kind: str) -> None:
+    out = tmp_path / f"{kind}.json"
+    result = evaluate(f"baseline:{kind}", pack, out=out)
+    record = json.loads(out.read_text(encoding="utf-8"))
+    assert record["model"]["arch"] == kind and set(result.text) == {"web", "books"}
+    score = result.text["web"]
+    documents = held_out(open_pack(pack), 1_000_000)["web"]
+    assert score["by_unit"]["id"] == [document.id for document in documents], "the documents of the models"
+    assert score["bytes"] == sum(len(document.text.encode()) for document in documents)
+    # The pack repeats six sentences: who knows the training text needs little, and not nothing.
+    assert 0.01 < score["bits_per_byte"]["value"] < 2.0
+
+
+def test_zstd_bits_are_those_of_the_decompressible_frame(pack: Path) -> None:
+    import zstandard
+
+    opened = open_pack(pack)
+    document = held_out(opened, 1_000_000)["web"][0]
+    found = Baseline("zstd", opened).score([document])
+    plain = zstandard.ZstdCompressor(level=12).compress(document.text.encode())
+    size = float(found.nats[0] / math.log(2) / 8)
+    assert size == round(size) and 0 < size < len(plain)
+
+
+def test_a_baseline_has_no_tasks_and_needs_a_pack(pack: Path) -> None:
+    with pytest.raises(UsageError, match="needs a pack"):
+        evaluate("baseline:ngram")
+    with pytest.raises(UsageError, match="no --tasks"):
+        evaluate("baseline:ngram", pack, tasks=["task.jsonl"])
+    with pytest.raises(UsageError, match="there is no baseline 'gzip'"):
+        evaluate("baseline:gzip", pack)
+
+
+def test_contamination_counts_what_was_copied_from_the_training_text(pack: Path) -> None:
+    opened = open_pack(pack)
+    copied = max(training_documents(opened, 10_000_000), key=len)
+    foreign = (
+        "Zvon zglobiu: 17 vulpi xilofonice hoinăresc pe lângă Kilimanjaro, quasi-jazz, westernuri, yoga! " * 3
+    )
+    found = measure_contamination(opened, [Document("a", copied), Document("b", foreign)])
+    assert found.documents == 1
+    assert found.of_tokens > found.tokens
+    alone = measure_contamination(opened, [Document("a", copied)])
+    assert alone.tokens == alone.of_tokens, "every token of a copy is in a common run"
+    short = measure_contamination(opened, [Document("c", "Da.")])
+    assert (short.tokens, short.documents) == (0, 0), f"fewer than {RUN} tokens are no run"
+
+
+def test_contamination_finds_runs_across_the_pieces_of_the_stream(
+    pack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_pack(pack)
+    documents = [
+        Document(str(at), text) for at, text in enumerate(training_documents(opened, 10_000_000)[:9])
+    ]
+    whole = measure_contamination(opened, documents)
+    monkeypatch.setattr("rotrain.evaluation.contamination.AT_ONCE", 23)
+    assert measure_contamination(opened, documents) == whole
+
+
+def test_outside_text_stands_apart_from_the_held_out_text(pack: Path, tmp_path: Path) -> None:
+    file = tmp_path / "news.jsonl"
+    lines = [{"id": str(at), "text": text} for at, text in enumerate(texts(4, seed=99))]
+    file.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+    result = evaluate("baseline:ngram", pack, outside=[file], out=tmp_path / "n.json")
+    assert set(result.text) == {"web", "books"} and set(result.outside) == {"news"}
+    assert 0 <= result.outside["news"]["contamination"]["share"] <= 1
+    assert result.outside["news"]["documents"] == 4
+
+
+def _score(bytes_: list[float], bits: list[float]) -> TextScore:
+    sizes = np.array(bytes_)
+    names = [str(at) for at in range(len(bytes_))]
+    return TextScore("document", len(names), names, np.array(bits) * sizes * math.log(2), sizes, sizes)
+
+
+def test_a_document_with_more_than_a_tenth_of_the_bytes_is_named() -> None:
+    assert _score([100.0] * 20, [2.0] * 20).heaviest is None
+    found = _score([100.0] * 20 + [2_000.0], [2.0] * 20 + [0.1]).heaviest
+    assert found is not None
+    assert found[0] == "20" and found[1] == 0.5 and found[2] == pytest.approx(2.0)

@@ -1,0 +1,239 @@
+"""The further tables of a report, its figures, and that engines are not mixed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packs import texts
+from program import rotrain
+
+from conftest import fit_config
+from rotrain.files import read_record, write_record
+from rotrain.progress import Progress
+from rotrain.report.budgets import budget_sections, curve, read_curve
+from rotrain.report.conditions import conditions_section
+from rotrain.report.groups import compare_models, engines_of, models_of
+from rotrain.report.outside import outside_section
+from rotrain.report.page import charts_of, page
+from rotrain.report.results import read_runs
+from rotrain.report.write import write_report
+from rotrain.train.loop import run_training
+
+pytestmark = pytest.mark.usefixtures("tiny_nano")
+
+
+@pytest.fixture(scope="module")
+def study(pack: Path, tmp_path_factory: pytest.TempPathFactory, tiny_nano: None) -> list[Path]:
+    """Two runs with a llama.cpp variant, text from outside, and two baselines."""
+    folder = tmp_path_factory.mktemp("tables")
+    news = folder / "news.jsonl"
+    lines = [{"id": str(at), "text": text} for at, text in enumerate(texts(4, seed=99))]
+    news.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+    runs = []
+    for arch in ("llama-gqa", "mamba2"):
+        run_training(fit_config(pack, folder / arch, arch=arch, steps=12), Progress())
+        ended = rotrain("evaluate", folder / arch, "--quiet", "--probes", "none", "--outside", news)
+        assert ended.returncode == 0, ended.stderr
+        assert "news:" in ended.stdout and "runs of 20 tokens" in ended.stdout
+        record = read_record(folder / arch / "evaluation.json")
+        record["model"]["engine"] = "xllamacpp 2026.10"
+        (folder / arch / "variants" / "f16").mkdir(parents=True)
+        write_record(folder / arch / "variants" / "f16" / "evaluation.json", record)
+        (folder / arch / "variants" / "f16" / "model.gguf").write_bytes(bytes(3 << 20))
+        runs.append(folder / arch)
+    for kind in ("ngram", "zstd"):
+        out = folder / kind / "evaluation.json"
+        out.parent.mkdir()
+        assert (
+            rotrain("evaluate", f"baseline:{kind}", "--data", pack, "--out", out, "--quiet").returncode == 0
+        )
+        runs.append(out)
+    return runs
+
+
+def test_engines_are_never_in_one_comparison(study: list[Path]) -> None:
+    found = read_runs(study)
+    models = models_of([(run, cell) for run in found for cell in run.cells])
+    assert engines_of(models, "web") == ["PyTorch", "llama.cpp"]
+    for engine, variant in (("PyTorch", "fp32"), ("llama.cpp", "f16")):
+        compared = compare_models(models, "web", engine)
+        assert {group.variant for group in compared.groups} == {variant, "baseline"}
+        assert not compared.differences, "one seed, and no two variants of one engine"
+    for chart in charts_of(found):
+        if "quality" in chart.caption:
+            names = {trace["name"].split()[-1] for trace in chart.figure["data"]}
+            assert len(names & {"fp32", "f16"}) == 1, chart.caption
+
+
+def test_an_exported_file_is_a_row_with_its_size(study: list[Path]) -> None:
+    run = read_runs(study[:1])[0]
+    assert [cell.variant for cell in run.cells] == ["fp32", "f16"]
+    assert run.cells[1].artifact == {"file_bytes": 3 << 20, "bits_per_weight": None}
+
+
+def test_baselines_have_no_rank_and_are_never_recommended(study: list[Path]) -> None:
+    found = read_runs(study)
+    shown = page(found, "t")
+    assert "use ngram" not in shown and "use zstd" not in shown
+    assert "Without a network, ngram needs" in shown
+    assert "so counting the training text is better" in shown, "twelve steps learn little"
+    models = models_of([(run, cell) for run in found for cell in run.cells])
+    compared = compare_models(models, "web", "PyTorch")
+    assert [
+        rank
+        for group, rank in zip(compared.groups, compared.ranks, strict=True)
+        if group.variant == "baseline"
+    ] == [
+        None,
+        None,
+    ]
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(1, 1e6), st.floats(0.5, 9)), min_size=1, max_size=6, unique_by=lambda p: p[0]
+    ),
+    st.floats(0.5, 2e6),
+)
+def test_a_curve_is_read_between_its_points_only(points: list[tuple[float, float]], budget: float) -> None:
+    points = sorted(points)
+    found = read_curve(points, budget)
+    inside = points[0][0] <= budget <= points[-1][0]
+    if isinstance(found, str):
+        assert not inside and found.startswith(("measured from", "ended at"))
+    else:
+        assert points[0][0] * (1 - 1e-6) <= budget <= points[-1][0] * (1 + 1e-6)
+        left = max((p for p in points if p[0] <= budget), default=points[0])
+        right = min((p for p in points if p[0] >= budget), default=points[-1])
+        assert min(left[1], right[1]) - 1e-6 <= found <= max(left[1], right[1]) + 1e-6
+
+
+def test_budgets_are_those_of_the_held_out_curves(study: list[Path]) -> None:
+    found = read_runs(study)
+    sections = {section.identity: section for section in budget_sections(found)}
+    assert set(sections) == {
+        f"equal-{axis}-{domain}" for axis in ("compute", "time") for domain in ("web", "books")
+    }
+    compute = sections["equal-compute-web"]
+    assert [row[0] for row in compute.rows] == ["llama-gqa", "mamba2"], "baselines and variants train nothing"
+    ends = {run.name: curve(run, "web", "flops")[-1] for run in found[:2]}
+    first = min(ends, key=lambda name: ends[name][0])
+    row = next(row for row in compute.rows if row[0] == first)
+    # The whole budget of the cheaper run is its last measurement; the larger one is beyond it.
+    assert row[4] == f"{ends[first][1]:.3f}" and row[5].startswith("– (ended at")
+    machine = found[1].machine | {"threads": 64}
+    other = dataclasses.replace(found[1], machine=machine)
+    time = next(one for one in budget_sections([found[0], other]) if one.identity == "equal-time-web")
+    assert all(cell == "– (other machine)" for row in time.rows for cell in row[2:])
+    single = [
+        dataclasses.replace(
+            run, metrics=[line for line in run.metrics if not line.get("eval") or line["step"] == 12]
+        )
+        for run in found[:2]
+    ]
+    assert all(not section.rows and "Not known" in section.explain for section in budget_sections(single))
+
+
+def test_conditions_name_machine_date_commit_and_command(study: list[Path]) -> None:
+    found = read_runs(study)
+    section = conditions_section(found)
+    assert section is not None
+    rows = {(key, run): value for key, run, value in section.rows}
+    started = read_record(study[0] / "config.json")["started"]
+    assert started["date"].endswith(" UTC") and started["processor"] and started["command"]
+    assert started["processor"] in {value for (key, _), value in rows.items() if key == "processor"}
+    assert ("batch", "all") in rows and ("pack", "all") in rows
+    assert any(key == "held-out text" and "web" in value for (key, _), value in rows.items())
+    old = dataclasses.replace(found[0], started={})
+    section = conditions_section([old])
+    assert section is not None and ("commit", "all", "not recorded") in section.rows
+
+
+def test_text_from_outside_is_a_table_apart(study: list[Path]) -> None:
+    found = read_runs(study)
+    section = outside_section(found)
+    assert section is not None and section.heads == ("model", "variant", "engine", "news")
+    assert "of its tokens" in section.explain
+    scores = read_record(study[0] / "evaluation.json")["outside"]["news"]
+    assert section.rows[0][3].startswith(f"{scores['bits_per_byte']['value']:.3f} [")
+    assert "news" not in {
+        name for run in found for cell in run.cells for name in (cell.evaluation or {"text": {}})["text"]
+    }
+
+
+def test_figures_are_svg_and_pdf_and_the_same_again(study: list[Path], tmp_path: Path) -> None:
+    result = write_report(study, tmp_path / "report.tex")
+    assert not result.notes
+    folder = tmp_path / "report-figures"
+    tex = (tmp_path / "report.tex").read_text(encoding="utf-8")
+    pictures = sorted(folder.glob("*.svg"))
+    assert len(pictures) == len(charts_of(read_runs(study))) >= 6
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    for file in pictures:
+        root = ElementTree.fromstring(file.read_bytes())
+        words = "".join(root.itertext())
+        assert "llama-gqa" in words, "letters stay letters"
+        assert file.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+        assert f"{{report-figures/{file.stem}.pdf}}" in tex and f"\\label{{fig:{file.stem}}}" in tex
+    write_report(study, tmp_path / "report.tex")
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert tex.count(r"\begin{table}") == tex.count(r"\caption{") - len(pictures) == tex.count(r"\label{tab:")
+
+
+def test_without_matplotlib_the_report_says_what_to_type(
+    study: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    ended = rotrain("report", *study, "--out", tmp_path / "r.html")
+    assert ended.returncode == 0 and (tmp_path / "r.html").exists()
+    assert "note: figures as SVG and PDF need the package matplotlib: " in ended.stdout
+    assert "pip install" in ended.stdout
+
+
+@pytest.mark.skipif(
+    shutil.which("pdflatex") is None, reason="install it: apt install texlive-latex-recommended"
+)
+def test_latex_sets_the_tables(study: list[Path], tmp_path: Path) -> None:
+    import subprocess
+
+    write_report(study, tmp_path / "report.tex")
+    (tmp_path / "thesis.tex").write_text(
+        r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs,graphicx}\begin{document}\input{report}\end{document}"
+    )
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "thesis.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def _heavy(record: dict[str, Any]) -> dict[str, Any]:
+    """Give the first document of the web half of the bytes, at a tenth of the bits."""
+    units = record["text"]["web"]["by_unit"]
+    units["bytes"][0] = sum(units["bytes"][1:])
+    units["nats"][0] = 0.1 * sum(units["nats"][1:])
+    score = sum(units["nats"]) / math.log(2) / sum(units["bytes"])
+    record["text"]["web"]["bits_per_byte"] = {"value": score, "low": score, "high": score}
+    return record
+
+
+def test_one_heavy_document_is_named_where_the_figures_stand(study: list[Path], tmp_path: Path) -> None:
+    run = Path(shutil.copytree(study[0], tmp_path / "run"))
+    before = page(read_runs([run]), "t")
+    assert "has 50 % of the bytes of web" not in before
+    write_record(run / "evaluation.json", _heavy(read_record(run / "evaluation.json")))
+    shown = page(read_runs([run]), "t")
+    assert shown.count("has 50 % of the bytes of web") == 2, "in the answer, and at the table"
