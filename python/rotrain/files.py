@@ -10,9 +10,14 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from rotrain.errors import RotrainError, reason, system_hint
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
@@ -33,12 +38,66 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         b'm\\xc3\\xa2ine'
     """
     temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(data.encode() if isinstance(data, str) else data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    sync_directory(path.parent)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_directory(path.parent)
+    except OSError as error:
+        # What the command line shows is the file that the user knows. A failed write names none.
+        temporary.unlink(missing_ok=True)
+        error.filename, error.filename2 = str(path), None
+        raise
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `out`, which gets the name `out` when the block ends. After an error nothing is left.
+
+    Args:
+        out: The folder to make. It must not exist.
+
+    Raises:
+        RotrainError: The disk refuses something.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as space:
+        ...     with new_folder(Path(space) / "made") as folder:
+        ...         _ = (folder / "a").write_text("b")
+        ...     (Path(space) / "made" / "a").read_text()
+        'b'
+    """
+    temporary = out.with_name(f".{out.name}.tmp")
+    with writing(out):
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            yield temporary
+            sync_directory(temporary)
+            os.rename(temporary, out)
+            sync_directory(out.parent)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Turn what a disk refuses into one sentence about `out`.
+
+    Raises:
+        RotrainError: The disk refused.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RotrainError(
+            f"it cannot be written: {reason(error)}", place=out, hint=system_hint(error)
+        ) from None
 
 
 def write_json(path: Path, value: Any) -> None:

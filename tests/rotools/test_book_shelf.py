@@ -18,7 +18,8 @@ from rotools import InputError, ResourceError, _rotext, jsonl
 from rotools.books import decisions, process
 from rotools.books.language import foreign
 from rotools.books.run import Options, Screen, read_books
-from rotools.books.shelf import find_books, shown
+from rotools.books.shelf import find_books
+from rotools.files import shown
 
 STORY = [
     "În prag de toamnă, pădurarul își repara căruța, iar fetele lui adunau nuci sub streașina casei.",

@@ -1,15 +1,17 @@
 """Write the output of a run: the books that are kept, and the ledger of all files of the shelf."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from rotools import _rotext
 from rotools.books import decisions, formats
-from rotools.books.files import refused
-from rotools.books.shelf import Other, shown
-from rotools.errors import InputError, Place, ResourceError
+from rotools.books.shelf import Other
+from rotools.errors import InputError, Place, ResourceError, system_hint
+from rotools.files import refused, shown
 
 __all__ = ["SHELF", "Lock", "assemble", "read_shelf", "replay", "work_folder"]
 
@@ -47,6 +49,12 @@ def read_shelf(out: Path) -> tuple[list[Result], list[Other]]:
         ) from None
 
 
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What a file system without locks answers."""
+
+LOCK_HINT = "locks keep two runs apart: write to another file system, or set ROTEXT_NO_LOCKS=1 if no other run writes there"
+
+
 class Lock:
     """A lock: one run at a time in a work folder. The system releases it when the process ends."""
 
@@ -67,10 +75,17 @@ class Lock:
                 "wait for it, or choose another --out",
             ) from None
         except OSError as error:
+            self.file.close()
+            if error.errno not in NO_LOCKS:
+                hint = system_hint(error)
+            elif os.environ.get("ROTEXT_NO_LOCKS") == "1":
+                return
+            else:
+                hint = LOCK_HINT
             raise ResourceError(
                 f"the folder cannot be locked: {(error.strerror or str(error)).lower()}",
                 Place(str(self.path.parent)),
-                "this file system has no locks, which keep two runs apart: write to another file system",
+                hint,
             ) from None
 
     def __exit__(self, *_: object) -> None:
@@ -147,7 +162,8 @@ def _assemble(
         summary["kept"] += 1
         summary["bytes"] += len(text.encode())
         record = records / f"{number:08}.json"
-        record.write_text(json.dumps(_record(result, text), ensure_ascii=False), encoding="utf-8")
+        with refused(record, "written"):
+            record.write_text(json.dumps(_record(result, text), ensure_ascii=False), encoding="utf-8")
         paths.append(str(record))
     for other in others:
         named = (other.id, shown(str(other.path)), "flag" if other.rule == "no-book" else "drop", other.rule)

@@ -14,12 +14,12 @@ from typing import Any
 from rotools import _rotext
 from rotools.books import decisions, formats, ocr
 from rotools.books.assemble import SHELF, Lock, assemble, work_folder
-from rotools.books.files import refused, write
 from rotools.books.formats import programs
 from rotools.books.process import Options, Screen, Worker
 from rotools.books.shelf import find_books
 from rotools.books.verdict import judge
 from rotools.errors import Place, ResourceError
+from rotools.files import refused, write
 
 __all__ = ["Options", "Screen", "read_books"]
 
@@ -95,7 +95,7 @@ def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) 
         library()
     with Lock(work):
         # Parts that a killed run was writing. Its workers ended with it, and each has its own names for its parts.
-        for part in work.glob("*.part"):
+        for part in [*work.glob("*.part"), *work.glob(".*.part")]:
             part.unlink(missing_ok=True)
         screen.total = len(books)
         screen.total_bytes = sum(_size(path) for _, path in books)

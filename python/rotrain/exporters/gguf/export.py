@@ -19,7 +19,7 @@ from rotrain.exporters.gguf.layout import Piece, check_supported, pieces
 from rotrain.exporters.gguf.metadata import architecture, shape_fields
 from rotrain.exporters.gguf.tokenizer import tokenizer_fields
 from rotrain.exporters.gguf.write import StoredTensor, float_rows, write_gguf
-from rotrain.files import sync_directory
+from rotrain.files import sync_directory, writing
 from rotrain.llamacpp import LlamaCpp, find_library
 from rotrain.models.decoder import Decoder
 from rotrain.models.parallel import ParallelMixer
@@ -77,8 +77,13 @@ def export_gguf(
         except RotrainError as error:
             unchecked.unlink()
             raise RotrainError(error.what, place=out, hint=error.hint) from None
-    os.replace(unchecked, out)
-    sync_directory(out.parent)
+    with writing(out):
+        try:
+            os.replace(unchecked, out)
+            sync_directory(out.parent)
+        except OSError:
+            unchecked.unlink(missing_ok=True)
+            raise
     return {
         "out": str(out),
         "step": trained.step,
