@@ -1,10 +1,10 @@
 """Write a file completely or not at all, and say it in one sentence when the disk refuses."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rotools import _rotext
 from rotools.errors import Place, ResourceError, system_hint
 
 __all__ = ["refused", "shown", "write"]
@@ -43,23 +43,12 @@ def refused(path: Path, doing: str) -> Iterator[None]:
 def write(path: Path, content: str | bytes) -> None:
     """Write a file: a reader sees the old one or the new one, after a kill or a power cut too.
 
-    The part has the number of this process in its name, because a worker of a killed run may still write the same file.
-
     Args:
         path: The file.
         content: Its content. Text is written as UTF-8.
 
     Raises:
         ResourceError: The file cannot be written. No part of it is left.
+        InputError: Another run writes it.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with refused(path, "written"):
-        try:
-            with part.open("wb") as file:
-                file.write(content.encode() if isinstance(content, str) else content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+    _rotext.write_file(path, content.encode() if isinstance(content, str) else content)

@@ -23,14 +23,18 @@ class Kill:
     after: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.how} " + (f"before {self.call} {self.at}" if self.call else f"after {self.after:.4f} s")
+        return f"{self.how} " + (
+            f"before {self.call} {self.at}" if self.call else f"after {self.after:.4f} s"
+        )
 
 
 def kills(case: Case, number: int, rng: random.Random) -> list[Kill]:
     """Half of them before calls that change something, each kind as often as it is called; half at random moments. Three in
     four are SIGKILL."""
     changing = ("write", "fsync", "rename", "create", "truncate", "unlink", "mkdir", "close")
-    places = [(call, at) for call in CALLS if call in changing for at in range(1, case.ended.counts[call] + 1)]
+    places = [
+        (call, at) for call in CALLS if call in changing for at in range(1, case.ended.counts[call] + 1)
+    ]
     chosen = rng.sample(places, min(number // 2, len(places)))
     hows = ("kill", "kill", "kill", "kill", "kill", "kill", "term", "int")
     made = [Kill(rng.choice(hows), call, at) for call, at in chosen]

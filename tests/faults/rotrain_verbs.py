@@ -13,6 +13,7 @@ from lab import Lab, Verb
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "rotrain"))
 from packs import write_pack
+
 from rotrain.files import open_line, open_record
 from rotrain.run.metrics import TIME_FIELDS
 
@@ -95,5 +96,3 @@ VERBS = (
     Verb("report", ("report", "run", "--out", "out/page.html"), after(RUN, EVALUATE)),
     Verb("compare", ("compare", "study.toml"), after(), read=content, keeps=("study",)),
 )  # fmt: skip
-
-

@@ -249,23 +249,14 @@ def test_what_is_a_property_of_the_bytes_is_remembered(
     assert read(shelf, out)["unread"] == {".epub": 1}
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_one_sentence(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_that_cannot_be_written_is_one_sentence(shelf: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.jsonl"
-    real = os.replace
-
-    def full(source: object, target: object) -> None:
-        if str(target).endswith("shelf.json"):
-            raise OSError(28, "No space left on device")
-        real(source, target)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("os.replace", full)
-    with pytest.raises(
-        ResourceError, match=r"shelf\.json: the file cannot be written: No space left on device"
-    ) as error:
+    read(shelf, out)
+    work = tmp_path / "o.jsonl.work"
+    (work / ".shelf.json.part").mkdir()  # its temporary name is taken
+    with pytest.raises(ResourceError, match=r"shelf\.json: ") as error:
         read(shelf, out)
     assert error.value.hint
-    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_a_file_that_the_disk_refuses_costs_itself(

@@ -1,6 +1,7 @@
 """Write the output of a run: the books that are kept, and the ledger of all files of the shelf."""
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from rotools.files import refused, shown
 
 __all__ = ["SHELF", "Lock", "assemble", "read_shelf", "replay", "work_folder"]
 
-SHELF = 2
+SHELF = 3
 """Version of the list of books in the work folder."""
 
 Result = dict[str, Any]
@@ -40,10 +41,11 @@ def read_shelf(out: Path) -> tuple[list[Result], list[Other]]:
         raise InputError(f"there is no {path.parent.name} beside the file", Place(str(out)), again)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-        if value["version"] != SHELF:
+        seal = value.pop("seal")
+        if value["version"] != SHELF or seal != sealed(value):
             raise ValueError(f"version {value['version']}")
         return value["books"], [Other(**{**other, "path": Path(other["path"])}) for other in value["others"]]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise InputError(
             "the list of books is damaged or of another version", Place(str(path)), again
         ) from None
@@ -53,6 +55,17 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 """What a file system without locks answers."""
 
 LOCK_HINT = "locks keep two runs apart: write to another file system, or set ROTEXT_NO_LOCKS=1 if no other run writes there"
+
+
+def sealed(fields: Result) -> str:
+    """Return the hash of a record that is written with it: a disk that changes a digit is noticed."""
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def text_hash(text: Path) -> str:
+    """Return the SHA-256 of the text of a book."""
+    with refused(text, "read"):
+        return hashlib.sha256(text.read_bytes()).hexdigest()
 
 
 class Lock:
@@ -133,9 +146,14 @@ def _assemble(
         for page in result["pages"]:
             _count(summary["pages"], page["action"])
         summary["wanting"] += result["wanting"]
-        text = _without(
-            (work / f"{result['key']}.txt").read_text(encoding="utf-8"), result["starts"], dropped
-        )
+        file = work / f"{result['key']}.txt"
+        with refused(file, "read"):
+            data = file.read_bytes()
+        if hashlib.sha256(data).hexdigest() != result["text_sha256"]:
+            raise InputError(
+                "the text of a book changed after it was read", Place(str(file)), "run `rotools books` again"
+            )
+        text = _without(data.decode(), result["starts"], dropped)
         if action == "keep" and not text.strip():
             action, rule = "drop", "no-text"
         if action == "drop":

@@ -26,8 +26,11 @@ def app_errors() -> Iterator[None]:
         yield
     except RotrainError as error:
         _print("error", str(error))
-        if error.hint:
-            _print("hint", error.hint)
+        hint = error.hint
+        if hint is None and isinstance(error.__context__, OSError):
+            hint = system_hint(error.__context__)
+        if hint:
+            _print("hint", hint)
         sys.exit(error.exit_code)
     except Stopped as stop:
         _print("stopped", str(stop))

@@ -75,7 +75,19 @@ def current_name(name: str) -> str:
 
 
 def _load_tensors(file: Path) -> dict[str, Tensor]:
-    return {current_name(name): tensor for name, tensor in load_file(file).items()}
+    """Read tensors by their present names.
+
+    Raises:
+        RotrainError: The file is damaged.
+    """
+    try:
+        return {current_name(name): tensor for name, tensor in load_file(file).items()}
+    except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
+        raise RotrainError(
+            f"cannot read the weights: {reason(error)}",
+            place=file,
+            hint="remove its checkpoint to continue from the one before",
+        ) from None
 
 
 def save(

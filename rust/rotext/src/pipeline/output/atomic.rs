@@ -163,11 +163,21 @@ impl Drop for AtomicFile {
     }
 }
 
-/// Writes a small file whole or not at all.
+/// Writes a small file whole or not at all, while no other run writes it.
+///
+/// # Examples
+///
+/// ```
+/// let folder = tempfile::tempdir().expect("a folder for the example");
+/// let path = folder.path().join("report.json");
+/// rotext::pipeline::write_atomic(&path, b"{}")?;
+/// assert_eq!(std::fs::read(&path).expect("it is there"), b"{}");
+/// # Ok::<(), rotext::error::Error>(())
+/// ```
 ///
 /// # Errors
-/// As [`AtomicFile::create`] and [`AtomicFile::finish`].
-pub(in crate::pipeline) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+/// The folder is missing, another run writes the file, the disk is full or fails. No part of the file is left.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = AtomicFile::create(path)?;
     file.write_all(bytes).map_err(|e| Error::io(path, &e))?;
     file.finish()

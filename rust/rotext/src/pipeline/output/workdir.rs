@@ -95,7 +95,8 @@ pub(in crate::pipeline) fn replace_folder(from: &Path, to: &Path) -> Result<()> 
         std::fs::rename(from, to).map_err(io)?;
     } else if exchange(from, to) {
         sync(to);
-        remove_folder(from)?;
+        // The new folder has its name: what remains of the old one is no failure. The next run removes it.
+        let _ = remove_folder(from);
     } else {
         let old = hidden_sibling(to, "old");
         remove_folder(&old)?;
@@ -105,7 +106,7 @@ pub(in crate::pipeline) fn replace_folder(from: &Path, to: &Path) -> Result<()> 
             return Err(io(e));
         }
         sync(to);
-        remove_folder(&old)?;
+        let _ = remove_folder(&old);
     }
     sync(to);
     Ok(())

@@ -1,0 +1,36 @@
+"""Faults of the system and kills, at every call of every verb of rotools: whole results or none, and one good sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from campaign import fail_everywhere, kill_often
+from effort import ALL
+from lab import Case, Lab, Verb
+from rotools_verbs import VERBS
+
+# A few verbs show the kinds: a file, a work folder, a replaced folder, workers.
+SOME = ("normalize", "dedup", "pack over", "books")
+CHOSEN = [verb for verb in VERBS if ALL or verb.name in SOME]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    lab = Lab("rotools", tmp_path_factory.mktemp("rotools"))
+    yield lab
+    lab.close()
+
+
+@pytest.fixture(scope="module", params=CHOSEN, ids=lambda verb: verb.name.replace(" ", "-"))
+def case(request: pytest.FixtureRequest, lab: Lab) -> Case:
+    verb: Verb = request.param
+    return Case(lab, verb)
+
+
+def test_every_call_may_fail(case: Case) -> None:
+    fail_everywhere(case, most=None if ALL else 1)
+
+
+def test_killed_it_goes_on_to_the_same_bytes(case: Case) -> None:
+    kill_often(case, number=40 if ALL else 4)
