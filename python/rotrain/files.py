@@ -100,6 +100,23 @@ def writing(out: Path) -> Iterator[None]:
         ) from None
 
 
+def read_file(path: Path) -> bytes:
+    """Return the bytes of a file. An error of the disk while it is read names the file, as one of opening it does.
+
+    Raises:
+        OSError: The file cannot be read.
+
+    Examples:
+        >>> read_file(Path("/dev/null"))
+        b''
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON in UTF-8, complete or not at all."""
     write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
@@ -161,7 +178,7 @@ def read_record(path: Path) -> dict[str, Any]:
         OSError: The file cannot be read.
         ValueError: It is damaged.
     """
-    return open_record(path.read_bytes())
+    return open_record(read_file(path))
 
 
 def seal_line(record: dict[str, Any]) -> bytes:
@@ -209,11 +226,15 @@ def _digest(fields: dict[str, Any]) -> str:
 
 def sync_file(path: Path) -> None:
     """Force a file that is already written to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def sync_directory(path: Path) -> None:
@@ -224,5 +245,9 @@ def sync_directory(path: Path) -> None:
 
 def sha256_file(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file. The file is read in parts, so a large file takes little memory."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        error.filename = str(path)
+        raise

@@ -106,6 +106,7 @@ def index(folder: Path) -> Body:
 def checkpoint(folder: Path) -> Body:
     """Weights with a hash that is right: what another program writes."""
     import torch
+
     from rotrain.errors import RotrainError
     from rotrain.files import read_record, write_record
     from rotrain.models import presets

@@ -6,6 +6,7 @@ import json
 import random
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 from lab import Lab, Verb
@@ -24,7 +25,7 @@ def corpus(folder: Path, _: Lab) -> None:
     jsonl(folder / "old.jsonl", texts(9, 7))
 
 
-def after(*words: str) -> object:
+def after(*words: str) -> Callable[[Path, Lab], None]:
     """Inputs, and the output of the same verb for other inputs."""
 
     def prepare(folder: Path, lab: Lab) -> None:

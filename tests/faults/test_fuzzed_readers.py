@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import pytest
 from effort import ALL, rng, told
 from fuzz_bodies import BODIES, Body
 from mutations import mutated
+
+MINUTES = float(os.environ.get("FUZZ_MINUTES", "0"))
+"""For each reader, at least."""
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "fuzz"
 
@@ -24,7 +28,9 @@ def test_a_reader_of_mutated_files(name: str, tmp_path: Path) -> None:
         body.read(file.read_bytes())
         tried += 1
     seeds = body.seeds()
-    for data in (mutated(seeds, random) for _ in range(body.times * (20 if ALL else 1))):
+    until = time.monotonic() + 60 * MINUTES
+    while tried < body.times * (20 if ALL else 1) or time.monotonic() < until:
+        data = mutated(seeds, random)
         began = time.process_time()
         try:
             refused += not body.read(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from rotrain.exporters.gguf.export import metadata_fields
 from rotrain.exporters.gguf.layout import check_supported, pieces
 from rotrain.exporters.gguf.metadata import architecture
 from rotrain.exporters.gguf.write import CopiedField, StoredTensor, read_gguf, write_gguf
-from rotrain.files import sha256_file, write_record
+from rotrain.files import sha256_file, sync_directory, write_record, writing
+from rotrain.gguf_header import record_of
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.models.quantized import check_not_quantized
@@ -204,7 +206,9 @@ def quantize_gguf(
     ]
     file_type = find_method("q4_k_m" if name == "target" else name).file_type
     fields = source.fields | {"general.file_type": file_type, "general.quantization_version": 2}
-    write_gguf(out, source.architecture, fields, stored_tensors)
+    # The file gets its name after its record: a kill between the two would leave a file that the next run does not replace.
+    unnamed = out.with_name(f".{out.name}.part")
+    write_gguf(unnamed, source.architecture, fields, stored_tensors)
     tensors = [
         {
             "name": t.name,
@@ -221,14 +225,22 @@ def quantize_gguf(
         arch=source.arch,
         parameters=source.parameters,
         tensors=tensors,
-        file_bytes=out.stat().st_size,
+        file_bytes=unnamed.stat().st_size,
         out=str(out),
-        sha256=sha256_file(out),
+        sha256=sha256_file(unnamed),
         source=source.origin,
         seconds=time.perf_counter() - started_at,
         **record,
     )
-    write_record(out.with_name(f"{out.name}.json"), result)
+    with writing(out):
+        try:
+            write_record(record_of(out), result)
+            os.replace(unnamed, out)
+            sync_directory(out.parent)
+        except OSError:
+            unnamed.unlink(missing_ok=True)
+            record_of(out).unlink(missing_ok=True)
+            raise
     return result
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from rotrain.errors import RotrainError, UsageError
-from rotrain.files import new_folder, sha256_file, write_atomic, write_record
+from rotrain.files import new_folder, read_file, sha256_file, write_atomic, write_record
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.models.quantized import (
@@ -218,7 +218,7 @@ def _write_folder(
     with new_folder(out) as temporary:
         file = temporary / "model.safetensors"
         write_tensors(file, to_tensors(model))
-        write_atomic(temporary / "tokenizer.json", trained.run.tokenizer.read_bytes())
+        write_atomic(temporary / "tokenizer.json", read_file(trained.run.tokenizer))
         quantized_by_name = quantized_matrices(model)
         tensors = [
             {

@@ -20,7 +20,7 @@ from typing import Any
 from rotrain.config import FitConfig, ModelConfig, flatten
 from rotrain.data.pack import Pack
 from rotrain.errors import RotrainError, reason, system_hint
-from rotrain.files import read_record, sha256_file, write_atomic, write_record
+from rotrain.files import read_file, read_record, sha256_file, write_atomic, write_record
 
 FORMAT, VERSION = "rotrain-run", 1
 
@@ -188,7 +188,7 @@ class RunDirectory:
             machine: What the bits of the run depend on.
             origin: Where a branch started; its checkpoint of step 0 is already there.
         """
-        write_atomic(self.tokenizer, pack.tokenizer_file.read_bytes())
+        write_atomic(self.tokenizer, read_file(pack.tokenizer_file))
         write_record(
             self.config,
             {

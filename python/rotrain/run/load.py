@@ -16,7 +16,7 @@ from torch import Tensor
 from rotrain.config import ModelConfig
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError, reason
-from rotrain.files import parse_json, read_record, sha256_file
+from rotrain.files import parse_json, read_file, read_record, sha256_file
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import from_hf
 from rotrain.models.quantized import cache_dequantized, free_bytes, from_tensors
@@ -215,7 +215,7 @@ def _load_quantized(run: RunDirectory) -> TrainedModel:
 
 def _hf_config(path: Path) -> dict[str, Any] | None:
     try:
-        config = parse_json((path / "config.json").read_bytes())
+        config = parse_json(read_file(path / "config.json"))
     except (OSError, ValueError):
         return None  # the run directory reports what is wrong with the file
     return config if isinstance(config, dict) and "model_type" in config else None
@@ -272,7 +272,7 @@ def _pad_id(config: dict[str, Any]) -> int | None:
 def _tokenizer_config(folder: Path) -> dict[str, Any]:
     """Return what the files beside tokenizer.json say about chats and the BOS."""
     try:
-        config = parse_json((folder / "tokenizer_config.json").read_bytes())
+        config = parse_json(read_file(folder / "tokenizer_config.json"))
     except FileNotFoundError:
         config = {}
     except (OSError, ValueError) as error:
@@ -280,7 +280,7 @@ def _tokenizer_config(folder: Path) -> dict[str, Any]:
     template = config.get("chat_template") if isinstance(config, dict) else None
     file = folder / "chat_template.jinja"
     if file.exists():
-        template = file.read_text(encoding="utf-8")
+        template = read_file(file).decode()
     if template is not None and not isinstance(template, str):
         raise RotrainError(
             "the folder has several chat templates, and an exported model has one",

@@ -21,7 +21,7 @@ from torch import Tensor
 from rotrain.config import FitConfig
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError
-from rotrain.files import sync_directory, write_atomic, write_record
+from rotrain.files import read_file, sync_directory, write_atomic, write_record
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.run import checkpoint
@@ -112,7 +112,7 @@ def average(
     partial = RunDirectory(target.path.with_name(f".{target.path.name}.partial"))
     shutil.rmtree(partial.path, ignore_errors=True)
     partial.path.mkdir(parents=True)
-    write_atomic(partial.tokenizer, source.tokenizer.read_bytes())
+    write_atomic(partial.tokenizer, read_file(source.tokenizer))
     checkpoint.save(partial.checkpoints, steps[-1], saved[-1].model, weights, None)
     hashes = {str(one.step): one.sha256[checkpoint.MODEL] for one in saved}
     write_record(partial.config, record | {"average": {"run": str(source.path), "model_sha256": hashes}})
