@@ -13,7 +13,7 @@ import re
 import shutil
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,38 @@ def new_folder(out: Path) -> Iterator[Path]:
             sync_directory(out.parent)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def new_file(out: Path) -> Iterator[Path]:
+    """Give a temporary name beside `out`, which becomes `out` when the block ends. After an error nothing is left.
+
+    Args:
+        out: The file to make. One that is there is replaced.
+
+    Raises:
+        RotrainError: The disk refuses something.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as space:
+        ...     with new_file(Path(space) / "made") as file:
+        ...         _ = file.write_text("b")
+        ...     (Path(space) / "made").read_text()
+        'b'
+    """
+    temporary = out.with_name(f".{out.name}.part")
+    with writing(out):
+        try:
+            yield temporary
+            os.replace(temporary, out)
+            sync_directory(out.parent)
+        except BaseException as error:
+            with suppress(OSError):
+                temporary.unlink()
+            if isinstance(error, RotrainError) and error.place == str(temporary):
+                raise RotrainError(error.what, place=out, hint=error.hint) from None
             raise
 
 

@@ -47,7 +47,8 @@ def try_fault(case: Case, fault: Fault) -> list[str]:
             fault.call == "rename" and ".partial: rename that directory" in ended.error
         ):
             wrong += [f"left behind: {name}" for name in case.left()]
-    if ended.code or not case.verb.refuses:
+    # A command that fails after its output has its name (a folder that cannot be synced) leaves it whole.
+    if not (case.verb.refuses and case.is_whole()):
         # A run that is at its end already removes nothing.
         wrong += case.finish(litter=fault.call == "unlink")
     return [

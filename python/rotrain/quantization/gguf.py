@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from rotrain.exporters.gguf.export import metadata_fields
 from rotrain.exporters.gguf.layout import check_supported, pieces
 from rotrain.exporters.gguf.metadata import architecture
 from rotrain.exporters.gguf.write import CopiedField, StoredTensor, read_gguf, write_gguf
-from rotrain.files import sha256_file, sync_directory, write_record, writing
+from rotrain.files import new_file, sha256_file, write_record
 from rotrain.gguf_header import record_of
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
@@ -207,40 +206,32 @@ def quantize_gguf(
     file_type = find_method("q4_k_m" if name == "target" else name).file_type
     fields = source.fields | {"general.file_type": file_type, "general.quantization_version": 2}
     # The file gets its name after its record: a kill between the two would leave a file that the next run does not replace.
-    unnamed = out.with_name(f".{out.name}.part")
-    write_gguf(unnamed, source.architecture, fields, stored_tensors)
-    tensors = [
-        {
-            "name": t.name,
-            "class": tensor_class(t.name),
-            "type": t.type,
-            "shape": list(t.shape),
-            "bytes": t.bytes,
-        }
-        for t in stored_tensors
-    ]
-    result = artifact(
-        engine="gguf",
-        method=name,
-        arch=source.arch,
-        parameters=source.parameters,
-        tensors=tensors,
-        file_bytes=unnamed.stat().st_size,
-        out=str(out),
-        sha256=sha256_file(unnamed),
-        source=source.origin,
-        seconds=time.perf_counter() - started_at,
-        **record,
-    )
-    with writing(out):
-        try:
-            write_record(record_of(out), result)
-            os.replace(unnamed, out)
-            sync_directory(out.parent)
-        except OSError:
-            unnamed.unlink(missing_ok=True)
-            record_of(out).unlink(missing_ok=True)
-            raise
+    with new_file(out) as unnamed:
+        write_gguf(unnamed, source.architecture, fields, stored_tensors)
+        tensors = [
+            {
+                "name": t.name,
+                "class": tensor_class(t.name),
+                "type": t.type,
+                "shape": list(t.shape),
+                "bytes": t.bytes,
+            }
+            for t in stored_tensors
+        ]
+        result = artifact(
+            engine="gguf",
+            method=name,
+            arch=source.arch,
+            parameters=source.parameters,
+            tensors=tensors,
+            file_bytes=unnamed.stat().st_size,
+            out=str(out),
+            sha256=sha256_file(unnamed),
+            source=source.origin,
+            seconds=time.perf_counter() - started_at,
+            **record,
+        )
+        write_record(record_of(out), result)
     return result
 
 

@@ -83,7 +83,7 @@ def _load_tensors(file: Path) -> dict[str, Tensor]:
     """
     try:
         return {current_name(name): tensor for name, tensor in load_file(file).items()}
-    except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
+    except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, MemoryError) as error:
         raise RotrainError(
             f"cannot read the weights: {reason(error)}",
             place=file,
