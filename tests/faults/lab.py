@@ -93,11 +93,11 @@ class Lab:
         fault: Fault = COUNT,
         after: float | None = None,
         number: int = 0,
+        variables: dict[str, str] | None = None,
     ) -> Ended:
         """Run a command in a folder. `after`: seconds to the signal `number`."""
-        job: dict[str, Any] = {
-            "words": words, "folder": str(folder), "environment": fault.environment(folder),
-        }  # fmt: skip
+        environment = {**fault.environment(folder), **(variables or {})}
+        job: dict[str, Any] = {"words": words, "folder": str(folder), "environment": environment}
         if after is not None:
             job |= {"after": after, "signal": number}
         assert self.server.stdin is not None

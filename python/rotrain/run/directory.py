@@ -10,7 +10,9 @@ summary.json     the result; it is written last, so a run that has it is finishe
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -257,6 +259,11 @@ _BRANCH_MAY_LEAVE = {"step-000000", ".step-000000.tmp"}
 _MAY_PRECEDE = {".lock", ".tokenizer.json.tmp", "tokenizer.json", ".config.json.tmp"}
 
 
+# What a file system without locks answers.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+_LOCK_HINT = "locks keep two runs apart: write to another file system, or set ROTEXT_NO_LOCKS=1 if no other run writes there"
+
+
 @contextmanager
 def lock_run(run: RunDirectory) -> Iterator[None]:
     """Make the directory and lock it: two processes must not write one run.
@@ -283,9 +290,10 @@ def lock_run(run: RunDirectory) -> Iterator[None]:
                 hint="wait for it, or take another --out",
             ) from None
         except OSError as error:
-            raise RotrainError(
-                f"the directory cannot be locked: {reason(error)}",
-                place=run.path,
-                hint="this file system has no locks, which keep two runs apart: write to another file system",
-            ) from None
+            if error.errno not in _NO_LOCKS or os.environ.get("ROTEXT_NO_LOCKS") != "1":
+                raise RotrainError(
+                    f"the directory cannot be locked: {reason(error)}",
+                    place=run.path,
+                    hint=_LOCK_HINT if error.errno in _NO_LOCKS else system_hint(error),
+                ) from None
         yield
