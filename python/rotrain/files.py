@@ -53,11 +53,12 @@ def write_atomic(path: Path, data: bytes | str) -> None:
 
 
 @contextmanager
-def new_folder(out: Path) -> Iterator[Path]:
+def new_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
     """Give a temporary folder beside `out`, which gets the name `out` when the block ends. After an error nothing is left.
 
     Args:
-        out: The folder to make. It must not exist.
+        out: The folder to make. It must not exist, except with `replace`.
+        replace: An older folder is put aside before the new one gets its name, and removed after it.
 
     Raises:
         RotrainError: The disk refuses something.
@@ -78,8 +79,18 @@ def new_folder(out: Path) -> Iterator[Path]:
             temporary.mkdir()
             yield temporary
             sync_directory(temporary)
-            os.rename(temporary, out)
+            old = out.with_name(f".{out.name}.old")
+            shutil.rmtree(old, ignore_errors=True)
+            if replace and out.exists():
+                os.rename(out, old)
+            try:
+                os.rename(temporary, out)
+            except OSError:
+                if old.exists():
+                    os.rename(old, out)
+                raise
             sync_directory(out.parent)
+            shutil.rmtree(old, ignore_errors=True)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise

@@ -10,10 +10,13 @@ from killed import kills, try_kill
 from lab import Case
 
 
-def fail_everywhere(case: Case, most: int | None) -> None:
-    """Let each call fail; of each kind and way at most `most`."""
+def fail_everywhere(case: Case, most: int | None, sample: int | None = None) -> None:
+    """Let each call fail; of each kind and way at most `most`, and of all `sample` by chance."""
     done, wrong = Counter[str](), list[str]()
-    for fault in faults_of(case, most):
+    faults = list(faults_of(case, most))
+    if sample is not None:
+        faults = rng(case.verb.name).sample(faults, min(sample, len(faults)))
+    for fault in faults:
         done[fault.call] += 1
         wrong += try_fault(case, fault)
     print(f"{case.verb.name}: {done.total()} faults {dict(done)}")

@@ -29,7 +29,7 @@ class Body:
 
     read: Callable[[bytes], bool]
     seeds: Callable[[], list[bytes]]
-    times: int = 60
+    times: int = 30
 
 
 def kept(name: str) -> Callable[[], list[bytes]]:
@@ -100,7 +100,7 @@ def index(folder: Path) -> Body:
         assert data == whole, "a damaged index was taken"
         return True
 
-    return Body(read, lambda: [whole], times=30)
+    return Body(read, lambda: [whole], times=10)
 
 
 def checkpoint(folder: Path) -> Body:

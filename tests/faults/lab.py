@@ -43,6 +43,7 @@ class Verb:
         again: The arguments of the next run, if they are others.
         refuses: The verb never replaces an output, so it is not run again after a success.
         read: What of a file counts; None: nothing.
+        forgives: An input that the disk refuses is a named reject, and is read again by the next run.
         keeps: Endings of names in `out` that may stay after a failure, for the next run to continue from.
     """
 
@@ -53,6 +54,7 @@ class Verb:
     refuses: bool = False
     read: Callable[[str, bytes], Any] = lambda _, data: data
     keeps: tuple[str, ...] = ()
+    forgives: bool = False
 
 
 class Lab:

@@ -65,10 +65,12 @@ def test_a_damaged_pack(kind: str, case: Case, tmp_path: Path) -> None:
     file = copy / KINDS[kind]
     original = file.read_bytes()
     steps = uses(copy, out)
-    steps = {name: use for name, use in steps.items() if ALL or name in ("verify", "page", "documents")}
+    # A page takes a tenth of a second.
+    some = ("verify", "page" if kind in ("manifest", "ledger", "report") else "documents")
+    steps = {name: use for name, use in steps.items() if ALL or name in some}
     expected = {name: outcome(use) for name, use in steps.items()}
     random, wrong, noticed, tried = rng(kind), list[str](), 0, 0
-    flips, cuts = amounts(len(original), everything=ALL, few=12)
+    flips, cuts = amounts(len(original), everything=ALL, few=5)
     for what, data in damaged(original, random, flips, cuts):
         file.write_bytes(data)
         tried += 1
@@ -115,7 +117,7 @@ def test_a_run_continues_from_a_damaged_work_folder(name: str, lab: Lab, tmp_pat
     shutil.copytree(case.folder, state)
     files = [path for path in sorted((state / "out").rglob("*")) if path.is_file() and path.stat().st_size]
     random, wrong, tried = rng(name), list[str](), 0
-    for file in files:
+    for file in files if ALL else random.sample(files, min(3, len(files))):
         original = file.read_bytes()
         for what, data in damaged(original, random, *((25, 8) if ALL else (1, 1))):
             shutil.rmtree(case.folder)

@@ -12,8 +12,8 @@ from fault_layer import Fault
 from lab import Case, Lab, Verb
 from rotools_verbs import VERBS
 
-# A few verbs show the kinds: a file, a work folder, a replaced folder, workers.
-SOME = ("normalize", "dedup", "pack over", "books")
+# A few verbs show the kinds: files beside a work folder, a replaced folder, workers.
+SOME = ("dedup", "pack over", "books")
 CHOSEN = [verb for verb in VERBS if ALL or verb.name in SOME]
 
 
@@ -31,11 +31,11 @@ def case(request: pytest.FixtureRequest, lab: Lab) -> Case:
 
 
 def test_every_call_may_fail(case: Case) -> None:
-    fail_everywhere(case, most=None if ALL else 1)
+    fail_everywhere(case, most=None, sample=None if ALL else 12)
 
 
 def test_killed_it_goes_on_to_the_same_bytes(case: Case) -> None:
-    kill_often(case, number=40 if ALL else 4)
+    kill_often(case, number=40 if ALL else 3)
 
 
 @pytest.mark.parametrize("how", ["ENOLCK", "ENOSYS", "EOPNOTSUPP"])

@@ -94,8 +94,8 @@ def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) 
 
         library()
     with Lock(work):
-        # Parts that a killed run was writing. Its workers ended with it, and each has its own names for its parts.
-        for part in [*work.glob("*.part"), *work.glob(".*.part")]:
+        # Files that could not be read the last time, and parts that a killed run was writing. Its workers ended with it, and each has its own names for its parts.
+        for part in [*work.glob("*.part"), *work.glob(".*.part"), *work.glob("unread-*.txt")]:
             part.unlink(missing_ok=True)
         screen.total = len(books)
         screen.total_bytes = sum(_size(path) for _, path in books)

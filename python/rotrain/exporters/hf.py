@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rotrain.errors import RotrainError
+from rotrain.errors import RotrainError, reason
 from rotrain.exporters.card import CARD, model_card
 from rotrain.exporters.padding import padding_of
 from rotrain.files import new_folder, write_atomic, write_json
@@ -107,7 +107,14 @@ def check(trained: TrainedModel, folder: Path) -> float | None:
     text = "Într-o zi, fata-mpăratului și-a zis: „Țara-i mare!” 2026 😀"
     if tokenizer.encode(text, add_special_tokens=False) != trained.tokenizer.encode(text):
         raise RotrainError("transformers' tokenizer gives other ids than ours", place=folder)
-    theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False).eval()
+    try:
+        theirs = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, trust_remote_code=False
+        ).eval()
+    except RuntimeError as error:  # it says so what the system refuses
+        raise RotrainError(
+            f"transformers cannot load it: {reason(error)}", place=folder, hint="run the same command again"
+        ) from None
     generator = torch.Generator().manual_seed(0)
     shape = (1, min(trained.model.config.context, 1024))
     # The tokens exclude the end of a document: a model with a document mask does not see across it.
