@@ -97,7 +97,7 @@ static int on_descriptor(int kind, int descriptor) {
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
     ssize_t size = syscall(SYS_readlink, link, path, sizeof path - 1);
     errno = before;
-    if (size <= 0) return 0;
+    if (size <= 0 || path[0] != '/') return 0; /* a pipe or a socket */
     path[size] = 0;
     return on_path(kind, AT_FDCWD, path);
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from rotrain.config import ModelConfig
 from rotrain.data.tokenizer import Tokenizer
-from rotrain.errors import RotrainError, reason
+from rotrain.errors import RotrainError, reason, system_hint
 from rotrain.files import parse_json, read_file, read_record, sha256_file
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import from_hf
@@ -87,12 +88,24 @@ class LazyTensors(Mapping[str, Tensor]):
     """
 
     def __init__(self, file: Path) -> None:
+        self._path = file
         self._file = cast(Any, safe_open(file, framework="pt", backend="pread"))
         self._stored = {checkpoint.current_name(name): name for name in self._file.keys()}  # noqa: SIM118
 
     def __getitem__(self, name: str) -> Tensor:
-        """Read a tensor."""
-        tensor: Tensor = self._file.get_tensor(self._stored[name])
+        """Read a tensor.
+
+        Raises:
+            RotrainError: The disk refuses it.
+        """
+        try:
+            tensor: Tensor = self._file.get_tensor(self._stored[name])
+        except (OSError, SafetensorError) as error:
+            raise RotrainError(
+                f"cannot read {name}: {reason(error)}",
+                place=self._path,
+                hint=system_hint(OSError(errno.EIO, "")),
+            ) from None
         return tensor
 
     def __iter__(self) -> Iterator[str]:
