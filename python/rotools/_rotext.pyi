@@ -43,6 +43,7 @@ __all__ = [
     "train",
     "verify",
     "why",
+    "write_file",
 ]
 
 __debug_build__: bool

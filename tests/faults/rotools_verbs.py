@@ -129,6 +129,6 @@ VERBS = (
     Verb("train", ("tokenizer", "train", *FILES, "out/t.json", "--vocab-size", "300"),
          after("tokenizer", "train", "old.jsonl", "--vocab-size", "290", "--quiet", "--out", "out/t.json")),
     Verb("encode", ("tokenizer", "encode", *FILES, "out/ids.bin", "--tokenizer", "tokenizer.json"), trained),
-    Verb("books", ("books", "books", "--out", "out/b.jsonl", "--workers", "1", "--quiet", "--no-ocr"), shelf, read=clean, keeps=("records",), forgives=True),
+    Verb("books", ("books", "books", "--out", "out/b.jsonl", "--workers", "1", "--quiet", "--no-ocr"), shelf, read=clean, keeps=("records", ".work"), forgives=True),
     Verb("report", ("report", "pack", "--out", "out/page.html"), packed),
 )  # fmt: skip
