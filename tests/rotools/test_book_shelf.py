@@ -252,8 +252,9 @@ def test_what_is_a_property_of_the_bytes_is_remembered(
 def test_a_list_that_cannot_be_written_is_one_sentence(shelf: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.jsonl"
     read(shelf, out)
-    work = tmp_path / "o.jsonl.work"
-    (work / ".shelf.json.part").mkdir()  # its temporary name is taken
+    taken = tmp_path / "o.jsonl.work" / "shelf.json"
+    taken.unlink()
+    taken.mkdir()
     with pytest.raises(ResourceError, match=r"shelf\.json: ") as error:
         read(shelf, out)
     assert error.value.hint
