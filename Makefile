@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export CARGO_TERM_PROGRESS_WHEN ?= never
 
-.PHONY: setup demo test test-system check wheel bench bench-compare docs clean
+.PHONY: setup demo test test-faults fuzz test-system check wheel bench bench-compare docs clean
 
 # The environment is made once and made again when the project file changes.
 .venv/ready: pyproject.toml
@@ -27,6 +27,17 @@ test: setup
 	cargo test -p rotext
 	$(PYTEST) $(addprefix --ignore=,$(SYSTEM))
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --doctest-modules python/rotrain
+
+# All injected faults, kills and damaged files: hours on two cores. What is random prints its seed; FAULTS_SEED=N repeats it.
+FAULTY := tests/faults tests/rotools/test_corruption.py tests/rotrain/test_run_corruption.py tests/rotrain/test_kill.py
+test-faults: setup
+	FAULTS=all $(PYTEST) -rP $(FAULTY)
+
+# Each parser in turn, FUZZ_MINUTES long: those of Rust with cargo-fuzz (a nightly compiler), those of Python without.
+FUZZ_MINUTES ?= 30
+fuzz: setup
+	FUZZ_MINUTES=$(FUZZ_MINUTES) $(PYTEST) -rP tests/faults/test_fuzzed_readers.py
+	for target in $$(cargo fuzz list); do cargo +nightly fuzz run $$target -- -max_total_time=$$(($(FUZZ_MINUTES) * 60)) || exit 1; done
 
 SYSTEM := tests/rotrain/test_mamba_ssm.py tests/rotrain/test_kernel_signatures.py tests/rotrain/test_harness.py \
 	tests/rotrain/test_stock_circle.py tests/rotrain/test_gpu_check_system.py tests/rotrain/test_report_browser.py \

@@ -43,6 +43,7 @@ __all__ = [
     "train",
     "verify",
     "why",
+    "write_file",
 ]
 
 __debug_build__: bool
@@ -404,6 +405,17 @@ def decode_text(data: bytes, *, page: bool = False) -> tuple[str, str, float]:
 
     Returns:
         (text, charset, how sure: 0 to 1).
+    """
+
+def write_file(path: str | PathLike[str], data: bytes) -> None:
+    """Write a file whole or not at all, while no other run writes it.
+
+    Args:
+        path: The file.
+        data: The content.
+
+    Raises:
+        RotoolsError: The system refuses, or another run writes the file. No part of it is left.
     """
 
 def dedup(

@@ -24,6 +24,7 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RotoolsError", module.py().import("rotools.errors")?.getattr("RotoolsError")?)?;
     module.add_class::<progress::Progress>()?;
     module.add_function(wrap_pyfunction!(files::decode_text, module)?)?;
+    module.add_function(wrap_pyfunction!(files::write_file, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::normalize_text, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::diff_text, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::diff_files, module)?)?;

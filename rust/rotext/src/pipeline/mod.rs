@@ -34,5 +34,6 @@ pub mod tokenizer_report;
 pub use duplicates::Duplicates;
 pub use filter_stage::{Diacritics, FilterReport, FilterStage};
 pub use near_dedup::{Options as NearOptions, ShardReport};
+pub use output::write_atomic;
 pub use resume::Shard;
 pub use stream::{Options as StreamOptions, StreamReport};

@@ -172,10 +172,12 @@ impl FrameReader {
         let mut head = [0; 12];
         let mut got = 0;
         while got < head.len() {
-            match self.input.read(&mut head[got..]).map_err(fail)? {
-                0 if got == 0 => return Ok(None),
-                0 => return Err(damaged("it was cut off")),
-                more => got += more,
+            match self.input.read(&mut head[got..]) {
+                Ok(0) if got == 0 => return Ok(None),
+                Ok(0) => return Err(damaged("it was cut off")),
+                Ok(more) => got += more,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(fail(e)),
             }
         }
         let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
