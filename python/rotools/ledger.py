@@ -1,14 +1,11 @@
 """The ledger of decisions: why a document was removed or changed. The columns are in docs/reference/ledger.md."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from rotools import _rotext
-from rotools.errors import InputError, InternalError, Place
 
 __all__ = ["WhyResult", "explain", "why"]
 
@@ -61,23 +58,7 @@ def why(
         ['dropped by filter: words, value 2, threshold 10']
     """
     path = Path(pack) / "ledger.parquet" if ledger is None else Path(ledger)
-    with reading(path):
-        return WhyResult(document, path, **_rotext.why(path, document))
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Read a ledger in a `with` block. The library for Parquet panics over some damage, which is no defect of ours.
-
-    Raises:
-        InputError: The ledger is damaged.
-    """
-    try:
-        yield
-    except InternalError:
-        raise InputError(
-            "the ledger is damaged", Place(str(path)), "copy it again, or make it again"
-        ) from None
+    return WhyResult(document, path, **_rotext.why(path, document))
 
 
 _ACTIONS = {"drop": "dropped", "edit": "changed", "flag": "flagged", "keep": "kept"}

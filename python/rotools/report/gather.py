@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from rotools import _rotext
 from rotools.errors import InputError, Place
-from rotools.ledger import reading
 from rotools.normalize import normalize
 from rotools.pack_reader import read_offsets
 
@@ -56,8 +55,7 @@ def gather(
         what = f"the report of the pack cannot be read: {error}"
         place = Place(str(pack / "report.json"))
         raise InputError(what, place, "copy it again, or pack the corpus again") from None
-    with reading(pack / "ledger.parquet"):
-        ledger = _rotext.ledger_summary(pack / "ledger.parquet", EXAMPLES, CLUSTERS)
+    ledger = _rotext.ledger_summary(pack / "ledger.parquet", EXAMPLES, CLUSTERS)
     found: dict[str, str] = {}
     missing: str | None = None
     if texts:
