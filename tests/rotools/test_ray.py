@@ -37,7 +37,7 @@ def test_the_bytes_of_a_local_run(address: str, tmp_path: Path) -> None:
     rotools("pack", corpus, "--out", local, "--vocab-size", 500)
     engine = ("--engine", "ray", "--address", address)
     shown = rotools("pack", corpus, "--out", out, "--vocab-size", 500, *engine).stderr
-    assert "shard 1 of 2" in shown and "shard 2 of 2" in shown
+    assert "shard 1 of 8" in shown and "shard 8 of 8" in shown and "all shards:" in shown
     assert contents(out) == contents(local)
     assert {path.name for path in tmp_path.iterdir()} == {"corpus.jsonl", "local", "ray"}
 
@@ -59,7 +59,7 @@ def test_a_killed_worker_starts_again(address: str, tmp_path: Path) -> None:
     engine = ["--engine", "ray", "--address", address, "--quiet"]
     words = ["pack", str(corpus), "--out", str(out), "--vocab-size", "500", *engine]
     process = subprocess.Popen([sys.executable, "-m", "rotools", *words])
-    frames = tmp_path / "ray.shards" / "1-of-2" / "journal" / "frames"
+    frames = tmp_path / "ray.shards" / "1-of-8" / "journal" / "frames"
     while process.poll() is None and not (frames.exists() and frames.stat().st_size > 1000):
         time.sleep(0.005)
     killed = workers()
@@ -96,7 +96,7 @@ def test_errors_name_the_cause(address: str, tmp_path: Path) -> None:
     corpus = jsonl(tmp_path / "corpus.jsonl", texts(50, 1))
     engine = ("--engine", "ray", "--address", address)
     wrong = rotools("pack", corpus, "--out", tmp_path / "p", "--text-field", "body", *engine, code=1).stderr
-    assert "shard 1 of 2" in wrong and "--text-field" in wrong
+    assert "of 8" in wrong and "--text-field" in wrong
     nowhere = rotools(
         "pack", corpus, "--out", tmp_path / "p", "--engine", "ray", "--address", "127.0.0.1:1", code=1
     )
