@@ -69,7 +69,7 @@ def renamed(pack: Path, old: str, new: str) -> dict[str, Any]:
     """The content of a pack with another name for the folder of its input."""
     found: dict[str, Any] = {}
     for name, content in contents(pack).items():
-        if name == "ledger.parquet":
+        if name.endswith(".parquet"):
             rows = pq.read_table(io.BytesIO(content)).to_pylist()
             found[name] = json.loads(json.dumps(rows, default=str).replace(old, new))
         else:
@@ -121,7 +121,7 @@ def test_tasks_that_are_killed_read_the_bucket_once(bucket: Any, corpus: Path, t
     total = sum(path.stat().st_size for path in corpus.iterdir())
     read = [shard["read"] for shard in found]
     assert lines <= sum(read) <= 1.05 * total and all(shard["input"] == total for shard in found)
-    assert max(read) < 0.7 * sum(read)
+    assert max(read) < 0.55 * total
     rotools(*command)
     assert contents(out) == contents(tmp_path / "alone")
 

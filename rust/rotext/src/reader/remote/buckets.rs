@@ -117,7 +117,9 @@ impl InBucket {
         let found = match found {
             Ok(found) => found,
             // The range is outside an object that became shorter.
-            Err(error) if error.to_string().contains("416 Range Not Satisfiable") => return Err(Failure::changed()),
+            Err(error) if error.to_string().contains("416 Range Not Satisfiable") => {
+                return Err(Failure::changed());
+            }
             Err(error) => return Err(fail(error)),
         };
         let (size, version) = (found.meta.size, version(&found.meta));

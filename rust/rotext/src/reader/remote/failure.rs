@@ -69,6 +69,10 @@ impl Failure {
         if all.contains("169.254.169.254") || all.contains("metadata.google") {
             return Self::denied("there are no credentials", hint);
         }
+        // The answer to a listing is not sorted into kinds by the client.
+        if all.contains("403 Forbidden") || all.contains("401 Unauthorized") {
+            return Self::denied("", hint);
+        }
         match error {
             E::NotFound { .. } => Self::missing(),
             E::PermissionDenied { .. } | E::Unauthenticated { .. } => Self::denied("", hint),
@@ -118,6 +122,8 @@ mod tests {
         let found = Failure::of_bucket(&s3("400: <Code>ExpiredToken</Code>"), "set it");
         assert_eq!(found.error.what, "the server refuses access (the credentials are expired)");
         assert!(!found.transient);
+        let found = Failure::of_bucket(&s3("status code: 403 Forbidden: <Code>AccessDenied</Code>"), "");
+        assert_eq!(found.error.what, "the server refuses access");
         let found = Failure::of_bucket(&s3("reset by https://host/key?X-Amz-Signature=abc\n<xml>"), "");
         assert_eq!(found.error.what, "the server cannot be read (reset by)");
         assert!(found.transient);
