@@ -95,7 +95,7 @@ pub(super) struct Gzip<R> {
 enum State<R> {
     /// Before a member.
     Before(R),
-    Inside(flate2::bufread::GzDecoder<R>),
+    Inside(Box<flate2::bufread::GzDecoder<R>>),
     Ended,
 }
 
@@ -118,7 +118,7 @@ impl<R: BufRead> Read for Gzip<R> {
                         self.state = State::Before(inner);
                         return Ok(0);
                     }
-                    self.state = State::Inside(flate2::bufread::GzDecoder::new(inner));
+                    self.state = State::Inside(Box::new(flate2::bufread::GzDecoder::new(inner)));
                 }
                 State::Inside(mut member) => {
                     let read = member.read(buffer);
@@ -126,7 +126,7 @@ impl<R: BufRead> Read for Gzip<R> {
                         self.state = State::Inside(member);
                         return read;
                     }
-                    self.state = after(member.into_inner())?;
+                    self.state = after((*member).into_inner())?;
                 }
             }
         }
