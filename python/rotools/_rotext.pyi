@@ -40,6 +40,7 @@ __all__ = [
     "read_text",
     "redact",
     "report",
+    "split",
     "train",
     "verify",
     "why",
