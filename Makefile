@@ -41,12 +41,12 @@ fuzz: setup
 
 SYSTEM := tests/rotrain/test_mamba_ssm.py tests/rotrain/test_kernel_signatures.py tests/rotrain/test_harness.py \
 	tests/rotrain/test_stock_circle.py tests/rotrain/test_gpu_check_system.py tests/rotrain/test_report_browser.py \
-	tests/rotools/test_ray.py tests/rotools/test_books_system.py tests/test_package_system.py tests/test_tutorials_system.py
+	tests/rotools/test_ray.py tests/rotools/test_bucket_system.py tests/rotools/test_books_system.py tests/test_package_system.py tests/test_tutorials_system.py
 
 # Tests that need programs from outside; what is missing is skipped and named. On Debian: apt-get install chromium
 # texlive-latex-base texlive-latex-recommended texlive-lang-european lmodern tesseract-ocr tesseract-ocr-ron
-# (libreoffice-writer-nogui where it is wanted). The lm-evaluation-harness and Ray (two nodes on this machine) are
-# fetched. mamba-ssm's Triton kernels run in Triton's interpreter on a CPU: only its Python files are taken (20 s), and
+# (libreoffice-writer-nogui where it is wanted). The lm-evaluation-harness, Ray (two nodes on this machine) and a
+# server of S3 are fetched. mamba-ssm's Triton kernels run in Triton's interpreter on a CPU: only its Python files are taken (20 s), and
 # not into the environment, for its dependencies are for GPUs.
 MAMBA := target/mamba-ssm
 $(MAMBA)/mamba_ssm: .venv/ready
@@ -67,7 +67,7 @@ $(OLDER)/ready: .venv/ready
 	touch $@
 
 test-system: setup wheel $(MAMBA)/mamba_ssm $(FLASH)/flash_attn $(OLDER)/ready
-	$(BIN)/uv pip install -q --python $(BIN)/python "lm-eval>=0.4.9" "ray[data]>=2.50"
+	$(BIN)/uv pip install -q --python $(BIN)/python "lm-eval>=0.4.9" "ray[data]>=2.50" "moto[server]>=5" boto3
 	PYTHON_TRANSFORMERS_4=$(OLDER)/bin/python $(PYTEST) -rs $(SYSTEM)
 
 # A wheel for every Python from 3.11 on (abi3), and a source distribution.

@@ -40,6 +40,7 @@ __all__ = [
     "read_text",
     "redact",
     "report",
+    "split",
     "train",
     "verify",
     "why",
@@ -643,6 +644,29 @@ def inspect(
     Raises:
         RotoolsError: The arguments, the input or the system do not allow it.
     """
+
+def split(
+    inputs: list[str],
+    out: str | PathLike[str],
+    *,
+    threads: int = 0,
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """Rewrite compressed files of JSON lines, so that the tasks of a cluster can share them.
+
+    Args:
+        inputs: Files, folders, globs or URLs.
+        out: The folder of the new files.
+        threads: Worker threads. 0: one for each core.
+        progress: Counters to watch, and the switch to stop the call.
+
+    Returns:
+        For each file: `source`, `out` (None: it is cut as it is), `bytes`, `size` and `frames`.
+
+    Raises:
+        RotoolsError: The arguments, the input or the system do not allow it.
+    """
+    ...
 
 def head(
     inputs: list[str],

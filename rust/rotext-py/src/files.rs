@@ -8,9 +8,9 @@ use rotext::{normalize, reader};
 
 use crate::errors::{call, raise};
 
-/// The files that the user named.
-pub(crate) fn sources<S: AsRef<std::ffi::OsStr>>(inputs: &[S]) -> PyResult<Vec<reader::Source>> {
-    reader::expand(inputs).map_err(|e| raise(&e))
+/// The files that the user named. A server may take its time, so the interpreter goes on.
+pub(crate) fn sources<S: AsRef<std::ffi::OsStr> + Sync>(inputs: &[S]) -> PyResult<Vec<reader::Source>> {
+    Python::attach(|py| py.detach(|| reader::expand(inputs))).map_err(|e| raise(&e))
 }
 
 /// The number of threads; 0 means one for each core.

@@ -11,6 +11,7 @@ mod ledger;
 mod normalize;
 mod pack;
 mod progress;
+mod split;
 mod tokenizer;
 
 use pyo3::prelude::*;
@@ -45,6 +46,7 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(ledger::pick, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::inspect, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::head, module)?)?;
+    module.add_function(wrap_pyfunction!(split::split, module)?)?;
     module.add_class::<tokenizer::Tokenizer>()?;
     module.add_function(wrap_pyfunction!(tokenizer::train, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::encode, module)?)?;

@@ -27,6 +27,7 @@ pub mod pick;
 pub mod plan;
 mod resume;
 pub mod sample;
+pub mod split;
 mod stream;
 pub mod tokenizer;
 pub mod tokenizer_report;

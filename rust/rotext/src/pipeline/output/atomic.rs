@@ -48,6 +48,11 @@ impl AtomicFile {
         Ok(Self { path: path.to_owned(), temporary, out: Some(BufWriter::with_capacity(1 << 20, file)) })
     }
 
+    /// The file under its temporary name.
+    pub(in crate::pipeline) fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
     /// Syncs the file and gives it its name.
     ///
     /// # Errors
