@@ -361,9 +361,8 @@ fn shown(path: &Path) -> String {
 
 /// The format by the extensions of the name.
 pub(super) fn by_name(name: &OsStr) -> Option<Format> {
-    let name = Path::new(name).file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let stem = COMPRESSED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
-    let extension = stem.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let extension = extension(name);
+    let extension = extension.as_str();
     if JSONL.contains(&extension) {
         Some(Format::Jsonl)
     } else if TEXT.contains(&extension) {
@@ -381,19 +380,25 @@ pub(super) fn by_name(name: &OsStr) -> Option<Format> {
     }
 }
 
+/// The extension in small letters, without that of a compression; empty if there is none.
+fn extension(name: &OsStr) -> String {
+    let name = Path::new(name).file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let stem = COMPRESSED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    stem.rsplit_once('.').map_or("", |(_, extension)| extension).to_owned()
+}
+
 /// Why a file without a known format is not read.
 fn why_unread(name: &OsStr) -> &'static str {
-    let extension = Path::new(name).extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let extension = extension(name);
     if BOOKS.contains(&extension.as_str()) { "a book or page: `rotools books` reads it" } else { UNKNOWN }
 }
 
 /// The format by the first bytes, and by the name where these leave it open.
 pub(super) fn format(head: &[u8], name: &OsStr) -> (Format, &'static str) {
     let named = by_name(name);
-    let extension = Path::new(name).extension();
     match sniff(head, named) {
         // A file that begins with a brace is JSON lines, unless its name says that it is something else (a notebook, a style).
-        Sniffed::Format(Format::Jsonl) if named.is_none() && extension.is_some() => {
+        Sniffed::Format(Format::Jsonl) if named.is_none() && !extension(name).is_empty() => {
             (Format::Unread, why_unread(name))
         }
         Sniffed::Format(format) => (format, ""),
