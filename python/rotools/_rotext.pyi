@@ -661,7 +661,7 @@ def split(
         progress: Counters to watch, and the switch to stop the call.
 
     Returns:
-        For each file: `source`, `out` (None: it is cut as it is), `bytes`, `size` and `frames`.
+        For each file: `source`, `out` (None: it is cut as it is), `note` (why it is not read at all), `bytes`, `size` and `frames`.
 
     Raises:
         RotoolsError: The arguments, the input or the system do not allow it.

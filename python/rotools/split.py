@@ -18,7 +18,9 @@ class SplitFile:
 
     source: str
     out: Path | None
-    """The new file. None: the file can be cut as it is, so nothing was written."""
+    """The new file. None: the file can be cut as it is, so nothing was written. Or it is not read at all: see `note`."""
+    note: str
+    """Why the file is not read by any verb; empty for one that is."""
     bytes: int
     """Plain bytes, the same in both files."""
     size: int

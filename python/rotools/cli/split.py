@@ -36,7 +36,9 @@ def split(
         console.print_json(done.to_dict())
         return
     for file in done.files:
-        if file.out is None:
+        if file.note:
+            console.say(f"{file.source}: not read: {file.note}", quiet=quiet)
+        elif file.out is None:
             console.say(f"{file.source}: can be cut as it is, not written again", quiet=quiet)
         else:
             console.say(

@@ -14,7 +14,7 @@ use crate::{files, progress::Progress};
 ///     progress: Counters to watch, and the switch to stop the call.
 ///
 /// Returns:
-///     For each file: `source`, `out` (None: it is cut as it is), `bytes`, `size` and `frames`.
+///     For each file: `source`, `out` (None: it is cut as it is), `note` (why it is not read at all), `bytes`, `size` and `frames`.
 ///
 /// Raises:
 ///     RotoolsError: The arguments, the input or the system do not allow it.

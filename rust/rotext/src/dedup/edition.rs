@@ -52,10 +52,14 @@ pub(super) fn is_law(words: &[u32]) -> bool {
     parts >= FEWEST && parts * WORDS_OF_A_PART >= words.len()
 }
 
-/// Whether two texts, of which the first [is a law](is_law), are editions of it: where they differ, a number stands for a
+/// Whether two texts, of which the first [is a law](is_law), are editions of it: where they differ between the first and the last article, a number stands for a
 /// number, or the same word for the same other word in two places. O(n).
 pub(super) fn is_other_edition(a: &[u32], b: &[u32]) -> bool {
     let known = known();
+    // Before the first article and behind the last one are the date of a print and the count of readers.
+    let is_part = |word: &u32| known.parts.contains(word);
+    let Some(first) = a.iter().position(is_part) else { return false };
+    let last = a.iter().rposition(is_part).unwrap_or(first);
     let mut terms: FxHashMap<(u32, u32), u32> = FxHashMap::default();
     let (mut i, mut j) = (0, 0);
     while i < a.len() && j < b.len() {
@@ -64,7 +68,7 @@ pub(super) fn is_other_edition(a: &[u32], b: &[u32]) -> bool {
             continue;
         }
         let Some((left, right)) = meet(&a[i..], &b[j..]) else { return false };
-        if (left, right) == (1, 1) {
+        if (left, right) == (1, 1) && (first..last).contains(&i) {
             let pair = (a[i], b[j]);
             if known.numbers.contains(&pair.0) && known.numbers.contains(&pair.1) {
                 return true;
@@ -140,6 +144,8 @@ mod tests {
             .replacen("durează", "durcază", 1);
         let menu = format!("Acasă Legi Contact {old}");
         let cut = old[..old.len() / 2].to_owned();
+        let print = |date: u32| format!("Tipărit la {date}.03. {old} Accesat de {date} ori.");
+        assert!(!other(&print(12), &print(13)));
         for new in [&old, &misread, &menu, &cut] {
             assert!(!other(&old, new), "{new}");
         }

@@ -49,11 +49,14 @@ pub(super) fn repair(editor: &mut Editor) {
     if witnesses < WITNESSES {
         return;
     }
+    // Each word is looked at once: rows of leads are what a text leaves that was broken several times.
+    let mut done = 0;
     for (at, lead) in leads() {
-        if at < editor.done() || whole(at).is_some() {
+        if at < done || whole(at).is_some() {
             continue;
         }
-        let word = parts(text, start(text, at));
+        let (word, end) = parts(text, start(text, at));
+        done = end.max(at + lead.len_utf8());
         let Some(good) = only_reading(&word) else { continue };
         let mut good = good.chars();
         for part in &word {
@@ -84,8 +87,8 @@ fn start(text: &str, at: usize) -> usize {
     start
 }
 
-/// The letters of the word that begins at `at`.
-fn parts(text: &str, mut at: usize) -> Vec<Part> {
+/// The letters of the word that begins at `at`, and its end.
+fn parts(text: &str, mut at: usize) -> (Vec<Part>, usize) {
     let mut parts = Vec::new();
     while parts.len() < REACH
         && let Some(c) = after(text, at)
@@ -102,7 +105,7 @@ fn parts(text: &str, mut at: usize) -> Vec<Part> {
             break;
         }
     }
-    parts
+    (parts, at)
 }
 
 /// The only reading of the word that is in the lexicon. `None`: there is none, or more.

@@ -28,6 +28,8 @@ pub struct SplitFile {
     pub source: String,
     /// The new file; `None` when the source is cut into units as it is.
     pub out: Option<PathBuf>,
+    /// Why the source is not read at all; empty for one that is.
+    pub note: &'static str,
     /// Plain bytes.
     pub bytes: u64,
     /// Bytes of the new file.
@@ -67,9 +69,14 @@ pub fn split(sources: &[Source], out: &Path, threads: usize, progress: &Progress
     for (source, target) in sources.iter().zip(targets) {
         done.push(match target {
             Some(target) => rewrite(source, &target, threads, progress)?,
-            None => {
-                SplitFile { source: source.name.clone(), out: None, bytes: 0, size: source.size, frames: 0 }
-            }
+            None => SplitFile {
+                source: source.name.clone(),
+                note: source.note,
+                out: None,
+                bytes: 0,
+                size: source.size,
+                frames: 0,
+            },
         });
     }
     Ok(done)
@@ -149,6 +156,7 @@ fn rewrite(source: &Source, target: &Path, threads: usize, progress: &Progress) 
     Ok(SplitFile {
         source: source.name.clone(),
         out: Some(target.to_owned()),
+        note: "",
         bytes,
         size,
         frames: sizes.len() as u64,

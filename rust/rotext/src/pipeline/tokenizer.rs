@@ -97,7 +97,7 @@ pub fn train(
 /// Rejects are written to `OUT.rejects.jsonl` if there are any.
 ///
 /// # Errors
-/// Unreadable sources, a tokenizer without `<|endoftext|>` a full disk.
+/// Unreadable sources, a tokenizer without `<|endoftext|>`, a full disk.
 pub fn encode(
     sources: &[Source],
     options: &Options,

@@ -133,10 +133,21 @@ impl<R: BufRead> Read for Gzip<R> {
     }
 }
 
+/// Fills the buffer. An interrupted call is made again: between two members a reader has no state to come back to.
+pub(super) fn wait_for_bytes(reader: &mut impl BufRead) -> Result<()> {
+    loop {
+        match reader.fill_buf() {
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            filled => return filled.map(|_| ()),
+        }
+    }
+}
+
 /// What follows a member.
 fn after<R: BufRead>(mut rest: R) -> Result<State<R>> {
     let mut padded = false;
     loop {
+        wait_for_bytes(&mut rest)?;
         let ahead = rest.fill_buf()?;
         let zeros = ahead.iter().take_while(|byte| **byte == 0).count();
         match ahead.get(zeros) {

@@ -115,9 +115,13 @@ pub(super) fn listed(source: &Source) -> Result<Vec<u64>> {
     let mut starts = Vec::with_capacity(count as usize);
     let mut at = 0;
     for entry in bytes.chunks_exact(entry as usize) {
-        let Some(length) = entry.first_chunk() else { break };
+        let length = entry.first_chunk().map_or(0, |length| u32::from_le_bytes(*length));
+        // A frame has a head, so the table is not one of this file.
+        if length == 0 {
+            return Ok(Vec::new());
+        }
         starts.push(at);
-        at += u64::from(u32::from_le_bytes(*length));
+        at += u64::from(length);
     }
     // The frames end where the table's own frame begins.
     Ok(if at + 8 == table { starts } else { Vec::new() })

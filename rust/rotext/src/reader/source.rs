@@ -14,6 +14,7 @@ use super::units::Cut;
 use super::unpack::{HEAD_BYTES, Unpacked, unpack};
 use super::{charset, marks, values, zip};
 use crate::error::{Error, Result};
+use crate::fault::guard;
 use crate::progress::Progress;
 
 /// What a file holds.
@@ -247,7 +248,9 @@ impl Found {
                 let Some((object, note)) = wanted.get(at) else { return found };
                 let mut sources = Vec::new();
                 let done = if note.is_empty() {
-                    inspect_object(object.clone(), &mut sources)
+                    // A panic over one object must not lose the others that this thread looked at.
+                    guard(|| inspect_object(object.clone(), &mut sources))
+                        .unwrap_or_else(|panic| Err(Error::internal(&panic)))
                 } else {
                     let unread = object_source(object.clone());
                     sources.push(Source { format: Format::Unread, note, size: 0, ..unread });
@@ -258,7 +261,8 @@ impl Found {
         };
         let mut all: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..LOOKERS.min(wanted.len())).map(|_| scope.spawn(look)).collect();
-            threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+            let lost = |_| vec![(0, Err(Error::internal("a thread that looks at objects ended early")))];
+            threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(lost)).collect()
         });
         all.sort_by_key(|(at, _)| *at);
         for (_, sources) in all {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Cursor, Error, ErrorKind, Read, Result};
 
-use super::frames::{Gzip, Used, Zstd};
+use super::frames::{Gzip, Used, Zstd, wait_for_bytes};
 use super::source::Compression;
 use super::units::Border;
 
@@ -165,6 +165,7 @@ impl<R: BufRead> Read for Lz4<R> {
                 }
                 None => {}
             }
+            wait_for_bytes(&mut rest.inner)?;
             if rest.inner.fill_buf()?.is_empty() {
                 return Ok(0);
             }

@@ -107,15 +107,27 @@ fn has_no_locks(e: &std::io::Error) -> bool {
     e.kind() == std::io::ErrorKind::Unsupported || matches!(e.raw_os_error(), Some(37 | 95))
 }
 
+/// Opens a file, and says whether it was made by this call.
+pub(super) fn open_or_make(path: &Path) -> std::io::Result<(File, bool)> {
+    match File::options().write(true).create_new(true).open(path) {
+        Ok(file) => Ok((file, true)),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            let file = File::options().write(true).create(true).truncate(false).open(path)?;
+            Ok((file, false))
+        }
+        Err(e) => Err(e),
+    }
+}
+
 /// Opens an empty file that no other run has open. What an earlier run left in it is removed.
 fn open_locked(temporary: &Path, path: &Path) -> Result<File> {
     let io = |e: std::io::Error| Error::io(path, &e);
     loop {
         // Not truncated: until it is locked, the file may be another run's.
-        let file = File::options().write(true).create(true).truncate(false).open(temporary).map_err(io)?;
-        lock(&file, path, BUSY).inspect_err(|error| {
-            // The file of another run stays. Ours would be litter.
-            if error.what != BUSY {
+        let (file, ours) = open_or_make(temporary).map_err(io)?;
+        lock(&file, path, BUSY).inspect_err(|_| {
+            // A file that was there may be another run's. Ours would be litter.
+            if ours {
                 let _ = std::fs::remove_file(temporary);
             }
         })?;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::atomic::{hidden_sibling, lock};
+use super::atomic::{hidden_sibling, lock, open_or_make};
 use super::parent;
 use crate::error::{Error, Result};
 
@@ -22,7 +22,7 @@ pub(in crate::pipeline) fn lock_workdir(workdir: &Path, keep: &str) -> Result<Fi
     let parent = parent(workdir);
     std::fs::create_dir_all(parent).map_err(|e| Error::io(parent, &e))?;
     let path = lock_path(workdir);
-    let file = File::create(&path).map_err(|e| Error::io(&path, &e))?;
+    let (file, ours) = open_or_make(&path).map_err(|e| Error::io(&path, &e))?;
     let locked = lock(&file, workdir, BUSY).and_then(|()| {
         let made = if workdir.exists() { clear(workdir, keep) } else { std::fs::create_dir(workdir) };
         made.map_err(|e| Error::io(workdir, &e))
@@ -30,8 +30,8 @@ pub(in crate::pipeline) fn lock_workdir(workdir: &Path, keep: &str) -> Result<Fi
     match locked {
         Ok(()) => Ok(file),
         Err(error) => {
-            // The lock file of another run stays. Ours would be litter.
-            if error.what != BUSY {
+            // A lock file that was there may be another run's. Ours would be litter.
+            if ours {
                 let _ = std::fs::remove_file(&path);
             }
             Err(error)

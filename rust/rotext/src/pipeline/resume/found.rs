@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -21,7 +21,8 @@ const BEFORE: usize = 12;
 /// The frames of some journals.
 #[derive(Default)]
 pub(super) struct Found {
-    journals: Vec<(File, File)>,
+    /// The files of frames and words. They are opened for each chunk: hundreds of shards are more than a process may hold open.
+    journals: Vec<(PathBuf, PathBuf)>,
     places: HashMap<(u32, u64), Place>,
 }
 
@@ -35,10 +36,10 @@ struct Place {
 impl Found {
     /// Adds the frames of a journal, up to the first one that is cut off. A journal that cannot be opened has none.
     pub(super) fn add(&mut self, frames: &Path, words: &Path) {
-        let (Ok(frames), Ok(words)) = (File::open(frames), File::open(words)) else { return };
-        let Ok(size) = frames.metadata().map(|metadata| metadata.len()) else { return };
+        let Ok(file) = File::open(frames) else { return };
+        let Ok(size) = file.metadata().map(|metadata| metadata.len()) else { return };
         let journal = self.journals.len() as u32;
-        let mut input = BufReader::with_capacity(1 << 16, &frames);
+        let mut input = BufReader::with_capacity(1 << 16, file);
         let (mut frame, mut word) = (HEADER as u64, 0);
         let mut head = [0; BEFORE + FrameHead::BYTES];
         if input.seek(SeekFrom::Start(frame)).is_err() {
@@ -59,19 +60,20 @@ impl Found {
                 break;
             }
         }
-        self.journals.push((frames, words));
+        self.journals.push((frames.to_owned(), words.to_owned()));
     }
 
     /// The frame of a chunk and its words. `None`: no shard has it whole.
     pub(super) fn get(&mut self, source: u32, hash: u64) -> Option<(Frame, Vec<u32>)> {
         let place = self.places.get(&(source, hash))?;
-        let (frames, words) = self.journals.get_mut(place.journal as usize)?;
-        let before = read(frames, place.frame, BEFORE as u64)?;
+        let (frames, words) = self.journals.get(place.journal as usize)?;
+        let (mut frames, mut words) = (File::open(frames).ok()?, File::open(words).ok()?);
+        let before = read(&mut frames, place.frame, BEFORE as u64)?;
         let mut from = Decoder::new(&before);
         let (length, sum) = (from.u32()?, from.u64()?);
-        let body = read(frames, place.frame + BEFORE as u64, length.into())?;
+        let body = read(&mut frames, place.frame + BEFORE as u64, length.into())?;
         let frame = Frame::decode(&body).filter(|frame| xxh3_64(&body) == sum && frame.hash == hash)?;
-        let bytes = read(words, place.words, frame.word_bytes())?;
+        let bytes = read(&mut words, place.words, frame.word_bytes())?;
         let found = bytes.as_chunks::<4>().0.iter().map(|four| u32::from_le_bytes(*four)).collect();
         (xxh3_64(&bytes) == frame.words).then_some((frame, found))
     }

@@ -26,9 +26,11 @@ const SCHEMES: [(&str, Scheme); 9] = [
     ("hf://", Scheme::Hub),
 ];
 
-/// The scheme of a URL, and what follows it.
+/// The scheme of a URL, in any case, and what follows it.
 pub(super) fn scheme(text: &str) -> Option<(Scheme, &str)> {
-    SCHEMES.iter().find_map(|(prefix, scheme)| Some((*scheme, text.strip_prefix(prefix)?)))
+    let begins =
+        |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    SCHEMES.iter().find(|(prefix, _)| begins(prefix)).map(|(prefix, scheme)| (*scheme, &text[prefix.len()..]))
 }
 
 /// True for a URL that is read over a network.

@@ -55,7 +55,7 @@ impl Object {
         } else {
             (&mut self.behind, self.remote.size(), LARGE_BYTES / 4)
         };
-        let range = self.next..(self.next + *step).min(end);
+        let range = self.next..self.next.saturating_add(*step).min(end);
         *step = (*step * 4).min(most);
         self.next = range.end;
         self.volume.add(range.end - range.start);

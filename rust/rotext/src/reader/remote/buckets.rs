@@ -16,6 +16,7 @@ use object_store::{ClientOptions, GetOptions, GetRange, ObjectMeta, ObjectStore,
 use super::address::Scheme;
 use super::failure::Failure;
 use super::object::Version;
+use super::waiting::PerProcess;
 
 /// An object of a bucket.
 #[derive(Clone)]
@@ -44,9 +45,9 @@ const AZ_HINT: &str = "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_
 
 /// The client of a bucket. There is one for each bucket, so that connections and tokens are used again.
 pub(super) fn open(scheme: Scheme, bucket: &str) -> Result<Bucket, Failure> {
-    static OPEN: Mutex<Option<HashMap<(Scheme, String), Bucket>>> = Mutex::new(None);
-    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let open = open.get_or_insert_default();
+    static OPEN: PerProcess<Arc<Mutex<HashMap<(Scheme, String), Bucket>>>> = PerProcess::new();
+    let open = OPEN.get(Arc::default);
+    let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(found) = open.get(&(scheme, bucket.to_owned())) {
         return Ok(found.clone());
     }
@@ -104,8 +105,9 @@ fn is_plain(variables: &[&str]) -> bool {
 
 /// The version that the server gives an object.
 pub(super) fn version(found: &ObjectMeta) -> Version {
-    // A list has the time in milliseconds, an answer in seconds.
-    Version(Some(found.e_tag.clone().unwrap_or_else(|| found.last_modified.timestamp().to_string())))
+    // A list has the time in milliseconds, an answer in seconds. A list of Azure has tags without quotation marks.
+    let tag = found.e_tag.as_deref().map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_owned());
+    Version(Some(tag.unwrap_or_else(|| found.last_modified.timestamp().to_string())))
 }
 
 impl InBucket {

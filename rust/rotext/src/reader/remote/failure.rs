@@ -80,9 +80,26 @@ impl Failure {
             E::InvalidPath { .. } => {
                 Self::lasting(Error::usage("the key is not valid").hint("check bucket and key"))
             }
-            _ => Self::transient(&innermost(error)),
+            _ => match refusal(&all) {
+                Some(what) => Self::lasting(Error::network(what).hint(hint)),
+                None => Self::transient(&innermost(error)),
+            },
         }
     }
+}
+
+/// A status that another try does not change, and the code of the server. The rest of its answer is not printed.
+fn refusal(all: &str) -> Option<String> {
+    let status: u16 = all.split_once("status code: ")?.1.get(..3)?.parse().ok()?;
+    if !(400..500).contains(&status) || matches!(status, 408 | 429) {
+        return None;
+    }
+    let code = all.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
+    let code = code.map(|(code, _)| code).filter(|code| code.bytes().all(|b| b.is_ascii_alphanumeric()));
+    Some(match code {
+        Some(code) => format!("the server answers with status {status} ({code})"),
+        None => format!("the server answers with status {status}"),
+    })
 }
 
 /// All messages of an error, for a look at the codes in them. Never printed: they may hold a signed URL.
@@ -104,6 +121,8 @@ pub(super) fn innermost(error: &(dyn Cause + 'static)) -> String {
         last = cause;
     }
     let message = last.to_string();
+    // Behind it is the body of an answer.
+    let message = message.split('<').next().unwrap_or_default();
     let words = message.lines().next().unwrap_or_default().split_whitespace();
     let words: Vec<&str> = words.filter(|word| !word.contains("://")).collect();
     words.join(" ").chars().take(160).collect()
@@ -115,6 +134,16 @@ mod tests {
 
     fn s3(message: &str) -> object_store::Error {
         object_store::Error::Generic { store: "S3", source: message.to_owned().into() }
+    }
+
+    #[test]
+    fn a_lasting_refusal_is_told_by_its_code() {
+        let body = "<?xml?><Error><Code>InvalidRequest</Code><Message>Missing x for AKIASECRET</Message>";
+        let found = Failure::of_bucket(&s3(&format!("status code: 400 Bad Request: {body}")), "");
+        assert_eq!(found.error.what, "the server answers with status 400 (InvalidRequest)");
+        assert!(!found.transient);
+        let found = Failure::of_bucket(&s3(&format!("status code: 503 Busy: {body}")), "");
+        assert!(found.transient && !found.error.what.contains("AKIA"));
     }
 
     #[test]

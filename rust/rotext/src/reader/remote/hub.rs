@@ -4,16 +4,21 @@
 //! first, so a push between two passes changes nothing. `HF_ENDPOINT` names another hub, and `HF_TOKEN` opens private data.
 //! Source: <https://huggingface.co/docs/hub/api>, <https://huggingface.co/docs/huggingface_hub/guides/hf_file_system>.
 
+use std::collections::HashSet;
+
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, LINK};
 
 use super::failure::{Failure, innermost};
-use super::web::{Page, client};
+use super::web::{Page, body, client};
 use crate::error::Error;
 
 const ENDPOINT: &str = "https://huggingface.co";
 const HINT: &str = "check owner, name and revision; set HF_TOKEN for data that is private or gated";
 const FORM: &str = "write hf://datasets/OWNER/NAME/path or hf://datasets/OWNER/NAME@REVISION/path";
+
+/// The largest answer of the API: a page has a thousand files.
+const LARGEST_ANSWER: u64 = 64 << 20;
 
 /// A data set at one commit.
 pub(super) struct Dataset {
@@ -72,8 +77,12 @@ impl Dataset {
         let folder = folder.trim_matches('/');
         let tree = format!("/api/datasets/{}/tree/{}/{folder}", self.name, self.commit);
         let mut next = Some(self.url(&format!("{}?recursive=true", tree.trim_end_matches('/')))?);
-        let mut all = Vec::new();
+        let (mut all, mut seen) = (Vec::new(), HashSet::new());
         while let Some(url) = next {
+            if !seen.insert(url.clone()) {
+                let what = "the hub's list of files goes in a circle";
+                return Err(Failure::lasting(Error::network(what).hint(HINT)));
+            }
             let (page, link): (Vec<Entry>, _) = self.ask(url).await?;
             all.extend(page.into_iter().filter(|entry| entry.kind == "file"));
             next = link.map(|link| self.url(&link)).transpose()?;
@@ -123,7 +132,7 @@ impl Dataset {
             status => return Err(Failure::of_status(status, HINT)),
         }
         let next = answer.headers().get(LINK).and_then(|value| next_page(value.to_str().ok()?));
-        let body = answer.bytes().await.map_err(|e| Failure::transient(&innermost(&e)))?;
+        let body = body(answer, LARGEST_ANSWER).await?;
         let odd =
             |_| Failure::lasting(Error::network("the hub's answer is not what its API describes").hint(HINT));
         Ok((serde_json::from_slice(&body).map_err(odd)?, next))

@@ -43,7 +43,7 @@ pub(in crate::reader) fn list(url: &str) -> Result<Listed> {
             Scheme::Hub => again(|| hub(rest)).await,
             _ => again(|| bucket(kind, url, rest)).await,
         };
-        found.map_err(|failure| failure.error.at(without_query(url)))
+        found.map_err(|failure| failure.error.at(shown(url)))
     })
 }
 
@@ -63,16 +63,22 @@ where
     request().await
 }
 
-/// The signature of an address is as good as a password.
-fn without_query(url: &str) -> &str {
-    if url.starts_with("http") { url.split_once(['?', '#']).map_or(url, |(before, _)| before) } else { url }
+/// A URL in the form that may be printed and stored: without user and password, and without the query of an address, whose
+/// signature is as good as a password. (In the key of a bucket `?` is a sign of a pattern.)
+fn shown(url: &str) -> String {
+    let web = matches!(scheme(url), Some((Scheme::Web, _)));
+    let url = if web { url.split_once(['?', '#']).map_or(url, |(before, _)| before) } else { url };
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 async fn web(address: &str) -> std::result::Result<Listed, Failure> {
     let bad = |_| Failure::lasting(Error::usage("the address is not valid").hint("check it"));
     let page = Page { url: Url::parse(address).map_err(bad)?, token: None };
     let (size, version) = page.probe().await?;
-    Ok(Listed::One(Remote::new(without_query(address).to_owned(), Place::Page(page), size, version)))
+    Ok(Listed::One(Remote::new(shown(address), Place::Page(page), size, version)?))
 }
 
 async fn hub(rest: &str) -> std::result::Result<Listed, Failure> {
@@ -81,7 +87,7 @@ async fn hub(rest: &str) -> std::result::Result<Listed, Failure> {
     let made = |path: &str, size| -> std::result::Result<Remote, Failure> {
         let place = Place::Page(dataset.page(path)?);
         // The commit is the version.
-        Ok(Remote::new(format!("{shown}/{path}"), place, size, super::object::Version(None)))
+        Remote::new(format!("{shown}/{path}"), place, size, super::object::Version(None))
     };
     let path = path.trim_end_matches('/');
     let folder =
@@ -104,6 +110,11 @@ async fn bucket(kind: Scheme, url: &str, rest: &str) -> std::result::Result<List
     if name.is_empty() {
         return Err(Failure::lasting(Error::usage("the URL has no bucket").hint("write s3://BUCKET/KEY")));
     }
+    if name.contains(['@', ':']) {
+        let error =
+            Error::usage("credentials do not belong into a URL: it is written into packs and messages");
+        return Err(Failure::lasting(error.hint("set them in the environment (docs/how-to/read-files.md)")));
+    }
     let bucket = buckets::open(kind, name)?;
     let Bucket { store, hint } = &bucket;
     let fail = |e: object_store::Error| Failure::of_bucket(&e, hint);
@@ -118,7 +129,7 @@ async fn bucket(kind: Scheme, url: &str, rest: &str) -> std::result::Result<List
     let invalid = |e: object_store::path::Error| fail(e.into());
     if !key.is_empty() && !key.ends_with('/') && !is_pattern(key) {
         match store.head(&Key::parse(key).map_err(invalid)?).await {
-            Ok(found) => return Ok(Listed::One(made(found))),
+            Ok(found) => return Ok(Listed::One(made(found)?)),
             Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => return Err(fail(error)),
         }
@@ -130,7 +141,7 @@ async fn bucket(kind: Scheme, url: &str, rest: &str) -> std::result::Result<List
     found.sort_by(|one, other| one.location.cmp(&other.location));
     let wanted = chosen(path)?;
     let objects = found.into_iter().filter(|object| wanted(object.location.as_ref()));
-    many(objects.map(made).collect(), path)
+    many(objects.map(made).collect::<std::result::Result<_, _>>()?, path)
 }
 
 /// Which keys a folder or pattern means. Hidden ones (`.git/`) are not read, as in a folder of a disk.
@@ -175,6 +186,8 @@ mod tests {
         );
         assert!(is("a/*.jsonl", "a/b.jsonl") && !is("a/*.jsonl", "a/b/c.jsonl"));
         assert!(is("a/**/*.jsonl", "a/b/c.jsonl"));
-        assert_eq!(without_query("https://h/k?sig=1"), "https://h/k");
+        assert_eq!(shown("https://user:secret@h/k@2?sig=1"), "https://h/k@2");
+        assert_eq!(shown("HTTP://h/k?sig=1"), "HTTP://h/k");
+        assert_eq!(shown("s3://key:secret@b/x*.jsonl"), "s3://b/x*.jsonl");
     }
 }

@@ -13,8 +13,13 @@ use super::waiting::wait;
 use super::web::Page;
 use crate::error::{Error, Result};
 
-/// Tries of one request. With the waits between them this is about six seconds, and the clients of buckets try again themselves.
+/// Tries of one request. The waits between them are about six seconds together. A server that does not answer at all takes
+/// [`PATIENCE`] for each try.
 const TRIES: u32 = 6;
+/// The longest time of one try: 4 MiB at 140 KB/s.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// No service stores a larger object (S3 and Azure: 50 to 190 TB).
+const LARGEST: u64 = 1 << 50;
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 
 /// The version of an object: its entity tag, or its time. `None`: the server has neither.
@@ -52,8 +57,19 @@ struct Inner {
 }
 
 impl Remote {
-    pub(super) fn new(name: String, place: Place, size: u64, version: Version) -> Self {
-        Self(Arc::new(Inner { name, place, size, version, failure: Mutex::new(None) }))
+    /// # Errors
+    /// The server claims a size that no object has.
+    pub(super) fn new(
+        name: String,
+        place: Place,
+        size: u64,
+        version: Version,
+    ) -> std::result::Result<Self, Failure> {
+        if size > LARGEST {
+            let error = Error::network(format!("the server says that the object has {size} bytes"));
+            return Err(Failure::lasting(error.at(&name).hint("check the server")));
+        }
+        Ok(Self(Arc::new(Inner { name, place, size, version, failure: Mutex::new(None) })))
     }
 
     /// Bytes of the object.
@@ -95,7 +111,9 @@ impl Remote {
     pub(super) async fn fetch(self, range: Range<u64>) -> Result<Bytes> {
         let mut pause = FIRST_WAIT;
         for left in (0..TRIES).rev() {
-            let failure = match self.try_once(range.clone()).await {
+            let late = |_| Err(Failure::transient("no answer in time"));
+            let tried = tokio::time::timeout(PATIENCE, self.try_once(range.clone())).await;
+            let failure = match tried.unwrap_or_else(late) {
                 Ok(bytes) => return Ok(bytes),
                 Err(failure) => failure,
             };

@@ -1,15 +1,15 @@
 //! A part of a file of a web server.
 
 use std::ops::Range;
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, ETAG, HeaderMap, LAST_MODIFIED, RANGE};
 use reqwest::{Client, Response, Url};
 
 use super::failure::{Failure, innermost};
 use super::object::Version;
+use super::waiting::PerProcess;
 use crate::error::Error;
 
 /// A file of a web server.
@@ -23,9 +23,9 @@ pub(super) struct Page {
 const HINT: &str = "check the address; a private file needs a signed address, or HF_TOKEN for hf://";
 
 /// One client for all, so that connections are used again.
-pub(super) fn client() -> &'static Client {
-    static CLIENT: OnceLock<Client> = OnceLock::new();
-    CLIENT.get_or_init(|| {
+pub(super) fn client() -> Client {
+    static CLIENT: PerProcess<Client> = PerProcess::new();
+    CLIENT.get(|| {
         let builder = Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .read_timeout(Duration::from_secs(30))
@@ -70,14 +70,39 @@ impl Page {
         let size = match answer.status().as_u16() {
             // A server may answer a request for everything with everything.
             200 if range.start == 0 && answer.content_length() == Some(range.end) => range.end,
-            206 => total(answer.headers()).ok_or_else(no_parts)?,
+            206 if is_range(answer.headers(), &range) => total(answer.headers()).ok_or_else(no_parts)?,
+            206 => return Err(Failure::transient("the server sent another part of the file")),
             // The file is shorter than it was.
             416 => return Err(Failure::changed()),
             _ => return Err(no_parts()),
         };
-        let bytes = answer.bytes().await.map_err(|e| Failure::transient(&innermost(&e)))?;
+        let bytes = body(answer, range.end - range.start).await?;
         Ok((bytes, size, version))
     }
+}
+
+/// The body of an answer, of at most `most` bytes: a server may send more than it was asked for.
+pub(super) async fn body(mut answer: Response, most: u64) -> Result<Bytes, Failure> {
+    let mut bytes = BytesMut::new();
+    while let Some(part) = answer.chunk().await.map_err(|e| Failure::transient(&innermost(&e)))? {
+        if (bytes.len() + part.len()) as u64 > most {
+            let error = Error::network("the server sends more than it was asked for");
+            return Err(Failure::lasting(error.hint("download the file first, and name the copy")));
+        }
+        bytes.extend_from_slice(&part);
+    }
+    Ok(bytes.freeze())
+}
+
+/// Whether an answer is the part that was asked for: `bytes 0-9/100`. A cache may send another one.
+fn is_range(headers: &HeaderMap, range: &Range<u64>) -> bool {
+    let sent = headers.get(CONTENT_RANGE).and_then(|value| value.to_str().ok()?.strip_prefix("bytes "));
+    let part = sent.and_then(|sent| sent.split_once('/')?.0.split_once('-'));
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    part.is_some_and(|(first, last)| {
+        // The file may end before the range does.
+        number(first) == Some(range.start) && number(last).is_some_and(|last| last < range.end)
+    })
 }
 
 fn no_parts() -> Failure {
