@@ -76,7 +76,7 @@ def run_training_benchmark(
         configs: Configurations, see `make_config`.
         vocab_size: Entries of the vocabulary.
         steps: Steps to time.
-        warm_up: Steps to make before the timed steps. The first of them gives `first_step_s`.
+        warm_up: Steps to run before the timed steps. The first of them gives `first_step_s`.
         out: File to write the whole result to (JSON).
         progress: Receives a message for each step.
 

@@ -23,13 +23,13 @@ def run(
     ],
     size: SizeOption = None,
     steps: Annotated[int, typer.Option(min=2, help="Steps to time.")] = 10,
-    warm_up: Annotated[int, typer.Option(min=1, help="Steps to make before the timed steps.")] = 3,
+    warm_up: Annotated[int, typer.Option(min=1, help="Steps to run before the timed steps.")] = 3,
     vocab_size: Annotated[int, typer.Option(min=2, max=1 << 20, help="Entries of the vocabulary.")] = 40_000,
     roofline: Annotated[
         str | None,
         typer.Option(
             metavar="GPU",
-            help="Measure nothing: print the least time of a step on this GPU (H100, RTX 4090, ...), counted.",
+            help="Measure nothing: print an estimate of the least time of a step on this GPU (H100, RTX 4090, ...).",
         ),
     ] = None,
     config: ConfigOption = None,

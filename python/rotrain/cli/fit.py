@@ -53,7 +53,7 @@ def run(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the result only.")] = False,
 ) -> None:
-    """Train a model on a pack. The same command again continues where it stopped.
+    """Train a model on a pack. Repeat the command to continue a stopped run.
 
     \b
     Examples:

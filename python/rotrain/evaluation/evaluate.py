@@ -100,7 +100,7 @@ def evaluate(
         max_bytes: Maximum bytes of each domain.
         context: Tokens of a window, at most the default: the context of the model, and at most 2,048 for models of other people.
         against: Reference model to compare the predictions with: KL divergence, same top token.
-        against_tokens: Tokens of that comparison.
+        against_tokens: Tokens to compare with --against.
         probes: Any of grammar, diacritics, copy, induction, phonebook.
         tasks: .jsonl files, or names of tasks of the lm-evaluation-harness.
         task_folder: Folder with your own harness tasks (YAML).
