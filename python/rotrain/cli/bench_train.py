@@ -76,7 +76,7 @@ def run(
 
 
 def _print_rooflines(configs: list[FitConfig], vocab_size: int, gpu: str, *, json: bool) -> None:
-    from rotrain.bench.roofline import USUAL_MICRO, roofline
+    from rotrain.bench.roofline import DEFAULT_MICRO, roofline
     from rotrain.models.presets import model_config
 
     rows = []
@@ -85,7 +85,7 @@ def _print_rooflines(configs: list[FitConfig], vocab_size: int, gpu: str, *, jso
         shape = model_config(
             config.arch, config.size, vocab_size=vocab_size, context=config.context, window=config.window
         )
-        micro = min(config.batch.sequences, USUAL_MICRO if given == "auto" else given)
+        micro = min(config.batch.sequences, DEFAULT_MICRO if given == "auto" else given)
         rows.append(roofline(shape, gpu, tokens=config.batch.sequences * config.context, micro=micro))
     if json:
         print_json({"rooflines": [row.to_dict() for row in rows]})

@@ -52,7 +52,7 @@ class Model:
             if cell.evaluation and domain in cell.evaluation["text"]
         ]
 
-    def middle(self, value: Callable[[Run, Cell], float | None]) -> float | None:
+    def median(self, value: Callable[[Run, Cell], float | None]) -> float | None:
         """Return the median over the seeds of a figure; None where no seed has it."""
         values = [found for run, cell in self.cells if (found := value(run, cell)) is not None]
         return statistics.median(values) if values else None

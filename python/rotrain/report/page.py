@@ -18,7 +18,7 @@ from rotrain.report.groups import Model, compare_models, engines_of, models_of
 from rotrain.report.outside import outside_section
 from rotrain.report.results import NO_ENGINE, Run
 from rotrain.report.section import Section
-from rotrain.report.seeds import LEAST, Group
+from rotrain.report.seeds import MIN_DIFFERENCE, Group
 from rotrain.report.table import MIB, Row, columns, domains, rows_of
 
 Json = dict[str, Any]
@@ -357,7 +357,7 @@ def _methods(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
     yield (
         "ranks",
         "by the mean over at least three seeds; different where the difference is significant at 5 % after Holm's correction over all pairs, "
-        f"and at least {100 * LEAST:g} % of the bits",
+        f"and at least {100 * MIN_DIFFERENCE:g} % of the bits",
     )
     yield "program", f"rotrain {__version__}"
     for context in sorted({context for row in rows_of(runs) if (context := row.context) is not None}):
