@@ -18,7 +18,7 @@ from rotrain.errors import UsageError
 from rotrain.evaluation.baselines.models import Baseline
 from rotrain.evaluation.baselines.ngram import MAX_ORDER, NgramModel
 from rotrain.evaluation.baselines.training_text import training_documents
-from rotrain.evaluation.contamination import RUN, measure_contamination
+from rotrain.evaluation.contamination import RUN_TOKENS, measure_contamination
 from rotrain.evaluation.domains import held_out
 from rotrain.evaluation.evaluate import evaluate
 from rotrain.evaluation.text import Document, TextScore
@@ -145,7 +145,7 @@ def test_contamination_counts_what_was_copied_from_the_training_text(pack: Path)
     alone = measure_contamination(opened, [Document("a", copied)])
     assert alone.tokens == alone.of_tokens, "every token of a copy is in a common run"
     short = measure_contamination(opened, [Document("c", "Da.")])
-    assert (short.tokens, short.documents) == (0, 0), f"fewer than {RUN} tokens are no run"
+    assert (short.tokens, short.documents) == (0, 0), f"fewer than {RUN_TOKENS} tokens are no run"
 
 
 def test_contamination_finds_runs_across_the_pieces_of_the_stream(
