@@ -43,6 +43,12 @@ def test_the_page_of_the_ledger_lists_each_stage() -> None:
     assert {"read", "filter", "dedup"} <= written
 
 
+def test_the_readme_fits_three_screens() -> None:
+    """Three screens of 50 lines, on a terminal of 110 columns."""
+    lines = _read("README.md").splitlines()
+    assert sum(max(1, -(-len(line) // 110)) for line in lines) <= 150
+
+
 def test_the_paths_of_the_guides_exist() -> None:
     for page in ("CONTRIBUTING.md", "DESIGN.md", "README.md"):
         for path in re.findall(
