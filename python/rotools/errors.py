@@ -9,7 +9,7 @@ Examples:
     ...     rotools.judge("text", profile="poems")
     ... except rotools.UsageError as error:
     ...     print(error.exit_code, error.hint)
-    2 take one of: web, books
+    2 use one of: web, books
 """
 
 import errno
@@ -92,8 +92,8 @@ _HINTS = {
     errno.EPERM: "check who owns the file and its folder",
     errno.EROFS: "the file system is read-only: choose another --out",
     errno.EMFILE: "the process has too many open files: raise the limit with `ulimit -n 4096`",
-    errno.ENFILE: "the machine has too many open files: end other programs",
-    errno.ENOMEM: "the machine has too little memory: end other programs, or give less work at once",
+    errno.ENFILE: "the machine has too many open files: close other programs",
+    errno.ENOMEM: "the machine has too little memory: close other programs, or give less work at once",
     errno.ENOLCK: "the file system has no locks (NFS without a lock service): choose an --out on a local disk",
     errno.ENOTSUP: "the file system cannot do this: choose an --out on a local disk",
     errno.ENAMETOOLONG: "take a shorter name",

@@ -2,7 +2,7 @@
 
 The server is the one in the package `xllamacpp`. It listens on 127.0.0.1 alone. Any page in a browser, and any user of the machine, can send
 requests there, and the server does not check their `Host` or `Origin`. So it wants a key, drawn anew for each start, for all but its page and
-`/health`. The key stands behind the `#` of the address that is printed: a browser does not send this part, and the page that is served does not hold it.
+`/health`. The key is the part after the `#` of the printed address. A browser does not send this part, and the served page does not contain it.
 """
 
 from __future__ import annotations

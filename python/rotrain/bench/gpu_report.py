@@ -96,7 +96,7 @@ def read_gpu_report(path: Path) -> GpuReport:
             raise ValueError("a part does not say whether it passed")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RotrainError(
-            f"these are no results of a GPU check: {reason(error)}", place=path, hint=MAKE_HINT
+            f"this is not a result of benches/gpu_check.py: {reason(error)}", place=path, hint=MAKE_HINT
         ) from None
     return GpuReport(record)
 

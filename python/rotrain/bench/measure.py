@@ -1,8 +1,8 @@
 """Measure several variants in rounds, for `rotrain bench`.
 
-In a round, each variant is started in a new process, does its work, and ends. One process has one luck: where its pages lie and
-which cores it got stays for its life, and repeated turns cannot show it. Turns of one process told two equal variants apart in 22 to 85 % of simulated
-benchmarks; turns of ten processes do in at most 3 % (docs/log/quantization.md). The order changes from round to round: A B C, then C B A, and so on. So a
+In a round, each variant is started in a new process, does its work, and ends. The pages and the cores that a process
+got do not change until it ends, and repeated turns of one process cannot show their effect. With one process, 22 to 85 % of simulated
+benchmarks found a difference between two equal variants; with ten processes, at most 3 % did (docs/log/quantization.md). The order changes from round to round: A B C, then C B A, and so on. So a
 machine that becomes slower is slower for all variants. A turn in which other processes used the processors is repeated, up to
 `MAX_TRIES` tries. Only the last try is recorded.
 """
@@ -326,5 +326,5 @@ def _check_memory(specs: list[dict[str, Any]]) -> None:
     if needed > free:
         raise RotrainError(
             f"a variant needs about {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free",
-            hint="measure a smaller model, or end other programs",
+            hint="measure a smaller model, or close other programs",
         )

@@ -67,7 +67,7 @@ class Roofline:
         micro: Sequences at once.
         parts: The parts of the step.
         mfu: Operations of the model / (peak * time): no step is faster.
-        tokens_per_s: Tokens a second at most.
+        tokens_per_s: Maximum tokens per second.
     """
 
     arch: str

@@ -41,7 +41,7 @@ def run(
         display = choose_display(quiet=quiet)
         found = push(model, to, public=public, license=license, progress=display)
         if found.left_out:
-            display.note(f"left out, no part of a model: {', '.join(found.left_out)}")
+            display.note(f"left out, because it is not part of a model: {', '.join(found.left_out)}")
         if json:
             print_json(found.to_dict())
         elif not quiet:

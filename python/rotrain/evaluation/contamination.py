@@ -1,4 +1,4 @@
-"""How much of an outside text stands in the training text of a pack, word for word.
+"""Measure how much of an outside text occurs in the training text of a pack, token for token.
 
 A text from outside says how a model does on text that nobody prepared for it, but only if the model has not read it. A run of `RUN_TOKENS`
 tokens (about ten to thirteen words) that is in a document and in the training text is counted as read. The training text is read once

@@ -106,7 +106,7 @@ def evaluate(
         task_folder: Folder with your own harness tasks (YAML).
         shots: Examples before each question of a harness task. Default: the default of the task.
         limit: Maximum number of questions of each harness task.
-        task_bos: Whether the BOS stands before each prompt of a harness task. The harness's own default is no.
+        task_bos: Whether a BOS is put before each prompt of a harness task. The harness's own default is no.
         out: File to write the result to (JSON). Default: evaluation.json in a run directory, and no file for other models.
         progress: Receives notes about the model and the state of each part.
 

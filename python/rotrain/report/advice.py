@@ -216,7 +216,7 @@ def _few_seeds(models: Sequence[Model], found: Comparison) -> list[str]:
     if len(few) == len(groups):
         return [
             f"There are no ranks between architectures: a rank needs {MIN_SEEDS} seeds of each, and there are {least}. A difference can be "
-            "the luck of a seed. Three seeds are the default of a study."
+            "an effect of the seed alone. Three seeds are the default of a study."
         ]
     names = _joined([_label(group) for group in few])
     verb, each = ("has", "") if len(few) == 1 else ("have", " of each")

@@ -81,7 +81,7 @@ def compare_models(models: Sequence[Model], domain: str, engine: str) -> Compari
     """Compare the models that one engine scored on a domain. Runs that `left_out` names take no part.
 
     Two engines round differently, and their variants are made from different files, so a difference between engines would not be one of the
-    models. Baselines without a network stand beside the models of every engine.
+    models. Baselines without a network are added to the models of every engine.
     """
     groups = []
     for model in models:

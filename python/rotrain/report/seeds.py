@@ -1,6 +1,6 @@
-"""Compare architectures over their seeds: mean, standard deviation, interval, and ranks that the luck of a seed cannot make.
+"""Compare architectures over their seeds: mean, standard deviation, interval, and ranks that allow for the chance of a seed.
 
-A training has luck: the same architecture with another seed ends a little higher or lower. So a rank needs at least three seeds. The uncertainty of a mean has two parts that are independent: the seeds, and the documents it was scored on.
+The same architecture with another seed ends a little higher or lower, by chance. So a rank needs at least three seeds. The uncertainty of a mean has two parts that are independent: the seeds, and the documents it was scored on.
 
 * seeds: the standard deviation over seeds, pooled over the architectures of a study, because three seeds alone know it badly. Both
   sides of a pair use the same pooled figure, so their sum has its degrees of freedom once, not twice;
@@ -108,7 +108,7 @@ class Comparison:
         groups: The groups, best mean first.
         intervals: Mean of each group with its interval over seeds and documents; no interval with one seed.
         ranks: Rank of each group; None where a group has fewer than three seeds or one document.
-        differences: Every pair of ranked groups, and every pair of variants of the same runs: these share the luck of their seeds.
+        differences: Every pair of ranked groups, and every pair of variants of the same runs: these share the chance of their seeds.
         ranked_pairs: Pairs of ranked groups of different runs. Without one there is nothing that more seeds would tell apart.
         sd: Standard deviation of a seed of the trained models, pooled; None without a second seed.
         needed: Seeds of each architecture that would tell `TARGET_DIFFERENCE` bits apart with a power of 80 % (an estimate); None without ranked

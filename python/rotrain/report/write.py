@@ -66,9 +66,7 @@ def write_report(
     """
     file = Path(out)
     if file.suffix not in FORMS:
-        raise UsageError(
-            f"there is no report of the form {file.suffix!r}", hint="take .html, .md, .csv or .tex"
-        )
+        raise UsageError(f"there is no report format {file.suffix!r}", hint="use .html, .md, .csv or .tex")
     found = read_runs([Path(run) for run in runs])
     figures, notes = list[Figure](), list[str]()
     try:

@@ -84,12 +84,12 @@ def average(
     steps = sorted(checkpoint.list_steps(source.checkpoints)[:last])
     if len(steps) < last or last < 2:
         raise RotrainError(
-            f"the run has {len(steps)} checkpoints, and the average of {last} was asked for",
+            f"the run has {len(steps)} checkpoints, fewer than the {last} to average",
             place=source.checkpoints,
             hint="at least 2 are needed; keep more with --set checkpoint.keep=5",
         )
     if target.path.exists() and not replace:
-        raise RotrainError("this exists already", place=target.path, hint="remove it, or give another --out")
+        raise RotrainError("this already exists", place=target.path, hint="remove it, or give another --out")
     saved = [checkpoint.open_step(source.checkpoints, step) for step in steps]
     weights = mean_weights(saved)
     config = FitConfig.model_validate(record["config"])

@@ -79,7 +79,7 @@ class RunLog:
 
         Args:
             step: Steps that are done.
-            loss: Loss of the last step in nats a token. It may be not finite.
+            loss: Loss of the last step in nats per token. It may be not finite.
             norm: Norm of its gradient. It may be not finite.
             lr: Its learning rate.
         """
