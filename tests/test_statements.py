@@ -81,6 +81,20 @@ def test_each_dependency_has_its_reason() -> None:
     assert (python | crates) - named - {"rotext"} == set()
 
 
+def test_each_long_file_has_its_reason() -> None:
+    folders = ("rust/rotext/src", "rust/rotext-py/src", "python")
+    files = [
+        path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".rs")
+    ]
+    long = {
+        path.relative_to(ROOT).as_posix()
+        for path in files
+        if path.read_text(encoding="utf-8").count("\n") > 400
+    }
+    appendix = _read("DESIGN.md").partition("## Appendix: long files")[2]
+    assert set(re.findall(r"^\| `([^`]+)`", appendix, re.MULTILINE)) == long
+
+
 def _tables(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     """The tables of dependencies of a crate, those of single systems too."""
     kinds = ("dependencies", "dev-dependencies")
