@@ -201,7 +201,7 @@ def test_an_average_is_the_mean_and_a_run_of_its_own(pack: Path, tmp_path: Path)
     assert json.loads(done.stdout)["averaged"] == [6, 8]
     assert rotrain("generate", tmp_path / "two", "--max-tokens", 4).returncode == 0
     again = rotrain("average", tmp_path / "run", "--last", 2, "--out", tmp_path / "two")
-    assert again.returncode == 1 and "this already exists" in again.stderr
+    assert again.returncode == 1 and "this exists already" in again.stderr
     few = rotrain("average", tmp_path / "run", "--last", 9, "--out", tmp_path / "nine")
     assert few.returncode == 1 and "has 3 checkpoints" in few.stderr
 

@@ -134,7 +134,7 @@ def test_export_is_proven_by_transformers(run: Path, tmp_path: Path) -> None:
     silent = rotrain("export", run, "--to", "hf", "--out", tmp_path / "hf2", "--quiet")
     assert (silent.returncode, silent.stdout, silent.stderr) == (0, "", "")
     again = rotrain("export", run, "--to", "hf", "--out", tmp_path / "hf")
-    assert again.returncode == 1 and "this already exists" in again.stderr
+    assert again.returncode == 1 and "this exists already" in again.stderr
 
 
 def test_doctor_measures_the_kernels() -> None:

@@ -185,7 +185,7 @@ def test_damaged_gguf_file_is_reported(tmp_path: Path) -> None:
     model = trained(tmp_path, "llama-mha")
     file = tmp_path / "model.gguf"
     export_gguf(model, file)
-    with pytest.raises(RotrainError, match="this already exists"):
+    with pytest.raises(RotrainError, match="this exists already"):
         export_gguf(model, file)
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])

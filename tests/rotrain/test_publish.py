@@ -95,7 +95,7 @@ def test_a_public_repository_gets_nothing_that_was_meant_to_be_private(exported:
     hub.private = False
     refused = rotrain("push", exported, "hub:me/model")
     assert refused.returncode == 1 and "the repository is already public" in refused.stderr
-    assert "say --public" in refused.stderr and hub.files == {}
+    assert "add --public" in refused.stderr and hub.files == {}
     done = rotrain("push", exported, "hub:me/model", "--public")
     assert done.returncode == 0 and "public" in done.stdout and hub.files
 

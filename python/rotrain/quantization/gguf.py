@@ -173,7 +173,7 @@ def quantize_gguf(
         RotrainError: `out` exists, a tensor is not finite, or the importance belongs to another model.
     """
     if out.exists():
-        raise RotrainError("this already exists", place=out, hint="choose another --out, or remove it")
+        raise RotrainError("this exists already", place=out, hint="choose another --out, or remove it")
     if importance is not None:
         imatrix = record.get("imatrix")
         check_importance(importance, source.matrices, None if imatrix is None else imatrix["file"])

@@ -89,7 +89,7 @@ def average(
             hint="at least 2 are needed; keep more with --set checkpoint.keep=5",
         )
     if target.path.exists() and not replace:
-        raise RotrainError("this already exists", place=target.path, hint="remove it, or give another --out")
+        raise RotrainError("this exists already", place=target.path, hint="remove it, or give another --out")
     saved = [checkpoint.open_step(source.checkpoints, step) for step in steps]
     weights = mean_weights(saved)
     config = FitConfig.model_validate(record["config"])
