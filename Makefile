@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export CARGO_TERM_PROGRESS_WHEN ?= never
 
-.PHONY: setup demo test test-system check wheel bench bench-compare docs clean
+.PHONY: setup demo test test-faults fuzz test-system check wheel bench bench-compare docs clean
 
 # The environment is made once and made again when the project file changes.
 .venv/ready: pyproject.toml
@@ -28,14 +28,25 @@ test: setup
 	$(PYTEST) $(addprefix --ignore=,$(SYSTEM))
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --doctest-modules python/rotrain
 
+# All injected faults, kills and damaged files: hours on two cores. What is random prints its seed; FAULTS_SEED=N repeats it.
+FAULTY := tests/faults tests/rotools/test_corruption.py tests/rotrain/test_run_corruption.py tests/rotrain/test_kill.py
+test-faults: setup
+	FAULTS=all $(PYTEST) -rP $(FAULTY)
+
+# Each parser in turn, FUZZ_MINUTES long: those of Rust with cargo-fuzz (a nightly compiler), those of Python without.
+FUZZ_MINUTES ?= 30
+fuzz: setup
+	FUZZ_MINUTES=$(FUZZ_MINUTES) $(PYTEST) -rP tests/faults/test_fuzzed_readers.py
+	for target in $$(cargo fuzz list); do cargo +nightly fuzz run $$target -- -max_total_time=$$(($(FUZZ_MINUTES) * 60)) || exit 1; done
+
 SYSTEM := tests/rotrain/test_mamba_ssm.py tests/rotrain/test_kernel_signatures.py tests/rotrain/test_harness.py \
 	tests/rotrain/test_stock_circle.py tests/rotrain/test_gpu_check_system.py tests/rotrain/test_report_browser.py \
-	tests/rotools/test_ray.py tests/rotools/test_books_system.py tests/test_package_system.py tests/test_tutorials_system.py
+	tests/rotools/test_ray.py tests/rotools/test_bucket_system.py tests/rotools/test_books_system.py tests/test_package_system.py tests/test_tutorials_system.py
 
 # Tests that need programs from outside; what is missing is skipped and named. On Debian: apt-get install chromium
 # texlive-latex-base texlive-latex-recommended texlive-lang-european lmodern tesseract-ocr tesseract-ocr-ron
-# (libreoffice-writer-nogui where it is wanted). The lm-evaluation-harness and Ray (two nodes on this machine) are
-# fetched. mamba-ssm's Triton kernels run in Triton's interpreter on a CPU: only its Python files are taken (20 s), and
+# (libreoffice-writer-nogui where it is wanted). The lm-evaluation-harness, Ray (two nodes on this machine) and a
+# server of S3 are fetched. mamba-ssm's Triton kernels run in Triton's interpreter on a CPU: only its Python files are taken (20 s), and
 # not into the environment, for its dependencies are for GPUs.
 MAMBA := target/mamba-ssm
 $(MAMBA)/mamba_ssm: .venv/ready
@@ -56,7 +67,7 @@ $(OLDER)/ready: .venv/ready
 	touch $@
 
 test-system: setup wheel $(MAMBA)/mamba_ssm $(FLASH)/flash_attn $(OLDER)/ready
-	$(BIN)/uv pip install -q --python $(BIN)/python "lm-eval>=0.4.9" "ray[data]>=2.50"
+	$(BIN)/uv pip install -q --python $(BIN)/python "lm-eval>=0.4.9" "ray[data]>=2.50" "moto[server]>=5" boto3
 	PYTHON_TRANSFORMERS_4=$(OLDER)/bin/python $(PYTEST) -rs $(SYSTEM)
 
 # A wheel for every Python from 3.11 on (abi3), and a source distribution.

@@ -10,7 +10,7 @@ use rotext::ledger;
 use rotext::normalize::{self, Normalizer, Report};
 use rotext::pack;
 use rotext::progress::Progress;
-use rotext::reader::{Compression, Fields, Format, Reader, Source};
+use rotext::reader::{Compression, Cut, Fields, Format, Reader, Source, Volume};
 
 /// Any bytes in any format give documents, rejects or an error, never a panic, and documents are in the order of their lines.
 pub(crate) fn reader(data: &[u8]) {
@@ -27,6 +27,9 @@ pub(crate) fn reader(data: &[u8]) {
         stream: false,
         member: None,
         note: "",
+        remote: None,
+        cut: Cut::Whole,
+        volume: Volume::default(),
     };
     let fields = Fields { keep_record: choice & 16 != 0, ..Fields::default() };
     let Ok(mut reader) = Reader::open(&source, &fields) else { return };

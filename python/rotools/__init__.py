@@ -15,6 +15,7 @@ Each verb of the command line is a function here, with the same options and defa
 | `open_pack`, `inspect`, `verify` | `rotools inspect`, `rotools verify` | look at packs and corpora |
 | `why`, `explain`, `report` | `rotools why`, `rotools report` | see why documents were removed |
 | `sample` | `rotools sample` | write text for a first try |
+| `split` | `rotools split` | make compressed files that a cluster can share |
 
 `rotools.kernels` has the steps for Arrow data. `filter_shard`, `dedup_shard` and `pack_shard` split a run over machines.
 
@@ -53,6 +54,7 @@ from rotools.plan import Plan, plan
 from rotools.progress import Status
 from rotools.report import ReportResult, report
 from rotools.sample import SampleResult, sample
+from rotools.split import SplitFile, SplitResult, split
 from rotools.tokenizer import (
     EncodeResult,
     Tokenizer,
@@ -93,6 +95,8 @@ __all__ = [
     "SampleResult",
     "ShardResult",
     "Similarity",
+    "SplitFile",
+    "SplitResult",
     "Status",
     "Tokenizer",
     "TokenizerReport",
@@ -123,6 +127,7 @@ __all__ = [
     "review",
     "sample",
     "similarity",
+    "split",
     "tokenizer_report",
     "train_tokenizer",
     "verify",

@@ -40,9 +40,11 @@ __all__ = [
     "read_text",
     "redact",
     "report",
+    "split",
     "train",
     "verify",
     "why",
+    "write_file",
 ]
 
 __debug_build__: bool
@@ -406,6 +408,17 @@ def decode_text(data: bytes, *, page: bool = False) -> tuple[str, str, float]:
         (text, charset, how sure: 0 to 1).
     """
 
+def write_file(path: str | PathLike[str], data: bytes) -> None:
+    """Write a file whole or not at all, while no other run writes it.
+
+    Args:
+        path: The file.
+        data: The content.
+
+    Raises:
+        RotoolsError: The system refuses, or another run writes the file. No part of it is left.
+    """
+
 def dedup(
     inputs: list[str],
     out: str | PathLike[str],
@@ -631,6 +644,29 @@ def inspect(
     Raises:
         RotoolsError: The arguments, the input or the system do not allow it.
     """
+
+def split(
+    inputs: list[str],
+    out: str | PathLike[str],
+    *,
+    threads: int = 0,
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """Rewrite compressed files of JSON lines, so that the tasks of a cluster can share them.
+
+    Args:
+        inputs: Files, folders, globs or URLs.
+        out: The folder of the new files.
+        threads: Worker threads. 0: one for each core.
+        progress: Counters to watch, and the switch to stop the call.
+
+    Returns:
+        For each file: `source`, `out` (None: it is cut as it is), `bytes`, `size` and `frames`.
+
+    Raises:
+        RotoolsError: The arguments, the input or the system do not allow it.
+    """
+    ...
 
 def head(
     inputs: list[str],

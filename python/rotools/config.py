@@ -51,6 +51,8 @@ def read_config(path: Path) -> list[Phase]:
         corpus = CorpusFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(str(error), Place(str(path)), HINT) from None
+    except RecursionError:
+        raise UsageError("the file is nested too deep", Place(str(path)), HINT) from None
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))

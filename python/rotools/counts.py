@@ -52,6 +52,12 @@ class ShardResult:
     """UTF-8 bytes of their texts."""
     folder: Path
     """The shard's journal."""
+    read: int = 0
+    """Bytes that the shard read from files or servers, in all."""
+    input: int = 0
+    """Bytes of all input."""
+    whole: list[str] = field(default_factory=list)
+    """Large files that cannot be cut: one task reads all of such a file. `rotools split` rewrites them."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as `--json` prints them."""
@@ -60,4 +66,4 @@ class ShardResult:
 
 def shard_result(out: str | PathLike[str], found: dict[str, Any]) -> ShardResult:
     """Make the result from what the binding returns."""
-    return ShardResult(Path(out), found["records"], found["documents"], found["bytes"], Path(found["folder"]))
+    return ShardResult(Path(out), **{**found, "folder": Path(found["folder"])})

@@ -150,7 +150,7 @@ def dedup_shard(
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "web.jsonl").write_text('{"text": "Ana are mere."}')
-        >>> dedup_shard((1, 2), folder / "web.jsonl", folder / "clean.jsonl").documents
+        >>> dedup_shard((2, 2), folder / "web.jsonl", folder / "clean.jsonl").documents
         1
     """
     progress = options.pop("progress", None)

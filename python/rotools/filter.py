@@ -242,7 +242,7 @@ def filter_shard(
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "web.jsonl").write_text('{"text": "Cumpără acum!"}', encoding="utf-8")
         >>> [filter_shard((i, 2), folder / "web.jsonl", folder / "good.jsonl").records for i in (1, 2)]
-        [1, 0]
+        [0, 1]
         >>> filter_files(folder / "web.jsonl", folder / "good.jsonl").read.records
         1
     """

@@ -203,7 +203,7 @@ def pack_shard(
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "web.jsonl").write_text('{"text": "Ana are mere."}')
-        >>> pack_shard((1, 2), folder / "web.jsonl", folder / "pack", filter=False).documents
+        >>> pack_shard((2, 2), folder / "web.jsonl", folder / "pack", filter=False).documents
         1
     """
     listed = resolve(inputs, options.pop("phases", None), options.pop("config", None))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rotools import _rotext
 from rotools.errors import InputError, Place, ResourceError, UsageError, system_hint
+from rotools.files import refused
 from rotools.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -200,12 +201,24 @@ def _split(stream: dict[str, Any]) -> PackSplit:
 
 
 def _map(path: Path, dtype: str) -> "Tokens":
+    """Map a file of tokens.
+
+    Raises:
+        ResourceError: The system refuses it.
+        InputError: It was cut off.
+    """
     import numpy as np
 
-    # An empty file cannot be mapped.
-    if path.stat().st_size == 0:
-        return np.empty(0, dtype)
-    return np.memmap(path, dtype, "r").view(np.ndarray)
+    with refused(path, "read"):
+        size = path.stat().st_size
+        # An empty file cannot be mapped.
+        if size == 0:
+            return np.empty(0, dtype)
+        if size % np.dtype(dtype).itemsize:
+            raise InputError(
+                "the tokens are cut off", Place(str(path)), "copy the pack again, or pack the corpus again"
+            )
+        return np.memmap(path, dtype, "r").view(np.ndarray)
 
 
 def _documents(path: Path, dtype: str, documents: int, eos: int) -> "Iterator[Tokens]":

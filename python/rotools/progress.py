@@ -93,25 +93,31 @@ def run_with(
     """
     outcome: list[T] = []
     failure: list[BaseException] = []
+    # `Thread.join` is not enough: after an interrupted join, Python takes the thread for ended while it runs (3.11, 3.12).
+    ended = threading.Event()
 
     def target() -> None:
         try:
             outcome.append(work())
         except BaseException as error:
             failure.append(error)
+        finally:
+            ended.set()
 
     thread = threading.Thread(target=target, name="rotools")
-    thread.start()
     try:
-        while progress is not None and thread.is_alive():
+        # Inside, because Ctrl-C may come while it starts: the work would go on to its end, unseen.
+        thread.start()
+        while progress is not None and not ended.is_set():
             progress(status())
-            thread.join(interval_s)
-        thread.join()
+            ended.wait(interval_s)
+        ended.wait()
         if progress is not None and not failure:
             progress(status())
     except BaseException:
         cancel()
-        thread.join()
+        if thread.ident is not None:
+            ended.wait()
         raise
     if failure:
         raise failure[0]

@@ -1,7 +1,7 @@
 """Run the first pass of `pack` in shards on a Ray cluster. The rest of the run follows on this machine.
 
-A task is one shard: it reads the input and writes its journal beside the output. So input and output must be in folders that
-all nodes see under the same name. Only the arguments and a few counts go through Ray: no join, no object store. When a node
+A task is one shard: it reads its part of the input and writes its journal beside the output. So the output must be in a folder
+that all nodes see under the same name, and so must an input that is not on a server. Only the arguments and a few counts go through Ray: no join, no object store. When a node
 dies, Ray starts its task again, and the task continues from its journal.
 """
 
@@ -19,7 +19,10 @@ from rotools.errors import ResourceError, RotoolsError
 from rotools.phases import CorePhase
 
 THREADS = 2
-"""Of a task. Many small tasks leave fewer cores idle at the end, but each task reads the whole input."""
+"""Of a task."""
+
+TASKS_PER_SLOT = 4
+"""Shards are of about the same bytes, not of the same work: with several for each place of the cluster, no node waits long."""
 
 CONNECT_SECONDS = 10
 """The head of a cluster must answer within this time."""
@@ -69,7 +72,7 @@ def sign(
     try:
         cores = int(ray.cluster_resources().get("CPU", 1))
         threads = min(THREADS, cores)
-        shards = max(cores // threads, 1)
+        shards = max(cores // threads, 1) * TASKS_PER_SLOT
         options |= {"threads": threads}
         folder = os.getcwd()
 
@@ -83,13 +86,17 @@ def sign(
                 return number, error
 
         task = ray.remote(num_cpus=threads, max_retries=TRIES)(work)
+        read = 0
         waiting = [task.remote(number) for number in range(1, shards + 1)]
         while waiting:
             ready, waiting = ray.wait(waiting)
             number, found = ray.get(ready[0])
             if isinstance(found, RotoolsError):
                 raise type(found)(f"shard {number} of {shards}: {found}", hint=found.hint)
-            say(f"shard {number} of {shards}: {found['documents']:,} documents")
+            read += found["read"]
+            size = f"{found['read'] / 1e6:,.1f} MB read"
+            say(f"shard {number} of {shards}: {found['documents']:,} documents, {size}")
+        say(f"all shards: {read / 1e6:,.1f} MB read of an input of {found['input'] / 1e6:,.1f}")
         return shards
     finally:
         ray.shutdown()

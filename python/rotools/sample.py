@@ -14,6 +14,7 @@ from typing import Any
 
 from rotools.distribution import install
 from rotools.errors import UsageError
+from rotools.files import write
 
 __all__ = ["SampleResult", "sample"]
 
@@ -90,23 +91,15 @@ def sample(out: str | os.PathLike[str] = "corpus.jsonl") -> SampleResult:
                 line[:1].upper() + line[1:]
             )
 
-    documents = 0
-    partial = out.with_name(f".{out.name}.part")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            for (domain, _), lines in groups.items():
-                for start in range(0, len(lines), GLOSSES):
-                    record = {
-                        "id": f"rowordnet-{documents:05}",
-                        "text": "\n".join(lines[start : start + GLOSSES]),
-                        "domain": domain,
-                        "licence": LICENCE,
-                    }
-                    file.write(json.dumps(record, ensure_ascii=False) + "\n")
-                    documents += 1
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
-    return SampleResult(out, documents, LICENCE)
+    records: list[str] = []
+    for (domain, _), lines in groups.items():
+        for start in range(0, len(lines), GLOSSES):
+            record = {
+                "id": f"rowordnet-{len(records):05}",
+                "text": "\n".join(lines[start : start + GLOSSES]),
+                "domain": domain,
+                "licence": LICENCE,
+            }
+            records.append(json.dumps(record, ensure_ascii=False) + "\n")
+    write(out, "".join(records))
+    return SampleResult(out, len(records), LICENCE)

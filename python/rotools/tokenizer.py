@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rotools import _rotext
 from rotools.counts import ReadCounts
 from rotools.errors import Place, ResourceError
+from rotools.files import write
 from rotools.options import VOCAB_SIZE, Paths, Pattern, paths
 from rotools.progress import Callback, run
 
@@ -121,10 +122,7 @@ class Tokenizer:
         Args:
             path: The file to write.
         """
-        path = Path(path)
-        part = path.with_name(f".{path.name}.part")
-        part.write_bytes(self._core.json)
-        part.replace(path)
+        write(Path(path), self._core.json)
 
     def encode(self, text: str) -> list[int]:
         """Encode one text.

@@ -486,6 +486,8 @@ def load_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"cannot read the configuration: {error.strerror}", place=path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"this is not TOML: {error}", place=path) from None
+    except RecursionError:
+        raise UsageError("this is nested too deep", place=path) from None
 
 
 def known_keys(model: type[BaseModel] = FitConfig, prefix: str = "") -> Iterator[str]:
@@ -549,7 +551,7 @@ def _assignment(word: str) -> dict[str, Any]:
         raise UsageError(f"--set takes key=value, not {word!r}", hint="for example --set optim.lr=0.001")
     try:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         value = text.strip()  # a bare word is a string: --set runtime.device=cpu
     return _nested(key, value)
 

@@ -18,6 +18,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from rotrain.errors import RotrainError, reason
+from rotrain.files import read_file
 from rotrain.generation import Sampling, generate_tokens
 from rotrain.run.load import TrainedModel
 
@@ -87,7 +88,7 @@ class Conversation:
             return [trained.begin_id, *trained.tokenizer.encode(text)]
         from tokenizers import Tokenizer
 
-        encoder: Any = Tokenizer.from_file(str(trained.run.tokenizer))
+        encoder: Any = Tokenizer.from_str(read_file(trained.run.tokenizer).decode())
         encoder.no_truncation()
         encoder.no_padding()
         marked = [turn | {"content": chr(_FIRST_MARK + place)} for place, turn in enumerate(turns)]

@@ -10,9 +10,14 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from rotrain.errors import RotrainError, reason, system_hint
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
@@ -33,12 +38,126 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         b'm\\xc3\\xa2ine'
     """
     temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(data.encode() if isinstance(data, str) else data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    sync_directory(path.parent)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_directory(path.parent)
+    except OSError as error:
+        # What the command line shows is the file that the user knows. A failed write names none.
+        temporary.unlink(missing_ok=True)
+        error.filename, error.filename2 = str(path), None
+        raise
+
+
+@contextmanager
+def new_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Give a temporary folder beside `out`, which gets the name `out` when the block ends. After an error nothing is left.
+
+    Args:
+        out: The folder to make. It must not exist, except with `replace`.
+        replace: An older folder is put aside before the new one gets its name, and removed after it.
+
+    Raises:
+        RotrainError: The disk refuses something.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as space:
+        ...     with new_folder(Path(space) / "made") as folder:
+        ...         _ = (folder / "a").write_text("b")
+        ...     (Path(space) / "made" / "a").read_text()
+        'b'
+    """
+    temporary = out.with_name(f".{out.name}.tmp")
+    with writing(out):
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            yield temporary
+            sync_directory(temporary)
+            old = out.with_name(f".{out.name}.old")
+            shutil.rmtree(old, ignore_errors=True)
+            if replace and out.exists():
+                os.rename(out, old)
+            try:
+                os.rename(temporary, out)
+            except OSError:
+                if old.exists():
+                    os.rename(old, out)
+                raise
+            sync_directory(out.parent)
+            shutil.rmtree(old, ignore_errors=True)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def new_file(out: Path) -> Iterator[Path]:
+    """Give a temporary name beside `out`, which becomes `out` when the block ends. After an error nothing is left.
+
+    Args:
+        out: The file to make. One that is there is replaced.
+
+    Raises:
+        RotrainError: The disk refuses something.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as space:
+        ...     with new_file(Path(space) / "made") as file:
+        ...         _ = file.write_text("b")
+        ...     (Path(space) / "made").read_text()
+        'b'
+    """
+    temporary = out.with_name(f".{out.name}.part")
+    with writing(out):
+        try:
+            yield temporary
+            os.replace(temporary, out)
+            sync_directory(out.parent)
+        except BaseException as error:
+            with suppress(OSError):
+                temporary.unlink()
+            if isinstance(error, RotrainError) and error.place == str(temporary):
+                raise RotrainError(error.what, place=out, hint=error.hint) from None
+            raise
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Turn what a disk refuses into one sentence about `out`.
+
+    Raises:
+        RotrainError: The disk refused.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RotrainError(
+            f"it cannot be written: {reason(error)}", place=out, hint=system_hint(error)
+        ) from None
+
+
+def read_file(path: Path) -> bytes:
+    """Return the bytes of a file. An error of the disk while it is read names the file, as one of opening it does.
+
+    Raises:
+        OSError: The file cannot be read.
+
+    Examples:
+        >>> read_file(Path("/dev/null"))
+        b''
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -102,7 +221,7 @@ def read_record(path: Path) -> dict[str, Any]:
         OSError: The file cannot be read.
         ValueError: It is damaged.
     """
-    return open_record(path.read_bytes())
+    return open_record(read_file(path))
 
 
 def seal_line(record: dict[str, Any]) -> bytes:
@@ -150,11 +269,15 @@ def _digest(fields: dict[str, Any]) -> str:
 
 def sync_file(path: Path) -> None:
     """Force a file that is already written to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def sync_directory(path: Path) -> None:
@@ -165,5 +288,9 @@ def sync_directory(path: Path) -> None:
 
 def sha256_file(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file. The file is read in parts, so a large file takes little memory."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        error.filename = str(path)
+        raise

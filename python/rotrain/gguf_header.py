@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rotrain.errors import RotrainError, reason, system_hint
 
-__all__ = ["check_header"]
+__all__ = ["check_header", "record_of"]
 
 # LLAMA_MAX_LAYERS of llama.cpp.
 MOST_LAYERS = 512
@@ -101,6 +101,16 @@ class _Cursor:
         for _ in range(length):
             self.take(int(self.scalar("<Q")))
         return [length]
+
+
+def record_of(path: Path) -> Path:
+    """Return where the record of a quantized file is: beside it.
+
+    Examples:
+        >>> record_of(Path("a/model.gguf")).name
+        'model.gguf.json'
+    """
+    return path.with_name(f"{path.name}.json")
 
 
 def check_header(path: Path) -> None:

@@ -21,7 +21,7 @@ from rotools_program import rotools
 
 from rotools import _rotext
 from rotools.books import decisions, ocr
-from rotools.books.assemble import work_folder
+from rotools.books.assemble import SHELF, sealed, text_hash, work_folder
 from rotools.books.review import Review
 from rotools.books.worker import library
 
@@ -170,6 +170,9 @@ def test_the_review_page_works_in_a_browser(tmp_path: Path) -> None:
     (shelf / "a.txt").write_text("\n".join(PARAGRAPHS) + "\nqxzwk pcntrn", encoding="utf-8")
     out = tmp_path / "books.jsonl"
     rotools("books", shelf, "--out", out)
+    # What a reader of a format may leave in a text, or another program.
+    [text] = (tmp_path / "books.jsonl.work").glob("*.txt")
+    text.write_text(text.read_text(encoding="utf-8") + " gpj\u202eexe\x1b[2J\u2066.", encoding="utf-8")
     rotools("review", out, "--static")
     command = [
         str(PROGRAM), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
@@ -177,6 +180,8 @@ def test_the_review_page_works_in_a_browser(tmp_path: Path) -> None:
     ]  # fmt: skip
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
     assert 'class="book on"' in shown and "a.txt" in shown
+    assert "gpj\\u202eexe\\x1b[2J\\u2066." in shown
+    assert not set(shown) & set("\u202e\x1b\u2066")
 
 
 @with_browser
@@ -284,8 +289,8 @@ def shelf(out: Path, count: int) -> None:
             {
                 "id": f"raft/{number:04}.txt", "path": f"/nowhere/{number}.txt", "digest": f"{number:064x}", "key": key,
                 "again": [], "starts": [], "pages": [page] * 200, "verdict": verdict,
+                "text_sha256": text_hash(work / f"{key}.txt"),
             }
         )  # fmt: skip
-    (work / "shelf.json").write_text(
-        json.dumps({"version": 2, "books": books, "others": []}), encoding="utf-8"
-    )
+    content = {"version": SHELF, "books": books, "others": []}
+    (work / "shelf.json").write_text(json.dumps({**content, "seal": sealed(content)}), encoding="utf-8")

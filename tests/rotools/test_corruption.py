@@ -1,5 +1,6 @@
 """The small files that the tools leave, damaged in many ways: noticed in one sentence, or without effect. Never a traceback."""
 
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -13,7 +14,8 @@ import rotools as library
 from rotools import RotoolsError
 from rotools.books import decisions
 
-SAMPLES = 120
+ALL = os.environ.get("FAULTS") == "all"
+SAMPLES, CUTS = (1000, 200) if ALL else (120, 30)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def damaged(data: bytes, rng: random.Random) -> list[bytes]:
     variants = []
     for at in rng.sample(range(len(data)), min(SAMPLES, len(data))):
         variants.append(data[:at] + bytes([data[at] ^ rng.choice((1, 4, 32, 128, 255))]) + data[at + 1 :])
-    lengths = {0, 1, len(data) - 1, *rng.sample(range(len(data)), min(30, len(data)))}
+    lengths = {0, 1, len(data) - 1, *rng.sample(range(len(data)), min(CUTS, len(data)))}
     return [*variants, *(data[:length] for length in lengths)]
 
 

@@ -43,6 +43,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "why": rotools.why,
     "report": rotools.report,
     "sample": rotools.sample,
+    "split": rotools.split,
 }
 
 

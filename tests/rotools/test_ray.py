@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -19,16 +21,22 @@ pytest.importorskip("ray", reason="needs Ray: make test-system installs it")
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """The head of a cluster of two nodes with two cores each, as processes of this machine."""
+def cluster() -> Iterator[Any]:
+    """Two nodes with two cores each, as processes of this machine."""
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 100 << 20})
     cluster.add_node(num_cpus=2, object_store_memory=100 << 20)
     cluster.wait_for_nodes()
-    yield cluster.address
+    yield cluster
     cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def address(cluster: Any) -> str:
+    """The head of the cluster."""
+    return str(cluster.address)
 
 
 def test_the_bytes_of_a_local_run(address: str, tmp_path: Path) -> None:
@@ -37,7 +45,7 @@ def test_the_bytes_of_a_local_run(address: str, tmp_path: Path) -> None:
     rotools("pack", corpus, "--out", local, "--vocab-size", 500)
     engine = ("--engine", "ray", "--address", address)
     shown = rotools("pack", corpus, "--out", out, "--vocab-size", 500, *engine).stderr
-    assert "shard 1 of 2" in shown and "shard 2 of 2" in shown
+    assert "shard 1 of 8" in shown and "shard 8 of 8" in shown and "all shards:" in shown
     assert contents(out) == contents(local)
     assert {path.name for path in tmp_path.iterdir()} == {"corpus.jsonl", "local", "ray"}
 
@@ -59,7 +67,7 @@ def test_a_killed_worker_starts_again(address: str, tmp_path: Path) -> None:
     engine = ["--engine", "ray", "--address", address, "--quiet"]
     words = ["pack", str(corpus), "--out", str(out), "--vocab-size", "500", *engine]
     process = subprocess.Popen([sys.executable, "-m", "rotools", *words])
-    frames = tmp_path / "ray.shards" / "1-of-2" / "journal" / "frames"
+    frames = tmp_path / "ray.shards" / "1-of-8" / "journal" / "frames"
     while process.poll() is None and not (frames.exists() and frames.stat().st_size > 1000):
         time.sleep(0.005)
     killed = workers()
@@ -68,6 +76,32 @@ def test_a_killed_worker_starts_again(address: str, tmp_path: Path) -> None:
             os.kill(pid, signal.SIGKILL)
     assert process.wait() == 0 and killed
     assert contents(out) == contents(local)
+
+
+def test_a_node_that_is_lost_costs_its_units(cluster: Any, address: str, tmp_path: Path) -> None:
+    corpus = jsonl(tmp_path / "corpus.jsonl", texts(30_000, 2))
+    local, out = tmp_path / "local", tmp_path / "ray"
+    rotools("pack", corpus, "--out", local, "--vocab-size", 500)
+    lost = cluster.add_node(num_cpus=2, object_store_memory=100 << 20)
+    cluster.wait_for_nodes()
+    engine = ["--engine", "ray", "--address", address]
+    words = ["pack", str(corpus), "--out", str(out), "--vocab-size", "500", *engine]
+    process = subprocess.Popen([sys.executable, "-m", "rotools", *words], stderr=subprocess.PIPE)
+
+    def working() -> int:
+        """Shards with a frame in their journal."""
+        frames = (tmp_path / "ray.shards").glob("*/journal/frames")
+        return sum(path.stat().st_size > 1000 for path in frames)
+
+    while process.poll() is None and working() < 2:
+        time.sleep(0.005)
+    cluster.remove_node(lost, allow_graceful=False)
+    shown = process.communicate()[1].decode()
+    assert process.returncode == 0, shown
+    assert contents(out) == contents(local)
+    # What the tasks read that ended: the input once, and the end of a line behind each part.
+    read, size = re.findall(r"all shards: ([\d,.]+) MB read of an input of ([\d,.]+)", shown)[0]
+    assert float(size.replace(",", "")) <= float(read.replace(",", "")) <= 1.05 * float(size.replace(",", ""))
 
 
 def test_kernels_over_a_dataset(address: str, tmp_path: Path) -> None:
@@ -96,7 +130,7 @@ def test_errors_name_the_cause(address: str, tmp_path: Path) -> None:
     corpus = jsonl(tmp_path / "corpus.jsonl", texts(50, 1))
     engine = ("--engine", "ray", "--address", address)
     wrong = rotools("pack", corpus, "--out", tmp_path / "p", "--text-field", "body", *engine, code=1).stderr
-    assert "shard 1 of 2" in wrong and "--text-field" in wrong
+    assert "of 8" in wrong and "--text-field" in wrong
     nowhere = rotools(
         "pack", corpus, "--out", tmp_path / "p", "--engine", "ray", "--address", "127.0.0.1:1", code=1
     )

@@ -560,3 +560,20 @@ def test_web_archives(tmp_path: Path) -> None:
     path.write_bytes(b"".join(records)[:-60])
     counts, found = read(path, out=tmp_path / "out.jsonl")
     assert counts["rejected"]["damaged"] == 1 and len(found) == 3
+
+
+@pytest.mark.parametrize("name", ["part-00000", "part-00000.zst", "part-00000.gz"])
+def test_a_name_without_a_format_is_read_by_its_content(name: str, tmp_path: Path) -> None:
+    lines = "".join(
+        json.dumps({"text": f"Un text cu numărul {n}."}, ensure_ascii=False) + "\n" for n in range(9)
+    )
+    kind = {".zst": "zstd", ".gz": "gzip"}.get(Path(name).suffix)
+    path = tmp_path / name
+    if kind is None:
+        path.write_text(lines, encoding="utf-8")
+    else:
+        with pa.CompressedOutputStream(str(path), kind) as stream:
+            stream.write(lines.encode())
+    out = tmp_path / "out.jsonl"
+    rotools("normalize", path, "--out", out)
+    assert len(out.read_text(encoding="utf-8").splitlines()) == 9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import struct
@@ -27,7 +28,8 @@ from rotrain.train.loop import run_training
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 
-SAMPLES = 200
+ALL = os.environ.get("FAULTS") == "all"
+SAMPLES, CUTS, VARIANTS = (4000, 4000, 1000) if ALL else (200, 40, 60)
 FILES = (
     "config.json",
     "summary.json",
@@ -89,7 +91,7 @@ def flips(data: bytes, rng: random.Random) -> Iterator[bytes]:
 
 
 def cuts(data: bytes, rng: random.Random) -> Iterator[bytes]:
-    for length in {0, 1, len(data) - 1, *rng.sample(range(len(data)), min(40, len(data)))}:
+    for length in {0, 1, len(data) - 1, *rng.sample(range(len(data)), min(CUTS, len(data)))}:
         yield data[:length]
 
 
@@ -114,7 +116,7 @@ def resealed(name: str, data: bytes, rng: random.Random) -> Iterator[bytes]:
         variants = [seal_line(value) + b"".join(others) for value in changed(open_line(first), rng)]
     else:
         variants = [json.dumps(seal(value)).encode() for value in changed(open_record(data), rng)]
-    yield from rng.sample(variants, min(60, len(variants)))
+    yield from rng.sample(variants, min(VARIANTS, len(variants)))
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -1,19 +1,22 @@
 """Write the output of a run: the books that are kept, and the ledger of all files of the shelf."""
 
+import errno
+import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from rotools import _rotext
 from rotools.books import decisions, formats
-from rotools.books.files import refused
-from rotools.books.shelf import Other, shown
-from rotools.errors import InputError, Place, ResourceError
+from rotools.books.shelf import Other
+from rotools.errors import InputError, Place, ResourceError, system_hint
+from rotools.files import refused, shown
 
 __all__ = ["SHELF", "Lock", "assemble", "read_shelf", "replay", "work_folder"]
 
-SHELF = 2
+SHELF = 3
 """Version of the list of books in the work folder."""
 
 Result = dict[str, Any]
@@ -38,13 +41,31 @@ def read_shelf(out: Path) -> tuple[list[Result], list[Other]]:
         raise InputError(f"there is no {path.parent.name} beside the file", Place(str(out)), again)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-        if value["version"] != SHELF:
+        seal = value.pop("seal")
+        if value["version"] != SHELF or seal != sealed(value):
             raise ValueError(f"version {value['version']}")
         return value["books"], [Other(**{**other, "path": Path(other["path"])}) for other in value["others"]]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise InputError(
             "the list of books is damaged or of another version", Place(str(path)), again
         ) from None
+
+
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What a file system without locks answers."""
+
+LOCK_HINT = "locks keep two runs apart: write to another file system, or set ROTEXT_NO_LOCKS=1 if no other run writes there"
+
+
+def sealed(fields: Result) -> str:
+    """Return the hash of a record that is written with it: a disk that changes a digit is noticed."""
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def text_hash(text: Path) -> str:
+    """Return the SHA-256 of the text of a book."""
+    with refused(text, "read"):
+        return hashlib.sha256(text.read_bytes()).hexdigest()
 
 
 class Lock:
@@ -67,10 +88,17 @@ class Lock:
                 "wait for it, or choose another --out",
             ) from None
         except OSError as error:
+            self.file.close()
+            if error.errno not in NO_LOCKS:
+                hint = system_hint(error)
+            elif os.environ.get("ROTEXT_NO_LOCKS") == "1":
+                return
+            else:
+                hint = LOCK_HINT
             raise ResourceError(
                 f"the folder cannot be locked: {(error.strerror or str(error)).lower()}",
                 Place(str(self.path.parent)),
-                "this file system has no locks, which keep two runs apart: write to another file system",
+                hint,
             ) from None
 
     def __exit__(self, *_: object) -> None:
@@ -118,9 +146,14 @@ def _assemble(
         for page in result["pages"]:
             _count(summary["pages"], page["action"])
         summary["wanting"] += result["wanting"]
-        text = _without(
-            (work / f"{result['key']}.txt").read_text(encoding="utf-8"), result["starts"], dropped
-        )
+        file = work / f"{result['key']}.txt"
+        with refused(file, "read"):
+            data = file.read_bytes()
+        if hashlib.sha256(data).hexdigest() != result["text_sha256"]:
+            raise InputError(
+                "the text of a book changed after it was read", Place(str(file)), "run `rotools books` again"
+            )
+        text = _without(data.decode(), result["starts"], dropped)
         if action == "keep" and not text.strip():
             action, rule = "drop", "no-text"
         if action == "drop":
@@ -147,7 +180,8 @@ def _assemble(
         summary["kept"] += 1
         summary["bytes"] += len(text.encode())
         record = records / f"{number:08}.json"
-        record.write_text(json.dumps(_record(result, text), ensure_ascii=False), encoding="utf-8")
+        with refused(record, "written"):
+            record.write_text(json.dumps(_record(result, text), ensure_ascii=False), encoding="utf-8")
         paths.append(str(record))
     for other in others:
         named = (other.id, shown(str(other.path)), "flag" if other.rule == "no-book" else "drop", other.rule)

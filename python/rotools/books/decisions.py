@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from rotools import jsonl
-from rotools.books.files import refused
 from rotools.errors import InputError, Place
+from rotools.files import refused, write
 
 __all__ = ["Decision", "append", "check", "mark", "path_of", "pending", "read"]
 
@@ -118,7 +118,7 @@ def _state(verdicts: dict[str, Decision]) -> str:
 
 def mark(out: Path, verdicts: dict[str, Decision]) -> None:
     """Record that `out` was written with these decisions."""
-    (out.with_name(out.name + ".work") / "decided").write_text(_state(verdicts))
+    write(out.with_name(out.name + ".work") / "decided", _state(verdicts))
 
 
 def pending(out: Path) -> bool:

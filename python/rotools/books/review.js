@@ -3,12 +3,15 @@
 const given = JSON.parse(document.getElementById('data').textContent), list = document.getElementById('list'), rows = document.getElementById('rows');
 const HEIGHT = 72; // of a row, as in the style
 let books = [], at = 0; const made = [];
-const el = (tag, text, cls) => { const e = document.createElement(tag); if (text !== undefined) e.textContent = text; if (cls) e.className = cls; return e; };
+// A character that acts (control, direction, line separator) is shown as its escape: the page of a book must look as its text is.
+const seen = text => String(text).replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+  c => '\\' + (c < '\x80' ? 'x' + c.charCodeAt(0).toString(16).padStart(2, '0') : 'u' + c.charCodeAt(0).toString(16).padStart(4, '0')));
+const el = (tag, text, cls) => { const e = document.createElement(tag); if (text !== undefined) e.textContent = seen(text); if (cls) e.className = cls; return e; };
 const ask = async path => given ? given.details[path] : (await fetch(path)).json();
 function row(b, n) {
   const e = el('div', undefined, n === at ? 'book on' : 'book'); e.style.top = n * HEIGHT + 'px'; e.onclick = () => show(n);
   const s = el('small', `${b.score.toFixed(3)} · ${b.action}${b.rule ? ' (' + b.rule + ')' : ''} · ${b.pages} pages`, b.action === 'keep' ? 'good' : 'bad');
-  e.append(el('span', b.id), s, el('small', b.decided || '')); e.title = b.id; return e;
+  e.append(el('span', b.id), s, el('small', b.decided || '')); e.title = seen(b.id); return e;
 }
 // Only rows in sight are in the page: it holds 3,000 books as easily as 30.
 function draw() {
@@ -18,7 +21,7 @@ function draw() {
 async function show(n) {
   at = Math.max(0, Math.min(books.length - 1, n)); if (!books.length) return;
   list.scrollTop = Math.min(at * HEIGHT, Math.max(list.scrollTop, (at + 1) * HEIGHT - list.clientHeight)); draw();
-  const b = books[at]; document.getElementById('name').textContent = b.id; document.getElementById('verdict').textContent = b.decided || '';
+  const b = books[at]; document.getElementById('name').textContent = seen(b.id); document.getElementById('verdict').textContent = seen(b.decided || '');
   const d = await ask('book/' + b.key); if (books[at] !== b) return;
   const out = document.getElementById('pages'); out.replaceChildren();
   if (d.what) out.append(el('p', d.what, 'bad'));
@@ -27,8 +30,8 @@ async function show(n) {
     left.append(el('b', 'page ' + p.page), el('small', ' ' + p.about, p.bad ? 'bad' : ''));
     if (p.image) { const i = el('img'); i.loading = 'lazy'; i.src = p.image; i.alt = 'page ' + p.page; left.append(i); }
     const t = el('pre'); t.lang = 'ro'; let from = 0;
-    for (const [a, z] of p.doubts) { t.append(p.text.slice(from, a)); t.append(el('mark', p.text.slice(a, z))); from = z; }
-    t.append(p.text.slice(from)); right.append(t); w.append(left, right); out.append(w);
+    for (const [a, z] of p.doubts) { t.append(seen(p.text.slice(from, a))); t.append(el('mark', p.text.slice(a, z))); from = z; }
+    t.append(seen(p.text.slice(from))); right.append(t); w.append(left, right); out.append(w);
   }
 }
 async function decide(verdict, pages) {
@@ -37,7 +40,7 @@ async function decide(verdict, pages) {
   if (given) { made.push(JSON.stringify({version: 1, ...value})); b.decided = verdict === 'undo' ? '' : 'decided: ' + verdict + (pages ? ' ' + pages.join(', ') : ''); }
   else {
     const r = await fetch('verdict', {method: 'POST', headers: {'content-type': 'application/json'}, body: JSON.stringify(value)});
-    if (!r.ok) { alert(await r.text()); return; }
+    if (!r.ok) { alert(seen(await r.text())); return; }
     b.decided = (await r.json()).decided;
   }
   draw(); if (books[at] === b) document.getElementById('verdict').textContent = b.decided;

@@ -19,8 +19,8 @@ from typing import Any
 from rotools import _rotext
 from rotools.books import decisions
 from rotools.books.assemble import read_shelf, work_folder
-from rotools.books.files import write
 from rotools.errors import RotoolsError, printable
+from rotools.files import write
 from rotools.pages import render
 
 __all__ = ["Review"]

@@ -13,18 +13,18 @@ from typing import Any
 
 from rotools import _rotext
 from rotools.books import decisions, formats, ocr
-from rotools.books.assemble import SHELF, Lock, assemble, work_folder
-from rotools.books.files import refused, write
+from rotools.books.assemble import SHELF, Lock, assemble, sealed, text_hash, work_folder
 from rotools.books.formats import programs
 from rotools.books.process import Options, Screen, Worker
 from rotools.books.shelf import find_books
 from rotools.books.verdict import judge
 from rotools.errors import Place, ResourceError
+from rotools.files import refused, write
 
 __all__ = ["Options", "Screen", "read_books"]
 
 
-VERSION = 6
+VERSION = 7
 """Version of the results in the work folder. It is part of the key."""
 
 Result = dict[str, Any]
@@ -94,8 +94,8 @@ def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) 
 
         library()
     with Lock(work):
-        # Parts that a killed run was writing. Its workers ended with it, and each has its own names for its parts.
-        for part in work.glob("*.part"):
+        # Files that could not be read the last time, and parts that a killed run was writing. Its workers ended with it, and each has its own names for its parts.
+        for part in [*work.glob("*.part"), *work.glob(".*.part"), *work.glob("unread-*.txt")]:
             part.unlink(missing_ok=True)
         screen.total = len(books)
         screen.total_bytes = sum(_size(path) for _, path in books)
@@ -135,7 +135,8 @@ def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) 
             raise KeyboardInterrupt
         results = [result for result in found if result is not None]
         others = [{**vars(other), "path": str(other.path.absolute())} for other in shelf.others]
-        write(work / "shelf.json", json.dumps({"version": SHELF, "books": results, "others": others}))
+        shelf_list = {"version": SHELF, "books": results, "others": others}
+        write(work / "shelf.json", json.dumps({**shelf_list, "seal": sealed(shelf_list)}))
         return assemble(out, results, shelf.others, verdicts)
 
 
@@ -159,7 +160,7 @@ def _one(
     key = _key(digest, kind, path, options, again)
     entry = {"id": name, "path": str(path.absolute()), "digest": digest, "key": key, "again": again}
     done = work / f"{key}.json"
-    if (kept := _kept(done)) is not None:
+    if (kept := _kept(done, work / f"{key}.txt")) is not None:
         return {**kept, **entry}
     program, _ = ocr.find()
     job = {
@@ -172,6 +173,7 @@ def _one(
         raise ResourceError(what, place and Place(place), hint)
     if "result" in answer:
         result = answer["result"]
+        result["text_sha256"] = text_hash(work / f"{key}.txt")
         result["wanting"] = 0 if job["ocr"] else result["wanting"]
         result["verdict"] = judge(result)
         # Pages that OCR failed on are tried again. The tables of the others wait for it.
@@ -180,7 +182,7 @@ def _one(
         result = _failed(answer, work / f"{key}.txt")
         again_later = bool(answer.get("again"))
     if not again_later:
-        write(done, json.dumps(result))
+        write(done, json.dumps({**result, "seal": sealed(result)}))
         for table in work.glob(f"{key}.*.tsv"):
             table.unlink(missing_ok=True)
     return {**result, **entry}
@@ -191,13 +193,17 @@ def _failed(answer: Result, text: Path) -> Result:
     write(text, "")
     verdict = {"action": "drop", "rule": answer["failed"]}
     told = {name: answer[name] for name in ("what", "hint") if answer.get(name)}
-    return {"pages": [], "starts": [], "verdict": verdict, "wanting": 0, **told}
+    return {
+        "pages": [], "starts": [], "verdict": verdict, "wanting": 0, "text_sha256": text_hash(text), **told,
+    }  # fmt: skip
 
 
-def _kept(done: Path) -> Result | None:
+def _kept(done: Path, text: Path) -> Result | None:
     """Return the result of an earlier run. A damaged one is made again."""
     try:
         result: Result = json.loads(done.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        seal = result.pop("seal")
+        whole = seal == sealed(result) and result["text_sha256"] == text_hash(text)
+    except (OSError, ResourceError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-    return result if isinstance(result, dict) and "verdict" in result else None
+    return result if whole else None

@@ -7,8 +7,9 @@ from pathlib import Path
 from rotools.books.formats import SUFFIXES, UNREAD, suffix
 from rotools.books.formats.archive import is_unpacked
 from rotools.errors import InputError, Place, ResourceError, UsageError
+from rotools.files import shown
 
-__all__ = ["Other", "Shelf", "find_books", "shown"]
+__all__ = ["Other", "Shelf", "find_books"]
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,6 @@ class Shelf:
     books: list[tuple[str, Path]] = field(default_factory=list)
     """Id and file, or the folder of an unpacked EPUB."""
     others: list[Other] = field(default_factory=list)
-
-
-def shown(name: str) -> str:
-    """Return a path as text that can be written anywhere and turned back: bytes that are no UTF-8 become `\\xe3`.
-
-    Examples:
-        >>> shown("c\\udce3r\\udcfei.txt")
-        'c\\\\xe3r\\\\xfei.txt'
-    """
-    escaped = name.replace("\\", "\\\\")
-    return escaped.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _no_book(name: str) -> bool:

@@ -14,11 +14,11 @@ from typing import Any
 
 from rotools import _rotext
 from rotools.books import formats, ocr
-from rotools.books.files import write
 from rotools.books.formats.programs import MissingProgram
 from rotools.books.language import Foreign, foreign
 from rotools.distribution import install
 from rotools.errors import ResourceError, RotoolsError
+from rotools.files import write
 
 __all__ = ["library", "main"]
 

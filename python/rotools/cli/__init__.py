@@ -22,7 +22,10 @@ def main() -> None:
     try:
         app()
     except RotoolsError as error:
-        console.fail(str(error), error.hint)
+        hint = error.hint
+        if hint is None and isinstance(error.__context__, OSError):
+            hint = system_hint(error.__context__)
+        console.fail(str(error), hint)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of standard output ended (`| head`): nothing is wrong, nothing to say.
@@ -31,6 +34,10 @@ def main() -> None:
         what = (error.strerror or str(error)).lower()
         console.fail(f"{error.filename}: {what}" if error.filename else what, system_hint(error))
         sys.exit(1)
+    except KeyboardInterrupt:
+        # Outside of the work: while the command line is read, or a summary is printed.
+        console.fail("stopped by the user")
+        sys.exit(STOPPED)
     except SystemExit as end:
         # Typer turns Ctrl-C into this exit code, without a word.
         if end.code == STOPPED:

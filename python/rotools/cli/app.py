@@ -15,6 +15,7 @@ from rotools.cli.plan import plan
 from rotools.cli.report import report
 from rotools.cli.review import review
 from rotools.cli.sample import sample
+from rotools.cli.split import split
 from rotools.cli.tokenizer import app as tokenizer
 from rotools.cli.verify import verify
 from rotools.cli.why import why
@@ -55,6 +56,7 @@ app.command()(review)
 app.add_typer(tokenizer, name="tokenizer")
 app.command()(inspect)
 app.command()(plan)
+app.command()(split)
 app.command()(verify)
 app.command()(why)
 app.command()(report)

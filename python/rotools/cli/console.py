@@ -68,10 +68,17 @@ def summarize(counts: ReadCounts, name: str, *, quiet: bool = False) -> None:
 def say_shard(result: ShardResult, shard: tuple[int, int], *, quiet: bool = False) -> None:
     """Say what the shard has, and what comes next."""
     say(
-        f"{result.folder}: {result.documents:,} documents of shard {shard[0]} of {shard[1]}; "
+        f"{result.folder}: {result.documents:,} documents of shard {shard[0]} of {shard[1]}, "
+        f"{result.read / 1e6:,.1f} MB read of {result.input / 1e6:,.1f}; "
         "when all shards are done, run the same command without --shard",
         quiet=quiet,
     )
+    if result.whole:
+        names = ", ".join(result.whole[:3]) + " and others" * (len(result.whole) > 3)
+        say(
+            f"one task reads all of {names}, which cannot be cut; `rotools split` rewrites compressed JSON lines",
+            quiet=quiet,
+        )
 
 
 def end_incomplete(counts: Iterable[ReadCounts]) -> None:

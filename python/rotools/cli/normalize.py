@@ -10,6 +10,7 @@ from rotools.cli import console
 from rotools.cli.display import Display
 from rotools.cli.options import IdField, Inputs, Json, Quiet, SplitText, Strict, TextField, Threads
 from rotools.errors import UsageError
+from rotools.files import write
 from rotools.normalize import diff_files, normalize_files
 
 
@@ -74,7 +75,7 @@ def normalize(
         )
     if report is not None:
         text = json.dumps(result.read.to_dict(), ensure_ascii=False, indent=2)
-        report.write_text(text + "\n", encoding="utf-8")
+        write(report, text + "\n")
     if as_json:
         console.print_json({**result.to_dict(), **({"changes": changes} if diff else {})})
         console.end_incomplete([result.read])

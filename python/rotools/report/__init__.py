@@ -1,12 +1,12 @@
 """The report of a pack: one offline page about every document and every decision."""
 
-import os
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from rotools.errors import InputError, Place
+from rotools.files import write
 from rotools.progress import Callback, run
 
 __all__ = ["ReportResult", "report"]
@@ -84,12 +84,7 @@ def report(
         what = f"the report of the pack is damaged: {type(error).__name__}: {' '.join(str(error).split())}"
         place = Place(str(pack / "report.json"))
         raise InputError(what, place, "copy it again, or pack the corpus again") from None
-    part = path.with_name(f".{path.name}.tmp")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    write(path, content)
     ledger = found.ledger
     return ReportResult(
         path, ledger["rows"], len(ledger["rules"]), len(ledger["clusters"]), len(found.texts), found.missing

@@ -83,6 +83,10 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         app()
+    except KeyboardInterrupt:
+        # Outside of a verb, while the command line is read.
+        print("stopped: by Ctrl-C", file=sys.stderr)
+        sys.exit(130)
     except SystemExit as end:
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             from rotrain.runtime.distributed import exit_process

@@ -6,6 +6,7 @@ stopped by signal n (130 for Ctrl-C).
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -26,8 +27,11 @@ def app_errors() -> Iterator[None]:
         yield
     except RotrainError as error:
         _print("error", str(error))
-        if error.hint:
-            _print("hint", error.hint)
+        hint = error.hint
+        if hint is None and isinstance(error.__context__, OSError):
+            hint = system_hint(error.__context__)
+        if hint:
+            _print("hint", hint)
         sys.exit(error.exit_code)
     except Stopped as stop:
         _print("stopped", str(stop))
@@ -39,6 +43,10 @@ def app_errors() -> Iterator[None]:
         # The reader of standard output ended (`| head`): nothing is wrong, nothing to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except MemoryError as error:
+        _print("error", f"the system refused memory: {' '.join(str(error).split()) or 'no reason given'}")
+        _print("hint", system_hint(OSError(errno.ENOMEM, "")))
+        sys.exit(1)
     except OSError as error:
         _print("error", f"{error.filename}: {error.strerror}" if error.filename else str(error))
         _print("hint", system_hint(error))

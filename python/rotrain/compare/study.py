@@ -144,6 +144,8 @@ def read_study(file: Path) -> Study:
         raise RotrainError(f"cannot read the study: {error.strerror}", place=file) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RotrainError(f"this is not TOML: {error}", place=file) from None
+    except RecursionError:
+        raise RotrainError("this is nested too deep", place=file) from None
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "the study"

@@ -97,8 +97,12 @@ class TokenStream:
     def _shard(self, index: int) -> Ids:
         mapped = self._maps[index]
         if mapped is None:
-            with self.paths[index].open("rb") as file:
-                memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            try:
+                with self.paths[index].open("rb") as file:
+                    memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            except OSError as error:
+                error.filename = str(self.paths[index])
+                raise
             # A sequence is a page or two, and its neighbours are not read next. Reading ahead would be wasted: 64
             # sequences of a cold file took 300 ms with it and 18 ms without (docs/log).
             if hasattr(mmap, "MADV_RANDOM"):

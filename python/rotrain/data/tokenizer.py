@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotrain.errors import RotrainError, system_hint
-from rotrain.files import parse_json
+from rotrain.files import parse_json, read_file
 
 MAX_VOCAB_SIZE = 1 << 20
 """Larger than any vocabulary: those of models for all languages have about 260,000 tokens."""
@@ -59,7 +59,7 @@ class Tokenizer:
         from tokenizers import Tokenizer as Encoder
 
         try:
-            content = parse_json(file.read_bytes())
+            content = parse_json(read_file(file))
             self.token_bytes = _token_bytes(content)
             # A tokenizer that a trainer saved may still cut and fill texts, and a text may hold `<|endoftext|>` as words.
             # Here a text is all of its bytes, and no more. `tokenizers` must not even read how long a fill is.
@@ -127,7 +127,7 @@ def same_tokenizer(one: Path, other: Path) -> bool:
     `padding` and a post-processor in it. None of these changes the tokens of a text. Nor does one more special token, such as a
     pad token, or the name of a byte that no text has.
     """
-    if one.read_bytes() == other.read_bytes():
+    if read_file(one) == read_file(other):
         return True
     (left, special), (right, others) = _meaning(one), _meaning(other)
     return left == right and all(others.get(token, i) == i for token, i in special.items())
@@ -135,7 +135,7 @@ def same_tokenizer(one: Path, other: Path) -> bool:
 
 def _meaning(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
     """Return what decides the tokens of a text, and the ids of the special tokens."""
-    tokenizer: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    tokenizer: dict[str, Any] = json.loads(read_file(file).decode())
     model = {key: value for key, value in tokenizer["model"].items() if value not in (None, False)}
     merges = model.get("merges", [])
     model["merges"] = [pair.split(" ") if isinstance(pair, str) else pair for pair in merges]

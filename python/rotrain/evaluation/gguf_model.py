@@ -15,11 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rotrain.errors import RotrainError
+from rotrain.errors import RotrainError, reason
 from rotrain.evaluation.lossless import lossy_note
 from rotrain.evaluation.model import Ids, R
 from rotrain.exporters.gguf.write import read_gguf
-from rotrain.files import sha256_file
+from rotrain.files import read_record, sha256_file
+from rotrain.gguf_header import record_of
 from rotrain.llamacpp import LlamaCpp
 
 # The maximum context of an evaluation. A model with a recurrent state alone has no context length of its own.
@@ -39,6 +40,7 @@ class GgufModel:
     def __init__(self, path: Path) -> None:
         reader = read_gguf(path)
         self.name, self.path = str(path), path
+        self.sha256 = _checked_hash(path)
         self.arch = str(_field(reader, path, "general.architecture"))
         self.eos_id = int(_field(reader, path, "tokenizer.ggml.eos_token_id"))
         bos = reader.get_field("tokenizer.ggml.bos_token_id")
@@ -68,7 +70,7 @@ class GgufModel:
             "arch": self.arch,
             "parameters": self.engine.parameters,
             "step": None,
-            "sha256": sha256_file(self.path),
+            "sha256": self.sha256,
             "precision": "as in the file; keys and values fp32",
             "engine": self.engine.library.version,
         }
@@ -123,3 +125,29 @@ def _field(reader: Any, path: Path, name: str) -> Any:
     if field is None:
         raise RotrainError(f"the GGUF file has no {name}", place=path, hint="export the model again")
     return field.contents()
+
+
+def _checked_hash(path: Path) -> str:
+    """Return the hash of the file, which its record must name too, if there is one.
+
+    Raises:
+        RotrainError: The file changed after it was quantized.
+    """
+    found = sha256_file(path)
+    try:
+        expected = read_record(record_of(path)).get("sha256", found)
+    except FileNotFoundError:
+        return found
+    except (OSError, ValueError) as error:
+        raise RotrainError(
+            f"the record of the file cannot be read: {reason(error)}",
+            place=record_of(path),
+            hint="remove it, or quantize again",
+        ) from None
+    if found != expected:
+        raise RotrainError(
+            "the file is not the one that its record describes (its hash differs)",
+            place=path,
+            hint=f"quantize again, or remove {record_of(path).name} if you replaced the file",
+        )
+    return found

@@ -92,7 +92,7 @@ def _phases(manifest: Path, sha256: str) -> list[dict[str, Any]]:
         if sha256_file(manifest) != sha256:
             return []  # another pack is there now
         phases: list[dict[str, Any]] = read_record(manifest)["phases"]
-    except (OSError, ValueError, KeyError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError):
         return []  # the pack is not here
     return phases
 
@@ -103,7 +103,7 @@ def _figures(file: Path, sha256: str) -> str:
         if record["model"]["sha256"] != sha256:
             return "The evaluation of the run is of other weights."
         texts: dict[str, Any] = record["text"]
-    except (OSError, ValueError, KeyError):
+    except (FileNotFoundError, ValueError, KeyError):
         return "Not measured."
     units = sorted({str(score.get("unit")) for score in texts.values()})
     over = {

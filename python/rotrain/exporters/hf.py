@@ -9,18 +9,16 @@ folder a pad token.
 from __future__ import annotations
 
 import importlib.util
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rotrain.errors import RotrainError
+from rotrain.errors import RotrainError, reason
 from rotrain.exporters.card import CARD, model_card
 from rotrain.exporters.padding import padding_of
-from rotrain.files import sync_directory, write_atomic, write_json
+from rotrain.files import new_folder, write_atomic, write_json
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import hf_config, to_hf
 from rotrain.models.quantized import check_not_quantized
@@ -43,49 +41,40 @@ def export_hf(trained: TrainedModel, out: Path, *, license: str | None = None) -
     if out.exists():
         raise RotrainError("this exists already", place=out, hint="choose another --out, or remove it")
     check_not_quantized(trained.model, trained.run.path)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    padding = padding_of(trained)
-    config = trained.model.config
-    weights = to_hf(config, dict(trained.model.named_parameters()))
-    write_tensors(temporary / "model.safetensors", weights, {"format": "pt"})
-    described = hf_config(config, trained.eos_id, trained.bos_id, trained.stop_ids)
-    described["pad_token_id"] = padding.id
-    write_json(temporary / "config.json", described)
-    # A high temperature would draw the pad token, and rows of the embedding without a token.
-    never_drawn = [] if padding.id in (None, trained.eos_id) else [padding.id]
-    never_drawn += range(trained.tokenizer.vocab_size, config.vocab_size)
-    write_json(
-        temporary / "generation_config.json",
-        {key: described[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
-        | ({"suppress_tokens": never_drawn} if never_drawn else {}),
-    )
-    write_atomic(temporary / "tokenizer.json", padding.tokenizer)
-    write_json(
-        temporary / "tokenizer_config.json",
-        {
-            "tokenizer_class": "PreTrainedTokenizerFast",
-            "model_max_length": config.context,
-            "bos_token": trained.tokenizer.token(trained.begin_id),
-            "eos_token": trained.tokenizer.token(trained.eos_id),
-            **({} if padding.token is None else {"pad_token": padding.token}),
-            # A decoder writes behind the end of its input, so the filling must be before it.
-            "padding_side": "left",
-            "clean_up_tokenization_spaces": False,
-            **({} if trained.chat_template is None else {"chat_template": trained.chat_template}),
-        },
-    )
-    card = model_card(trained, described["architectures"][0], out.name, license=license)
-    write_atomic(temporary / CARD, card)
-    try:
+    with new_folder(out) as temporary:
+        padding = padding_of(trained)
+        config = trained.model.config
+        weights = to_hf(config, dict(trained.model.named_parameters()))
+        write_tensors(temporary / "model.safetensors", weights, {"format": "pt"})
+        described = hf_config(config, trained.eos_id, trained.bos_id, trained.stop_ids)
+        described["pad_token_id"] = padding.id
+        write_json(temporary / "config.json", described)
+        # A high temperature would draw the pad token, and rows of the embedding without a token.
+        never_drawn = [] if padding.id in (None, trained.eos_id) else [padding.id]
+        never_drawn += range(trained.tokenizer.vocab_size, config.vocab_size)
+        write_json(
+            temporary / "generation_config.json",
+            {key: described[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
+            | ({"suppress_tokens": never_drawn} if never_drawn else {}),
+        )
+        write_atomic(temporary / "tokenizer.json", padding.tokenizer)
+        write_json(
+            temporary / "tokenizer_config.json",
+            {
+                "tokenizer_class": "PreTrainedTokenizerFast",
+                "model_max_length": config.context,
+                "bos_token": trained.tokenizer.token(trained.begin_id),
+                "eos_token": trained.tokenizer.token(trained.eos_id),
+                **({} if padding.token is None else {"pad_token": padding.token}),
+                # A decoder writes behind the end of its input, so the filling must be before it.
+                "padding_side": "left",
+                "clean_up_tokenization_spaces": False,
+                **({} if trained.chat_template is None else {"chat_template": trained.chat_template}),
+            },
+        )
+        card = model_card(trained, described["architectures"][0], out.name, license=license)
+        write_atomic(temporary / CARD, card)
         difference = check(trained, temporary)
-    except RotrainError:
-        shutil.rmtree(temporary)
-        raise
-    os.rename(temporary, out)
-    sync_directory(out.parent)
     return {
         "out": str(out),
         "step": trained.step,
@@ -118,7 +107,14 @@ def check(trained: TrainedModel, folder: Path) -> float | None:
     text = "Într-o zi, fata-mpăratului și-a zis: „Țara-i mare!” 2026 😀"
     if tokenizer.encode(text, add_special_tokens=False) != trained.tokenizer.encode(text):
         raise RotrainError("transformers' tokenizer gives other ids than ours", place=folder)
-    theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False).eval()
+    try:
+        theirs = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, trust_remote_code=False
+        ).eval()
+    except RuntimeError as error:  # it says so what the system refuses
+        raise RotrainError(
+            f"transformers cannot load it: {reason(error)}", place=folder, hint="run the same command again"
+        ) from None
     generator = torch.Generator().manual_seed(0)
     shape = (1, min(trained.model.config.context, 1024))
     # The tokens exclude the end of a document: a model with a document mask does not see across it.

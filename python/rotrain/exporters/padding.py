@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rotrain.data.tokenizer import NEVER_IN_TEXT
+from rotrain.files import read_file
 from rotrain.run.load import TrainedModel
 
 PAD = "<|pad|>"
@@ -41,7 +42,7 @@ def padding_of(trained: TrainedModel) -> Padding:
     Args:
         trained: The model.
     """
-    content = trained.run.tokenizer.read_bytes()
+    content = read_file(trained.run.tokenizer)
     if trained.pad_id is not None and trained.pad_id < trained.tokenizer.vocab_size:
         return Padding(trained.tokenizer.token(trained.pad_id), trained.pad_id, content)
     tokenizer: dict[str, Any] = json.loads(content)

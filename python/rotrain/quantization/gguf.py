@@ -20,7 +20,8 @@ from rotrain.exporters.gguf.export import metadata_fields
 from rotrain.exporters.gguf.layout import check_supported, pieces
 from rotrain.exporters.gguf.metadata import architecture
 from rotrain.exporters.gguf.write import CopiedField, StoredTensor, read_gguf, write_gguf
-from rotrain.files import sha256_file, write_record
+from rotrain.files import new_file, sha256_file, write_record
+from rotrain.gguf_header import record_of
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.models.quantized import check_not_quantized
@@ -204,31 +205,33 @@ def quantize_gguf(
     ]
     file_type = find_method("q4_k_m" if name == "target" else name).file_type
     fields = source.fields | {"general.file_type": file_type, "general.quantization_version": 2}
-    write_gguf(out, source.architecture, fields, stored_tensors)
-    tensors = [
-        {
-            "name": t.name,
-            "class": tensor_class(t.name),
-            "type": t.type,
-            "shape": list(t.shape),
-            "bytes": t.bytes,
-        }
-        for t in stored_tensors
-    ]
-    result = artifact(
-        engine="gguf",
-        method=name,
-        arch=source.arch,
-        parameters=source.parameters,
-        tensors=tensors,
-        file_bytes=out.stat().st_size,
-        out=str(out),
-        sha256=sha256_file(out),
-        source=source.origin,
-        seconds=time.perf_counter() - started_at,
-        **record,
-    )
-    write_record(out.with_name(f"{out.name}.json"), result)
+    # The file gets its name after its record: a kill between the two would leave a file that the next run does not replace.
+    with new_file(out) as unnamed:
+        write_gguf(unnamed, source.architecture, fields, stored_tensors)
+        tensors = [
+            {
+                "name": t.name,
+                "class": tensor_class(t.name),
+                "type": t.type,
+                "shape": list(t.shape),
+                "bytes": t.bytes,
+            }
+            for t in stored_tensors
+        ]
+        result = artifact(
+            engine="gguf",
+            method=name,
+            arch=source.arch,
+            parameters=source.parameters,
+            tensors=tensors,
+            file_bytes=unnamed.stat().st_size,
+            out=str(out),
+            sha256=sha256_file(unnamed),
+            source=source.origin,
+            seconds=time.perf_counter() - started_at,
+            **record,
+        )
+        write_record(record_of(out), result)
     return result
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +12,7 @@ import torch
 from torch import Tensor
 
 from rotrain.errors import RotrainError, UsageError
-from rotrain.files import sha256_file, sync_directory, write_atomic, write_record
+from rotrain.files import new_folder, read_file, sha256_file, write_atomic, write_record
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.models.quantized import (
@@ -217,48 +215,43 @@ def target_bits(model: Decoder, tokens: Tensor, group: int, bpw: float) -> dict[
 def _write_folder(
     trained: TrainedModel, model: Decoder, out: Path, method: str, more: dict[str, Any]
 ) -> dict[str, Any]:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    file = temporary / "model.safetensors"
-    write_tensors(file, to_tensors(model))
-    write_atomic(temporary / "tokenizer.json", trained.run.tokenizer.read_bytes())
-    quantized_by_name = quantized_matrices(model)
-    tensors = [
-        {
-            "name": name,
-            "class": tensor_class(name, trained.model.config),
-            "type": f"int{matrix.bits}",
-            "bits": matrix.bits,
-            "group": matrix.group,
-            "shape": list(matrix.codes.shape),
-            "bytes": matrix.bytes,
-        }
-        for name, matrix in quantized_by_name.items()
-    ]
-    for name, parameter in trained.model.named_parameters():
-        if name not in quantized_by_name:
-            tensors.append(
-                {
-                    "name": name,
-                    "class": tensor_class(name, trained.model.config),
-                    "type": "f32",
-                    "shape": list(parameter.shape),
-                    "bytes": 4 * parameter.numel(),
-                }
-            )
-    result = artifact(
-        engine="torch",
-        method=method,
-        arch=trained.model.config.arch,
-        parameters=count.param_count(trained.model.config),
-        tensors=tensors,
-        file_bytes=file.stat().st_size,
-        sha256=sha256_file(file),
-        **more,
-    )
-    write_record(temporary / QUANTIZATION, result)
-    os.rename(temporary, out)
-    sync_directory(out.parent)
+    with new_folder(out) as temporary:
+        file = temporary / "model.safetensors"
+        write_tensors(file, to_tensors(model))
+        write_atomic(temporary / "tokenizer.json", read_file(trained.run.tokenizer))
+        quantized_by_name = quantized_matrices(model)
+        tensors = [
+            {
+                "name": name,
+                "class": tensor_class(name, trained.model.config),
+                "type": f"int{matrix.bits}",
+                "bits": matrix.bits,
+                "group": matrix.group,
+                "shape": list(matrix.codes.shape),
+                "bytes": matrix.bytes,
+            }
+            for name, matrix in quantized_by_name.items()
+        ]
+        for name, parameter in trained.model.named_parameters():
+            if name not in quantized_by_name:
+                tensors.append(
+                    {
+                        "name": name,
+                        "class": tensor_class(name, trained.model.config),
+                        "type": "f32",
+                        "shape": list(parameter.shape),
+                        "bytes": 4 * parameter.numel(),
+                    }
+                )
+        result = artifact(
+            engine="torch",
+            method=method,
+            arch=trained.model.config.arch,
+            parameters=count.param_count(trained.model.config),
+            tensors=tensors,
+            file_bytes=file.stat().st_size,
+            sha256=sha256_file(file),
+            **more,
+        )
+        write_record(temporary / QUANTIZATION, result)
     return result

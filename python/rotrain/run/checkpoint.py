@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,19 @@ def current_name(name: str) -> str:
 
 
 def _load_tensors(file: Path) -> dict[str, Tensor]:
-    return {current_name(name): tensor for name, tensor in load_file(file).items()}
+    """Read tensors by their present names.
+
+    Raises:
+        RotrainError: The file is damaged.
+    """
+    try:
+        return {current_name(name): tensor for name, tensor in load_file(file).items()}
+    except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, MemoryError) as error:
+        raise RotrainError(
+            f"cannot read the weights: {reason(error)}",
+            place=file,
+            hint="remove its checkpoint to continue from the one before",
+        ) from None
 
 
 def save(
@@ -150,8 +163,17 @@ def write_tensors(file: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
         file: The file.
         tensors: Tensors by name.
         metadata: Strings for the header of the file.
+
+    Raises:
+        OSError: The disk refuses it.
     """
-    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, file, metadata)
+    try:
+        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, file, metadata)
+    except SafetensorError as error:
+        # The library puts what the system said into a text.
+        if number := re.search(r"\(os error (\d+)\)", str(error)):
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(file)) from None
+        raise
     umask = os.umask(0)
     os.umask(umask)
     file.chmod(0o666 & ~umask)
@@ -169,7 +191,11 @@ def remove_old(folder: Path, config: Checkpoint) -> None:
     for old in names[config.kept :]:
         lasting = config.keep_every is not None and _step(old) % config.keep_every == 0
         if old != scheduled and not lasting:
-            shutil.rmtree(folder / old, ignore_errors=True)
+            # Renamed first: a removal that stops half-way must not leave a checkpoint with half of its files.
+            aside = folder / f".{old}.tmp"
+            with suppress(OSError):
+                os.rename(folder / old, aside)
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def remove_partial(folder: Path) -> None:

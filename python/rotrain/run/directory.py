@@ -10,7 +10,9 @@ summary.json     the result; it is written last, so a run that has it is finishe
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from typing import Any
 from rotrain.config import FitConfig, ModelConfig, flatten
 from rotrain.data.pack import Pack
 from rotrain.errors import RotrainError, reason, system_hint
-from rotrain.files import read_record, sha256_file, write_atomic, write_record
+from rotrain.files import read_file, read_record, sha256_file, write_atomic, write_record
 
 FORMAT, VERSION = "rotrain-run", 1
 
@@ -190,7 +192,7 @@ class RunDirectory:
             origin: Where a branch started; its checkpoint of step 0 is already there.
             started: When, where and with which command the run started. Nothing depends on it.
         """
-        write_atomic(self.tokenizer, pack.tokenizer_file.read_bytes())
+        write_atomic(self.tokenizer, read_file(pack.tokenizer_file))
         write_record(
             self.config,
             {
@@ -260,6 +262,11 @@ _BRANCH_MAY_LEAVE = {"step-000000", ".step-000000.tmp"}
 _MAY_PRECEDE = {".lock", ".tokenizer.json.tmp", "tokenizer.json", ".config.json.tmp"}
 
 
+# What a file system without locks answers.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+_LOCK_HINT = "locks keep two runs apart: write to another file system, or set ROTEXT_NO_LOCKS=1 if no other run writes there"
+
+
 @contextmanager
 def lock_run(run: RunDirectory) -> Iterator[None]:
     """Make the directory and lock it: two processes must not write one run.
@@ -286,9 +293,10 @@ def lock_run(run: RunDirectory) -> Iterator[None]:
                 hint="wait for it, or choose another --out",
             ) from None
         except OSError as error:
-            raise RotrainError(
-                f"the directory cannot be locked: {reason(error)}",
-                place=run.path,
-                hint="this file system has no locks, which keep two runs apart: write to another file system",
-            ) from None
+            if error.errno not in _NO_LOCKS or os.environ.get("ROTEXT_NO_LOCKS") != "1":
+                raise RotrainError(
+                    f"the directory cannot be locked: {reason(error)}",
+                    place=run.path,
+                    hint=_LOCK_HINT if error.errno in _NO_LOCKS else system_hint(error),
+                ) from None
         yield

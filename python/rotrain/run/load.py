@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -15,8 +16,8 @@ from torch import Tensor
 
 from rotrain.config import ModelConfig
 from rotrain.data.tokenizer import Tokenizer
-from rotrain.errors import RotrainError, reason
-from rotrain.files import parse_json, read_record, sha256_file
+from rotrain.errors import RotrainError, reason, system_hint
+from rotrain.files import parse_json, read_file, read_record, sha256_file
 from rotrain.models.decoder import Decoder
 from rotrain.models.hf import from_hf
 from rotrain.models.quantized import cache_dequantized, free_bytes, from_tensors
@@ -87,12 +88,24 @@ class LazyTensors(Mapping[str, Tensor]):
     """
 
     def __init__(self, file: Path) -> None:
+        self._path = file
         self._file = cast(Any, safe_open(file, framework="pt", backend="pread"))
         self._stored = {checkpoint.current_name(name): name for name in self._file.keys()}  # noqa: SIM118
 
     def __getitem__(self, name: str) -> Tensor:
-        """Read a tensor."""
-        tensor: Tensor = self._file.get_tensor(self._stored[name])
+        """Read a tensor.
+
+        Raises:
+            RotrainError: The disk refuses it.
+        """
+        try:
+            tensor: Tensor = self._file.get_tensor(self._stored[name])
+        except (OSError, SafetensorError) as error:
+            raise RotrainError(
+                f"cannot read {name}: {reason(error)}",
+                place=self._path,
+                hint=system_hint(OSError(errno.EIO, "")),
+            ) from None
         return tensor
 
     def __iter__(self) -> Iterator[str]:
@@ -215,7 +228,7 @@ def _load_quantized(run: RunDirectory) -> TrainedModel:
 
 def _hf_config(path: Path) -> dict[str, Any] | None:
     try:
-        config = parse_json((path / "config.json").read_bytes())
+        config = parse_json(read_file(path / "config.json"))
     except (OSError, ValueError):
         return None  # the run directory reports what is wrong with the file
     return config if isinstance(config, dict) and "model_type" in config else None
@@ -272,7 +285,7 @@ def _pad_id(config: dict[str, Any]) -> int | None:
 def _tokenizer_config(folder: Path) -> dict[str, Any]:
     """Return what the files beside tokenizer.json say about chats and the BOS."""
     try:
-        config = parse_json((folder / "tokenizer_config.json").read_bytes())
+        config = parse_json(read_file(folder / "tokenizer_config.json"))
     except FileNotFoundError:
         config = {}
     except (OSError, ValueError) as error:
@@ -280,7 +293,7 @@ def _tokenizer_config(folder: Path) -> dict[str, Any]:
     template = config.get("chat_template") if isinstance(config, dict) else None
     file = folder / "chat_template.jinja"
     if file.exists():
-        template = file.read_text(encoding="utf-8")
+        template = read_file(file).decode()
     if template is not None and not isinstance(template, str):
         raise RotrainError(
             "the folder has several chat templates, and an exported model has one",

@@ -48,7 +48,9 @@ class MetricsLog:
             RotrainError: The disk refuses it.
         """
         try:
-            self._file.write(seal_line(line))
+            left = memoryview(seal_line(line))
+            while left:  # a disk that is nearly full may take a part of it
+                left = left[self._file.write(left) :]
         except OSError as error:
             raise RotrainError(
                 f"the log could not be written: {error.strerror}",

@@ -8,8 +8,6 @@ bytes.
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -21,7 +19,7 @@ from torch import Tensor
 from rotrain.config import FitConfig
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError
-from rotrain.files import sync_directory, write_atomic, write_record
+from rotrain.files import new_folder, read_file, write_atomic, write_record
 from rotrain.models import count
 from rotrain.models.decoder import Decoder
 from rotrain.run import checkpoint
@@ -109,18 +107,13 @@ def average(
         "averaged": steps,
         "eval": scores,
     }
-    partial = RunDirectory(target.path.with_name(f".{target.path.name}.partial"))
-    shutil.rmtree(partial.path, ignore_errors=True)
-    partial.path.mkdir(parents=True)
-    write_atomic(partial.tokenizer, source.tokenizer.read_bytes())
-    checkpoint.save(partial.checkpoints, steps[-1], saved[-1].model, weights, None)
     hashes = {str(one.step): one.sha256[checkpoint.MODEL] for one in saved}
-    write_record(partial.config, record | {"average": {"run": str(source.path), "model_sha256": hashes}})
-    write_record(partial.summary, summary)
-    if target.path.exists():
-        shutil.rmtree(target.path)
-    os.rename(partial.path, target.path)
-    sync_directory(target.path.parent)
+    with new_folder(target.path, replace=replace) as folder:
+        partial = RunDirectory(folder)
+        write_atomic(partial.tokenizer, read_file(source.tokenizer))
+        checkpoint.save(partial.checkpoints, steps[-1], saved[-1].model, weights, None)
+        write_record(partial.config, record | {"average": {"run": str(source.path), "model_sha256": hashes}})
+        write_record(partial.summary, summary)
     return AverageResult(target.path, tuple(steps), scores, summary)
 
 

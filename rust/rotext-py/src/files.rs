@@ -6,11 +6,11 @@ use rotext::pipeline::StreamOptions as Options;
 use rotext::reader::charset;
 use rotext::{normalize, reader};
 
-use crate::errors::raise;
+use crate::errors::{call, raise};
 
-/// The files that the user named.
-pub(crate) fn sources<S: AsRef<std::ffi::OsStr>>(inputs: &[S]) -> PyResult<Vec<reader::Source>> {
-    reader::expand(inputs).map_err(|e| raise(&e))
+/// The files that the user named. A server may take its time, so the interpreter goes on.
+pub(crate) fn sources<S: AsRef<std::ffi::OsStr> + Sync>(inputs: &[S]) -> PyResult<Vec<reader::Source>> {
+    Python::attach(|py| py.detach(|| reader::expand(inputs))).map_err(|e| raise(&e))
 }
 
 /// The number of threads; 0 means one for each core.
@@ -48,6 +48,19 @@ pub(crate) fn split(name: Option<&str>) -> PyResult<reader::Split> {
     reader::Split::from_name(name).ok_or_else(|| {
         raise(&Error::usage(format!("invalid split '{name}'")).hint("take one of: line, blank-line"))
     })
+}
+
+/// Write a file whole or not at all, while no other run writes it.
+///
+/// Args:
+///     path: The file.
+///     data: The content.
+///
+/// Raises:
+///     RotoolsError: The system refuses, or another run writes the file. No part of it is left.
+#[pyfunction]
+pub(crate) fn write_file(py: Python<'_>, path: std::path::PathBuf, data: Vec<u8>) -> PyResult<()> {
+    call(py, || rotext::pipeline::write_atomic(&path, &data))
 }
 
 /// Decode the bytes of a text or page by evidence.

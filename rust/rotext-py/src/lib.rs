@@ -11,6 +11,7 @@ mod ledger;
 mod normalize;
 mod pack;
 mod progress;
+mod split;
 mod tokenizer;
 
 use pyo3::prelude::*;
@@ -24,6 +25,7 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RotoolsError", module.py().import("rotools.errors")?.getattr("RotoolsError")?)?;
     module.add_class::<progress::Progress>()?;
     module.add_function(wrap_pyfunction!(files::decode_text, module)?)?;
+    module.add_function(wrap_pyfunction!(files::write_file, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::normalize_text, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::diff_text, module)?)?;
     module.add_function(wrap_pyfunction!(normalize::diff_files, module)?)?;
@@ -44,6 +46,7 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(ledger::pick, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::inspect, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::head, module)?)?;
+    module.add_function(wrap_pyfunction!(split::split, module)?)?;
     module.add_class::<tokenizer::Tokenizer>()?;
     module.add_function(wrap_pyfunction!(tokenizer::train, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::encode, module)?)?;

@@ -164,7 +164,6 @@ pub(crate) fn block(
     let read = || {
         let ids = core::read_block(&directory, phase, split, number)?;
         let tokenizer = rotext::bpe::Tokenizer::from_file(directory.join("tokenizer.json"))?;
-        let ids: Vec<u32> = ids.into_iter().map(u32::from).collect();
         Ok(String::from_utf8_lossy(&tokenizer.decode(&ids)).into_owned())
     };
     call(py, read)

@@ -7,6 +7,8 @@ use crate::error::{Error, Place};
 pub struct Document {
     /// The record's own id, or `file:line` when it has none.
     pub id: String,
+    /// The id was made from the place, because the record has none.
+    pub named_by_place: bool,
     /// The text, valid UTF-8.
     pub text: String,
     /// Line (JSONL) or row (Parquet) in the source, counted from 1.

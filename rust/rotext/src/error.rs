@@ -112,6 +112,11 @@ impl Error {
         Self::new(ErrorKind::Damaged, what)
     }
 
+    /// A server that cannot be reached, or that refuses.
+    pub fn network(what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Io, what)
+    }
+
     /// A later pass read other records than the first one.
     pub fn changed() -> Self {
         Self::data("the input changed while it was read")

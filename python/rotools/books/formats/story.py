@@ -86,7 +86,9 @@ class Story:
         self.open.append(_Paragraph())
 
     def end_note(self) -> None:
-        """End a note."""
+        """End a note. A file may end more notes than it begins."""
+        if not self.numbers:
+            return
         loose = self.open.pop().lines() if self.open else []
         lines = self._end() + loose
         number = self.numbers.pop()

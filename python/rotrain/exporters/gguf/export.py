@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from rotrain.exporters.gguf.layout import Piece, check_supported, pieces
 from rotrain.exporters.gguf.metadata import architecture, shape_fields
 from rotrain.exporters.gguf.tokenizer import tokenizer_fields
 from rotrain.exporters.gguf.write import StoredTensor, float_rows, write_gguf
-from rotrain.files import sync_directory
+from rotrain.files import new_file, read_file
 from rotrain.llamacpp import LlamaCpp, find_library
 from rotrain.models.decoder import Decoder
 from rotrain.models.parallel import ParallelMixer
@@ -68,17 +67,13 @@ def export_gguf(
     fields = metadata_fields(trained, FILE_TYPES[kind])
     fields |= {} if license is None else {"general.license": license}
     weights = dict(trained.model.named_parameters())
-    unchecked = out.with_name(f".{out.name}.unproven")
-    write_gguf(unchecked, architecture(c), fields, [store(piece, weights, c, kind) for piece in pieces(c)])
     check_result: dict[str, Any] = {"engine": None}
-    if find_library() is not None:
-        try:
+    with new_file(out) as unchecked:
+        write_gguf(
+            unchecked, architecture(c), fields, [store(piece, weights, c, kind) for piece in pieces(c)]
+        )
+        if find_library() is not None:
             check_result = check(trained, unchecked, kind)
-        except RotrainError as error:
-            unchecked.unlink()
-            raise RotrainError(error.what, place=out, hint=error.hint) from None
-    os.replace(unchecked, out)
-    sync_directory(out.parent)
     return {
         "out": str(out),
         "step": trained.step,
@@ -180,7 +175,7 @@ def text_encoder(file: Path) -> Any:
     """Load a tokenizer.json with `tokenizers`. The text of a special token is encoded as text, as in a document."""
     from tokenizers import Tokenizer
 
-    encoder = Tokenizer.from_file(str(file))
+    encoder = Tokenizer.from_str(read_file(file).decode())
     encoder.encode_special_tokens = True
     return encoder
 

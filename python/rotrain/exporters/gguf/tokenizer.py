@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rotrain.errors import RotrainError
+from rotrain.files import read_file
 
 # A word may include one sign before it. Digits are split into groups of three or one (`{digits}`).
 _CL100K = (
@@ -88,7 +89,7 @@ def tokenizer_fields(
     Raises:
         RotrainError: A token has no row, or llama.cpp has no name for the pattern.
     """
-    tokenizer: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    tokenizer: dict[str, Any] = json.loads(read_file(file).decode())
     model = tokenizer["model"]
     try:
         name = pattern_name(tokenizer)

@@ -6,6 +6,7 @@ import importlib.util
 import math
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotrain.errors import RotrainError, install
+from rotrain.errors import RotrainError, install, reason, system_hint
 from rotrain.files import sync_directory, sync_file
 
 
@@ -103,13 +104,14 @@ def write_gguf(
         sync_directory(path.parent)
     except OSError as error:
         raise RotrainError(
-            f"cannot write the file: {error.strerror}",
-            place=path,
-            hint="free space on the disk, or give another --out",
+            f"cannot write the file: {reason(error)}", place=path, hint=system_hint(error)
         ) from None
     finally:
-        writer.close()
-        temporary.unlink(missing_ok=True)
+        # What is in the buffers is lost with the file; a full disk refuses it again.
+        with suppress(OSError):
+            writer.close()
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _add(gguf: Any, writer: Any, key: str, value: Any) -> None:

@@ -55,8 +55,9 @@ pub(super) fn scratch_file(folder: &Path, kind: &str) -> Result<(File, PathBuf)>
     let path = folder.join(format!("{kind}-{}.scratch", NUMBER.fetch_add(1, Relaxed)));
     let open = File::options().read(true).write(true).create(true).truncate(true).open(&path);
     let file = open.map_err(|e| Error::io(&path, &e))?;
+    // A name that stays would be a file of the finished pack.
     #[cfg(unix)]
-    let _ = std::fs::remove_file(&path);
+    std::fs::remove_file(&path).map_err(|e| Error::io(&path, &e))?;
     Ok((file, path))
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::filter_stage::FilterStage;
-use super::near_dedup::ShardReport;
+use super::near_dedup::{ShardReport, volume, whole};
 use super::output::{
     DecisionLog, RecordWriter, RejectsFile, check_output, hidden_sibling, lock_path, lock_workdir,
     record_lines, release_workdir, remove_folder, with_suffix,
@@ -64,13 +64,15 @@ pub fn shard(
         );
     }
     shard.check_sources(sources)?;
+    let (units, read_before) = (shard.units(sources), volume(sources));
     let options = only_filtering(options);
     let folder = shard.folder(&shards_folder(out));
     let _lock = lock_workdir(&folder, Journal::FOLDER)?;
     let journal = open_journal(&folder, sources, &options)?;
-    let (mut reader, mut writer) = (journal.reader(Path::new(""), Some(shard))?, journal.writer()?);
-    progress.begin("judge", sources.iter().map(|source| source.size).sum());
+    let (mut reader, mut writer) = (journal.reader(None)?, journal.writer()?);
+    progress.begin("judge", sources.iter().zip(&units).map(|(source, own)| source.bytes_of(own)).sum());
     let stream = DocumentStream {
+        units: Some(&units),
         // With the documents, which are counted.
         replay: ReplaySource::Journal { reader: &mut reader, emit_documents: true },
         ..DocumentStream::new(sources, &options, progress)
@@ -83,7 +85,8 @@ pub fn shard(
     writer.finish()?;
     let _ = std::fs::remove_file(lock_path(&folder));
     let StreamReport { records, documents, bytes, .. } = report;
-    Ok(ShardReport { records, documents, bytes, folder })
+    let (read, input) = (volume(sources) - read_before, sources.iter().map(|source| source.size).sum());
+    Ok(ShardReport { records, documents, bytes, read, input, whole: whole(sources), folder })
 }
 
 /// The options of this verb: no keys, and records as they were read.
@@ -133,7 +136,7 @@ fn run(
 ) -> Result<Outcome> {
     let annotates = options.filter.as_ref().is_some_and(FilterStage::annotates);
     let journal = if annotates { None } else { Some(open_journal(scratch, sources, options)?) };
-    let mut reader = journal.as_ref().map(|journal| journal.reader(&shards_folder(out), None)).transpose()?;
+    let mut reader = journal.as_ref().map(|journal| journal.reader(Some(&shards_folder(out)))).transpose()?;
     let mut writer = journal.as_ref().map(Journal::writer).transpose()?;
 
     progress.begin("filter", sources.iter().map(|source| source.size).sum());

@@ -1,5 +1,6 @@
 //! The first pass of deduplication: it signs every document, then decides which documents are removed.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -19,11 +20,11 @@ use crate::dedup::{
     self, Deduplicator, Evaluation, Hashes, Preset, RemovalReader, Removals, Signer, SourceInfo, WordFile,
     Words, hash_bytes, line_hashes, paragraph_hashes, worth,
 };
-use crate::document::TextKind;
+use crate::document::{Document, TextKind};
 use crate::error::{Error, Result};
 use crate::fault::{guard, trip};
 use crate::progress::Progress;
-use crate::reader::Source;
+use crate::reader::{Cut, Source, UNIT_BYTES};
 
 /// How near-duplicates are removed.
 #[derive(Debug, Clone)]
@@ -95,6 +96,8 @@ pub(super) fn first_pass<H: FnMut(u128, usize) -> bool>(
     progress: &Progress,
 ) -> Result<FirstPass> {
     let FirstPassInput { phases, stream, near } = *input;
+    let names: Vec<&str> =
+        phases.iter().flat_map(|phase| phase.sources).map(|source| source.name.as_str()).collect();
     let infos = phases.iter().flat_map(|phase| {
         phase.sources.iter().map(|source| SourceInfo {
             name: source.name.clone(),
@@ -105,7 +108,7 @@ pub(super) fn first_pass<H: FnMut(u128, usize) -> bool>(
     });
     let evaluation = decontaminate::read(&near.evaluation, &stream.fields, progress)?;
     let journal = Journal::open(workdir, &input.description(&evaluation))?;
-    let (reader, mut writer) = (journal.reader(&shards_folder(out), None)?, journal.writer()?);
+    let (reader, mut writer) = (journal.reader(Some(&shards_folder(out)))?, journal.writer()?);
     let options = dedup::Options {
         preset: near.preset,
         memory: near.table_bytes(stream.threads)?,
@@ -116,14 +119,17 @@ pub(super) fn first_pass<H: FnMut(u128, usize) -> bool>(
         threads: stream.threads,
     };
     let mut deduplicator = Deduplicator::new(options, infos.collect())?;
-    let reports = input.sign(&evaluation, reader, progress, |signed| match signed {
-        SignedChunk::Kept(frame, frame_ref) => {
-            writer.keep(frame_ref);
-            push(&mut deduplicator, &frame, None)
-        }
-        SignedChunk::New(frame, words) => {
-            push(&mut deduplicator, &frame, Some(&words))?;
-            writer.append(&frame, |sync| deduplicator.flush(sync))
+    let reports = input.sign(&evaluation, reader, None, progress, |signed, first_line| {
+        let name = |frame: &Frame| names.get(frame.source as usize).copied().unwrap_or_default();
+        match signed {
+            SignedChunk::Kept(frame, frame_ref) => {
+                writer.keep(frame_ref);
+                push(&mut deduplicator, &frame, (name(&frame), first_line), None)
+            }
+            SignedChunk::New(frame, words) => {
+                push(&mut deduplicator, &frame, (name(&frame), first_line), Some(&words))?;
+                writer.append(&frame, |sync| deduplicator.flush(sync))
+            }
         }
     })?;
     let digest = writer.finish()?;
@@ -146,6 +152,12 @@ pub struct ShardReport {
     pub documents: u64,
     /// UTF-8 bytes of their texts.
     pub bytes: u64,
+    /// Bytes that were read from files or servers.
+    pub read: u64,
+    /// Bytes of all input, of which the shard reads its part.
+    pub input: u64,
+    /// Files that are cut into no units, and hold more than a unit: one task reads all of such a file.
+    pub whole: Vec<String>,
     /// The folder of its journal.
     pub folder: PathBuf,
 }
@@ -160,14 +172,17 @@ pub(super) fn sign_shard(
     progress: &Progress,
 ) -> Result<ShardReport> {
     let FirstPassInput { phases, stream, near } = *input;
-    shard.check_sources(phases.iter().flat_map(|phase| phase.sources))?;
+    let sources = || phases.iter().flat_map(|phase| phase.sources);
+    shard.check_sources(sources())?;
+    let units = shard.units(sources());
+    let before = volume(sources());
     let folder = shard.folder(&shards_folder(out));
     let _lock = lock_workdir(&folder, Journal::FOLDER)?;
     let evaluation = decontaminate::read(&near.evaluation, &stream.fields, progress)?;
     let journal = Journal::open(&folder, &input.description(&evaluation))?;
-    let (reader, mut writer) = (journal.reader(Path::new(""), Some(shard))?, journal.writer()?);
+    let (reader, mut writer) = (journal.reader(None)?, journal.writer()?);
     let mut file = WordFile::open(&journal.words())?;
-    let reports = input.sign(&evaluation, reader, progress, |signed| match signed {
+    let reports = input.sign(&evaluation, reader, Some(&units), progress, |signed, _| match signed {
         SignedChunk::Kept(frame, frame_ref) => {
             writer.keep(frame_ref);
             frame.documents.iter().try_for_each(|signed| file.push(Hashes::Kept(signed.words)))
@@ -185,28 +200,50 @@ pub(super) fn sign_shard(
         records: sum(|report| report.records),
         documents: sum(|report| report.documents),
         bytes: sum(|report| report.bytes),
+        read: volume(sources()) - before,
+        input: sources().map(|source| source.size).sum(),
+        whole: whole(sources()),
         folder,
     })
 }
 
+/// Bytes that were read of `sources` so far.
+pub(super) fn volume<'a>(sources: impl IntoIterator<Item = &'a Source>) -> u64 {
+    sources.into_iter().map(|source| source.volume.bytes()).sum()
+}
+
+/// The sources that one task must read alone.
+pub(super) fn whole<'a>(sources: impl IntoIterator<Item = &'a Source>) -> Vec<String> {
+    let large = sources.into_iter().filter(|source| source.cut == Cut::Whole && source.size > UNIT_BYTES);
+    large.map(|source| source.name.clone()).collect()
+}
+
 impl FirstPassInput<'_> {
-    /// Reads, filters and signs all phases; hands each chunk to `sink`, in order.
+    /// Reads, filters and signs all phases, or some units of each source; hands each chunk to `sink`, in order, with the number of
+    /// lines before it.
     fn sign(
         &self,
         evaluation: &Evaluation,
         mut reader: JournalReader,
+        units: Option<&[Range<u64>]>,
         progress: &Progress,
-        mut sink: impl FnMut(SignedChunk) -> Result<()> + Send,
+        mut sink: impl FnMut(SignedChunk, u64) -> Result<()> + Send,
     ) -> Result<Vec<StreamReport>> {
         let cuts_lines = self.near.repeated_lines.is_some();
         let mut reports = Vec::new();
         let mut first_source = 0;
         for phase in self.phases {
-            progress
-                .begin(&format!("sign {}", phase.name), phase.sources.iter().map(|source| source.size).sum());
+            let own = first_source as usize..first_source as usize + phase.sources.len();
+            let units = units.map(|units| &units[own]);
+            let bytes = match units {
+                None => phase.sources.iter().map(|source| source.size).sum(),
+                Some(units) => phase.sources.iter().zip(units).map(|(s, own)| s.bytes_of(own)).sum(),
+            };
+            progress.begin(&format!("sign {}", phase.name), bytes);
             reader.first_source = first_source;
             let options = StreamOptions { keys: true, kind: phase.kind, ..self.stream.clone() };
             let stream = DocumentStream {
+                units,
                 replay: ReplaySource::Journal { reader: &mut reader, emit_documents: false },
                 ..DocumentStream::new(phase.sources, &options, progress)
             };
@@ -219,8 +256,11 @@ impl FirstPassInput<'_> {
                     hash_lines,
                     evaluation,
                 },
-                |signer, chunk| Ok(signer.sign(first_source, chunk)),
-                &mut sink,
+                |signer, chunk| {
+                    let (source, first_line) = (&phase.sources[chunk.source].name, chunk.first_line);
+                    Ok((signer.sign(first_source, source, chunk), first_line))
+                },
+                |(signed, first_line)| sink(signed, first_line),
             )?);
             first_source += phase.sources.len() as u32;
         }
@@ -318,7 +358,9 @@ struct ChunkSigner<'a> {
 
 impl ChunkSigner<'_> {
     /// `first_source`: the index, over all phases, of the first source of this phase.
-    fn sign(&mut self, first_source: u32, chunk: ProcessedChunk) -> SignedChunk {
+    /// `name`: the source.
+    fn sign(&mut self, first_source: u32, name: &str, chunk: ProcessedChunk) -> SignedChunk {
+        let first_line = chunk.first_line;
         let mut frame = match chunk.record {
             Some(ChunkRecord::Journaled(entry)) => {
                 let JournalEntry { frame, origin } = *entry;
@@ -339,7 +381,7 @@ impl ChunkSigner<'_> {
                 outcome += 1;
             }
             let (bands, lines) = (frame.bands.len(), frame.lines.len());
-            match guard(|| self.sign_document(&kept, &mut frame)) {
+            match guard(|| self.sign_document(&kept, (name, first_line), &mut frame)) {
                 Ok(signed) => {
                     all.extend_from_slice(&self.words.exact);
                     frame.documents.push(signed);
@@ -358,7 +400,12 @@ impl ChunkSigner<'_> {
     }
 
     /// Signs one document. Its bands and lines go into the frame, its words into `self.words`.
-    fn sign_document(&mut self, kept: &KeptDocument, frame: &mut Frame) -> SignedDocument {
+    fn sign_document(
+        &mut self,
+        kept: &KeptDocument,
+        (name, first_line): (&str, u64),
+        frame: &mut Frame,
+    ) -> SignedDocument {
         let text = &kept.document.text;
         trip("sign", text);
         let compared = kept.compared.as_deref().unwrap_or(text);
@@ -370,6 +417,16 @@ impl ChunkSigner<'_> {
         if self.signer.sign(&self.words.folded, &mut frame.bands) {
             paragraph_hashes(compared, &mut frame.bands);
         }
+        let Document { id, named_by_place, line, .. } = &kept.document;
+        let (mut id, mut place) = (id.as_str(), 0);
+        if *named_by_place {
+            // `name:line`, and a number if the line has several records.
+            id = id
+                .strip_prefix(name)
+                .map_or("", |rest| &rest[1..])
+                .trim_start_matches(|c: char| c.is_ascii_digit());
+            place = (line - first_line) as u32;
+        }
         SignedDocument {
             key: kept.key,
             text: xxh3_64(text.as_bytes()),
@@ -379,13 +436,20 @@ impl ChunkSigner<'_> {
             bands: (frame.bands.len() - bands_before) as u32,
             lines: (frame.lines.len() - lines_before) as u32,
             contaminated: self.evaluation.shared(&self.words.folded),
-            id: kept.document.id.clone(),
+            id: id.to_owned(),
+            place,
         }
     }
 }
 
 /// Gives the documents of a frame to the deduplicator, with their words if those are new.
-fn push(deduplicator: &mut Deduplicator, frame: &Frame, mut words: Option<&[u32]>) -> Result<()> {
+/// `place`: the name of the source, and the lines before the chunk.
+fn push(
+    deduplicator: &mut Deduplicator,
+    frame: &Frame,
+    (name, first_line): (&str, u64),
+    mut words: Option<&[u32]>,
+) -> Result<()> {
     let (mut bands, mut lines) = (frame.bands.as_slice(), frame.lines.as_slice());
     for signed in &frame.documents {
         let (own_bands, other_bands) = bands.split_at(signed.bands as usize);
@@ -403,7 +467,7 @@ fn push(deduplicator: &mut Deduplicator, frame: &Frame, mut words: Option<&[u32]
             key: signed.key,
             text: signed.text,
             worth: signed.worth,
-            id: &signed.id,
+            id: &signed.id(name, first_line),
             source: frame.source,
             words: hashes,
             bands: own_bands,

@@ -154,7 +154,10 @@ pub fn pack(options: &Options, progress: &Progress) -> Result<serde_json::Value>
         let hint = format!("the pack is whole in {}: rename that directory", partial.display());
         return Err(error.hint(hint));
     }
-    let result = result.and_then(|report| remove_folder(&shards_folder(&options.out)).map(|()| report));
+    if result.is_ok() {
+        // The pack is whole: shards that cannot be removed are no failure of it.
+        let _ = remove_folder(&shards_folder(&options.out));
+    }
     release_workdir(&partial, Journal::FOLDER, Journal::KEEP_BYTES, result.is_err());
     result
 }

@@ -168,7 +168,13 @@ pub(super) fn documents(
         };
         match simdutf8::basic::from_utf8(bytes) {
             Ok(text) if text.trim().is_empty() => batch.rejects.push(reject_empty(line, id.into_bytes())),
-            Ok(text) => batch.documents.push(Document { id, text: text.to_owned(), line, record: None }),
+            Ok(text) => batch.documents.push(Document {
+                id,
+                named_by_place: false,
+                text: text.to_owned(),
+                line,
+                record: None,
+            }),
             Err(_) => batch.rejects.push(reject(Reason::InvalidUtf8, "invalid UTF-8".into())),
         }
     }

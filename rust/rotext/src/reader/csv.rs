@@ -89,7 +89,7 @@ impl Rows {
             return;
         }
         note_charset(&decoded, &id, line, batch);
-        batch.documents.push(Document { id, text: decoded.text, line, record: None });
+        batch.documents.push(Document { id, named_by_place: false, text: decoded.text, line, record: None });
     }
 }
 

@@ -1,6 +1,5 @@
 //! Rows of Arrow IPC: a file, a stream, or the parts that `datasets` saves to a folder.
 
-use std::fs::File;
 use std::io::{BufReader, Seek};
 
 use arrow_array::RecordBatch;
@@ -8,6 +7,7 @@ use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::ArrowError;
 
 use super::cells::documents;
+use super::input::Input;
 use super::source::Source;
 use super::stream::Stream;
 use super::{CHUNK_BYTES, Chunk, Fields, Payload};
@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 const MAX_ROWS: usize = 4096;
 
 enum Batches {
-    File(FileReader<BufReader<File>>),
+    File(FileReader<BufReader<Input>>),
     Stream(StreamReader<BufReader<Stream>>),
 }
 
@@ -36,7 +36,7 @@ impl Rows {
     ///
     /// # Errors
     /// The file is damaged.
-    pub(super) fn file(source: &Source, fields: &Fields, mut file: File) -> Result<Self> {
+    pub(super) fn file(source: &Source, fields: &Fields, mut file: Input) -> Result<Self> {
         file.rewind().map_err(|e| Error::io(&source.path, &e))?;
         let reader = FileReader::try_new(BufReader::new(file), None).map_err(|e| damaged(source, &e))?;
         Ok(Self::new(Batches::File(reader), fields, source.size))

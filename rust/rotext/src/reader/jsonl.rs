@@ -234,13 +234,17 @@ fn document(
         return Ok(Err(Defect::new(Reason::WrongType, what)));
     }
     let text = unescape(value).ok_or_else(|| Defect::broken(range.start))?.into_owned();
+    let mut named_by_place = false;
     let id = match found.id.clone().map(|range| &line[range]) {
         Some(value) if value.starts_with('"') => unescape(value).unwrap_or_default().into_owned(),
         Some(value) if kind(value) == "a number" => value.to_owned(),
         _ => match &fields.id {
             Some(name) => return Ok(Err(missing(&line[..found.end], name))),
-            None if place.record > 1 => format!("{}:{}", source.generated_id(place.line), place.record),
-            None => source.generated_id(place.line),
+            None => {
+                named_by_place = true;
+                let id = source.generated_id(place.line);
+                if place.record > 1 { format!("{id}:{}", place.record) } else { id }
+            }
         },
     };
     let record = fields.keep_record.then(|| {
@@ -248,7 +252,7 @@ fn document(
         raw.truncate(found.end);
         Record { raw, text: range }
     });
-    Ok(Ok(Document { id, text, line: place.line, record }))
+    Ok(Ok(Document { id, named_by_place, text, line: place.line, record }))
 }
 
 /// The text of a string literal. `None`: an escape is broken.

@@ -4,13 +4,31 @@ use super::stream::Stream;
 use super::{CHUNK_BYTES, Chunk, MAX_RECORD_BYTES, Payload, json};
 use crate::error::{Error, Result};
 
-/// A stream of lines.
+/// Bytes of a read behind the last unit of a part, where only the end of a line is wanted.
+const CLOSING_BYTES: usize = 64 << 10;
+
+/// A stream of lines, or the units of one that belong to a part.
+///
+/// A chunk ends at the last line end before each [`CHUNK_BYTES`] of its unit, so its place depends on nothing before the unit. The
+/// first line end of a unit ends the unit before.
 pub(super) struct Lines {
     stream: Stream,
-    /// The start of a line whose end is not read yet.
+    /// The start of a line whose end is not read yet. After a border, lines may follow it.
     carry: Vec<u8>,
     /// Lines returned so far.
     lines: u64,
+    /// Bytes of the unit that were read.
+    at: usize,
+    /// A unit begins behind the last byte that was read.
+    border_ahead: Option<u64>,
+    /// The next line end is the first one of a unit.
+    border: bool,
+    /// The line up to it belongs to another part.
+    skip: bool,
+    /// The unit behind the last one of this part.
+    end: u64,
+    /// The part ends with the next line end.
+    closing: bool,
     /// The source is at its end.
     ended: bool,
     /// What ended it.
@@ -18,21 +36,62 @@ pub(super) struct Lines {
 }
 
 impl Lines {
+    /// All lines.
     pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, carry: Vec::new(), lines: 0, ended: false, error: None }
+        Self::part(stream, 0, u64::MAX)
+    }
+
+    /// The lines of some units. `stream` begins with unit `first`, and `end` is the unit behind the last one.
+    pub(super) fn part(mut stream: Stream, first: u64, end: u64) -> Self {
+        stream.stop_at_units();
+        Self {
+            stream,
+            carry: Vec::new(),
+            lines: 0,
+            at: 0,
+            border_ahead: None,
+            border: first > 0,
+            skip: first > 0,
+            end,
+            closing: false,
+            ended: false,
+            error: None,
+        }
     }
 
     /// # Errors
     /// The stream is damaged; what was read before it has been returned.
     pub(super) fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         let mut buffer = std::mem::take(&mut self.carry);
+        let mut scanned = 0;
         loop {
-            let scanned = buffer.len();
-            // A line longer than a chunk doubles the step, so a long line costs linear time.
-            self.read(
-                &mut buffer,
-                CHUNK_BYTES.max(scanned).min(MAX_RECORD_BYTES + 1 - scanned.min(MAX_RECORD_BYTES)),
-            );
+            if self.border
+                && let Some(newline) = memchr::memchr(b'\n', &buffer[scanned..])
+            {
+                let end = scanned + newline + 1;
+                (self.border, scanned) = (false, 0);
+                if std::mem::take(&mut self.skip) {
+                    buffer.drain(..end);
+                    continue;
+                }
+                self.cut(&mut buffer, end);
+                return Ok(Some(self.chunk(buffer)));
+            }
+            if !self.border
+                && let Some(newline) = memchr::memrchr(b'\n', &buffer[scanned..])
+            {
+                self.cut(&mut buffer, scanned + newline + 1);
+                return Ok(Some(self.chunk(buffer)));
+            }
+            if let Some(unit) = self.border_ahead.take() {
+                self.border = true;
+                self.closing |= unit >= self.end;
+                // The first line of this part is behind its last unit.
+                self.ended |= self.closing && self.skip;
+            }
+            if self.skip {
+                buffer.clear();
+            }
             if self.ended {
                 if self.error.is_some() {
                     drop_cut_line(&mut buffer);
@@ -42,25 +101,38 @@ impl Lines {
                 }
                 return Ok(Some(self.chunk(buffer)));
             }
-            if let Some(newline) = memchr::memrchr(b'\n', &buffer[scanned..]) {
-                let end = scanned + newline + 1;
-                self.carry = buffer[end..].to_vec();
-                buffer.truncate(end);
-                return Ok(Some(self.chunk(buffer)));
-            }
             if buffer.len() > MAX_RECORD_BYTES {
                 return Ok(Some(self.skip_line(buffer)));
             }
+            scanned = buffer.len();
+            self.read(&mut buffer);
         }
     }
 
-    /// Appends up to `limit` bytes. An error ends the stream, and is returned when the bytes before it are used up.
-    fn read(&mut self, buffer: &mut Vec<u8>, limit: usize) {
+    /// Keeps what is behind `end` for the next chunk, or ends the part there.
+    fn cut(&mut self, buffer: &mut Vec<u8>, end: usize) {
+        if self.closing {
+            (self.ended, self.error) = (true, None);
+        } else {
+            self.carry = buffer[end..].to_vec();
+        }
+        buffer.truncate(end);
+    }
+
+    /// Appends the bytes up to the next place where a chunk may end. An error ends the stream, and is returned when the bytes
+    /// before it are used up.
+    fn read(&mut self, buffer: &mut Vec<u8>) {
         if self.ended {
             return;
         }
+        let limit = if self.closing { CLOSING_BYTES } else { CHUNK_BYTES - self.at % CHUNK_BYTES };
         match self.stream.read_up_to(buffer, limit) {
-            Ok(read) => self.ended = read < limit,
+            Ok(read) if read < limit => {
+                self.at = 0;
+                self.border_ahead = self.stream.next_unit();
+                self.ended = self.border_ahead.is_none();
+            }
+            Ok(read) => self.at += read,
             Err(error) => (self.ended, self.error) = (true, Some(error)),
         }
     }
@@ -84,12 +156,16 @@ impl Lines {
         let first_line = self.lines;
         let mut bytes = buffer.len() as u64;
         loop {
+            if let Some(unit) = self.border_ahead.take() {
+                self.closing |= unit >= self.end;
+            }
             buffer.clear();
             buffer.shrink_to(CHUNK_BYTES);
-            self.read(&mut buffer, CHUNK_BYTES);
+            self.read(&mut buffer);
             if let Some(newline) = memchr::memchr(b'\n', &buffer) {
                 bytes += newline as u64 + 1;
-                self.carry = buffer[newline + 1..].to_vec();
+                self.border = false;
+                self.cut(&mut buffer, newline + 1);
                 break;
             }
             bytes += buffer.len() as u64;
@@ -115,5 +191,58 @@ fn drop_cut_line(buffer: &mut Vec<u8>) {
     let line = std::str::from_utf8(&buffer[start..]).map(str::trim);
     if !line.is_ok_and(|line| json::scan(line).is_ok_and(|found| found.end == line.len())) {
         buffer.truncate(start);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The texts of all chunks.
+    fn chunks(mut lines: Lines) -> Vec<Vec<u8>> {
+        let mut found = Vec::new();
+        while let Some(chunk) = lines.next_chunk().unwrap() {
+            let Payload::Lines(bytes) = chunk.payload else { panic!("a line is too long") };
+            found.push(bytes);
+        }
+        found
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        /// Parts see the chunks that a reader of everything sees: each once, in order, with all bytes.
+        #[test]
+        fn parts_have_the_chunks_of_the_whole(
+            lengths in prop::collection::vec(prop_oneof![0..200usize, 3000..9000usize, Just(400_000)], 0..30),
+            ended in any::<bool>(),
+            step in prop_oneof![Just(4096u64), Just(10_000), Just(700_000)],
+            cuts in prop::collection::vec(0..3000u64, 0..4),
+        ) {
+            let mut bytes = Vec::new();
+            for (number, length) in lengths.iter().enumerate() {
+                bytes.extend(std::iter::repeat_n(b'a' + (number % 26) as u8, *length));
+                bytes.push(b'\n');
+            }
+            if !ended {
+                bytes.pop();
+            }
+            let whole = chunks(Lines::new(Stream::for_test(bytes.clone(), 0, 0, step)));
+            prop_assert_eq!(whole.concat(), bytes.clone());
+            let units = (bytes.len() as u64).div_ceil(step).max(1);
+            let mut ends: Vec<u64> = cuts.into_iter().map(|cut| cut % units).chain([0, units]).collect();
+            ends.sort_unstable();
+            let mut parts = Vec::new();
+            for pair in ends.windows(2) {
+                let start = pair[0] * step;
+                if pair[0] < pair[1] {
+                    let rest = bytes[(start as usize).min(bytes.len())..].to_vec();
+                    parts.extend(chunks(Lines::part(Stream::for_test(rest, start, pair[0], step), pair[0], pair[1])));
+                }
+            }
+            prop_assert_eq!(parts.len(), whole.len());
+            prop_assert!(parts == whole);
+        }
     }
 }

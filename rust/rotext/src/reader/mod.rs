@@ -27,29 +27,42 @@
 mod cells;
 pub mod charset;
 mod charset_tables;
+mod columns;
 mod csv;
+mod frames;
 mod html;
+mod input;
 mod ipc;
 mod json;
 mod jsonl;
 mod lines;
+mod marks;
 mod parquet;
+mod remote;
 mod sniff;
 mod source;
 mod split;
 mod stream;
+mod units;
 mod unpack;
 mod utf16;
 mod values;
 mod warc;
 mod zip;
 
+pub use input::Volume;
+pub use marks::seek_table;
+pub use remote::Remote;
 pub use source::{Compression, Format, Source, expand, spool};
 pub use split::Split;
 pub use stream::Stream;
+pub(crate) use units::parts;
+pub use units::{Cut, UNIT_BYTES};
 
-use std::fs::File;
+use std::io::Seek;
+use std::ops::Range;
 
+use input::Input;
 use sniff::{Foreign, Sniffed, sniff};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
@@ -146,6 +159,19 @@ impl Reader {
         Ok(Self { source: source.clone(), inner, first: true, lines: 0 })
     }
 
+    /// Opens some units of `source`. Lines of JSON are counted from the first one of these units; rows of Parquet as ever.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn open_units(source: &Source, fields: &Fields, units: Range<u64>) -> Result<Self> {
+        let inner = match readable(source, || Inner::open_units(source, fields, &units)) {
+            Err(error) if error.kind == ErrorKind::Damaged => Inner::Failed(Some(error)),
+            inner => inner?,
+        };
+        // A part must not be refused for a first chunk that is not the first of its source.
+        Ok(Self { source: source.clone(), inner, first: units.start == 0, lines: 0 })
+    }
+
     /// The next records; `None` at the end.
     ///
     /// # Errors
@@ -173,12 +199,14 @@ impl Reader {
     }
 }
 
-/// A panic over the format of a file means that the file cannot be read on.
+/// A panic over the format of a file means that the file cannot be read on. What a format says of bytes that could not be
+/// fetched is not its damage.
 fn readable<T>(source: &Source, read: impl FnOnce() -> Result<T>) -> Result<T> {
-    guard(read).unwrap_or_else(|panic| {
+    let done = guard(read).unwrap_or_else(|panic| {
         let error = Error::damaged(format!("the file cannot be read on (internal error: {panic})"));
         Err(error.at(&source.path).hint(Error::REPORT))
-    })
+    });
+    done.map_err(|error| source.failure(error))
 }
 
 impl Inner {
@@ -198,7 +226,10 @@ impl Inner {
             }
             Format::Text if fields.split == Split::None => Self::Text(Some(stream)),
             Format::Text => Self::Split(split::Parts::new(stream, fields.split)),
-            Format::Parquet => Self::Parquet(parquet::Rows::open(source, fields, seekable(source, stream)?)?),
+            Format::Parquet => {
+                let units = 0..source.units();
+                Self::Parquet(parquet::Rows::open(source, fields, seekable(source, stream)?, units)?)
+            }
             Format::Arrow if is_arrow_file(&stream) => {
                 Self::Arrow(ipc::Rows::file(source, fields, seekable(source, stream)?)?)
             }
@@ -207,6 +238,24 @@ impl Inner {
             Format::Warc => Self::Warc(warc::Records::new(source, stream)),
             Format::Unread => Self::Failed(None),
         })
+    }
+
+    fn open_units(source: &Source, fields: &Fields, units: &Range<u64>) -> Result<Self> {
+        if units.start == 0 && units.end >= source.units() {
+            return Self::open(source, fields);
+        }
+        if source.cut == Cut::RowGroups {
+            let input = source.input()?;
+            return Ok(Self::Parquet(parquet::Rows::open(source, fields, input, units.clone())?));
+        }
+        // The first unit of the part where something begins.
+        for unit in units.clone() {
+            if let Some(start) = source.unit_start(unit)? {
+                let stream = Stream::open_at(source, start, unit, units.end)?;
+                return Ok(Self::Lines(lines::Lines::part(stream, unit, units.end)));
+            }
+        }
+        Ok(Self::Failed(None))
     }
 
     fn next_chunk(&mut self, source: &Source) -> Result<Option<Chunk>> {
@@ -243,9 +292,9 @@ fn is_arrow_file(stream: &Stream) -> bool {
 }
 
 /// The stream as a file that can be read at any place. A stream that has no such file is copied to one without a name.
-fn seekable(source: &Source, mut stream: Stream) -> Result<File> {
+fn seekable(source: &Source, mut stream: Stream) -> Result<Input> {
     if stream.is_file() {
-        return File::open(&source.path).map_err(|e| Error::io(&source.path, &e));
+        return source.input();
     }
     let folder = std::env::temp_dir();
     let mut file = tempfile::tempfile().map_err(|e| Error::io(&folder, &e))?;
@@ -255,7 +304,8 @@ fn seekable(source: &Source, mut stream: Stream) -> Result<File> {
         let read = stream.read_up_to(&mut buffer, CHUNK_BYTES)?;
         std::io::Write::write_all(&mut file, &buffer).map_err(|e| Error::io(&folder, &e))?;
         if read < CHUNK_BYTES {
-            return Ok(file);
+            file.rewind().map_err(|e| Error::io(&folder, &e))?;
+            return Ok(Input::copy(file));
         }
     }
 }
@@ -291,7 +341,7 @@ pub fn columns(source: &Source) -> Result<Vec<(String, String)>> {
             }
         })
     };
-    match found() {
+    match readable(source, found) {
         Err(error) if error.kind == ErrorKind::Damaged => Ok(Vec::new()),
         found => found,
     }
@@ -314,6 +364,12 @@ fn whole_text(mut stream: Stream) -> Result<Chunk> {
 }
 
 impl Chunk {
+    /// Lines before the first record, in what was read of the source.
+    #[must_use]
+    pub fn first_line(&self) -> u64 {
+        self.first_line
+    }
+
     /// XXH3-64 of the records, to recognize the chunk in a later pass.
     #[must_use]
     pub fn hash(&self) -> u64 {
@@ -431,7 +487,7 @@ fn text(bytes: Vec<u8>, id: String, line: u64, batch: &mut Batch) {
         return;
     }
     note_charset(&decoded, &id, line, batch);
-    batch.documents.push(Document { id, text: decoded.text, line, record: None });
+    batch.documents.push(Document { id, named_by_place: false, text: decoded.text, line, record: None });
 }
 
 /// Notes what the decoder guessed and repaired.

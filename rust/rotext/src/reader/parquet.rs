@@ -3,7 +3,7 @@
 //! The columns are read as bytes, whatever the writer called them (text, dictionary, view). So one string that is not UTF-8
 //! costs one record, where the crate would refuse its whole page.
 
-use std::fs::File;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Fields as ArrowFields};
@@ -17,7 +17,10 @@ use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataBuil
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 
 use super::cells::{documents, no_column};
+use super::columns::Columns;
+use super::input::Input;
 use super::source::Source;
+use super::units::UNIT_BYTES;
 use super::{CHUNK_BYTES, Chunk, Fields, Payload};
 use crate::error::{Error, Result};
 
@@ -25,8 +28,9 @@ use crate::error::{Error, Result};
 const MAX_ROWS: i64 = 4096;
 
 /// The columns and their types, as the schema names them. Fields of structs have dots in their names.
-pub(super) fn columns(source: &Source, file: File) -> Result<Vec<(String, String)>> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(source, &e))?;
+pub(super) fn columns(source: &Source, input: Input) -> Result<Vec<(String, String)>> {
+    let columns = Columns::new(source, input).map_err(|e| Error::io(&source.path, &e))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(columns).map_err(|e| damaged(source, &e))?;
     let mut found = Vec::new();
     flatten("", builder.schema().fields(), &mut found);
     Ok(found)
@@ -45,8 +49,16 @@ fn flatten(prefix: &str, fields: &ArrowFields, found: &mut Vec<(String, String)>
     }
 }
 
+/// The rows of the row groups of some units.
 pub(super) struct Rows {
-    reader: ParquetRecordBatchReader,
+    /// The unit that is read.
+    reader: Option<ParquetRecordBatchReader>,
+    /// Units to come: the row groups of each. A chunk ends with its unit, so that a part sees the same chunks.
+    units: std::vec::IntoIter<Vec<usize>>,
+    columns: Columns,
+    metadata: ArrowReaderMetadata,
+    wanted: Vec<usize>,
+    batch: usize,
     fields: Fields,
     done: u64,
     rows: u64,
@@ -56,10 +68,11 @@ pub(super) struct Rows {
 impl Rows {
     /// # Errors
     /// The file is damaged or encrypted, or lacks a column that the user named.
-    pub(super) fn open(source: &Source, fields: &Fields, file: File) -> Result<Self> {
+    pub(super) fn open(source: &Source, fields: &Fields, input: Input, units: Range<u64>) -> Result<Self> {
+        let columns = Columns::new(source, input).map_err(|e| Error::io(&source.path, &e))?;
         let broken = |e: ParquetError| damaged(source, &e);
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let metadata = ArrowReaderMetadata::load(&file, options.clone()).map_err(broken)?;
+        let metadata = ArrowReaderMetadata::load(&columns, options.clone()).map_err(broken)?;
         let metadata = Arc::unwrap_or_clone(metadata.metadata().clone());
         let schema = metadata.file_metadata().schema_descr();
         let id = fields.id.clone().unwrap_or_else(|| "id".into());
@@ -86,26 +99,75 @@ impl Rows {
         let rows = metadata.file_metadata().num_rows().unsigned_abs();
         // The rows of a chunk follow from the mean size of a text: a file of whole books must not be read 100 books at a time.
         let groups = metadata.row_groups().iter();
-        let columns = groups.flat_map(|group| texts.iter().filter_map(|leaf| group.columns().get(*leaf)));
-        let size: i64 = columns.map(|column| column.uncompressed_size()).sum();
+        let parts = groups.flat_map(|group| texts.iter().filter_map(|leaf| group.columns().get(*leaf)));
+        let size: i64 = parts.map(|column| column.uncompressed_size()).sum();
         let batch = (rows as i64).saturating_mul(CHUNK_BYTES as i64) / size.max(1);
         let wanted: Vec<usize> = texts.into_iter().chain(ids).collect();
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        let (mut extents, mut before, mut unit_before) = (Vec::new(), 0, None);
+        for (number, group) in metadata.row_groups().iter().enumerate() {
+            let start = group.columns().iter().map(|column| column.byte_range().0).min().unwrap_or_default();
+            // A file that is compressed as a whole has no units.
+            let unit = if source.units() > 1 { start / UNIT_BYTES } else { 0 };
+            if unit < units.start {
+                before += group.num_rows().unsigned_abs();
+            } else if unit < units.end.max(1) {
+                if unit_before.replace(unit) != Some(unit) {
+                    groups.push(Vec::new());
+                }
+                if let Some(last) = groups.last_mut() {
+                    last.push(number);
+                }
+                let ranges = wanted.iter().filter_map(|leaf| group.columns().get(*leaf));
+                extents.extend(ranges.map(|column| {
+                    let (start, length) = column.byte_range();
+                    start..start.saturating_add(length)
+                }));
+            }
+        }
+        columns.expect(extents);
         let metadata = Arc::new(as_bytes(metadata, &wanted).map_err(broken)?);
         let metadata = ArrowReaderMetadata::try_new(metadata, options).map_err(broken)?;
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
-        let mask = ProjectionMask::leaves(builder.parquet_schema(), wanted);
-        let reader = builder
-            .with_projection(mask)
-            .with_batch_size(batch.clamp(1, MAX_ROWS) as usize)
-            .build()
-            .map_err(broken)?;
-        Ok(Self { reader, fields: fields.clone(), done: 0, rows, size: source.size })
+        let mut found = Self {
+            reader: None,
+            units: groups.into_iter(),
+            columns,
+            metadata,
+            wanted,
+            batch: batch.clamp(1, MAX_ROWS) as usize,
+            fields: fields.clone(),
+            done: before,
+            rows,
+            size: source.size,
+        };
+        found.open_unit(source)?;
+        Ok(found)
+    }
+
+    /// Opens the next unit; there is none at the end.
+    fn open_unit(&mut self, source: &Source) -> Result<()> {
+        let Some(groups) = self.units.next() else {
+            self.reader = None;
+            return Ok(());
+        };
+        let builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(self.columns.clone(), self.metadata.clone());
+        let mask = ProjectionMask::leaves(builder.parquet_schema(), self.wanted.iter().copied());
+        let builder = builder.with_projection(mask).with_batch_size(self.batch).with_row_groups(groups);
+        self.reader = Some(builder.build().map_err(|e| damaged(source, &e))?);
+        Ok(())
     }
 
     /// # Errors
     /// A page is damaged; the column of the text has another type.
     pub(super) fn next_chunk(&mut self, source: &Source) -> Result<Option<Chunk>> {
-        let Some(batch) = self.reader.next() else { return Ok(None) };
+        let batch = loop {
+            let Some(reader) = &mut self.reader else { return Ok(None) };
+            match reader.next() {
+                Some(batch) => break batch,
+                None => self.open_unit(source)?,
+            }
+        };
         let columns = batch.map_err(|e| damaged_at(source, &e.to_string()))?;
         let before = self.done;
         self.done += columns.num_rows() as u64;

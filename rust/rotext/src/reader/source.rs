@@ -5,10 +5,14 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use super::input::Volume;
+use super::remote::{self, Listed, Remote};
 use super::sniff::{Sniffed, hint, sniff};
-use super::unpack::{Unpacked, unpack};
-use super::zip;
+use super::units::Cut;
+use super::unpack::{HEAD_BYTES, Unpacked, unpack};
+use super::{charset, marks, values, zip};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -72,6 +76,12 @@ pub struct Source {
     pub member: Option<zip::Member>,
     /// Why a file of the format [`Format::Unread`] is not read.
     pub note: &'static str,
+    /// The object, if it is not on a disk of this machine. `path` is then its URL.
+    pub remote: Option<Remote>,
+    /// How it is cut into units.
+    pub cut: Cut,
+    /// Bytes that were read of it so far, by all passes.
+    pub volume: Volume,
 }
 
 impl Source {
@@ -80,6 +90,16 @@ impl Source {
         // `format!` would reallocate, and leave spare capacity in each document that waits in memory.
         let line = line.to_string();
         [self.name.as_str(), ":", &line].concat()
+    }
+
+    /// The cause of a failed read: what the server said, else `error`.
+    pub(crate) fn failure(&self, error: Error) -> Error {
+        self.remote.as_ref().and_then(Remote::take_failure).unwrap_or(error)
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_test(size: u64, cut: Cut) -> Self {
+        Self { size, cut, stream: false, ..stdin_like() }
     }
 
     /// True for standard input.
@@ -105,7 +125,7 @@ const METADATA: [&str; 5] =
 const ENDINGS: &str = "known endings are .jsonl, .json, .txt, .csv, .tsv, .parquet, .arrow, .warc, .wet, each also .gz, .zst, .xz, \
                        .bz2, .lz4, and .zip";
 
-/// Turns paths, globs and folders into files, in the order given and by name within a folder or glob.
+/// Turns paths, URLs, globs and folders into files, in the order given and by name within a folder or glob.
 ///
 /// A file of a folder or glob that is not read is in the list too, with the reason. A file that is reached twice is read once,
 /// unless the user names it twice.
@@ -115,9 +135,20 @@ const ENDINGS: &str = "known endings are .jsonl, .json, .txt, .csv, .tsv, .parqu
 pub fn expand<S: AsRef<OsStr>>(inputs: &[S]) -> Result<Vec<Source>> {
     let mut found = Found::default();
     for input in inputs {
-        let path = Path::new(input.as_ref());
-        let pattern = input.as_ref().to_str().filter(|text| text.contains(['*', '?', '[']));
         let before = found.sources.len();
+        let local = input.as_ref().to_str().and_then(remote::local_path).transpose()?;
+        let path = local.as_deref().unwrap_or(Path::new(input.as_ref()));
+        if let Some(url) = path.to_str().filter(|text| remote::is_url(text)) {
+            match remote::list(url)? {
+                Listed::One(object) => found.named_object(object)?,
+                Listed::Many(objects) => {
+                    found.met_objects(objects)?;
+                    found.check_any(before, "the folder or pattern has no object that is read", path)?;
+                }
+            }
+            continue;
+        }
+        let pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']));
         if path.as_os_str() == "-" {
             found.sources.push(stdin());
         } else if path.is_dir() {
@@ -168,6 +199,20 @@ impl Found {
         }
         let before = self.sources.len();
         inspect(path, &mut self.sources)?;
+        self.check_named(before, path)
+    }
+
+    /// An object that the user named.
+    fn named_object(&mut self, object: Remote) -> Result<()> {
+        let path = PathBuf::from(object.name());
+        self.seen.insert(path.clone());
+        let before = self.sources.len();
+        inspect_object(object, &mut self.sources)?;
+        self.check_named(before, &path)
+    }
+
+    /// Err when nothing is read of what the user named.
+    fn check_named(&self, before: usize, path: &Path) -> Result<()> {
         let new = &self.sources[before..];
         if new.iter().any(|source| source.format != Format::Unread) {
             return Ok(());
@@ -178,6 +223,48 @@ impl Found {
             _ => ("the archive has no file that is read", ENDINGS),
         };
         Err(Error::data(what).at(path).hint(hint))
+    }
+
+    /// Objects of a folder or glob. Their first bytes are fetched by a few threads: each costs the time of a request.
+    fn met_objects(&mut self, objects: Vec<Remote>) -> Result<()> {
+        let mut wanted = Vec::with_capacity(objects.len());
+        for object in objects {
+            let name = object.name().rsplit('/').next().unwrap_or_default().to_lowercase();
+            let note = if METADATA.contains(&name.as_str()) {
+                "metadata of a data set, no documents"
+            } else if !self.seen.insert(PathBuf::from(object.name())) {
+                TWICE
+            } else {
+                ""
+            };
+            wanted.push((object, note));
+        }
+        let next = AtomicUsize::new(0);
+        let look = || {
+            let mut found = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Relaxed);
+                let Some((object, note)) = wanted.get(at) else { return found };
+                let mut sources = Vec::new();
+                let done = if note.is_empty() {
+                    inspect_object(object.clone(), &mut sources)
+                } else {
+                    let unread = object_source(object.clone());
+                    sources.push(Source { format: Format::Unread, note, size: 0, ..unread });
+                    Ok(())
+                };
+                found.push((at, done.map(|()| sources)));
+            }
+        };
+        let mut all: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..LOOKERS.min(wanted.len())).map(|_| scope.spawn(look)).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        });
+        all.sort_by_key(|(at, _)| *at);
+        for (_, sources) in all {
+            self.sources.extend(sources?);
+        }
+        Ok(())
     }
 
     /// A file of a folder or glob.
@@ -227,8 +314,16 @@ impl Found {
     }
 }
 
+/// Threads that look at the first bytes of objects.
+const LOOKERS: usize = 16;
+
 const TWICE: &str = "a second path to a file that is read already";
 const UNKNOWN: &str = "its name and its first bytes are of no known format";
+
+fn object_source(object: Remote) -> Source {
+    let path = PathBuf::from(object.name());
+    Source { size: object.size(), stream: false, remote: Some(object), ..source(&path) }
+}
 
 fn source(path: &Path) -> Source {
     Source { path: path.to_owned(), name: shown(path), ..stdin_like() }
@@ -248,6 +343,9 @@ fn stdin_like() -> Source {
         stream: true,
         member: None,
         note: "",
+        remote: None,
+        cut: Cut::Whole,
+        volume: Volume::default(),
     }
 }
 
@@ -263,9 +361,8 @@ fn shown(path: &Path) -> String {
 
 /// The format by the extensions of the name.
 pub(super) fn by_name(name: &OsStr) -> Option<Format> {
-    let name = Path::new(name).file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let stem = COMPRESSED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
-    let extension = stem.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let extension = extension(name);
+    let extension = extension.as_str();
     if JSONL.contains(&extension) {
         Some(Format::Jsonl)
     } else if TEXT.contains(&extension) {
@@ -283,19 +380,25 @@ pub(super) fn by_name(name: &OsStr) -> Option<Format> {
     }
 }
 
+/// The extension in small letters, without that of a compression; empty if there is none.
+fn extension(name: &OsStr) -> String {
+    let name = Path::new(name).file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let stem = COMPRESSED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    stem.rsplit_once('.').map_or("", |(_, extension)| extension).to_owned()
+}
+
 /// Why a file without a known format is not read.
 fn why_unread(name: &OsStr) -> &'static str {
-    let extension = Path::new(name).extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let extension = extension(name);
     if BOOKS.contains(&extension.as_str()) { "a book or page: `rotools books` reads it" } else { UNKNOWN }
 }
 
 /// The format by the first bytes, and by the name where these leave it open.
 pub(super) fn format(head: &[u8], name: &OsStr) -> (Format, &'static str) {
     let named = by_name(name);
-    let extension = Path::new(name).extension();
     match sniff(head, named) {
         // A file that begins with a brace is JSON lines, unless its name says that it is something else (a notebook, a style).
-        Sniffed::Format(Format::Jsonl) if named.is_none() && extension.is_some() => {
+        Sniffed::Format(Format::Jsonl) if named.is_none() && !extension(name).is_empty() => {
             (Format::Unread, why_unread(name))
         }
         Sniffed::Format(format) => (format, ""),
@@ -318,9 +421,23 @@ fn inspect(path: &Path, sources: &mut Vec<Source>) -> Result<()> {
         sources.push(Source { format: by_name(name).unwrap_or(Format::Jsonl), ..source(path) });
         return Ok(());
     }
-    let raw = BufReader::new(File::open(path).map_err(io)?);
-    let mut found = Source { size: metadata.len(), stream: false, ..source(path) };
-    match unpack(raw) {
+    let found = Source { size: metadata.len(), stream: false, ..source(path) };
+    look(found, sources)
+}
+
+/// As [`inspect`], for an object.
+fn inspect_object(object: Remote, sources: &mut Vec<Source>) -> Result<()> {
+    let failure = object.clone();
+    let done = look(object_source(object), sources);
+    // A format is not guessed from bytes that could not be fetched.
+    failure.take_failure().map_or(done, Err)
+}
+
+/// Looks at the first bytes of `found`, and adds it, or the files in it.
+fn look(mut found: Source, sources: &mut Vec<Source>) -> Result<()> {
+    let name = found.path.file_name().unwrap_or_default().to_owned();
+    let name = name.as_os_str();
+    match unpack(BufReader::new(found.input()?)) {
         Ok(Unpacked { head, compression: Compression::None, .. })
             if sniff(&head, None) == Sniffed::Zip && why_unread(name) == UNKNOWN =>
         {
@@ -331,18 +448,35 @@ fn inspect(path: &Path, sources: &mut Vec<Source>) -> Result<()> {
             }
             return Ok(());
         }
-        Ok(Unpacked { head, compression, .. }) => {
-            (found.format, found.note) = format(&head, name);
-            found.compression = compression;
+        Ok(unpacked) => {
+            (found.format, found.note) = format(&unpacked.head, name);
+            found.compression = unpacked.compression;
             if found.format == Format::Unread {
                 found.size = 0;
             }
+            found.cut = cut(&found, &unpacked)?;
         }
         // The reader says what is wrong with the file.
         Err(_) => found.format = by_name(name).unwrap_or(Format::Jsonl),
     }
     sources.push(found);
     Ok(())
+}
+
+/// How a file is cut into units.
+fn cut(source: &Source, Unpacked { head, compression, layers, .. }: &Unpacked) -> Result<Cut> {
+    let lines = !values::has_values(head) && charset::utf16_order(head).is_none();
+    Ok(match (source.format, compression) {
+        (Format::Parquet, Compression::None) => Cut::RowGroups,
+        (Format::Jsonl, Compression::None) if lines => Cut::Lines,
+        (Format::Jsonl, Compression::Zstd | Compression::Gzip) if lines && *layers == 1 => {
+            let mut first = Vec::with_capacity(HEAD_BYTES);
+            let io = |e: std::io::Error| Error::io(&source.path, &e);
+            source.input()?.take(HEAD_BYTES as u64).read_to_end(&mut first).map_err(io)?;
+            marks::cut(source, &first)
+        }
+        _ => Cut::Whole,
+    })
 }
 
 /// Copies the streams among `sources` into files in `folder`, so that they can be read more than once, and so that a Parquet

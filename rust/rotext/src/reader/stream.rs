@@ -1,13 +1,13 @@
 //! A file as a stream of plain bytes.
 
-use std::fs::File;
-use std::io::{BufReader, Cursor, Read};
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::source::{Compression, Source};
-use super::unpack::{Unpacked, unpack};
+use super::units::{Border, Cut, Stepped, UNIT_BYTES};
+use super::unpack::{Unpacked, unpack, unpack_from};
 use super::{charset, utf16, zip};
 use crate::error::{Error, Place, Result};
 
@@ -27,6 +27,8 @@ pub struct Stream {
     /// Bytes read from the disk so far, shared with the counting reader below the decompressor.
     disk: Arc<AtomicU64>,
     reported: u64,
+    /// Where it stops, if the source is cut into units.
+    border: Option<Border>,
 }
 
 struct Counted<R> {
@@ -48,27 +50,75 @@ impl Stream {
     /// # Errors
     /// The file cannot be opened or is a folder; it is compressed in a way that is not supported.
     pub fn open(source: &Source) -> Result<Self> {
+        Self::open_at(source, 0, 0, source.units())
+    }
+
+    /// Opens the file at byte `start`, where unit `unit` begins. Little behind unit `end` will be read.
+    pub(super) fn open_at(source: &Source, start: u64, unit: u64, end: u64) -> Result<Self> {
         let path = source.path.clone();
         let disk = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&disk);
         let damaged = |e: std::io::Error| broken(&path, 0, &e);
-        let Unpacked { inner, head, compression } = if let Some(member) = source.member {
+        let border = Border::new(unit);
+        let Unpacked { mut inner, head, compression, layers } = if let Some(member) = source.member {
             let member = zip::open(source, member).map_err(damaged)?;
             unpack(BufReader::new(Counted { inner: member, count })).map_err(damaged)?
         } else {
             let raw: Box<dyn Read + Send> = if source.is_stdin() {
                 Box::new(std::io::stdin())
             } else {
-                if path.is_dir() {
-                    return Err(Error::io(&path, &std::io::ErrorKind::IsADirectory.into()));
+                let mut input = source.input()?;
+                if start > 0 {
+                    input.seek(SeekFrom::Start(start)).map_err(damaged)?;
                 }
-                Box::new(File::open(&path).map_err(|e| Error::io(&path, &e))?)
+                if end < source.units() {
+                    input.expect_end(end * UNIT_BYTES);
+                }
+                Box::new(input)
             };
             let raw = BufReader::with_capacity(READ_BYTES, Counted { inner: raw, count });
-            unpack(raw).map_err(damaged)?
+            unpack_from(raw, start, &border).map_err(damaged)?
         };
         let plain = compression == Compression::None && source.member.is_none() && !source.stream;
-        Ok(Self { inner, head, path, plain, offset: 0, disk, reported: 0 })
+        // A file that was changed since it was looked at may have another compression.
+        let border = match source.cut {
+            Cut::Lines if plain => {
+                inner = Box::new(Stepped::new(inner, start, border.clone()));
+                Some(border)
+            }
+            Cut::MarkedFrames | Cut::ListedFrames | Cut::Members if layers == 1 => Some(border),
+            _ => None,
+        };
+        Ok(Self { inner, head, path, plain, offset: 0, disk, reported: 0, border })
+    }
+
+    /// Lets the stream stop where units begin.
+    pub(super) fn stop_at_units(&mut self) {
+        if let Some(border) = &self.border {
+            border.watch();
+        }
+    }
+
+    /// After a short read: the unit that begins here; the stream then goes on. `None`: it is at its end.
+    pub(super) fn next_unit(&mut self) -> Option<u64> {
+        self.border.as_ref().and_then(Border::next)
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_test(bytes: Vec<u8>, start: u64, unit: u64, step: u64) -> Self {
+        let border = Border::with_step(unit, step);
+        let inner = Box::new(Stepped::new(Cursor::new(bytes), start, border.clone()));
+        let (head, disk) = (Vec::new(), Arc::default());
+        Self {
+            inner,
+            head,
+            path: PathBuf::new(),
+            plain: true,
+            offset: 0,
+            disk,
+            reported: 0,
+            border: Some(border),
+        }
     }
 
     /// The first bytes: up to 4 KiB.
@@ -84,6 +134,7 @@ impl Stream {
     /// The same stream as UTF-8, if its first bytes are UTF-16.
     pub(super) fn decode_utf16(mut self) -> Self {
         if let Some(order) = charset::utf16_order(&self.head) {
+            self.border = None;
             let empty: Box<dyn Read + Send> = Box::new(Cursor::new(Vec::new()));
             self.inner = Box::new(utf16::Decoded::new(std::mem::replace(&mut self.inner, empty), order));
             let mut head = Vec::new();

@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, BufReader, Cursor, Error, ErrorKind, Read, Result};
 
+use super::frames::{Gzip, Used, Zstd};
 use super::source::Compression;
+use super::units::Border;
 
 /// Bytes at the start of a stream that decide what it is.
 pub(super) const HEAD_BYTES: usize = 4096;
@@ -13,10 +15,6 @@ const MOST_LAYERS: usize = 3;
 /// The buffer between two decompressors.
 const BETWEEN_BYTES: usize = 64 << 10;
 
-/// The largest window of zstd that is accepted: `--long=31`, 2 GiB. The decompressor takes this memory only for frames that ask
-/// for it.
-const WINDOW_LOG_MAX: u32 = 31;
-
 /// Plain bytes, and what was around them.
 pub(super) struct Unpacked {
     pub(super) inner: Box<dyn Read + Send>,
@@ -24,6 +22,8 @@ pub(super) struct Unpacked {
     pub(super) head: Vec<u8>,
     /// The outermost compression.
     pub(super) compression: Compression,
+    /// How many compressions were around the bytes.
+    pub(super) layers: usize,
 }
 
 /// Undoes every compression around `raw`.
@@ -31,27 +31,36 @@ pub(super) struct Unpacked {
 /// # Errors
 /// The first bytes cannot be read; there are too many layers. Damage later in the stream is an error of `inner`.
 pub(super) fn unpack(raw: impl BufRead + Send + 'static) -> Result<Unpacked> {
+    unpack_from(raw, 0, &Border::default())
+}
+
+/// As [`unpack`], for bytes of a file from `offset` on. The outermost decompressor stops at `border`.
+///
+/// # Errors
+/// As [`unpack`].
+pub(super) fn unpack_from(
+    raw: impl BufRead + Send + 'static,
+    offset: u64,
+    border: &Border,
+) -> Result<Unpacked> {
     let mut inner: Box<dyn BufRead + Send> = Box::new(raw);
     let mut outermost = Compression::None;
     for layer in 0..=MOST_LAYERS {
         let (head, again) = peek(inner);
         let found = compression(&head);
         if found == Compression::None {
-            return Ok(Unpacked { inner: again, head, compression: outermost });
+            return Ok(Unpacked { inner: again, head, compression: outermost, layers: layer });
         }
         if layer == 0 {
             outermost = found;
         }
         // The decompressor wants a buffer; a peeked stream is one whose buffer is below it.
         let packed = BufReader::with_capacity(BETWEEN_BYTES, again);
+        let border = if layer == 0 { border.clone() } else { Border::default() };
         let plain: Box<dyn Read + Send> = match found {
             Compression::None | Compression::Zip => Box::new(packed),
-            Compression::Gzip => Box::new(Gzip { member: Some(flate2::bufread::GzDecoder::new(packed)) }),
-            Compression::Zstd => {
-                let mut decoder = zstd::Decoder::with_buffer(packed)?;
-                decoder.window_log_max(WINDOW_LOG_MAX)?;
-                Box::new(decoder)
-            }
+            Compression::Gzip => Box::new(Gzip::new(Used::new(packed, offset), border)),
+            Compression::Zstd => Box::new(Zstd::new(Used::new(packed, offset), border)?),
             Compression::Xz => Box::new(lzma_rust2::XzReader::new(packed, true)),
             Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(packed)),
             Compression::Lz4 => Box::new(Lz4::new(packed)),
@@ -115,47 +124,6 @@ impl<R: Read> Read for Peeked<R> {
         match self.error.take() {
             Some(error) => Err(error),
             None => self.inner.read(buffer),
-        }
-    }
-}
-
-/// The members of a gzip file, one after another. Zeros may follow them (tapes and block devices), as in `gzip -d`.
-struct Gzip<R> {
-    member: Option<flate2::bufread::GzDecoder<R>>,
-}
-
-impl<R: BufRead> Read for Gzip<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        loop {
-            let Some(member) = self.member.as_mut() else { return Ok(0) };
-            let read = member.read(buffer)?;
-            if read > 0 || buffer.is_empty() {
-                return Ok(read);
-            }
-            let Some(mut rest) = self.member.take().map(flate2::bufread::GzDecoder::into_inner) else {
-                return Ok(0);
-            };
-            let mut padded = false;
-            let next = loop {
-                let ahead = rest.fill_buf()?;
-                let zeros = ahead.iter().take_while(|byte| **byte == 0).count();
-                if let Some(&byte) = ahead.get(zeros) {
-                    break Some(byte);
-                }
-                if zeros == 0 {
-                    break None;
-                }
-                padded = true;
-                rest.consume(zeros);
-            };
-            match next {
-                None => return Ok(0),
-                Some(0x1f) if !padded => self.member = Some(flate2::bufread::GzDecoder::new(rest)),
-                Some(_) => {
-                    let what = "bytes that are not gzip follow the compressed data";
-                    return Err(Error::new(ErrorKind::InvalidData, what));
-                }
-            }
         }
     }
 }

@@ -206,7 +206,7 @@ impl Page {
             raw.push_str(&format!(", \"source\": {}}}", literal(&source.name)));
             Record { raw, text: range }
         });
-        batch.documents.push(Document { id, text, line, record });
+        batch.documents.push(Document { id, named_by_place: false, text, line, record });
     }
 }
 

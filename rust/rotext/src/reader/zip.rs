@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Seek, SeekFrom, Take};
 
+use super::input::Input;
+use super::remote::Object;
 use super::source::{Compression, Source, format};
 use super::unpack::unpack;
 
@@ -32,7 +34,7 @@ enum Method {
 /// # Errors
 /// The directory is damaged or cannot be read.
 pub(super) fn members(archive: &Source) -> Result<Vec<Source>> {
-    let mut zip = zip::ZipArchive::new(BufReader::new(File::open(&archive.path)?))?;
+    let mut zip = zip::ZipArchive::new(BufReader::new(input(archive)?))?;
     let mut sources = Vec::new();
     for index in 0..zip.len() {
         let file = zip.by_index_raw(index)?;
@@ -72,7 +74,7 @@ pub(super) fn members(archive: &Source) -> Result<Vec<Source>> {
 /// # Errors
 /// The file cannot be opened; the member is encrypted or has a method that is not supported.
 pub(super) fn open(source: &Source, member: Member) -> Result<impl BufRead + Send + use<>> {
-    let mut file = File::open(&source.path)?;
+    let mut file = input(source)?;
     file.seek(SeekFrom::Start(member.start))?;
     let part: Part = BufReader::with_capacity(64 << 10, file.take(member.size));
     let fail = |what: &str| Err(Error::new(ErrorKind::Unsupported, what));
@@ -87,7 +89,15 @@ pub(super) fn open(source: &Source, member: Member) -> Result<impl BufRead + Sen
     Ok(BufReader::new(Checked { inner: flate2::CrcReader::new(plain), crc: member.crc }))
 }
 
-type Part = BufReader<Take<File>>;
+type Part = BufReader<Take<Input>>;
+
+fn input(source: &Source) -> Result<Input> {
+    match &source.remote {
+        Some(remote) => Ok(Input::Object(Object::new(remote.clone(), source.volume.clone()))),
+        // With the number of the system's error, which says that it is no damage.
+        None => Ok(Input::File(File::open(&source.path)?, source.volume.clone())),
+    }
+}
 
 /// Compares the checksum at the end.
 struct Checked {

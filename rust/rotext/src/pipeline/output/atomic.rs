@@ -48,6 +48,11 @@ impl AtomicFile {
         Ok(Self { path: path.to_owned(), temporary, out: Some(BufWriter::with_capacity(1 << 20, file)) })
     }
 
+    /// The file under its temporary name.
+    pub(in crate::pipeline) fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
     /// Syncs the file and gives it its name.
     ///
     /// # Errors
@@ -68,10 +73,38 @@ impl AtomicFile {
     }
 }
 
-/// The error of a file system that cannot lock a file.
-pub(super) fn no_locks(path: &Path, e: &std::io::Error) -> Error {
-    Error::io(path, e)
-        .hint("this file system has no locks, which keep two runs apart: write to another file system")
+const BUSY: &str = "another run is writing to this file";
+
+/// The variable that lets a run go on where files cannot be locked. The user then keeps two runs apart.
+const NO_LOCKS: &str = "ROTEXT_NO_LOCKS";
+
+/// Locks an open file for this process.
+///
+/// # Errors
+/// `busy` if another run has it. The file system has no locks, and the user did not say that it needs none.
+pub(super) fn lock(file: &File, path: &Path, busy: &str) -> Result<()> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            Err(Error::data(busy).at(path).hint("wait for it, or choose another --out"))
+        }
+        // EINTR, EBADF and the like say nothing about the file system.
+        Err(TryLockError::Error(e)) if has_no_locks(&e) => {
+            if std::env::var_os(NO_LOCKS).is_some_and(|value| value == "1") {
+                return Ok(());
+            }
+            let hint = format!(
+                "locks keep two runs apart: write to another file system, or set {NO_LOCKS}=1 if no other run writes there"
+            );
+            Err(Error::data("this file system has no locks").at(path).hint(hint))
+        }
+        Err(TryLockError::Error(e)) => Err(Error::io(path, &e)),
+    }
+}
+
+fn has_no_locks(e: &std::io::Error) -> bool {
+    // ENOLCK and EOPNOTSUPP of Linux; ENOSYS is `Unsupported`.
+    e.kind() == std::io::ErrorKind::Unsupported || matches!(e.raw_os_error(), Some(37 | 95))
 }
 
 /// Opens an empty file that no other run has open. What an earlier run left in it is removed.
@@ -80,20 +113,18 @@ fn open_locked(temporary: &Path, path: &Path) -> Result<File> {
     loop {
         // Not truncated: until it is locked, the file may be another run's.
         let file = File::options().write(true).create(true).truncate(false).open(temporary).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::data("another run is writing to this file")
-                    .at(path)
-                    .hint("wait for it, or choose another --out"));
+        lock(&file, path, BUSY).inspect_err(|error| {
+            // The file of another run stays. Ours would be litter.
+            if error.what != BUSY {
+                let _ = std::fs::remove_file(temporary);
             }
-            Err(TryLockError::Error(e)) => {
-                return Err(no_locks(path, &e));
-            }
-        }
+        })?;
         // The other run may have renamed or removed the file before this run locked it.
         if is_same_file(&file, temporary) {
-            file.set_len(0).map_err(io)?;
+            file.set_len(0).map_err(|e| {
+                let _ = std::fs::remove_file(temporary);
+                io(e)
+            })?;
             return Ok(file);
         }
     }
@@ -137,11 +168,21 @@ impl Drop for AtomicFile {
     }
 }
 
-/// Writes a small file whole or not at all.
+/// Writes a small file whole or not at all, while no other run writes it.
+///
+/// # Examples
+///
+/// ```
+/// let folder = tempfile::tempdir().expect("a folder for the example");
+/// let path = folder.path().join("report.json");
+/// rotext::pipeline::write_atomic(&path, b"{}")?;
+/// assert_eq!(std::fs::read(&path).expect("it is there"), b"{}");
+/// # Ok::<(), rotext::error::Error>(())
+/// ```
 ///
 /// # Errors
-/// As [`AtomicFile::create`] and [`AtomicFile::finish`].
-pub(in crate::pipeline) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+/// The folder is missing, another run writes the file, the disk is full or fails. No part of the file is left.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = AtomicFile::create(path)?;
     file.write_all(bytes).map_err(|e| Error::io(path, &e))?;
     file.finish()

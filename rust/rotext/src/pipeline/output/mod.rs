@@ -14,7 +14,8 @@ mod records;
 mod rejects;
 mod workdir;
 
-pub(in crate::pipeline) use atomic::{AtomicFile, check_output, hidden_sibling, write_atomic};
+pub use atomic::write_atomic;
+pub(in crate::pipeline) use atomic::{AtomicFile, check_output, hidden_sibling};
 pub(in crate::pipeline) use decisions::{
     DecisionLog, duplicate_of_earlier, reader_row, removed_document, repeated_lines_row, unusable_record_row,
 };

@@ -1,11 +1,13 @@
 //! The work folder of a run, which one run at a time may use.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::atomic::{hidden_sibling, no_locks};
+use super::atomic::{hidden_sibling, lock};
 use super::parent;
 use crate::error::{Error, Result};
+
+const BUSY: &str = "another run is writing to this directory";
 
 /// The lock file of a work folder, beside it.
 pub(in crate::pipeline) fn lock_path(workdir: &Path) -> PathBuf {
@@ -20,22 +22,21 @@ pub(in crate::pipeline) fn lock_workdir(workdir: &Path, keep: &str) -> Result<Fi
     let parent = parent(workdir);
     std::fs::create_dir_all(parent).map_err(|e| Error::io(parent, &e))?;
     let path = lock_path(workdir);
-    let lock = File::create(&path).map_err(|e| Error::io(&path, &e))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(Error::data("another run is writing to this directory")
-                .at(workdir)
-                .hint("wait for it, or choose another --out"));
+    let file = File::create(&path).map_err(|e| Error::io(&path, &e))?;
+    let locked = lock(&file, workdir, BUSY).and_then(|()| {
+        let made = if workdir.exists() { clear(workdir, keep) } else { std::fs::create_dir(workdir) };
+        made.map_err(|e| Error::io(workdir, &e))
+    });
+    match locked {
+        Ok(()) => Ok(file),
+        Err(error) => {
+            // The lock file of another run stays. Ours would be litter.
+            if error.what != BUSY {
+                let _ = std::fs::remove_file(&path);
+            }
+            Err(error)
         }
-        Err(TryLockError::Error(e)) => return Err(no_locks(workdir, &e)),
     }
-    if workdir.exists() {
-        clear(workdir, keep).map_err(|e| Error::io(workdir, &e))?;
-    } else {
-        std::fs::create_dir(workdir).map_err(|e| Error::io(workdir, &e))?;
-    }
-    Ok(lock)
 }
 
 /// Removes everything in `directory` but `keep`.
@@ -94,7 +95,8 @@ pub(in crate::pipeline) fn replace_folder(from: &Path, to: &Path) -> Result<()> 
         std::fs::rename(from, to).map_err(io)?;
     } else if exchange(from, to) {
         sync(to);
-        remove_folder(from)?;
+        // The new folder has its name: what remains of the old one is no failure. The next run removes it.
+        let _ = remove_folder(from);
     } else {
         let old = hidden_sibling(to, "old");
         remove_folder(&old)?;
@@ -104,7 +106,7 @@ pub(in crate::pipeline) fn replace_folder(from: &Path, to: &Path) -> Result<()> 
             return Err(io(e));
         }
         sync(to);
-        remove_folder(&old)?;
+        let _ = remove_folder(&old);
     }
     sync(to);
     Ok(())

@@ -1,5 +1,7 @@
 //! What the first pass found in one chunk of the input, and the bytes of that in the journal.
 
+use std::borrow::Cow;
+
 use super::super::filter_stage::{Finding, rule_names};
 use super::codec::{Decoder, Encoder};
 use crate::ledger::Action;
@@ -56,7 +58,11 @@ pub(in crate::pipeline) enum Status {
 /// A kept document, as deduplication sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::pipeline) struct SignedDocument {
+    /// Its id; for a document that is named by its place, what follows the line.
     pub(in crate::pipeline) id: String,
+    /// The line of a document that is named by its place, counted from 1 in the chunk; else 0. A task that reads a part of a
+    /// file does not know the lines before it.
+    pub(in crate::pipeline) place: u32,
     pub(in crate::pipeline) key: u128,
     /// XXH3-64 of the text.
     pub(in crate::pipeline) text: u64,
@@ -70,11 +76,23 @@ pub(in crate::pipeline) struct SignedDocument {
     pub(in crate::pipeline) contaminated: u32,
 }
 
+impl SignedDocument {
+    /// The id of the document, whose chunk has `first_line` lines of `source` before it.
+    pub(in crate::pipeline) fn id(&self, source: &str, first_line: u64) -> Cow<'_, str> {
+        match u64::from(self.place) {
+            0 => Cow::Borrowed(&self.id),
+            place => Cow::Owned(format!("{source}:{}{}", first_line + place, self.id)),
+        }
+    }
+}
+
 impl Frame {
     /// The bytes of the frame, little-endian.
     pub(in crate::pipeline) fn encode(&self) -> Vec<u8> {
         let mut out = Encoder::default();
-        out.put_u64(self.hash).put_u32(self.source).put_u64(self.records).put_u64(self.words);
+        // The head, which is read alone.
+        out.put_u64(self.hash).put_u32(self.source).put_u64(self.word_bytes());
+        out.put_u64(self.records).put_u64(self.words);
         for number in self.normalize.numbers() {
             out.put_u64(number);
         }
@@ -90,7 +108,8 @@ impl Frame {
             out.put_u32(signed.words)
                 .put_u32(signed.bands)
                 .put_u32(signed.lines)
-                .put_u32(signed.contaminated);
+                .put_u32(signed.contaminated)
+                .put_u32(signed.place);
             out.put_text(&signed.id);
         }
         for hashes in [&self.bands, &self.lines] {
@@ -109,9 +128,10 @@ impl Frame {
     /// Reads what [`Frame::encode`] wrote. `None`: the bytes are something else.
     pub(in crate::pipeline) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut from = Decoder::new(bytes);
+        let head = FrameHead::decode(&mut from)?;
         let mut frame = Self {
-            hash: from.u64()?,
-            source: from.u32()?,
+            hash: head.hash,
+            source: head.source,
             records: from.u64()?,
             words: from.u64()?,
             ..Self::default()
@@ -144,6 +164,7 @@ impl Frame {
                 bands: from.u32()?,
                 lines: from.u32()?,
                 contaminated: from.u32()?,
+                place: from.u32()?,
                 id: from.text()?,
             });
         }
@@ -169,6 +190,22 @@ impl Frame {
     /// Bytes of the words of its documents, in the file of words.
     pub(in crate::pipeline) fn word_bytes(&self) -> u64 {
         self.documents.iter().map(|signed| u64::from(signed.words) * 4).sum()
+    }
+}
+
+/// The first bytes of a frame: its chunk, and where the words of the next frame begin.
+pub(super) struct FrameHead {
+    pub(super) hash: u64,
+    pub(super) source: u32,
+    pub(super) word_bytes: u64,
+}
+
+impl FrameHead {
+    /// Bytes of it.
+    pub(super) const BYTES: usize = 20;
+
+    pub(super) fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        Some(Self { hash: from.u64()?, source: from.u32()?, word_bytes: from.u64()? })
     }
 }
 

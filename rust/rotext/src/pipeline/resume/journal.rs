@@ -15,14 +15,15 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::found::Found;
 use super::frame::Frame;
 use super::shard::Shard;
 use crate::error::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"ROTOJRN\0";
 /// Version of the file format, and of what the stages find: increase it when they find something else in the same text.
-const VERSION: u32 = 4;
-const HEADER: usize = 28;
+const VERSION: u32 = 5;
+pub(super) const HEADER: usize = 28;
 /// Bytes of words between two syncs. After a power cut at most this much work is done again.
 const SYNC_BYTES: u64 = 256 << 20;
 
@@ -107,25 +108,24 @@ impl Journal {
         })
     }
 
-    /// Reads what earlier runs left: this journal, and the journals in the folder `shards` that belong to the same run. With
-    /// `only`, the pass reads the chunks of that shard alone.
+    /// Reads what earlier runs left: this journal, and the journals in the folder `shards` that belong to the same run.
     ///
     /// # Errors
     /// The files cannot be opened.
-    pub(in crate::pipeline) fn reader(&self, shards: &Path, only: Option<Shard>) -> Result<JournalReader> {
-        let mut parts = Vec::new();
-        let folders = if only.is_none() { shards.read_dir().ok() } else { None };
-        for entry in folders.into_iter().flatten().flatten() {
-            let shard = entry.file_name().to_str().and_then(Shard::from_name);
-            let journal = Self { folder: entry.path().join(Self::FOLDER), key: self.key };
-            if let Some(shard) = shard
-                && journal.belongs_to_this_run()
-                && let Some(part) = Part::open(&journal)?
-            {
-                parts.push((shard, part));
+    pub(in crate::pipeline) fn reader(&self, shards: Option<&Path>) -> Result<JournalReader> {
+        let mut found = Found::default();
+        let folders = shards.and_then(|shards| shards.read_dir().ok());
+        let mut names: Vec<PathBuf> =
+            folders.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        names.sort();
+        for folder in names {
+            let shard = folder.file_name().and_then(|name| Shard::from_name(name.to_str()?));
+            let journal = Self { folder: folder.join(Self::FOLDER), key: self.key };
+            if shard.is_some() && journal.belongs_to_this_run() {
+                found.add(&journal.frames(), &journal.words());
             }
         }
-        Ok(JournalReader { own: Part::open(self)?, shards: parts, first_source: 0, chunks: 0, only })
+        Ok(JournalReader { own: Part::open(self)?, shards: found, first_source: 0 })
     }
 
     fn belongs_to_this_run(&self) -> bool {
@@ -172,10 +172,12 @@ impl FrameReader {
         let mut head = [0; 12];
         let mut got = 0;
         while got < head.len() {
-            match self.input.read(&mut head[got..]).map_err(fail)? {
-                0 if got == 0 => return Ok(None),
-                0 => return Err(damaged("it was cut off")),
-                more => got += more,
+            match self.input.read(&mut head[got..]) {
+                Ok(0) if got == 0 => return Ok(None),
+                Ok(0) => return Err(damaged("it was cut off")),
+                Ok(more) => got += more,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(fail(e)),
             }
         }
         let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
@@ -219,12 +221,6 @@ impl Part {
         (read.is_ok() && bytes.len() as u64 == frame.word_bytes() && xxh3_64(&bytes) == frame.words)
             .then_some((frame, frame_ref, bytes))
     }
-
-    /// Skips a frame that another journal has too.
-    fn skip(&mut self) -> Option<()> {
-        let (frame, ..) = self.frames.next().ok().flatten()?;
-        self.words.seek_relative(frame.word_bytes() as i64).ok()
-    }
 }
 
 /// What an earlier run or a shard found in a chunk.
@@ -242,48 +238,25 @@ pub(in crate::pipeline) enum Origin {
     Shard(Vec<u32>),
 }
 
-/// Reads what earlier runs and shards found, as long as they saw the same chunks.
+/// Reads what earlier runs and shards found. This run's own frames are used as long as they are about the same chunks; those of
+/// shards are found by the hash of the chunk.
 pub(in crate::pipeline) struct JournalReader {
     own: Option<Part>,
-    shards: Vec<(Shard, Part)>,
+    shards: Found,
     /// Index, over all phases, of the first source of the phase that is read.
     pub(in crate::pipeline) first_source: u32,
-    /// Chunks so far.
-    chunks: u64,
-    /// The shard whose chunks are read; `None` reads all.
-    only: Option<Shard>,
 }
 
 impl JournalReader {
-    /// Counts the next chunk. False: it belongs to another shard, skip it.
-    pub(in crate::pipeline) fn selects_next(&mut self) -> bool {
-        self.chunks += 1;
-        self.only.is_none_or(|shard| shard.contains(self.chunks - 1))
-    }
-
-    /// The entry of the chunk that was counted last, if an earlier run got so far and the chunk is unchanged.
+    /// The entry of the next chunk, if an earlier run or a shard has it.
     pub(in crate::pipeline) fn next(&mut self, source: usize, hash: u64) -> Option<JournalEntry> {
-        let (source, chunk) = (self.first_source + source as u32, self.chunks - 1);
+        let source = self.first_source + source as u32;
         let own = self.own.as_mut().and_then(|part| part.next(source, hash));
-        if own.is_none() {
-            self.own = None;
-        }
-        let shard = self.shards.iter().position(|(shard, _)| shard.contains(chunk));
         if let Some((frame, frame_ref, _)) = own {
-            if let Some(at) = shard
-                && self.shards[at].1.skip().is_none()
-            {
-                self.shards.swap_remove(at);
-            }
             return Some(JournalEntry { frame, origin: Origin::Own(frame_ref) });
         }
-        let at = shard?;
-        let Some((frame, _, bytes)) = self.shards[at].1.next(source, hash) else {
-            // After a failed read the position in its files is not known.
-            self.shards.swap_remove(at);
-            return None;
-        };
-        let words = bytes.as_chunks::<4>().0.iter().map(|four| u32::from_le_bytes(*four)).collect();
+        self.own = None;
+        let (frame, words) = self.shards.get(source, hash)?;
         Some(JournalEntry { frame, origin: Origin::Shard(words) })
     }
 }
@@ -390,6 +363,7 @@ mod tests {
         let signed = ("[aș]{0,3}", any::<u128>(), any::<u64>(), 0..4u32).prop_map(|(id, key, text, few)| {
             SignedDocument {
                 id,
+                place: few / 2,
                 key,
                 text,
                 bytes: text / 2,
@@ -450,12 +424,11 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let write = |frames: &[(Frame, Vec<u32>)]| {
                 let journal = Journal::open(folder.path(), "a").unwrap();
-                let mut reader = journal.reader(Path::new(""), None).unwrap();
+                let mut reader = journal.reader(None).unwrap();
                 let mut writer = journal.writer().unwrap();
                 let (mut words, mut known) = (Vec::new(), 0);
                 for (frame, mine) in frames {
                     words.extend_from_slice(&crate::dedup::hash_bytes(mine));
-                    assert!(reader.selects_next());
                     match reader.next(frame.source as usize, frame.hash) {
                         Some(JournalEntry { frame: again, origin: Origin::Own(frame_ref) }) => {
                             assert_eq!(&again, frame);

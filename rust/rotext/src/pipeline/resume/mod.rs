@@ -2,14 +2,16 @@
 //!
 //! ```text
 //! journal.rs  the file of frames; runs and shards read it back
+//! found.rs    the frames of shards, by the hash of their chunk
 //! frame.rs    everything that the first pass found in one chunk, and its bytes
 //! codec.rs    numbers and texts as bytes
 //! encoded.rs  the tokens that a killed `pack` had encoded
-//! shard.rs    which chunks belong to part I of N
+//! shard.rs    which units belong to part I of N
 //! ```
 
 mod codec;
 mod encoded;
+mod found;
 mod frame;
 mod journal;
 mod shard;

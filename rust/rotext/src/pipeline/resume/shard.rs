@@ -1,12 +1,13 @@
 //! Part I of N of a first pass, for the array jobs of a cluster.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::super::output::with_suffix;
 use crate::error::{Error, Result};
-use crate::reader::Source;
+use crate::reader::{self, Source};
 
-/// One shard of a first pass: the chunks whose number, divided by `of`, has the remainder `rest`.
+/// One shard of a first pass: it reads the units of part `rest` of `of`, and no others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     rest: u32,
@@ -40,9 +41,12 @@ impl Shard {
         Ok(())
     }
 
-    /// Whether the shard has chunk `chunk`, counted over all phases.
-    pub(in crate::pipeline) fn contains(self, chunk: u64) -> bool {
-        chunk % u64::from(self.of) == u64::from(self.rest)
+    /// The units of each source that the shard reads.
+    pub(in crate::pipeline) fn units<'a>(
+        self,
+        sources: impl IntoIterator<Item = &'a Source>,
+    ) -> Vec<Range<u64>> {
+        reader::parts(sources, self.rest, self.of)
     }
 
     /// The name of its folder: `2-of-8` is the second.

@@ -33,6 +33,8 @@ pub(in crate::pipeline) struct KeptDocument {
 pub(in crate::pipeline) struct ProcessedChunk {
     /// Index of the source.
     pub source: usize,
+    /// Lines of the source before the chunk.
+    pub first_line: u64,
     /// The documents.
     pub documents: Vec<KeptDocument>,
     /// An earlier run encoded this chunk, so the texts may be as they were read.
@@ -73,7 +75,7 @@ pub(super) struct OpenedChunk {
 impl OpenedChunk {
     pub(super) fn new(source: usize, chunk: &Chunk) -> Self {
         Self {
-            chunk: ProcessedChunk { source, ..ProcessedChunk::default() },
+            chunk: ProcessedChunk { source, first_line: chunk.first_line(), ..ProcessedChunk::default() },
             records: 0,
             rejects: Vec::new(),
             notes: Vec::new(),

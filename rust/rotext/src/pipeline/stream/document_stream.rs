@@ -4,6 +4,8 @@
 //! read a chunk -> process or replay it (parallel) -> gate (in order) -> close (parallel) -> sink (in order)
 //! ```
 
+use std::ops::Range;
+
 use super::super::output::DecisionLog;
 use super::chunk::{ChunkRecord, OpenedChunk, ProcessedChunk};
 use super::gate::{DuplicateCheck, Failures, Gate};
@@ -22,6 +24,8 @@ use crate::reader::{Chunk, Format, Reader, Source};
 /// One pass over the documents of some sources.
 pub(in crate::pipeline) struct DocumentStream<'a, 'b> {
     pub sources: &'a [Source],
+    /// The units of each source that are read; `None` reads all.
+    pub units: Option<&'a [Range<u64>]>,
     pub options: &'a Options,
     /// Where earlier results come from.
     pub replay: ReplaySource<'a>,
@@ -41,6 +45,7 @@ impl<'a> DocumentStream<'a, '_> {
     ) -> Self {
         Self {
             sources,
+            units: None,
             options,
             replay: ReplaySource::None,
             duplicates: DuplicateCheck::None,
@@ -74,7 +79,7 @@ impl<'a> DocumentStream<'a, '_> {
         mut sink: impl FnMut(D, &mut Failures) -> Result<()> + Send,
     ) -> Result<StreamReport> {
         let mut failures = Failures::default();
-        let Self { sources, options, mut replay, duplicates, decisions, progress } = self;
+        let Self { sources, units, options, mut replay, duplicates, decisions, progress } = self;
         let (mut repeated, mut removed) = (None, None);
         if let DuplicateCheck::Planned(removals) = &duplicates {
             repeated = (options.kind == TextKind::Web).then(|| removals.repeated());
@@ -93,7 +98,6 @@ impl<'a> DocumentStream<'a, '_> {
         for source in sources.iter().filter(|source| source.format == Format::Unread) {
             gate.report.unread.push(Unread { source: source.name.clone(), what: source.note.to_owned() });
         }
-        let mut shared = false;
         let mut files = sources.iter().enumerate();
         let mut reading: Option<(usize, Reader)> = None;
         let workers = Workers { threads: options.threads, progress };
@@ -103,17 +107,16 @@ impl<'a> DocumentStream<'a, '_> {
                     if let Some((index, reader)) = reading.as_mut()
                         && let Some(chunk) = reader.next_chunk()?
                     {
-                        if !replay.selects_next() {
-                            shared = true;
-                            progress.check()?;
-                            progress.advance(chunk.moved);
-                            continue;
-                        }
                         let state = replay.state_of(*index, &chunk)?;
                         return Ok(Some((chunk.bytes, (*index, chunk, state))));
                     }
                     let Some((index, source)) = files.next() else { return Ok(None) };
-                    reading = Some((index, Reader::open(source, &options.fields)?));
+                    let reader = match units.map(|units| units[index].clone()) {
+                        None => Reader::open(source, &options.fields)?,
+                        Some(own) if own.is_empty() => continue,
+                        Some(own) => Reader::open_units(source, &options.fields, own)?,
+                    };
+                    reading = Some((index, reader));
                 }
             },
             || (Worker::new(sources, options, repeated, removed), local()),
@@ -124,7 +127,7 @@ impl<'a> DocumentStream<'a, '_> {
         )?;
         gate.reject_late(failures)?;
         // The other shards may have read more.
-        if !shared {
+        if units.is_none() {
             gate.report.check_damage(gate.first_damage)?;
         }
         Ok(gate.report)

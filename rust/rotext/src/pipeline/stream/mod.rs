@@ -28,6 +28,6 @@ pub(in crate::pipeline) use chunk::{ChunkRecord, KeptDocument, ProcessedChunk};
 pub(in crate::pipeline) use document_stream::DocumentStream;
 pub(in crate::pipeline) use gate::DuplicateCheck;
 pub use options::Options;
-pub(in crate::pipeline) use ordered::read_ahead;
+pub(in crate::pipeline) use ordered::{Workers, read_ahead};
 pub(in crate::pipeline) use replay_source::ReplaySource;
 pub use report::StreamReport;

@@ -41,9 +41,9 @@ struct State<A, B, C, D> {
 }
 
 /// The threads that do the work, and the counters that can stop them.
-pub(super) struct Workers<'a> {
-    pub(super) threads: usize,
-    pub(super) progress: &'a Progress,
+pub(in crate::pipeline) struct Workers<'a> {
+    pub(in crate::pipeline) threads: usize,
+    pub(in crate::pipeline) progress: &'a Progress,
 }
 
 impl Workers<'_> {
@@ -51,7 +51,7 @@ impl Workers<'_> {
     ///
     /// # Errors
     /// The first error of any step, or [`Error::cancelled`].
-    pub(super) fn run<A: Send, B: Send, C: Send, D: Send, L>(
+    pub(in crate::pipeline) fn run<A: Send, B: Send, C: Send, D: Send, L>(
         &self,
         mut source: impl FnMut() -> Result<Option<(usize, A)>> + Send,
         local: impl Fn() -> L + Sync,

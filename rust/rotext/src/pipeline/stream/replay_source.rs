@@ -35,14 +35,6 @@ pub(super) enum ReplayState {
 }
 
 impl ReplaySource<'_> {
-    /// Counts the next chunk; false when it belongs to another shard.
-    pub(super) fn selects_next(&mut self) -> bool {
-        match self {
-            ReplaySource::Journal { reader, .. } => reader.selects_next(),
-            ReplaySource::None | ReplaySource::FirstPass { .. } => true,
-        }
-    }
-
     /// Looks up what is known about a chunk of `source`.
     ///
     /// # Errors
