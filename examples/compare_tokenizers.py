@@ -1,4 +1,4 @@
-"""Compare three tokenizers on one Romanian text: tokens a word, bytes a token, and how words with diacritics are cut.
+"""Compare three tokenizers on one Romanian text: tokens per word, bytes per token, and how words with diacritics are cut.
 
     python examples/compare_tokenizers.py [corpus.jsonl] [--with gpt2/tokenizer.json]
 
@@ -40,12 +40,12 @@ def main() -> None:
         result = rotools.tokenizer_report(corpus, tokenizers)
 
     print(
-        f"{'vocabulary':>10} {'tokens a word':>14} {'bytes a token':>14} {'whole words with ă â î ș ț':>27}"
+        f"{'vocabulary':>10} {'tokens per word':>15} {'bytes per token':>15} {'whole words with ă â î ș ț':>27}"
     )
     for report in result.reports:
         whole = 100 * report["whole_diacritic_word_share"]
         print(
-            f"{report['vocab_size']:>10,} {report['fertility']:>14.3f} {report['bytes_per_token']:>14.3f} {whole:>26.1f}%"
+            f"{report['vocab_size']:>10,} {report['fertility']:>15.3f} {report['bytes_per_token']:>15.3f} {whole:>26.1f}%"
         )
     word = "învățătoarea"
     for tokenizer in tokenizers:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rotrain.report.chart import Line, line_chart
 
-from rotrain.report.page import smoothed
+from rotrain.report.charts import smoothed
 from rotrain.report.results import read_runs
 
 # A picture of its own has no page around it: it brings its colours, on white in any theme.

@@ -22,7 +22,7 @@ class PhaseTable(BaseModel):
     name: str
     inputs: list[str] = Field(min_length=1)
     kind: Literal["web", "books"] | None = None
-    """What the inputs hold. By default the name of the phase says it; other names hold web text."""
+    """Kind of text in the inputs. By default the name of the phase says it; other names hold web text."""
     epochs: int = Field(default=1, ge=1)
 
 

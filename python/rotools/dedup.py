@@ -92,7 +92,7 @@ def dedup(
     """Remove duplicates and near-duplicates. The records that are kept are written unchanged.
 
     A document is removed when 90 % of its word 3-grams occur in a document that is kept, when both share 85 %, or when
-    70 % of its words stand there in long passages. The cleanest copy is kept. The result depends neither on threads nor
+    70 % of its words occur in long passages of one. The cleanest copy is kept. The result depends neither on threads nor
     on the order of the files.
 
     Args:

@@ -69,7 +69,7 @@ _RULES = {
     "Jaccard similarity {score:.2f}",
     "near-jaccard": "its word 3-grams and those of {partner} have a Jaccard similarity of {value:.2f} "
     "(threshold {threshold:.2f})",
-    "near-passage": "{value:.1%} of its words stand in {partner} in passages of 20 words and more (threshold {threshold:.0%})",
+    "near-passage": "{value:.1%} of its words occur in {partner} in passages of 20 words and more (threshold {threshold:.0%})",
     "contaminated": "it shares {value:.0f} runs of 13 words with an evaluation text",
     "repeated-lines": "{value:.0f} lines ({score:.0f} bytes) occur in more than {threshold:.0f} documents and were cut",
 }

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 Profile: TypeAlias = Literal["web", "books"]
-"""What the inputs hold."""
+"""Kind of text in the inputs."""
 DiacriticsPolicy: TypeAlias = Literal["flag", "drop", "keep"]
 """What happens to text without diacritics."""
 Preset: TypeAlias = Literal["default", "strict", "exact"]

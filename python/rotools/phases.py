@@ -31,7 +31,7 @@ class Phase:
     epochs: int = 1
     """How often the phase is trained on."""
     profile: Profile | None = None
-    """What the inputs hold. None: books in a phase named `books`, else web text."""
+    """Kind of text in the inputs. None: books in a phase named `books`, else web text."""
 
     @property
     def resolved_profile(self) -> Profile:

@@ -76,7 +76,7 @@ def plan(
 ) -> Plan:
     """Estimate the memory, disk and time that `pack` needs. A sample is packed and timed on this machine.
 
-    Nothing is written but a temporary folder. A busy machine gives a longer estimate.
+    The command writes only a temporary folder. A busy machine gives a longer estimate.
 
     Args:
         inputs: Files of one phase, `web`: files, folders or globs.

@@ -93,7 +93,7 @@ class Tokenizer:
         Args:
             inputs: JSON, Parquet, Arrow, CSV, WARC or .txt files, folders, globs; `-` is standard input.
             vocab_size: Size of the vocabulary, from 258 to 262,144.
-            pattern: What cuts text into words, by its name in llama.cpp.
+            pattern: Pattern that splits text into words, by its name in llama.cpp.
             normalize: Repair the text first.
             text_field: Field of the text.
             strict: Stop at the first record that cannot be used.
@@ -181,7 +181,7 @@ class Tokenizer:
 
     @property
     def pattern(self) -> str:
-        """What cuts text into words, by its name in llama.cpp."""
+        """Pattern that splits text into words, by its name in llama.cpp."""
         return self._core.pattern
 
     @property
@@ -245,7 +245,7 @@ class TokenizerReport:
     """What tokenizers do to a text."""
 
     reports: list[dict[str, Any]]
-    """For each tokenizer: `fertility` (tokens a word), `bytes_per_token`, coverage, and the most frequent cuts."""
+    """For each tokenizer: `fertility` (tokens per word), `bytes_per_token`, coverage, and the most frequent cuts."""
     read: ReadCounts
 
     def to_dict(self) -> dict[str, Any]:
@@ -271,7 +271,7 @@ def train_tokenizer(
         inputs: JSON, Parquet, Arrow, CSV, WARC or .txt files, folders, globs; `-` is standard input.
         out: The file to write. Word counts that exceed the memory go to a folder beside it.
         vocab_size: Size of the vocabulary, from 258 to 262,144.
-        pattern: What cuts text into words, by its name in llama.cpp.
+        pattern: Pattern that splits text into words, by its name in llama.cpp.
         normalize: Repair the text first.
         text_field: Field of the text.
         strict: Stop at the first record that cannot be used.
@@ -371,7 +371,7 @@ def tokenizer_report(
     threads: int = 0,
     progress: Callback | None = None,
 ) -> TokenizerReport:
-    """Measure what tokenizers do to a text: tokens a word, coverage, how Romanian words and clitics are cut.
+    """Measure what tokenizers do to a text: tokens per word, coverage, how Romanian words and clitics are cut.
 
     Args:
         inputs: JSON, Parquet, Arrow, CSV, WARC or .txt files, folders, globs; `-` is standard input.

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from rotrain.run.directory import RunDirectory
     from rotrain.run.load import TrainedModel, load_run
     from rotrain.runtime.doctor import MachineCheck, check_machine
-    from rotrain.serving import Served, serve
+    from rotrain.serving import RunningServer, serve
     from rotrain.train.average import AverageResult, average
     from rotrain.train.configure import make_config
     from rotrain.train.fit import FitResult, SweepResult, fit, sweep
@@ -75,8 +75,8 @@ __all__ = [
     "ReportResult",
     "RotrainError",
     "RunDirectory",
+    "RunningServer",
     "Sampling",
-    "Served",
     "Stopped",
     "StudyResult",
     "SweepResult",
@@ -132,7 +132,7 @@ _MODULES = {
     "rotrain.run.directory": ("RunDirectory",),
     "rotrain.run.load": ("TrainedModel", "load_run"),
     "rotrain.runtime.doctor": ("MachineCheck", "check_machine"),
-    "rotrain.serving": ("Served", "serve"),
+    "rotrain.serving": ("RunningServer", "serve"),
     "rotrain.train.average": ("AverageResult", "average"),
     "rotrain.train.configure": ("make_config",),
     "rotrain.train.fit": ("FitResult", "SweepResult", "fit", "sweep"),

@@ -32,7 +32,7 @@ class Conversation:
     Args:
         trained: The model.
         sampling: How a token is drawn.
-        max_tokens: Tokens of an answer at most.
+        max_tokens: Maximum tokens of an answer.
 
     Attributes:
         dropped: Whether the oldest turns no longer fit into the context at the last answer.

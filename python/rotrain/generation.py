@@ -34,7 +34,7 @@ class Sampling:
         temperature: 0 takes the most likely token.
         top_k: 0 keeps all tokens.
         top_p: Above 0 and at most 1.
-        seed: Seed of the draws.
+        seed: Seed of the random choices.
 
     Raises:
         UsageError: A value is out of range.
@@ -129,7 +129,7 @@ def generate(
     Args:
         run: What `load_run` loads, or what it returned.
         prompt: The text to continue. An empty text starts a document.
-        max_tokens: Tokens to write at most.
+        max_tokens: Maximum tokens to write.
         temperature: See `Sampling`.
         top_p: See `Sampling`.
         top_k: See `Sampling`.
@@ -247,7 +247,7 @@ def generate_tokens(
     Args:
         model: The model.
         prompt: Token ids. If there are none, the sequence starts with `eos_id`, the token between documents.
-        max_tokens: Tokens to write at most.
+        max_tokens: Maximum tokens to write.
         eos_id: Id of the token that ends a document; it is not yielded.
         sampling: How a token is drawn.
         stop_ids: More tokens that end the text, for example the end of a turn in a chat.

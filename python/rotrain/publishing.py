@@ -87,7 +87,7 @@ def push(
             _check_exported(folder)
             if license is not None:
                 raise UsageError(
-                    "--license is for the card of a run; this folder has its card already",
+                    "--license is for the card of a run; this folder already has a card",
                     place=folder,
                     hint="give --license to `rotrain export`, or edit README.md in the folder",
                 )
@@ -131,7 +131,7 @@ def _upload(name: str, folder: Path, files: list[str], *, public: bool) -> tuple
         raise _refused(error, place) from None
     if not private and not public:
         raise RotrainError(
-            "the repository is public already", place=place, hint="say --public, or take another name"
+            "the repository is already public", place=place, hint="add --public, or choose another name"
         )
     try:
         content: dict[str, Path | bytes] = {file: folder / file for file in files}

@@ -2,7 +2,7 @@
 
 The server is the one in the package `xllamacpp`. It listens on 127.0.0.1 alone. Any page in a browser, and any user of the machine, can send
 requests there, and the server does not check their `Host` or `Origin`. So it wants a key, drawn anew for each start, for all but its page and
-`/health`. The key stands behind the `#` of the address that is printed: a browser does not send this part, and the page that is served does not hold it.
+`/health`. The key is the part after the `#` of the printed address. A browser does not send this part, and the served page does not contain it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PAGE = Path(__file__).with_suffix(".html")
 
 
 @dataclass(frozen=True)
-class Served:
+class RunningServer:
     """A running server.
 
     Attributes:
@@ -38,7 +38,7 @@ class Served:
         key: The key of the API. A request has it in the header `Authorization: Bearer KEY`.
 
     Examples:
-        >>> Served("http://127.0.0.1:8080", "abc").page
+        >>> RunningServer("http://127.0.0.1:8080", "abc").page
         'http://127.0.0.1:8080/#abc'
     """
 
@@ -52,7 +52,9 @@ class Served:
 
 
 @contextmanager
-def serve(model: str | PathLike[str], *, port: int = 8080, context: int | None = None) -> Iterator[Served]:
+def serve(
+    model: str | PathLike[str], *, port: int = 8080, context: int | None = None
+) -> Iterator[RunningServer]:
     """Serve a model while the block runs.
 
     Args:
@@ -87,7 +89,7 @@ def serve(model: str | PathLike[str], *, port: int = 8080, context: int | None =
         key = secrets.token_urlsafe()
         server = _start(file, public, port, context, key)
         try:
-            yield Served(str(server.listening_address), key)
+            yield RunningServer(str(server.listening_address), key)
         finally:
             del server  # llama.cpp stops its threads
 

@@ -16,9 +16,9 @@ from packs import texts
 from rotrain.data.pack import open_pack
 from rotrain.errors import UsageError
 from rotrain.evaluation.baselines.models import Baseline
-from rotrain.evaluation.baselines.ngram import MOST_ORDER, NgramModel
+from rotrain.evaluation.baselines.ngram import MAX_ORDER, NgramModel
 from rotrain.evaluation.baselines.training_text import training_documents
-from rotrain.evaluation.contamination import RUN, measure_contamination
+from rotrain.evaluation.contamination import RUN_TOKENS, measure_contamination
 from rotrain.evaluation.domains import held_out
 from rotrain.evaluation.evaluate import evaluate
 from rotrain.evaluation.text import Document, TextScore
@@ -26,7 +26,7 @@ from rotrain.evaluation.text import Document, TextScore
 DOCUMENTS = st.lists(st.text(alphabet="abcș 🙂\n", max_size=20), min_size=1, max_size=5)
 
 
-@given(DOCUMENTS, st.integers(1, MOST_ORDER), st.binary(max_size=9))
+@given(DOCUMENTS, st.integers(1, MAX_ORDER), st.binary(max_size=9))
 @settings(max_examples=60, deadline=None)
 def test_probabilities_are_positive_and_sum_to_one(documents: list[str], order: int, context: bytes) -> None:
     if not any(documents):
@@ -38,7 +38,7 @@ def test_probabilities_are_positive_and_sum_to_one(documents: list[str], order: 
         assert (found > 0).all()
 
 
-@given(DOCUMENTS, st.integers(1, MOST_ORDER), st.text(alphabet="abcș", max_size=12))
+@given(DOCUMENTS, st.integers(1, MAX_ORDER), st.text(alphabet="abcș", max_size=12))
 @settings(max_examples=40, deadline=None)
 def test_the_score_of_a_document_is_the_product_of_its_bytes(
     documents: list[str], order: int, text: str
@@ -145,7 +145,7 @@ def test_contamination_counts_what_was_copied_from_the_training_text(pack: Path)
     alone = measure_contamination(opened, [Document("a", copied)])
     assert alone.tokens == alone.of_tokens, "every token of a copy is in a common run"
     short = measure_contamination(opened, [Document("c", "Da.")])
-    assert (short.tokens, short.documents) == (0, 0), f"fewer than {RUN} tokens are no run"
+    assert (short.tokens, short.documents) == (0, 0), f"fewer than {RUN_TOKENS} tokens are no run"
 
 
 def test_contamination_finds_runs_across_the_pieces_of_the_stream(
@@ -156,7 +156,7 @@ def test_contamination_finds_runs_across_the_pieces_of_the_stream(
         Document(str(at), text) for at, text in enumerate(training_documents(opened, 10_000_000)[:9])
     ]
     whole = measure_contamination(opened, documents)
-    monkeypatch.setattr("rotrain.evaluation.contamination.AT_ONCE", 23)
+    monkeypatch.setattr("rotrain.evaluation.contamination.TOKENS_AT_ONCE", 23)
     assert measure_contamination(opened, documents) == whole
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from rotrain.bench import measure, quiet
 from rotrain.bench.measure import Settings, bench
-from rotrain.bench.quiet import Patience
+from rotrain.bench.quiet import QuietWait
 from rotrain.bench.statistics import ratio
 
 LUCK, DRIFT, NOISE, KEPT = (
@@ -72,7 +72,9 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "Worker", _Worker)
     monkeypatch.setattr(measure, "_check_memory", lambda specs: None)
     monkeypatch.setattr(measure, "stream_bytes_per_s", lambda threads: 1e9)
-    monkeypatch.setattr(measure, "look", lambda: {"quiet": True, "foreign_cores": 0.0, "stolen": 0.0})
+    monkeypatch.setattr(
+        measure, "watch_machine", lambda: {"quiet": True, "foreign_cores": 0.0, "stolen": 0.0}
+    )
 
 
 def alarms(count: int, slower: float = 1.0) -> tuple[float, float]:
@@ -128,20 +130,20 @@ def test_a_busy_machine_is_waited_for_until_the_limit(monkeypatch: pytest.Monkey
     clock, busy_until, said = [0.0], [100.0], list[str]()
     monkeypatch.setattr("rotrain.bench.quiet.time.monotonic", lambda: clock[0])
 
-    def look() -> dict[str, Any]:
+    def watch_machine() -> dict[str, Any]:
         clock[0] += 0.5
         return {"quiet": clock[0] > busy_until[0], "foreign_cores": 1.5}
 
-    monkeypatch.setattr(quiet, "look", look)
-    patience = Patience(600, said.append)
-    assert patience.wait() and 99 < clock[0] < 102
+    monkeypatch.setattr(quiet, "watch_machine", watch_machine)
+    quiet_wait = QuietWait(600, said.append)
+    assert quiet_wait.wait() and 99 < clock[0] < 102
     assert (
         said[0]
         == "waiting for a quiet machine: other programs use 1.50 cores (at most 10 of 10 minutes more)"
     )
     assert len(said) == 2, "once, and again after a minute"
     busy_until[0] = 1e9
-    assert not patience.wait() and clock[0] == pytest.approx(600, abs=2)
+    assert not quiet_wait.wait() and clock[0] == pytest.approx(600, abs=2)
     assert said[-1] == "the machine did not get quiet: the figures are measured now, and marked"
     before = clock[0]
-    assert not patience.wait() and clock[0] == before, "no time is left, so it does not look"
+    assert not quiet_wait.wait() and clock[0] == before, "no time is left, so it does not watch_machine"

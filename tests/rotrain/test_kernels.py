@@ -19,7 +19,7 @@ from rotrain.models import cuda_kernels, kernels
 from rotrain.models.attention_backend import attention_backend
 from rotrain.models.attention_kernels import attention_reference, attention_sdpa
 from rotrain.models.decoder import Decoder
-from rotrain.models.documents import FEWEST_STARTS, document_starts
+from rotrain.models.documents import MIN_STARTS, document_starts
 from rotrain.models.kernels import choose, chosen, find_failures, reasons
 from rotrain.models.parity import kernel_errors
 from rotrain.models.platform import Platform
@@ -261,7 +261,7 @@ def test_windows_of_cuda_kernels_mean_the_same(kernel: Callable[..., Tensor], wi
 @pytest.mark.parametrize("window", [None, 5])
 def test_documents_of_varlen_mean_the_same(window: int | None) -> None:
     starts = document_starts(documents())
-    assert len(starts) == FEWEST_STARTS and starts.dtype == torch.int32
+    assert len(starts) == MIN_STARTS and starts.dtype == torch.int32
     assert starts.tolist() == [0, 7, 40, 79] + 60 * [80]
     for dtype, limit in ((torch.bfloat16, 0.02), (torch.float32, 1e-5)):
         q, k, v = draw(dtype)

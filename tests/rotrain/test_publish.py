@@ -94,8 +94,8 @@ def test_a_run_is_pushed_with_its_card(run: Path, exported: Path, hub: Hub) -> N
 def test_a_public_repository_gets_nothing_that_was_meant_to_be_private(exported: Path, hub: Hub) -> None:
     hub.private = False
     refused = rotrain("push", exported, "hub:me/model")
-    assert refused.returncode == 1 and "the repository is public already" in refused.stderr
-    assert "say --public" in refused.stderr and hub.files == {}
+    assert refused.returncode == 1 and "the repository is already public" in refused.stderr
+    assert "add --public" in refused.stderr and hub.files == {}
     done = rotrain("push", exported, "hub:me/model", "--public")
     assert done.returncode == 0 and "public" in done.stdout and hub.files
 

@@ -21,9 +21,10 @@ from rotrain.errors import RotrainError
 from rotrain.evaluation.grammar import pairs
 from rotrain.files import read_record, write_record
 from rotrain.progress import Progress
+from rotrain.report.charts import front
 from rotrain.report.groups import compare_models, left_out, models_of
 from rotrain.report.latex import as_latex
-from rotrain.report.page import front, page
+from rotrain.report.page import page
 from rotrain.report.results import read_runs
 from rotrain.report.table import Row, as_text, columns, rows_of
 from rotrain.report.write import render

@@ -20,10 +20,11 @@ from conftest import fit_config
 from rotrain.files import read_record, write_record
 from rotrain.progress import Progress
 from rotrain.report.budgets import budget_sections, curve, read_curve
+from rotrain.report.charts import charts_of
 from rotrain.report.conditions import conditions_section
 from rotrain.report.groups import compare_models, engines_of, models_of
 from rotrain.report.outside import outside_section
-from rotrain.report.page import charts_of, page
+from rotrain.report.page import page
 from rotrain.report.results import read_runs
 from rotrain.report.write import write_report
 from rotrain.train.loop import run_training

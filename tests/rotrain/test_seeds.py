@@ -13,7 +13,7 @@ from scipy import stats
 from studies import BETWEEN, BITS, probe, probe_truth, score, sizes, study
 
 from rotrain.evaluation.interval import Interval, estimate, ratio, share, share_by_words
-from rotrain.report.seeds import LEAST, TOLD, Group, compare_groups, holm, key_of
+from rotrain.report.seeds import MIN_DIFFERENCE, TARGET_DIFFERENCE, Group, compare_groups, holm, key_of
 
 
 def told_apart(count: int, truths: list[float], **options: float) -> float:
@@ -151,7 +151,7 @@ def test_more_seeds_are_needed_where_seeds_differ_more() -> None:
 
 
 def test_the_seeds_that_are_needed_are_enough() -> None:
-    random, truths = np.random.default_rng(3), [BITS, BITS + TOLD]
+    random, truths = np.random.default_rng(3), [BITS, BITS + TARGET_DIFFERENCE]
     # One study estimates it from a variance with four degrees of freedom; the median of twenty is steady.
     found = [compare_groups(study(random, truths, documents=400)) for _ in range(20)]
     needed = sorted(one.needed for one in found if one.needed is not None)
@@ -167,7 +167,7 @@ def test_the_seeds_that_are_needed_are_enough() -> None:
 def test_no_number_of_seeds_tells_a_difference_that_is_less_than_the_least() -> None:
     random = np.random.default_rng(3)
     found = compare_groups(study(random, [5.0, 5.0], documents=400, sd=0.001))
-    assert TOLD < LEAST * 5 and found.ranked_pairs == 1 and found.needed is None
+    assert TARGET_DIFFERENCE < MIN_DIFFERENCE * 5 and found.ranked_pairs == 1 and found.needed is None
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))

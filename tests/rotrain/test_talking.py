@@ -20,6 +20,7 @@ from rotrain.errors import RotrainError
 from rotrain.generation import Sampling, generate
 from rotrain.progress import Progress
 from rotrain.run.load import load_run
+from rotrain.serving import PAGE
 from rotrain.train.loop import run_training
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
@@ -169,3 +170,8 @@ def test_the_server_writes_what_generate_writes(run: Path, tmp_path: Path) -> No
     shutil.copy(run / "tokenizer.json", tmp_path / "bad.gguf")
     done = rotrain("serve", tmp_path / "bad.gguf", "--port", 0)
     assert done.returncode == 1 and "the header is damaged" in done.stderr
+
+
+def test_the_page_names_the_languages_of_its_words() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert '<html lang="en">' in page and '<textarea id="text" lang="ro"' in page

@@ -1,4 +1,4 @@
-"""Read books: folders of PDF, EPUB, DOCX and other files, to one JSON line a book.
+"""Read books: folders of PDF, EPUB, DOCX and other files, to one JSON line for each book.
 
 Each book is read in a worker process (`worker`), because damaged files crash and hang their readers. The main process (`run`)
 assigns the files, ends workers that do not answer, and writes the results in the order of the names.
@@ -78,10 +78,10 @@ def books(
         inputs: Folders and files: PDF, EPUB (also unpacked), DOCX, DOC, ODT, RTF, FB2, MOBI, AZW3, DJVU, HTML, text.
         out: The file to write: .jsonl, .jsonl.zst or .jsonl.gz, one line a book, in the order of the names.
         ocr: Read pages without a usable text layer with tesseract, if it is installed.
-        dpi: Resolution of the pictures for OCR, in dots an inch.
+        dpi: Resolution of the pictures for OCR, in dots per inch.
         workers: Processes. 0: one for each core.
         max_ram: Memory of one worker, in bytes or as `2G`.
-        timeout: Seconds without an answer after which a file is given up.
+        timeout: Seconds to wait for an answer before a file is skipped.
         progress: Called with the state of the work (see `rotools.progress`). `done` and `total` are bytes of files.
 
     Returns:

@@ -36,7 +36,7 @@ def read_picture(width: int, height: int, pixels: bytes, *, dpi: int, seconds: f
         width: Columns.
         height: Rows.
         pixels: One byte a dot, row after row.
-        dpi: Resolution in dots an inch.
+        dpi: Resolution in dots per inch.
         seconds: Time after which tesseract is stopped.
 
     Raises:

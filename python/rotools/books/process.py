@@ -27,7 +27,7 @@ class Options:
     ocr: bool = True
     """Read pages without a usable text layer with tesseract."""
     dpi: int = 300
-    """Resolution of the pictures for OCR, in dots an inch."""
+    """Resolution of the pictures for OCR, in dots per inch."""
     max_ram: int = 2 << 30
     """Address space of a worker, in bytes."""
     seconds: float = 120.0

@@ -27,7 +27,7 @@ class Part:
 
 @dataclass
 class Text:
-    """The paragraphs of a book, one a line, and the parts that a reader of the ledger should know about."""
+    """The paragraphs of a book, one per line, and the parts that a reader of the ledger should know about."""
 
     text: str = ""
     parts: list[Part] = field(default_factory=list)

@@ -26,8 +26,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog="All steps at once: rotools pack corpus.jsonl. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but for documents "
-    "over which the program itself failed (rejects `internal-error`), 130 stopped.",
+    epilog="All steps at once: rotools pack corpus.jsonl. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done, but the program "
+    "itself failed on some documents (rejects `internal-error`), 130 stopped.",
 )
 
 
@@ -41,7 +41,7 @@ def _print_version(asked: bool) -> None:
 def main(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Romanian text for language models: read, repair, filter, deduplicate, tokenize, pack."""

@@ -20,18 +20,18 @@ def books(
     ],
     out: Annotated[Path, typer.Option(help="The file to write: .jsonl, .jsonl.zst, .jsonl.gz.")],
     ocr: Annotated[bool, typer.Option(help="Read pages without a usable text layer with tesseract.")] = True,
-    dpi: Annotated[int, typer.Option(min=72, max=1200, help="Resolution for OCR, in dots an inch.")] = 300,
+    dpi: Annotated[int, typer.Option(min=72, max=1200, help="Resolution for OCR, in dots per inch.")] = 300,
     workers: Annotated[int, typer.Option(min=0, help="Processes. 0: one for each core.")] = 0,
     max_ram: Annotated[str, typer.Option(help="Memory of one worker, for example 2G.")] = "2G",
     timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds without an answer after which a file is given up.")
+        float, typer.Option(min=1, help="Seconds to wait for an answer before a file is skipped.")
     ] = 120.0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Read books: text in reading order, running heads removed, broken letters and hyphens repaired, scans by OCR.
 
-    The output has one JSON line a book, in the order of the names. OUT.ledger.parquet records what was removed and why
+    The output has one JSON line for each book, in the order of the names. OUT.ledger.parquet records what was removed and why
     (`rotools why`), also each file that was not read and each chapter that is missing. OUT.work/ keeps the results, so a
     stopped run continues and `rotools review OUT` can show the pages. OUT.decisions.jsonl has the decisions of a review;
     later runs apply them.

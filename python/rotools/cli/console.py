@@ -1,7 +1,7 @@
 """What all verbs share: results, errors and exit codes.
 
-Data go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but for
-documents over which the program itself failed, 130 stopped.
+Data go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done, but the
+program itself failed on some documents, 130 stopped.
 """
 
 import json

@@ -31,7 +31,7 @@ from rotools.options import MAX_RAM, Profile, shard_number
 def dedup(
     inputs: Inputs,
     out: Annotated[Path, typer.Option(help="The file to write: .jsonl, .jsonl.zst, .jsonl.gz.")],
-    profile: Annotated[Profile, typer.Option(help="What the inputs hold.")] = "web",
+    profile: Annotated[Profile, typer.Option(help="Kind of text in the inputs.")] = "web",
     preset: Duplicates = "default",
     accept_loss: AcceptLoss = False,
     repeated_lines: RepeatedLines = None,
@@ -49,8 +49,8 @@ def dedup(
     """Remove duplicates and near-duplicates. The records that are kept are written unchanged.
 
     MinHash over 5-grams of words, without case, diacritics and digits, proposes pairs. A document is removed when 90 % of its
-    word 3-grams occur in a document that is kept, when both share 85 %, or when 70 % of its words stand there in long
-    passages; here digits count. The cleanest copy is kept. The result depends neither on threads nor on the order of the
+    word 3-grams occur in a document that is kept, when both share 85 %, or when 70 % of its words occur in long
+    passages of one. These comparisons count digits. The cleanest copy is kept. The result depends neither on threads nor on the order of the
     files. OUT.ledger.parquet names the kept document of every duplicate.
 
     \b

@@ -29,7 +29,7 @@ from rotools.options import Profile, shard_number
 def filter(
     inputs: Inputs,
     out: Annotated[Path, typer.Option(help="The file to write: .jsonl, .jsonl.zst, .jsonl.gz.")],
-    profile: Annotated[Profile, typer.Option(help="What the inputs hold.")] = "web",
+    profile: Annotated[Profile, typer.Option(help="Kind of text in the inputs.")] = "web",
     threshold: Thresholds = None,
     annotate: Annotated[
         bool,

@@ -24,8 +24,8 @@ def inspect(
     split: Annotated[
         Literal["train", "valid", "line", "blank-line"] | None,
         typer.Option(
-            help="Split of the block of a pack: train (default) or valid. Documents of a .txt file: one a line, or "
-            "between empty lines (by default one a file)."
+            help="Split of the block of a pack: train (default) or valid. Documents of a .txt file: one per line, or "
+            "between empty lines (by default one per file)."
         ),
     ] = None,
     text_field: TextField = "text",

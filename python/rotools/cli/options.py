@@ -37,7 +37,8 @@ IdField = Annotated[str | None, typer.Option(help="Field of the id. By default `
 SplitText = Annotated[
     TextSplit | None,
     typer.Option(
-        "--split", help="Documents of a .txt file: one a line, or between empty lines. By default one a file."
+        "--split",
+        help="Documents of a .txt file: one per line, or between empty lines. By default one per file.",
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first record that cannot be used.")]
@@ -79,7 +80,7 @@ Decontaminate = Annotated[
 Against = Annotated[
     list[str] | None,
     typer.Option(
-        help="A reference: what is a copy of a text in it is removed, and the reference is only read. May be repeated."
+        help="A reference corpus, which is only read. Documents that copy a text in it are removed. May be repeated."
     ),
 ]
 Thresholds = Annotated[

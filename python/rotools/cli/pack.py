@@ -88,9 +88,10 @@ def pack(
 ) -> None:
     """Turn a corpus into blocks of tokens: repair, filter, deduplicate, train a tokenizer, encode, pack.
 
-    The inputs are JSONL (plain, .gz, .zst), Parquet and .txt files, read in the order given. The directory appears complete or
-    not at all. Its rejects.jsonl.zst has every reject with place and reason, and `rotools why` reads its ledger.parquet. The
-    longest near-duplicate is kept, and web text never removes a book. Its README.md is a dataset card for the Hugging Face hub.
+    The inputs are JSON, Parquet, Arrow, CSV, WARC or .txt files, compressed or not, read in the order given. The directory
+    appears complete or not at all. Its rejects.jsonl.zst has every reject with place and reason, and `rotools why` reads its
+    ledger.parquet. The cleanest near-duplicate is kept, and web text never removes a book. Its README.md is a dataset card
+    for the Hugging Face hub.
 
     \b
     Examples:
@@ -150,7 +151,7 @@ def pack(
         console.summarize(ReadCounts(**packed["read"]), packed["name"], quiet=quiet)
     console.say(
         f"{out}: {result.tokens:,} tokens, {result.blocks:,} blocks of 2048, "
-        f"{result.text_bytes / max(result.tokens, 1):.2f} bytes a token, vocabulary {result.vocab_size:,}",
+        f"{result.text_bytes / max(result.tokens, 1):.2f} bytes per token, vocabulary {result.vocab_size:,}",
         quiet=quiet,
     )
     console.end_incomplete(ReadCounts(**packed["read"]) for packed in result.report["phases"])

@@ -42,7 +42,7 @@ def plan(
 ) -> None:
     """Estimate the memory, disk and time of `rotools pack`: a sample is packed and timed here.
 
-    Nothing is written but a temporary folder. A busy machine gives a longer estimate.
+    The command writes only a temporary folder. A busy machine gives a longer estimate.
 
     \b
     Examples:

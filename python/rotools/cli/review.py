@@ -13,13 +13,13 @@ from rotools.cli.options import Json, Quiet
 def review(
     books: Annotated[Path, typer.Argument(help="The file that `rotools books` wrote.")],
     static: Annotated[
-        bool, typer.Option("--static", help="Write BOOKS.review.html, which needs no server, and end.")
+        bool, typer.Option("--static", help="Write BOOKS.review.html, which needs no server, and exit.")
     ] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the server. 0: a free one.")] = 0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Look at books, the worst first: page image beside the text, doubtful words marked, decisions by keyboard.
+    """Review books, the worst first: page image beside the text, doubtful words marked, decisions by keyboard.
 
     The page is served to this machine only. Decisions are saved at once in BOOKS.decisions.jsonl. `rotools books` and
     `rotools pack` apply them.

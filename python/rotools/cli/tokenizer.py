@@ -22,7 +22,7 @@ def train(
     vocab_size: VocabSize = VOCAB_SIZE,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("tokenizer.json"),
     pattern: Annotated[
-        Pattern, typer.Option(help="What cuts text into words, by its name in llama.cpp.")
+        Pattern, typer.Option(help="Pattern that splits text into words, by its name in llama.cpp.")
     ] = "llama-bpe",
     normalize: Annotated[bool, typer.Option(help="Repair the text first.")] = True,
     text_field: TextField = "text",
@@ -112,7 +112,7 @@ def report(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure what tokenizers do to a text: tokens a word, coverage, how Romanian words and clitics are cut.
+    """Measure what tokenizers do to a text: tokens per word, coverage, how Romanian words and clitics are cut.
 
     \b
     Examples:

@@ -14,8 +14,8 @@ def _share(key: str) -> Callable[[Figures], str]:
 
 
 ROWS: list[tuple[str, Callable[[Figures], str]]] = [
-    ("tokens a word (fertility)", lambda figures: f"{figures['fertility']:.3f}"),
-    ("bytes a token", lambda figures: f"{figures['bytes_per_token']:.3f}"),
+    ("tokens per word (fertility)", lambda figures: f"{figures['fertility']:.3f}"),
+    ("bytes per token", lambda figures: f"{figures['bytes_per_token']:.3f}"),
     ("vocabulary used", _share("vocabulary_used")),
     ("tokens of one byte", _share("single_byte_share")),
     ("words kept whole", _share("whole_word_share")),
@@ -41,7 +41,7 @@ def show(reports: list[Figures], examples: int) -> None:
     console.print(table)
 
     if len(reports[0]["sources"]) > 1:
-        sources = Table(title="tokens a word | bytes a token | words with ă â î ș ț kept whole")
+        sources = Table(title="tokens per word | bytes per token | words with ă â î ș ț kept whole")
         sources.add_column("source")
         for report in reports:
             sources.add_column(report["tokenizer"], justify="right")

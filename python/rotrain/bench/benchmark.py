@@ -21,7 +21,7 @@ class BenchResult:
     """Speed and memory of variants of models on this machine.
 
     Attributes:
-        rows: One row for each variant: size, loading time, memory, first token, prefill and decode.
+        rows: One row for each variant: size, loading time, memory, time to first token, prefill and decode.
         ratios: The ratio of the decode speeds of each pair of variants at each depth, and whether they differ.
         machine: The machine that the figures were measured on.
         record: The whole result, see docs/reference/benchmark-results.md.
@@ -52,7 +52,7 @@ def run_benchmark(
     out: str | PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> BenchResult:
-    """Measure the size, loading time, memory, first token, prefill and decode of models.
+    """Measure the size, loading time, memory, time to first token, prefill and decode of models.
 
     Each round starts each variant in a new process. A turn in which other processes used the machine is repeated, at most twice. A row
     with too many disturbed turns has `contended` set, and its figures may be wrong.

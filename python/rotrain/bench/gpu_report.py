@@ -10,7 +10,7 @@ from typing import Any
 from rotrain.errors import RotrainError, reason
 
 FORMAT, VERSION = "rotrain-gpu-check", 1
-MAKE_ONE = "write one on the machine with the GPU: python benches/gpu_check.py --out FILE"
+MAKE_HINT = "write one on the machine with the GPU: python benches/gpu_check.py --out FILE"
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def read_gpu_report(path: Path) -> GpuReport:
             raise ValueError("a part does not say whether it passed")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RotrainError(
-            f"these are no results of a GPU check: {reason(error)}", place=path, hint=MAKE_ONE
+            f"this is not a result of benches/gpu_check.py: {reason(error)}", place=path, hint=MAKE_HINT
         ) from None
     return GpuReport(record)
 

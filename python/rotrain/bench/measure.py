@@ -1,8 +1,8 @@
 """Measure several variants in rounds, for `rotrain bench`.
 
-In a round, each variant is started in a new process, does its work, and ends. One process has one luck: where its pages lie and
-which cores it got stays for its life, and repeated turns cannot show it. Turns of one process told two equal variants apart in 22 to 85 % of simulated
-benchmarks; turns of ten processes do in at most 3 % (docs/log/quantization.md). The order changes from round to round: A B C, then C B A, and so on. So a
+In a round, each variant is started in a new process, does its work, and ends. The pages and the cores that a process
+got do not change until it ends, and repeated turns of one process cannot show their effect. With one process, 22 to 85 % of simulated
+benchmarks found a difference between two equal variants; with ten processes, at most 3 % did (docs/log/quantization.md). The order changes from round to round: A B C, then C B A, and so on. So a
 machine that becomes slower is slower for all variants. A turn in which other processes used the processors is repeated, up to
 `MAX_TRIES` tries. Only the last try is recorded.
 """
@@ -21,7 +21,7 @@ import numpy as np
 
 from rotrain.bench.guard import FOREIGN_LIMIT, STEAL_LIMIT
 from rotrain.bench.process import Worker
-from rotrain.bench.quiet import Patience, look
+from rotrain.bench.quiet import QuietWait, watch_machine
 from rotrain.bench.statistics import percentiles, ratio, relative_half_width, summary
 from rotrain.errors import RotrainError
 from rotrain.runtime.energy import EnergyMeter
@@ -118,9 +118,9 @@ def bench(
         RotrainError: A variant cannot be loaded, or does not fit into memory.
     """
     _check_memory(specs)
-    patience = Patience(settings.wait_s, notify)
-    patience.wait()
-    quiet = look()
+    quiet_wait = QuietWait(settings.wait_s, notify)
+    quiet_wait.wait()
+    quiet = watch_machine()
     if not quiet["quiet"]:
         notify(f"the machine is not idle: other processes use {quiet['foreign_cores'] or 0:.2f} cores")
     limit = stream_bytes_per_s(settings.threads)
@@ -135,7 +135,7 @@ def bench(
         rounds_done < settings.rounds or not _is_precise(rows, settings)
     ):
         for row in rows if rounds_done % 2 == 0 else reversed(rows):
-            _round(row, settings, patience, notify)
+            _round(row, settings, quiet_wait, notify)
         rounds_done += 1
         kept = sum(not _is_disturbed(row.turns[-1]) for row in rows)
         notify(
@@ -154,7 +154,7 @@ def bench(
     }
 
 
-def _round(row: _Row, settings: Settings, patience: Patience, notify: Notify) -> None:
+def _round(row: _Row, settings: Settings, quiet_wait: QuietWait, notify: Notify) -> None:
     """Start a variant, measure one turn of it, and end it."""
     with Worker(row.spec) as worker:
         row.prompt_tokens = worker.ask(do="first_token")["prompt_tokens"]
@@ -170,13 +170,13 @@ def _round(row: _Row, settings: Settings, patience: Patience, notify: Notify) ->
             worker.ask(
                 do="turn", seconds=0, depths=list(settings.depths), new_tokens=min(8, settings.new_tokens)
             )
-        _turn(row, worker, settings, patience)
+        _turn(row, worker, settings, quiet_wait)
 
 
-def _turn(row: _Row, worker: Worker, settings: Settings, patience: Patience) -> None:
+def _turn(row: _Row, worker: Worker, settings: Settings, quiet_wait: QuietWait) -> None:
     for number in range(MAX_TRIES):
         if number:
-            patience.wait()
+            quiet_wait.wait()
         meter = EnergyMeter(settings.device)
         turn = worker.ask(
             do="turn", seconds=TURN_S, depths=list(settings.depths), new_tokens=settings.new_tokens
@@ -326,5 +326,5 @@ def _check_memory(specs: list[dict[str, Any]]) -> None:
     if needed > free:
         raise RotrainError(
             f"a variant needs about {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free",
-            hint="measure a smaller model, or end other programs",
+            hint="measure a smaller model, or close other programs",
         )

@@ -8,13 +8,13 @@ from typing import Any
 
 from rotrain.bench.guard import contention, read_clock
 
-LOOK_S = 0.5
+POLL_S = 0.5
 """How long the machine is watched to call it quiet."""
-SAY_S = 60.0
+MESSAGE_INTERVAL_S = 60.0
 """Seconds between two sentences of a long wait."""
 
 
-class Patience:
+class QuietWait:
     """The time that is left to wait for a quiet machine, for a whole benchmark.
 
     Args:
@@ -27,26 +27,26 @@ class Patience:
 
     def wait(self) -> bool:
         """Wait until the machine is quiet or no time is left, and return whether it is quiet. It does not wait if no time is left."""
-        said_at = None
+        notified_at = None
         while self.left_s > 0:
             started_at = time.monotonic()
-            found = look()
+            found = watch_machine()
             if found["quiet"] is not False:
                 return True
-            if said_at is None or started_at - said_at >= SAY_S:
-                said_at = started_at
+            if notified_at is None or started_at - notified_at >= MESSAGE_INTERVAL_S:
+                notified_at = started_at
                 self._notify(
                     f"waiting for a quiet machine: other programs use {found['foreign_cores']:.2f} cores "
                     f"(at most {self.left_s / 60:.0f} of {self._limit_s / 60:g} minutes more)"
                 )
-            self.left_s -= max(time.monotonic() - started_at, LOOK_S)
+            self.left_s -= max(time.monotonic() - started_at, POLL_S)
             if self.left_s <= 0:
                 self._notify("the machine did not get quiet: the figures are measured now, and marked")
         return False
 
 
-def look() -> dict[str, Any]:
+def watch_machine() -> dict[str, Any]:
     """Return how much other processes use the machine now, see `rotrain.bench.guard.contention`."""
     before = read_clock()
-    time.sleep(LOOK_S)
+    time.sleep(POLL_S)
     return contention(before, read_clock(), 0.0)

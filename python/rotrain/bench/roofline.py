@@ -34,7 +34,7 @@ from rotrain.runtime.activations import activation_bytes
 from rotrain.runtime.gpus import GPUS, find_gpu
 
 # Sequences at once where none are given: what 24 GB hold of the attention models.
-USUAL_MICRO = 8
+DEFAULT_MICRO = 8
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Roofline:
         micro: Sequences at once.
         parts: The parts of the step.
         mfu: Operations of the model / (peak * time): no step is faster.
-        tokens_per_s: Tokens a second at most.
+        tokens_per_s: Maximum tokens per second.
     """
 
     arch: str

@@ -28,7 +28,7 @@ FORMULAS = {
     "the update, to the last operation on the device; median and bootstrap interval over the kept steps",
     "tokens_per_step": "sequences * context",
     "flops_per_token": "6 * parameters of matrices, the tied head included, + 3 * what mixes positions; causal attention "
-    "counts (context + 1) / 2 keys a token, a window W at most W of them; docs/reference/training.md has the terms",
+    "counts (context + 1) / 2 keys per token, a window W at most W of them; docs/reference/training.md has the terms",
     "flops_per_s": "median tokens_per_s * flops_per_token",
     "mfu": "flops_per_s / peak_flops; null where the peak is not known (--set runtime.peak_tflops=N)",
     "peak_flops": "the vendor's dense bf16 peak, by the name of the GPU, or runtime.peak_tflops",
@@ -76,7 +76,7 @@ def run_training_benchmark(
         configs: Configurations, see `make_config`.
         vocab_size: Entries of the vocabulary.
         steps: Steps to time.
-        warm_up: Steps to make before the timed steps. The first of them gives `first_step_s`.
+        warm_up: Steps to run before the timed steps. The first of them gives `first_step_s`.
         out: File to write the whole result to (JSON).
         progress: Receives a message for each step.
 

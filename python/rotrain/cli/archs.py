@@ -13,7 +13,7 @@ def run(
     vocab_size: Annotated[int, typer.Option(help="Entries of the vocabulary.")] = 40_000,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """List the architectures: parameters, operations a token, cache bytes.
+    """List the architectures: parameters, operations per token, cache bytes.
 
     \b
     Examples:

@@ -15,9 +15,9 @@ def run(
     last: Annotated[int, typer.Option(min=2, help="Newest checkpoints to average.")] = 5,
     out: Annotated[Path | None, typer.Option(help="Run directory to write. [default: RUN/average]")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON for programs.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only errors.")] = False,
 ) -> None:
-    """Average the weights of the last checkpoints into a run directory of its own, and evaluate it.
+    """Average the weights of the last checkpoints into a new run directory, and evaluate it.
 
     \b
     Examples:

@@ -51,7 +51,7 @@ def run(
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the table and errors only.")] = False,
 ) -> None:
-    """Measure the size, loading time, memory, first token, prefill and decode of models.
+    """Measure the size, loading time, memory, time to first token, prefill and decode of models.
 
     Each round starts each variant in a new process. A turn in which other processes used the machine is repeated. The output says
     which rows stayed disturbed.

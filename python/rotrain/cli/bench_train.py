@@ -23,13 +23,13 @@ def run(
     ],
     size: SizeOption = None,
     steps: Annotated[int, typer.Option(min=2, help="Steps to time.")] = 10,
-    warm_up: Annotated[int, typer.Option(min=1, help="Steps to make before the timed steps.")] = 3,
+    warm_up: Annotated[int, typer.Option(min=1, help="Steps to run before the timed steps.")] = 3,
     vocab_size: Annotated[int, typer.Option(min=2, max=1 << 20, help="Entries of the vocabulary.")] = 40_000,
     roofline: Annotated[
         str | None,
         typer.Option(
             metavar="GPU",
-            help="Measure nothing: print the least time of a step on this GPU (H100, RTX 4090, ...), counted.",
+            help="Measure nothing: print an estimate of the least time of a step on this GPU (H100, RTX 4090, ...).",
         ),
     ] = None,
     config: ConfigOption = None,
@@ -76,7 +76,7 @@ def run(
 
 
 def _print_rooflines(configs: list[FitConfig], vocab_size: int, gpu: str, *, json: bool) -> None:
-    from rotrain.bench.roofline import USUAL_MICRO, roofline
+    from rotrain.bench.roofline import DEFAULT_MICRO, roofline
     from rotrain.models.presets import model_config
 
     rows = []
@@ -85,7 +85,7 @@ def _print_rooflines(configs: list[FitConfig], vocab_size: int, gpu: str, *, jso
         shape = model_config(
             config.arch, config.size, vocab_size=vocab_size, context=config.context, window=config.window
         )
-        micro = min(config.batch.sequences, USUAL_MICRO if given == "auto" else given)
+        micro = min(config.batch.sequences, DEFAULT_MICRO if given == "auto" else given)
         rows.append(roofline(shape, gpu, tokens=config.batch.sequences * config.context, micro=micro))
     if json:
         print_json({"rooflines": [row.to_dict() for row in rows]})

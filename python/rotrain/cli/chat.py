@@ -14,12 +14,12 @@ from rotrain.errors import UsageError
 
 def run(
     run: Annotated[Path, typer.Argument(help="Run directory, quantized or Hugging Face folder.")],
-    max_tokens: Annotated[int, typer.Option(min=1, help="Tokens of an answer at most.")] = 128,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Maximum tokens of an answer.")] = 128,
     temperature: Annotated[float, typer.Option(help="0 takes the most likely token each time.")] = 0.8,
     top_p: Annotated[
         float, typer.Option(help="Draw from the most likely tokens that have this probability together.")
     ] = 0.95,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random choices.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the answers and errors only.")] = False,
 ) -> None:
     """Talk with a model: type a line, and the model answers. An empty line or Ctrl-D ends it.

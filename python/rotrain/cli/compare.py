@@ -14,7 +14,7 @@ def run(
     study: Annotated[Path, typer.Argument(help="Study file (TOML), see docs/reference/study.md.")],
     plan: Annotated[bool, typer.Option("--plan", help="Print the commands without running them.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but notes and errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only notes and errors.")] = False,
 ) -> None:
     """Train, quantize, evaluate and benchmark the models of a study, then write its report.
 

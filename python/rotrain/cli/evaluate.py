@@ -21,12 +21,12 @@ def run(
         Path | None, typer.Option(help="Pack whose held-out text is scored. [default: the pack of the run]")
     ] = None,
     text: Annotated[
-        list[Path] | None, typer.Option(help="Another file to score, as a domain with its name.")
+        list[Path] | None, typer.Option(help="Another file to score, as a domain named after the file.")
     ] = None,
     outside: Annotated[
         list[Path] | None,
         typer.Option(
-            help="A file of text from outside of the pack: a domain apart, with what it has in common with the training text."
+            help="A file of text from outside of the pack. It is a separate domain, and its overlap with the training text is shown."
         ),
     ] = None,
     text_field: Annotated[
@@ -37,14 +37,14 @@ def run(
         int | None,
         typer.Option(
             min=2,
-            help="Tokens of a window. [default: the context of the model; of models of others at most 2048]",
+            help="Tokens of a window. [default: the context of the model; at most 2048 for a model of other people]",
         ),
     ] = None,
     against: Annotated[
         Path | None,
         typer.Option(help="Reference model to compare the predictions with: KL divergence, same top token."),
     ] = None,
-    against_tokens: Annotated[int, typer.Option(min=1, help="Tokens of that comparison.")] = 20_000,
+    against_tokens: Annotated[int, typer.Option(min=1, help="Tokens to compare with --against.")] = 20_000,
     probes: Annotated[
         str,
         typer.Option(
@@ -76,19 +76,19 @@ def run(
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but the result and errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only the result and errors.")] = False,
 ) -> None:
     """Evaluate models: bits per byte, perplexity, probes of grammar and memory, and tasks.
 
-      \b
-      Examples:
-        rotrain evaluate runs/llama-mha-nano
-        rotrain evaluate runs/llama-mha-nano runs/mamba2-nano --text novel.txt
-        rotrain evaluate llama-mha-q4.gguf --data pack --against runs/llama-mha-nano --probes none
-        rotrain evaluate hf:HuggingFaceTB/SmolLM2-135M --data pack --out smollm.json
-        rotrain evaluate baseline:ngram --data pack --out ngram.json
-    rotrain evaluate runs/llama-mha-nano --outside news.jsonl --outside novel.txt
-    rotrain evaluate runs/llama-mha-nano --tasks my-task.jsonl,multiblimp_ron
+    \b
+    Examples:
+      rotrain evaluate runs/llama-mha-nano
+      rotrain evaluate runs/llama-mha-nano runs/mamba2-nano --text novel.txt
+      rotrain evaluate llama-mha-q4.gguf --data pack --against runs/llama-mha-nano --probes none
+      rotrain evaluate hf:HuggingFaceTB/SmolLM2-135M --data pack --out smollm.json
+      rotrain evaluate baseline:ngram --data pack --out ngram.json
+      rotrain evaluate runs/llama-mha-nano --outside news.jsonl --outside novel.txt
+      rotrain evaluate runs/llama-mha-nano --tasks my-task.jsonl,multiblimp_ron
     """
     with app_errors():
         from rotrain.cli.display import choose_display

@@ -23,9 +23,9 @@ def run(
         typer.Option(help="Licence of the weights, such as apache-2.0, for the model card or the metadata."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only errors.")] = False,
 ) -> None:
-    """Write a trained model in another format, and check that it computes the same.
+    """Write a trained model in another format, and check that it computes the same results.
 
     For a GGUF file with fewer bits, use `rotrain quantize`.
 

@@ -53,7 +53,7 @@ def run(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON for programs.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the result only.")] = False,
 ) -> None:
-    """Train a model on a pack. The same command again continues where it stopped.
+    """Train a model on a pack. Repeat the command to continue a stopped run.
 
     \b
     Examples:
@@ -105,7 +105,7 @@ def _check_one_rate(sweep_lr: str | None, assignments: list[str] | None) -> None
     from rotrain.errors import UsageError
 
     if sweep_lr is not None or any(word.startswith("optim.lr=") for word in assignments or []):
-        raise UsageError("--lr-of is a learning rate, and another is given", hint="leave one of them out")
+        raise UsageError("--lr-of and another learning rate are both given", hint="remove one of them")
 
 
 def _show(summary: dict[str, Any]) -> None:

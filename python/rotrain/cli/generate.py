@@ -21,13 +21,13 @@ def run(
             help="File with one text to continue on each line, in place of --prompt; -: standard input."
         ),
     ] = None,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Tokens to write at most.")] = 128,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Maximum tokens to write.")] = 128,
     temperature: Annotated[float, typer.Option(help="0 takes the most likely token each time.")] = 0.8,
     top_p: Annotated[
         float, typer.Option(help="Draw from the most likely tokens that have this probability together.")
     ] = 0.95,
     top_k: Annotated[int, typer.Option(help="Draw from this many tokens; 0: all.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random choices.")] = 0,
     device: Annotated[
         str, typer.Option(help="cpu, cuda, or auto (cuda in bf16 if there is a GPU).")
     ] = "auto",

@@ -36,14 +36,14 @@ def run(
     begin_from: FromOption = None,
     tokens_per_s: Annotated[
         float | None,
-        typer.Option(min=1e-9, help="A measured rate in tokens a second, for the time of the run."),
+        typer.Option(min=1e-9, help="Measured speed in tokens per second, to estimate the time of the run."),
     ] = None,
     force: ForceOption = False,
     config: ConfigOption = None,
     assignments: SetOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Draw the mix and the learning rate of a run, and what it costs.
+    """Show the data mix, the learning rate and the estimated cost of a run.
 
     The command refuses a plan that trains all of its last phase at less than a tenth of the peak rate.
 

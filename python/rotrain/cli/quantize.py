@@ -46,7 +46,7 @@ def run(
         ),
     ] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only errors.")] = False,
 ) -> None:
     """Quantize a trained model, embedding and head included.
 
@@ -92,7 +92,7 @@ def run(
 
 def _show(result: dict[str, Any]) -> None:
     print(
-        f"{result['out']}: {result['method']}, {result['bits_per_weight']:.3f} bits a weight, "
+        f"{result['out']}: {result['method']}, {result['bits_per_weight']:.3f} bits per weight, "
         f"{result['file_bytes']:,} bytes, {result['seconds']:.1f} s"
     )
     kinds = ", ".join(f"{kind} {row['tensors']}" for kind, row in result["types"].items())

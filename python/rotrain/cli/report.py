@@ -22,7 +22,7 @@ def run(
     ] = Path("report.html"),
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Small language models for Romanian",
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only errors.")] = False,
 ) -> None:
     """Write one offline page: what to use, the table of all variants, charts, samples, methods.
 

@@ -22,8 +22,8 @@ def run(
 ) -> None:
     """Serve a model on 127.0.0.1 with llama.cpp's server: a small page, and the API of OpenAI.
 
-    Open the address that is printed, with all that follows the #: it is the key, which changes with each start. A program sends it as
-    the API key of OpenAI. Ctrl-C ends the server.
+    Open the whole printed address. The part after # is the key, which changes at each start. A program sends it as
+    its OpenAI API key. Ctrl-C ends the server.
 
     \b
     Examples:

@@ -301,7 +301,7 @@ def sequences_per_block(pack: Pack, context: int) -> int:
         )
         raise UsageError(
             f"a context of {context} does not divide the pack's blocks of {pack.block_tokens} tokens",
-            hint=f"take a divisor, for example --set context={near}",
+            hint=f"use a divisor, for example --set context={near}",
         )
     return pack.block_tokens // context
 

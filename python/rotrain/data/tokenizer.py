@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from rotrain.errors import RotrainError, system_hint
 from rotrain.files import parse_json, read_file
 
-MOST_TOKENS = 1 << 20
+MAX_VOCAB_SIZE = 1 << 20
 """Larger than any vocabulary: those of models for all languages have about 260,000 tokens."""
 
 
@@ -152,9 +152,9 @@ def _token_bytes(tokenizer: dict[str, Any]) -> list[bytes]:
     special = {int(token["id"]): token for token in tokenizer.get("added_tokens") or []}
     ids = [*vocab.values(), *special]
     # The table has a place for each id, so an id is checked before it becomes memory.
-    wrong = next((i for i in ids if type(i) is not int or not 0 <= i < MOST_TOKENS), None)
+    wrong = next((i for i in ids if type(i) is not int or not 0 <= i < MAX_VOCAB_SIZE), None)
     if wrong is not None:
-        raise ValueError(f"a token has the id {wrong!r}; ids are 0 to {MOST_TOKENS - 1:,}")
+        raise ValueError(f"a token has the id {wrong!r}; ids are 0 to {MAX_VOCAB_SIZE - 1:,}")
     size = max(ids) + 1
     table = [b""] * size
     for token, index in vocab.items():

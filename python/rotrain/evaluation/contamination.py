@@ -1,6 +1,6 @@
-"""How much of an outside text stands in the training text of a pack, word for word.
+"""Measure how much of an outside text occurs in the training text of a pack, token for token.
 
-A text from outside says how a model does on text that nobody prepared for it, but only if the model has not read it. A run of `RUN`
+A text from outside says how a model does on text that nobody prepared for it, but only if the model has not read it. A run of `RUN_TOKENS`
 tokens (about ten to thirteen words) that is in a document and in the training text is counted as read. The training text is read once
 as a stream of tokens; only the hashes of the outside text are in memory.
 
@@ -19,8 +19,8 @@ from rotrain.data.pack import Pack, TokenStream
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.evaluation.text import Document
 
-RUN = 20
-AT_ONCE = 1 << 21  # tokens that are hashed at once: 16 MB for each array
+RUN_TOKENS = 20
+TOKENS_AT_ONCE = 1 << 21  # tokens that are hashed at once: 16 MB for each array
 _TABLE_BITS = 24  # places of the table that answers "certainly not" without a search: 16 MB
 
 Hashes = NDArray[np.uint64]
@@ -49,13 +49,13 @@ class Contamination:
         return {
             "documents": self.documents,
             "share": self.tokens / self.of_tokens if self.of_tokens else 0.0,
-            "run_tokens": RUN,
+            "run_tokens": RUN_TOKENS,
             "trained_tokens": self.trained_tokens,
         }
 
 
 def measure_contamination(pack: Pack, documents: Sequence[Document]) -> Contamination:
-    """Count the tokens of documents that are in runs of `RUN` tokens of the training text of a pack.
+    """Count the tokens of documents that are in runs of `RUN_TOKENS` tokens of the training text of a pack.
 
     Args:
         pack: The pack. Its tokenizer cuts the documents as it cut the training text.
@@ -85,27 +85,27 @@ def measure_contamination(pack: Pack, documents: Sequence[Document]) -> Contamin
 
 
 def _tokens_read(runs: NDArray[np.bool_]) -> int:
-    """Return how many tokens are in the runs whose starts are True (N - RUN + 1,)."""
+    """Return how many tokens are in the runs whose starts are True (N - RUN_TOKENS + 1,)."""
     if not runs.any():
         return 0
-    changes = np.zeros(len(runs) + RUN, dtype=np.int64)
+    changes = np.zeros(len(runs) + RUN_TOKENS, dtype=np.int64)
     starts = np.flatnonzero(runs)
     np.add.at(changes, starts, 1)
-    np.add.at(changes, starts + RUN, -1)
+    np.add.at(changes, starts + RUN_TOKENS, -1)
     return int((np.cumsum(changes) > 0).sum())
 
 
 def _stream(stream: TokenStream) -> Iterator[Hashes]:
     """Yield the hashes of all runs of a stream."""
-    for start in range(0, max(0, stream.tokens - RUN + 1), AT_ONCE):
-        ids = np.empty(min(AT_ONCE + RUN - 1, stream.tokens - start), dtype=np.int64)
+    for start in range(0, max(0, stream.tokens - RUN_TOKENS + 1), TOKENS_AT_ONCE):
+        ids = np.empty(min(TOKENS_AT_ONCE + RUN_TOKENS - 1, stream.tokens - start), dtype=np.int64)
         stream.read(start, ids)
         yield _hashes(ids)
 
 
 def _hashes(ids: NDArray[np.int64]) -> Hashes:
-    """Return the hash of the run that starts at each token (N - RUN + 1,); empty for fewer tokens."""
-    if len(ids) < RUN:
+    """Return the hash of the run that starts at each token (N - RUN_TOKENS + 1,); empty for fewer tokens."""
+    if len(ids) < RUN_TOKENS:
         return np.empty(0, dtype=np.uint64)
     base = np.uint64(0x9E3779B97F4A7C15)
     # A polynomial modulo 2^64. Two runs of n tokens make one of 2 n, so 20 = 16 + 4 takes five steps.
@@ -115,7 +115,7 @@ def _hashes(ids: NDArray[np.int64]) -> Hashes:
         half = parts[length]
         parts[2 * length] = half[:-length] * power[length] + half[length:]
         power[2 * length] = np.uint64(int(power[length]) ** 2 % (1 << 64))
-    count = len(ids) - RUN + 1
+    count = len(ids) - RUN_TOKENS + 1
     found: Hashes = parts[16][:count] * power[4] + parts[4][16 : 16 + count]
     return found ^ (found >> np.uint64(29))
 

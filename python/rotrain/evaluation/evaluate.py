@@ -100,13 +100,13 @@ def evaluate(
         max_bytes: Maximum bytes of each domain.
         context: Tokens of a window, at most the default: the context of the model, and at most 2,048 for models of other people.
         against: Reference model to compare the predictions with: KL divergence, same top token.
-        against_tokens: Tokens of that comparison.
+        against_tokens: Tokens to compare with --against.
         probes: Any of grammar, diacritics, copy, induction, phonebook.
         tasks: .jsonl files, or names of tasks of the lm-evaluation-harness.
         task_folder: Folder with your own harness tasks (YAML).
         shots: Examples before each question of a harness task. Default: the default of the task.
         limit: Maximum number of questions of each harness task.
-        task_bos: Whether the BOS stands before each prompt of a harness task. The harness's own default is no.
+        task_bos: Whether a BOS is put before each prompt of a harness task. The harness's own default is no.
         out: File to write the result to (JSON). Default: evaluation.json in a run directory, and no file for other models.
         progress: Receives notes about the model and the state of each part.
 

@@ -39,7 +39,7 @@ def run_harness(
         folder: Folder with your own task files (YAML).
         shots: Examples before each question. Default: the default of the task.
         limit: Maximum number of questions of each task.
-        bos: Whether the BOS stands before each prompt, as with `add_bos_token=True` of the harness.
+        bos: Whether a BOS is put before each prompt, as with `add_bos_token=True` of the harness.
 
     Returns:
         The metrics of each task by their names in the harness, such as `acc,none`.
@@ -132,7 +132,7 @@ def continue_text(model: LanguageModel, context: str, options: dict[str, Any], *
         model: The model.
         context: The text to continue.
         options: Options of the harness: `until` (stop strings) and `max_gen_toks` (maximum tokens, 256 by default).
-        bos: Whether the BOS stands before the context. It always stands for an empty one.
+        bos: Whether a BOS is put before the context. It is always put before an empty one.
 
     Returns:
         The continuation, without the stop string.

@@ -1,6 +1,6 @@
 """Any causal language model of `transformers` as a model to evaluate: `hf:FOLDER` or `hf:NAME` on the Hugging Face hub.
 
-It stands beside ours as a baseline. Its tokenizer may be of any kind, because bits per byte divide by the bytes of the text. The
+It is compared with ours as a baseline. Its tokenizer may be of any kind, because bits per byte divide by the bytes of the text. The
 bytes of a token are found by its place in the text, not by its name: SentencePiece writes a space that is not there, and several
 tokens may share one character.
 
@@ -109,7 +109,7 @@ class HubModel:
             raise RotrainError(
                 f"the tokenizer writes token {highest:,}, and the model has {rows:,}",
                 place=self.name.removeprefix(PREFIX),
-                hint="take the tokenizer that belongs to the model, or make its embedding larger",
+                hint="use the tokenizer that belongs to the model, or enlarge its embedding",
             )
 
     def describe(self) -> dict[str, Any]:
@@ -195,7 +195,7 @@ class HubTokenizer:
         return text
 
     def byte_lengths(self) -> NDArray[np.int64]:
-        """Return the bytes of text of each token id (V,) where it stands alone; 0 for special tokens."""
+        """Return the bytes of text of each token id (V,) where it is alone; 0 for special tokens."""
         size = int(self._backend.get_vocab_size(with_added_tokens=True))
         added = self._backend.get_added_tokens_decoder()
         bytewise = '"ByteLevel"' in json.dumps(json.loads(self._backend.to_str())["decoder"])

@@ -1,6 +1,6 @@
-"""Whether a tokenizer can write a text back.
+"""Check whether a tokenizer can reproduce a text.
 
-A model that need not tell *ț* from *t* needs fewer bits, so its bits per byte are too low. Byte-level tokenizers, such as ours, lose
+A model that does not distinguish *ț* from *t* needs fewer bits, so its bits per byte are too low. Byte-level tokenizers, such as ours, lose
 nothing.
 """
 

@@ -65,7 +65,7 @@ class TextScore:
         nats: Sum of -ln p of each unit (N,).
         tokens: Scored tokens of each unit (N,).
         bytes: Bytes of text of each unit (N,).
-        lossy_bytes: Bytes of the text that the tokenizer does not write back, at least: the bits of the model are too low for them.
+        lossy_bytes: Bytes of the text that the tokenizer cannot reproduce, at least. The bits of the model are too low for them.
     """
 
     unit: str

@@ -1,4 +1,4 @@
-"""`export`: write a trained model in another format, and check that it computes the same."""
+"""`export`: write a trained model in another format, and check that it computes the same results."""
 
 from __future__ import annotations
 

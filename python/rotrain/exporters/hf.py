@@ -39,7 +39,7 @@ def export_hf(trained: TrainedModel, out: Path, *, license: str | None = None) -
         RotrainError: `out` exists, `transformers` has no class for the model, or the logits differ.
     """
     if out.exists():
-        raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
+        raise RotrainError("this exists already", place=out, hint="choose another --out, or remove it")
     check_not_quantized(trained.model, trained.run.path)
     with new_folder(out) as temporary:
         padding = padding_of(trained)

@@ -12,8 +12,8 @@ mamba2      chunks of Q: 2 Q N for each group for the scores and 2 Q P for each 
 Examples:
     >>> from rotrain.models.presets import model_config
     >>> shape = model_config("llama-gqa", "300m")
-    >>> f"{param_count(shape):,} parameters, {flops_per_token(shape) / 1e9:.2f} GFLOP a token"
-    '300,268,544 parameters, 2.09 GFLOP a token'
+    >>> f"{param_count(shape):,} parameters, {flops_per_token(shape) / 1e9:.2f} GFLOP per token"
+    '300,268,544 parameters, 2.09 GFLOP per token'
 """
 
 from __future__ import annotations

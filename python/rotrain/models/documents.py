@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-FEWEST_STARTS = 64  # the length of the result is a power of two from here on, so a compiler sees few lengths
+MIN_STARTS = 64  # the length of the result is a power of two from here on, so a compiler sees few lengths
 
 
 def number_documents(tokens: Tensor, document_end: int) -> Tensor:
@@ -36,5 +36,5 @@ def document_starts(documents: Tensor) -> Tensor:
     first = torch.ones_like(documents, dtype=torch.bool)
     first[:, 1:] = documents[:, 1:] != documents[:, :-1]
     starts = first.flatten().nonzero().flatten()
-    length = max(FEWEST_STARTS, 1 << len(starts).bit_length())  # at least one end
+    length = max(MIN_STARTS, 1 << len(starts).bit_length())  # at least one end
     return F.pad(starts, (0, length - len(starts)), value=documents.numel()).to(torch.int32)

@@ -164,7 +164,7 @@ def model_config(
     context = context or width.context
     if window is not None and not preset.windowed:
         windowed = ", ".join(name for name, other in ARCHS.items() if other.windowed)
-        raise UsageError(f"{arch} has no window", hint=f"leave window out, or take --arch {windowed}")
+        raise UsageError(f"{arch} has no window", hint=f"remove window, or use --arch {windowed}")
     attends, scans = "attention" in preset.pattern, "mamba2" in preset.pattern
     heads = width.hidden // HEAD_DIM if attends else 0
     try:

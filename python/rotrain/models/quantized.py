@@ -178,7 +178,7 @@ def check_not_quantized(model: Decoder, place: object) -> None:
     """
     if quantized_matrices(model):
         raise RotrainError(
-            "this model is quantized already", place=place, hint="give the run from which it was made"
+            "this model is already quantized", place=place, hint="give the run from which it was made"
         )
 
 

@@ -107,7 +107,7 @@ def source_of_gguf(path: Path) -> Source:
     kinds = {tensor.tensor_type.name for tensor in reader.tensors}
     if kinds - {"F32", "F16", "BF16"}:
         raise RotrainError(
-            f"this file is quantized already ({', '.join(sorted(kinds))})",
+            f"this file is already quantized ({', '.join(sorted(kinds))})",
             place=path,
             hint="quantize a file with float weights: rotrain export RUN --to gguf --type f32",
         )
@@ -174,7 +174,7 @@ def quantize_gguf(
         RotrainError: `out` exists, a tensor is not finite, or the importance belongs to another model.
     """
     if out.exists():
-        raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
+        raise RotrainError("this exists already", place=out, hint="choose another --out, or remove it")
     if importance is not None:
         imatrix = record.get("imatrix")
         check_importance(importance, source.matrices, None if imatrix is None else imatrix["file"])

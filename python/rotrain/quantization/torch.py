@@ -69,7 +69,7 @@ def quantize_torch(
             hint=f"give --bits from {BITS} and --group from {GROUPS}",
         )
     if out.exists():
-        raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
+        raise RotrainError("this exists already", place=out, hint="choose another --out, or remove it")
     check_not_quantized(trained.model, trained.run.path)
     calibration = _read_calibration(trained, calibrate, calibration_tokens, method, polish, target_bpw)
     started_at = time.perf_counter()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from rotrain.evaluation.text import HEAVY
 from rotrain.report.groups import Model, compare_models, left_out
 from rotrain.report.results import Cell, Run
-from rotrain.report.seeds import ENOUGH, LEAST, TOLD, Comparison, Group
+from rotrain.report.seeds import MIN_DIFFERENCE, MIN_SEEDS, TARGET_DIFFERENCE, Comparison, Group
 from rotrain.report.table import MIB, Row
 
 NEAR = 0.02
@@ -70,15 +70,15 @@ def advice(rows: Sequence[Row], models: Sequence[Model], domain: str) -> Answer 
     # Speeds of two engines compare the engines: only one engine is asked, the one that timed most.
     timed_in = _engine(near)
     timed = [model for model in near if _speed(model, timed_in) is not None]
-    sized = [model for model in near if model.middle(_size) is not None]
+    sized = [model for model in near if model.median(_size) is not None]
     if timed:
         use = max(timed, key=lambda model: _speed(model, timed_in) or 0)
         because = (
             f"it is the fastest within 2 % of the best ({_speed(use, timed_in):.0f} tokens/s in {timed_in})"
         )
     elif sized:
-        use = min(sized, key=lambda model: model.middle(_size) or 0)
-        because = f"it is the smallest file within 2 % of the best ({(use.middle(_size) or 0) / MIB:.1f} MiB)"
+        use = min(sized, key=lambda model: model.median(_size) or 0)
+        because = f"it is the smallest file within 2 % of the best ({(use.median(_size) or 0) / MIB:.1f} MiB)"
     else:
         use, because = best, "it has the lowest bits per byte"
     seeds = len(found.groups[0].scores)
@@ -100,7 +100,7 @@ def _engine_of(models: Sequence[Model], domain: str) -> str:
     # Of engines with equally many models, the one with the smallest file.
     sizes = {
         engine: min(
-            (model.middle(_size) or math.inf for model in scored if model.cells[0][1].engine == engine),
+            (model.median(_size) or math.inf for model in scored if model.cells[0][1].engine == engine),
             default=math.inf,
         )
         for engine in engines
@@ -153,11 +153,11 @@ def _equals(found: Comparison) -> list[str]:
 
 
 def _smallest(near: Sequence[Model]) -> list[str]:
-    sized = [model for model in near if model.middle(_size) is not None]
+    sized = [model for model in near if model.median(_size) is not None]
     if not sized:
         return []
-    least = min(sized, key=lambda model: model.middle(_size) or 0)
-    return [f"The smallest file within 2 %: {least.label} ({(least.middle(_size) or 0) / MIB:.1f} MiB)."]
+    least = min(sized, key=lambda model: model.median(_size) or 0)
+    return [f"The smallest file within 2 %: {least.label} ({(least.median(_size) or 0) / MIB:.1f} MiB)."]
 
 
 def _cautions(rows: Sequence[Row], models: Sequence[Model], found: Comparison, domain: str) -> list[str]:
@@ -209,19 +209,19 @@ def _few_seeds(models: Sequence[Model], found: Comparison) -> list[str]:
     # A model of somebody else has no configuration: nobody can train it again.
     own = {model.key for model in models if model.cells[0][0].config}
     groups = [group for group in found.groups if group.key in own]
-    few = [group for group in groups if len(group.scores) < ENOUGH]
+    few = [group for group in groups if len(group.scores) < MIN_SEEDS]
     if len({group.key for group in groups}) < 2 or not few:
         return []
     least = min(len(group.scores) for group in few)
     if len(few) == len(groups):
         return [
-            f"There are no ranks between architectures: a rank needs {ENOUGH} seeds of each, and there are {least}. A difference can be "
-            "the luck of a seed. Three seeds are the default of a study."
+            f"There are no ranks between architectures: a rank needs {MIN_SEEDS} seeds of each, and there are {least}. A difference can be "
+            "an effect of the seed alone. Three seeds are the default of a study."
         ]
     names = _joined([_label(group) for group in few])
     verb, each = ("has", "") if len(few) == 1 else ("have", " of each")
     counts = f"there is {least}" if least == 1 else f"there are {least}"
-    return [f"{names} {verb} no rank: a rank needs {ENOUGH} seeds{each}, and {counts}."]
+    return [f"{names} {verb} no rank: a rank needs {MIN_SEEDS} seeds{each}, and {counts}."]
 
 
 def _windows(rows: Sequence[Row], domain: str) -> list[str]:
@@ -246,15 +246,15 @@ def _power(found: Comparison) -> list[str]:
         said.append(
             f"The same architecture with another seed differs by a standard deviation of {found.sd:.3f} bits per byte."
         )
-    least = LEAST * found.groups[0].mean
-    if found.ranked_pairs and least < TOLD:
+    least = MIN_DIFFERENCE * found.groups[0].mean
+    if found.ranked_pairs and least < TARGET_DIFFERENCE:
         needed = (
             "needs more held-out documents: more seeds alone do not tell it"
             if found.needed is None
             else f"needs {found.needed} seeds of each architecture"
         )
         said.append(
-            f"To tell {TOLD} bits per byte apart in 8 of 10 studies, this one {needed} (an estimate)."
+            f"To tell {TARGET_DIFFERENCE} bits per byte apart in 8 of 10 studies, this one {needed} (an estimate)."
         )
     if found.differences:
         what = (
@@ -265,7 +265,7 @@ def _power(found: Comparison) -> list[str]:
         count = len(found.differences)
         said.append(
             f"{what} where the difference is significant at 5 % after Holm's correction over {count} {'pair' if count == 1 else 'pairs'}, and at "
-            f"least {100 * LEAST:g} % of the bits."
+            f"least {100 * MIN_DIFFERENCE:g} % of the bits."
         )
     return said
 
@@ -284,7 +284,7 @@ def _speed(model: Model, engine: str) -> float | None:
         row = Row(run, cell, {})
         return row.speed if row.engine == engine else None
 
-    return model.middle(speed)
+    return model.median(speed)
 
 
 def _size(run: Run, cell: Cell) -> float | None:

@@ -47,7 +47,7 @@ def _facts(run: Run) -> dict[str, str]:
         "system": _said(started.get("system")),
         "versions": f"rotrain {_said(started.get('rotrain'))}, Python {_said(started.get('python'))}, PyTorch {machine.get('torch')}",
         "engine of the timing": _said(bench[0].get("engine_version")) if bench else "not timed",
-        "batch": f"{batch} sequences of {context:,} tokens, {batch * context:,} tokens a step",
+        "batch": f"{batch} sequences of {context:,} tokens, {batch * context:,} tokens per step",
         "training": (
             f"{summary['steps']:,} steps, {summary.get('tokens', 0):,} tokens, {summary.get('seconds', 0):,.0f} s"
             if summary

@@ -52,7 +52,7 @@ class Model:
             if cell.evaluation and domain in cell.evaluation["text"]
         ]
 
-    def middle(self, value: Callable[[Run, Cell], float | None]) -> float | None:
+    def median(self, value: Callable[[Run, Cell], float | None]) -> float | None:
         """Return the median over the seeds of a figure; None where no seed has it."""
         values = [found for run, cell in self.cells if (found := value(run, cell)) is not None]
         return statistics.median(values) if values else None
@@ -81,7 +81,7 @@ def compare_models(models: Sequence[Model], domain: str, engine: str) -> Compari
     """Compare the models that one engine scored on a domain. Runs that `left_out` names take no part.
 
     Two engines round differently, and their variants are made from different files, so a difference between engines would not be one of the
-    models. Baselines without a network stand beside the models of every engine.
+    models. Baselines without a network are added to the models of every engine.
     """
     groups = []
     for model in models:

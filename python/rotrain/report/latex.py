@@ -43,7 +43,7 @@ def as_latex(heads: Sequence[Column], rows: Sequence[Row]) -> str:
 def section_as_latex(section: Section) -> str:
     """Return a further table of the report; the last column of text breaks its lines."""
     body = [list(row) for row in section.rows]
-    return _table(section.heads, body, escaped(section.explain), section.identity, left=section.left)
+    return _table(section.heads, body, escape(section.explain), section.identity, left=section.left)
 
 
 def figure_as_latex(figure: Figure, folder: str) -> str:
@@ -53,7 +53,7 @@ def figure_as_latex(figure: Figure, folder: str) -> str:
             r"\begin{figure}",
             r"\centering",
             rf"\includegraphics[width=\linewidth]{{{folder}/{figure.name}.pdf}}",
-            rf"\caption{{{escaped(figure.caption)}}}",
+            rf"\caption{{{escape(figure.caption)}}}",
             rf"\label{{fig:{figure.name}}}",
             r"\end{figure}",
             "",
@@ -79,7 +79,7 @@ def _seeds(models: Sequence[Model], domain: str, engine: str) -> str:
             ]
         )
     caption = (
-        f"Bits per byte on {escaped(domain)} in {escaped(engine)}: mean over the seeds of the training, with 95\\,\\% intervals over seeds and documents. A rank needs "
+        f"Bits per byte on {escape(domain)} in {escape(engine)}: mean over the seeds of the training, with 95\\,\\% intervals over seeds and documents. A rank needs "
         "three seeds; ranks differ where Holm's correction leaves the difference significant."
     )
     heads = ["model", "variant", "seeds", "bits/byte", "sd of a seed", "median document", "rank"]
@@ -102,9 +102,9 @@ def _table(
             rf"\label{{tab:{name}}}",
             r"\begin{tabular}{" + columns + "}",
             r"\toprule",
-            " & ".join(map(escaped, heads)) + r" \\",
+            " & ".join(map(escape, heads)) + r" \\",
             r"\midrule",
-            *(" & ".join(map(escaped, row)) + r" \\" for row in body),
+            *(" & ".join(map(escape, row)) + r" \\" for row in body),
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",
@@ -113,11 +113,11 @@ def _table(
     )
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Return a text as LaTeX shows it.
 
     Examples:
-        >>> escaped("q4_k_m: 5 %")
+        >>> escape("q4_k_m: 5 %")
         'q4\\\\_k\\\\_m: 5 \\\\%'
     """
     return "".join(_SIGNS.get(sign, f"\\{sign}" if sign in "&%$#_{}" else sign) for sign in text)

@@ -15,7 +15,7 @@ class Section:
         explain: What the table says and how to read it.
         heads: Headings of the columns.
         rows: The cells of each row.
-        left: Columns with text, which stand to the left; figures stand to the right.
+        left: Columns with text, which are aligned left; figures are aligned right.
     """
 
     identity: str

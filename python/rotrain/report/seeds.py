@@ -1,13 +1,13 @@
-"""Compare architectures over their seeds: mean, standard deviation, interval, and ranks that the luck of a seed cannot make.
+"""Compare architectures over their seeds: mean, standard deviation, interval, and ranks that allow for the chance of a seed.
 
-A training has luck: the same architecture with another seed ends a little higher or lower. So a rank needs at least three seeds. The uncertainty of a mean has two parts that are independent: the seeds, and the documents it was scored on.
+The same architecture with another seed ends a little higher or lower, by chance. So a rank needs at least three seeds. The uncertainty of a mean has two parts that are independent: the seeds, and the documents it was scored on.
 
 * seeds: the standard deviation over seeds, pooled over the architectures of a study, because three seeds alone know it badly. Both
   sides of a pair use the same pooled figure, so their sum has its degrees of freedom once, not twice;
 * documents: the changes when each document is left out (`rotrain.evaluation.interval`) of the mean of the seeds, in pairs where two models have the same documents.
 
 Two architectures are told apart if the difference of their means is significant at 5 % after Holm's correction over all pairs, and at
-least `LEAST` of the better one. Variants of one run share its seeds, so they are compared seed by seed, on the seeds that both have.
+least `MIN_DIFFERENCE` of the better one. Variants of one run share its seeds, so they are compared seed by seed, on the seeds that both have.
 
 Source: Bouthillier et al. 2021, "Accounting for variance in machine learning benchmarks"; Holm 1979.
 """
@@ -29,17 +29,17 @@ from rotrain.evaluation.interval import LEVEL, Estimate, Interval, estimate
 from rotrain.report.results import TRAINED
 
 Json = dict[str, Any]
-ENOUGH = 3
+MIN_SEEDS = 3
 """Seeds that a rank needs."""
-LEAST = 0.005
+MIN_DIFFERENCE = 0.005
 """The least difference that is called one, as a share of the bits per byte: less does not matter to a user."""
 POWER = 0.8
-TOLD = 0.02
+TARGET_DIFFERENCE = 0.02
 """The difference in bits per byte for which the power of a study is said."""
-MOST_SEEDS = 1_000
+MAX_SEEDS = 1_000
 """Nobody trains more: a study that needs them has too few documents."""
 # The keys of a configuration in which two seeds of one architecture may differ.
-_FREE = ("data", "seed", "out", "runtime", "checkpoint", "evaluation", "log_every")
+_IGNORED_KEYS = ("data", "seed", "out", "runtime", "checkpoint", "evaluation", "log_every")
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,11 @@ class Comparison:
         groups: The groups, best mean first.
         intervals: Mean of each group with its interval over seeds and documents; no interval with one seed.
         ranks: Rank of each group; None where a group has fewer than three seeds or one document.
-        differences: Every pair of ranked groups, and every pair of variants of the same runs: these share the luck of their seeds.
+        differences: Every pair of ranked groups, and every pair of variants of the same runs: these share the chance of their seeds.
         ranked_pairs: Pairs of ranked groups of different runs. Without one there is nothing that more seeds would tell apart.
         sd: Standard deviation of a seed of the trained models, pooled; None without a second seed.
-        needed: Seeds of each architecture that would tell `TOLD` bits apart with a power of 80 % (an estimate); None without ranked
-            pairs, where the documents alone are too few, and where `TOLD` is less than the least difference.
+        needed: Seeds of each architecture that would tell `TARGET_DIFFERENCE` bits apart with a power of 80 % (an estimate); None without ranked
+            pairs, where the documents alone are too few, and where `TARGET_DIFFERENCE` is less than the least difference.
     """
 
     groups: list[Group]
@@ -131,7 +131,7 @@ def key_of(config: Mapping[str, Any], pack: str) -> str:
         config: Configuration of a run.
         pack: sha256 of the manifest of its pack. The path of the pack says nothing: it is written in many ways.
     """
-    kept = {key: value for key, value in config.items() if key not in _FREE}
+    kept = {key: value for key, value in config.items() if key not in _IGNORED_KEYS}
     # The micro-batch is that of the machine: it changes the memory that a step takes, not its gradient.
     kept["batch"] = {key: value for key, value in kept.get("batch", {}).items() if key != "micro"}
     return json.dumps([pack, kept], sort_keys=True)
@@ -169,7 +169,7 @@ def compare_groups(groups: Sequence[Group]) -> Comparison:
             pair.right,
             pair.estimate.interval(),
             p,
-            p < 1 - LEVEL and pair.estimate.value >= LEAST * ordered[pair.right].mean,
+            p < 1 - LEVEL and pair.estimate.value >= MIN_DIFFERENCE * ordered[pair.right].mean,
         )
         for pair, p in zip(pairs, corrected, strict=True)
     ]
@@ -185,7 +185,9 @@ def compare_groups(groups: Sequence[Group]) -> Comparison:
     needed = None
     if seed is not None and others:
         trainings = sum(group.variant == TRAINED for group in ordered)
-        needed = _seeds_needed(seed[0], trainings, others, len(pairs), LEAST * ordered[ranked[0]].mean)
+        needed = _seeds_needed(
+            seed[0], trainings, others, len(pairs), MIN_DIFFERENCE * ordered[ranked[0]].mean
+        )
     sd = None if seed is None else math.sqrt(seed[0])
     return Comparison(ordered, intervals, ranks, differences, len(others), sd, needed)
 
@@ -206,7 +208,7 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def _is_ranked(group: Group) -> bool:
-    return len(group.scores) >= ENOUGH and len(group.scores[0]["by_unit"]["bytes"]) > 1
+    return len(group.scores) >= MIN_SEEDS and len(group.scores[0]["by_unit"]["bytes"]) > 1
 
 
 def _have_a_run_in_common(left: Group, right: Group) -> bool:
@@ -306,7 +308,7 @@ def _documents_of(left: Group, right: Group) -> Estimate:
 def _seeds_needed(
     variance: float, trainings: int, documents: Sequence[Estimate], pairs: int, least: float
 ) -> int | None:
-    """Estimate the seeds that tell `TOLD` bits apart, for the pair in the middle. The documents stay as they are.
+    """Estimate the seeds that tell `TARGET_DIFFERENCE` bits apart, for the pair in the middle. The documents stay as they are.
 
     Args:
         variance: Variance of a seed.
@@ -323,8 +325,11 @@ def _seeds_needed(
         found = fixed + Estimate(0.0, 2 * variance / seeds, trainings * (seeds - 1))
         # The first of Holm's steps is Bonferroni's. A difference must be significant, and not less than the least one.
         limit = float(t.ppf(1 - (1 - LEVEL) / 2 / pairs, found.freedom)) * math.sqrt(found.variance)
-        return max(limit, least) + float(t.ppf(POWER, found.freedom)) * math.sqrt(found.variance) <= TOLD
+        return (
+            max(limit, least) + float(t.ppf(POWER, found.freedom)) * math.sqrt(found.variance)
+            <= TARGET_DIFFERENCE
+        )
 
-    tried = range(ENOUGH, MOST_SEEDS + 1)
+    tried = range(MIN_SEEDS, MAX_SEEDS + 1)
     place = bisect.bisect_left(tried, True, key=are_enough)
     return tried[place] if place < len(tried) else None

@@ -11,9 +11,10 @@ from typing import Any
 from rotrain.errors import RotrainError, UsageError, reason
 from rotrain.files import write_atomic
 from rotrain.report.advice import repeat_sentence
+from rotrain.report.charts import charts_of
 from rotrain.report.figures import Figure, write_figures
 from rotrain.report.latex import as_latex, figure_as_latex, section_as_latex
-from rotrain.report.page import charts_of, page, sections_of
+from rotrain.report.page import page, sections_of
 from rotrain.report.results import Run, read_runs
 from rotrain.report.section import as_markdown as section_as_markdown
 from rotrain.report.table import as_csv, as_markdown, columns, rows_of
@@ -66,9 +67,7 @@ def write_report(
     """
     file = Path(out)
     if file.suffix not in FORMS:
-        raise UsageError(
-            f"there is no report of the form {file.suffix!r}", hint="take .html, .md, .csv or .tex"
-        )
+        raise UsageError(f"there is no report format {file.suffix!r}", hint="use .html, .md, .csv or .tex")
     found = read_runs([Path(run) for run in runs])
     figures, notes = list[Figure](), list[str]()
     try:

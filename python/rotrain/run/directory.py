@@ -116,7 +116,7 @@ class RunDirectory:
             raise RotrainError(
                 f"this is not the configuration of a run: {reason(error)}",
                 place=self.config,
-                hint="restore the file from a copy, or take another --out",
+                hint="restore the file from a copy, or choose another --out",
             ) from None
 
     def read_summary(self) -> dict[str, Any] | None:
@@ -170,7 +170,7 @@ class RunDirectory:
             raise RotrainError(
                 f"the directory is not empty and holds no run (there is {sorted(foreign)[0]})",
                 place=self.path,
-                hint="take another --out",
+                hint="choose another --out",
             )
 
     def create(
@@ -290,7 +290,7 @@ def lock_run(run: RunDirectory) -> Iterator[None]:
             raise RotrainError(
                 "another process is training in this directory",
                 place=run.path,
-                hint="wait for it, or take another --out",
+                hint="wait for it, or choose another --out",
             ) from None
         except OSError as error:
             if error.errno not in _NO_LOCKS or os.environ.get("ROTEXT_NO_LOCKS") != "1":

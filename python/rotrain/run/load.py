@@ -150,7 +150,7 @@ def load_run(path: str | PathLike[str], *, meta: bool = False) -> TrainedModel:
     run.check_tokenizer(record)
     if saved.model != ModelConfig.model_validate(record["model"]):
         raise RotrainError(
-            "the checkpoint is of another shape than config.json says",
+            "the weights of the checkpoint do not have the shape that config.json says",
             place=saved.path / checkpoint.STATE,
             hint="restore both from one copy of the run",
         )

@@ -58,7 +58,7 @@ class Machine:
         precision: `bf16` or `fp32`.
         compiled: Whether forward and backward pass are compiled.
         threads: Threads of PyTorch on a CPU.
-        peak_flops: Operations a second that the device reaches at best; None if unknown.
+        peak_flops: Operations per second that the device reaches at best; None if unknown.
         said: One sentence about every choice.
     """
 
@@ -179,9 +179,9 @@ def choose_device(wanted: str, hardware: Hardware) -> tuple[str, str]:
     if wanted == "auto":
         return ("cuda", hardware.cuda) if hardware.cuda is not None else ("cpu", "no CUDA device found")
     if wanted == "cuda" and hardware.cuda is None:
-        raise RotrainError("no CUDA device found", hint="take the device cpu, or auto")
+        raise RotrainError("no CUDA device found", hint="use the device cpu, or auto")
     if wanted == "mps" and not hardware.mps:
-        raise RotrainError("no Apple GPU found", hint="take the device cpu, or auto")
+        raise RotrainError("no Apple GPU found", hint="use the device cpu, or auto")
     return wanted, "as asked"
 
 
@@ -213,7 +213,7 @@ def choose_compile(wanted: str, device: str, hardware: Hardware, run_flops: floa
 
 
 def peak_flops(given_tflops: float | None, device: str, precision: str, hardware: Hardware) -> float | None:
-    """Return the operations a second that the device reaches at best: as given, else by its name, else None."""
+    """Return the operations per second that the device reaches at best: as given, else by its name, else None."""
     if given_tflops is not None:
         return given_tflops * 1e12
     if device != "cuda" or hardware.cuda is None:

@@ -28,7 +28,7 @@ def automatic_size(arch: str | None) -> tuple[Size, str]:
 
 
 def largest_size(arch: str | None, memory: int, name: str, target: Target) -> tuple[Size, str]:
-    """Return the largest size of which one sequence at a time fits a GPU, and a sentence that says why.
+    """Return the largest size that fits a GPU with one sequence at a time, and a sentence that says why.
 
     Args:
         arch: The architecture.

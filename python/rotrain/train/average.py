@@ -82,7 +82,7 @@ def average(
     steps = sorted(checkpoint.list_steps(source.checkpoints)[:last])
     if len(steps) < last or last < 2:
         raise RotrainError(
-            f"the run has {len(steps)} checkpoints, and the average of {last} was asked for",
+            f"the run has {len(steps)} checkpoints, fewer than the {last} to average",
             place=source.checkpoints,
             hint="at least 2 are needed; keep more with --set checkpoint.keep=5",
         )

@@ -109,7 +109,7 @@ def start_branch(text: str, plan: Plan, run: RunDirectory) -> dict[str, Any]:
         raise RotrainError(
             f"the checkpoint is of another model: {'; '.join(differing)}",
             place=saved.path,
-            hint="leave out --arch, --size and context: they come from the run",
+            hint="remove --arch, --size and context: they come from the run",
         )
     # A kill may have come before the run started: a copy without a config.json belongs to no run. RunDirectory.check_empty
     # has checked that there is nothing else.

@@ -53,7 +53,7 @@ def evaluate_stream(
         max_tokens: Labels to score at most.
 
     Returns:
-        bpb, ppl, loss (nats a token), tokens and bytes; None if the stream has no label to predict.
+        bpb, ppl, loss (nats per token), tokens and bytes; None if the stream has no label to predict.
     """
     labels_total = min(stream.tokens - 1, max_tokens)
     if labels_total < 1:

@@ -25,7 +25,7 @@ class FitResult:
         run: Its directory.
         steps: Steps that were done.
         tokens: Tokens that were trained on.
-        loss: Loss of the last logged step in nats a token.
+        loss: Loss of the last logged step in nats per token.
         eval: Held-out scores by phase: bpb, ppl, loss, tokens and bytes.
         samples: Texts that the model wrote: temperature, prompt and text.
         record: The whole summary, as summary.json has it.
@@ -157,7 +157,7 @@ def fit(
         config = make_config(**options)
     if lr_of is not None:
         if settings is not None and "optim.lr" in settings:
-            raise UsageError("lr_of and optim.lr are both given", hint="leave one of them out")
+            raise UsageError("lr_of and optim.lr are both given", hint="remove one of them")
         rate = best_rate(Path(lr_of))
         config = config.model_copy(update={"optim": config.optim.model_copy(update={"lr": rate})})
         if os.environ.get("RANK", "0") == "0":  # under torchrun, one process copies

@@ -32,7 +32,7 @@ FIXED_MICRO = 4
 
 # More tokens at once do not make a GPU faster: its matrix products are large enough (an estimate). What is left free helps
 # against scattered blocks.
-MOST_TOKENS = 32_768
+MAX_TOKENS = 32_768
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -184,7 +184,7 @@ class MicroBatch:
     @property
     def _sizes(self) -> list[int]:
         sizes = micro_sizes(self.rows)
-        return [size for size in sizes if size * self.config.context <= MOST_TOKENS] or sizes[:1]
+        return [size for size in sizes if size * self.config.context <= MAX_TOKENS] or sizes[:1]
 
     def _estimate(self) -> int:
         """Return the size that should fit, by the counted memory; the smallest one if none should."""

@@ -111,7 +111,7 @@ class Optimizer:
             except KeyError as error:
                 raise RotrainError(
                     f"the checkpoint has no state {error} of the optimizer",
-                    hint="it was trained with another optim.name: give that one",
+                    hint="it was trained with another optim.name: use that one",
                 ) from None
             part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
 

@@ -150,6 +150,6 @@ def check_rates(plan: Plan) -> None:
         raise RotrainError(
             f"the last phase, {stage.name!r}, would be trained only at {ratio:.1%} of the peak rate or less: "
             "the best text would hardly be learnt",
-            hint="take --curriculum anneal (the decay lies inside the last phase), a higher "
+            hint="use --curriculum anneal (the decay is inside the last phase), a higher "
             "--set schedule.decay_to, or --force",
         )

@@ -27,7 +27,7 @@ def check_exists(run: RunDirectory) -> None:
     """
     if run.read_config() is None:
         raise RotrainError(
-            "there is no run here to resume", place=run.path, hint="leave out --resume to start one"
+            "there is no run here to resume", place=run.path, hint="remove --resume to start one"
         )
 
 
@@ -44,7 +44,7 @@ def choose_run_strategy(plan: Plan, machine: Machine, distributed: Distributed) 
     if sequences % distributed.size:
         raise UsageError(
             f"a batch of {sequences} sequences does not divide among {distributed.size} processes",
-            hint=f"take a multiple, for example --set batch.sequences={-(-sequences // distributed.size) * distributed.size}",
+            hint=f"use a multiple, for example --set batch.sequences={-(-sequences // distributed.size) * distributed.size}",
         )
     cuda = machine.device.type == "cuda"
     return choose_strategy(

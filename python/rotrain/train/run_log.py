@@ -64,7 +64,7 @@ class RunLog:
         self.progress.message(f"plan: {plan.steps:,} steps of {plan.tokens_per_step:,} tokens: {phases}")
         if self.peak_flops is not None:
             self.progress.message(
-                f"MFU = tokens/s x {self.flops_per_token:.3g} operations a token "
+                f"MFU = tokens/s x {self.flops_per_token:.3g} operations per token "
                 f"/ {self.peak_flops:.3g} a second"
             )
 
@@ -79,7 +79,7 @@ class RunLog:
 
         Args:
             step: Steps that are done.
-            loss: Loss of the last step in nats a token. It may be not finite.
+            loss: Loss of the last step in nats per token. It may be not finite.
             norm: Norm of its gradient. It may be not finite.
             lr: Its learning rate.
         """

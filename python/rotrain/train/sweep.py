@@ -133,7 +133,7 @@ def run_sweep(
         rows.append(row)
     scored = [row for row in rows if row["bpb"] is not None]
     if not scored:
-        raise RotrainError("every rate diverged", place=folder, hint="take lower rates")
+        raise RotrainError("every rate diverged", place=folder, hint="use lower rates")
     best = min(scored, key=lambda row: row["bpb"])
     result = {
         "out": str(folder),

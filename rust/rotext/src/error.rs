@@ -172,7 +172,7 @@ impl Error {
             }
             E::OutOfMemory => (
                 "the machine has too little memory".to_owned(),
-                Some("end other programs, or lower --threads"),
+                Some("close other programs, or lower --threads"),
             ),
             E::NotADirectory => ("a part of the path is a file".to_owned(), Some("check the path")),
             E::AlreadyExists => ("it exists already".to_owned(), Some("choose another --out")),

@@ -98,7 +98,7 @@ def _readers(seconds: float) -> dict[str, Callable[[Path], Text]]:
 
 
 def read(path: Path, seconds: float = 120.0) -> Text:
-    """Read the paragraphs of a book, one a line, and what was left out.
+    """Read the paragraphs of a book, one per line, and what was left out.
 
     Args:
         path: A file, or the folder of an unpacked EPUB.

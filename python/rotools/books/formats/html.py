@@ -124,7 +124,7 @@ def xhtml_lines(source: str, aside: Counter[str]) -> tuple[list[str], bool]:
 
 
 def text_of(data: bytes, aside: Counter[str] | None = None) -> str:
-    """Return the paragraphs of a page, one a line.
+    """Return the paragraphs of a page, one per line.
 
     Args:
         data: The page. If it begins as XML, it is read as XHTML.

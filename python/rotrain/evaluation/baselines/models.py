@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rotrain import __version__
 from rotrain.data.pack import Pack
 from rotrain.errors import RotrainError, UsageError, install
-from rotrain.evaluation.baselines.ngram import MOST_ORDER, NgramModel
+from rotrain.evaluation.baselines.ngram import MAX_ORDER, NgramModel
 from rotrain.evaluation.baselines.training_text import training_documents
 from rotrain.evaluation.text import CONVENTIONS, Document, TextScore
 
@@ -68,7 +68,7 @@ class Baseline:
     def conventions(self) -> dict[str, str]:
         """Return how text is scored."""
         how = (
-            f"n-grams of {MOST_ORDER} bytes, interpolated modified Kneser-Ney, the end of a document included"
+            f"n-grams of {MAX_ORDER} bytes, interpolated modified Kneser-Ney, the end of a document included"
             if self._kind == "ngram"
             else f"compressed size with a dictionary, level {ZSTD_LEVEL}, without headers and checksums"
         )
@@ -101,7 +101,7 @@ class Baseline:
 
 
 def _count(documents: Sequence[str]) -> tuple[Callable[[str], float], int]:
-    model = NgramModel.count(documents, MOST_ORDER)
+    model = NgramModel.count(documents, MAX_ORDER)
     return lambda text: float(model.nats(text).sum()), model.size
 
 

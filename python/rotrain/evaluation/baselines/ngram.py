@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 END = 0xFF
-MOST_ORDER = 7
+MAX_ORDER = 7
 _BYTE = np.uint64(8)
 
 Codes = NDArray[np.uint64]
@@ -75,8 +75,8 @@ class NgramModel:
             documents: The documents.
             order: Bytes of an n-gram, 1 to 7.
         """
-        if not 1 <= order <= MOST_ORDER:
-            raise ValueError(f"an n-gram has 1 to {MOST_ORDER} bytes, not {order}")
+        if not 1 <= order <= MAX_ORDER:
+            raise ValueError(f"an n-gram has 1 to {MAX_ORDER} bytes, not {order}")
         text = _padded(documents, order)
         codes = _codes(text, order)
         # The padding is context, and never predicted: only the first end byte after a document is.

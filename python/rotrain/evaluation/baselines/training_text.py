@@ -9,7 +9,7 @@ from rotrain.data.tokenizer import Tokenizer
 
 PIECES = 16
 """Places of a phase at which text is read when a part of it is enough. Sources are in the order of the corpus file, so one place would be one source."""
-TOKEN_BYTES = 3  # about the bytes of a token, to know how many tokens are read
+BYTES_PER_TOKEN = 3  # about the bytes of a token, to know how many tokens are read
 
 
 def training_documents(pack: Pack, max_bytes: int) -> list[str]:
@@ -24,7 +24,7 @@ def training_documents(pack: Pack, max_bytes: int) -> list[str]:
     documents: list[str] = []
     for phase in pack.phases:
         tokens = phase.train.tokens
-        wanted = min(tokens, max_bytes * tokens // (TOKEN_BYTES * max(total, 1)))
+        wanted = min(tokens, max_bytes * tokens // (BYTES_PER_TOKEN * max(total, 1)))
         pieces = 1 if wanted == tokens else PIECES
         for piece in range(pieces):
             ids = np.empty(wanted // pieces, dtype=np.int64)

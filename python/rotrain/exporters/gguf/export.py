@@ -60,7 +60,7 @@ def export_gguf(
             f"there is no type {kind!r} for an export", hint=f"types are: {', '.join(FILE_TYPES)}"
         )
     if out.exists():
-        raise RotrainError("this exists already", place=out, hint="take another --out, or remove it")
+        raise RotrainError("this exists already", place=out, hint="choose another --out, or remove it")
     c = trained.model.config
     check_supported(c)
     check_not_quantized(trained.model, trained.run.path)

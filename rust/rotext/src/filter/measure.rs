@@ -50,10 +50,10 @@ pub struct Measures {
     pub separators: f64,
     /// Words of programs and templates (`->`, `{{`, `f(x)`, `</td>`), for each word.
     pub code: f64,
-    /// Share of the lines longer than a heading that occurred earlier in the document, and of their bytes. A refrain (a
-    /// short line) may occur four times.
+    /// Share of the lines longer than a heading that occurred earlier in the document. A refrain (a short line) may occur
+    /// four times.
     pub duplicate_lines: f64,
-    #[allow(missing_docs)]
+    /// Share of the bytes of the document in these lines.
     pub duplicate_line_bytes: f64,
     /// Share of the bytes that the most frequent run of 2, 3, 4 words takes.
     pub top_runs: [f64; 3],

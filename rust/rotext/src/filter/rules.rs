@@ -36,9 +36,9 @@ pub struct Rule {
     pub title: &'static str,
     /// The side of the threshold that breaks it.
     pub side: Side,
-    /// The thresholds of the profiles; `None` where the rule is off.
+    /// The threshold of the profile of web text; `None` if the rule is off.
     pub web: Option<f64>,
-    #[allow(missing_docs)]
+    /// The threshold of the profile of books; `None` if the rule is off.
     pub books: Option<f64>,
     /// Whether it needs runs of words, which cost the most to measure.
     pub(super) runs: bool,
