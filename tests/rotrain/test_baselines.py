@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from collections import Counter
 from pathlib import Path
 
@@ -11,13 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from packs import texts
+from packs import texts, write_pack
 
 from rotrain.data.pack import open_pack
 from rotrain.errors import UsageError
-from rotrain.evaluation.baselines.models import Baseline
+from rotrain.evaluation.baselines.models import ZSTD_BYTES, Baseline
 from rotrain.evaluation.baselines.ngram import MOST_ORDER, NgramModel
 from rotrain.evaluation.baselines.training_text import training_documents
+from rotrain.evaluation.baselines.zstd import ZstdModel
 from rotrain.evaluation.contamination import RUN, measure_contamination
 from rotrain.evaluation.domains import held_out
 from rotrain.evaluation.evaluate import evaluate
@@ -87,16 +89,41 @@ def test_more_context_needs_fewer_bits(pack: Path) -> None:
     assert found == sorted(found, reverse=True)
 
 
-def test_training_documents_are_whole(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rotrain.evaluation.baselines.training_text.PIECES", 2)
+def test_a_small_pack_gives_all_of_its_documents(pack: Path) -> None:
     opened = open_pack(pack)
-    whole = set(training_documents(opened, 10_000_000))
-    assert len(training_documents(opened, 10_000_000)) == sum(
-        phase.train.documents for phase in opened.phases
-    )
+    found = training_documents(opened, 10_000_000)
+    assert len(found) == sum(phase.train.documents for phase in opened.phases)
+    assert sum(len(text.encode()) for text in found) == sum(phase.train.bytes for phase in opened.phases)
+
+
+def test_a_part_of_a_pack_has_the_bytes_that_were_asked_for(pack: Path) -> None:
+    opened = open_pack(pack)
+    whole = "\n".join(training_documents(opened, 10_000_000))
     part = training_documents(opened, 20_000)
-    assert part and set(part) <= whole
-    assert 5_000 < sum(len(text.encode()) for text in part) <= 25_000
+    assert all(text and text in whole for text in part)
+    assert 19_000 < sum(len(text.encode()) for text in part) <= 20_000
+
+
+def test_long_documents_are_cut_and_not_left_out(tmp_path: Path) -> None:
+    """A book is longer than a piece: each piece lies within one."""
+    rng = random.Random(5)
+    letters = "aăâbcdeéghiîlmnoprsștțuvz🙂 "
+    books = ["".join(rng.choices(letters, k=30_000)) for _ in range(4)]
+    web = ["".join(rng.choices(letters, k=100)) for _ in range(200)]
+    # In text without words the tokens are single bytes, so that pieces are cut within characters too.
+    opened = open_pack(write_pack(tmp_path / "pack", train={"web": web, "books": books}))
+    part = training_documents(opened, 40_000)
+    whole = "\n".join(training_documents(opened, 10_000_000))
+    assert all(text in whole for text in part), "no character is torn"
+    shares = {
+        phase.name: sum(len(text.encode()) for text in part if text in "\n".join(known))
+        for phase, known in zip(opened.phases, (web, books), strict=True)
+    }
+    of_books = opened.phases[1].train.bytes / sum(phase.train.bytes for phase in opened.phases)
+    assert shares["books"] > 0.9 * of_books * 40_000
+    assert 36_000 < sum(shares.values()) <= 40_000
+    for kind in ("ngram", "zstd"):
+        assert Baseline(kind, opened).trained_bytes > 0
 
 
 @pytest.mark.parametrize("kind", ["ngram", "zstd"])
@@ -118,10 +145,14 @@ def test_zstd_bits_are_those_of_the_decompressible_frame(pack: Path) -> None:
 
     opened = open_pack(pack)
     document = held_out(opened, 1_000_000)["web"][0]
+    model = ZstdModel(training_documents(opened, ZSTD_BYTES))
+    frame, raw = model.compress(document.text), document.text.encode()
+    known = zstandard.ZstdCompressionDict(model.dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    reader = zstandard.ZstdDecompressor(known, format=zstandard.FORMAT_ZSTD1_MAGICLESS)
+    assert reader.decompress(frame, max_output_size=len(raw)) == raw
+    assert len(frame) < len(zstandard.ZstdCompressor(level=12).compress(raw))
     found = Baseline("zstd", opened).score([document])
-    plain = zstandard.ZstdCompressor(level=12).compress(document.text.encode())
-    size = float(found.nats[0] / math.log(2) / 8)
-    assert size == round(size) and 0 < size < len(plain)
+    assert found.nats[0] == pytest.approx(8 * math.log(2) * len(frame))
 
 
 def test_a_baseline_has_no_tasks_and_needs_a_pack(pack: Path) -> None:

@@ -29,7 +29,7 @@ from rotrain.files import read_record, sha256_file, write_record
 
 FORMAT, VERSION = "rotrain-step", 1
 FLOAT = "f16"
-WAIT_MINUTES, QUICK_WAIT_MINUTES = 10, 1
+WAIT_MINUTES, QUICK_WAIT_MINUTES = 10, 0
 """How long each benchmark of a study waits for a quiet machine. Then its figures are marked, and the next call measures again."""
 
 
