@@ -266,6 +266,10 @@ def test_the_command_shows_what_a_baseline_has(
         assert (
             "nothing was compared with the training text: 1 documents of fewer than 20 tokens" in shown[kind]
         )
+    older = {"documents": 1, "share": 0.25, "run_tokens": 20, "trained_tokens": 9}
+    result.record["outside"]["chat"]["contamination"] = older
+    _show(result.to_dict(), None)
+    assert "25.0 % of its tokens, in 1 documents" in capsys.readouterr().out
     assert " counts\n" in shown["ngram"].splitlines(keepends=True)[0]
     assert shown["zstd"].startswith("baseline:zstd: zstd\n")
 

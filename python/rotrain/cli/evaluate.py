@@ -184,9 +184,10 @@ def _show(result: dict[str, Any], file: Path | None) -> None:
 
 
 def _contamination(common: dict[str, Any]) -> str:
-    run, unchecked = common["run_tokens"], common["unchecked_documents"]
+    # An older result, whose parts are kept, did not count what cannot be checked.
+    run, unchecked = common["run_tokens"], common.get("unchecked_documents", 0)
     short = f"{unchecked:,} documents of fewer than {run} tokens cannot be checked"
-    if not common["checked_tokens"]:
+    if common.get("checked_tokens") == 0:
         return f"nothing was compared with the training text: {short}"
     found = f"{100 * common['share']:.1f} % of its tokens, in {common['documents']:,} documents, are in runs of {run} tokens that the training text has too"
     return f"{found}; {short}" if unchecked else found
