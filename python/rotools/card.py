@@ -1,7 +1,7 @@
 """The dataset card of a pack: README.md with sizes, what was removed and why, and how to load it.
 
-A card says only what the files of the pack say. It holds no time, no machine and no name of the directory, so the same corpus gives the
-same bytes.
+A card says only what the files of the pack say. It holds no time, no machine and no name of a directory, so the same corpus gives the
+same bytes, and who publishes it does not publish their home directory.
 
 Source: the format of the Hugging Face hub, Markdown with a head in YAML (https://huggingface.co/docs/hub/datasets-cards).
 """
@@ -9,9 +9,11 @@ Source: the format of the Hugging Face hub, Markdown with a head in YAML (https:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 CARD = "README.md"
 _SIZES = (
@@ -20,6 +22,14 @@ _SIZES = (
 )
 
 Json = dict[str, Any]
+
+_HELD_OUT = {
+    "exact": "no equal text is trained on, but a near-duplicate may be",
+    None: "duplicates were not removed, so a near-duplicate of such a document may be trained on",
+}
+_DUPLICATES = {"exact": "Equal texts were removed across all domains.", None: "Duplicates were not removed."}
+_NO_WORD = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+"""What YAML does not read as a word."""
 
 
 def dataset_card(manifest: Json, report: Json, *, license: str | None = None) -> str:
@@ -30,10 +40,11 @@ def dataset_card(manifest: Json, report: Json, *, license: str | None = None) ->
         report: report.json of the pack.
         license: Licence of the texts, as an identifier of the hub such as `cc-by-4.0`. None: unknown.
     """
+    license = " ".join(license.split()) if license else None
     documents = sum(phase[split]["documents"] for phase in manifest["phases"] for split in ("train", "valid"))
     head = [
         "language: ro",
-        f"license: {license or 'unknown'}",
+        f"license: {_yaml(license or 'unknown')}",
         f"size_categories: [{size_category(documents)}]",
         "task_categories: [text-generation]",
         "tags: [rotext, pretraining, tokenized]",
@@ -89,19 +100,35 @@ def _sizes(manifest: Json) -> str:
                 f"| {phase['name']} | {name} | {part['documents']:,} | {part['bytes']:,} | {part['tokens']:,} | {part['blocks']:,} |"
             )
     share = manifest["config"]["valid_share"]
+    held_out = _HELD_OUT.get(
+        manifest["config"].get("dedup"), "no near-duplicate of such a document is trained on"
+    )
     return "\n".join(lines) + (
-        f"\n\nHeld out is a share of {share:g} of the documents, chosen by their content; no near-duplicate of such a document is trained on. The "
-        "domains are trained on in this order."
+        f"\n\nHeld out is a share of {share:g} of the documents, chosen by their content; {held_out}. The domains are trained on in this order."
     )
 
 
 def _sources(manifest: Json) -> str:
     lines = ["| source | domain | documents | bytes of text |", "|---|---|---|---|"]
     lines += [
-        f"| `{one['name'].replace('|', '¦')}` | {one['phase']} | {one['documents']:,} | {one['bytes']:,} |"
+        f"| `{_source(one['name']).replace('|', '¦')}` | {one['phase']} | {one['documents']:,} | {one['bytes']:,} |"
         for one in manifest["provenance"]["sources"]
     ]
     return "\n".join(lines)
+
+
+def _source(name: str) -> str:
+    """Return what a card may say of a source: the name of a file, or an address without a user and a signature."""
+    address = urlsplit(name)
+    if address.scheme in ("", "file") or not address.netloc:
+        return re.split(r"[/\\]", name.rstrip("/\\"))[-1] or name
+    return f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"
+
+
+def _yaml(text: str) -> str:
+    """Return a text as YAML. A string of JSON is one of YAML too."""
+    plain = re.fullmatch(r"[a-z][a-z0-9.-]*", text) and text not in _NO_WORD
+    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def _removed(manifest: Json, report: Json) -> str:
@@ -124,9 +151,9 @@ def _removed(manifest: Json, report: Json) -> str:
         "Documents were filtered by the rules below (the page “Filter rules” of rotools explains them); the first rule that a document breaks counts."
         if config.get("filter")
         else "Documents were not filtered.",
-        "Duplicates and near-duplicates were removed across all domains."
-        if config.get("dedup")
-        else "Duplicates were not removed.",
+        _DUPLICATES.get(
+            config.get("dedup"), "Duplicates and near-duplicates were removed across all domains."
+        ),
         "Each record that was removed is in `rejects.jsonl.zst` with its place, and each decision in `ledger.parquet`.",
     ]
     return " ".join(notes) + "\n\n" + table

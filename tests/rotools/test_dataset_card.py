@@ -55,6 +55,9 @@ def test_the_card_says_what_the_files_say(packed: Path) -> None:
     assert dropped and all(
         f"| web | filter rule `{rule}` | {count:,} |" in card for rule, count in dropped.items() if count
     )
+    assert "Equal texts were removed across all domains." in card
+    assert "no equal text is trained on, but a near-duplicate may be" in card
+    assert str(packed.parent) not in card and "| `web.jsonl` | web |" in card
     assert "Unknown: the texts have the licences of their sources." in card
 
 
@@ -102,4 +105,53 @@ def test_a_pack_without_filter_and_duplicates_says_so(tmp_path: Path) -> None:
     card = (out / CARD).read_text(encoding="utf-8")
     assert "Documents were not filtered. Duplicates were not removed." in card
     assert "No document was removed." in card and "Nothing: the text is that of the sources." in card
+    assert "a near-duplicate of such a document may be trained on" in card and "no near-duplicate" not in card
     assert _head(card)["license"] == "mit" and card.endswith("## Licence\n\nmit.\n")
+
+
+def test_the_card_of_near_duplicates_says_that_they_were_removed(tmp_path: Path) -> None:
+    out = rotools.pack(
+        _corpus(tmp_path), tmp_path / "pack", vocab_size=300, valid_share=0.1, accept_loss=True
+    ).out
+    card = (out / CARD).read_text(encoding="utf-8")
+    assert "Duplicates and near-duplicates were removed across all domains." in card
+    assert "no near-duplicate of such a document is trained on" in card
+
+
+@pytest.mark.parametrize("license", ['CC: BY "x"', "# none", "no", "CC BY-SA 4.0", "a\nb: c", "[x"])
+def test_any_licence_is_a_string_of_the_head(packed: Path, license: str) -> None:
+    yaml = pytest.importorskip("yaml")
+    manifest, report = (
+        json.loads((packed / name).read_text(encoding="utf-8")) for name in ("manifest.json", "report.json")
+    )
+    card = dataset_card(manifest, report, license=license)
+    assert yaml.safe_load(card.split("---\n")[1])["license"] == " ".join(license.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("/home/ana/date/web.jsonl", "web.jsonl"),
+        ("C:\\Users\\ana\\web.jsonl", "web.jsonl"),
+        ("file:///home/ana/web.jsonl", "web.jsonl"),
+        ("-", "-"),
+        ("hf://datasets/me/web/a.parquet", "hf://datasets/me/web/a.parquet"),
+        ("https://ana:secret@example.org/a.jsonl?signature=1", "https://example.org/a.jsonl"),
+    ],
+)
+def test_a_source_is_named_without_the_folders_of_a_user(packed: Path, name: str, shown: str) -> None:
+    manifest, report = (
+        json.loads((packed / file).read_text(encoding="utf-8")) for file in ("manifest.json", "report.json")
+    )
+    manifest["provenance"]["sources"][0]["name"] = name
+    assert f"| `{shown}` | web |" in dataset_card(manifest, report)
+
+
+def test_a_shard_has_no_card_so_it_takes_no_licence(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from rotools.cli.app import app
+
+    words = ["pack", str(_corpus(tmp_path)), "--out", str(tmp_path / "pack"), "--shard", "1/2"]
+    done = CliRunner().invoke(app, [*words, "--license", "mit"])
+    assert done.exit_code != 0 and "a shard has no dataset card" in str(done.exception) + done.output

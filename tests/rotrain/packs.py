@@ -47,17 +47,18 @@ def train_tokenizer(vocab_size: int = 320) -> Tokenizer:
 def write_pack(
     path: Path,
     *,
-    train: dict[str, int] | None = None,
+    train: dict[str, int | list[str]] | None = None,
     valid_documents: int = 12,
     block_tokens: int = 128,
     shards: int = 2,
 ) -> Path:
-    """A pack with the given number of training documents a phase, split over `shards` files."""
+    """A pack with the given training documents, or their number, in each phase, split over `shards` files."""
     path.mkdir(parents=True)
     tokenizer = train_tokenizer()
     tokenizer.save(str(path / "tokenizer.json"))
     phases = []
-    for number, (name, documents) in enumerate((train or {"web": 160, "books": 60}).items()):
+    given: dict[str, int | list[str]] = {"web": 160, "books": 60} if train is None else train
+    for number, (name, documents) in enumerate(given.items()):
         phase: dict[str, Any] = {"name": name, "epochs": 1}
         for split, count in (("train", documents), ("valid", valid_documents)):
             phase[split] = _write_split(
@@ -65,7 +66,7 @@ def write_pack(
                 tokenizer,
                 name,
                 split,
-                texts(count, seed=2 * number + (split == "valid")),
+                texts(count, seed=2 * number + (split == "valid")) if isinstance(count, int) else count,
                 block_tokens,
                 shards,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from collections import Counter
 from pathlib import Path
 
@@ -11,16 +12,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from packs import texts
+from packs import texts, write_pack
 
+from rotrain.cli.evaluate import _show
 from rotrain.data.pack import open_pack
-from rotrain.errors import UsageError
-from rotrain.evaluation.baselines.models import Baseline
+from rotrain.errors import RotrainError, UsageError
+from rotrain.evaluation import contamination
+from rotrain.evaluation.baselines.models import ZSTD_BYTES, Baseline
 from rotrain.evaluation.baselines.ngram import MAX_ORDER, NgramModel
 from rotrain.evaluation.baselines.training_text import training_documents
+from rotrain.evaluation.baselines.zstd import ZstdModel
 from rotrain.evaluation.contamination import RUN_TOKENS, measure_contamination
 from rotrain.evaluation.domains import held_out
 from rotrain.evaluation.evaluate import evaluate
+from rotrain.evaluation.known_contamination import find_contamination
 from rotrain.evaluation.text import Document, TextScore
 
 DOCUMENTS = st.lists(st.text(alphabet="abcș 🙂\n", max_size=20), min_size=1, max_size=5)
@@ -87,16 +92,41 @@ def test_more_context_needs_fewer_bits(pack: Path) -> None:
     assert found == sorted(found, reverse=True)
 
 
-def test_training_documents_are_whole(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rotrain.evaluation.baselines.training_text.PIECES", 2)
+def test_a_small_pack_gives_all_of_its_documents(pack: Path) -> None:
     opened = open_pack(pack)
-    whole = set(training_documents(opened, 10_000_000))
-    assert len(training_documents(opened, 10_000_000)) == sum(
-        phase.train.documents for phase in opened.phases
-    )
+    found = training_documents(opened, 10_000_000)
+    assert len(found) == sum(phase.train.documents for phase in opened.phases)
+    assert sum(len(text.encode()) for text in found) == sum(phase.train.bytes for phase in opened.phases)
+
+
+def test_a_part_of_a_pack_has_the_bytes_that_were_asked_for(pack: Path) -> None:
+    opened = open_pack(pack)
+    whole = "\n".join(training_documents(opened, 10_000_000))
     part = training_documents(opened, 20_000)
-    assert part and set(part) <= whole
-    assert 5_000 < sum(len(text.encode()) for text in part) <= 25_000
+    assert all(text and text in whole for text in part)
+    assert 19_000 < sum(len(text.encode()) for text in part) <= 20_000
+
+
+def test_long_documents_are_cut_and_not_left_out(tmp_path: Path) -> None:
+    """A book is longer than a piece: each piece lies within one."""
+    rng = random.Random(5)
+    letters = "aăâbcdeéghiîlmnoprsștțuvz🙂 "
+    books = ["".join(rng.choices(letters, k=30_000)) for _ in range(4)]
+    web = ["".join(rng.choices(letters, k=100)) for _ in range(200)]
+    # In text without words the tokens are single bytes, so that pieces are cut within characters too.
+    opened = open_pack(write_pack(tmp_path / "pack", train={"web": web, "books": books}))
+    part = training_documents(opened, 40_000)
+    whole = "\n".join(training_documents(opened, 10_000_000))
+    assert all(text in whole for text in part), "no character is torn"
+    shares = {
+        phase.name: sum(len(text.encode()) for text in part if text in "\n".join(known))
+        for phase, known in zip(opened.phases, (web, books), strict=True)
+    }
+    of_books = opened.phases[1].train.bytes / sum(phase.train.bytes for phase in opened.phases)
+    assert shares["books"] > 0.9 * of_books * 40_000
+    assert 36_000 < sum(shares.values()) <= 40_000
+    for kind in ("ngram", "zstd"):
+        assert Baseline(kind, opened).trained_bytes > 0
 
 
 @pytest.mark.parametrize("kind", ["ngram", "zstd"])
@@ -118,10 +148,14 @@ def test_zstd_bits_are_those_of_the_decompressible_frame(pack: Path) -> None:
 
     opened = open_pack(pack)
     document = held_out(opened, 1_000_000)["web"][0]
+    model = ZstdModel(training_documents(opened, ZSTD_BYTES))
+    frame, raw = model.compress(document.text), document.text.encode()
+    known = zstandard.ZstdCompressionDict(model.dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    reader = zstandard.ZstdDecompressor(known, format=zstandard.FORMAT_ZSTD1_MAGICLESS)
+    assert reader.decompress(frame, max_output_size=len(raw)) == raw
+    assert len(frame) < len(zstandard.ZstdCompressor(level=12).compress(raw))
     found = Baseline("zstd", opened).score([document])
-    plain = zstandard.ZstdCompressor(level=12).compress(document.text.encode())
-    size = float(found.nats[0] / math.log(2) / 8)
-    assert size == round(size) and 0 < size < len(plain)
+    assert found.nats[0] == pytest.approx(8 * math.log(2) * len(frame))
 
 
 def test_a_baseline_has_no_tasks_and_needs_a_pack(pack: Path) -> None:
@@ -129,6 +163,8 @@ def test_a_baseline_has_no_tasks_and_needs_a_pack(pack: Path) -> None:
         evaluate("baseline:ngram")
     with pytest.raises(UsageError, match="no --tasks"):
         evaluate("baseline:ngram", pack, tasks=["task.jsonl"])
+    with pytest.raises(UsageError, match="no --context and no --probes"):
+        evaluate("baseline:ngram", pack, context=5, probes=["grammar"])
     with pytest.raises(UsageError, match="there is no baseline 'gzip'"):
         evaluate("baseline:gzip", pack)
 
@@ -139,13 +175,17 @@ def test_contamination_counts_what_was_copied_from_the_training_text(pack: Path)
     foreign = (
         "Zvon zglobiu: 17 vulpi xilofonice hoinăresc pe lângă Kilimanjaro, quasi-jazz, westernuri, yoga! " * 3
     )
-    found = measure_contamination(opened, [Document("a", copied), Document("b", foreign)])
-    assert found.documents == 1
-    assert found.of_tokens > found.tokens
-    alone = measure_contamination(opened, [Document("a", copied)])
-    assert alone.tokens == alone.of_tokens, "every token of a copy is in a common run"
-    short = measure_contamination(opened, [Document("c", "Da.")])
-    assert (short.tokens, short.documents) == (0, 0), f"fewer than {RUN_TOKENS} tokens are no run"
+    texts = {
+        "both": [Document("a", copied), Document("b", foreign)],
+        "alone": [Document("a", copied)],
+        "short": [Document("c", "Da."), Document("d", foreign)],
+    }
+    found = measure_contamination(opened, texts)
+    assert found["both"].documents == 1
+    assert found["both"].of_tokens > found["both"].tokens
+    assert found["alone"].tokens == found["alone"].of_tokens, "every token of a copy is in a common run"
+    assert found["short"].unchecked == 1, f"fewer than {RUN_TOKENS} tokens are no run"
+    assert found["short"].of_tokens == found["both"].of_tokens - found["alone"].of_tokens
 
 
 def test_contamination_finds_runs_across_the_pieces_of_the_stream(
@@ -155,9 +195,38 @@ def test_contamination_finds_runs_across_the_pieces_of_the_stream(
     documents = [
         Document(str(at), text) for at, text in enumerate(training_documents(opened, 10_000_000)[:9])
     ]
-    whole = measure_contamination(opened, documents)
+    whole = measure_contamination(opened, {"web": documents})
     monkeypatch.setattr("rotrain.evaluation.contamination.TOKENS_AT_ONCE", 23)
-    assert measure_contamination(opened, documents) == whole
+    assert measure_contamination(opened, {"web": documents}) == whole
+
+
+def test_the_training_text_is_read_once_for_all_outside_texts(
+    pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, read = open_pack(pack), []
+    plain = contamination._stream
+    monkeypatch.setattr(contamination, "_stream", lambda stream: read.append(stream.name) or plain(stream))
+    known = training_documents(opened, 10_000_000)
+    domains = {"one": [Document("a", known[0])], "two": [Document("b", known[1])]}
+    folder = tmp_path / "contamination"
+    first = find_contamination(opened, domains, folder)
+    assert read == ["web train", "books train"]
+    assert find_contamination(opened, domains, folder) == first and len(read) == 2, "it was kept"
+    domains["two"] = [Document("b", known[1] + " Altă propoziție.")]
+    second = find_contamination(opened, domains, folder)
+    assert len(read) == 4 and second["one"] == first["one"] and second["two"] != first["two"]
+    for file in folder.iterdir():
+        file.write_text("{}", encoding="utf-8")
+    assert find_contamination(opened, domains, folder) == second, "a damaged file is measured again"
+    assert find_contamination(opened, domains, None) == second
+
+
+def test_a_stream_that_is_read_from_start_to_end_has_the_same_tokens(pack: Path) -> None:
+    stream = open_pack(pack).phases[0].train
+    found = np.empty((2, stream.tokens), dtype=np.int64)
+    stream.read(0, found[0])
+    stream.sequential().read(0, found[1])
+    assert (found[0] == found[1]).all()
 
 
 def test_outside_text_stands_apart_from_the_held_out_text(pack: Path, tmp_path: Path) -> None:
@@ -181,3 +250,34 @@ def test_a_document_with_more_than_a_tenth_of_the_bytes_is_named() -> None:
     found = _score([100.0] * 20 + [2_000.0], [2.0] * 20 + [0.1]).heaviest
     assert found is not None
     assert found[0] == "20" and found[1] == 0.5 and found[2] == pytest.approx(2.0)
+
+
+def test_the_command_shows_what_a_baseline_has(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "chat.jsonl"
+    file.write_text(json.dumps({"text": "Da."}), encoding="utf-8")
+    shown = {}
+    for kind in ("ngram", "zstd"):
+        result = evaluate(f"baseline:{kind}", pack, outside=[file], out=tmp_path / f"{kind}.json")
+        _show(result.to_dict(), None)
+        shown[kind] = capsys.readouterr().out
+        assert "perplexity" not in shown[kind] and "parameters" not in shown[kind]
+        assert (
+            "nothing was compared with the training text: 1 documents of fewer than 20 tokens" in shown[kind]
+        )
+    older = {"documents": 1, "share": 0.25, "run_tokens": 20, "trained_tokens": 9}
+    result.record["outside"]["chat"]["contamination"] = older
+    _show(result.to_dict(), None)
+    assert "25.0 % of its tokens, in 1 documents" in capsys.readouterr().out
+    assert " counts\n" in shown["ngram"].splitlines(keepends=True)[0]
+    assert shown["zstd"].startswith("baseline:zstd: zstd\n")
+
+
+def test_a_file_without_text_is_named_with_its_option(pack: Path, tmp_path: Path) -> None:
+    file = tmp_path / "empty.jsonl"
+    file.write_text(json.dumps({"text": ""}), encoding="utf-8")
+    for option in ("text", "outside"):
+        with pytest.raises(RotrainError) as caught:
+            evaluate("baseline:ngram", pack, **{option: [file]})
+        assert caught.value.hint == f"give another file with --{option}"

@@ -23,7 +23,7 @@ ENVIRONMENT = {
         [str(HERE), str(HERE.parents[1] / "python"), os.environ.get("PYTHONPATH", "")]
     ),
 }
-VERBS = ("archs", "plan", "fit", "average", "generate", "export", "doctor")
+VERBS = ("archs", "plan", "fit", "average", "generate", "export", "evaluate", "doctor")
 
 
 def fit_words(pack: Path, out: Path) -> list[object]:
@@ -70,7 +70,11 @@ def test_help_loads_nothing_heavy_and_has_an_example(verb: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     if verb:
-        assert f"rotrain {verb}" in done.stdout.split("Examples:")[1]
+        # Where the indentation of a docstring is broken, its lines are joined or stand in steps.
+        block = done.stdout.split("Examples:")[1].split("\n\n")[0]
+        examples = [line for line in block.split("\n") if line.strip()]
+        assert any(f"rotrain {verb}" in line for line in examples)
+        assert len({len(line) - len(line.lstrip()) for line in examples if "rotrain" in line}) == 1
     else:
         assert all(name in done.stdout for name in VERBS)
 

@@ -258,7 +258,10 @@ def test_all_models_of_a_study_have_the_windows_it_names() -> None:
     table = {"context": 64}
     study = Study(archs=("mamba2",), variants=("q4_k_m",), baselines={"b": "hf:me/b"}, evaluate=table)  # type: ignore[arg-type]
     found = [step.args for step in steps_of(study) if step.kind == "evaluate"]
-    assert len(found) == 3 * 3 + 3 and all(args[args.index("--context") + 1] == "64" for args in found)
+    networks = [args for args in found if args[1] not in ("baseline:ngram", "baseline:zstd")]
+    assert len(networks) == 3 * 3 + 1 and all(args[args.index("--context") + 1] == "64" for args in networks)
+    others = [args for args in found if args not in networks]
+    assert len(others) == 2 and not any("--context" in args or "--probes" in args for args in others)
 
 
 def test_a_baseline_that_is_replaced_is_evaluated_again(
@@ -354,5 +357,7 @@ def test_text_from_outside_goes_to_every_evaluation(tmp_path: Path) -> None:
     assert len(found) == 5
     for step in found:
         assert step.args[step.args.index("--outside") + 1] == str(file) and file in step.reads
+        # All steps name one folder, so that the training text is read once.
+        assert step.args[step.args.index("--outside-cache") + 1] == str(study.out / "contamination")
     with pytest.raises(ValueError, match="name of a baseline without a network"):
         Study(baselines={"ngram": "hf:me/ngram"})

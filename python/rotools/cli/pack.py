@@ -130,6 +130,11 @@ def pack(
         }
         if shard is not None:
             part = shard_number(shard)
+            if license is not None:
+                raise UsageError(
+                    "a shard has no dataset card for --license",
+                    hint="give the licence to the last run, without --shard",
+                )
             if engine == "ray":
                 raise UsageError("--engine ray makes its own shards", hint="run without --shard")
             done = pack_shard(part, inputs or None, out, **options)

@@ -29,6 +29,13 @@ def run(
             help="A file of text from outside of the pack. It is a separate domain, and its overlap with the training text is shown."
         ),
     ] = None,
+    outside_cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that keeps what --outside texts have in common with the pack, for the next evaluation. "
+            "[default: contamination in a run directory, none with --out]"
+        ),
+    ] = None,
     text_field: Annotated[
         str, typer.Option(help="Field of the text in --text and --outside files.")
     ] = "text",
@@ -110,6 +117,7 @@ def run(
                 data,
                 text=text or [],
                 outside=outside or [],
+                outside_cache=outside_cache,
                 text_field=text_field,
                 max_bytes=max_bytes,
                 context=context,
@@ -133,18 +141,23 @@ def run(
 
 
 def _show(result: dict[str, Any], file: Path | None) -> None:
+    from rotrain.evaluation.baselines.models import PREFIX
+
     model = result["model"]
-    print(f"{model['name']}: {model['arch']}, {model['parameters']:,} parameters")
+    baseline = model["name"].startswith(PREFIX)
+    known = (
+        f", {model['parameters']:,} {'counts' if baseline else 'parameters'}" if model["parameters"] else ""
+    )
+    print(f"{model['name']}: {model['arch']}{known}")
     for name, score in (*result["text"].items(), *result["outside"].items()):
+        # A baseline has no tokens: its perplexity is for each byte, and must not be read beside that of a model.
+        perplexity = "" if baseline else f", perplexity {_interval(score['perplexity'], 1)}"
         print(
-            f"  {name}: {_interval(score['bits_per_byte'], 3)} bits/byte, perplexity "
-            f"{_interval(score['perplexity'], 1)} ({score['documents']:,} documents, {score['bytes']:,} bytes)"
+            f"  {name}: {_interval(score['bits_per_byte'], 3)} bits/byte{perplexity} "
+            f"({score['documents']:,} documents, {score['bytes']:,} bytes)"
         )
         if common := score.get("contamination"):
-            print(
-                f"    {100 * common['share']:.1f} % of its tokens, in {common['documents']:,} documents, are in runs of {common['run_tokens']} tokens that "
-                "the training text has too"
-            )
+            print(f"    {_contamination(common)}")
     if result["against"]:
         against = result["against"]
         print(
@@ -168,6 +181,16 @@ def _show(result: dict[str, Any], file: Path | None) -> None:
         print(f"  {name}: {'; '.join(parts)}")
     if file is not None:
         print(f"  written to {file}")
+
+
+def _contamination(common: dict[str, Any]) -> str:
+    # An older result, whose parts are kept, did not count what cannot be checked.
+    run, unchecked = common["run_tokens"], common.get("unchecked_documents", 0)
+    short = f"{unchecked:,} documents of fewer than {run} tokens cannot be checked"
+    if common.get("checked_tokens") == 0:
+        return f"nothing was compared with the training text: {short}"
+    found = f"{100 * common['share']:.1f} % of its tokens, in {common['documents']:,} documents, are in runs of {run} tokens that the training text has too"
+    return f"{found}; {short}" if unchecked else found
 
 
 def _interval(value: dict[str, float | None], digits: int) -> str:

@@ -25,11 +25,12 @@ from typing import Any
 from rotrain import __version__
 from rotrain.compare.study import Study, is_folder, quantize_args
 from rotrain.evaluation.baselines.models import KINDS, PREFIX
+from rotrain.evaluation.known_contamination import FOLDER
 from rotrain.files import read_record, sha256_file, write_record
 
 FORMAT, VERSION = "rotrain-step", 1
 FLOAT = "f16"
-WAIT_MINUTES, QUICK_WAIT_MINUTES = 10, 1
+WAIT_MINUTES, QUICK_WAIT_MINUTES = 10, 0
 """How long each benchmark of a study waits for a quiet machine. Then its figures are marked, and the next call measures again."""
 
 
@@ -99,7 +100,8 @@ def steps_of(study: Study) -> list[Step]:
             steps.append(run.bench(targets, quick=study.bench.quick))
     models = {**{kind: f"{PREFIX}{kind}" for kind in KINDS}, **study.baselines}
     for name, file in baselines_of(study).items():
-        args = ["evaluate", models[name], *_evaluate_args(study), "--out", str(file)]
+        asked = _evaluate_args(study) if name in study.baselines else _text_args(study)
+        args = ["evaluate", models[name], *asked, "--out", str(file)]
         reads = (_pack(study), *study.evaluate.outside, *_files_of(models[name]))
         # A baseline can have the name of a run.
         steps.append(Step(f"evaluate baseline {name}", tuple(args), (file,), reads))
@@ -238,12 +240,19 @@ def _fit(study: Study, name: str, arch: str, seed: int) -> Step:
     return Step(f"fit {name}", tuple(args), (out / "summary.json",), (_pack(study),), tuple(needs))
 
 
-def _evaluate_args(study: Study) -> list[str]:
-    """Return what all evaluations of a study have in common: other text or windows would be other figures."""
-    options = study.evaluate
-    args = ["--data", str(study.data), "--max-bytes", str(options.max_bytes), "--probes", options.probes]
-    for file in options.outside:
+def _text_args(study: Study) -> list[str]:
+    """Return what text is scored: the same for all models, and all that a baseline without a network is asked."""
+    args = ["--data", str(study.data), "--max-bytes", str(study.evaluate.max_bytes)]
+    for file in study.evaluate.outside:
         args += ["--outside", str(file)]
+    # The training text is read once for the study, and not for each of its models.
+    return args + (["--outside-cache", str(study.out / FOLDER)] if study.evaluate.outside else [])
+
+
+def _evaluate_args(study: Study) -> list[str]:
+    """Return what all evaluations of models have in common: other text or windows would be other figures."""
+    options = study.evaluate
+    args = [*_text_args(study), "--probes", options.probes]
     return args + ([] if options.context is None else ["--context", str(options.context)])
 
 

@@ -1,15 +1,16 @@
 """Measure how much of an outside text occurs in the training text of a pack, token for token.
 
 A text from outside says how a model does on text that nobody prepared for it, but only if the model has not read it. A run of `RUN_TOKENS`
-tokens (about ten to thirteen words) that is in a document and in the training text is counted as read. The training text is read once
-as a stream of tokens; only the hashes of the outside text are in memory.
+tokens (about ten to thirteen words) that is in a document and in the training text is counted as read. A document of fewer tokens has no
+run: it cannot be checked, and its tokens do not count. The training text is read once for all texts, as a stream of tokens; only the
+hashes of the outside texts are in memory.
 
 Source: Touvron et al. 2023, "Llama 2", appendix A.6, which counts tokens in common runs of tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,14 +33,14 @@ class Contamination:
 
     Attributes:
         documents: Documents with at least one common run.
-        of_documents: All documents.
+        unchecked: Documents of fewer than `RUN_TOKENS` tokens, which have no run.
         tokens: Tokens in common runs.
-        of_tokens: All tokens.
+        of_tokens: Tokens of the documents that have a run.
         trained_tokens: Tokens of the training text.
     """
 
     documents: int
-    of_documents: int
+    unchecked: int
     tokens: int
     of_tokens: int
     trained_tokens: int
@@ -49,39 +50,60 @@ class Contamination:
         return {
             "documents": self.documents,
             "share": self.tokens / self.of_tokens if self.of_tokens else 0.0,
+            "checked_tokens": self.of_tokens,
+            "unchecked_documents": self.unchecked,
             "run_tokens": RUN_TOKENS,
             "trained_tokens": self.trained_tokens,
         }
 
 
-def measure_contamination(pack: Pack, documents: Sequence[Document]) -> Contamination:
+def measure_contamination(pack: Pack, texts: Mapping[str, Sequence[Document]]) -> dict[str, Contamination]:
     """Count the tokens of documents that are in runs of `RUN_TOKENS` tokens of the training text of a pack.
+
+    The training text is read once for all texts.
 
     Args:
         pack: The pack. Its tokenizer cuts the documents as it cut the training text.
-        documents: The documents.
+        texts: Documents by the name of their text.
     """
     tokenizer = Tokenizer(pack.tokenizer_file)
-    encoded = [np.array(tokenizer.encode(document.text), dtype=np.int64) for document in documents]
-    hashed = [_hashes(ids) for ids in encoded]
-    wanted = np.unique(np.concatenate([np.empty(0, dtype=np.uint64), *hashed]))
+    encoded = {
+        name: [np.array(tokenizer.encode(document.text), dtype=np.int64) for document in documents]
+        for name, documents in texts.items()
+    }
+    hashed = {name: [_hashes(ids) for ids in documents] for name, documents in encoded.items()}
+    wanted = np.unique(
+        np.concatenate([np.empty(0, dtype=np.uint64), *(part for parts in hashed.values() for part in parts)])
+    )
+    read = _find_read(pack, wanted)
+    trained_tokens = sum(phase.train.tokens for phase in pack.phases)
+    found = {}
+    for name, documents in encoded.items():
+        touched = [_tokens_read(read[np.searchsorted(wanted, hashes)]) for hashes in hashed[name]]
+        lengths = [len(ids) for ids in documents]
+        found[name] = Contamination(
+            documents=sum(count > 0 for count in touched),
+            unchecked=sum(length < RUN_TOKENS for length in lengths),
+            tokens=sum(touched),
+            of_tokens=sum(length for length in lengths if length >= RUN_TOKENS),
+            trained_tokens=trained_tokens,
+        )
+    return found
+
+
+def _find_read(pack: Pack, wanted: Hashes) -> NDArray[np.bool_]:
+    """Return which of the sorted hashes (N,) are in the training text."""
     read = np.zeros(len(wanted), dtype=np.bool_)
+    if not len(wanted):
+        return read
     table = np.zeros(1 << _TABLE_BITS, dtype=np.bool_)
     table[_place(wanted)] = True
     for phase in pack.phases:
-        for hashes in _stream(phase.train):
+        for hashes in _stream(phase.train.sequential()):
             maybe = hashes[table[_place(hashes)]]
-            if len(maybe) and len(wanted):
-                places = np.minimum(np.searchsorted(wanted, maybe), len(wanted) - 1)
-                read[places[wanted[places] == maybe]] = True
-    touched = [_tokens_read(read[np.searchsorted(wanted, hashes)]) for hashes in hashed]
-    return Contamination(
-        documents=sum(count > 0 for count in touched),
-        of_documents=len(documents),
-        tokens=sum(touched),
-        of_tokens=sum(map(len, encoded)),
-        trained_tokens=sum(phase.train.tokens for phase in pack.phases),
-    )
+            places = np.minimum(np.searchsorted(wanted, maybe), len(wanted) - 1)
+            read[places[wanted[places] == maybe]] = True
+    return read
 
 
 def _tokens_read(runs: NDArray[np.bool_]) -> int:

@@ -78,13 +78,16 @@ def training_text(pack: Pack, max_bytes: int) -> str:
     return "\n".join(parts)
 
 
-def read_files(files: Sequence[Path], max_bytes: int, *, text_field: str = "text") -> Domains:
+def read_files(
+    files: Sequence[Path], max_bytes: int, *, text_field: str = "text", option: str = "--text"
+) -> Domains:
     """Read each file as one domain. The name of the domain is the file name up to the first dot.
 
     Args:
         files: Files: .jsonl, .parquet or .txt, plain or compressed.
         max_bytes: Maximum bytes of each domain.
         text_field: Field of the text.
+        option: The option that named the files, for hints.
 
     Raises:
         RotrainError: A file cannot be read or has no text, or two files have the same name.
@@ -93,7 +96,7 @@ def read_files(files: Sequence[Path], max_bytes: int, *, text_field: str = "text
     for file in files:
         found = _sample_evenly(_read_file(file, text_field), max_bytes)
         if not found:
-            raise RotrainError("there is no text here", place=file, hint="give another file with --text")
+            raise RotrainError("there is no text here", place=file, hint=f"give another file with {option}")
         name = file.name.split(".")[0]
         if name in domains:
             raise RotrainError(

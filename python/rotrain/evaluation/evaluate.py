@@ -17,12 +17,12 @@ from rotrain.errors import RotrainError, UsageError
 from rotrain.evaluation import diacritics, probes
 from rotrain.evaluation.baselines.models import PREFIX as BASELINE_PREFIX
 from rotrain.evaluation.baselines.models import Baseline
-from rotrain.evaluation.contamination import measure_contamination
 from rotrain.evaluation.divergence import measure_divergence
 from rotrain.evaluation.domains import Domains, load_domains, read_files
 from rotrain.evaluation.grammar.pairs import PHENOMENA
 from rotrain.evaluation.harness import run_harness
 from rotrain.evaluation.interval import ratio, share
+from rotrain.evaluation.known_contamination import FOLDER, find_contamination
 from rotrain.evaluation.model import LanguageModel
 from rotrain.evaluation.open import open_model
 from rotrain.evaluation.probes import Result
@@ -72,6 +72,7 @@ def evaluate(
     *,
     text: Sequence[str | PathLike[str]] = (),
     outside: Sequence[str | PathLike[str]] = (),
+    outside_cache: str | PathLike[str] | None = None,
     text_field: str = "text",
     max_bytes: int = 1_000_000,
     context: int | None = None,
@@ -96,6 +97,8 @@ def evaluate(
         text: More files to score. Each file is a domain with the name of the file.
         outside: Files of text from outside of the pack. Each is a domain of its own, apart from the held-out text, with its share of
             runs of tokens that are in the training text too.
+        outside_cache: Folder that keeps these shares for the next evaluation: to find them, all of the training text is read.
+            Default: `contamination` in a run directory whose result is written there.
         text_field: Field of the text in those files.
         max_bytes: Maximum bytes of each domain.
         context: Tokens of a window, at most the default: the context of the model, and at most 2,048 for models of other people.
@@ -124,9 +127,16 @@ def evaluate(
         if name not in PROBES:
             raise UsageError(f"there is no probe {name!r}", hint=f"probes are: {', '.join(PROBES)}")
     files = [Path(file) for file in text], [Path(file) for file in outside]
+    cache = _cache_folder(model, out) if outside_cache is None else Path(outside_cache)
     if isinstance(model, str | PathLike) and str(model).startswith(BASELINE_PREFIX):
-        if against is not None or tasks:
-            raise UsageError("a baseline without a network has no --against and no --tasks")
+        # All probes are the default, which a baseline answers with none.
+        asked = {"against": against, "tasks": tasks, "context": context}
+        asked["probes"] = probes and tuple(probes) != PROBES
+        if wrong := [f"--{name}" for name, value in asked.items() if value]:
+            raise UsageError(
+                f"a baseline without a network has no {' and no '.join(wrong)}",
+                hint="remove it: a baseline scores text alone",
+            )
         if data is None:
             raise UsageError(f"{model} needs a pack", hint="name it with --data")
         pack = open_pack(Path(data))
@@ -134,7 +144,16 @@ def evaluate(
         domains, _ = load_domains(pack, files[0], max_bytes, text_field=text_field)
         record = _new_record(baseline.describe(), baseline.conventions())
         _score(
-            record, baseline.name, baseline.score, domains, files[1], pack, max_bytes, text_field, progress
+            record,
+            baseline.name,
+            baseline.score,
+            domains,
+            files[1],
+            cache,
+            pack,
+            max_bytes,
+            text_field,
+            progress,
         )
         return _finish(record, model, out, progress)
     reference = open_model(Path(against)) if isinstance(against, str | PathLike) else against
@@ -155,7 +174,7 @@ def evaluate(
         progress.note(note)
     record = _new_record(opened.describe(), CONVENTIONS | {"context": opened.context})
     score = functools.partial(score_text, opened)
-    _score(record, opened.name, score, domains, files[1], known, max_bytes, text_field, progress)
+    _score(record, opened.name, score, domains, files[1], cache, known, max_bytes, text_field, progress)
     if reference is not None:
         record["against"] = _compare(opened, reference, domains, against_tokens, progress)
     for name in probes:
@@ -196,13 +215,14 @@ def _score(
     score: Callable[[Sequence[Document], Callable[[int], None]], TextScore],
     domains: Domains,
     outside: Sequence[Path],
+    cache: Path | None,
     pack: Pack | None,
     max_bytes: int,
     text_field: str,
     progress: Progress,
 ) -> None:
     """Add the scores of all texts to a record."""
-    foreign = read_files(outside, max_bytes, text_field=text_field)
+    foreign = read_files(outside, max_bytes, text_field=text_field, option="--outside")
     for name in domains.keys() & foreign.keys():
         raise RotrainError(
             f"there are two texts with the name {name}",
@@ -220,9 +240,9 @@ def _score(
             )
         if (heavy := found.heaviest) is not None:
             progress.note(heavy_sentence(name, *heavy))
-    for name, documents in foreign.items():
-        common = None if pack is None else measure_contamination(pack, documents).as_json()
-        record["outside"][name]["contamination"] = common
+    common = find_contamination(pack, foreign, cache) if pack is not None and foreign else {}
+    for name in foreign:
+        record["outside"][name]["contamination"] = common.get(name)
 
 
 def _finish(
@@ -303,6 +323,11 @@ def _result_file(model: str | PathLike[str] | LanguageModel, out: str | PathLike
         return Path(out)
     path = Path(model if isinstance(model, str | PathLike) else model.name)
     return path / "evaluation.json" if (path / "checkpoints").is_dir() else None
+
+
+def _cache_folder(model: str | PathLike[str] | LanguageModel, out: str | PathLike[str] | None) -> Path | None:
+    file = _result_file(model, out) if out is None else None
+    return None if file is None else file.parent / FOLDER
 
 
 def _compare(

@@ -1,14 +1,14 @@
 """`baseline:ngram` and `baseline:zstd`: bits per byte of the held-out documents without a network.
 
-Both know the training text of the pack, as the models do. They are rows beside the models and have no rank.
+Both know training text of the pack, but no more than `NGRAM_BYTES` and `ZSTD_BYTES` of it, spread evenly over the pack. The models read
+all of it. The result says how many bytes a baseline knows. Baselines are rows beside the models and have no rank.
 
-* ngram: an n-gram model of bytes (`ngram.py`), counted on the training text;
-* zstd: each document compressed alone, with training text as its dictionary, by the library that compresses files everywhere.
+* ngram: an n-gram model of bytes (`ngram.py`), counted on that text;
+* zstd: each document compressed alone, with that text as the dictionary (`zstd.py`).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 
 from rotrain import __version__
 from rotrain.data.pack import Pack
-from rotrain.errors import RotrainError, UsageError, install
+from rotrain.errors import RotrainError, UsageError
 from rotrain.evaluation.baselines.ngram import MAX_ORDER, NgramModel
 from rotrain.evaluation.baselines.training_text import training_documents
+from rotrain.evaluation.baselines.zstd import LEVEL, ZstdModel, version
 from rotrain.evaluation.text import CONVENTIONS, Document, TextScore
 
 PREFIX = "baseline:"
 KINDS = ("ngram", "zstd")
 NGRAM_BYTES = 32_000_000
 """Training text that is counted: a sorted table of 32 MB of text takes 1 GB while it is made."""
-ZSTD_BYTES, ZSTD_LEVEL = 8_000_000, 12
-"""Level 19 needs 7 % fewer bits and 27 times as long: it reads its dictionary again for each document (docs/log/evaluation.md)."""
+ZSTD_BYTES = 8_000_000
+"""Training text that is the dictionary. A window of 16 MiB holds it and most documents."""
 
 
 class Baseline:
@@ -50,6 +51,7 @@ class Baseline:
             raise RotrainError("the pack has no training text", place=pack.path)
         self.name = f"{PREFIX}{kind}"
         self.trained_bytes = sum(len(document.encode()) for document in documents)
+        self._pack_bytes = sum(phase.train.bytes for phase in pack.phases)
         self._kind, self._digest = kind, pack.digest
         self._nats, self._size = (_count if kind == "ngram" else _compress)(documents)
 
@@ -61,8 +63,8 @@ class Baseline:
             "parameters": self._size,
             "step": None,
             "sha256": self._digest,
-            "precision": "counts" if self._kind == "ngram" else f"level {ZSTD_LEVEL}",
-            "engine": f"rotrain {__version__}" if self._kind == "ngram" else _zstd_version(),
+            "precision": "counts" if self._kind == "ngram" else f"level {LEVEL}",
+            "engine": f"rotrain {__version__}" if self._kind == "ngram" else version(),
         }
 
     def conventions(self) -> dict[str, str]:
@@ -70,13 +72,13 @@ class Baseline:
         how = (
             f"n-grams of {MAX_ORDER} bytes, interpolated modified Kneser-Ney, the end of a document included"
             if self._kind == "ngram"
-            else f"compressed size with a dictionary, level {ZSTD_LEVEL}, without headers and checksums"
+            else f"compressed size with a dictionary, level {LEVEL}, the heads of frame and blocks included"
         )
         return {
             "documents": "each alone",
             "bytes": CONVENTIONS["bytes"],
             "intervals": CONVENTIONS["intervals"],
-            "baseline": f"{how}; from {self.trained_bytes:,} bytes of training text",
+            "baseline": f"{how}; from {self.trained_bytes:,} of {self._pack_bytes:,} bytes of training text",
         }
 
     def score(
@@ -106,28 +108,4 @@ def _count(documents: Sequence[str]) -> tuple[Callable[[str], float], int]:
 
 
 def _compress(documents: Sequence[str]) -> tuple[Callable[[str], float], int]:
-    zstd = _zstandard()
-    known = zstd.ZstdCompressionDict("\n".join(documents).encode(), dict_type=zstd.DICT_TYPE_RAWCONTENT)
-    parameters = zstd.ZstdCompressionParameters.from_level(
-        ZSTD_LEVEL,
-        window_log=24,  # 16 MiB: the whole dictionary
-        format=zstd.FORMAT_ZSTD1_MAGICLESS,
-        write_content_size=False,
-        write_checksum=False,
-        write_dict_id=False,
-    )
-    known.precompute_compress(compression_params=parameters)
-    compressor = zstd.ZstdCompressor(dict_data=known, compression_params=parameters)
-    return lambda text: 8 * math.log(2) * len(compressor.compress(text.encode())), 0
-
-
-def _zstandard() -> Any:
-    try:
-        import zstandard
-    except ImportError:
-        raise RotrainError("the baseline zstd needs the package zstandard", hint=install("train")) from None
-    return zstandard
-
-
-def _zstd_version() -> str:
-    return "zstd " + ".".join(map(str, _zstandard().ZSTD_VERSION))
+    return ZstdModel(documents).nats, 0
