@@ -247,7 +247,7 @@ def _power(found: Comparison) -> list[str]:
             f"The same architecture with another seed differs by a standard deviation of {found.sd:.3f} bits per byte."
         )
     least = LEAST * found.groups[0].mean
-    if found.ranked_pairs and least < TOLD:
+    if found.sd is not None and found.ranked_pairs and least < TOLD:
         needed = (
             "needs more held-out documents: more seeds alone do not tell it"
             if found.needed is None
