@@ -25,10 +25,14 @@ from rotrain.report.groups import compare_models, engines_of, models_of
 from rotrain.report.outside import outside_section
 from rotrain.report.page import charts_of, page
 from rotrain.report.results import read_runs
-from rotrain.report.write import write_report
+from rotrain.report.write import render, write_report
 from rotrain.train.loop import run_training
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
+
+needs_latex = pytest.mark.skipif(
+    shutil.which("pdflatex") is None, reason="install it: apt install texlive-latex-recommended"
+)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +190,8 @@ def test_figures_are_svg_and_pdf_and_the_same_again(study: list[Path], tmp_path:
         assert f"{{report-figures/{file.stem}.pdf}}" in tex and f"\\label{{fig:{file.stem}}}" in tex
     write_report(study, tmp_path / "report.tex")
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
-    assert tex.count(r"\begin{table}") == tex.count(r"\caption{") - len(pictures) == tex.count(r"\label{tab:")
+    tables = tex.count(r"\begin{table}") + tex.count(r"\begin{longtable}")
+    assert tables == tex.count(r"\caption{") - len(pictures) == tex.count(r"\label{tab:")
 
 
 def test_without_matplotlib_the_report_says_what_to_type(
@@ -201,23 +206,54 @@ def test_without_matplotlib_the_report_says_what_to_type(
     assert "pip install" in ended.stdout
 
 
-@pytest.mark.skipif(
-    shutil.which("pdflatex") is None, reason="install it: apt install texlive-latex-recommended"
-)
-def test_latex_sets_the_tables(study: list[Path], tmp_path: Path) -> None:
+def _set_in_latex(folder: Path) -> str:
+    """Return the log of LaTeX over a document with report.tex."""
     import subprocess
 
-    write_report(study, tmp_path / "report.tex")
-    (tmp_path / "thesis.tex").write_text(
-        r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs,graphicx}\begin{document}\input{report}\end{document}"
+    (folder / "thesis.tex").write_text(
+        r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs,graphicx,longtable}\begin{document}\input{report}\end{document}"
     )
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "thesis.tex"],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stdout[-2000:]
+    return done.stdout
+
+
+@needs_latex
+def test_latex_sets_the_tables(study: list[Path], tmp_path: Path) -> None:
+    write_report(study, tmp_path / "report.tex")
+    assert "Float too large" not in _set_in_latex(tmp_path)
+
+
+@needs_latex
+def test_latex_breaks_the_tables_of_many_runs_over_pages(study: list[Path], tmp_path: Path) -> None:
+    (run, *_) = read_runs(study[:1])
+    many = []
+    for number in range(20):
+        name, started = (
+            f"llama-gqa-{number}",
+            run.started | {"command": f"rotrain fit {'key=value ' * 20}{number}"},
+        )
+        cells = [dataclasses.replace(cell, run=name) for cell in run.cells]
+        many.append(
+            dataclasses.replace(
+                run,
+                name=name,
+                config=run.config | {"optim": {"lr": number}},
+                started=started,
+                cells=cells,
+            )
+        )
+    tex = render(many, "t", ".tex")
+    (tmp_path / "report.tex").write_text(tex, encoding="utf-8")
+    said = _set_in_latex(tmp_path)
+    assert "Float too large" not in said
+    assert r"\label{tab:quality} \\" in tex and r"\label{tab:reproducibility} \\" in tex
+    assert all(f"llama-gqa-{number} & f16" in tex for number in range(20))
 
 
 def _heavy(record: dict[str, Any]) -> dict[str, Any]:
