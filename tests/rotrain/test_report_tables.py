@@ -159,7 +159,26 @@ def test_conditions_name_machine_date_commit_and_command(study: list[Path]) -> N
     assert any(key == "held-out text" and "web" in value for (key, _), value in rows.items())
     old = dataclasses.replace(found[0], started={})
     section = conditions_section([old])
-    assert section is not None and ("commit", "all", "not recorded") in section.rows
+    assert section is not None and ("commit of the training", "all", "not recorded") in section.rows
+
+
+def test_conditions_name_what_scored_and_timed_in_each_engine(study: list[Path]) -> None:
+    found = read_runs(study)
+    timed = {"engine": "llama.cpp", "engine_version": "xllamacpp 2026.11", "device": "cpu, 2 threads"}
+    cells = [
+        dataclasses.replace(cell, bench=[timed] if cell.variant == "f16" else []) for cell in found[0].cells
+    ]
+    section = conditions_section([dataclasses.replace(found[0], cells=cells), *found[1:]])
+    assert section is not None
+    rows = set(section.rows)
+    record = read_record(study[0] / "evaluation.json")
+    program, engine = record["program"], record["model"]["engine"]
+    assert ("scoring in PyTorch", "2 of 4 runs", f"rotrain {program}, {engine}") in rows
+    assert ("scoring in llama.cpp", "2 of 4 runs", f"rotrain {program}, xllamacpp 2026.10") in rows
+    zstd = read_record(study[3])["model"]["engine"]
+    assert ("scoring without a network", "zstd", f"rotrain {program}, {zstd}") in rows
+    assert ("timing in llama.cpp", "llama-gqa", "xllamacpp 2026.11 on cpu, 2 threads") in rows
+    assert ("timing", "mamba2", "not timed") in rows
 
 
 def test_text_from_outside_is_a_table_apart(study: list[Path]) -> None:
