@@ -24,7 +24,8 @@ from rotrain.report.conditions import conditions_section
 from rotrain.report.groups import compare_models, engines_of, models_of
 from rotrain.report.outside import outside_section
 from rotrain.report.page import charts_of, page
-from rotrain.report.results import read_runs
+from rotrain.report.results import Run, read_runs
+from rotrain.report.section import Section
 from rotrain.report.write import render, write_report
 from rotrain.train.loop import run_training
 
@@ -145,6 +146,68 @@ def test_budgets_are_those_of_the_held_out_curves(study: list[Path]) -> None:
         for run in found[:2]
     ]
     assert all(not section.rows and "Not known" in section.explain for section in budget_sections(single))
+
+
+def _with_flops(run: Run, factor: float) -> Run:
+    """The run with other operations."""
+    lines = [line | {"flops": factor * line["flops"]} if line.get("flops") else line for line in run.metrics]
+    return dataclasses.replace(run, metrics=lines)
+
+
+def _compute_of(runs: list[Run]) -> Section:
+    return next(one for one in budget_sections(runs) if one.identity == "equal-compute-web")
+
+
+def test_a_figure_before_the_end_of_its_run_is_marked(study: list[Path]) -> None:
+    first, second = read_runs(study[:2])
+    end = curve(first, "web", "flops")[-1][0]
+    longer = _with_flops(second, 1.5 * end / curve(second, "web", "flops")[-1][0])
+    section = _compute_of([first, longer])
+    *_, own, beyond = next(row for row in section.rows if row[0] == first.name)
+    *_, before, last = next(row for row in section.rows if row[0] == second.name)
+    assert own == f"{curve(first, 'web', 'flops')[-1][1]:.3f}" and beyond.startswith("– (ended at")
+    assert last == f"{curve(second, 'web', 'flops')[-1][1]:.3f}" and before.endswith("*")
+    assert "*: read before the end of its own run" in section.explain
+    # A run without a summary goes on: its last point is not its end.
+    section = _compute_of([dataclasses.replace(first, summary=None), longer])
+    assert next(row for row in section.rows if row[0] == first.name)[-2].endswith("*")
+
+
+def test_budgets_that_are_nearly_equal_are_one_column(study: list[Path]) -> None:
+    first, second = read_runs(study[:2])
+    factor = curve(first, "web", "flops")[-1][0] / curve(second, "web", "flops")[-1][0]
+    for ratio, columns in ((1.002, 3), (1.05, 4)):
+        section = _compute_of([first, _with_flops(second, ratio * factor)])
+        assert len(section.heads) - 2 == columns == len(set(section.heads[2:]))
+        # The end of the run is its end, also where the column is 0.2 % below it.
+        assert section.rows[1][4].endswith("*") == (ratio > 1.01)
+
+
+def test_seconds_of_a_curve_are_without_the_evaluations(study: list[Path]) -> None:
+    run = read_runs(study[:1])[0]
+    lines = []
+    for step in (6, 12):
+        # Six steps take 10 s, and an evaluation 100 s.
+        end = step / 6 * 10 + (step / 6 - 1) * 100
+        lines.append({"step": step, "flops": 1e9 * step, "seconds": end})
+        lines.append({"step": step, "seconds": end + 100, "eval": {"web": {"bpb": 3.0 - step / 12}}})
+    timed = dataclasses.replace(run, metrics=lines)
+    assert curve(timed, "web", "seconds") == [(10.0, 2.5), (20.0, 2.0)]
+    assert curve(timed, "web", "flops") == [(6e9, 2.5), (12e9, 2.0)]
+    time = next(one for one in budget_sections(read_runs(study[:2])) if one.identity == "equal-time-web")
+    assert "without the evaluations" in time.explain
+
+
+def test_a_branch_has_no_equal_compute_and_the_table_says_why(study: list[Path]) -> None:
+    first, second = read_runs(study[:2])
+    config = first.config | {"begin_from": "runs/first@6"}
+    branch = dataclasses.replace(_with_flops(first, 0.1), name="branch", config=config)
+    section = _compute_of([first, second, branch])
+    assert section.heads == _compute_of([first, second]).heads, "its short end is no budget"
+    assert section.rows[2] == ("branch", "1", *["– (branch)"] * (len(section.heads) - 2))
+    assert "A branch" in section.explain and "A branch" not in _compute_of([first, second]).explain
+    section = _compute_of([first, branch])
+    assert not section.rows and "fewer than two models were trained from the start" in section.explain
 
 
 def test_conditions_name_machine_date_commit_and_command(study: list[Path]) -> None:
