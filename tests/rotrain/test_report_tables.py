@@ -19,13 +19,16 @@ from program import rotrain
 from conftest import fit_config
 from rotrain.files import read_record, write_record
 from rotrain.progress import Progress
+from rotrain.report.advice import advice
 from rotrain.report.budgets import budget_sections, curve, read_curve
 from rotrain.report.conditions import conditions_section
+from rotrain.report.figures import write_figures
 from rotrain.report.groups import compare_models, engines_of, models_of
 from rotrain.report.outside import outside_section
 from rotrain.report.page import charts_of, page
 from rotrain.report.results import Run, read_runs
 from rotrain.report.section import Section
+from rotrain.report.table import rows_of
 from rotrain.report.write import render, write_report
 from rotrain.train.loop import run_training
 
@@ -101,6 +104,27 @@ def test_baselines_have_no_rank_and_are_never_recommended(study: list[Path]) -> 
         None,
         None,
     ]
+
+
+def test_the_answer_about_baselines_names_its_engine(study: list[Path]) -> None:
+    found = read_runs(study)
+
+    def said(runs: list[Run], bits: float) -> str:
+        """What the answer says where the two baselines need these bits."""
+        score = {"bits_per_byte": {"value": bits, "low": bits, "high": bits}}
+        for run in runs[2:]:
+            evaluation = run.cells[0].evaluation
+            assert evaluation is not None
+            evaluation["text"]["web"] |= score
+        rows = rows_of(runs)
+        answer = advice(rows, models_of([(row.run, row.cell) for row in rows]), "web")
+        assert answer is not None
+        return next(sentence for sentence in answer.cautions if sentence.startswith("Without a network"))
+
+    assert said(found, 9.0).endswith(": every model scored in PyTorch needs fewer.")
+    assert "every model scored in PyTorch needs more, so" in said(found, 0.01)
+    alone = [dataclasses.replace(run, cells=run.cells[:1]) for run in found]
+    assert said(alone, 9.0).endswith(": every model here needs fewer.")
 
 
 @given(
@@ -254,6 +278,29 @@ def test_text_from_outside_is_a_table_apart(study: list[Path]) -> None:
     assert "news" not in {
         name for run in found for cell in run.cells for name in (cell.evaluation or {"text": {}})["text"]
     }
+
+
+def test_contamination_stands_in_the_cells_where_it_differs(study: list[Path]) -> None:
+    found = read_runs(study)
+    evaluation = found[1].cells[0].evaluation
+    assert evaluation is not None
+    evaluation["outside"]["news"]["contamination"] |= {"share": 0.123}
+    section = outside_section(found)
+    assert section is not None and "is in the cells" in section.explain
+    cells = {(row[0], row[1]): row[3] for row in section.rows}
+    first = read_record(study[0] / "evaluation.json")["outside"]["news"]["contamination"]["share"]
+    assert cells["mamba2", "fp32"].endswith("], 12.3 % in common")
+    assert cells["llama-gqa", "fp32"].endswith(f"], {100 * first:.1f} % in common")
+
+
+def test_a_dollar_in_the_name_of_a_run_is_a_dollar(study: list[Path], tmp_path: Path) -> None:
+    run = read_runs(study[:1])[0]
+    name = "a$x_$b"
+    cells = [dataclasses.replace(cell, run=name) for cell in run.cells]
+    charts = charts_of([dataclasses.replace(run, name=name, cells=cells)])
+    write_figures(charts, tmp_path)
+    words = ["".join(ElementTree.parse(file).getroot().itertext()) for file in tmp_path.glob("*.svg")]
+    assert any(name in text for text in words)
 
 
 def test_figures_are_svg_and_pdf_and_the_same_again(study: list[Path], tmp_path: Path) -> None:
