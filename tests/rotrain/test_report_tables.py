@@ -28,7 +28,7 @@ from rotrain.report.outside import outside_section
 from rotrain.report.page import charts_of, page
 from rotrain.report.results import Run, read_runs
 from rotrain.report.section import Section
-from rotrain.report.table import rows_of
+from rotrain.report.table import columns, rows_of
 from rotrain.report.write import render, write_report
 from rotrain.train.loop import run_training
 
@@ -200,9 +200,9 @@ def test_a_figure_before_the_end_of_its_run_is_marked(study: list[Path]) -> None
 def test_budgets_that_are_nearly_equal_are_one_column(study: list[Path]) -> None:
     first, second = read_runs(study[:2])
     factor = curve(first, "web", "flops")[-1][0] / curve(second, "web", "flops")[-1][0]
-    for ratio, columns in ((1.002, 3), (1.05, 4)):
+    for ratio, count in ((1.002, 3), (1.05, 4)):
         section = _compute_of([first, _with_flops(second, ratio * factor)])
-        assert len(section.heads) - 2 == columns == len(set(section.heads[2:]))
+        assert len(section.heads) - 2 == count == len(set(section.heads[2:]))
         # The end of the run is its end, also where the column is 0.2 % below it.
         assert section.rows[1][4].endswith("*") == (ratio > 1.01)
 
@@ -402,3 +402,15 @@ def test_one_heavy_document_is_named_where_the_figures_stand(study: list[Path], 
     write_record(run / "evaluation.json", _heavy(read_record(run / "evaluation.json")))
     shown = page(read_runs([run]), "t")
     assert shown.count("has 50 % of the bytes of web") == 2, "in the answer, and at the table"
+
+
+def test_windows_of_one_document_have_no_document_in_the_middle(study: list[Path]) -> None:
+    found = read_runs(study[:1])
+    evaluation = found[0].cells[0].evaluation
+    assert evaluation is not None
+    medians = next(one for one in columns(found) if one.name == "web median")
+    assert medians.text(rows_of(found)[0])
+    evaluation["text"]["web"]["unit"] = "window"
+    assert medians.text(rows_of(found)[0]) == ""
+    for suffix in (".html", ".tex"):
+        assert render(found, "t", suffix)

@@ -237,3 +237,12 @@ def test_an_engine_without_fp32_takes_the_seeds_of_its_own_variants(variants: tu
     assert found.sd == pytest.approx(expected.sd) and found.needed is not None
     assert any(f"needs {found.needed} seeds" in sentence for sentence in _power(found))
     assert not any("more held-out documents" in sentence for sentence in _power(found))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_median_is_of_documents_with_bytes() -> None:
+    scores = score(np.array([2.0, 3.0, 4.0, 1.0]), np.array([100, 100, 100, 0]))
+    scores["by_unit"]["nats"][3] = 1.0
+    group = Group("a", "fp32", "a", (scores,), (0,))
+    assert group.median == pytest.approx(3.0), "a unit without bytes is skipped"
+    assert dataclasses.replace(group, scores=(scores | {"unit": "window"},)).median is None

@@ -81,7 +81,7 @@ def _seeds(models: Sequence[Model], domain: str, engine: str) -> str:
         body.append(
             [
                 *(group.name, group.variant, str(len(group.scores)), f"{group.mean:.3f}{ends}", sd),
-                f"{group.median:.3f}",
+                "" if group.median is None else f"{group.median:.3f}",
                 "" if rank is None else str(rank),
             ]
         )

@@ -73,9 +73,15 @@ class Group:
         return float(self.values.mean())
 
     @property
-    def median(self) -> float:
-        """Median over the documents of bits per byte, the mean of the seeds: no long document can move it."""
-        return float(np.median(_nats(self) / _sizes(self)))
+    def median(self) -> float | None:
+        """Median over the documents of bits per byte, the mean of the seeds: no long document can move it.
+
+        None where the units are the windows of one document. A document without bytes has no bits per byte, and is skipped.
+        """
+        kept = _sizes(self) > 0
+        if self.scores[0].get("unit", "document") != "document" or not kept.any():
+            return None
+        return float(np.median(_nats(self)[kept] / _sizes(self)[kept]))
 
     @property
     def sd(self) -> float | None:
