@@ -19,17 +19,25 @@ from program import rotrain
 from conftest import fit_config
 from rotrain.files import read_record, write_record
 from rotrain.progress import Progress
+from rotrain.report.advice import advice
 from rotrain.report.budgets import budget_sections, curve, read_curve
 from rotrain.report.charts import charts_of
 from rotrain.report.conditions import conditions_section
+from rotrain.report.figures import write_figures
 from rotrain.report.groups import compare_models, engines_of, models_of
 from rotrain.report.outside import outside_section
 from rotrain.report.page import page
-from rotrain.report.results import read_runs
-from rotrain.report.write import write_report
+from rotrain.report.results import Run, read_runs
+from rotrain.report.section import Section
+from rotrain.report.table import columns, rows_of
+from rotrain.report.write import render, write_report
 from rotrain.train.loop import run_training
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
+
+needs_latex = pytest.mark.skipif(
+    shutil.which("pdflatex") is None, reason="install it: apt install texlive-latex-recommended"
+)
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +107,27 @@ def test_baselines_have_no_rank_and_are_never_recommended(study: list[Path]) -> 
     ]
 
 
+def test_the_answer_about_baselines_names_its_engine(study: list[Path]) -> None:
+    found = read_runs(study)
+
+    def said(runs: list[Run], bits: float) -> str:
+        """What the answer says where the two baselines need these bits."""
+        score = {"bits_per_byte": {"value": bits, "low": bits, "high": bits}}
+        for run in runs[2:]:
+            evaluation = run.cells[0].evaluation
+            assert evaluation is not None
+            evaluation["text"]["web"] |= score
+        rows = rows_of(runs)
+        answer = advice(rows, models_of([(row.run, row.cell) for row in rows]), "web")
+        assert answer is not None
+        return next(sentence for sentence in answer.cautions if sentence.startswith("Without a network"))
+
+    assert said(found, 9.0).endswith(": every model scored in PyTorch needs fewer.")
+    assert "every model scored in PyTorch needs more, so" in said(found, 0.01)
+    alone = [dataclasses.replace(run, cells=run.cells[:1]) for run in found]
+    assert said(alone, 9.0).endswith(": every model here needs fewer.")
+
+
 @given(
     st.lists(
         st.tuples(st.floats(1, 1e6), st.floats(0.5, 9)), min_size=1, max_size=6, unique_by=lambda p: p[0]
@@ -144,6 +173,68 @@ def test_budgets_are_those_of_the_held_out_curves(study: list[Path]) -> None:
     assert all(not section.rows and "Not known" in section.explain for section in budget_sections(single))
 
 
+def _with_flops(run: Run, factor: float) -> Run:
+    """The run with other operations."""
+    lines = [line | {"flops": factor * line["flops"]} if line.get("flops") else line for line in run.metrics]
+    return dataclasses.replace(run, metrics=lines)
+
+
+def _compute_of(runs: list[Run]) -> Section:
+    return next(one for one in budget_sections(runs) if one.identity == "equal-compute-web")
+
+
+def test_a_figure_before_the_end_of_its_run_is_marked(study: list[Path]) -> None:
+    first, second = read_runs(study[:2])
+    end = curve(first, "web", "flops")[-1][0]
+    longer = _with_flops(second, 1.5 * end / curve(second, "web", "flops")[-1][0])
+    section = _compute_of([first, longer])
+    *_, own, beyond = next(row for row in section.rows if row[0] == first.name)
+    *_, before, last = next(row for row in section.rows if row[0] == second.name)
+    assert own == f"{curve(first, 'web', 'flops')[-1][1]:.3f}" and beyond.startswith("– (ended at")
+    assert last == f"{curve(second, 'web', 'flops')[-1][1]:.3f}" and before.endswith("*")
+    assert "*: read before the end of its own run" in section.explain
+    # A run without a summary goes on: its last point is not its end.
+    section = _compute_of([dataclasses.replace(first, summary=None), longer])
+    assert next(row for row in section.rows if row[0] == first.name)[-2].endswith("*")
+
+
+def test_budgets_that_are_nearly_equal_are_one_column(study: list[Path]) -> None:
+    first, second = read_runs(study[:2])
+    factor = curve(first, "web", "flops")[-1][0] / curve(second, "web", "flops")[-1][0]
+    for ratio, count in ((1.002, 3), (1.05, 4)):
+        section = _compute_of([first, _with_flops(second, ratio * factor)])
+        assert len(section.heads) - 2 == count == len(set(section.heads[2:]))
+        # The end of the run is its end, also where the column is 0.2 % below it.
+        assert section.rows[1][4].endswith("*") == (ratio > 1.01)
+
+
+def test_seconds_of_a_curve_are_without_the_evaluations(study: list[Path]) -> None:
+    run = read_runs(study[:1])[0]
+    lines = []
+    for step in (6, 12):
+        # Six steps take 10 s, and an evaluation 100 s.
+        end = step / 6 * 10 + (step / 6 - 1) * 100
+        lines.append({"step": step, "flops": 1e9 * step, "seconds": end})
+        lines.append({"step": step, "seconds": end + 100, "eval": {"web": {"bpb": 3.0 - step / 12}}})
+    timed = dataclasses.replace(run, metrics=lines)
+    assert curve(timed, "web", "seconds") == [(10.0, 2.5), (20.0, 2.0)]
+    assert curve(timed, "web", "flops") == [(6e9, 2.5), (12e9, 2.0)]
+    time = next(one for one in budget_sections(read_runs(study[:2])) if one.identity == "equal-time-web")
+    assert "without the evaluations" in time.explain
+
+
+def test_a_branch_has_no_equal_compute_and_the_table_says_why(study: list[Path]) -> None:
+    first, second = read_runs(study[:2])
+    config = first.config | {"begin_from": "runs/first@6"}
+    branch = dataclasses.replace(_with_flops(first, 0.1), name="branch", config=config)
+    section = _compute_of([first, second, branch])
+    assert section.heads == _compute_of([first, second]).heads, "its short end is no budget"
+    assert section.rows[2] == ("branch", "1", *["– (branch)"] * (len(section.heads) - 2))
+    assert "A branch" in section.explain and "A branch" not in _compute_of([first, second]).explain
+    section = _compute_of([first, branch])
+    assert not section.rows and "fewer than two models were trained from the start" in section.explain
+
+
 def test_conditions_name_machine_date_commit_and_command(study: list[Path]) -> None:
     found = read_runs(study)
     section = conditions_section(found)
@@ -156,7 +247,26 @@ def test_conditions_name_machine_date_commit_and_command(study: list[Path]) -> N
     assert any(key == "held-out text" and "web" in value for (key, _), value in rows.items())
     old = dataclasses.replace(found[0], started={})
     section = conditions_section([old])
-    assert section is not None and ("commit", "all", "not recorded") in section.rows
+    assert section is not None and ("commit of the training", "all", "not recorded") in section.rows
+
+
+def test_conditions_name_what_scored_and_timed_in_each_engine(study: list[Path]) -> None:
+    found = read_runs(study)
+    timed = {"engine": "llama.cpp", "engine_version": "xllamacpp 2026.11", "device": "cpu, 2 threads"}
+    cells = [
+        dataclasses.replace(cell, bench=[timed] if cell.variant == "f16" else []) for cell in found[0].cells
+    ]
+    section = conditions_section([dataclasses.replace(found[0], cells=cells), *found[1:]])
+    assert section is not None
+    rows = set(section.rows)
+    record = read_record(study[0] / "evaluation.json")
+    program, engine = record["program"], record["model"]["engine"]
+    assert ("scoring in PyTorch", "2 of 4 runs", f"rotrain {program}, {engine}") in rows
+    assert ("scoring in llama.cpp", "2 of 4 runs", f"rotrain {program}, xllamacpp 2026.10") in rows
+    zstd = read_record(study[3])["model"]["engine"]
+    assert ("scoring without a network", "zstd", f"rotrain {program}, {zstd}") in rows
+    assert ("timing in llama.cpp", "llama-gqa", "xllamacpp 2026.11 on cpu, 2 threads") in rows
+    assert ("timing", "mamba2", "not timed") in rows
 
 
 def test_text_from_outside_is_a_table_apart(study: list[Path]) -> None:
@@ -169,6 +279,29 @@ def test_text_from_outside_is_a_table_apart(study: list[Path]) -> None:
     assert "news" not in {
         name for run in found for cell in run.cells for name in (cell.evaluation or {"text": {}})["text"]
     }
+
+
+def test_contamination_stands_in_the_cells_where_it_differs(study: list[Path]) -> None:
+    found = read_runs(study)
+    evaluation = found[1].cells[0].evaluation
+    assert evaluation is not None
+    evaluation["outside"]["news"]["contamination"] |= {"share": 0.123}
+    section = outside_section(found)
+    assert section is not None and "is in the cells" in section.explain
+    cells = {(row[0], row[1]): row[3] for row in section.rows}
+    first = read_record(study[0] / "evaluation.json")["outside"]["news"]["contamination"]["share"]
+    assert cells["mamba2", "fp32"].endswith("], 12.3 % in common")
+    assert cells["llama-gqa", "fp32"].endswith(f"], {100 * first:.1f} % in common")
+
+
+def test_a_dollar_in_the_name_of_a_run_is_a_dollar(study: list[Path], tmp_path: Path) -> None:
+    run = read_runs(study[:1])[0]
+    name = "a$x_$b"
+    cells = [dataclasses.replace(cell, run=name) for cell in run.cells]
+    charts = charts_of([dataclasses.replace(run, name=name, cells=cells)])
+    write_figures(charts, tmp_path)
+    words = ["".join(ElementTree.parse(file).getroot().itertext()) for file in tmp_path.glob("*.svg")]
+    assert any(name in text for text in words)
 
 
 def test_figures_are_svg_and_pdf_and_the_same_again(study: list[Path], tmp_path: Path) -> None:
@@ -187,7 +320,8 @@ def test_figures_are_svg_and_pdf_and_the_same_again(study: list[Path], tmp_path:
         assert f"{{report-figures/{file.stem}.pdf}}" in tex and f"\\label{{fig:{file.stem}}}" in tex
     write_report(study, tmp_path / "report.tex")
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
-    assert tex.count(r"\begin{table}") == tex.count(r"\caption{") - len(pictures) == tex.count(r"\label{tab:")
+    tables = tex.count(r"\begin{table}") + tex.count(r"\begin{longtable}")
+    assert tables == tex.count(r"\caption{") - len(pictures) == tex.count(r"\label{tab:")
 
 
 def test_without_matplotlib_the_report_says_what_to_type(
@@ -202,23 +336,54 @@ def test_without_matplotlib_the_report_says_what_to_type(
     assert "pip install" in ended.stdout
 
 
-@pytest.mark.skipif(
-    shutil.which("pdflatex") is None, reason="install it: apt install texlive-latex-recommended"
-)
-def test_latex_sets_the_tables(study: list[Path], tmp_path: Path) -> None:
+def _set_in_latex(folder: Path) -> str:
+    """Return the log of LaTeX over a document with report.tex."""
     import subprocess
 
-    write_report(study, tmp_path / "report.tex")
-    (tmp_path / "thesis.tex").write_text(
-        r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs,graphicx}\begin{document}\input{report}\end{document}"
+    (folder / "thesis.tex").write_text(
+        r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs,graphicx,longtable}\begin{document}\input{report}\end{document}"
     )
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "thesis.tex"],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stdout[-2000:]
+    return done.stdout
+
+
+@needs_latex
+def test_latex_sets_the_tables(study: list[Path], tmp_path: Path) -> None:
+    write_report(study, tmp_path / "report.tex")
+    assert "Float too large" not in _set_in_latex(tmp_path)
+
+
+@needs_latex
+def test_latex_breaks_the_tables_of_many_runs_over_pages(study: list[Path], tmp_path: Path) -> None:
+    (run, *_) = read_runs(study[:1])
+    many = []
+    for number in range(20):
+        name, started = (
+            f"llama-gqa-{number}",
+            run.started | {"command": f"rotrain fit {'key=value ' * 20}{number}"},
+        )
+        cells = [dataclasses.replace(cell, run=name) for cell in run.cells]
+        many.append(
+            dataclasses.replace(
+                run,
+                name=name,
+                config=run.config | {"optim": {"lr": number}},
+                started=started,
+                cells=cells,
+            )
+        )
+    tex = render(many, "t", ".tex")
+    (tmp_path / "report.tex").write_text(tex, encoding="utf-8")
+    said = _set_in_latex(tmp_path)
+    assert "Float too large" not in said
+    assert r"\label{tab:quality} \\" in tex and r"\label{tab:reproducibility} \\" in tex
+    assert all(f"llama-gqa-{number} & f16" in tex for number in range(20))
 
 
 def _heavy(record: dict[str, Any]) -> dict[str, Any]:
@@ -238,3 +403,15 @@ def test_one_heavy_document_is_named_where_the_figures_stand(study: list[Path], 
     write_record(run / "evaluation.json", _heavy(read_record(run / "evaluation.json")))
     shown = page(read_runs([run]), "t")
     assert shown.count("has 50 % of the bytes of web") == 2, "in the answer, and at the table"
+
+
+def test_windows_of_one_document_have_no_document_in_the_middle(study: list[Path]) -> None:
+    found = read_runs(study[:1])
+    evaluation = found[0].cells[0].evaluation
+    assert evaluation is not None
+    medians = next(one for one in columns(found) if one.name == "web median")
+    assert medians.text(rows_of(found)[0])
+    evaluation["text"]["web"]["unit"] = "window"
+    assert medians.text(rows_of(found)[0]) == ""
+    for suffix in (".html", ".tex"):
+        assert render(found, "t", suffix)

@@ -13,6 +13,7 @@ from scipy import stats
 from studies import BETWEEN, BITS, probe, probe_truth, score, sizes, study
 
 from rotrain.evaluation.interval import Interval, estimate, ratio, share, share_by_words
+from rotrain.report.advice import _power
 from rotrain.report.seeds import MIN_DIFFERENCE, TARGET_DIFFERENCE, Group, compare_groups, holm, key_of
 
 
@@ -224,3 +225,24 @@ def test_four_contrasts_have_no_interval() -> None:
     four, five = ([(str(case % n), str(case)) for case in range(40)] for n in (4, 5))
     assert share_by_words(hits, four) == Interval(0.5, None, None)
     assert share_by_words(hits, five).low is not None
+
+
+@pytest.mark.parametrize("variants", [("f16", "q4_k_m"), ("q8_0",)])
+def test_an_engine_without_fp32_takes_the_seeds_of_its_own_variants(variants: tuple[str, ...]) -> None:
+    trained = study(np.random.default_rng(2), [BITS] * 3, documents=2_000, sd=0.004)
+    expected = compare_groups(trained)
+    assert expected.needed is not None and expected.sd is not None
+    files = [dataclasses.replace(group, variant=name) for name in variants for group in trained]
+    found = compare_groups(files)
+    assert found.sd == pytest.approx(expected.sd) and found.needed is not None
+    assert any(f"needs {found.needed} seeds" in sentence for sentence in _power(found))
+    assert not any("more held-out documents" in sentence for sentence in _power(found))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_median_is_of_documents_with_bytes() -> None:
+    scores = score(np.array([2.0, 3.0, 4.0, 1.0]), np.array([100, 100, 100, 0]))
+    scores["by_unit"]["nats"][3] = 1.0
+    group = Group("a", "fp32", "a", (scores,), (0,))
+    assert group.median == pytest.approx(3.0), "a unit without bytes is skipped"
+    assert dataclasses.replace(group, scores=(scores | {"unit": "window"},)).median is None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rotrain.evaluation.text import HEAVY
-from rotrain.report.groups import Model, compare_models, left_out
+from rotrain.report.groups import Model, compare_models, engines_of, left_out
 from rotrain.report.results import Cell, Run
 from rotrain.report.seeds import MIN_DIFFERENCE, MIN_SEEDS, TARGET_DIFFERENCE, Comparison, Group
 from rotrain.report.table import MIB, Row
@@ -89,7 +89,10 @@ def advice(rows: Sequence[Row], models: Sequence[Model], domain: str) -> Answer 
         *_smallest(near),
     ]
     headline = f"On this machine, for text like {domain}, use {use.label}, because {because}."
-    cautions = [*_baselines(baselines, found, domain), *_cautions(rows, models, found, domain)]
+    cautions = [
+        *_baselines(baselines, models, found, domain, engine),
+        *_cautions(rows, models, found, domain),
+    ]
     return Answer(headline, reasons, cautions)
 
 
@@ -108,18 +111,26 @@ def _engine_of(models: Sequence[Model], domain: str) -> str:
     return max(dict.fromkeys(engines), key=lambda engine: (engines.count(engine), -sizes[engine]), default="")
 
 
-def _baselines(baselines: Sequence[Model], found: Comparison, domain: str) -> list[str]:
-    """What counting needs for the same text: a model that needs more has learned less than that."""
+def _baselines(
+    baselines: Sequence[Model], models: Sequence[Model], found: Comparison, domain: str, engine: str
+) -> list[str]:
+    """What counting needs for the same text: a model that needs more has learned less than that.
+
+    `found` is of one engine. Models that another engine scored are not in it, so the sentence names the engine where there are such models.
+    """
     if not baselines:
         return []
     bits = {model.name: model.scores(domain)[0]["bits_per_byte"]["value"] for model in baselines}
     said = _joined([f"{name} needs {value:.3f}" for name, value in bits.items()])
     least = min(bits.values())
     worse = [_label(group) for group in found.groups if group.mean > least]
+    everyone = (
+        f"every model scored in {engine}" if len(engines_of(models, domain)) > 1 else "every model here"
+    )
     if not worse:
-        return [f"Without a network, {said} bits per byte of {domain}: every model here needs fewer."]
+        return [f"Without a network, {said} bits per byte of {domain}: {everyone} needs fewer."]
     who = (
-        "every model here needs"
+        f"{everyone} needs"
         if len(worse) == len(found.groups)
         else f"{_some(worse)} {'needs' if len(worse) == 1 else 'need'}"
     )
@@ -247,7 +258,7 @@ def _power(found: Comparison) -> list[str]:
             f"The same architecture with another seed differs by a standard deviation of {found.sd:.3f} bits per byte."
         )
     least = MIN_DIFFERENCE * found.groups[0].mean
-    if found.ranked_pairs and least < TARGET_DIFFERENCE:
+    if found.sd is not None and found.ranked_pairs and least < TARGET_DIFFERENCE:
         needed = (
             "needs more held-out documents: more seeds alone do not tell it"
             if found.needed is None

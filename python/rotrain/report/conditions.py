@@ -2,32 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from rotrain.report.results import Run
+from rotrain.report.results import NO_ENGINE, Run
 from rotrain.report.section import Section
 
 
 def conditions_section(runs: Sequence[Run]) -> Section | None:
     """Return the table of the conditions. What all runs have in common is said once. None without a trained run."""
-    facts = {run.name: _facts(run) for run in runs if run.model is not None}
-    if not facts:
+    trained = [run for run in runs if run.model is not None]
+    if not trained:
         return None
-    rows = []
-    for key in next(iter(facts.values())):
-        values = {name: found[key] for name, found in facts.items()}
-        if len(set(values.values())) == 1:
-            rows.append((key, "all", next(iter(values.values()))))
-        else:
-            rows += [(key, name, value) for name, value in values.items()]
+    rows = [
+        *_rows({run.name: _facts(run) for run in trained}),
+        *_rows({run.name: _scoring(run) for run in runs}),
+        *_rows({run.name: _timing(run) for run in trained}),
+    ]
     return Section(
         "reproducibility",
         "Reproducibility",
-        "What the models were trained and scored with. “not recorded”: the run is of a version that did not write it down.",
+        "What the models were trained, scored and timed with. Date, processor, system, commit and command are those of the training; a scoring and a timing record "
+        "their versions alone. “not recorded”: the run is of a version that did not write it down.",
         ("condition", "run", "value"),
         tuple(rows),
         left=3,
     )
+
+
+def _rows(facts: dict[str, dict[str, str]]) -> Iterator[tuple[str, str, str]]:
+    """Yield one row for a condition that its runs share, and else one for each run that has it."""
+    for key in dict.fromkeys(key for found in facts.values() for key in found):
+        values = {name: found[key] for name, found in facts.items() if key in found}
+        every = len(values) == len(facts)
+        if len(set(values.values())) == 1 and (every or len(values) > 1):
+            # Baselines have no engine, and not every run is timed: a row for each run would say the same again.
+            who = "all" if every else f"{len(values)} of {len(facts)} runs"
+            yield key, who, next(iter(values.values()))
+        else:
+            yield from ((key, name, value) for name, value in values.items())
+
+
+def _scoring(run: Run) -> dict[str, str]:
+    """Return the program and the engine that scored a run and its variants, by engine: variants may be scored by another version."""
+    found: dict[str, dict[str, None]] = {}
+    for cell in run.cells:
+        if cell.evaluation:
+            key = "scoring without a network" if cell.engine == NO_ENGINE else f"scoring in {cell.engine}"
+            version = f"rotrain {_said(cell.evaluation.get('program'))}, {_said(cell.evaluation['model'].get('engine'))}"
+            found.setdefault(key, {})[version] = None
+    return {key: "; ".join(versions) for key, versions in found.items()}
+
+
+def _timing(run: Run) -> dict[str, str]:
+    """Return the versions that timed a run and its variants, by engine."""
+    found: dict[str, dict[str, None]] = {}
+    for row in (row for cell in run.cells for row in cell.bench):
+        version = f"{_said(row.get('engine_version'))} on {_said(row.get('device'))}"
+        found.setdefault(f"timing in {row['engine']}", {})[version] = None
+    return {key: "; ".join(versions) for key, versions in found.items()} or {"timing": "not timed"}
 
 
 def _facts(run: Run) -> dict[str, str]:
@@ -38,15 +70,13 @@ def _facts(run: Run) -> dict[str, str]:
     )
     text = run.cells[0].evaluation["text"] if run.cells[0].evaluation else {}
     summary = run.summary or {}
-    bench = run.cells[0].bench
     return {
-        "started": _said(started.get("date")),
+        "training started": _said(started.get("date")),
         "processor": _said(started.get("processor")),
         "device": f"{machine.get('device')}, {machine.get('threads')} threads, {machine.get('processes', 1)} processes",
         "precision": f"{machine.get('precision')}{', compiled' if machine.get('compiled') else ''}",
         "system": _said(started.get("system")),
-        "versions": f"rotrain {_said(started.get('rotrain'))}, Python {_said(started.get('python'))}, PyTorch {machine.get('torch')}",
-        "engine of the timing": _said(bench[0].get("engine_version")) if bench else "not timed",
+        "versions of the training": f"rotrain {_said(started.get('rotrain'))}, Python {_said(started.get('python'))}, PyTorch {machine.get('torch')}",
         "batch": f"{batch} sequences of {context:,} tokens, {batch * context:,} tokens per step",
         "training": (
             f"{summary['steps']:,} steps, {summary.get('tokens', 0):,} tokens, {summary.get('seconds', 0):,.0f} s"
@@ -59,8 +89,8 @@ def _facts(run: Run) -> dict[str, str]:
         )
         or "not scored",
         "pack": str(run.data["manifest_sha256"])[:12],
-        "commit": _said(started.get("commit")),
-        "command": _said(started.get("command")),
+        "commit of the training": _said(started.get("commit")),
+        "command of the training": _said(started.get("command")),
     }
 
 

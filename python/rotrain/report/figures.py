@@ -92,12 +92,17 @@ def write_figures(charts: Sequence[Chart], folder: Path) -> list[Figure]:
     return figures
 
 
+def _words(text: str) -> str:
+    """Return the text of a chart for matplotlib, which reads what is between two `$` as a formula."""
+    return html.unescape(text).replace("$", r"\$")
+
+
 def _draw(axes: Any, figure: dict[str, Any]) -> None:
     layout = figure["layout"]
     for trace in figure["data"]:
         line, marker = trace.get("line", {}), trace.get("marker", {})
         style: dict[str, Any] = {
-            "label": html.unescape(trace["name"]),
+            "label": _words(trace["name"]),
             "color": line.get("color") or marker.get("color"),
             "linestyle": _DASHES.get(line.get("dash"), "-") if "lines" in trace["mode"] else "none",
             "linewidth": line.get("width", 1),
@@ -112,7 +117,7 @@ def _draw(axes: Any, figure: dict[str, Any]) -> None:
             ends = [[max(one, 0.0) for one in errors[side]] for side in ("arrayminus", "array")]
             axes.errorbar(trace["x"], trace["y"], yerr=ends, elinewidth=0.8, capsize=2, **style)
     for name, axis in (("x", layout["xaxis"]), ("y", layout["yaxis"])):
-        getattr(axes, f"set_{name}label")(html.unescape(axis["title"]["text"]))
+        getattr(axes, f"set_{name}label")(_words(axis["title"]["text"]))
         if axis.get("type") == "log":
             getattr(axes, f"set_{name}scale")("log")
     axes.grid(visible=True, linewidth=0.3)

@@ -1,4 +1,7 @@
-"""The tables of a report for a thesis: quality and cost apart, with captions and labels (needs the package booktabs)."""
+"""The tables of a report for a thesis: quality and cost apart, with captions and labels (needs the packages booktabs and longtable).
+
+A `table` of LaTeX is never broken over pages: what does not fit is cut. So a table that may be higher than a page is a `longtable`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,10 @@ from rotrain.report.groups import Model, compare_models, engines_of, models_of
 from rotrain.report.section import Section
 from rotrain.report.table import Column, Row
 
+FLOAT_LINES = 32
+"""Lines of a table and its caption that surely fit on a page: an article of A4 in 10 pt has about 45, and booktabs adds space."""
+CELL_SIGNS, CAPTION_SIGNS = 32, 70
+"""Signs of a line in the wide column and in a caption, for the same estimate."""
 # Signs that LaTeX reads as commands.
 _SIGNS = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 
@@ -74,7 +81,7 @@ def _seeds(models: Sequence[Model], domain: str, engine: str) -> str:
         body.append(
             [
                 *(group.name, group.variant, str(len(group.scores)), f"{group.mean:.3f}{ends}", sd),
-                f"{group.median:.3f}",
+                "" if group.median is None else f"{group.median:.3f}",
                 "" if rank is None else str(rank),
             ]
         )
@@ -90,27 +97,46 @@ def _table(
     heads: Sequence[str], body: Sequence[Sequence[str]], caption: str, label: str, left: int = 2
 ) -> str:
     # A table of text alone has long cells at its end.
+    is_text = left == len(heads)
     columns = "l" * left + "r" * (len(heads) - left)
-    if left == len(heads):
+    if is_text:
         columns = columns[:-1] + r"p{0.55\linewidth}"
     name = "".join(sign if sign.isalnum() else "-" for sign in label)
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{caption}}}",
-            rf"\label{{tab:{name}}}",
-            r"\begin{tabular}{" + columns + "}",
-            r"\toprule",
-            " & ".join(map(escape, heads)) + r" \\",
-            r"\midrule",
-            *(" & ".join(map(escape, row)) + r" \\" for row in body),
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
+    named = [rf"\caption{{{caption}}}", rf"\label{{tab:{name}}}"]
+    head = [r"\toprule", " & ".join(map(escape, heads)) + r" \\", r"\midrule"]
+    rows = [" & ".join(map(escape, row)) + r" \\" for row in body]
+    heights = [-(-len(row[-1]) // CELL_SIGNS) if is_text else 1 for row in body]
+    if -(-len(caption) // CAPTION_SIGNS) + sum(max(1, height) for height in heights) > FLOAT_LINES:
+        lines = _over_pages(columns, named, head, rows, len(heads))
+    else:
+        lines = [r"\begin{table}", r"\centering", *named, rf"\begin{{tabular}}{{{columns}}}", *head, *rows]
+        lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+    return "\n".join([*lines, ""])
+
+
+def _over_pages(
+    columns: str, named: Sequence[str], head: Sequence[str], rows: Sequence[str], count: int
+) -> list[str]:
+    """Return the lines of a table that goes on over pages, with its heads on each."""
+    return [
+        r"\begingroup",
+        r"\setlength{\LTcapwidth}{\linewidth}",
+        rf"\begin{{longtable}}{{{columns}}}",
+        *named[:-1],
+        rf"{named[-1]} \\",
+        *head,
+        r"\endfirsthead",
+        *head,
+        r"\endhead",
+        r"\midrule",
+        rf"\multicolumn{{{count}}}{{r}}{{continued on the next page}} \\",
+        r"\endfoot",
+        r"\bottomrule",
+        r"\endlastfoot",
+        *rows,
+        r"\end{longtable}",
+        r"\endgroup",
+    ]
 
 
 def escape(text: str) -> str:

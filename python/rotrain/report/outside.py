@@ -14,17 +14,27 @@ def outside_section(runs: Sequence[Run]) -> Section | None:
     domains = list(dict.fromkeys(name for _, _, scores in cells for name in scores))
     if not domains:
         return None
+    # Models of two packs, or of two tokenizers, have other runs of tokens in common with their training text.
+    common = {
+        domain: {_common(scores[domain]) for _, _, scores in cells if domain in scores} for domain in domains
+    }
     rows = tuple(
-        (run.name, cell.variant, cell.engine, *(_bits(scores.get(domain)) for domain in domains))
+        (
+            *(run.name, cell.variant, cell.engine),
+            *(_cell(scores.get(domain), alone=len(common[domain]) == 1) for domain in domains),
+        )
         for run, cell, scores in cells
         if scores
     )
     facts = []
     for domain in domains:
         score = next(scores[domain] for _, _, scores in cells if domain in scores)
-        facts.append(
-            f"{domain}: {score['documents']:,} documents, {score['bytes']:,} bytes, {_common(score)}."
+        said = (
+            next(iter(common[domain]))
+            if len(common[domain]) == 1
+            else "what the training text has of it differs, and is in the cells"
         )
+        facts.append(f"{domain}: {score['documents']:,} documents, {score['bytes']:,} bytes, {said}.")
     explain = (
         "Bits per byte of texts that are not of the pack, with 95 % intervals over documents; lower is better. A text that the training text contains "
         "is easier for every model that read it. " + " ".join(facts)
@@ -42,6 +52,15 @@ def _common(score: Json) -> str:
         f"{100 * found['share']:.1f} % of its tokens, in {found['documents']:,} documents, are in runs of {found['run_tokens']} tokens that the "
         "training text has too"
     )
+
+
+def _cell(score: Json | None, *, alone: bool) -> str:
+    """Return the bits, and with them the share of tokens that the training text has, where it differs from that of another row."""
+    if score is None or alone:
+        return _bits(score)
+    found = score.get("contamination")
+    share = "not compared" if found is None else f"{100 * found['share']:.1f} % in common"
+    return f"{_bits(score)}, {share}"
 
 
 def _bits(score: Json | None) -> str:

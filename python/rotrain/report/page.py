@@ -100,7 +100,7 @@ def _comparison(models: Sequence[Model], domain: str, engine: str) -> Json:
                 len(group.scores),
                 f"{group.mean:.3f}" + _brackets(interval),
                 "" if group.sd is None else f"{group.sd:.4f}",
-                f"{group.median:.3f}",
+                "" if group.median is None else f"{group.median:.3f}",
                 group.scores[0].get("documents", ""),
                 "" if rank is None else rank,
             )

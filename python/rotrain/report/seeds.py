@@ -34,6 +34,8 @@ MIN_SEEDS = 3
 MIN_DIFFERENCE = 0.005
 """The least difference that is called one, as a share of the bits per byte: less does not matter to a user."""
 POWER = 0.8
+UNQUANTIZED = "f16"
+"""The variant whose seeds stand for those of the trained models where an engine has no fp32."""
 TARGET_DIFFERENCE = 0.02
 """The difference in bits per byte for which the power of a study is said."""
 MAX_SEEDS = 1_000
@@ -71,9 +73,15 @@ class Group:
         return float(self.values.mean())
 
     @property
-    def median(self) -> float:
-        """Median over the documents of bits per byte, the mean of the seeds: no long document can move it."""
-        return float(np.median(_nats(self) / _sizes(self)))
+    def median(self) -> float | None:
+        """Median over the documents of bits per byte, the mean of the seeds: no long document can move it.
+
+        None where the units are the windows of one document. A document without bytes has no bits per byte, and is skipped.
+        """
+        kept = _sizes(self) > 0
+        if self.scores[0].get("unit", "document") != "document" or not kept.any():
+            return None
+        return float(np.median(_nats(self)[kept] / _sizes(self)[kept]))
 
     @property
     def sd(self) -> float | None:
@@ -110,7 +118,8 @@ class Comparison:
         ranks: Rank of each group; None where a group has fewer than three seeds or one document.
         differences: Every pair of ranked groups, and every pair of variants of the same runs: these share the chance of their seeds.
         ranked_pairs: Pairs of ranked groups of different runs. Without one there is nothing that more seeds would tell apart.
-        sd: Standard deviation of a seed of the trained models, pooled; None without a second seed.
+        sd: Standard deviation of a seed, pooled over the trained models; where there are none, over the f16 files, else over the
+            commonest variant. None without a second seed.
         needed: Seeds of each architecture that would tell `TARGET_DIFFERENCE` bits apart with a power of 80 % (an estimate); None without ranked
             pairs, where the documents alone are too few, and where `TARGET_DIFFERENCE` is less than the least difference.
     """
@@ -181,10 +190,14 @@ def compare_groups(groups: Sequence[Group]) -> Comparison:
             best, rank = place, position
         ranks[place] = rank
     others = [pair.documents for pair in pairs if ordered[pair.left].key != ordered[pair.right].key]
-    seed = pooled.get(TRAINED)
+    known = [group.variant for group in ordered if pooled[group.variant] is not None]
+    # An engine that reads GGUF files alone has no fp32; f16 is the nearest to it.
+    variant = next((name for name in (TRAINED, UNQUANTIZED) if name in known), None)
+    variant = variant or max(dict.fromkeys(known), key=known.count, default="")
+    seed = pooled.get(variant)
     needed = None
     if seed is not None and others:
-        trainings = sum(group.variant == TRAINED for group in ordered)
+        trainings = sum(group.variant == variant for group in ordered)
         needed = _seeds_needed(
             seed[0], trainings, others, len(pairs), MIN_DIFFERENCE * ordered[ranked[0]].mean
         )

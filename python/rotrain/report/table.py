@@ -269,15 +269,17 @@ def _bits(domain: str) -> Callable[[Row], str]:
 
 def _median(domain: str) -> Callable[[Row], str]:
     def text(row: Row) -> str:
-        units = row.text.get(domain, {}).get("by_unit")
-        if units is None or len(units["bytes"]) < 2:
+        score = row.text.get(domain, {})
+        units = score.get("by_unit")
+        # The windows of one document are no documents.
+        if units is None or len(units["bytes"]) < 2 or score.get("unit", "document") != "document":
             return ""
         bits = [
             nats / size / math.log(2)
             for nats, size in zip(units["nats"], units["bytes"], strict=True)
             if size
         ]
-        return f"{statistics.median(bits):.3f}"
+        return f"{statistics.median(bits):.3f}" if bits else ""
 
     return text
 
