@@ -45,7 +45,8 @@ const AZ_HINT: &str = "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_
 
 /// The client of a bucket. There is one for each bucket, so that connections and tokens are used again.
 pub(super) fn open(scheme: Scheme, bucket: &str) -> Result<Bucket, Failure> {
-    static OPEN: PerProcess<Arc<Mutex<HashMap<(Scheme, String), Bucket>>>> = PerProcess::new();
+    type Open = HashMap<(Scheme, String), Bucket>;
+    static OPEN: PerProcess<Arc<Mutex<Open>>> = PerProcess::new();
     let open = OPEN.get(Arc::default);
     let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(found) = open.get(&(scheme, bucket.to_owned())) {
