@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from rotools import _rotext
+
 CARD = "README.md"
 _SIZES = (
     *((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")),
@@ -71,14 +73,16 @@ def write_card(pack: Path, *, license: str | None = None) -> Path:
     Args:
         pack: The directory.
         license: Licence of the texts; None: unknown.
+
+    Raises:
+        RotoolsError: The system refuses. The pack is whole without it.
     """
     manifest, report = (
         json.loads((pack / name).read_text(encoding="utf-8")) for name in ("manifest.json", "report.json")
     )
     file = pack / CARD
-    unfinished = pack / f".{CARD}.part"
-    unfinished.write_text(dataset_card(manifest, report, license=license), encoding="utf-8")
-    return unfinished.replace(file)
+    _rotext.write_file(file, dataset_card(manifest, report, license=license).encode())
+    return file
 
 
 def size_category(documents: int) -> str:

@@ -181,7 +181,7 @@ def test_each_architecture_is_trained_at_its_best_rate(
     ended = rotrain(
         "fit", "--arch", "mamba2", "--lr-of", out / "sweeps" / "llama-gqa-nano", "--sweep-lr", "1"
     )
-    assert ended.returncode == 2 and "another is given" in ended.stderr
+    assert ended.returncode == 2 and "are both given" in ended.stderr
     (out / "sweeps" / "llama-gqa-nano" / "sweep.json").write_text("{}")
     ended = rotrain("fit", "--arch", "mamba2", "--lr-of", out / "sweeps" / "llama-gqa-nano")
     assert ended.returncode == 1 and "this is not the result of a sweep" in ended.stderr

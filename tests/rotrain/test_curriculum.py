@@ -180,7 +180,7 @@ def test_a_plan_that_wastes_the_books_is_refused_unless_forced(pack: Path, tmp_p
     for key in ("context=32", *wasteful):
         words += ["--set", key]
     refused = rotrain(*words, "--curriculum", "sequential", "--json")
-    assert refused.returncode == 1 and "hint: take --curriculum anneal" in refused.stderr
+    assert refused.returncode == 1 and "hint: use --curriculum anneal" in refused.stderr
     assert json.loads(refused.stdout)["curriculum"] == "sequential"
     assert rotrain(*words, "--curriculum", "sequential", "--force").returncode == 0
 

@@ -112,7 +112,7 @@ def test_mamba2_with_groups_equals_transformers() -> None:
         ("llama-gqa", {"tie_word_embeddings": False}, "tie_word_embeddings is False"),
         ("llama-gqa", {"model_type": "gpt2"}, "models of type 'gpt2'"),
         ("llama-gqa", {"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}}, "type 'yarn'"),
-        ("llama-gqa", {"vocab_size": 128_256}, "less than or equal to 65536"),
+        ("llama-gqa", {"vocab_size": 2_000_000}, "less than or equal to 1048576"),
         ("mistral-swa", {"sliding_window": 4096}, "masks nothing"),
         ("falcon-mqa", {"new_decoder_architecture": True}, "new_decoder_architecture is True"),
         ("mamba2", {"time_step_limit": [0.0, 0.1]}, "time_step_limit"),

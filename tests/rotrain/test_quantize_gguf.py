@@ -160,7 +160,7 @@ def test_float_gguf_and_its_run_give_the_same_bytes(tmp_path: Path) -> None:
     with LlamaCpp(tmp_path / "a.gguf", context=8) as one, LlamaCpp(tmp_path / "b.gguf", context=8) as other:
         assert (one.logits([1, 2, 3]) == other.logits([1, 2, 3])).all()
         assert one.tokenize("Țara-i mare") == other.tokenize("Țara-i mare")
-    with pytest.raises(RotrainError, match="quantized already"):
+    with pytest.raises(RotrainError, match="already quantized"):
         source_of_gguf(tmp_path / "a.gguf")
 
 

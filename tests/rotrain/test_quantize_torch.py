@@ -229,7 +229,7 @@ def test_command_writes_a_folder_that_loads(tmp_path: Path, pack: Path, tiny_nan
         ["quantize", out, "--method", "rtn"],
     ):
         ended = rotrain(*verb, "--out", tmp_path / "n")
-        assert ended.returncode == 1 and "quantized already" in ended.stderr, ended.stderr
+        assert ended.returncode == 1 and "already quantized" in ended.stderr, ended.stderr
     file = out / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(RotrainError, match="cut off or from another model"):

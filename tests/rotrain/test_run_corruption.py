@@ -29,7 +29,7 @@ from rotrain.train.loop import run_training
 pytestmark = pytest.mark.usefixtures("tiny_nano")
 
 ALL = os.environ.get("FAULTS") == "all"
-SAMPLES, CUTS, VARIANTS = (4000, 4000, 1000) if ALL else (200, 40, 60)
+SAMPLES, CUTS, VARIANTS = (4000, 4000, 1000) if ALL else (200, 40, 12)
 FILES = (
     "config.json",
     "summary.json",

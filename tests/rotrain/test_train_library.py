@@ -284,5 +284,10 @@ def test_export_and_the_study_plan(trained: Path, tmp_path: Path) -> None:
         rotrain.export(trained, "onnx", tmp_path / "x")
     study = tmp_path / "study.toml"
     study.write_text("archs = ['mamba2']\nvariants = []\nseeds = [0]\n")
-    assert [step["step"] for step in rotrain.plan_study(study)] == ["fit mamba2-nano", "evaluate mamba2-nano"]
+    assert [step["step"] for step in rotrain.plan_study(study)] == [
+        "fit mamba2-nano",
+        "evaluate mamba2-nano",
+        "evaluate baseline ngram",
+        "evaluate baseline zstd",
+    ]
     assert rotrain.check_machine(300).machine["torch"]
