@@ -106,6 +106,6 @@ def test_a_part_has_a_limit_and_the_rest_waits_for_the_next_call(
 def test_a_file_of_something_else_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "gpu.json"
     file.write_bytes(content)
-    with pytest.raises(RotrainError, match="not a result of benches/gpu_check.py") as error:
+    with pytest.raises(RotrainError, match=r"not a result of benches/gpu_check\.py") as error:
         read_gpu_report(file)
     assert "benches/gpu_check.py" in str(error.value.hint)
