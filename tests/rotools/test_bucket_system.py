@@ -75,7 +75,9 @@ def renamed(pack: Path, old: str, new: str) -> dict[str, Any]:
         else:
             if name.endswith(".zst"):
                 content = pa.input_stream(io.BytesIO(content), compression="zstd").read()
-            found[name] = content.replace(old.encode(), new.encode())
+            # The card has the name of a local file without its folder.
+            bare = (new if name != "README.md" else Path(new).name).encode()
+            found[name] = content.replace(old.encode(), bare)
     return found
 
 
