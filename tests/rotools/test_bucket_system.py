@@ -75,9 +75,10 @@ def renamed(pack: Path, old: str, new: str) -> dict[str, Any]:
         else:
             if name.endswith(".zst"):
                 content = pa.input_stream(io.BytesIO(content), compression="zstd").read()
-            # The card has the name of a local file without its folder.
-            bare = (new if name != "README.md" else Path(new).name).encode()
-            found[name] = content.replace(old.encode(), bare)
+            found[name] = content.replace(old.encode(), new.encode())
+            if name == "README.md":
+                # The card has the name of a local file without its folder.
+                found[name] = content.replace(f"{new}/".encode(), b"")
     return found
 
 
