@@ -21,47 +21,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-WORDS = [
-    "și",
-    "în",
-    "să",
-    "țară",
-    "copil",
-    "învățător",
-    "pădure",
-    "mâine",
-    "fără",
-    "după",
-    "apă",
-    "câine",
-    "stradă",
-    "oraș",
-    "munte",
-    "mare",
-    "carte",
-    "frumos",
-    "vede",
-    "merge",
-    "spune",
-    "aude",
-    "râde",
-    "cântă",
-    "într-o",
-    "dintr-un",
-    "vine",
-    "pleacă",
-    "scrie",
-    "citește",
-    "lumină",
-    "umbră",
-    "drum",
-    "casă",
-    "masă",
-    "fereastră",
-    "iarnă",
-    "vară",
-    "toamnă",
-]
+from romanian_words import WORDS
 
 
 def honest(rng: random.Random, number: int) -> bytes:

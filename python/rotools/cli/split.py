@@ -42,7 +42,7 @@ def split(
             console.say(f"{file.source}: can be cut as it is, not written again", quiet=quiet)
         else:
             console.say(
-                f"{file.out}: {file.bytes / 1e6:,.1f} MB of text in {file.frames:,} frames, "
+                f"{file.out}: {file.bytes / 1e6:,.1f} MB of text in {file.frames:,} {'frame' if file.frames == 1 else 'frames'}, "
                 f"{file.size / 1e6:,.1f} MB, the same bytes",
                 quiet=quiet,
             )

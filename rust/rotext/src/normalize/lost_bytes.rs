@@ -9,17 +9,18 @@ use memchr::memchr_iter;
 use super::charset::decode;
 use super::code_pages::Page;
 use super::edit::Editor;
-use super::lexicon::known;
+use super::lexicon::{known, plausible};
 use super::rules::Id;
 use super::words::{REACH, after, before, is_letter};
 
-/// The letters whose first byte is shown as `lead`, and whose second byte is a control character: small, then capital.
+/// The letters whose first byte is shown as `lead`, and whose second byte is a control character: small, then capital. The
+/// second bytes of î and â are signs (`Ã®`, `Ã¢`), so only their capitals lose one.
 fn letters(lead: char) -> &'static [(char, char)] {
     match lead {
         'Ä' => &[('ă', 'Ă')],
         'È' => &[('ș', 'Ș'), ('ț', 'Ț')],
         'Å' => &[('ș', 'Ș')],
-        'Ã' => &[('î', 'Î'), ('â', 'Â')],
+        'Ã' => &[('Î', 'Î'), ('Â', 'Â')],
         _ => &[],
     }
 }
@@ -55,9 +56,23 @@ pub(super) fn repair(editor: &mut Editor) {
         if at < done || whole(at).is_some() {
             continue;
         }
-        let (word, end) = parts(text, start(text, at));
+        let start = start(text, at);
+        let (word, end) = parts(text, start);
         done = end.max(at + lead.len_utf8());
-        let Some(good) = only_reading(&word) else { continue };
+        let and = matches!(word[..], [Part::Lost(_, 'È'), Part::Letter('i')]);
+        let good = if and && !text[end..].starts_with(['-', '’', '\'']) {
+            // `ți` leans on a hyphen, so a word alone is `și`.
+            Some("și".to_owned())
+        } else {
+            only_reading(&word)
+        };
+        let Some(mut good) = good else { continue };
+        let sentence = text[..start].trim_end_matches(' ').chars().next_back();
+        if matches!(word[..], [Part::Lost(..), ..]) && sentence.is_none_or(|c| "\n.!?…„—–".contains(c))
+        {
+            let rest = good.split_off(good.chars().next().map_or(0, char::len_utf8));
+            good = good.to_uppercase() + &rest;
+        }
         let mut good = good.chars();
         for part in &word {
             let letter = good.next();
@@ -134,6 +149,10 @@ fn only_reading(word: &[Part]) -> Option<String> {
             }
         };
     }
+    // Every Ä was an ă, so there is nothing to choose: the word must only be spelled like Romanian.
+    if let [reading] = &readings[..] {
+        return plausible(reading).then(|| reading.clone());
+    }
     let mut known = readings.into_iter().filter(|reading| known(reading));
     known.next().filter(|_| known.next().is_none())
 }
@@ -158,10 +177,22 @@ mod tests {
         let broken = stripped(good);
         assert!(broken.contains("bÄtrÃ¢nul") && broken.contains("ieÈit"));
         let found = repaired(&broken);
-        // `și` and `ți` are both words, and so are `Într` and its like: what two readings fit stays.
-        for word in ["bătrânul", "ieșit", "casă", "aștepta", "liniștită", "toată"] {
+        for word in ["Într-o", " și ", "bătrânul", "ieșit", "casă", "aștepta", "liniștită", "toată"]
+        {
             assert!(found.contains(word), "{word}: {found}");
         }
+    }
+
+    #[test]
+    fn what_two_readings_fit_stays() {
+        let broken = stripped(
+            "Când s-a întors la școala împărătească și-a luat cărțile, iar bătrânul l-a întâmpinat și l-a dus.",
+        );
+        let found = repaired(&broken);
+        assert!(
+            found.contains("școala împărătească Èi-a luat cărțile") && found.contains(" și l-a dus"),
+            "{found}"
+        );
     }
 
     #[test]

@@ -108,7 +108,9 @@ async fn hub(rest: &str) -> std::result::Result<Listed, Failure> {
 async fn bucket(kind: Scheme, url: &str, rest: &str) -> std::result::Result<Listed, Failure> {
     let (name, key) = bucket_and_key(rest);
     if name.is_empty() {
-        return Err(Failure::lasting(Error::usage("the URL has no bucket").hint("write s3://BUCKET/KEY")));
+        return Err(Failure::lasting(
+            Error::usage("the URL has no bucket").hint("write it as in s3://BUCKET/KEY"),
+        ));
     }
     if name.contains(['@', ':']) {
         let error =
