@@ -107,7 +107,7 @@ impl<'a> DocumentStream<'a, '_> {
                     if let Some((index, reader)) = reading.as_mut()
                         && let Some(chunk) = reader.next_chunk()?
                     {
-                        let state = replay.state_of(*index, &chunk)?;
+                        let state = replay.state_of(*index, &sources[*index], &chunk)?;
                         return Ok(Some((chunk.bytes, (*index, chunk, state))));
                     }
                     let Some((index, source)) = files.next() else { return Ok(None) };

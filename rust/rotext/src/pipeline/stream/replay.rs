@@ -35,12 +35,13 @@ impl Worker<'_> {
         encoded: bool,
     ) -> Result<OpenedChunk> {
         let source = &self.sources[index];
+        let input_changed = || Error::changed().at(&source.name);
         let mut opened = OpenedChunk::new(index, &chunk);
         opened.chunk.encoded = encoded;
         let as_read = encoded && self.repeated.is_none();
         let batch = chunk.parse(source, &self.options.fields);
         if batch.documents.len() != frame.outcomes.len() {
-            return Err(Error::changed());
+            return Err(input_changed());
         }
         opened.records = (batch.documents.len() + batch.rejects.len()) as u64;
         (opened.rejects, opened.notes, opened.damage) = (batch.rejects, batch.notes, batch.damage);
@@ -58,7 +59,7 @@ impl Worker<'_> {
                     let (mut changed, mut cut) = (false, dedup::Cut::default());
                     let (mut key, mut removed, mut bytes) = (0, false, 0);
                     if first.is_some() {
-                        let (number, signed) = signed.next().ok_or_else(Error::changed)?;
+                        let (number, signed) = signed.next().ok_or_else(input_changed)?;
                         (key, bytes) = (signed.key, signed.bytes);
                         removed = self.removed.is_some_and(|set| set.contains(number));
                     }
@@ -87,7 +88,7 @@ impl Worker<'_> {
                     });
                 }
                 Status::Failed => {
-                    let panic = failures.next().ok_or_else(Error::changed)?;
+                    let panic = failures.next().ok_or_else(input_changed)?;
                     opened.rejects.push(document.into_internal(panic));
                 }
             }

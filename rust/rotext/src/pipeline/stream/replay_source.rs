@@ -2,7 +2,7 @@
 
 use super::super::resume::{Frame, FrameReader, JournalEntry, JournalReader};
 use crate::error::{Error, Result};
-use crate::reader::Chunk;
+use crate::reader::{Chunk, Source};
 
 /// Where a pass takes earlier results from.
 pub(in crate::pipeline) enum ReplaySource<'a> {
@@ -35,23 +35,24 @@ pub(super) enum ReplayState {
 }
 
 impl ReplaySource<'_> {
-    /// Looks up what is known about a chunk of `source`.
+    /// Looks up what is known about a chunk of `source`, the source number `index`.
     ///
     /// # Errors
     /// The first pass saw another chunk here, or its frames cannot be read.
-    pub(super) fn state_of(&mut self, source: usize, chunk: &Chunk) -> Result<ReplayState> {
+    pub(super) fn state_of(&mut self, index: usize, source: &Source, chunk: &Chunk) -> Result<ReplayState> {
         Ok(match self {
             ReplaySource::None => ReplayState::Unknown { record_as: None },
-            ReplaySource::Journal { reader, emit_documents } => match reader.next(source, chunk.hash()) {
+            ReplaySource::Journal { reader, emit_documents } => match reader.next(index, chunk.hash()) {
                 Some(entry) => {
                     ReplayState::Journaled { entry: Box::new(entry), emit_documents: *emit_documents }
                 }
                 None => ReplayState::Unknown { record_as: Some(chunk.hash()) },
             },
             ReplaySource::FirstPass { frames, encoded } => {
-                let (frame, _, first) = frames.next()?.ok_or_else(Error::changed)?;
+                let changed = || Error::changed().at(&source.name);
+                let (frame, _, first) = frames.next()?.ok_or_else(changed)?;
                 if frame.hash != chunk.hash() {
-                    return Err(Error::changed());
+                    return Err(changed());
                 }
                 let is_encoded = **encoded > 0;
                 **encoded = encoded.saturating_sub(1);
