@@ -119,10 +119,11 @@ def system_hint(error: OSError) -> str:
     return _HINTS.get(error.errno or 0, "check the path")
 
 
-_HIDDEN = re.compile(
+HIDDEN = re.compile(
     # C0 without tab and line feed, DEL and C1; marks, embeddings, overrides and isolates of direction; line separators.
     "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
 )
+"""A character that a terminal or a browser obeys, or that turns the direction of a line."""
 
 
 def printable(text: str) -> str:
@@ -132,4 +133,4 @@ def printable(text: str) -> str:
         >>> printable("carte\\u202egpj.exe \\x1b[2J")
         'carte\\\\u202egpj.exe \\\\x1b[2J'
     """
-    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

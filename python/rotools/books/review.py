@@ -21,7 +21,7 @@ from rotools.books import decisions
 from rotools.books.assemble import read_shelf, work_folder
 from rotools.errors import RotoolsError, printable
 from rotools.files import write
-from rotools.pages import render
+from rotools.pages import embedded, render
 
 __all__ = ["Review"]
 
@@ -155,7 +155,7 @@ class Review:
                     "data:image/png;base64," + base64.b64encode(picture).decode() if picture else ""
                 )
             details[f"book/{row['key']}"] = detail
-        data = json.dumps({"details": details, "file": decisions.path_of(self.out).name}, ensure_ascii=False)
+        data = {"details": details, "file": decisions.path_of(self.out).name}
         write(out, _page(data, connect=False))
         return out
 
@@ -215,7 +215,7 @@ class Review:
                             self._send(
                                 HTTPStatus.OK,
                                 "text/html; charset=utf-8",
-                                _page("null", connect=True).encode(),
+                                _page(None, connect=True).encode(),
                             )
                         case ["books"]:
                             self._json(review.listing())
@@ -265,9 +265,7 @@ def _said(decision: decisions.Decision | None) -> str:
     return "decided: " + "; ".join(words)
 
 
-def _page(data: str, *, connect: bool) -> str:
-    # A `<` inside a string could close the element.
-    safe = data.replace("<", "\\u003c")
+def _page(data: dict[str, Any] | None, *, connect: bool) -> str:
     title = "books to look at"
     return render(
         "rotools.books",
@@ -275,5 +273,5 @@ def _page(data: str, *, connect: bool) -> str:
         own=("review.css", "review.js"),
         connect=connect,
         title=title,
-        data=safe,
+        data=embedded(data),
     )

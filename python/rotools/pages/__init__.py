@@ -5,6 +5,7 @@ hashes, so text of a document can never run.
 """
 
 from rotools.pages.chart import Chart, Series, flow, histogram, lines, points
+from rotools.pages.embed import embedded
 from rotools.pages.render import render
 
-__all__ = ["Chart", "Series", "flow", "histogram", "lines", "points", "render"]
+__all__ = ["Chart", "Series", "embedded", "flow", "histogram", "lines", "points", "render"]

@@ -7,12 +7,13 @@ to light and dark mode and to narrow screens. Values appear under the pointer.
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
+
+from rotools.pages.embed import embedded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +44,7 @@ class Chart:
 
     def to_json(self) -> str:
         """The figure for a `<script type="application/json">`: no text in it can close the element."""
-        return json.dumps(self.figure, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+        return embedded(self.figure)
 
 
 @dataclass(frozen=True)
