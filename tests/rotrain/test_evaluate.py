@@ -331,6 +331,10 @@ def test_a_later_evaluation_keeps_what_it_did_not_measure(
     found = evaluate(copy, probes=["induction"], **options).record
     assert set(found["probes"]) == {"copy", "induction"} and found["tasks"] == figures
     assert "no BOS" in found["conventions"]["harness"], "the convention of the figures that were kept"
+    assert [call["parts"] for call in found["calls"]] == [["text", "probes"], ["tasks"], ["probes"]], (
+        "newest first"
+    )
+    assert all(call["date"].endswith(" UTC") and call["processor"] for call in found["calls"])
     assert read_record(copy / "evaluation.json") == found
     found = evaluate(copy, probes=[], tasks=["multiblimp_ron"], task_bos=True, **options).record
     assert not found["probes"], "figures of two conventions do not stand in one file"

@@ -245,6 +245,10 @@ def test_conditions_name_machine_date_commit_and_command(study: list[Path]) -> N
     assert started["processor"] in {value for (key, _), value in rows.items() if key == "processor"}
     assert ("batch", "all") in rows and ("pack", "all") in rows
     assert any(key == "held-out text" and "web" in value for (key, _), value in rows.items())
+    [call] = read_record(study[0] / "evaluation.json")["calls"]
+    assert call["parts"] == ["text", "outside"] and "--outside" in call["command"]
+    assert ("scored on", "all", call["date"][:10]) in section.rows
+    assert ("scored with the processor", "all", call["processor"]) in section.rows
     old = dataclasses.replace(found[0], started={})
     section = conditions_section([old])
     assert section is not None and ("commit of the training", "all", "not recorded") in section.rows
@@ -279,6 +283,18 @@ def test_text_from_outside_is_a_table_apart(study: list[Path]) -> None:
     assert "news" not in {
         name for run in found for cell in run.cells for name in (cell.evaluation or {"text": {}})["text"]
     }
+
+
+def test_a_text_that_is_too_short_to_be_compared_is_said(study: list[Path]) -> None:
+    found = read_runs(study)
+    for cell in (cell for run in found for cell in run.cells):
+        for score in (cell.evaluation or {}).get("outside", {}).values():
+            score["contamination"] |= {"checked_tokens": 0, "share": 0.0, "unchecked_documents": 4}
+    section = outside_section(found)
+    assert section is not None
+    assert (
+        "nothing was compared with the training text: 4 documents of fewer than 20 tokens" in section.explain
+    )
 
 
 def test_contamination_stands_in_the_cells_where_it_differs(study: list[Path]) -> None:

@@ -12,6 +12,7 @@ from rotrain.bench.measure import Settings, bench
 from rotrain.errors import RotrainError, UsageError
 from rotrain.files import read_record, write_record
 from rotrain.progress import Progress
+from rotrain.runtime.host import describe_start
 
 ENGINES, VARIANTS = ("torch", "llama.cpp"), ("fp32", "bf16")
 
@@ -97,7 +98,8 @@ def run_benchmark(
     settings |= {"rounds": 3, "most_rounds": 3} if quick else {"rounds": rounds, "most_rounds": 3 * rounds}
     if threads is not None:
         settings["threads"] = threads
-    record = bench(specs, Settings(**settings), progress.message)
+    call = describe_start()
+    record = bench(specs, Settings(**settings), progress.message) | {"call": call}
     if out is not None:
         write_record(Path(out), record)
     return BenchResult(record["rows"], record["ratios"], record["machine"], record)

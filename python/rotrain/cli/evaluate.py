@@ -142,6 +142,7 @@ def run(
 
 def _show(result: dict[str, Any], file: Path | None) -> None:
     from rotrain.evaluation.baselines.models import PREFIX
+    from rotrain.evaluation.contamination import said
 
     model = result["model"]
     baseline = model["name"].startswith(PREFIX)
@@ -157,7 +158,7 @@ def _show(result: dict[str, Any], file: Path | None) -> None:
             f"({score['documents']:,} documents, {score['bytes']:,} bytes)"
         )
         if common := score.get("contamination"):
-            print(f"    {_contamination(common)}")
+            print(f"    {said(common)}")
     if result["against"]:
         against = result["against"]
         print(
@@ -181,16 +182,6 @@ def _show(result: dict[str, Any], file: Path | None) -> None:
         print(f"  {name}: {'; '.join(parts)}")
     if file is not None:
         print(f"  written to {file}")
-
-
-def _contamination(common: dict[str, Any]) -> str:
-    # An older result, whose parts are kept, did not count what cannot be checked.
-    run, unchecked = common["run_tokens"], common.get("unchecked_documents", 0)
-    short = f"{unchecked:,} documents of fewer than {run} tokens cannot be checked"
-    if common.get("checked_tokens") == 0:
-        return f"nothing was compared with the training text: {short}"
-    found = f"{100 * common['share']:.1f} % of its tokens, in {common['documents']:,} documents, are in runs of {run} tokens that the training text has too"
-    return f"{found}; {short}" if unchecked else found
 
 
 def _interval(value: dict[str, float | None], digits: int) -> str:

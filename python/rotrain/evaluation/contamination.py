@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,3 +145,24 @@ def _hashes(ids: NDArray[np.int64]) -> Hashes:
 
 def _place(hashes: Hashes) -> NDArray[np.intp]:
     return (hashes * np.uint64(0xBF58476D1CE4E5B9) >> np.uint64(64 - _TABLE_BITS)).astype(np.intp)
+
+
+def said(found: Mapping[str, Any]) -> str:
+    """Return what a record of contamination says, in one sentence without a full stop.
+
+    Args:
+        found: The record, see `Contamination.as_json`.
+
+    Examples:
+        >>> said({"share": 0.25, "documents": 3, "run_tokens": 50, "checked_tokens": 900, "unchecked_documents": 1})
+        '25.0 % of its tokens, in 3 documents, are in runs of 50 tokens that the training text has too; 1 document of fewer than 50 tokens cannot be checked'
+    """
+    # An older result, whose parts are kept, did not count what cannot be checked.
+    run, unchecked = found["run_tokens"], found.get("unchecked_documents", 0)
+    short = (
+        f"{unchecked:,} document{'' if unchecked == 1 else 's'} of fewer than {run} tokens cannot be checked"
+    )
+    if found.get("checked_tokens") == 0:
+        return f"nothing was compared with the training text: {short}"
+    common = f"{100 * found['share']:.1f} % of its tokens, in {found['documents']:,} documents, are in runs of {run} tokens that the training text has too"
+    return f"{common}; {short}" if unchecked else common

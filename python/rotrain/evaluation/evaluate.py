@@ -30,8 +30,10 @@ from rotrain.evaluation.tasks import read_task, score_task
 from rotrain.evaluation.text import CONVENTIONS, Document, TextScore, heavy_sentence, score_text
 from rotrain.files import read_record, write_record
 from rotrain.progress import Progress
+from rotrain.runtime.host import describe_start
 
 FORMAT, VERSION = "rotrain-evaluation", 1
+PARTS = ("text", "outside", "against", "probes", "tasks")
 PROBES = ("grammar", "diacritics", "copy", "induction", "phonebook")
 
 
@@ -199,6 +201,7 @@ def _new_record(model: dict[str, Any], conventions: dict[str, Any]) -> dict[str,
         "format": FORMAT,
         "version": VERSION,
         "program": __version__,
+        "calls": [describe_start()],
         "model": model,
         "conventions": conventions,
         "text": {},
@@ -252,8 +255,8 @@ def _finish(
     progress: Progress,
 ) -> EvaluationResult:
     """Refuse an empty record, add what an earlier evaluation measured, and write it."""
-    parts = ("text", "outside", "against", "probes", "tasks")
-    if not any(record[part] for part in parts):
+    measured = [part for part in PARTS if record[part]]
+    if not measured:
         raise RotrainError(
             "nothing was measured: there is no held-out text, no probe and no task",
             place=record["model"]["name"],
@@ -261,6 +264,7 @@ def _finish(
         )
     if not record["text"]:
         progress.note("no held-out text was scored: name the pack with --data, or a file with --text")
+    record["calls"][0]["parts"] = measured
     file = _result_file(model, out)
     if file is not None:
         if out is None:
@@ -313,9 +317,21 @@ def _keep_earlier_parts(file: Path, record: dict[str, Any]) -> None:
         return
     if same:
         record["conventions"] = was | now
+        # What this call measured again is not the earlier call's any more.
+        again = {
+            part for part in PARTS if earlier.get(part) and _names(earlier[part]) <= _names(record[part])
+        }
         for part in ("text", "outside", "probes", "tasks"):
             record[part] = {**earlier.get(part, {}), **record[part]}
         record["against"] = record["against"] or earlier.get("against")
+        for call in earlier.get("calls", []):
+            if left := [part for part in call["parts"] if part not in again]:
+                record["calls"].append({**call, "parts": left})
+
+
+def _names(part: dict[str, Any] | None) -> set[str]:
+    """Return the names of what a part of a record holds."""
+    return set(part or ())
 
 
 def _result_file(model: str | PathLike[str] | LanguageModel, out: str | PathLike[str] | None) -> Path | None:

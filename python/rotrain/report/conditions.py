@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rotrain.report.results import NO_ENGINE, Run
+from rotrain.report.results import NO_ENGINE, Json, Run
 from rotrain.report.section import Section
 
 
@@ -21,8 +21,8 @@ def conditions_section(runs: Sequence[Run]) -> Section | None:
     return Section(
         "reproducibility",
         "Reproducibility",
-        "What the models were trained, scored and timed with. Date, processor, system, commit and command are those of the training; a scoring and a timing record "
-        "their versions alone. “not recorded”: the run is of a version that did not write it down.",
+        "What the models were trained, scored and timed with. The commands of the scoring and of the timing are in `calls` of each evaluation.json and in `call` of each "
+        "bench.json. “not recorded”: the run is of a version that did not write it down.",
         ("condition", "run", "value"),
         tuple(rows),
         left=3,
@@ -50,7 +50,8 @@ def _scoring(run: Run) -> dict[str, str]:
             key = "scoring without a network" if cell.engine == NO_ENGINE else f"scoring in {cell.engine}"
             version = f"rotrain {_said(cell.evaluation.get('program'))}, {_said(cell.evaluation['model'].get('engine'))}"
             found.setdefault(key, {})[version] = None
-    return {key: "; ".join(versions) for key, versions in found.items()}
+    calls = [call for cell in run.cells if cell.evaluation for call in cell.evaluation.get("calls", [None])]
+    return {key: "; ".join(versions) for key, versions in found.items()} | _calls("scored", calls)
 
 
 def _timing(run: Run) -> dict[str, str]:
@@ -59,7 +60,25 @@ def _timing(run: Run) -> dict[str, str]:
     for row in (row for cell in run.cells for row in cell.bench):
         version = f"{_said(row.get('engine_version'))} on {_said(row.get('device'))}"
         found.setdefault(f"timing in {row['engine']}", {})[version] = None
-    return {key: "; ".join(versions) for key, versions in found.items()} or {"timing": "not timed"}
+    calls = [row.get("call") for cell in run.cells for row in cell.bench]
+    said = {key: "; ".join(versions) for key, versions in found.items()} | _calls("timed", calls)
+    return said or {"timing": "not timed"}
+
+
+def _calls(done: str, calls: Sequence[Json | None]) -> dict[str, str]:
+    """Return the days, the processors and the commits of the calls of a command. Empty without a call."""
+    known = [call or {} for call in calls]
+    days = sorted({call["date"].partition(" ")[0] for call in known if "date" in call})
+    parts = {
+        f"{done} on": " to ".join(dict.fromkeys((days[0], days[-1]))) if days else None,
+        f"{done} with the processor": "; ".join(_distinct(known, "processor")),
+        f"{done} with the commit": "; ".join(_distinct(known, "commit")),
+    }
+    return {key: _said(value or None) for key, value in parts.items()} if known else {}
+
+
+def _distinct(calls: Sequence[Json], key: str) -> list[str]:
+    return list(dict.fromkeys(str(call[key]) for call in calls if call.get(key) is not None))
 
 
 def _facts(run: Run) -> dict[str, str]:

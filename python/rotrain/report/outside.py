@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rotrain.evaluation.contamination import said
 from rotrain.report.results import Json, Run
 from rotrain.report.section import Section
 
@@ -46,12 +47,7 @@ def outside_section(runs: Sequence[Run]) -> Section | None:
 
 def _common(score: Json) -> str:
     found = score.get("contamination")
-    if found is None:
-        return "not compared with a training text"
-    return (
-        f"{100 * found['share']:.1f} % of its tokens, in {found['documents']:,} documents, are in runs of {found['run_tokens']} tokens that the "
-        "training text has too"
-    )
+    return "not compared with a training text" if found is None else said(found)
 
 
 def _cell(score: Json | None, *, alone: bool) -> str:
@@ -59,8 +55,9 @@ def _cell(score: Json | None, *, alone: bool) -> str:
     if score is None or alone:
         return _bits(score)
     found = score.get("contamination")
-    share = "not compared" if found is None else f"{100 * found['share']:.1f} % in common"
-    return f"{_bits(score)}, {share}"
+    if found is None or found.get("checked_tokens") == 0:
+        return f"{_bits(score)}, not compared"
+    return f"{_bits(score)}, {100 * found['share']:.1f} % in common"
 
 
 def _bits(score: Json | None) -> str:

@@ -172,7 +172,12 @@ def _cell(run: str, variant: str, folder: Path, timed: Sequence[Json]) -> Cell:
 def _timed(path: Path) -> list[Json]:
     """The rows of every `rotrain bench` in a run directory; it times a run and its variants side by side."""
     found = [value for value in map(_read, sorted(path.glob("*.json"))) if value is not None]
-    return [row for value in found if value["format"] == "rotrain-bench" for row in value["rows"]]
+    return [
+        {**row, "call": value.get("call")}
+        for value in found
+        if value["format"] == "rotrain-bench"
+        for row in value["rows"]
+    ]
 
 
 def _is_trained(row: Json, path: Path) -> bool:
