@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export CARGO_TERM_PROGRESS_WHEN ?= never
+# Where this is set, each of the many processes of the tests and the demo compiles the files of PyTorch again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test test-faults fuzz test-system check wheel bench bench-compare docs clean
 

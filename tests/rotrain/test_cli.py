@@ -56,6 +56,20 @@ def run(pack: Path, tiny_nano: None, tmp_path_factory: pytest.TempPathFactory) -
     return out
 
 
+def test_no_verb_loads_the_compiler_at_its_start() -> None:
+    """Importing `torch._dynamo` takes as long as importing PyTorch. Only a run that compiles pays for it."""
+    modules = [
+        "train.loop", "evaluation.evaluate", "exporters.export", "quantization.gguf", "quantization.torch",
+        "generation", "bench.worker", "bench.benchmark", "report.write", "compare.run_study",
+    ]  # fmt: skip
+    script = "import sys, importlib\n" + "".join(
+        f"importlib.import_module('rotrain.{module}'); assert 'torch._dynamo' not in sys.modules, '{module}'\n"
+        for module in modules
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("verb", ["", *VERBS])
 def test_help_loads_nothing_heavy_and_has_an_example(verb: str) -> None:
     script = (

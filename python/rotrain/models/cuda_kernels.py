@@ -6,17 +6,19 @@ goes to the portable implementation. The packages are imported when a kernel is 
 
 from __future__ import annotations
 
-import inspect
 from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.torch_version import TorchVersion
 
 from rotrain.models.attention_kernels import document_attention_masked, window_attention_banded
 
 HALF = (torch.bfloat16, torch.float16)
+VARLEN_TAKES_GROUPS = TorchVersion(torch.__version__) >= (2, 12)
+"""Whether varlen attention knows groups of heads. To ask its signature would import the compiler, which takes as long as PyTorch itself."""
 
 
 def window_attention_flash(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
@@ -63,7 +65,7 @@ def _varlen(q: Tensor, k: Tensor, v: Tensor, ends: Tensor, longest: int, window:
 
     words: dict[str, Any] = {"window_size": (-1 if window is None else window - 1, 0)}
     if q.shape[1] != k.shape[1]:
-        if _varlen_takes_groups():
+        if VARLEN_TAKES_GROUPS:
             words["enable_gqa"] = True
         else:
             k, v = (x.repeat_interleave(q.shape[1] // k.shape[1], 1) for x in (k, v))
@@ -79,14 +81,6 @@ def _varlen(q: Tensor, k: Tensor, v: Tensor, ends: Tensor, longest: int, window:
     assert isinstance(out, Tensor)  # it returns more only if more is asked for
     whole: Tensor = out.unflatten(0, (q.shape[0], -1))
     return whole.transpose(1, 2)
-
-
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def _varlen_takes_groups() -> bool:
-    """Return whether this PyTorch's varlen attention knows groups of heads: from 2.12 on."""
-    from torch.nn.attention.varlen import varlen_attn
-
-    return "enable_gqa" in inspect.signature(varlen_attn).parameters
 
 
 def window_attention_flex(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
