@@ -6,11 +6,13 @@ when the record is read. Records of older versions have no seal and are read too
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
 import re
 import shutil
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -58,7 +60,7 @@ def new_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
 
     Args:
         out: The folder to make. It must not exist, except with `replace`.
-        replace: An older folder is put aside before the new one gets its name, and removed after it.
+        replace: An older folder is replaced: there is one at each moment, where the file system can exchange two names.
 
     Raises:
         RotrainError: The disk refuses something.
@@ -79,21 +81,40 @@ def new_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
             temporary.mkdir()
             yield temporary
             sync_directory(temporary)
-            old = out.with_name(f".{out.name}.old")
-            shutil.rmtree(old, ignore_errors=True)
-            if replace and out.exists():
-                os.rename(out, old)
-            try:
-                os.rename(temporary, out)
-            except OSError:
-                if old.exists():
-                    os.rename(old, out)
-                raise
-            sync_directory(out.parent)
-            shutil.rmtree(old, ignore_errors=True)
+            if replace and out.exists() and _exchange(temporary, out):
+                sync_directory(out.parent)
+                shutil.rmtree(temporary, ignore_errors=True)
+            else:
+                _rename_aside(temporary, out, replace=replace)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Return whether two folders exchanged their names in one step. Linux can do so on most file systems."""
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return (
+        renameat2 is not None
+        and renameat2(here, os.fsencode(first), here, os.fsencode(second), exchange) == 0
+    )
+
+
+def _rename_aside(new: Path, out: Path, *, replace: bool) -> None:
+    """Give the folder `new` the name `out`. An older folder is `.NAME.old` until then, and gets its name back if that fails."""
+    old = out.with_name(f".{out.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if replace and out.exists():
+        os.rename(out, old)
+    try:
+        os.rename(new, out)
+    except OSError:
+        if old.exists():
+            os.rename(old, out)
+        raise
+    sync_directory(out.parent)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
