@@ -17,7 +17,7 @@ from torch.torch_version import TorchVersion
 from rotrain.models.attention_kernels import document_attention_masked, window_attention_banded
 
 HALF = (torch.bfloat16, torch.float16)
-VARLEN_TAKES_GROUPS = TorchVersion(torch.__version__) >= (2, 12)
+VARLEN_TAKES_GROUPS = TorchVersion(torch.__version__) >= "2.12"
 """Whether varlen attention knows groups of heads. To ask its signature would import the compiler, which takes as long as PyTorch itself."""
 
 
