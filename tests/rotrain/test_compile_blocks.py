@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +13,9 @@ from torch._dynamo.utils import counters
 
 from conftest import shape
 from rotrain.config import Optim
+from rotrain.models.activations import activations_kept, activations_recomputed
 from rotrain.models.decoder import Decoder
+from rotrain.models.kernels import choose
 from rotrain.runtime.device import Hardware, resolve_machine
 from rotrain.runtime.distributed import Distributed
 from rotrain.train import learner as module
@@ -31,19 +35,26 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> None:
     counters.clear()
 
 
-def learner_of(arch: str) -> Learner:
+def learner_of(arch: str, **ops: Any) -> Learner:
     from rotrain.config import Runtime
 
-    model = Decoder(shape(arch, layers=6))
+    model = Decoder(shape(arch, layers=6), replace(choose(300), **ops))
     model.init_weights(0)
     hardware = Hardware(None, False, False, False, False)
     machine = resolve_machine(Runtime(device="cpu", precision="fp32", compile="on"), hardware, 0.0, threads=1)
     return Learner(model, Optim(lr=1e-3), machine, Distributed(), "none")
 
 
-@pytest.mark.parametrize(("arch", "kinds"), [("llama-gqa", 1), ("mamba2-hybrid", 2)])
-def test_equal_blocks_share_a_program(arch: str, kinds: int) -> None:
-    plain, compiled = learner_of(arch), learner_of(arch)
+@pytest.mark.parametrize(
+    ("arch", "kinds", "activations"),
+    [
+        ("llama-gqa", 1, activations_kept),
+        ("mamba2-hybrid", 2, activations_kept),
+        ("mamba2-hybrid", 2, activations_recomputed),
+    ],
+)
+def test_equal_blocks_share_a_program(arch: str, kinds: int, activations: Callable[..., Any]) -> None:
+    plain, compiled = learner_of(arch), learner_of(arch, activations=activations)
     module._compile_blocks(compiled.model)
     batch = torch.randint(0, 300, (4, 49), generator=torch.Generator().manual_seed(1))
     losses = [one.compute_gradients(batch, micro=2, tokens=192) for one in (plain, compiled)]

@@ -25,7 +25,7 @@ from rotrain.models.parity import kernel_errors
 from rotrain.models.platform import Platform
 from rotrain.models.presets import model_config
 from rotrain.models.scan_mamba_ssm import scan_mamba_ssm
-from rotrain.models.ssd import scan_recomputed
+from rotrain.models.ssd import scan_chunked
 from rotrain.models.trials import try_kernel
 
 H100 = Platform("cuda", (9, 0), True)
@@ -45,10 +45,10 @@ GONE = {
         (Platform("mps"), "sdpa", "banded sdpa", "masked sdpa", "grouped chunks"),
         (H100, "cudnn", "torch varlen", "torch varlen", "mamba-ssm"),
         (replace(H100, deterministic=True), "flash", "torch varlen", "torch varlen", "mamba-ssm"),
-        (replace(H100, failures=GONE), "flash", "flash-attn", "masked sdpa", "grouped chunks twice"),
+        (replace(H100, failures=GONE), "flash", "flash-attn", "masked sdpa", "grouped chunks"),
         (Platform("cuda", (8, 9), True), "flash", "torch varlen", "torch varlen", "mamba-ssm"),
         (Platform("cuda", (8, 0), False), "sdpa", "flex", "masked sdpa", "mamba-ssm"),
-        (Platform("cuda", (7, 0), False), "sdpa", "banded sdpa", "masked sdpa", "grouped chunks twice"),
+        (Platform("cuda", (7, 0), False), "sdpa", "banded sdpa", "masked sdpa", "grouped chunks"),
     ],
 )
 def test_choices(platform: Platform, attention: str, window: str, documents: str, scan: str) -> None:
@@ -59,6 +59,7 @@ def test_choices(platform: Platform, attention: str, window: str, documents: str
     assert picked["scan"].name == scan
     cuda = platform.device == "cuda" and platform.capability >= (8, 0)
     assert picked["loss"].name == ("fused chunks" if cuda else "chunked")
+    assert picked["activations"].name == ("recomputed" if platform.device == "cuda" else "kept")
     assert picked["conv"].name == {"cuda": "fused sum"}.get(
         platform.device, "rows" if platform == Platform() else "torch conv1d"
     )
@@ -154,7 +155,7 @@ def test_a_trial_runs_a_kernel_and_compares_it(operation: str, dtype: torch.dtyp
         kernels.candidates(8192)[operation][-1].function,
         getattr(kernels.REFERENCE, operation),
     )
-    better = scan_recomputed if operation == "scan" else reference  # the recurrence takes a CPU long
+    better = scan_chunked if operation == "scan" else reference  # the recurrence takes a CPU long
     assert try_kernel(operation, better, portable, CPU, dtype) == ""
 
 

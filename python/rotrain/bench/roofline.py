@@ -142,7 +142,8 @@ def _work(config: ModelConfig, tokens: int, micro: int) -> dict[str, tuple[float
         inputs = 2 * (ssm.inner + 2 * ssm.groups * ssm.state)
         scan_bytes = scans * (4 * inputs + 3 * 2 * ssm.inner + 4 * 4 * ssm.state * ssm.inner / chunk)
 
-    kept = activation_bytes(config, micro, half=True, fused_scan=True) / (micro * config.context)
+    kept = activation_bytes(config, micro, half=True, fused_scan=True, recomputed=False)
+    kept /= micro * config.context
     return {
         "block products": (6.0 * blocks * tokens, 0.0),
         "attention": (3.5 * forward * tokens, float(attention_bytes * tokens)),

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend
 
 from rotrain.config import ModelConfig
+from rotrain.models.activations import activations_kept, activations_recomputed
 from rotrain.models.attention_backend import attention_backend, attention_cudnn, attention_flash
 from rotrain.models.attention_kernels import (
     attention_reference,
@@ -39,7 +40,7 @@ from rotrain.models.platform import Platform, lacks_cpu_fp32, lacks_cuda, lacks_
 from rotrain.models.rope import apply_rope, apply_rope_reference
 from rotrain.models.scan_mamba_ssm import scan_mamba_ssm
 from rotrain.models.short_attention import SHORT, attention_short, window_attention_short
-from rotrain.models.ssd import scan_chunked, scan_recomputed, scan_reference
+from rotrain.models.ssd import scan_chunked, scan_reference
 from rotrain.models.trials import try_kernel
 
 # From this vocabulary on the chunked loss is faster than the plain one, and its memory does not grow with the batch
@@ -64,6 +65,7 @@ class Kernels:
     layer_norm: Callable[[Tensor, Tensor, Tensor, float], Tensor]
     rope: Callable[[Tensor, Tensor, Tensor], Tensor]
     loss: Callable[[Tensor, Tensor, Tensor], Tensor]
+    activations: Callable[..., Tensor]
 
 
 REFERENCE = Kernels(
@@ -78,6 +80,7 @@ REFERENCE = Kernels(
     layer_norm=layer_norm_reference,
     rope=apply_rope_reference,
     loss=token_loss_reference,
+    activations=activations_kept,
 )
 
 
@@ -195,12 +198,6 @@ REGISTRY: dict[str, tuple[Candidate, ...]] = {
             tried=True,
         ),
         Candidate(
-            "grouped chunks twice",
-            scan_recomputed,
-            "matrix products over chunks, computed again for the gradients: half the memory",
-            _lacks_any_cuda,
-        ),
-        Candidate(
             "grouped chunks", scan_chunked, "matrix products over chunks, C B' once a group, states in fp32"
         ),
     ),
@@ -211,6 +208,15 @@ REGISTRY: dict[str, tuple[Candidate, ...]] = {
     ),
     "rms_norm": (Candidate("torch rms_norm", rms_norm_fused, "one call, the mean in fp32"),),
     "layer_norm": (Candidate("torch layer_norm", layer_norm_fused, "one call, mean and variance in fp32"),),
+    "activations": (
+        Candidate(
+            "recomputed",
+            activations_recomputed,
+            "a Mamba-2 layer keeps less than half, and computes its cheap passes again",
+            _lacks_any_cuda,
+        ),
+        Candidate("kept", activations_kept, "nothing is computed twice"),
+    ),
     "rope": (
         Candidate("real pairs", apply_rope, "no complex numbers, stays in the type of the activations"),
     ),

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rotrain.config import ModelConfig
+from rotrain.models.activations import activations_kept
 from rotrain.models.conv import init_conv
 from rotrain.models.kernels import Kernels
 from rotrain.models.mixer import Cache, Positions
@@ -70,15 +71,21 @@ class Mamba2(nn.Module):
 
     def forward(self, u: Tensor, positions: Positions, cache: Cache | None) -> Tensor:
         """Mix (B, T, h), see `Mixer`."""
-        ssm, taps = self.shape, self.shape.conv - 1
-        z, xbc, dt = self.in_proj(u).split((ssm.inner, ssm.channels, ssm.heads), -1)
         held = cache if isinstance(cache, RecurrentCache) else None
+        documents = _with_before(positions, self.shape.conv - 1)
+        # A cache changes, so what reads it runs once.
+        run = self.ops.activations if held is None else activations_kept
+        return run(self._mix, self.in_proj(u), documents, held)
+
+    def _mix(self, projected: Tensor, documents: Tensor | None, held: RecurrentCache | None) -> Tensor:
+        """Return the output of the mixer, given that of its first matrix."""
+        ssm, taps = self.shape, self.shape.conv - 1
+        z, xbc, dt = projected.split((ssm.inner, ssm.channels, ssm.heads), -1)
         if held is None:
             xbc = F.pad(xbc, (0, 0, taps, 0))
         else:
             xbc = torch.cat((held.tail.to(xbc.dtype), xbc), 1)
             held.tail.copy_(xbc[:, -taps:])
-        documents = _with_before(positions, taps)
         mixed = F.silu(self.ops.conv(xbc, self.conv_weight, self.conv_bias, documents))
         x, b, c = mixed.split((ssm.inner, ssm.groups * ssm.state, ssm.groups * ssm.state), -1)
         x = x.unflatten(-1, (ssm.heads, ssm.head_dim))

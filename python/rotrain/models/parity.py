@@ -63,6 +63,12 @@ def kernel_errors(
         return lambda x, dt, b, c: ops.scan(x, dt, rates.to(x.device), b, c, None, None, 32)[0]
 
     return {
+        "activations": _error(
+            lambda x: fast.activations(nn.functional.silu, x),
+            lambda x: slow.activations(nn.functional.silu, x),
+            (draw(96, 256),),
+            device,
+        ),
         "attention": _error(fast.attention, slow.attention, (q, k, v), device, _input_dtype(fast.attention)),
         "window_attention": _error(
             lambda a, b, c: fast.window_attention(a, b, c, 33),

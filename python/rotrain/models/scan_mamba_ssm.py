@@ -123,3 +123,6 @@ def _differentiate(ctx: Any, dy: Tensor | None, d_last: Tensor | None) -> tuple[
 
 
 _forward.register_autograd(_differentiate, setup_context=_save)
+
+# Its output is kept where other results are computed again, see `activations`.
+OPERATOR = torch.ops.rotrain.ssd.default

@@ -26,7 +26,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from rotrain.models.precision import product_dtype, to_fp32
 
@@ -156,35 +155,6 @@ def scan_chunked(
     seen = to_fp32(seen.reshape(batch, count, chunk, heads, width))
     y = torch.addcmul(to_fp32(y), seen, since[..., None]).flatten(1, 2)[:, :length]
     return y, now.transpose(2, 3).flatten(1, 2)
-
-
-def scan_recomputed(
-    x: Tensor,
-    dt: Tensor,
-    a: Tensor,
-    b: Tensor,
-    c: Tensor,
-    state: Tensor | None,
-    documents: Tensor | None = None,
-    chunk: int = 128,
-) -> tuple[Tensor, Tensor]:
-    """Compute `scan_chunked` and keep its inputs only; the backward pass computes the scan again.
-
-    Compiled, a layer of 300m with `scan_chunked` keeps 610 MB for 8,192 tokens, 24 GB with 40 layers; with this it keeps 345 MB
-    (docs/log/models.md). y has the type of x, as a kernel of a GPU gives it.
-    """
-    if not torch.is_grad_enabled():
-        return _narrow_chunks(x, dt, a, b, c, state, documents, chunk)
-    # Nothing here is random, so no state of a generator is kept.
-    result: tuple[Tensor, Tensor] = checkpoint(
-        _narrow_chunks, x, dt, a, b, c, state, documents, chunk, use_reentrant=False, preserve_rng_state=False
-    )
-    return result
-
-
-def _narrow_chunks(x: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
-    y, last = scan_chunked(x, *others)
-    return y.to(x.dtype), last
 
 
 class _Weights(torch.autograd.Function):

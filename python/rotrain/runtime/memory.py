@@ -20,7 +20,7 @@ from rotrain.models.decoder import Decoder
 from rotrain.models.loss import chunk_tokens
 from rotrain.models.loss_cuda import chunk_rows, token_loss_fused
 from rotrain.models.platform import Platform
-from rotrain.models.ssd import scan_recomputed
+from rotrain.models.scan_mamba_ssm import scan_mamba_ssm
 from rotrain.runtime.activations import activation_bytes, cast_bytes
 
 # What a process takes of a GPU beside its tensors: the CUDA context with the code of all kernels, and what the allocator
@@ -92,7 +92,7 @@ def training_bytes(config: ModelConfig, sequences: int, target: Target) -> dict[
     """
     platform = target.platform
     if target.compiled and platform.device == "cuda":
-        fused = kernels.chosen(config.vocab_size, platform)["scan"].function is not scan_recomputed
+        fused = kernels.chosen(config.vocab_size, platform)["scan"].function is scan_mamba_ssm
         activations = activation_bytes(config, sequences, half=platform.half, fused_scan=fused) + cast_bytes(
             config, half=platform.half
         )
