@@ -100,6 +100,14 @@ def teams(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
         "muon": words(
             pack, folder / "muon", "--set", "runtime.parallel=fsdp", "--set", "optim.name=muon", steps=4
         ),
+        "bf16": words(
+            pack, folder / "bf16", "--set", "runtime.parallel=fsdp", "--set", "runtime.precision=bf16"
+        ),
+        "short": words(pack, folder / "short", "--set", 'batch.micro="auto"'),
+        "given": words(pack, folder / "given", "--set", "batch.micro=2"),
+        "shards": words(
+            pack, folder / "shards", "--set", 'batch.micro="auto"', "--set", "runtime.parallel=fsdp"
+        ),
         "odd": words(pack, folder / "odd", "--set", "batch.sequences=3"),
         "lost": words(pack, folder / "lost", steps=100_000),
         "stopped": words(pack, folder / "stopped", steps=100_000),
@@ -110,6 +118,7 @@ def teams(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
             "words": command,
             "when": str(folder / name / "checkpoints" / "step-000004") if name in signals else None,
             "number": signals.get(name, 0),
+            "short": 3 if name in ("short", "given", "shards") else None,
         }
         for name, command in commands.items()
     ]
@@ -162,6 +171,49 @@ def test_sharded_muon_is_muon(pack: Path, tmp_path: Path, teams: dict[str, Any])
     # Newton-Schulz multiplies in the precision of the run, fp32 here. It raises small singular values to about 1,
     # and the rounding of sums in another order with them: the difference shows earlier than with AdamW.
     assert_the_same_run(teams["muon"]["run"], tmp_path / "run", loss=1e-3, norm=2e-2)
+
+
+def test_shards_gathered_in_bf16_train_as_one_process(
+    pack: Path, tmp_path: Path, teams: dict[str, Any]
+) -> None:
+    assert teams["bf16"]["ranks"][0][0] == 0, teams["bf16"]["ranks"][0][2]
+    done = rotrain(*words(pack, tmp_path / "run", "--set", "runtime.precision=bf16"))
+    assert done.returncode == 0, done.stderr
+    assert_the_same_run(teams["bf16"]["run"], tmp_path / "run", loss=1e-3, norm=2e-2)
+
+
+def test_matrices_alone_are_gathered_in_bf16() -> None:
+    from rotrain.train.learner import gather_policy
+
+    policy = gather_policy(torch.bfloat16)
+    matrix, gain, taps = (torch.nn.Parameter(torch.ones(shape)) for shape in ((2, 2), (2,), (2, 1, 4)))
+    kinds = [policy._resolve_for_param(parameter).param_dtype for parameter in (matrix, gain, taps)]
+    assert kinds == [torch.bfloat16, torch.float32, torch.float32]
+    assert policy.reduce_dtype == torch.float32
+    assert gather_policy(torch.float32).param_dtype is None
+
+
+def test_one_process_out_of_memory_halves_the_parts_of_all(teams: dict[str, Any], alone: Path) -> None:
+    (code, _, said), (other, _, _) = teams["short"]["ranks"]
+    assert (code, other) == (0, 0), said
+    assert "out of memory with 2 sequences at once: the step is computed again with 1" in said
+    assert said.count("out of memory") == 1
+    assert_the_same_run(teams["short"]["run"], alone)
+
+
+@pytest.mark.parametrize("name", ["given", "shards"])
+def test_what_cannot_be_halved_ends_in_all_processes_with_a_sentence(
+    teams: dict[str, Any], name: str
+) -> None:
+    (code, _, said), (other, _, short) = teams[name]["ranks"]
+    assert (code, other) == (1, 1)
+    assert "too little memory for 2 sequences of 32 tokens at once" in short
+    assert "--set batch.micro=1" in short
+    assert "Traceback" not in said + short and said.count("error:") == short.count("error:") == 1
+    expected = (
+        "too little memory for 2 sequences" if name == "given" else "another process of this run has ended"
+    )
+    assert expected in said
 
 
 def test_a_killed_process_ends_the_run_with_a_sentence(teams: dict[str, Any]) -> None:

@@ -159,8 +159,10 @@ def join_processes(device: str) -> Iterator[Distributed]:
     if cuda:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     dist.init_process_group("nccl" if cuda else "gloo")
+    ended = False
     try:
         yield Distributed(dist.get_rank(), size)
+        ended = True
     except RuntimeError as error:
         if not _is_broken_connection(error):
             raise
@@ -170,14 +172,16 @@ def join_processes(device: str) -> Iterator[Distributed]:
         ) from None
     finally:
         _groups.clear()
-        with contextlib.suppress(RuntimeError):
-            dist.destroy_process_group()
+        # After an error NCCL would wait for messages that never come. The process ends, and its error must be printed.
+        if ended or not cuda:
+            with contextlib.suppress(RuntimeError):
+                dist.destroy_process_group()
 
 
 def exit_process(code: int) -> NoReturn:
     """End one of several processes with `code`, without finalizing the interpreter.
 
-    DistributedDataParallel keeps gloo's threads alive after `destroy_process_group` (seen with torch 2.15). If one of
+    gloo's threads may outlive `destroy_process_group` (seen with DistributedDataParallel of torch 2.15). If one of
     them frees a tensor while Python finalizes, the process ends by SIGABRT ("terminate called without an active
     exception"). torchrun then reports a finished and saved run as failed.
     """

@@ -3,12 +3,12 @@
 A step is two calls, so that a spike is seen before it does harm: `compute_gradients` runs the model forward and
 backward, `update` changes the weights, and `zero_grad` drops the gradients instead.
 
-Several processes: with DDP each process holds the whole model and averages gradients (Li et al. 2020). The exchange of a
-block's gradients runs beside the backward pass of the blocks before it. A model that is one compiled program returns all
-gradients together, so nothing overlaps there (a compiled run on CPUs).
+Several processes: with DDP each process holds the whole model, and the gradients are added up (`exchange`), in a compiled
+run on a GPU while the backward pass still computes. A model that is one compiled program returns all gradients together, so
+nothing overlaps there (a compiled run on CPUs).
 
 With FSDP2 (`fully_shard`) each process holds its shard of weights, gradients and moments, and gathers a block when that
-block computes (Zhao et al. 2023). Both take the mean over processes, so the loss is multiplied by their number: the
+block computes (Zhao et al. 2023). It takes the mean over processes, so the loss is multiplied by their number: the
 gradient is then that of the sum over the batch, as in one process.
 """
 
@@ -28,11 +28,12 @@ from rotrain.run.checkpoint import SavedCheckpoint
 from rotrain.runtime.allocator import HUGE_PAGES_AFTER_STEPS, use_huge_pages
 from rotrain.runtime.device import Machine
 from rotrain.runtime.distributed import Distributed
+from rotrain.train.exchange import GradientExchange
 from rotrain.train.optim import Optimizer, full_tensor, shard_like
 
 
 class _Loss(nn.Module):
-    """The loss of a decoder as the forward pass of a module, which DDP and FSDP hook into."""
+    """The loss of a decoder as the forward pass of a module, which FSDP hooks into."""
 
     def __init__(self, model: Decoder, compute: Callable[[Tensor, Tensor], Tensor]) -> None:
         super().__init__()
@@ -63,14 +64,11 @@ class Learner:
         self._evaluation_loss: Callable[[Tensor, Tensor], Tensor] = model.loss
         self._module: Any = None
         self._steps = 0
+        self._exchange: GradientExchange | None = None
         if strategy == "ddp":
-            # The buckets become the gradients, and the tables of RoPE are the same everywhere.
-            self._module = nn.parallel.DistributedDataParallel(
-                self._loss, gradient_as_bucket_view=True, broadcast_buffers=False
-            )
-            self.compute = self._module
+            self._exchange = GradientExchange(list(model.parameters()), distributed)
         elif strategy == "fsdp":
-            self._module = _shard(model, compiled=machine.compiled)
+            self._module = _shard(model, machine)
             self.compute = self._evaluation_loss = self._module
         self.optimizer = Optimizer(model, optim, machine.products)
 
@@ -81,8 +79,8 @@ class Learner:
         results are the same. The backward pass is compiled when it first runs, so it runs here, on gradients that are
         dropped. FSDP compiled its blocks already; it is not tried here.
 
-        On CUDA each block is a program, and equal blocks share it: compiling takes as long as for one layer, and DDP
-        exchanges the gradients of a block while the blocks before it compute. On a CPU the model is one program, which
+        On CUDA each block is a program, and equal blocks share it: compiling takes as long as for one layer, and several
+        processes exchange the gradients of a block while the blocks before it compute. On a CPU the model is one program, which
         was faster (docs/log/training.md).
 
         Returns:
@@ -120,17 +118,30 @@ class Learner:
             tokens: Tokens of the whole batch, over all processes.
 
         Returns:
-            The sum of the losses in nats / `tokens`, a scalar.
+            The sum of the losses in nats / `tokens`, a scalar. The gradients are complete after `finish_gradients`.
         """
+        if self._exchange is not None:
+            self._exchange.begin()
         total = torch.zeros((), device=self.machine.device)
         parts = batch.split(micro)
         for index, part in enumerate(parts):
             with self._gradient_sync(index == len(parts) - 1):
                 with self.machine.autocast():
                     loss = self.compute(part[:, :-1], part[:, 1:]) / tokens
-                (loss * self.distributed.size if self.distributed.size > 1 else loss).backward()
+                (loss * self.distributed.size if self.strategy == "fsdp" else loss).backward()
             total += loss.detach()
         return total
+
+    def finish_gradients(self, *, failed: bool) -> bool:
+        """Wait for the gradients of all processes; every process calls this after `compute_gradients`.
+
+        Args:
+            failed: This process ran out of memory, and has no gradients.
+
+        Returns:
+            Whether any process failed. Its gradients are useless then: call `free_memory`.
+        """
+        return failed if self._exchange is None else self._exchange.finish(failed=failed)
 
     def _trial_batch(self, rows: int) -> Tensor:
         """Return sequences of one document each: the end of a document at every place would be the dearest of all batches."""
@@ -148,12 +159,10 @@ class Learner:
             self.optimizer.missing_state_bytes(), dtype=torch.uint8, device=self.machine.device
         )
         batch = self._trial_batch(2 * rows)
-        exchange = self._module.no_sync() if self.strategy == "ddp" else contextlib.nullcontext()
-        with exchange:
-            for part in batch.split(rows):
-                with self.machine.autocast():
-                    loss = self.compute(part[:, :-1], part[:, 1:])
-                loss.backward()
+        for part in batch.split(rows):
+            with self.machine.autocast():
+                loss = self.compute(part[:, :-1], part[:, 1:])
+            loss.backward()
         del state
         if self.machine.device.type == "cuda":
             torch.cuda.synchronize(self.machine.device)
@@ -232,9 +241,8 @@ class Learner:
 
     def _gradient_sync(self, last: bool) -> contextlib.AbstractContextManager[None]:
         """Processes exchange gradients with the last part of a batch only."""
-        if self.strategy == "ddp" and not last:
-            context: contextlib.AbstractContextManager[None] = self._module.no_sync()
-            return context
+        if self._exchange is not None and last:
+            return self._exchange.last_part()
         if self.strategy == "fsdp":
             self._module.set_requires_gradient_sync(last)
         return contextlib.nullcontext()
@@ -262,18 +270,43 @@ def _uncompile_blocks(model: Decoder) -> None:
         block._compiled_call_impl = None
 
 
-def _shard(model: Decoder, *, compiled: bool) -> nn.Module:
-    """Return the loss of a model whose blocks, and the rest, are sharded over all processes.
-
-    Weights are gathered in fp32. A policy of bf16 would round the gains and Mamba-2's rates too, so the result would not be
-    that of one process, and sharding is for models that do not fit one GPU: speed comes second.
-    """
+def _shard(model: Decoder, machine: Machine) -> nn.Module:
+    """Return the loss of a model whose blocks, and the rest, are sharded over all processes."""
     from torch.distributed.fsdp import fully_shard
 
+    policy = gather_policy(machine.products)
     for block in model.blocks:
-        if compiled:
+        if machine.compiled:
             _compile_block(block)  # block by block: the gathering between them is not compiled
-        fully_shard(block)
+        fully_shard(block, mp_policy=policy)
     module = _Loss(model, model.loss)
+    # The embedding stays fp32: the loss adds up its gradient in fp32, and on a CPU the stream is fp32.
     fully_shard(module)
     return module
+
+
+def gather_policy(products: torch.dtype) -> Any:
+    """Return FSDP's policy for a block: matrices are gathered in the type of products, and gradients are added in fp32.
+
+    Autocast would round the gathered matrices to the same values, so this halves what is sent and changes no bit. Gains,
+    the convolution and Mamba-2's rates are gathered in fp32, as one process reads them. A PyTorch that cannot tell parameters
+    apart gathers all in fp32.
+
+    Examples:
+        >>> policy = gather_policy(torch.bfloat16)
+        >>> policy.reduce_dtype, policy.cast_forward_inputs
+        (torch.float32, False)
+    """
+    from torch.distributed.fsdp import MixedPrecisionPolicy
+
+    knows_parameters = "param_dtype_override_fn" in {
+        field.name for field in dataclasses.fields(MixedPrecisionPolicy)
+    }
+    if products == torch.float32 or not knows_parameters:
+        return MixedPrecisionPolicy(reduce_dtype=torch.float32, cast_forward_inputs=False)
+    return MixedPrecisionPolicy(
+        param_dtype=products,
+        reduce_dtype=torch.float32,
+        cast_forward_inputs=False,
+        param_dtype_override_fn=lambda parameter: None if parameter.ndim == 2 else parameter.dtype,
+    )

@@ -260,14 +260,22 @@ class _Training:
     def _whole_gradients(self, batch: torch.Tensor) -> torch.Tensor:
         """Compute the gradients of a batch, again in smaller parts as often as memory is short."""
         while True:
+            total, failed = None, False
             try:
-                return self.learner.compute_gradients(
+                total = self.learner.compute_gradients(
                     batch, micro=self.micro.size, tokens=self.plan.tokens_per_step
                 )
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
+                failed = True
             # Here, where no traceback holds the tensors of the failed pass.
+            if failed:
+                self.learner.free_memory()
+                self.micro.check_recovery()
+            if not self.learner.finish_gradients(failed=failed):
+                assert total is not None
+                return total
             self.learner.free_memory()
             self.micro.halve()
 

@@ -7,7 +7,8 @@ was found is remembered for this machine, model and version.
 
 Out of memory at a later step (another program took some, or the allocator's blocks are scattered) halves the size, and the
 step is computed again from its first part. Nothing of a step is applied before all its gradients are there, so the step
-has the same tokens and the same result, up to the order of a sum.
+has the same tokens and the same result, up to the order of a sum. Several processes that hold the whole model halve
+together, whichever of them ran out.
 """
 
 from __future__ import annotations
@@ -138,14 +139,23 @@ class MicroBatch:
         remember(self.key, found)
         self._say("found on this GPU; batch.micro=N sets another")
 
-    def halve(self) -> None:
-        """Take the next smaller size after a lack of memory.
+    def check_recovery(self) -> None:
+        """Call this first after a lack of memory in this process.
 
         Raises:
-            RotrainError: There is none, the size was given, or other processes wait for this one's gradients.
+            RotrainError: The others wait for a block of this process's shards, so the run ends.
+        """
+        if self.learner.strategy == "fsdp":
+            raise out_of_memory(self.config, self.size)
+
+    def halve(self) -> None:
+        """Take the next smaller size after a lack of memory. All processes call this together.
+
+        Raises:
+            RotrainError: There is none, or the size was given.
         """
         smaller = [size for size in micro_sizes(self.rows) if size < self.size]
-        if self.given != "auto" or not smaller or self.distributed.size > 1:
+        if self.given != "auto" or not smaller:
             raise out_of_memory(self.config, self.size)
         self.progress.note(
             f"out of memory with {self.size} sequences at once: the step is computed again with {smaller[-1]}"
