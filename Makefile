@@ -42,7 +42,7 @@ fuzz: setup
 	for target in $$(cargo fuzz list); do cargo +nightly fuzz run $$target -- -max_total_time=$$(($(FUZZ_MINUTES) * 60)) || exit 1; done
 
 SYSTEM := tests/rotrain/test_mamba_ssm.py tests/rotrain/test_kernel_signatures.py tests/rotrain/test_harness.py \
-	tests/rotrain/test_stock_circle.py tests/rotrain/test_gpu_check_system.py tests/rotrain/test_report_browser.py \
+	tests/rotrain/test_inductor_kernels.py tests/rotrain/test_stock_circle.py tests/rotrain/test_gpu_check_system.py tests/rotrain/test_report_browser.py \
 	tests/rotools/test_ray.py tests/rotools/test_bucket_system.py tests/rotools/test_books_system.py tests/test_package_system.py tests/test_tutorials_system.py
 
 # Tests that need programs from outside; what is missing is skipped and named. On Debian: apt-get install chromium
