@@ -10,7 +10,8 @@ parts that have no result yet (`--again PREFIX` forgets results first). When the
     A  parity   each kernel at real widths in bf16 and fp32 against its definition in fp64: output and gradients;
                 models of two layers, compiled against uncompiled
     B  step     a step of 300m of each architecture: tokens/s, MFU, memory, graph breaks; where the time of two goes
-    C  variant  the same with deterministic sums, other micro-batches, and chunks of 256
+    C  variant  the same with deterministic sums, other micro-batches, chunks of 256, and a Mamba-2 that
+               keeps everything for its gradients
        decode   the recorded step of `generate` against the usual one
     D  run      doctor; a run that is killed and resumed against an undisturbed one
 
@@ -47,6 +48,8 @@ PARTS: dict[str, int] = {
     "variant:mamba2:deterministic": 80,
     "variant:llama-gqa:micro4": 60,
     "variant:llama-gqa:micro16": 60,
+    "variant:mamba2:micro4": 60,
+    "variant:mamba2:kept": 80,
     "variant:mamba2:chunk256": 80,
     "decode:llama-gqa": 60,
     "decode:mamba2": 60,

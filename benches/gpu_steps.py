@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,11 +12,13 @@ from torch import Tensor
 
 from rotrain.config import FitConfig, ModelConfig, resolve
 from rotrain.models import count, kernels
+from rotrain.models.activations import activations_kept
 from rotrain.models.decoder import Decoder
 from rotrain.models.presets import model_config
 from rotrain.runtime.decoding import DecodingStep, decoding_precision, place_for_decoding
 from rotrain.runtime.device import choose_machine
 from rotrain.runtime.distributed import Distributed
+from rotrain.runtime.memory import Target, training_bytes
 from rotrain.train.learner import Learner
 
 Row = dict[str, Any]
@@ -41,18 +44,20 @@ def config_of(arch: str, device: str, tiny: bool, *settings: str) -> FitConfig:
     return resolve({"arch": arch, "size": size}, assignments=[*base, *settings])
 
 
-def learner_of(config: FitConfig, shape: ModelConfig) -> Learner:
-    """Return a model in training."""
+def learner_of(config: FitConfig, shape: ModelConfig, **changed: Any) -> Learner:
+    """Return a model in training, with some of its kernels changed."""
     machine = choose_machine(config.runtime, run_flops=1e18)
     platform = kernels.detect_platform(machine.device, half=machine.precision == "bf16", config=shape)
-    model = Decoder(shape, kernels.choose(shape.vocab_size, platform))
+    model = Decoder(shape, replace(kernels.choose(shape.vocab_size, platform), **changed))
     model.init_weights(0)
     return Learner(model, config.optim, machine, Distributed(), "none")
 
 
-def measure_step(config: FitConfig, shape: ModelConfig, steps: int) -> tuple[Row, Callable[[], float]]:
+def measure_step(
+    config: FitConfig, shape: ModelConfig, steps: int, **changed: Any
+) -> tuple[Row, Callable[[], float]]:
     """Measure steps as `fit` makes them, without its reader; return the figures and the step."""
-    learner = learner_of(config, shape)
+    learner = learner_of(config, shape, **changed)
     device = learner.machine.device
     cuda = device.type == "cuda"
     micro = config.batch.micro
@@ -92,6 +97,7 @@ def measure_step(config: FitConfig, shape: ModelConfig, steps: int) -> tuple[Row
         "mfu": None if peak is None else tokens / median * flops / peak,
         "step_s": times,
         "allocated_bytes": torch.cuda.max_memory_allocated() if cuda else 0,
+        "planned_bytes": _planned(shape, micro, learner) if cuda else 0,
         "reserved_bytes": torch.cuda.max_memory_reserved() if cuda else 0,
         "compile_s": compile_s,
         "compile_failed": failed,
@@ -107,6 +113,13 @@ def measure_step(config: FitConfig, shape: ModelConfig, steps: int) -> tuple[Row
     return row, step
 
 
+def _planned(shape: ModelConfig, micro: int, learner: Learner) -> int:
+    """Return the tensors of a step by the estimate of `rotrain plan`, to be compared with what was allocated."""
+    half = learner.machine.precision == "bf16"
+    platform = kernels.detect_platform(learner.machine.device, half=half, config=shape)
+    return sum(training_bytes(shape, micro, Target(platform, learner.machine.compiled)).values())
+
+
 def step(arch: str, device: str, tiny: bool) -> Row:
     """Measure a step of an architecture."""
     return measure_step(config_of(arch, device, tiny), shape_of(arch, tiny), 2 if tiny else 5)[0]
@@ -115,7 +128,7 @@ def step(arch: str, device: str, tiny: bool) -> Row:
 def variant(what: str, device: str, tiny: bool) -> Row:
     """Measure a step with one thing changed."""
     arch, _, change = what.partition(":")
-    shape, settings = shape_of(arch, tiny), list[str]()
+    shape, settings, changed = shape_of(arch, tiny), list[str](), dict[str, Any]()
     if change == "deterministic":
         settings.append("runtime.deterministic=true")
     elif change.startswith("micro"):
@@ -124,9 +137,12 @@ def variant(what: str, device: str, tiny: bool) -> Row:
         assert shape.ssm is not None
         chunk = 32 if tiny else int(change[5:])
         shape = shape.model_copy(update={"ssm": shape.ssm.model_copy(update={"chunk": chunk})})
+    elif change == "kept":
+        settings.append(f"batch.micro={2 if tiny else 4}")  # eight take 31 GB
+        changed["activations"] = activations_kept
     else:
         raise ValueError(f"there is no variant {change!r}")
-    return measure_step(config_of(arch, device, tiny, *settings), shape, 2 if tiny else 4)[0]
+    return measure_step(config_of(arch, device, tiny, *settings), shape, 2 if tiny else 4, **changed)[0]
 
 
 def decode(arch: str, device: str, tiny: bool) -> Row:
