@@ -9,8 +9,8 @@ What is counted, for N tokens in parts of n:
 block products     6 operations for each parameter of a block's matrices and token
 attention          2 products forward; backward 5, because the scores are computed again: 3.5 times the forward work
 scan               the products of the chunks, likewise computed again: 4 times the forward work
-pointwise          what the backward pass keeps (`runtime.activations`) is written, read twice, and its gradient is written
-                   and read: 5 times its bytes
+pointwise          what the backward pass reads (`runtime.activations`) is written, read twice, and its gradient is written
+                   and read: 5 times its bytes. What is computed again to save memory is counted once
 head and loss      6 operations for each entry of the head; the logits of 16 bits are written and read, in both directions
 weights            for each part: bf16 copies of the matrices (6 bytes a parameter) and gradients added in fp32 (12)
 optimizer          AdamW reads weight, gradient and two moments, and writes three: 28 bytes a parameter
@@ -142,8 +142,8 @@ def _work(config: ModelConfig, tokens: int, micro: int) -> dict[str, tuple[float
         inputs = 2 * (ssm.inner + 2 * ssm.groups * ssm.state)
         scan_bytes = scans * (4 * inputs + 3 * 2 * ssm.inner + 4 * 4 * ssm.state * ssm.inner / chunk)
 
-    kept = activation_bytes(config, micro, half=True, fused_scan=True, recomputed=False)
-    kept /= micro * config.context
+    everything = activation_bytes(config, micro, half=True, fused_scan=True, recomputed=False)
+    kept = everything / (micro * config.context)
     return {
         "block products": (6.0 * blocks * tokens, 0.0),
         "attention": (3.5 * forward * tokens, float(attention_bytes * tokens)),
