@@ -100,6 +100,7 @@ def teams(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
         "muon": words(
             pack, folder / "muon", "--set", "runtime.parallel=fsdp", "--set", "optim.name=muon", steps=4
         ),
+        "shared": words(pack, folder / "shared", "--set", "optim.name=muon", steps=4),
         "bf16": words(
             pack, folder / "bf16", "--set", "runtime.parallel=fsdp", "--set", "runtime.precision=bf16"
         ),
@@ -164,13 +165,15 @@ def test_shards_train_as_one_process_and_one_goes_on(pack: Path, teams: dict[str
     assert_one_process_goes_on(pack, teams["fsdp"]["run"], alone)
 
 
-def test_sharded_muon_is_muon(pack: Path, tmp_path: Path, teams: dict[str, Any]) -> None:
-    assert teams["muon"]["ranks"][0][0] == 0, teams["muon"]["ranks"][0][2]
+def test_shared_and_sharded_muon_is_muon(pack: Path, tmp_path: Path, teams: dict[str, Any]) -> None:
+    for name in ("muon", "shared"):
+        assert teams[name]["ranks"][0][0] == 0, teams[name]["ranks"][0][2]
     done = rotrain(*words(pack, tmp_path / "run", "--set", "optim.name=muon", steps=4))
     assert done.returncode == 0
     # Newton-Schulz multiplies in the precision of the run, fp32 here. It raises small singular values to about 1,
     # and the rounding of sums in another order with them: the difference shows earlier than with AdamW.
-    assert_the_same_run(teams["muon"]["run"], tmp_path / "run", loss=1e-3, norm=2e-2)
+    for name in ("muon", "shared"):
+        assert_the_same_run(teams[name]["run"], tmp_path / "run", loss=1e-3, norm=2e-2)
 
 
 def test_shards_gathered_in_bf16_train_as_one_process(
@@ -261,7 +264,7 @@ def test_the_kind_is_chosen_with_a_reason() -> None:
 
 
 def test_the_gathered_tensor_of_one_process_is_itself() -> None:
-    from rotrain.train.optim import full_tensor
+    from rotrain.runtime.shards import full_tensor
 
     tensor = torch.arange(3.0)
     assert full_tensor(tensor) is tensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -146,3 +147,35 @@ def test_a_stopped_muon_run_comes_to_the_same_bytes(
         run_training(fit_config(pack, tmp_path / "run", *words, steps=20), Progress())
     run_training(fit_config(pack, tmp_path / "run", *words, steps=20), Progress())
     assert content(tmp_path / "run") == content(tmp_path / "whole")
+
+
+def test_each_of_several_processes_orthogonalizes_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = [torch.nn.Parameter(torch.eye(3) * (n + 1)) for n in range(5)]
+    for n, weight in enumerate(weights):
+        weight.grad = torch.full((3, 3), float(n))
+    before = [weight.detach().clone() for weight in weights]
+    computed, senders = list[float](), list[int]()
+
+    def orthogonalized(matrix: torch.Tensor) -> torch.Tensor:
+        computed.append(float(matrix[0, 0]))
+        return torch.ones_like(matrix)
+
+    def broadcast(tensor: torch.Tensor, src: int, async_op: bool) -> SimpleNamespace:
+        senders.append(src)
+        if src == 0:
+            tensor.fill_(2)  # what the other process computed
+        return SimpleNamespace(wait=lambda: None)
+
+    monkeypatch.setattr("rotrain.train.muon.orthogonalize", orthogonalized)
+    monkeypatch.setattr("torch.distributed.broadcast", broadcast)
+    Muon(
+        weights,
+        lr=1.0,
+        weight_decay=0.0,
+        momentum=0.0,
+        products=torch.float32,
+        distributed=Distributed(1, 2),
+    ).step()
+    assert computed == [1, 3] and senders == [0, 1, 0, 1, 0]
+    for n, (old, new) in enumerate(zip(before, weights, strict=True)):
+        assert torch.allclose(old - new, torch.full((3, 3), 0.2 * 3**0.5 * (1 if n % 2 else 2)))

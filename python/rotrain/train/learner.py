@@ -28,8 +28,9 @@ from rotrain.run.checkpoint import SavedCheckpoint
 from rotrain.runtime.allocator import HUGE_PAGES_AFTER_STEPS, use_huge_pages
 from rotrain.runtime.device import Machine
 from rotrain.runtime.distributed import Distributed
+from rotrain.runtime.shards import full_tensor, shard_like
 from rotrain.train.exchange import GradientExchange
-from rotrain.train.optim import Optimizer, full_tensor, shard_like
+from rotrain.train.optim import Optimizer
 
 
 class _Loss(nn.Module):
@@ -70,7 +71,7 @@ class Learner:
         elif strategy == "fsdp":
             self._module = _shard(model, machine)
             self.compute = self._evaluation_loss = self._module
-        self.optimizer = Optimizer(model, optim, machine.products)
+        self.optimizer = Optimizer(model, optim, machine.products, distributed)
 
     def compile(self, rows: int) -> str | None:
         """Compile loss and gradients for `rows` sequences at once, if `machine` says so.

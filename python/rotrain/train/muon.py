@@ -13,6 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rotrain.runtime.distributed import Distributed
+from rotrain.runtime.shards import full_tensor, is_sharded, take_shard
+
 # Jordan's quintic: steep at 0. It keeps singular values between 0.7 and 1.2, which works as well as 1.
 A, B, C = 3.4445, -4.7750, 2.0315
 ITERATIONS = 5
@@ -32,6 +35,8 @@ class Muon(torch.optim.Optimizer):
         products: Type in which Newton-Schulz multiplies.
         batched: Whether matrices of one shape are multiplied together. A GPU then starts a few large products in place of
             hundreds of small ones. A CPU gains nothing, and the stack takes memory.
+        distributed: The processes of the run. Each one orthogonalizes its share of the matrices of a shape, and sends the
+            results to the others.
 
     Examples:
         >>> weight = nn.Parameter(torch.eye(2))
@@ -51,17 +56,23 @@ class Muon(torch.optim.Optimizer):
         momentum: float,
         products: torch.dtype,
         batched: bool = False,
+        distributed: Distributed | None = None,
     ) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
         self.products, self.batched = products, batched
+        self.distributed = distributed or Distributed()
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
         """Change every parameter that has a gradient. `closure` is not called: the gradients are already there."""
         for group in self.param_groups:
             ready = [parameter for parameter in group["params"] if parameter.grad is not None]
-            for parameters in _together(ready) if self.batched else [[parameter] for parameter in ready]:
-                self._update(parameters, group)
+            together = self.batched or self.distributed.size > 1
+            for parameters in _together(ready) if together else [[parameter] for parameter in ready]:
+                # Shards are gathered for it: one matrix for each process at a time.
+                most = self.distributed.size if is_sharded(parameters[0]) else len(parameters)
+                for first in range(0, len(parameters), most):
+                    self._update(parameters[first : first + most], group)
 
     def _update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         """Change parameters of one shape."""
@@ -73,18 +84,40 @@ class Muon(torch.optim.Optimizer):
                 state["momentum_buffer"] = torch.zeros_like(parameter)
             momentum = state["momentum_buffer"].lerp_(parameter.grad, 1 - group["momentum"])
             ahead.append(parameter.grad.lerp(momentum, group["momentum"]).to(self.products))
-        updates = [orthogonalize(ahead[0])] if len(ahead) == 1 else orthogonalize(torch.stack(ahead)).unbind()
-        for parameter, update in zip(parameters, updates, strict=True):
+        for parameter, update in zip(parameters, self._orthogonalize(ahead), strict=True):
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
-            parameter.add_(update, alpha=-0.2 * math.sqrt(max(parameter.shape)) * group["lr"])
+            parameter.add_(
+                take_shard(update, parameter), alpha=-0.2 * math.sqrt(max(parameter.shape)) * group["lr"]
+            )
+
+    def _orthogonalize(self, matrices: list[Tensor]) -> list[Tensor]:
+        """Return the updates of matrices of one shape, whole. Several processes share the work."""
+        rank, size = self.distributed.rank, self.distributed.size
+        whole = [full_tensor(matrix).contiguous() for matrix in matrices]
+        mine = whole[rank::size]
+        if self.batched and len(mine) > 1:
+            done = list(orthogonalize(torch.stack(mine)).unbind())
+        else:
+            done = [orthogonalize(matrix) for matrix in mine]
+        if size == 1:
+            return done
+        import torch.distributed as dist
+
+        for index, update in enumerate(done):
+            whole[rank + index * size] = update.contiguous()
+        # Each sends its own, and overwrites what it has of the others'.
+        sent = [dist.broadcast(x, src=index % size, async_op=True) for index, x in enumerate(whole)]
+        for work in sent:
+            assert work is not None  # it is asynchronous
+            work.wait()
+        return whole
 
 
 def _together(parameters: list[Tensor]) -> list[list[Tensor]]:
-    """Return the parameters by shape and device. Shards of several processes are not stacked: each stays alone."""
+    """Return the parameters by shape and device."""
     by_shape: dict[Any, list[Tensor]] = {}
     for parameter in parameters:
-        shard = id(parameter) if hasattr(parameter, "full_tensor") else None
-        by_shape.setdefault((parameter.shape, parameter.device, shard), []).append(parameter)
+        by_shape.setdefault((parameter.shape, parameter.device), []).append(parameter)
     return list(by_shape.values())
 
 

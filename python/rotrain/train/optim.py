@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from rotrain.config import Optim
 from rotrain.errors import RotrainError
 from rotrain.models.decoder import Decoder
+from rotrain.runtime.distributed import Distributed
+from rotrain.runtime.shards import full_tensor, shard_like
 from rotrain.train.muon import Muon
 
 ADAMW, MUON = ("step", "exp_avg", "exp_avg_sq"), ("momentum_buffer",)
@@ -26,9 +28,16 @@ class Optimizer:
         model: The model.
         config: The `optim` section of a configuration.
         products: Type in which Muon multiplies.
+        distributed: The processes of the run, which share the work of Muon.
     """
 
-    def __init__(self, model: Decoder, config: Optim, products: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        model: Decoder,
+        config: Optim,
+        products: torch.dtype = torch.float32,
+        distributed: Distributed | None = None,
+    ) -> None:
         named, decayed = list(model.named_parameters()), set(model.decayed())
         matrices = [(n, p) for n, p in named if n in decayed]
         others = [(n, p) for n, p in named if n not in decayed]
@@ -52,7 +61,12 @@ class Optimizer:
         else:
             on_gpu = bool(matrices) and matrices[0][1].is_cuda
             muon = Muon(
-                **with_decay, lr=config.lr, momentum=config.momentum, products=products, batched=on_gpu
+                **with_decay,
+                lr=config.lr,
+                momentum=config.momentum,
+                products=products,
+                batched=on_gpu,
+                distributed=distributed,
             )
             self.parts = [(muon, MUON), (torch.optim.AdamW([without_decay], **adamw), ADAMW)]
 
@@ -114,20 +128,3 @@ class Optimizer:
                     hint="it was trained with another optim.name: use that one",
                 ) from None
             part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
-
-
-def full_tensor(tensor: Tensor) -> Tensor:
-    """Return a tensor with all its shards, or a tensor without shards as it is. Every process must call this."""
-    # By its method: importing DTensor takes as long as importing PyTorch, and one process needs none of it.
-    gather = getattr(tensor, "full_tensor", None)
-    return tensor if gather is None else gather()
-
-
-def shard_like(tensor: Tensor, parameter: Tensor) -> Tensor:
-    """Return a full tensor sharded as `parameter` is. A scalar is not sharded."""
-    if tensor.ndim == 0 or not hasattr(parameter, "full_tensor"):
-        return tensor
-    from torch.distributed.tensor import DTensor, distribute_tensor
-
-    assert isinstance(parameter, DTensor)
-    return distribute_tensor(tensor.to(parameter.device), parameter.device_mesh, parameter.placements)
