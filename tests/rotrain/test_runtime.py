@@ -143,6 +143,21 @@ def test_deterministic_mode_is_a_choice_for_cuda_only(monkeypatch: pytest.Monkey
         torch.use_deterministic_algorithms(False)
 
 
+def test_fp32_on_cuda_is_no_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "detect_hardware", lambda: H200)
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    try:
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.allow_tf32 = True
+        device.choose_machine(Runtime(device="cpu"))
+        assert torch.get_float32_matmul_precision() == "high"
+        device.choose_machine(Runtime())
+        assert torch.get_float32_matmul_precision() == "highest" and not torch.backends.cudnn.allow_tf32
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
 def test_the_choice_of_a_kernels_variant_is_kept_before_triton_is_there() -> None:
     code = "import os, sys, rotrain; print(os.environ['TRITON_CACHE_AUTOTUNING'], 'triton' in sys.modules)"
     clean = {key: value for key, value in os.environ.items() if key != "TRITON_CACHE_AUTOTUNING"}

@@ -102,9 +102,21 @@ def choose_machine(config: Runtime, *, run_flops: float = 0.0) -> Machine:
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     machine = resolve_machine(config, detect_hardware(), run_flops, torch.get_num_threads())
-    if machine.device.type == "cuda" and config.deterministic:
-        make_deterministic()
+    if machine.device.type == "cuda":
+        multiply_exactly()
+        if config.deterministic:
+            make_deterministic()
     return machine
+
+
+def multiply_exactly() -> None:
+    """Let a product of fp32 matrices on CUDA be one: no TF32, which keeps 10 bits of 23. PyTorch has it on for convolutions.
+
+    A run in bf16 has no such product (its loss, its scan and Muon multiply in bf16), so it loses nothing. A run in fp32 is for
+    comparisons, and must be what it says. mamba-ssm's kernels choose for themselves, and take TF32.
+    """
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def resolve_machine(config: Runtime, hardware: Hardware, run_flops: float, threads: int) -> Machine:
