@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,14 +36,14 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> None:
     counters.clear()
 
 
-def learner_of(arch: str, **ops: Any) -> Learner:
+def learner_of(arch: str, strategy: str = "none", **ops: Any) -> Learner:
     from rotrain.config import Runtime
 
     model = Decoder(shape(arch, layers=6), replace(choose(300), **ops))
     model.init_weights(0)
     hardware = Hardware(None, False, False, False, False)
     machine = resolve_machine(Runtime(device="cpu", precision="fp32", compile="on"), hardware, 0.0, threads=1)
-    return Learner(model, Optim(lr=1e-3), machine, Distributed(), "none")
+    return Learner(model, Optim(lr=1e-3), machine, Distributed(), strategy)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,28 @@ def test_equal_blocks_share_a_program(arch: str, kinds: int, activations: Callab
     for a, b in zip(plain.optimizer.parameters, compiled.optimizer.parameters, strict=True):
         assert a.grad is not None and b.grad is not None
         assert torch.allclose(a.grad, b.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_gradients_are_exchanged_while_the_blocks_before_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.distributed.broadcast", lambda tensor, src: None)
+    one = learner_of("llama-gqa", "ddp")
+    module._compile_blocks(one.model)
+    first, *_ = one.model.blocks[0].parameters()
+    computing: list[bool] = []
+
+    def all_reduce(gradient: torch.Tensor, async_op: bool) -> SimpleNamespace:
+        computing.append(first.grad is None)
+        return SimpleNamespace(wait=lambda: None)
+
+    monkeypatch.setattr("torch.distributed.all_reduce", all_reduce)
+    batch = torch.randint(0, 300, (4, 49), generator=torch.Generator().manual_seed(1))
+    one.compute_gradients(batch, micro=4, tokens=192)
+    assert not one.finish_gradients(failed=False)
+    parameters = list(one.model.parameters())
+    before = len(list(one.model.blocks[0].parameters())) + 1  # those of the first block, and the embedding
+    assert len(computing) == len(parameters)
+    assert computing.count(True) >= len(parameters) - before
+    assert not counters["graph_break"] and counters["stats"]["unique_graphs"] == 1
 
 
 def test_other_lengths_compile_nothing() -> None:
