@@ -8,6 +8,7 @@ from rotools.errors import RotoolsError as RotoolsError
 __all__ = [
     "ArrowArray",
     "ArrowStream",
+    "BookJudge",
     "Kernel",
     "PdfBook",
     "Progress",
@@ -137,10 +138,20 @@ class Tokenizer:
         """
 
 @final
+class BookJudge:
+    """What a reader of books takes for a word: the language of a shelf, and the words that are known of it."""
+
+    def __new__(
+        cls, *, romanian: bool = True, words: list[str] = ..., english: list[str] = ...
+    ) -> BookJudge: ...
+
+@final
 class PdfBook:
     """A PDF that is being read. PDFium is not thread-safe: one book at a time in a process, on the thread that opened it."""
 
-    def __new__(cls, path: str | PathLike[str], library: str | PathLike[str]) -> PdfBook: ...
+    def __new__(
+        cls, path: str | PathLike[str], library: str | PathLike[str], judge: BookJudge | None = None
+    ) -> PdfBook: ...
     @property
     def pages(self) -> int:
         """Number of pages."""
@@ -270,11 +281,14 @@ class ArrowStream:
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
-def read_text(text: str) -> tuple[str, list[tuple[dict[str, Any], float, int]]]:
+def read_text(
+    text: str, judge: BookJudge | None = None
+) -> tuple[str, list[tuple[dict[str, Any], float, int]]]:
     """Normalize a text and measure it in stretches of about a page.
 
     Args:
         text: Any text.
+        judge: Its language. None: Romanian, with the words of the built-in model.
 
     Returns:
         The text, and (measures, score, first byte) of each stretch.

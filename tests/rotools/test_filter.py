@@ -151,6 +151,30 @@ KEPT = {
     "names": "Au primit diplome Ștefan Mureșan, Ilinca Țîrlea, Răzvan Bălășescu, Mădălina Crișan, Sânziana Păun, Ioniță "
     "Vâlcea, Călin Șerbănescu, Brândușa Ghiță, Ștefania Lăcustă, Bogdan Țară, Nicușor Bâtcă.",
     "prices": "În 2019 un bilet era 1.450 de lei, în 2020 a urcat la 1.875, iar din 2021 este 2.130 de lei sau 430 de euro.",
+    "slashes in a sentence": "Întârzie trenurile dinspre Brăila / Buzău / Ploiești / Brașov și cele de pe ruta Suceava / Bacău.",
+    "numbers of laws": "Ordinul nr. 31 / 2011 completează Hotărârea nr. 7 / 1999 și Legea nr. 5 / 1994, iar Decretul nr. 2 / 1968 iese din vigoare.",
+    "message with bullets": lines(
+        "Parola nu se potrivește.",
+        "Ea trebuie să aibă:",
+        "• o literă mare",
+        "• două cifre",
+        "• un semn",
+    ),
+    "manual with a declaration": "lungime(), latime() și arie() întorc numere întregi. Prima măsoară latura cea mare a dreptunghiului, a doua pe cea mică, "
+    "iar a treia le înmulțește și se oprește când rezultatul nu mai încape.",
+    # Each sentence repeats the formula before its own few words.
+    "reference with a formula": lines(
+        *(
+            f"{name} se stabilește prin ordin al conducătorului autorității competente, publicat cu treizeci de zile înainte, "
+            f"după ce {who} a primit în scris propunerea de la {place}, cu devizul, planul de lucru și numele celor care răspund."
+            for name, who, place in (
+                ("Taxa de pășunat", "consiliul local", "ocolul silvic"),
+                ("Programul pieței", "primarul", "inspectorul sanitar"),
+                ("Tariful apei", "regia", "asociația de locatari"),
+                ("Ordinea la moară", "morarul", "adunarea satului"),
+            )
+        )
+    ),
 }
 
 
@@ -169,6 +193,28 @@ JUNK = {
         "    for x in citeste(lista()):",
         "        total += valoare(x())",
         "    return afiseaza('gata', total)  # aici se întoarce rezultatul",
+    ),
+    "settings": lines(
+        "fereastra-titlu = Alege o culoare pentru fundalul paginii",
+        "fereastra-ajutor = Apasă pe o culoare ca să o vezi pe toată pagina",
+        "butonInchide.eticheta = Închide fereastra și păstrează culoarea",
+        "butonInchide.tasta = C",
+        "mesajEroare2 = Culoarea nu a putut fi citită din fișierul ales",
+    ),
+    "translation": lines(
+        "#: pagina.py:12",
+        'msgid "Save"',
+        'msgstr "Salvează pagina în dosarul ales mai devreme"',
+        "#: pagina.py:40",
+        'msgid "Open"',
+        'msgstr "Deschide o pagină din dosarul ales mai devreme"',
+    ),
+    "manual page before it is set": lines(
+        ".TH GREBLA 1",
+        r"\fBgrebla\fP adună frunzele din \fICURTE\fP și le pune în \fIGRĂMADĂ\fP.",
+        ".TP",
+        r"\fB\-u\fP, \fB\-\-ud\fP",
+        "adună și frunzele ude",
     ),
 }
 

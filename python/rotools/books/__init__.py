@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rotools.books.languages import tesseract_name
 from rotools.books.run import Options, Screen, read_books
 from rotools.errors import UsageError
 from rotools.options import Paths, paths, size_bytes
@@ -63,6 +64,7 @@ def books(
     inputs: Paths,
     out: str | PathLike[str],
     *,
+    language: str = OPTIONS.language,
     ocr: bool = OPTIONS.ocr,
     dpi: int = OPTIONS.dpi,
     workers: int = OPTIONS.workers,
@@ -77,6 +79,8 @@ def books(
     Args:
         inputs: Folders and files: PDF, EPUB (also unpacked), DOCX, DOC, ODT, RTF, FB2, MOBI, AZW3, DJVU, HTML, text.
         out: The file to write: .jsonl, .jsonl.zst or .jsonl.gz, one line a book, in the order of the names.
+        language: The language of the shelf, as a code of ISO 639-1. Books in other languages than Romanian are judged by
+            letters and order, not by words, and are not repaired.
         ocr: Read pages without a usable text layer with tesseract, if it is installed.
         dpi: Resolution of the pictures for OCR, in dots per inch.
         workers: Processes. 0: one for each core.
@@ -88,7 +92,7 @@ def books(
         Counts, and the path of the ledger that says why books and pages were removed.
 
     Raises:
-        RotoolsError: There is no book, or the output cannot be written.
+        RotoolsError: There is no book, the language is not known, or the output cannot be written.
 
     Examples:
         >>> import tempfile
@@ -105,7 +109,10 @@ def books(
         raise UsageError(
             f"invalid output {str(out)!r}", hint="end the name in .jsonl, .jsonl.zst or .jsonl.gz"
         )
-    options = Options(workers=workers, ocr=ocr, dpi=dpi, max_ram=size_bytes(max_ram), seconds=timeout)
+    model = tesseract_name(language)
+    options = Options(
+        language=language, workers=workers, ocr=ocr, dpi=dpi, max_ram=size_bytes(max_ram), seconds=timeout
+    )
     screen = Screen()
     summary = run_with(
         lambda: read_books([Path(path) for path in paths(inputs)], out, options, screen),
@@ -113,7 +120,7 @@ def books(
         screen.stop.set,
         progress,
     )
-    program, version = tesseract.find()
+    program, version = tesseract.find(model)
     summary |= {"ledger": Path(summary["ledger"]), "work": Path(summary["work"])}
     return BooksResult(out, version if program else None, **summary)
 

@@ -7,15 +7,21 @@ from functools import cache
 
 from rotools.errors import ResourceError
 
-__all__ = ["INSTALL", "find", "read_picture"]
+__all__ = ["find", "install", "read_picture"]
 
-INSTALL = "sudo apt-get install tesseract-ocr tesseract-ocr-ron"
-"""How to install it on Debian and Ubuntu."""
+
+def install(model: str) -> str:
+    """Return how to install tesseract and a model on Debian and Ubuntu."""
+    return f"sudo apt-get install tesseract-ocr tesseract-ocr-{model.replace('_', '-')}"
 
 
 @cache
-def find() -> tuple[str | None, str]:
-    """Return the program and its version, or None and what is missing, in words."""
+def find(model: str = "ron") -> tuple[str | None, str]:
+    """Return the program and its version, or None and what is missing, in words.
+
+    Args:
+        model: Tesseract's name of the language.
+    """
     program = shutil.which("tesseract")
     if program is None:
         return None, "tesseract is not installed"
@@ -24,12 +30,14 @@ def find() -> tuple[str | None, str]:
         version = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         return None, f"tesseract does not run ({error})"
-    if "ron" not in said.stdout.split():
-        return None, "tesseract has no Romanian model (ron)"
+    if model not in said.stdout.split():
+        return None, f"tesseract has no model of the language ({model})"
     return program, (version.stdout or version.stderr).split("\n")[0]
 
 
-def read_picture(width: int, height: int, pixels: bytes, *, dpi: int, seconds: float) -> str:
+def read_picture(
+    width: int, height: int, pixels: bytes, *, dpi: int, seconds: float, model: str = "ron"
+) -> str:
     """Recognize the words of a grey picture, as tesseract's TSV with their boxes.
 
     Args:
@@ -38,15 +46,16 @@ def read_picture(width: int, height: int, pixels: bytes, *, dpi: int, seconds: f
         pixels: One byte a dot, row after row.
         dpi: Resolution in dots per inch.
         seconds: Time after which tesseract is stopped.
+        model: Tesseract's name of the language.
 
     Raises:
         ResourceError: Tesseract is missing, failed, or took too long.
     """
-    program, said = find()
+    program, said = find(model)
     if program is None:
-        raise _failure(said)
+        raise _failure(said, model)
     # One thread: books are read in parallel, and OpenMP's threads would compete for the same cores.
-    command = [program, "stdin", "stdout", "-l", "ron", "--psm", "3", "--dpi", str(dpi), "tsv"]
+    command = [program, "stdin", "stdout", "-l", model, "--psm", "3", "--dpi", str(dpi), "tsv"]
     try:
         done = subprocess.run(
             command,
@@ -56,11 +65,11 @@ def read_picture(width: int, height: int, pixels: bytes, *, dpi: int, seconds: f
             env={**os.environ, "OMP_THREAD_LIMIT": "1"},
         )
     except subprocess.TimeoutExpired:
-        raise _failure(f"tesseract took more than {seconds:.0f} s for a page") from None
+        raise _failure(f"tesseract took more than {seconds:.0f} s for a page", model) from None
     if done.returncode != 0:
-        raise _failure(f"tesseract failed: {done.stderr.decode(errors='replace').strip()[-200:]}")
+        raise _failure(f"tesseract failed: {done.stderr.decode(errors='replace').strip()[-200:]}", model)
     return done.stdout.decode(errors="replace")
 
 
-def _failure(what: str) -> ResourceError:
-    return ResourceError(what, hint=INSTALL)
+def _failure(what: str, model: str) -> ResourceError:
+    return ResourceError(what, hint=install(model))

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from rotools.books.languages import ROMANIAN
+
 __all__ = ["Options", "Screen", "Worker"]
 
 Result = dict[str, Any]
@@ -24,6 +26,8 @@ class Options:
 
     workers: int = 0
     """Processes. 0: one for each core."""
+    language: str = ROMANIAN
+    """The language of the shelf. Books in another language than Romanian are judged by letters and order."""
     ocr: bool = True
     """Read pages without a usable text layer with tesseract."""
     dpi: int = 300

@@ -19,6 +19,7 @@ from typing import Any
 from rotools import _rotext
 from rotools.books import decisions
 from rotools.books.assemble import read_shelf, work_folder
+from rotools.books.languages import ROMANIAN
 from rotools.errors import RotoolsError, printable
 from rotools.files import write
 from rotools.pages import embedded, render
@@ -100,7 +101,7 @@ class Review:
             )
             # JavaScript counts UTF-16 units.
             units = [(len(raw[:a].decode().encode("utf-16-le")) // 2, len(raw[:z].decode().encode("utf-16-le")) // 2)
-                     for a, z in _rotext.doubtful(text)]  # fmt: skip
+                     for a, z in (_rotext.doubtful(text) if book.get("language", ROMANIAN) == ROMANIAN else ())]  # fmt: skip
             image = f"image/{key}/{number}" if book["path"].lower().endswith(".pdf") else ""
             shown.append(
                 {

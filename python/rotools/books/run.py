@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from rotools import _rotext
-from rotools.books import decisions, formats, ocr
+from rotools.books import decisions, formats, ocr, words
 from rotools.books.assemble import SHELF, Lock, assemble, sealed, text_hash, work_folder
 from rotools.books.formats import programs
+from rotools.books.languages import tesseract_name
 from rotools.books.process import Options, Screen, Worker
 from rotools.books.shelf import find_books
 from rotools.books.verdict import judge
@@ -24,7 +25,7 @@ from rotools.files import refused, write
 __all__ = ["Options", "Screen", "read_books"]
 
 
-VERSION = 7
+VERSION = 8
 """Version of the results in the work folder. It is part of the key."""
 
 Result = dict[str, Any]
@@ -61,8 +62,9 @@ def _digest(path: Path) -> str:
 def _key(digest: str, kind: str, path: Path, options: Options, again: list[int]) -> str:
     """Return the key of a result: a hash of the file and of everything else that the result depends on."""
     settings = [VERSION, _rotext.__version__, formats.suffix(path), options.max_ram]
+    settings += [options.language, words.source(options.language)]
     if options.ocr and kind == "pdf":
-        settings += [ocr.find()[1], options.dpi, again]
+        settings += [ocr.find(tesseract_name(options.language))[1], options.dpi, again]
     settings += programs.names(kind)[:1]
     return digest[:24] + "-" + hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]
 
@@ -162,10 +164,11 @@ def _one(
     done = work / f"{key}.json"
     if (kept := _kept(done, work / f"{key}.txt")) is not None:
         return {**kept, **entry}
-    program, _ = ocr.find()
+    program, _ = ocr.find(tesseract_name(options.language))
     job = {
         "path": str(path), "work": str(work), "key": key, "ocr": options.ocr and program is not None,
         "dpi": options.dpi, "seconds": options.seconds * 0.9, "again": again,
+        "language": options.language,
     }  # fmt: skip
     answer = worker.ask(job, screen)
     if "refused" in answer:
@@ -175,6 +178,7 @@ def _one(
         result = answer["result"]
         result["text_sha256"] = text_hash(work / f"{key}.txt")
         result["wanting"] = 0 if job["ocr"] else result["wanting"]
+        result["language"] = options.language
         result["verdict"] = judge(result)
         # Pages that OCR failed on are tried again. The tables of the others wait for it.
         again_later = bool(result["failures"])

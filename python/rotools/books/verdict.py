@@ -6,8 +6,8 @@ from rotools.books.language import ROMANIAN
 
 __all__ = ["judge"]
 
-SCORE = 0.80
-"""The lower quartile of the pages' scores must reach this."""
+SCORE = 0.78
+"""The lower quartile of the pages' scores must reach this. The pages of a quarter of the words may have less."""
 USABLE_PAGES = 0.75
 """Share of the pages that are not blank that must have usable text."""
 ASTRAY = 0.06
@@ -37,9 +37,11 @@ def judge(result: dict[str, Any]) -> dict[str, Any]:
         }
     pages = [page for page in result["pages"] if page["action"] != "blank"]
     kept = [page for page in pages if page["action"] != "drop"]
-    scores = sorted(page["score"] for page in kept if page["measures"]["tokens"] >= 12)
+    scores = [
+        (page["score"], page["measures"]["tokens"]) for page in kept if page["measures"]["tokens"] >= 12
+    ]
     # A leaflet has no page that is long enough to judge. Its text is kept.
-    quartile = scores[len(scores) // 4] if scores else (1.0 if kept else 0.0)
+    quartile = _quartile(scores) if scores else (1.0 if kept else 0.0)
     if not pages or not kept:
         rule = "needs-ocr" if result["wanting"] else "no-text"
         return {"action": "drop", "rule": rule, "value": 0.0, "threshold": None, "score": 0.0}
@@ -67,3 +69,13 @@ def judge(result: dict[str, Any]) -> dict[str, Any]:
             "score": score,
         }
     return {"action": "keep", "rule": "", "value": share, "threshold": USABLE_PAGES, "score": score}
+
+
+def _quartile(scores: list[tuple[float, int]]) -> float:
+    """Return the lower quartile of scores with weights. A short page of a table must not decide about a leaflet."""
+    whole, below = sum(weight for _, weight in scores), 0
+    for score, weight in sorted(scores):
+        below += weight
+        if 4 * below > whole:
+            return score
+    return 0.0

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from rotools import _rotext
-from rotools.books import formats, ocr
+from rotools.books import formats, ocr, words
 from rotools.books.formats.programs import MissingProgram
 from rotools.books.language import Foreign, foreign
+from rotools.books.languages import ROMANIAN, tesseract_name
 from rotools.distribution import install
 from rotools.errors import ResourceError, RotoolsError
 from rotools.files import write
@@ -56,7 +57,7 @@ def _say(message: Result) -> None:
 
 def _read_pdf(job: Result) -> Result:
     work, key = Path(job["work"]), job["key"]
-    book = _rotext.PdfBook(Path(job["path"]), library())
+    book = _rotext.PdfBook(Path(job["path"]), library(), words.judge(job["language"]))
     pages = book.pages
     for page in range(pages):
         book.read_next()
@@ -65,7 +66,8 @@ def _read_pdf(job: Result) -> Result:
     wanting = sorted({*book.judge(), *(page - 1 for page in job["again"] if 0 < page <= pages)})
     failures: list[str] = []
     # OCR would only find out, for five seconds a page, that a book is in another language.
-    other = _foreign_layer(book.text_layer()) if wanting else None
+    romanian = job["language"] == ROMANIAN
+    other = _foreign_layer(book.text_layer()) if wanting and romanian else None
 
     def recognize(wanted: list[int], samples: list[int]) -> None:
         for done, page in enumerate(wanted):
@@ -87,7 +89,7 @@ def _read_pdf(job: Result) -> Result:
     result["parts"] = [["flag", f"left-out {name}", "", count] for name, count in left_out if count]
     result["wanting"] = len(wanting)
     result["failures"] = failures[:20]
-    return _with_language(result, None if job["again"] else other)
+    return _with_language(result, None if job["again"] else other) if romanian else result
 
 
 def _foreign_layer(layer: str) -> Foreign | None:
@@ -110,14 +112,15 @@ def _recognize(book: _rotext.PdfBook, page: int, table: Path, job: Result) -> tu
         first, _, tsv = table.read_text(encoding="utf-8").partition("\n")
         return tsv, int(first)
     width, height, pixels = book.render(page, job["dpi"])
-    tsv = ocr.read_picture(width, height, pixels, dpi=job["dpi"], seconds=job["seconds"])
+    model = tesseract_name(job["language"])
+    tsv = ocr.read_picture(width, height, pixels, dpi=job["dpi"], seconds=job["seconds"], model=model)
     write(table, f"{height}\n{tsv}")
     return tsv, height
 
 
 def _read_other(job: Result) -> Result:
     book = formats.read(Path(job["path"]), job["seconds"])
-    text, stretches = _rotext.read_text(book.text)
+    text, stretches = _rotext.read_text(book.text, words.judge(job["language"]))
     pages = [
         {
             "action": "keep",
@@ -134,7 +137,7 @@ def _read_other(job: Result) -> Result:
         "text": text, "starts": [[page, byte] for page, (_, _, byte) in enumerate(stretches)], "pages": pages, "repairs": [], "notes": 0, "furniture": 0, "wanting": 0,
         "failures": [], "parts": [[part.action, _printable(part.rule), _printable(part.where), part.value] for part in book.parts],
     }  # fmt: skip
-    return _with_language(result)
+    return _with_language(result) if job["language"] == ROMANIAN else result
 
 
 def _render(job: Result) -> Result:

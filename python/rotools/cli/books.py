@@ -19,6 +19,12 @@ def books(
         ),
     ],
     out: Annotated[Path, typer.Option(help="The file to write: .jsonl, .jsonl.zst, .jsonl.gz.")],
+    language: Annotated[
+        str,
+        typer.Option(
+            help="Language of the shelf (ISO 639-1). If it is not ro, books are judged by letters and order, not by words."
+        ),
+    ] = "ro",
     ocr: Annotated[bool, typer.Option(help="Read pages without a usable text layer with tesseract.")] = True,
     dpi: Annotated[int, typer.Option(min=72, max=1200, help="Resolution for OCR, in dots per inch.")] = 300,
     workers: Annotated[int, typer.Option(min=0, help="Processes. 0: one for each core.")] = 0,
@@ -40,14 +46,17 @@ def books(
     Examples:
       rotools books shelf/ --out books.jsonl.zst
       rotools books shelf/ novel.epub --out books.jsonl --no-ocr --workers 8
+      rotools books carti-franceze/ --out books.jsonl --language fr
       rotools review books.jsonl.zst
     """
     from rotools.books import ocr as tesseract
+    from rotools.books.languages import tesseract_name
 
     with Display(quiet=quiet) as display:
         result = read_books(
             inputs,
             out,
+            language=language,
             ocr=ocr,
             dpi=dpi,
             workers=workers,
@@ -75,6 +84,7 @@ def books(
         console.say(f"  {what}", quiet=quiet)
         console.say(f"hint: {hint}, then run the same command again", quiet=quiet)
     if result.wanting and ocr and result.tesseract is None:
-        _, missing = tesseract.find()
+        model = tesseract_name(language)
+        _, missing = tesseract.find(model)
         console.say(f"  {result.wanting:,} pages need OCR, and {missing}", quiet=quiet)
-        console.say(f"hint: {tesseract.INSTALL}, then run the same command again", quiet=quiet)
+        console.say(f"hint: {tesseract.install(model)}, then run the same command again", quiet=quiet)

@@ -1,15 +1,44 @@
 //! `rotools books` and `rotools review`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use rotext::books::{Judge, Lexicon};
 use rotext::ledger::{Action, Row};
 use rotext::pipeline::books;
 
 use crate::errors::{call, raise};
 use crate::files;
+
+/// What a reader of books takes for a word: the language of a shelf, and the words that are known of it.
+///
+/// Args:
+///     romanian: Whether the shelf is Romanian. If it is not, letters and their order are judged, and no words.
+///     words: Romanian words beside those of the built-in model.
+///     english: English words, which technical texts have.
+#[pyclass(frozen)]
+pub(crate) struct BookJudge(Judge);
+
+/// Romanian and the built-in model, unless the caller says more.
+fn chosen(judge: Option<&Bound<'_, BookJudge>>) -> Judge {
+    judge.map(|judge| judge.get().0.clone()).unwrap_or_default()
+}
+
+#[pymethods]
+impl BookJudge {
+    #[new]
+    #[pyo3(signature = (*, romanian = true, words = Vec::new(), english = Vec::new()))]
+    fn new(romanian: bool, words: Vec<String>, english: Vec<String>) -> Self {
+        if !romanian {
+            return Self(Judge::other());
+        }
+        let lexicon = (!words.is_empty()).then(|| Arc::new(Lexicon::new(words, english)));
+        Self(Judge::romanian(lexicon))
+    }
+}
 
 /// A PDF that is being read. PDFium is not thread-safe: one book at a time in a process, on the thread that opened it.
 #[pyclass(unsendable)]
@@ -24,8 +53,11 @@ impl PdfBook {
 #[pymethods]
 impl PdfBook {
     #[new]
-    fn open(path: PathBuf, library: PathBuf) -> PyResult<Self> {
-        books::PdfBook::open(&path, &library).map(|book| Self(Some(book))).map_err(|e| raise(&e))
+    #[pyo3(signature = (path, library, judge = None))]
+    fn open(path: PathBuf, library: PathBuf, judge: Option<&Bound<'_, BookJudge>>) -> PyResult<Self> {
+        books::PdfBook::open(&path, &library, chosen(judge))
+            .map(|book| Self(Some(book)))
+            .map_err(|e| raise(&e))
     }
 
     /// Number of pages.
@@ -89,14 +121,21 @@ impl PdfBook {
 ///
 /// Args:
 ///     text: Any text.
+///     judge: Its language. None: Romanian, with the words of the built-in model.
 ///
 /// Returns:
 ///     The text, and (measures, score, first byte) of each stretch.
 #[pyfunction]
-pub(crate) fn read_text<'py>(py: Python<'py>, text: &str) -> PyResult<(String, Bound<'py, PyAny>)> {
+#[pyo3(signature = (text, judge = None))]
+pub(crate) fn read_text<'py>(
+    py: Python<'py>,
+    text: &str,
+    judge: Option<&Bound<'py, BookJudge>>,
+) -> PyResult<(String, Bound<'py, PyAny>)> {
+    let judge = chosen(judge);
     let (text, stretches) = py.detach(|| {
-        let text = books::normalized(text);
-        let stretches = books::stretches(&text);
+        let text = books::normalized(text, &judge);
+        let stretches = books::stretches(&text, &judge);
         (text, stretches)
     });
     Ok((text, files::python(py, &stretches)?))

@@ -51,6 +51,7 @@ fn _rotext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(tokenizer::train, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::encode, module)?)?;
     module.add_function(wrap_pyfunction!(tokenizer::report, module)?)?;
+    module.add_class::<books::BookJudge>()?;
     module.add_class::<books::PdfBook>()?;
     module.add_function(wrap_pyfunction!(books::read_text, module)?)?;
     module.add_function(wrap_pyfunction!(books::doubtful, module)?)?;

@@ -70,7 +70,7 @@ pub fn letter(c: char) -> u8 {
 }
 
 /// A hyphen or an apostrophe, which joins the parts of a word.
-fn is_hyphen(c: char) -> bool {
+pub(crate) fn is_hyphen(c: char) -> bool {
     matches!(c, '-' | '‐' | '‑' | '’' | '\'' | '′')
 }
 

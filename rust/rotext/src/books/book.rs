@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::furniture::{self, Sheet};
 use super::hyphens::Counts;
 use super::initials;
+use super::judge::Judge;
 use super::letters::{self, Repair};
 use super::lines::{Line, lines, main_size, rows};
 use super::measure::{Fault, GOOD, Measures, NUMBERS, USABLE, measure};
@@ -64,6 +65,7 @@ pub struct Page {
 /// The pages of a book.
 #[derive(Default)]
 pub struct Book {
+    judge: Judge,
     pages: Vec<Page>,
     repairs: Vec<Repair>,
     left_out: LeftOut,
@@ -119,6 +121,12 @@ pub struct Written {
 }
 
 impl Book {
+    /// A book without pages.
+    #[must_use]
+    pub fn new(judge: Judge) -> Self {
+        Self { judge, ..Self::default() }
+    }
+
     /// Adds the next page, as its file draws it.
     pub fn add(&mut self, drawn: &Drawn) {
         let glyphs = drawn.glyphs.len().max(1) as f32;
@@ -156,12 +164,17 @@ impl Book {
     pub fn assess(&mut self, fonts: &[String]) -> Vec<usize> {
         let mut texts: Vec<Vec<Word>> =
             self.pages.iter_mut().map(|page| std::mem::take(&mut page.words)).collect();
-        let before: Vec<f32> = texts.iter().map(|words| known(words)).collect();
-        let done = letters::repair(&mut texts, fonts, model());
+        let before: Vec<f32> = texts.iter().map(|words| known(words, &self.judge)).collect();
+        // The letters that are missing are those of Romanian.
+        let done = if self.judge.is_romanian() {
+            letters::repair(&mut texts, fonts, model())
+        } else {
+            letters::Repaired::none(texts.len())
+        };
         for (at, (page, words)) in self.pages.iter_mut().zip(texts).enumerate() {
             page.words = words;
-            page.remeasure();
-            page.lost = done.doubted[at] + page.torn();
+            page.remeasure(&self.judge);
+            page.lost = done.doubted[at] + if self.judge.is_romanian() { page.torn() } else { 0 };
             if page.action == Action::Drop {
                 continue;
             }
@@ -226,7 +239,7 @@ impl Book {
         page.agreement = agreement(&page.words, &words);
         let mut other =
             Page { words, unmapped: 0.0, lost: 0, read: true, action: Action::Ocr, ..page.clone() };
-        other.remeasure();
+        other.remeasure(&self.judge);
         let trusted = page.unmapped <= UNMAPPED && page.measures.words > 0;
         let restored = page.fault.is_some_and(|fault| fault.rule == "diacritics")
             && other.measures.diacritics > page.measures.diacritics;
@@ -293,7 +306,7 @@ impl Book {
             let open = at.checked_sub(1).and_then(|before| leaves[before].notes.last_mut());
             (leaves[at].lines, leaves[at].notes) = notes::split(lines, body, open);
         }
-        let text = paragraphs::write(&leaves, &counts, model());
+        let text = paragraphs::write(&leaves, &counts, self.judge.is_romanian().then(model));
         Written {
             text,
             begins: leaves.iter().filter(|leaf| !leaf.lines.is_empty()).map(|leaf| leaf.page).collect(),
@@ -356,14 +369,14 @@ fn texts(words: &[Word]) -> Vec<String> {
     lines(words.to_vec()).iter().map(Line::text).collect()
 }
 
-fn known(words: &[Word]) -> f32 {
-    measure(texts(words).iter().map(String::as_str), model()).0.known
+fn known(words: &[Word], judge: &Judge) -> f32 {
+    measure(texts(words).iter().map(String::as_str), judge).0.known
 }
 
 impl Page {
-    fn remeasure(&mut self) {
+    fn remeasure(&mut self, judge: &Judge) {
         let texts = texts(&self.words);
-        (self.measures, self.letters) = measure(texts.iter().map(String::as_str), model());
+        (self.measures, self.letters) = measure(texts.iter().map(String::as_str), judge);
         self.score = self.measures.score();
     }
 

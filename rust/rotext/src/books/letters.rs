@@ -325,6 +325,13 @@ pub(super) struct Repaired {
     pub doubted: Vec<u32>,
 }
 
+impl Repaired {
+    /// Nothing was repaired on `pages` pages.
+    pub(super) fn none(pages: usize) -> Self {
+        Self { repairs: Vec::new(), changed: vec![0; pages], doubted: vec![0; pages] }
+    }
+}
+
 /// Repairs the words of a book in place.
 pub(super) fn repair(pages: &mut [Vec<Word>], fonts: &[String], model: &Model) -> Repaired {
     let mut changed = vec![0; pages.len()];

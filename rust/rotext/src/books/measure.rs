@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::judge::{Judge, Reading};
 use super::signs::is_sign;
-use crate::romanian::{Model, letter};
+use crate::romanian::{letter, model};
 
 /// What was measured of a page. Shares are from 0 to 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -19,6 +20,10 @@ pub struct Measures {
     /// Share of these words that the lexicon does not have, and whose letters follow each other as in Romanian: the words
     /// of a science, of a kitchen, of this century. 0 for text without diacritics.
     pub plausible: f32,
+    /// Share of these words that are English, by the lexicon of the caller. 0 for text without diacritics.
+    pub english: f32,
+    /// Share of these words that are names of files, functions, standards. 0 for text without diacritics.
+    pub notation: f32,
     /// Bits for each letter, by the trigrams of clean Romanian.
     pub bits: f32,
     /// Share of the letters that are ă â î ș ț.
@@ -40,13 +45,19 @@ pub struct Measures {
     pub astray: u32,
     /// Characters a line.
     pub line: f32,
+    /// Whether it was measured as Romanian. Text in another language has no diacritics to miss.
+    pub romanian: bool,
 }
 
 /// A page with fewer words cannot be measured.
 const ENOUGH: u32 = 12;
 /// With fewer tokens, one wrong token does not count.
 const MANY: u32 = 100;
-/// Good text has at least this share of known and plausible words.
+/// At most this share of the words counts as English: a page in English is no page of a Romanian book.
+const SOME_ENGLISH: f32 = 0.25;
+/// At most this share of the words counts as notation.
+const SOME_NOTATION: f32 = 0.25;
+/// Good text has at least this share of readable words.
 pub const GOOD: f32 = 0.81;
 /// With a smaller share, the text is dropped when OCR gives nothing better.
 pub const USABLE: f32 = 0.66;
@@ -69,13 +80,15 @@ pub const NO_DIACRITICS: f32 = 0.005;
 
 /// Measures lines of text. An empty line is the end of a paragraph: an item of a list may begin in lower case after it.
 #[must_use]
-pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Measures, u32) {
+pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, judge: &Judge) -> (Measures, u32) {
     let mut m = Measures::default();
-    let mut plausible = 0u32;
+    let (mut plausible, mut english, mut notation) = (0u32, 0u32, 0u32);
     let (mut count, mut known, mut singles, mut letters, mut marked, mut junk) =
         (0u32, 0u32, 0u32, 0u32, 0u32, 0u32);
     let (mut bits, mut lettered, mut numbers, mut broken) = (0.0f64, 0u32, 0u32, 0u32);
     let mut stopped = false;
+    // In another language each letter counts, in Romanian those that the model has.
+    let is_letter = |c: char| letter(c) != 0 || !judge.is_romanian() && c.is_alphabetic();
     for line in lines {
         if line.is_empty() {
             stopped = false;
@@ -89,15 +102,17 @@ pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Meas
             marked += u32::from(n >= 27);
             junk += u32::from(is_junk(c));
         }
-        let mut rest = line.split(' ').peekable();
+        // The token before is a single letter.
+        let mut single = false;
+        let mut rest = line.split([' ', '\t']).peekable();
         while let Some(token) = rest.next() {
             let mut back = token.chars().rev();
-            let hyphen = back.next() == Some('-') && back.next().is_some_and(|c| letter(c) != 0);
+            let hyphen = back.next() == Some('-') && back.next().is_some_and(is_letter);
             broken += u32::from(hyphen && rest.peek().is_some());
             let drawn = token;
             let token = token.trim_matches(|c: char| !c.is_alphanumeric() && !is_junk(c));
             let after_stop = std::mem::take(&mut stopped);
-            let length = token.chars().filter(|c| letter(*c) != 0).count() as u32;
+            let length = token.chars().filter(|c| is_letter(*c)).count() as u32;
             if token.is_empty() {
                 continue;
             }
@@ -113,29 +128,44 @@ pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, model: &Model) -> (Meas
                 continue;
             }
             if length < 2 && token.chars().count() < 2 {
-                singles +=
-                    u32::from(!matches!(token, "a" | "A" | "e" | "E" | "o" | "O" | "i" | "I" | "V" | "X"));
+                // Other languages have other words of one letter, but never many in a row.
+                let word = if judge.is_romanian() {
+                    matches!(token, "a" | "A" | "e" | "E" | "o" | "O" | "i" | "I" | "V" | "X")
+                } else {
+                    length == 1 && !single
+                };
+                singles += u32::from(!word);
+                single = true;
                 continue;
             }
+            single = false;
             junk += if token.contains('?') { asked(token) } else { 0 };
             m.words += 1;
-            let knows = model.knows(token);
-            known += u32::from(knows);
-            plausible += u32::from(!knows && model.plausible(token));
+            match judge.read(token) {
+                Reading::Known => known += 1,
+                Reading::Plausible => plausible += 1,
+                Reading::English => english += 1,
+                Reading::Notation => notation += 1,
+                Reading::Unknown => {}
+            }
+            let knows = judge.counts_in_order(token);
             m.stops += u32::from(after_stop);
             let small = drawn.chars().next().is_some_and(|c| c.is_lowercase() && c != 'î');
             m.astray += u32::from(after_stop && small && knows);
             stopped = length >= STOPPED && knows && drawn.strip_suffix('.') == Some(token);
-            bits += f64::from(model.bits(token));
+            bits += f64::from(model().bits(token));
             lettered += token.chars().count() as u32 + 1;
         }
     }
     let share = |part: u32, whole: u32| part as f32 / whole.max(1) as f32;
     m.known = share(known, m.words);
     m.diacritics = share(marked, letters);
-    if letters < JUDGED_LETTERS || m.diacritics >= NO_DIACRITICS {
+    if letters < JUDGED_LETTERS || m.diacritics >= NO_DIACRITICS || !judge.is_romanian() {
         m.plausible = share(plausible, m.words);
+        m.english = share(english, m.words);
+        m.notation = share(notation, m.words);
     }
+    m.romanian = judge.is_romanian();
     m.bits = (bits / f64::from(lettered.max(1))) as f32;
     m.junk = share(junk, m.characters);
     m.singles = share(singles, m.tokens);
@@ -189,17 +219,19 @@ impl Measures {
         if self.readable() < limit {
             return fault("known-words", self.readable(), limit);
         }
-        if letters >= JUDGED_LETTERS && self.diacritics < NO_DIACRITICS {
+        if self.romanian && letters >= JUDGED_LETTERS && self.diacritics < NO_DIACRITICS {
             return fault("diacritics", self.diacritics, NO_DIACRITICS);
         }
         None
     }
 
-    /// The share of words that the lexicon has or that read like Romanian. A broken font and OCR's errors make words whose
-    /// letters do not follow each other, so they are seen in this share as well as in the lexicon alone.
+    /// The share of words that the lexicon has, that read like Romanian, or that are English in a Romanian text. A broken font and
+    /// OCR's errors make words whose letters do not follow each other, so they are seen in this share as well as in the
+    /// lexicon alone. Notation is not counted, up to a limit.
     #[must_use]
     pub fn readable(&self) -> f32 {
-        self.known + self.plausible
+        let read = self.known + self.plausible + self.english.min(SOME_ENGLISH);
+        (read / (1.0 - self.notation.min(SOME_NOTATION))).min(1.0)
     }
 
     /// A score to rank pages by: the share of readable words, minus the shares of junk, split, broken and numeric tokens.

@@ -34,7 +34,7 @@ struct Frame {
 
 /// Writes paragraphs, one on each line, with [`PAGE`] where pages begin.
 #[must_use]
-pub(super) fn write(leaves: &[Leaf], counts: &Counts, model: &Model) -> String {
+pub(super) fn write(leaves: &[Leaf], counts: &Counts, model: Option<&Model>) -> String {
     let mut writer =
         Writer { text: String::new(), counts, model, notes: Vec::new(), seen: Vec::new(), begun: false };
     let mut frames: [Option<Frame>; 2] = [None, None];
@@ -227,7 +227,7 @@ fn ends_in_hyphen(word: &str) -> bool {
 struct Writer<'a> {
     text: String,
     counts: &'a Counts,
-    model: &'a Model,
+    model: Option<&'a Model>,
     /// Notes that are not written yet: page, mark, text.
     notes: Vec<(usize, String, String)>,
     /// Marks that refer to a note, since the last paragraph ended.
@@ -285,7 +285,7 @@ impl Writer<'_> {
 }
 
 /// Appends a line to `text`, and joins a word that the line end broke. A page mark goes before the first whole word.
-fn append(text: &mut String, line: &str, counts: &Counts, model: &Model, page: &mut bool) {
+fn append(text: &mut String, line: &str, counts: &Counts, model: Option<&Model>, page: &mut bool) {
     let fresh = text.is_empty() || text.ends_with('\n');
     let mut line = line;
     if !fresh {
@@ -354,7 +354,7 @@ mod tests {
     }
 
     fn text(leaves: &[Leaf]) -> String {
-        write(leaves, &Counts::default(), model())
+        write(leaves, &Counts::default(), Some(model()))
     }
 
     #[test]

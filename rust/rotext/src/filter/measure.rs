@@ -161,10 +161,16 @@ pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Me
         }
         counts.lines += 1;
         shape(line, &mut counts);
+        counts.code += setting(line);
+        let separators = counts.separators;
         for token in line.split(|&byte| CLASS[usize::from(byte)] == SPACE) {
             if !token.is_empty() {
                 word(token, &mut counts, &mut languages, lower, words);
             }
+        }
+        // A sentence may name places with slashes between them, and a bullet before a sentence is no link.
+        if line.ends_with(b".") || line.ends_with(b";") || line.starts_with("•".as_bytes()) {
+            counts.separators = separators;
         }
         languages.line();
     }
@@ -365,6 +371,20 @@ fn word(
     words.push(Word { hash, bytes: token.len() as u32 });
 }
 
+/// Two if the line gives a value to a name, as in files of settings and of translations (`dialog-title = ...`, `msgid "..."`), else
+/// none. A name of one small word may be a variable in a text about mathematics.
+fn setting(line: &[u8]) -> u64 {
+    let end = line.iter().position(|&byte| byte == b' ').unwrap_or(line.len());
+    let (name, rest) = (&line[..end], line[end..].trim_ascii_start());
+    if matches!(name, b"msgid" | b"msgstr" | b"msgctxt") {
+        return 2 * u64::from(rest.starts_with(b"\""));
+    }
+    let assigns = rest == b"=" || rest.starts_with(b"= ");
+    let plain = name.iter().all(u8::is_ascii_lowercase);
+    let signs = name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte));
+    2 * u64::from(assigns && signs && !plain && name.len() >= 4)
+}
+
 /// A sign between the links of a menu or the parts of a path.
 fn separator(token: &[u8]) -> bool {
     matches!(
@@ -376,7 +396,7 @@ fn separator(token: &[u8]) -> bool {
 /// Signs of programs, pages and templates. None of them stands in prose, mathematics or an address.
 const CODE: &[&[u8]] = &[
     b"->", b"=>", b":=", b"==", b"!=", b"&&", b"||", b"{{", b"}}", b"{%", b"%}", b"</", b"/>", b"<?", b"?>",
-    b"${", b"=\"", b"='", b"***", b"/*", b"*/", b"_._", b"$_", b"::",
+    b"\\fB", b"\\fI", b"\\fP", b"\\fR", b"${", b"=\"", b"='", b"***", b"/*", b"*/", b"_._", b"$_", b"::",
 ];
 
 /// Whether a word has a sign of a program.

@@ -66,6 +66,14 @@ fn of_words(m: &Measures, value: f64) -> Option<f64> {
     (m.words >= JUDGED_WORDS).then_some(value)
 }
 
+/// Statutes and references repeat their formulas in sentences; lists of a program's labels repeat them in short lines.
+fn repeated_runs(m: &Measures, n: usize) -> Option<f64> {
+    const SENTENCES: u64 = 12;
+    const EXCUSED: f64 = 1.2;
+    let sentences = m.words >= SENTENCES * m.lines;
+    of_runs(m, m.repeated_runs[n] / if sentences { EXCUSED } else { 1.0 })
+}
+
 /// Prose has a function word in every five words; menus, tables and lists of products have not.
 const PROSE: f64 = 0.2;
 
@@ -126,7 +134,7 @@ rules! {
     "digits" Above Some(0.3), Some(0.2), "share of characters that are digits, where few words are function words", digits;
     "hashes" Above Some(0.1), Some(0.1), "# for each word", |m| of_words(m, m.hashes);
     "separators" Above Some(0.12), None, "signs between links (> » | ·) for each word", |m| Some(m.separators);
-    "code" Above Some(0.1), Some(0.1), "words of programs and templates, for each word", |m| Some(m.code);
+    "code" Above Some(0.14), Some(0.1), "words of programs and templates, for each word", |m| Some(m.code);
     "ellipses" Above Some(0.3), None, "ellipses for each word", |m| of_words(m, m.ellipses);
     "bullet-lines" Above Some(0.9), None, "share of lines that begin with a bullet", |m| of_lines(m, m.bullet_lines);
     "ellipsis-lines" Above Some(0.3), None, "share of lines of eight words or more that end in their only ellipsis", |m| of_lines(m, m.ellipsis_lines);
@@ -137,10 +145,10 @@ rules! {
     "top-2-gram" Above Some(0.161), None, "share of the most frequent run of 2 words", |m| top_runs(m, 0), runs;
     "top-3-gram" Above Some(0.146), None, "share of the most frequent run of 3 words", |m| top_runs(m, 1), runs;
     "top-4-gram" Above Some(0.131), None, "share of the most frequent run of 4 words", |m| top_runs(m, 2), runs;
-    "repeated-5-grams" Above Some(0.35), None, "share of runs of 5 words that stood earlier", |m| of_runs(m, m.repeated_runs[0]), runs;
-    "repeated-6-grams" Above Some(0.33), None, "share of runs of 6 words that stood earlier", |m| of_runs(m, m.repeated_runs[1]), runs;
-    "repeated-7-grams" Above Some(0.3), None, "share of runs of 7 words that stood earlier", |m| of_runs(m, m.repeated_runs[2]), runs;
-    "repeated-8-grams" Above Some(0.28), None, "share of runs of 8 words that stood earlier", |m| of_runs(m, m.repeated_runs[3]), runs;
-    "repeated-9-grams" Above Some(0.26), None, "share of runs of 9 words that stood earlier", |m| of_runs(m, m.repeated_runs[4]), runs;
-    "repeated-10-grams" Above Some(0.23), None, "share of runs of 10 words that stood earlier", |m| of_runs(m, m.repeated_runs[5]), runs;
+    "repeated-5-grams" Above Some(0.35), None, "share of runs of 5 words that stood earlier", |m| repeated_runs(m, 0), runs;
+    "repeated-6-grams" Above Some(0.33), None, "share of runs of 6 words that stood earlier", |m| repeated_runs(m, 1), runs;
+    "repeated-7-grams" Above Some(0.3), None, "share of runs of 7 words that stood earlier", |m| repeated_runs(m, 2), runs;
+    "repeated-8-grams" Above Some(0.28), None, "share of runs of 8 words that stood earlier", |m| repeated_runs(m, 3), runs;
+    "repeated-9-grams" Above Some(0.26), None, "share of runs of 9 words that stood earlier", |m| repeated_runs(m, 4), runs;
+    "repeated-10-grams" Above Some(0.23), None, "share of runs of 10 words that stood earlier", |m| repeated_runs(m, 5), runs;
 }

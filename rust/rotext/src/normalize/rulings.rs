@@ -1,8 +1,8 @@
 //! Class 25: rows of ruling signs. A tokenizer learns each length of them as a token.
 //!
-//! A line of eight or more equal signs (`====`, `____`) becomes three, which draws the same in every markup. A line of a
-//! frame (`┌──┐`) goes, and the bars of its rows become tabs. Trees of folders (`├── src`) have words in their lines and
-//! stay, and so do tables of `+`, `-` and `|`.
+//! A line of eight or more equal signs (`====`, `____`) becomes three, which draws the same in every markup. A
+//! long run of `─` before or after a title becomes three too. A line of a frame (`┌──┐`) goes, and the bars of its rows become
+//! tabs. Trees of folders (`├── src`) have words in their lines and stay, and so do tables of `+`, `-` and `|`.
 
 use memchr::{memchr, memrchr};
 
@@ -36,6 +36,10 @@ pub(super) fn repair(editor: &mut Editor) {
         if is_rule(body) {
             let from = start + (line.len() - line.trim_start().len());
             editor.replace(from..from + body.len(), &body[..3], Id::Ruling);
+        } else if let Some(short) = titled(body) {
+            let from = start + (line.len() - line.trim_start().len());
+            editor.replace(from..from + body.len(), &short, Id::Ruling);
+            frame = false;
         } else if is_border(body) {
             let (mut from, mut to) = (start, (end + 1).min(text.len()));
             if to == end && from > editor.done() && from > 0 {
@@ -59,6 +63,28 @@ fn is_rule(line: &str) -> bool {
     bytes.len() >= LONG
         && matches!(bytes[0], b'=' | b'_' | b'-' | b'*' | b'~')
         && bytes.iter().all(|b| *b == bytes[0])
+}
+
+/// A title in its ruling line (`──────── Note`), with three signs for each long run. The corners of frames and the branches of
+/// trees are at the outer end of their lines, so these stay.
+fn titled(line: &str) -> Option<String> {
+    let sign = |c: char| matches!(c, '─' | '━' | '═');
+    if !(line.starts_with(sign) || line.ends_with(sign)) || !line.contains(char::is_alphabetic) {
+        return None;
+    }
+    let mut short = String::with_capacity(line.len());
+    let (mut last, mut run) = (None, 0);
+    let mut held = String::new();
+    for c in line.chars().chain(['\0']) {
+        if Some(c) != last {
+            short.push_str(if run >= LONG { &held[..3 * held.len() / run] } else { &held });
+            held.clear();
+            (last, run) = (Some(c).filter(|c| sign(*c)), 0);
+        }
+        held.push(c);
+        run += usize::from(sign(c));
+    }
+    (short.len() < line.len()).then_some(short)
 }
 
 fn bar(c: char) -> bool {

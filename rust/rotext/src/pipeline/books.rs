@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use icu_normalizer::ComposingNormalizer;
 use serde::Serialize;
 
 use super::output::{RecordWriter, hidden_sibling, with_suffix};
 use crate::books::pdfium::{Pdf, Picture};
-use crate::books::{Book, LeftOut, Measures, PAGE, Page, Repair, measure, ocr};
+use crate::books::{Book, Judge, LeftOut, Measures, PAGE, Page, Repair, measure, ocr};
 use crate::error::{Error, Result};
 use crate::ledger::{Row, Writer};
 use crate::normalize::{Normalizer, Report};
@@ -14,6 +15,7 @@ use crate::romanian;
 
 /// A PDF while it is read.
 pub struct PdfBook {
+    judge: Judge,
     pdf: Pdf,
     book: Book,
     read: usize,
@@ -39,12 +41,13 @@ pub struct Text {
 }
 
 impl PdfBook {
-    /// Opens `path` with the PDFium at `library`.
+    /// Opens `path` with the PDFium at `library`. `judge`: the language of the book.
     ///
     /// # Errors
     /// As [`Pdf::open`].
-    pub fn open(path: &Path, library: &Path) -> Result<Self> {
-        Ok(Self { pdf: Pdf::open(path, library)?, book: Book::default(), read: 0 })
+    pub fn open(path: &Path, library: &Path, judge: Judge) -> Result<Self> {
+        let pdf = Pdf::open(path, library)?;
+        Ok(Self { pdf, book: Book::new(judge.clone()), judge, read: 0 })
     }
 
     /// The number of pages.
@@ -103,7 +106,7 @@ impl PdfBook {
     #[must_use]
     pub fn finish(self, dropped: &[usize]) -> Text {
         let written = self.book.write(dropped);
-        let text = normalized(&written.text);
+        let text = normalized(&written.text, &self.judge);
         let mut plain = String::with_capacity(text.len());
         let mut starts = Vec::with_capacity(written.begins.len());
         let mut begins = written.begins.into_iter();
@@ -126,22 +129,42 @@ impl PdfBook {
     }
 }
 
-/// The text after normalization, without white space at its ends.
+/// The text after normalization, without white space at its ends. In another language only its code points are put in order:
+/// the rules of the normalizer are about Romanian.
 ///
 /// # Examples
 ///
 /// ```
-/// assert_eq!(rotext::pipeline::books::normalized("Ştiinţă \n"), "Știință");
+/// use rotext::{books::Judge, pipeline::books::normalized};
+/// assert_eq!(normalized("Ştiinţă \n", &Judge::default()), "Știință");
+/// assert_eq!(normalized("Beşik\u{AD}taş  e\u{301}t\u{A0}!", &Judge::other()), "Beşiktaş ét !");
 /// ```
 #[must_use]
-pub fn normalized(text: &str) -> String {
-    Normalizer::default().normalize(text, &mut Report::default()).trim().to_owned()
+pub fn normalized(text: &str, judge: &Judge) -> String {
+    if judge.is_romanian() {
+        return Normalizer::default().normalize(text, &mut Report::default()).trim().to_owned();
+    }
+    let mut plain = String::with_capacity(text.len());
+    for c in ComposingNormalizer::new_nfc().normalize_iter(text.chars()) {
+        match c {
+            '\u{AD}' | '\u{FEFF}' => {}
+            ' ' | '\u{A0}' | '\t' if plain.is_empty() || plain.ends_with([' ', '\n']) => {}
+            '\u{A0}' | '\t' => plain.push(' '),
+            '\n' => {
+                plain.truncate(plain.trim_end_matches(' ').len());
+                plain.push(c);
+            }
+            c if c.is_control() && c != PAGE => {}
+            c => plain.push(c),
+        }
+    }
+    plain.trim().to_owned()
 }
 
 /// Measures a text without pages, in parts of about a page. Returns the measures of each part, its score, and the byte where it
 /// begins.
 #[must_use]
-pub fn stretches(text: &str) -> Vec<(Measures, f32, usize)> {
+pub fn stretches(text: &str, judge: &Judge) -> Vec<(Measures, f32, usize)> {
     const LINES: usize = 30;
     let start = |line: &str| line.as_ptr().addr() - text.as_ptr().addr();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -151,7 +174,7 @@ pub fn stretches(text: &str) -> Vec<(Measures, f32, usize)> {
             lines.iter().filter(|line| line.ends_with(['.', '!', '?', ';', ':', '…', '”', '"'])).count();
         let end = (2 * closed > lines.len()).then_some("");
         let (measures, _) =
-            measure(lines.iter().copied().flat_map(|line| [Some(line), end]).flatten(), romanian::model());
+            measure(lines.iter().copied().flat_map(|line| [Some(line), end]).flatten(), judge);
         (measures, measures.score(), lines.first().map_or(0, |line| start(line)))
     };
     lines.chunks(LINES).map(measure_part).collect()

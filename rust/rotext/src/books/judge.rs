@@ -1,0 +1,149 @@
+//! What a reader of books takes for a word.
+
+use std::sync::Arc;
+
+use super::lexicon::Lexicon;
+use super::notation::is_notation;
+use crate::romanian::{Model, is_hyphen, model};
+
+/// How a token is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// A word of the lexicon.
+    Known,
+    /// Its letters follow each other as in Romanian.
+    Plausible,
+    /// An English word, as in texts about computers.
+    English,
+    /// A name of a file, a function, a standard.
+    Notation,
+    /// None of these.
+    Unknown,
+}
+
+/// The language of a shelf, and the words that are known of it.
+#[derive(Debug, Clone, Default)]
+pub struct Judge {
+    lexicon: Option<Arc<Lexicon>>,
+    other: bool,
+}
+
+impl Judge {
+    /// A judge of Romanian books. `lexicon`: words beside those of the model.
+    #[must_use]
+    pub fn romanian(lexicon: Option<Arc<Lexicon>>) -> Self {
+        Self { lexicon, other: false }
+    }
+
+    /// A judge of books in another language. It knows no word and judges the letters of words and their order.
+    #[must_use]
+    pub fn other() -> Self {
+        Self { lexicon: None, other: true }
+    }
+
+    /// Whether the shelf is Romanian.
+    #[must_use]
+    pub fn is_romanian(&self) -> bool {
+        !self.other
+    }
+
+    pub(super) fn read(&self, token: &str) -> Reading {
+        if self.other {
+            return match token {
+                _ if is_word(token) || token.split('/').all(is_word) => Reading::Known,
+                _ if is_notation(token) => Reading::Notation,
+                _ => Reading::Unknown,
+            };
+        }
+        let model = model();
+        if self.knows(token) {
+            return Reading::Known;
+        }
+        if model.plausible(token) {
+            return Reading::Plausible;
+        }
+        if self.lexicon.as_ref().is_some_and(|lexicon| lexicon.knows_english(token)) {
+            return Reading::English;
+        }
+        // `și/sau`, `intrare/ieșire`
+        let both = |part: &str| part.chars().nth(1).is_some() && (self.knows(part) || model.plausible(part));
+        if token.contains('/') && token.split('/').all(both) {
+            return Reading::Known;
+        }
+        if is_notation(token) { Reading::Notation } else { Reading::Unknown }
+    }
+
+    fn knows(&self, word: &str) -> bool {
+        let model: &Model = model();
+        model.knows(word) || self.lexicon.as_ref().is_some_and(|lexicon| lexicon.knows(model, word))
+    }
+
+    /// Whether a sentence can end with the word or continue with it. Only the model decides for Romanian, because the limit of broken
+    /// sentences was measured with it.
+    pub(super) fn counts_in_order(&self, word: &str) -> bool {
+        if self.other { is_word(word) } else { model().knows(word) }
+    }
+}
+
+/// Whether a token has only letters, with hyphens and apostrophes between them, and no capital after a small letter.
+fn is_word(token: &str) -> bool {
+    let mut small = false;
+    let mut letters = 0usize;
+    for c in token.chars() {
+        if is_hyphen(c) {
+            small = false;
+            continue;
+        }
+        if !(c.is_alphabetic() || is_mark(c)) || c.is_uppercase() && small {
+            return false;
+        }
+        small |= c.is_lowercase();
+        letters += 1;
+    }
+    letters > 0
+}
+
+/// Combining marks and joiners are parts of words in many scripts.
+fn is_mark(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36F}' | '\u{200C}' | '\u{200D}')
+        || !c.is_ascii() && !c.is_alphanumeric() && is_indic(c)
+}
+
+/// Vowel signs of the scripts from Hebrew to Khmer, which Unicode does not count as letters.
+fn is_indic(c: char) -> bool {
+    matches!(c, '\u{591}'..='\u{5C7}' | '\u{610}'..='\u{6ED}' | '\u{900}'..='\u{109F}' | '\u{1780}'..='\u{17DD}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lexicon_knows_more() {
+        let lexicon = Lexicon::new(["legumele", "bacteriile"], ["browser"]);
+        let (with, without) = (Judge::romanian(Some(Arc::new(lexicon))), Judge::default());
+        for (word, more, less) in [
+            ("pentru", Reading::Known, Reading::Known),
+            ("legumele", Reading::Known, Reading::Plausible),
+            ("browser", Reading::English, Reading::Unknown),
+            ("bactcriile", Reading::Unknown, Reading::Unknown),
+            ("și/sau", Reading::Known, Reading::Known),
+            ("size_t", Reading::Notation, Reading::Notation),
+        ] {
+            assert_eq!(with.read(word), more, "{word}");
+            assert_eq!(without.read(word), less, "{word}");
+        }
+    }
+
+    #[test]
+    fn another_language_is_judged_by_letters() {
+        let judge = Judge::other();
+        for word in ["l’été", "Straße", "книга", "well-known", "ÎNTR", "हिन्दी", "und/oder"]
+        {
+            assert_eq!(judge.read(word), Reading::Known, "{word}");
+        }
+        for word in ["mul3imea", "a[teapt", "thE", "-", "w$rd"] {
+            assert_eq!(judge.read(word), Reading::Unknown, "{word}");
+        }
+    }
+}
