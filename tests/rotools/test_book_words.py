@@ -81,10 +81,10 @@ def test_a_list_of_words_is_evidence() -> None:
 def test_english_pages_are_not_romanian() -> None:
     page = (
         "the browser opens every window with another kernel module and waits until all buffers were written "
-        * 3
+        * 6
     )
     every = _rotext.BookJudge(words=["și"], english=sorted(set(page.split())))
-    assert readable(page + " și în țară", every) < 0.5
+    assert readable(page, every) < 0.3
 
 
 def test_general_words_come_from_the_package() -> None:

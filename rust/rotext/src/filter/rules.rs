@@ -69,7 +69,7 @@ fn of_words(m: &Measures, value: f64) -> Option<f64> {
 /// Statutes and references repeat their formulas in sentences; lists of a program's labels repeat them in short lines.
 fn repeated_runs(m: &Measures, n: usize) -> Option<f64> {
     const SENTENCES: u64 = 12;
-    const EXCUSED: f64 = 1.2;
+    const EXCUSED: f64 = 1.3;
     let sentences = m.words >= SENTENCES * m.lines;
     of_runs(m, m.repeated_runs[n] / if sentences { EXCUSED } else { 1.0 })
 }
@@ -134,7 +134,7 @@ rules! {
     "digits" Above Some(0.3), Some(0.2), "share of characters that are digits, where few words are function words", digits;
     "hashes" Above Some(0.1), Some(0.1), "# for each word", |m| of_words(m, m.hashes);
     "separators" Above Some(0.12), None, "signs between links (> » | ·) for each word", |m| Some(m.separators);
-    "code" Above Some(0.14), Some(0.1), "words of programs and templates, for each word", |m| Some(m.code);
+    "code" Above Some(0.1), Some(0.1), "words of programs and templates, for each word", |m| Some(m.code);
     "ellipses" Above Some(0.3), None, "ellipses for each word", |m| of_words(m, m.ellipses);
     "bullet-lines" Above Some(0.9), None, "share of lines that begin with a bullet", |m| of_lines(m, m.bullet_lines);
     "ellipsis-lines" Above Some(0.3), None, "share of lines of eight words or more that end in their only ellipsis", |m| of_lines(m, m.ellipsis_lines);
