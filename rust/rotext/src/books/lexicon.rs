@@ -8,7 +8,7 @@ use crate::romanian::{Model, is_hyphen, letter};
 /// Shorter English words are in the lexicon too often for garbage to miss them.
 const ENGLISH_LETTERS: usize = 4;
 
-/// Inflected words, as 64-bit hashes of their letters: 9 MB for half a million words. (With 24 bits, as in the model, a million
+/// Inflected words, as 64-bit hashes of their letters: 8 bytes a word and the free space of the table. (With 24 bits, as in the model, a million
 /// words would know 6 % of all garbage.)
 #[derive(Debug, Default)]
 pub struct Lexicon {
