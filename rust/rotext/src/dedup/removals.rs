@@ -52,6 +52,9 @@ pub struct Removal {
     pub partner: Option<(f64, String)>,
 }
 
+/// A removed document and the reason; `None` behind the last one.
+pub type NextReason = Result<Option<(u32, Removal)>>;
+
 /// The decisions about all documents of a first pass.
 pub struct Removals {
     pub(super) removed: Bits,
@@ -98,7 +101,7 @@ impl Removals {
     ///
     /// # Errors
     /// The reasons were read already.
-    pub fn into_saved(mut self) -> Result<(SavedRemovals, impl FnMut() -> Result<Option<(u32, Removal)>>)> {
+    pub fn into_saved(mut self) -> Result<(SavedRemovals, impl FnMut() -> NextReason)> {
         let mut details =
             self.details.take().ok_or_else(|| Error::data("the decisions were read already"))?;
         let Self { removed, repeated, documents, store, .. } = self;
@@ -172,7 +175,7 @@ impl SavedRemovals {
     pub fn reader<'a>(
         &'a self,
         documents: Range<u32>,
-        reasons: Option<impl FnMut() -> Result<Option<(u32, Removal)>> + Send + 'a>,
+        reasons: Option<impl FnMut() -> NextReason + Send + 'a>,
     ) -> Result<RemovalReader<'a>> {
         let reasons = reasons.map(Reasons::new).transpose()?;
         let Range { start: next, end } = documents;
@@ -192,12 +195,12 @@ pub struct RemovalReader<'a> {
 
 /// The reasons of the removed documents, in order.
 struct Reasons<'a> {
-    read: Box<dyn FnMut() -> Result<Option<(u32, Removal)>> + Send + 'a>,
+    read: Box<dyn FnMut() -> NextReason + Send + 'a>,
     pending: Option<(u32, Removal)>,
 }
 
 impl<'a> Reasons<'a> {
-    fn new(mut read: impl FnMut() -> Result<Option<(u32, Removal)>> + Send + 'a) -> Result<Self> {
+    fn new(mut read: impl FnMut() -> NextReason + Send + 'a) -> Result<Self> {
         let pending = read()?;
         Ok(Self { read: Box::new(read), pending })
     }

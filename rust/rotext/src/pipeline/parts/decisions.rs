@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::super::hold_out::HoldOut;
 use super::super::resume::{Decoder, Encoder};
 use super::record_file::{RecordReader, RecordWriter};
-use crate::dedup::{Removal, RemovalReader, Rule, SavedRemovals};
+use crate::dedup::{NextReason, Removal, RemovalReader, Rule, SavedRemovals};
 use crate::error::Result;
 
 /// Numbers of a record of bits or lines.
@@ -43,7 +43,7 @@ impl Decisions {
         mut file: RecordWriter,
         (hold_outs, first_documents, report): (&[HoldOut], &[u32], &Value),
         removals: &SavedRemovals,
-        mut reasons: impl FnMut() -> Result<Option<(u32, Removal)>>,
+        mut reasons: impl FnMut() -> NextReason,
     ) -> Result<()> {
         let (bits, lines) = (removals.bits(), removals.lines());
         let mut head = Encoder::default();
@@ -112,7 +112,7 @@ impl Decisions {
     /// # Errors
     /// None in this case.
     pub(super) fn reader(&self, documents: std::ops::Range<u32>) -> Result<RemovalReader<'_>> {
-        self.removals.reader(documents, None::<fn() -> Result<Option<(u32, Removal)>>>)
+        self.removals.reader(documents, None::<fn() -> NextReason>)
     }
 
     /// For a pass over all documents that also says why they are removed.

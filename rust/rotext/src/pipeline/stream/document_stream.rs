@@ -116,7 +116,7 @@ impl<'a> DocumentStream<'a, '_> {
         self,
         local: impl Fn() -> L + Sync,
         close: impl Fn(&mut L, OpenedChunk) -> Result<D> + Sync,
-        mut sink: impl FnMut(D) -> Result<()> + Send,
+        sink: impl FnMut(D) -> Result<()> + Send,
     ) -> Result<()> {
         let Self { sources, part, options, replay, duplicates, progress, .. } = self;
         let (repeated, removed) = duplicates.planned(options.kind);
@@ -132,7 +132,7 @@ impl<'a> DocumentStream<'a, '_> {
                 Ok(opened)
             },
             |(_, own), opened| close(own, opened),
-            |done| sink(done),
+            sink,
         )
     }
 
