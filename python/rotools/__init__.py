@@ -47,7 +47,7 @@ from rotools.filter import (
 from rotools.inspect import CorpusSummary, inspect
 from rotools.ledger import WhyResult, explain, why
 from rotools.normalize import Change, NormalizeResult, diff, diff_files, normalize, normalize_files
-from rotools.pack import PackResult, pack, pack_shard
+from rotools.pack import PackResult, pack, pack_finish, pack_shard, pack_step
 from rotools.pack_reader import Pack, PackPhase, PackSplit, open_pack
 from rotools.phases import Phase
 from rotools.plan import Plan, plan
@@ -120,7 +120,9 @@ __all__ = [
     "normalize_files",
     "open_pack",
     "pack",
+    "pack_finish",
     "pack_shard",
+    "pack_step",
     "plan",
     "redact",
     "report",

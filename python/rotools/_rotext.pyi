@@ -817,6 +817,7 @@ def pack(
     repeated_lines: int | None = None,
     decontaminate: Sequence[str] = ...,
     shard: tuple[int, int] | None = None,
+    step: str | None = None,
     strict: bool = False,
     force: bool = False,
     threads: int = 0,
@@ -843,14 +844,16 @@ def pack(
         accept_loss: Allow near-duplicates to remove more than half of a source.
         repeated_lines: Cut lines of web text that occur in more documents than this.
         decontaminate: Evaluation files; a document that shares 13 words in a row with one is removed.
-        shard: (number, of): run only the first pass of this shard.
+        shard: (number, of): run only a step of this shard.
+        step: `judge`, `decide`, `count`, `train`, `encode` or `finish`: run only this step. With a shard alone: `judge`.
         strict: Stop at the first record that cannot be used.
         force: Replace an existing pack.
         threads: Worker threads. 0: one for each core.
         progress: Counters to watch, and the switch to stop the call.
 
     Returns:
-        The content of report.json; of a shard `records`, `documents`, `bytes` and `folder`.
+        The content of report.json; of a shard `records`, `documents`, `bytes`, `read`, `input`, `whole` and `folder`; of another
+        step `read`, `input`, `file` and `report`.
 
     Raises:
         RotoolsError: The arguments, the input or the system do not allow it.

@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ReadCounts", "ShardResult", "shard_result"]
+__all__ = ["ReadCounts", "ShardResult", "StepResult", "shard_result"]
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,18 @@ class ReadCounts:
 
 @dataclass(frozen=True)
 class ShardResult:
-    """The first pass of one shard. Run the same function without a shard to merge all of them."""
+    """A step of one shard. Run the same function without a shard to merge all of them."""
 
     out: Path
     """Output of the merged run."""
     records: int
     """Records of the shard, with the rejects."""
     documents: int
-    """Documents that passed the filter."""
+    """Documents that the step kept."""
     bytes: int
     """UTF-8 bytes of their texts."""
     folder: Path
-    """The shard's journal."""
+    """The shard's journal, or the file of another step."""
     read: int = 0
     """Bytes that the shard read from files or servers, in all."""
     input: int = 0
@@ -62,6 +62,26 @@ class ShardResult:
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as `--json` prints them."""
         return {**vars(self), "out": str(self.out), "folder": str(self.folder)}
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """A step of `pack` on one machine."""
+
+    out: Path
+    """The pack that is going to be made."""
+    file: Path
+    """What the step wrote."""
+    read: int
+    """Bytes that the step read from the inputs."""
+    input: int
+    """Bytes of all inputs."""
+    report: dict[str, Any]
+    """What the step found: the counts of deduplication, or the size of the vocabulary."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as `--json` prints it."""
+        return {**vars(self), "out": str(self.out), "file": str(self.file)}
 
 
 def shard_result(out: str | PathLike[str], found: dict[str, Any]) -> ShardResult:

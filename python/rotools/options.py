@@ -20,6 +20,8 @@ __all__ = [
     "Pattern",
     "Preset",
     "Profile",
+    "ShardStep",
+    "Step",
     "TextSplit",
     "paths",
     "shard_number",
@@ -33,7 +35,11 @@ DiacriticsPolicy: TypeAlias = Literal["flag", "drop", "keep"]
 Preset: TypeAlias = Literal["default", "strict", "exact"]
 """How many bands propose near-duplicates; `exact` removes equal texts only."""
 Engine: TypeAlias = Literal["local", "ray"]
-"""Where the first pass runs."""
+"""Where the steps of `pack` run."""
+Step: TypeAlias = Literal["judge", "decide", "count", "train", "encode", "finish"]
+"""A step of `pack` that runs alone."""
+ShardStep: TypeAlias = Literal["judge", "count", "encode"]
+"""A step that shards do."""
 Pattern: TypeAlias = Literal["gpt-2", "llama-bpe", "qwen2"]
 """Pre-tokenizer patterns, by their names in llama.cpp."""
 TextSplit: TypeAlias = Literal["line", "blank-line"]

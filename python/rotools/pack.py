@@ -1,4 +1,7 @@
-"""Turn a corpus into a pack: blocks of tokens in a directory. The format is in docs/reference/pack-format.md."""
+"""Turn a corpus into a pack: blocks of tokens in a directory. The format is in docs/reference/pack-format.md.
+
+`pack` does all. `pack_shard`, `pack_step` and `pack_finish` are its steps, for many machines (docs/how-to/cluster.md).
+"""
 
 import tempfile
 from collections.abc import Callable
@@ -6,11 +9,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from rotools import _rotext
 from rotools.card import write_card
-from rotools.counts import ShardResult, shard_result
+from rotools.counts import ShardResult, StepResult, shard_result
 from rotools.errors import UsageError
 from rotools.filter import Thresholds
 from rotools.options import (
@@ -21,6 +24,8 @@ from rotools.options import (
     Engine,
     Paths,
     Preset,
+    ShardStep,
+    Step,
     paths,
     size_bytes,
 )
@@ -28,7 +33,7 @@ from rotools.phases import CorePhase, PhasesLike, resolve
 from rotools.progress import Callback, run
 from rotools.tokenizer import Tokenizer
 
-__all__ = ["PackOptions", "PackResult", "pack", "pack_shard"]
+__all__ = ["PackOptions", "PackResult", "pack", "pack_finish", "pack_shard", "pack_step"]
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,7 @@ def pack(
         text_field: Field of the text.
         id_field: Field of the id. None: `id` where there is one, else file:line.
         license: Licence of the texts for the dataset card (README.md of the pack), such as `cc-by-4.0`. None: unknown.
-        engine: `ray` runs the first pass on a Ray cluster.
+        engine: `ray` runs all steps on a Ray cluster.
         address: Head of the Ray cluster as HOST:PORT; `auto` is the cluster of this machine.
         strict: Stop at the first record that cannot be used.
         force: Replace an existing pack.
@@ -169,29 +174,40 @@ def pack(
         core = _core_options(options, stack)
         _replay_reviews(listed, log)
         if engine == "ray":
-            from rotools.ray import sign
+            from rotools.ray import pack_on_cluster
 
-            sign(listed, Path(out), address=address, say=log or (lambda line: None), **core)
-        report = run(lambda counters: _rotext.pack(listed, out, progress=counters, **core), progress)
-    write_card(Path(out), license=license)
-    return PackResult(
-        Path(out), report["tokens"], report["blocks"], report["bytes"], report["vocab_size"], report
-    )
+            report = pack_on_cluster(
+                listed, Path(out), address=address, say=log or (lambda line: None), **core
+            )
+        else:
+            report = run(lambda counters: _rotext.pack(listed, out, progress=counters, **core), progress)
+    return _pack_result(Path(out), report, license)
+
+
+def _pack_result(out: Path, report: dict[str, Any], license: str | None) -> PackResult:
+    write_card(out, license=license)
+    return PackResult(out, report["tokens"], report["blocks"], report["bytes"], report["vocab_size"], report)
 
 
 def pack_shard(
     shard: tuple[int, int],
     inputs: Paths | None = None,
     out: str | PathLike[str] = "pack",
+    *,
+    step: ShardStep = "judge",
     **options: Unpack[PackOptions],
 ) -> ShardResult:
-    """Run the first pass of `pack` on one shard. Then `pack` merges all shards.
+    """Run a step of `pack` on one shard. `pack` with the same options does what is missing.
+
+    The steps are `judge` (shards), `decide`, `count` (shards), `train`, `encode` (shards) and finish. A shard reads the same part
+    of the input in each step. With a given tokenizer there is no `count` and no `train`.
 
     Args:
         shard: (number, of): number from 1, and how many shards there are.
         inputs: As for `pack`: all inputs, not a part of them.
         out: The directory that `pack` is going to make.
-        options: The keyword arguments of `pack`, the same for all shards.
+        step: What the shard does.
+        options: The keyword arguments of `pack`, the same for all shards and steps.
 
     Returns:
         Counts of the shard.
@@ -206,15 +222,101 @@ def pack_shard(
         >>> pack_shard((2, 2), folder / "web.jsonl", folder / "pack", filter=False).documents
         1
     """
-    listed = resolve(inputs, options.pop("phases", None), options.pop("config", None))
-    progress, log = options.pop("progress", None), options.pop("log", None)
+    return shard_result(out, _run_step(step, shard, inputs, out, options))
+
+
+def pack_step(
+    step: Literal["decide", "train"],
+    inputs: Paths | None = None,
+    out: str | PathLike[str] = "pack",
+    **options: Unpack[PackOptions],
+) -> StepResult:
+    """Run a step of `pack` that one machine does. It reads no input, but what the shards of the step before wrote.
+
+    Args:
+        step: `decide` which documents are removed, or `train` the tokenizer.
+        inputs: As for `pack`.
+        out: The directory that `pack` is going to make.
+        options: The keyword arguments of `pack`, the same for all steps.
+
+    Returns:
+        What the step found.
+
+    Raises:
+        RotoolsError: The step before is not complete; an option is wrong, or a file cannot be read or written.
+
+    Examples:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "web.jsonl").write_text('{"text": "Ana are mere."}')
+        >>> corpus = {"inputs": folder / "web.jsonl", "out": folder / "pack", "filter": False}
+        >>> _ = pack_shard((1, 1), **corpus)
+        >>> found = pack_step("decide", **corpus)
+        >>> found.report["documents"], found.read
+        (1, 0)
+    """
+    found = _run_step(step, None, inputs, out, options)
+    return StepResult(Path(out), Path(found["file"]), found["read"], found["input"], found["report"])
+
+
+def pack_finish(
+    inputs: Paths | None = None,
+    out: str | PathLike[str] = "pack",
+    *,
+    license: str | None = None,
+    **options: Unpack[PackOptions],
+) -> PackResult:
+    """Join what the shards of `pack` encoded. It reads no input.
+
+    Args:
+        inputs: As for `pack`.
+        out: The directory to make.
+        license: Licence of the texts for the dataset card.
+        options: The keyword arguments of `pack`, the same for all steps.
+
+    Returns:
+        Counts, as `pack` returns them. The pack has the bytes of one that `pack` makes alone.
+
+    Raises:
+        RotoolsError: A step before is not complete; an option is wrong, or a file cannot be read or written.
+
+    Examples:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "web.jsonl").write_text('{"text": "Ana are mere și pere."}')
+        >>> corpus = {"inputs": folder / "web.jsonl", "out": folder / "pack", "filter": False, "vocab_size": 258}
+        >>> for shard in ((1, 2), (2, 2)):
+        ...     _ = pack_shard(shard, **corpus)
+        >>> _ = pack_step("decide", **corpus)
+        >>> _ = [pack_shard((number, 2), step="count", **corpus) for number in (1, 2)]
+        >>> _ = pack_step("train", **corpus)
+        >>> _ = [pack_shard((number, 2), step="encode", **corpus) for number in (1, 2)]
+        >>> pack_finish(**corpus).text_bytes
+        22
+    """
+    found = _run_step("finish", None, inputs, out, options)
+    return _pack_result(Path(out), found["report"], license)
+
+
+def _run_step(
+    step: Step,
+    shard: tuple[int, int] | None,
+    inputs: Paths | None,
+    out: str | PathLike[str],
+    options: PackOptions,
+) -> dict[str, Any]:
+    """Run a step of the core, and return what it reports."""
+    rest: dict[str, Any] = dict(options)
+    listed = resolve(inputs, rest.pop("phases", None), rest.pop("config", None))
+    progress, log = rest.pop("progress", None), rest.pop("log", None)
     with ExitStack() as stack:
-        core = _core_options(dict(options), stack)
-        _replay_reviews(listed, log)
-        found = run(
-            lambda counters: _rotext.pack(listed, out, shard=shard, progress=counters, **core), progress
+        core = _core_options(rest, stack)
+        if step == "judge":
+            _replay_reviews(listed, log)
+        return run(
+            lambda counters: _rotext.pack(listed, out, shard=shard, step=step, progress=counters, **core),
+            progress,
         )
-    return shard_result(out, found)
 
 
 def _core_options(options: dict[str, Any], stack: ExitStack) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""Run the first pass of `pack` in shards on a Ray cluster. The rest of the run follows on this machine.
+"""Run all steps of `pack` in parts on a Ray cluster.
 
-A task is one shard: it reads its part of the input and writes its journal beside the output. So the output must be in a folder
-that all nodes see under the same name, and so must an input that is not on a server. Only the arguments and a few counts go through Ray: no join, no object store. When a node
-dies, Ray starts its task again, and the task continues from its journal.
+A task is one shard of a step, or a step that one machine does: it reads its part of the input and what earlier steps wrote beside
+the output, and writes its own file there. So the output must be in a folder that all nodes see under the same name, and so must
+an input that is not on a server. Only the arguments and a few counts go through Ray: no join, no object store. When a node dies,
+Ray starts its task again: a shard of `judge` continues from its journal, the other tasks start from the beginning.
 """
 
 import importlib
@@ -31,28 +32,32 @@ TRIES = 3
 """How often a task is started again when its node is lost."""
 
 
-def sign(
+SHARD_STEPS = ("judge", "count", "encode")
+"""The steps that shards do."""
+
+
+def pack_on_cluster(
     phases: list[CorePhase],
     out: Path,
     *,
     address: str,
     say: Callable[[str], None],
     **options: Any,
-) -> int:
-    """Run the first pass of `_rotext.pack` on a cluster. `_rotext.pack` with the same arguments then merges the shards.
+) -> dict[str, Any]:
+    """Run all steps of `_rotext.pack` on a cluster.
 
     Args:
         phases: (name, inputs, epochs, profile).
-        out: The directory that `_rotext.pack` is going to make.
+        out: The directory to make.
         address: Head of the cluster as HOST:PORT; `auto` is the cluster that this machine is part of.
-        say: Called with a line for each shard that is done.
+        say: Called with a line for each task that is done.
         options: The options of `_rotext.pack`.
 
     Returns:
-        The number of shards.
+        The content of report.json.
 
     Raises:
-        RotoolsError: Ray is not installed, there is no cluster, or a shard failed.
+        RotoolsError: Ray is not installed, there is no cluster, or a task failed.
     """
     try:
         ray: Any = importlib.import_module("ray")
@@ -76,27 +81,46 @@ def sign(
         options |= {"threads": threads}
         folder = os.getcwd()
 
-        def work(number: int) -> tuple[int, dict[str, Any] | RotoolsError]:
+        def work(step: str, number: int | None) -> tuple[int | None, dict[str, Any] | RotoolsError]:
             # Ray wraps an error that is raised; one that is returned arrives as it is. Names stay as they were typed here,
             # because ids and ledgers contain them.
             os.chdir(folder)
+            shard = None if number is None else (number, shards)
             try:
-                return number, _rotext.pack(phases, out, shard=(number, shards), **options)
+                return number, _rotext.pack(phases, out, step=step, shard=shard, **options)
             except RotoolsError as error:
                 return number, error
 
         task = ray.remote(num_cpus=threads, max_retries=TRIES)(work)
-        read = 0
-        waiting = [task.remote(number) for number in range(1, shards + 1)]
-        while waiting:
-            ready, waiting = ray.wait(waiting)
-            number, found = ray.get(ready[0])
-            if isinstance(found, RotoolsError):
-                raise type(found)(f"shard {number} of {shards}: {found}", hint=found.hint)
-            read += found["read"]
-            size = f"{found['read'] / 1e6:,.1f} MB read"
-            say(f"shard {number} of {shards}: {found['documents']:,} documents, {size}")
-        say(f"all shards: {read / 1e6:,.1f} MB read of an input of {found['input'] / 1e6:,.1f}")
-        return shards
+        report: dict[str, Any] = {}
+        for step in _steps(given_tokenizer=options.get("tokenizer") is not None):
+            numbers = range(1, shards + 1) if step in SHARD_STEPS else [None]
+            waiting = [task.remote(step, number) for number in numbers]
+            read = 0
+            while waiting:
+                ready, waiting = ray.wait(waiting)
+                number, found = ray.get(ready[0])
+                where = step if number is None else f"{step}: shard {number} of {shards}"
+                if isinstance(found, RotoolsError):
+                    raise type(found)(f"{where}: {found}", hint=found.hint)
+                read += found["read"]
+                if number is None:
+                    report = found["report"]
+                    say(f"{where}: done, {_megabytes(found['read'])} read")
+                else:
+                    say(f"{where}: {found['documents']:,} documents, {_megabytes(found['read'])} read")
+            if step in SHARD_STEPS:
+                say(f"{step}: all shards: {_megabytes(read)} read of an input of {found['input'] / 1e6:,.1f}")
+        return report
     finally:
         ray.shutdown()
+
+
+def _steps(*, given_tokenizer: bool) -> list[str]:
+    """List the steps, in order."""
+    training = [] if given_tokenizer else ["count", "train"]
+    return ["judge", "decide", *training, "encode", "finish"]
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"

@@ -44,3 +44,15 @@ def jsonl(path: Path, documents: list[str]) -> Path:
 def contents(directory: Path) -> dict[str, bytes]:
     """All files of a directory."""
     return {p.name: p.read_bytes() for p in sorted(directory.iterdir())}
+
+
+def steps(shards: int, given_tokenizer: bool = False) -> list[tuple[str, ...]]:
+    """The arguments of all tasks of `pack` in steps, in order."""
+    each = [("--shard", f"{number}/{shards}") for number in range(1, shards + 1)]
+    plan: list[tuple[str, ...]] = [("--step", "judge", *shard) for shard in each]
+    plan.append(("--step", "decide"))
+    if not given_tokenizer:
+        plan += [("--step", "count", *shard) for shard in each]
+        plan.append(("--step", "train"))
+    plan += [("--step", "encode", *shard) for shard in each]
+    return [*plan, ("--step", "finish")]

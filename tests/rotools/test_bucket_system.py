@@ -19,7 +19,7 @@ import noisy_corpus
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from rotools_program import contents, jsonl, rotools, texts
+from rotools_program import contents, jsonl, rotools, steps, texts
 
 moto_server = pytest.importorskip("moto.server", reason="needs moto[server]: make test-system installs it")
 SECRET = "a-secret-that-must-not-be-shown"
@@ -127,6 +127,27 @@ def test_tasks_that_are_killed_read_the_bucket_once(bucket: Any, corpus: Path, t
     assert max(read) < 0.55 * total
     rotools(*command)
     assert contents(out) == contents(tmp_path / "alone")
+
+
+def test_all_steps_over_a_bucket(bucket: Any, corpus: Path, tmp_path: Path) -> None:
+    command = ["pack", "s3://crawl/part", "--vocab-size", "400", "--out"]
+    rotools(*command, tmp_path / "alone")
+    rng, total = random.Random(2), sum(path.stat().st_size for path in corpus.iterdir())
+    read = {"judge": 0, "count": 0, "encode": 0}
+    for step in steps(2):
+        task = [*command, str(tmp_path / "steps"), *step]
+        if "2/2" in step:
+            process = subprocess.Popen([sys.executable, "-m", "rotools", *task, "--quiet"])
+            time.sleep(rng.uniform(0.4, 0.9))
+            process.kill()
+            process.wait()
+        done = json.loads(rotools(*task, "--json").stdout)
+        if step[1] in read:
+            read[step[1]] += done["read"]
+        elif step[1] != "finish":
+            assert done["read"] == 0
+    assert all(size <= 1.05 * total for size in read.values())
+    assert contents(tmp_path / "steps") == contents(tmp_path / "alone")
 
 
 def test_an_object_that_changes_between_two_passes(bucket: Any, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`rotools pack --engine ray`, and kernels over a dataset, on a real cluster of two nodes (`make test-system`)."""
+"""`rotools pack --engine ray`, all steps, and kernels over a dataset, on a real cluster of two nodes (`make test-system`)."""
 
 import contextlib
 import os
@@ -45,7 +45,17 @@ def test_the_bytes_of_a_local_run(address: str, tmp_path: Path) -> None:
     rotools("pack", corpus, "--out", local, "--vocab-size", 500)
     engine = ("--engine", "ray", "--address", address)
     shown = rotools("pack", corpus, "--out", out, "--vocab-size", 500, *engine).stderr
-    assert "shard 1 of 8" in shown and "shard 8 of 8" in shown and "all shards:" in shown
+    for step in ("judge", "count", "encode"):
+        assert f"{step}: shard 1 of 8" in shown and f"{step}: shard 8 of 8" in shown
+        # The input once in each of these steps, and the end of a line behind each part.
+        read, size = re.findall(rf"{step}: all shards: ([\d,.]+) MB read of an input of ([\d,.]+)", shown)[0]
+        assert (
+            float(size.replace(",", ""))
+            <= float(read.replace(",", ""))
+            <= 1.05 * float(size.replace(",", ""))
+        )
+    for step in ("decide", "train", "finish"):
+        assert f"{step}: done, 0.0 MB read" in shown
     assert contents(out) == contents(local)
     assert {path.name for path in tmp_path.iterdir()} == {"corpus.jsonl", "local", "ray"}
 
@@ -60,15 +70,19 @@ def workers() -> list[int]:
     return found
 
 
-def test_a_killed_worker_starts_again(address: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", ["judge", "count", "encode"])
+def test_a_killed_worker_starts_again(step: str, address: str, tmp_path: Path) -> None:
     corpus = jsonl(tmp_path / "corpus.jsonl", texts(30_000, 1))
     local, out = tmp_path / "local", tmp_path / "ray"
     rotools("pack", corpus, "--out", local, "--vocab-size", 500)
     engine = ["--engine", "ray", "--address", address, "--quiet"]
     words = ["pack", str(corpus), "--out", str(out), "--vocab-size", "500", *engine]
     process = subprocess.Popen([sys.executable, "-m", "rotools", *words])
-    frames = tmp_path / "ray.shards" / "1-of-8" / "journal" / "frames"
-    while process.poll() is None and not (frames.exists() and frames.stat().st_size > 1000):
+    shards = tmp_path / "ray.shards"
+    frames, part = shards / "1-of-8" / "journal" / "frames", shards / step / ".1-of-8.part"
+    # A task has begun: it has judged a chunk, or holds the lock of its file.
+    begun = part.exists if step != "judge" else lambda: frames.exists() and frames.stat().st_size > 1000
+    while process.poll() is None and not begun():
         time.sleep(0.005)
     killed = workers()
     for pid in killed:

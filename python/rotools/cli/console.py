@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from rotools.counts import ReadCounts, ShardResult
+from rotools.counts import ReadCounts, ShardResult, StepResult
 from rotools.errors import printable
 
 INCOMPLETE = 3
@@ -65,12 +65,24 @@ def summarize(counts: ReadCounts, name: str, *, quiet: bool = False) -> None:
     say_removed(counts, quiet=quiet)
 
 
-def say_shard(result: ShardResult, shard: tuple[int, int], *, quiet: bool = False) -> None:
+NEXT_STEP = {
+    "decide": "--step count --shard I/N for each shard, or with a given tokenizer --step encode",
+    "count": "--step train",
+    "train": "--step encode --shard I/N for each shard",
+    "encode": "--step finish",
+}
+"""What comes after a step of `pack`."""
+
+
+def say_shard(
+    result: ShardResult, shard: tuple[int, int], *, step: str = "judge", quiet: bool = False
+) -> None:
     """Say what the shard has, and what comes next."""
+    after = NEXT_STEP[step] if step != "judge" else "run the same command without --shard"
     say(
         f"{result.folder}: {result.documents:,} documents of shard {shard[0]} of {shard[1]}, "
         f"{result.read / 1e6:,.1f} MB read of {result.input / 1e6:,.1f}; "
-        "when all shards are done, run the same command without --shard",
+        f"when all shards are done, {after}",
         quiet=quiet,
     )
     if result.whole:
@@ -79,6 +91,21 @@ def say_shard(result: ShardResult, shard: tuple[int, int], *, quiet: bool = Fals
             f"one task reads all of {names}, which cannot be cut; `rotools split` rewrites compressed JSON lines",
             quiet=quiet,
         )
+
+
+def say_step(result: StepResult, step: str, *, quiet: bool = False) -> None:
+    """Say what a step on one machine found, and what comes next."""
+    found = result.report
+    if step == "train":
+        what = f"a vocabulary of {found['vocab_size']:,}"
+    else:
+        removed = found["exact"] + found["near"] + found["contaminated"]
+        what = f"{removed:,} of {found['documents']:,} documents removed"
+    say(
+        f"{result.file}: {what}, {result.read / 1e6:,.1f} MB read of {result.input / 1e6:,.1f}; "
+        f"next: {NEXT_STEP[step]}",
+        quiet=quiet,
+    )
 
 
 def end_incomplete(counts: Iterable[ReadCounts]) -> None:

@@ -19,7 +19,6 @@ from rotools.cli.options import (
     Quiet,
     Redact,
     RepeatedLines,
-    Shard,
     Strict,
     TextField,
     Threads,
@@ -31,8 +30,8 @@ from rotools.cli.options import (
 from rotools.cli.phases import parse_phases
 from rotools.counts import ReadCounts
 from rotools.errors import UsageError
-from rotools.options import MAX_RAM, VALID_SHARE, VOCAB_SIZE, Engine, shard_number
-from rotools.pack import PackOptions, pack_shard
+from rotools.options import MAX_RAM, VALID_SHARE, VOCAB_SIZE, Engine, Step, shard_number
+from rotools.pack import PackOptions, PackResult, pack_finish, pack_shard, pack_step
 from rotools.pack import pack as make_pack
 
 
@@ -66,7 +65,19 @@ def pack(
     accept_loss: AcceptLoss = False,
     repeated_lines: RepeatedLines = None,
     decontaminate: Decontaminate = None,
-    shard: Shard = None,
+    step: Annotated[
+        Step | None,
+        typer.Option(
+            help="Do one step only: judge, count and encode for a shard; decide, train and finish on one machine."
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            help="Do a step for shard I of N only, as I/N; judge if no step is named. Afterwards the next step, or run "
+            "without --step and --shard."
+        ),
+    ] = None,
     max_ram: MaxRam = MAX_RAM,
     text_field: TextField = "text",
     id_field: IdField = None,
@@ -75,7 +86,7 @@ def pack(
         typer.Option(help="Licence of the texts, for the dataset card: cc-by-4.0. [default: unknown]"),
     ] = None,
     engine: Annotated[
-        Engine, typer.Option(help="Where the first pass runs: on this machine, or on a Ray cluster.")
+        Engine, typer.Option(help="Where the steps run: on this machine, or on a Ray cluster.")
     ] = "local",
     address: Annotated[
         str, typer.Option(help="Head of the Ray cluster, HOST:PORT; auto is the cluster of this machine.")
@@ -99,6 +110,7 @@ def pack(
       rotools pack --phase web=web.jsonl.zst --phase books=books.jsonl.zst --out pack
       zcat crawl.jsonl.gz | rotools pack - --tokenizer tokenizer.json
       rotools pack corpus.jsonl --shard 2/8    # in an array job; afterwards without --shard
+      rotools pack corpus.jsonl --step encode --shard 2/8    # after the steps judge, decide, count and train
       rotools pack corpus.jsonl --engine ray --address auto
     """
     with Display(quiet=quiet) as display:
@@ -128,26 +140,58 @@ def pack(
             "progress": display.callback,
             "log": lambda line: console.say(line, quiet=quiet),
         }
-        if shard is not None:
-            part = shard_number(shard)
-            if license is not None:
-                raise UsageError(
-                    "a shard has no dataset card for --license",
-                    hint="give the licence to the last run, without --shard",
-                )
-            if engine == "ray":
-                raise UsageError("--engine ray makes its own shards", hint="run without --shard")
-            done = pack_shard(part, inputs or None, out, **options)
-        else:
-            result = make_pack(
-                inputs or None, out, license=license, engine=engine, address=address, **options
+        if shard is not None or step is not None:
+            _step(step or "judge", shard, inputs or None, out, license, options, engine, as_json, quiet)
+            return
+        result = make_pack(inputs or None, out, license=license, engine=engine, address=address, **options)
+    _show(result, as_json, quiet)
+
+
+def _step(
+    step: Step,
+    shard: str | None,
+    inputs: list[str] | None,
+    out: Path,
+    license: str | None,
+    options: PackOptions,
+    engine: Engine,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Run one step and say what it did."""
+    if engine == "ray":
+        raise UsageError("--engine ray makes its own steps and shards", hint="run without --step and --shard")
+    if license is not None and step != "finish":
+        raise UsageError(
+            f"the step {step} has no dataset card for --license",
+            hint="give the licence to the last run: --step finish, or without --step and --shard",
+        )
+    if step == "judge" or step == "count" or step == "encode":
+        if shard is None:
+            raise UsageError(
+                f"the step {step} needs a shard", hint="add --shard I/N; --shard 1/1 is all of it"
             )
-    if shard is not None:
+        part = shard_number(shard)
+        done = pack_shard(part, inputs, out, step=step, **options)
         if as_json:
             console.print_json(done.to_dict())
         else:
-            console.say_shard(done, part, quiet=quiet)
+            console.say_shard(done, part, step=step, quiet=quiet)
         return
+    if shard is not None:
+        raise UsageError(f"the step {step} runs on one machine and has no shards", hint="omit --shard")
+    if step == "finish":
+        _show(pack_finish(inputs, out, license=license, **options), as_json, quiet)
+        return
+    found = pack_step(step, inputs, out, **options)
+    if as_json:
+        console.print_json(found.to_dict())
+    else:
+        console.say_step(found, step, quiet=quiet)
+
+
+def _show(result: PackResult, as_json: bool, quiet: bool) -> None:
+    """Say what a pack has."""
     if as_json:
         console.print_json(result.to_dict())
         console.end_incomplete(ReadCounts(**packed["read"]) for packed in result.report["phases"])
@@ -155,7 +199,7 @@ def pack(
     for packed in result.report["phases"]:
         console.summarize(ReadCounts(**packed["read"]), packed["name"], quiet=quiet)
     console.say(
-        f"{out}: {result.tokens:,} tokens, {result.blocks:,} blocks of 2048, "
+        f"{result.out}: {result.tokens:,} tokens, {result.blocks:,} blocks of 2048, "
         f"{result.text_bytes / max(result.tokens, 1):.2f} bytes per token, vocabulary {result.vocab_size:,}",
         quiet=quiet,
     )

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
+use rotext::error::Error;
 use rotext::pack as core;
-use rotext::pipeline::Shard;
 use rotext::pipeline::pack::{Options, PhaseInput};
+use rotext::pipeline::{Shard, Step};
 
 use crate::errors::{call, raise};
 use crate::{dedup, files, filter, progress::Progress};
@@ -31,14 +32,16 @@ use crate::{dedup, files, filter, progress::Progress};
 ///     accept_loss: Allow near-duplicates to remove more than half of a source.
 ///     repeated_lines: Cut lines of web text that occur in more documents than this.
 ///     decontaminate: Evaluation files; a document that shares 13 words in a row with one is removed.
-///     shard: (number, of): run only the first pass of this shard.
+///     shard: (number, of): run only a step of this shard.
+///     step: `judge`, `decide`, `count`, `train`, `encode` or `finish`: run only this step. With a shard alone: `judge`.
 ///     strict: Stop at the first record that cannot be used.
 ///     force: Replace an existing pack.
 ///     threads: Worker threads. 0: one for each core.
 ///     progress: Counters to watch, and the switch to stop the call.
 ///
 /// Returns:
-///     The content of report.json; of a shard `records`, `documents`, `bytes` and `folder`.
+///     The content of report.json; of a shard `records`, `documents`, `bytes`, `read`, `input`, `whole` and `folder`; of another
+///     step `read`, `input`, `file` and `report`.
 ///
 /// Raises:
 ///     RotoolsError: The arguments, the input or the system do not allow it.
@@ -47,7 +50,7 @@ use crate::{dedup, files, filter, progress::Progress};
                     "text", id_field = None, normalize = true, filter = true, thresholds = Vec::new(), redact
                     = true, boilerplate = true, diacritics = "flag", dedup = Some("default"), max_ram =
                     1073741824, accept_loss = false, repeated_lines = None, decontaminate = Vec::new(), shard
-                    = None, strict = false, force = false, threads = 0, progress = None))]
+                    = None, step = None, strict = false, force = false, threads = 0, progress = None))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn pack<'py>(
     py: Python<'py>,
@@ -70,6 +73,7 @@ pub(crate) fn pack<'py>(
     repeated_lines: Option<u32>,
     decontaminate: Vec<std::path::PathBuf>,
     shard: Option<(u32, u32)>,
+    step: Option<&str>,
     strict: bool,
     force: bool,
     threads: usize,
@@ -91,9 +95,13 @@ pub(crate) fn pack<'py>(
         |preset: &str| dedup::options(preset, max_ram, accept_loss, repeated_lines, &decontaminate, &[]);
     let dedup = dedup.map(alike).transpose()?;
     let options = Options { phases, stream, dedup, tokenizer, vocab_size, valid_share, out, force };
-    if let Some((number, of)) = shard {
-        let shard = Shard::new(number, of).map_err(|e| raise(&e))?;
-        let run = || rotext::pipeline::pack::shard(&options, shard, &progress.inner);
+    let shard = shard.map(|(number, of)| Shard::new(number, of)).transpose().map_err(|e| raise(&e))?;
+    if let Some(name) = step.or(shard.map(|_| Step::Judge.name())) {
+        let step = Step::from_name(name).ok_or_else(|| {
+            let error = Error::usage(format!("there is no step `{name}`"));
+            raise(&error.hint("the steps are judge, decide, count, train, encode and finish"))
+        })?;
+        let run = || rotext::pipeline::step(&options, step, shard, &progress.inner);
         return files::python(py, &call(py, run)?);
     }
     let report = call(py, || rotext::pipeline::pack::pack(&options, &progress.inner))?;

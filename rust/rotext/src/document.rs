@@ -1,5 +1,7 @@
 //! What the stages work on: documents, and the records that could not become a document.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, Place};
 
 /// One text, and its place in the input.
@@ -97,6 +99,29 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All reasons.
+    pub const ALL: [Self; 13] = [
+        Self::BrokenJson,
+        Self::NotAnObject,
+        Self::MissingField,
+        Self::WrongType,
+        Self::InvalidUtf8,
+        Self::Damaged,
+        Self::TooLong,
+        Self::Empty,
+        Self::Filtered,
+        Self::Duplicate,
+        Self::NearDuplicate,
+        Self::Contaminated,
+        Self::InternalError,
+    ];
+
+    /// The reason with this [`Reason::name`].
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
     /// The name in reports and rejects files.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -155,7 +180,7 @@ pub struct Note {
     /// Its line.
     pub line: u64,
     /// What was done: `not-a-number`, `lone-surrogate`, `bad-utf8`, or the name of a charset that was guessed.
-    pub rule: &'static str,
+    pub rule: Cow<'static, str>,
     /// How many places were repaired, or how sure the guess is (0 to 1).
     pub value: Option<f64>,
 }

@@ -106,6 +106,34 @@ impl Counts {
         Ok(())
     }
 
+    /// Adds a word that `pattern` cut and another process counted.
+    ///
+    /// # Errors
+    /// As [`Counts::absorb`].
+    pub fn add(&mut self, pattern: Pattern, word: &[u8], count: u64) -> Result<()> {
+        if *self.pattern.get_or_insert(pattern) != pattern {
+            return Err(Error::usage("words of two patterns cannot be counted together"));
+        }
+        self.table.add_word(word, count);
+        if self.table.bytes_used() > self.cap { self.spill() } else { Ok(()) }
+    }
+
+    /// Gives out every word and its count once, in the order of the words, for another process.
+    ///
+    /// # Errors
+    /// A run cannot be written or read, or an error of `each`.
+    pub fn drain(mut self, mut each: impl FnMut(&[u8], u64) -> Result<()>) -> Result<()> {
+        // Sorted, because a table that receives words in the order of its own hashes probes past all of them.
+        self.spill()?;
+        let mut result = Ok(());
+        merge(self.runs, |word, count| {
+            if result.is_ok() {
+                result = each(word, count);
+            }
+        })?;
+        result
+    }
+
     /// The pattern that cut the words; `None` before the first word.
     #[must_use]
     pub fn pattern(&self) -> Option<Pattern> {

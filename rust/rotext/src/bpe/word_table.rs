@@ -113,6 +113,18 @@ impl WordTable {
         }
     }
 
+    /// Counts a word of any length `n` times (n > 0).
+    pub(super) fn add_word(&mut self, word: &[u8], n: u64) {
+        if word.len() > 15 {
+            return self.add_long(word, n);
+        }
+        let mut bytes = [0; 16];
+        bytes[..word.len()].copy_from_slice(word);
+        bytes[15] = word.len() as u8;
+        let word = u128::from_le_bytes(bytes);
+        self.add(word, hash(word), n);
+    }
+
     /// The number of words.
     pub(super) fn len(&self) -> usize {
         self.used + self.long.len()

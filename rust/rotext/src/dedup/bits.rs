@@ -9,6 +9,16 @@ impl Bits {
         Self(vec![0; (len as usize).div_ceil(64)])
     }
 
+    /// The set with these [`Bits::words`].
+    pub(super) fn from_words(words: Vec<u64>) -> Self {
+        Self(words)
+    }
+
+    /// The bits, 64 in each number.
+    pub(super) fn words(&self) -> &[u64] {
+        &self.0
+    }
+
     pub(super) fn set(&mut self, at: u32) {
         self.0[at as usize / 64] |= 1 << (at % 64);
     }

@@ -1,7 +1,7 @@
 //! Collects what a pass over the documents finds, then decides which documents are removed.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 
@@ -86,6 +86,14 @@ impl Deduplicator {
             self.bands.push(hashed(*band, number))?;
         }
         Ok(())
+    }
+
+    /// Names the files of [`Hashes::In`](super::Hashes::In), in which the words of all documents are.
+    ///
+    /// # Errors
+    /// A file cannot be opened.
+    pub fn read_words_in(&mut self, files: Vec<PathBuf>) -> Result<()> {
+        self.store.read_words_in(files)
     }
 
     /// Writes the buffered words to their file, and with `sync` to the disk. A journal may refer to them afterwards.

@@ -80,6 +80,18 @@ impl Repeated {
         Ok(repeated)
     }
 
+    /// The lines with these hashes.
+    pub(super) fn from_hashes(hashes: impl IntoIterator<Item = u64>, limit: u32) -> Self {
+        Self { lines: hashes.into_iter().collect(), limit }
+    }
+
+    /// The hashes of the lines, sorted.
+    pub(super) fn hashes(&self) -> Vec<u64> {
+        let mut hashes: Vec<u64> = self.lines.iter().copied().collect();
+        hashes.sort_unstable();
+        hashes
+    }
+
     /// The number of distinct lines that are cut.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -47,7 +47,7 @@ pub use estimate::{Footprint, footprint};
 pub use key::{Key, Seen};
 pub use lines::{Cut, Repeated, line_hashes};
 pub use passage::{PASSAGE, paragraph_hashes, shared_passages};
-pub use removals::{Decision, Removal, RemovalReader, Removals, RemovedSet};
+pub use removals::{Decision, NextReason, Removal, RemovalReader, Removals, RemovedSet, SavedRemovals};
 pub use rule::{CONTAINMENT, JACCARD, Rule};
 pub use runs::{Merge, Run, Sorter};
 pub use sign::{Preset, Signer};

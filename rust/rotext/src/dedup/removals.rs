@@ -1,5 +1,7 @@
 //! The removed documents, read back document by document in the order of the input.
 
+use std::ops::Range;
+
 use super::bits::Bits;
 use super::lines::Repeated;
 use super::rule::Rule;
@@ -50,6 +52,9 @@ pub struct Removal {
     pub partner: Option<(f64, String)>,
 }
 
+/// A removed document and the reason; `None` behind the last one.
+pub type NextReason = Result<Option<(u32, Removal)>>;
+
 /// The decisions about all documents of a first pass.
 pub struct Removals {
     pub(super) removed: Bits,
@@ -72,7 +77,8 @@ impl Removals {
     /// For a pass over the same documents that must know which are removed, but not why.
     #[must_use]
     pub fn reader(&self) -> RemovalReader<'_> {
-        RemovalReader { removals: self, details: None, pending: None, next: 0 }
+        let end = self.documents - self.references;
+        RemovalReader { removed: &self.removed, repeated: &self.repeated, reasons: None, next: 0, end }
     }
 
     /// For a pass that also says why. This works once.
@@ -82,17 +88,122 @@ impl Removals {
     pub fn reader_with_reasons(&mut self) -> Result<RemovalReader<'_>> {
         let mut details =
             self.details.take().ok_or_else(|| Error::data("the decisions were read already"))?;
-        let pending = details.next()?;
-        Ok(RemovalReader { removals: self, details: Some(details), pending, next: 0 })
+        let store = &self.store;
+        let reasons = Reasons::new(move || {
+            let Some(record) = details.next()? else { return Ok(None) };
+            Ok(Some((parties(&record).0, reason(&record, store)?)))
+        })?;
+        Ok(RemovalReader { reasons: Some(reasons), ..self.reader() })
+    }
+
+    /// The decisions, and a function that returns the reasons of the removed documents in order, for a file that other processes
+    /// read.
+    ///
+    /// # Errors
+    /// The reasons were read already.
+    pub fn into_saved(mut self) -> Result<(SavedRemovals, impl FnMut() -> NextReason)> {
+        let mut details =
+            self.details.take().ok_or_else(|| Error::data("the decisions were read already"))?;
+        let Self { removed, repeated, documents, store, .. } = self;
+        let reasons = move || {
+            let Some(record) = details.next()? else { return Ok(None) };
+            Ok(Some((parties(&record).0, reason(&record, &store)?)))
+        };
+        Ok((SavedRemovals { removed, repeated, documents }, reasons))
+    }
+}
+
+/// The reason in a record.
+fn reason(record: &[u8; REMOVED], store: &Store) -> Result<Removal> {
+    let float = |at: usize| f64::from_be_bytes(record[at..at + 8].try_into().unwrap_or_default());
+    let rule = Rule::from_number(record[8]).unwrap_or(Rule::Contaminated);
+    let value = match rule {
+        Rule::Exact => 1.0,
+        Rule::NearJaccard => float(17),
+        Rule::NearContainment | Rule::NearPassage | Rule::Contaminated => float(9),
+    };
+    let partner = match rule {
+        Rule::Contaminated => None,
+        _ => Some((float(17), store.name(parties(record).1)?.id)),
+    };
+    Ok(Removal { rule, value, partner })
+}
+
+/// Decisions that were written to a file and read again, without the reasons.
+pub struct SavedRemovals {
+    removed: Bits,
+    repeated: Repeated,
+    documents: u32,
+}
+
+impl SavedRemovals {
+    /// The decisions with these [`SavedRemovals::bits`] and [`SavedRemovals::lines`].
+    #[must_use]
+    pub fn new(bits: Vec<u64>, lines: impl IntoIterator<Item = u64>, limit: u32, documents: u32) -> Self {
+        let repeated = Repeated::from_hashes(lines, limit);
+        Self { removed: Bits::from_words(bits), repeated, documents }
+    }
+
+    /// One bit for each document, from the lowest bit on: it is 1 where the document is removed.
+    #[must_use]
+    pub fn bits(&self) -> &[u64] {
+        self.removed.words()
+    }
+
+    /// The hashes of the lines that are cut, sorted.
+    #[must_use]
+    pub fn lines(&self) -> Vec<u64> {
+        self.repeated.hashes()
+    }
+
+    /// The number of documents that a line may occur in.
+    #[must_use]
+    pub fn limit(&self) -> u32 {
+        self.repeated.limit
+    }
+
+    /// The number of documents.
+    #[must_use]
+    pub fn documents(&self) -> u32 {
+        self.documents
+    }
+
+    /// For a pass over `documents`. `reasons` returns the reasons of the removed ones, in order, for a pass that says why.
+    ///
+    /// # Errors
+    /// An error of `reasons`.
+    pub fn reader<'a>(
+        &'a self,
+        documents: Range<u32>,
+        reasons: Option<impl FnMut() -> NextReason + Send + 'a>,
+    ) -> Result<RemovalReader<'a>> {
+        let reasons = reasons.map(Reasons::new).transpose()?;
+        let Range { start: next, end } = documents;
+        Ok(RemovalReader { removed: &self.removed, repeated: &self.repeated, reasons, next, end })
     }
 }
 
 /// Reads the decisions, one document after another in the order of the first pass.
 pub struct RemovalReader<'a> {
-    removals: &'a Removals,
-    details: Option<Merge<REMOVED>>,
-    pending: Option<[u8; REMOVED]>,
+    removed: &'a Bits,
+    repeated: &'a Repeated,
+    reasons: Option<Reasons<'a>>,
     next: u32,
+    /// The document behind the last one.
+    end: u32,
+}
+
+/// The reasons of the removed documents, in order.
+struct Reasons<'a> {
+    read: Box<dyn FnMut() -> NextReason + Send + 'a>,
+    pending: Option<(u32, Removal)>,
+}
+
+impl<'a> Reasons<'a> {
+    fn new(mut read: impl FnMut() -> NextReason + Send + 'a) -> Result<Self> {
+        let pending = read()?;
+        Ok(Self { read: Box::new(read), pending })
+    }
 }
 
 /// What to do with a document.
@@ -108,13 +219,13 @@ impl<'a> RemovalReader<'a> {
     /// The lines that are cut from web text.
     #[must_use]
     pub fn repeated(&self) -> &'a Repeated {
-        &self.removals.repeated
+        self.repeated
     }
 
     /// The removed documents, for workers that do not run in order.
     #[must_use]
     pub fn removed(&self) -> RemovedSet<'a> {
-        RemovedSet(&self.removals.removed)
+        RemovedSet(self.removed)
     }
 
     /// The decision about the next document.
@@ -124,32 +235,19 @@ impl<'a> RemovalReader<'a> {
     #[allow(clippy::should_implement_trait)] // it can fail
     pub fn next(&mut self) -> Result<Decision> {
         let document = self.next;
-        if document >= self.removals.documents {
+        if document >= self.end {
             return Err(Error::changed());
         }
         self.next += 1;
-        if !self.removals.removed.get(document) {
+        if !self.removed.get(document) {
             return Ok(Decision::Keep);
         }
-        let Some(details) = self.details.as_mut() else { return Ok(Decision::Drop(None)) };
-        let Some(record) = self.pending.take().filter(|r| r[..4] == document.to_be_bytes()) else {
+        let Some(reasons) = &mut self.reasons else { return Ok(Decision::Drop(None)) };
+        let Some((_, removal)) = reasons.pending.take().filter(|(of, _)| *of == document) else {
             return Err(Error::data("the decisions do not match the documents"));
         };
-        self.pending = details.next()?;
-        let float = |at: usize| f64::from_be_bytes(record[at..at + 8].try_into().unwrap_or_default());
-        let (rule, value) = match record[8] {
-            0 => (Rule::Exact, 1.0),
-            1 => (Rule::NearContainment, float(9)),
-            2 => (Rule::NearJaccard, float(17)),
-            4 => (Rule::NearPassage, float(9)),
-            _ => (Rule::Contaminated, float(9)),
-        };
-        let (_, partner) = parties(&record);
-        let partner = match rule {
-            Rule::Contaminated => None,
-            _ => Some((float(17), self.removals.store.name(partner)?.id)),
-        };
-        Ok(Decision::Drop(Some(Removal { rule, value, partner })))
+        reasons.pending = (reasons.read)()?;
+        Ok(Decision::Drop(Some(removal)))
     }
 
     /// Checks, at the end of a pass, that all documents but those of references were met.
@@ -157,11 +255,7 @@ impl<'a> RemovalReader<'a> {
     /// # Errors
     /// The first pass had more documents.
     pub fn finish(self) -> Result<()> {
-        if self.next == self.removals.documents - self.removals.references {
-            Ok(())
-        } else {
-            Err(Error::changed())
-        }
+        if self.next == self.end { Ok(()) } else { Err(Error::changed()) }
     }
 }
 

@@ -40,6 +40,14 @@ impl Rule {
         }
     }
 
+    /// The rule with this number, as `rule as u8` gives it.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        let all =
+            [Self::Exact, Self::NearContainment, Self::NearJaccard, Self::Contaminated, Self::NearPassage];
+        all.get(usize::from(number)).copied()
+    }
+
     /// A document is removed when its value is at least this.
     #[must_use]
     pub fn threshold(self) -> f64 {

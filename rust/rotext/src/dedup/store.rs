@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 /// Stores documents, one after another.
 pub(super) struct StoreWriter {
     words: Growing,
+    files: WordFiles,
     names: Growing,
     places: Growing,
     documents: u32,
@@ -26,13 +27,22 @@ pub enum Hashes<'a> {
     New(&'a [u32]),
     /// The next hashes of the file that an earlier run kept; this is their number.
     Kept(u32),
+    /// Hashes in a file of another process: see [`Deduplicator::read_words_in`](super::Deduplicator::read_words_in).
+    In {
+        /// The number of the file.
+        file: u32,
+        /// The byte where they begin.
+        at: u64,
+        /// Their number.
+        count: u32,
+    },
 }
 
 impl Hashes<'_> {
     fn len(&self) -> u32 {
         match self {
             Self::New(words) => words.len() as u32,
-            Self::Kept(count) => *count,
+            Self::Kept(count) | Self::In { count, .. } => *count,
         }
     }
 }
@@ -79,6 +89,7 @@ impl WordFile {
 /// Reads stored documents.
 pub(super) struct Store {
     words: Growing,
+    files: WordFiles,
     names: Growing,
     places: Growing,
 }
@@ -99,6 +110,7 @@ impl StoreWriter {
         let growing = |kind| Growing::create(folder, kind);
         Ok(Self {
             words: kept.map_or_else(|| growing("words"), Growing::open)?,
+            files: WordFiles::default(),
             names: growing("names")?,
             places: growing("places")?,
             documents: 0,
@@ -113,7 +125,11 @@ impl StoreWriter {
                 .hint("deduplicate parts of the corpus, one after another")
         })?;
         let mut place = [0; PLACE];
-        place[..8].copy_from_slice(&self.words.at.to_le_bytes());
+        let at = match words {
+            Hashes::In { file, at, .. } => WordFiles::place(file, at),
+            Hashes::New(_) | Hashes::Kept(_) => self.words.at,
+        };
+        place[..8].copy_from_slice(&at.to_le_bytes());
         place[8..16].copy_from_slice(&self.names.at.to_le_bytes());
         place[16..20].copy_from_slice(&words.len().to_le_bytes());
         place[20..].copy_from_slice(&(id.len() as u32).to_le_bytes());
@@ -122,6 +138,15 @@ impl StoreWriter {
         self.names.write(id.as_bytes())?;
         self.places.write(&place)?;
         Ok(number)
+    }
+
+    /// Names the files of [`Hashes::In`]. Then all words are in these files.
+    ///
+    /// # Errors
+    /// A file cannot be opened.
+    pub(super) fn read_words_in(&mut self, files: Vec<PathBuf>) -> Result<()> {
+        self.files = WordFiles::open(files)?;
+        Ok(())
     }
 
     /// Writes the buffered words to the file, and with `sync` to the disk.
@@ -137,7 +162,7 @@ impl StoreWriter {
         for file in [&mut self.words, &mut self.names, &mut self.places] {
             file.out.flush().map_err(|e| Error::io(&file.path, &e))?;
         }
-        Ok(Store { words: self.words, names: self.names, places: self.places })
+        Ok(Store { words: self.words, files: self.files, names: self.names, places: self.places })
     }
 }
 
@@ -152,7 +177,10 @@ impl Store {
     /// The exact hashes of a document's words.
     pub(super) fn words(&self, document: u32) -> Result<Vec<u32>> {
         let (at, _, words, _) = self.place(document)?;
-        let bytes = self.words.read(at, words * 4)?;
+        let bytes = match self.files.is_empty() {
+            true => self.words.read(at, words * 4)?,
+            false => self.files.read(at, words * 4)?,
+        };
         Ok(bytes.as_chunks::<4>().0.iter().map(|four| u32::from_le_bytes(*four)).collect())
     }
 
@@ -162,6 +190,52 @@ impl Store {
         let bytes = self.names.read(at, 4 + id)?;
         let source = u32::from_le_bytes(bytes[..4].try_into().unwrap_or_default());
         Ok(Name { id: String::from_utf8_lossy(&bytes[4..]).into_owned(), source })
+    }
+}
+
+/// Files of words that other processes wrote.
+#[derive(Default)]
+struct WordFiles {
+    paths: Vec<PathBuf>,
+    /// The first of them, open. A process may not hold hundreds of files open.
+    open: Vec<File>,
+}
+
+impl WordFiles {
+    /// The most files that stay open; each read of another one opens it.
+    const MOST_OPEN: usize = 256;
+    /// Bits of a place that are the byte in the file: up to 16 TiB. The others are the number of the file.
+    const AT_BITS: u32 = 44;
+
+    fn open(paths: Vec<PathBuf>) -> Result<Self> {
+        let most = 1 << (64 - Self::AT_BITS);
+        if paths.len() > most {
+            let what = format!("{} files of words are more than {most}", paths.len());
+            return Err(Error::data(what).hint("use fewer shards"));
+        }
+        let open = |path: &PathBuf| File::open(path).map_err(|e| Error::io(path, &e));
+        let open = paths.iter().take(Self::MOST_OPEN).map(open).collect::<Result<_>>()?;
+        Ok(Self { paths, open })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    fn place(file: u32, at: u64) -> u64 {
+        u64::from(file) << Self::AT_BITS | at
+    }
+
+    fn read(&self, place: u64, length: usize) -> Result<Vec<u8>> {
+        let (file, at) = ((place >> Self::AT_BITS) as usize, place & ((1 << Self::AT_BITS) - 1));
+        let path = &self.paths[file];
+        let mut bytes = vec![0; length];
+        let read = match self.open.get(file) {
+            Some(open) => read_exact_at(open, &mut bytes, at),
+            None => File::open(path).and_then(|open| read_exact_at(&open, &mut bytes, at)),
+        };
+        read.map_err(|e| Error::io(path, &e))?;
+        Ok(bytes)
     }
 }
 
@@ -193,6 +267,7 @@ impl Growing {
                 self.at += u64::from(count) * 4;
                 Ok(())
             }
+            Hashes::In { .. } => Ok(()),
         }
     }
 

@@ -63,16 +63,16 @@ pub fn shard(
             Error::usage("a shard cannot annotate").hint("run without --shard, or without --annotate")
         );
     }
-    shard.check_sources(sources)?;
-    let (units, read_before) = (shard.units(sources), volume(sources));
+    Shard::check_sources(sources)?;
+    let (part, read_before) = (shard.part(sources), volume(sources));
     let options = only_filtering(options);
     let folder = shard.folder(&shards_folder(out));
     let _lock = lock_workdir(&folder, Journal::FOLDER)?;
     let journal = open_journal(&folder, sources, &options)?;
     let (mut reader, mut writer) = (journal.reader(None)?, journal.writer()?);
-    progress.begin("judge", sources.iter().zip(&units).map(|(source, own)| source.bytes_of(own)).sum());
+    progress.begin("judge", sources.iter().zip(&part).map(|(source, own)| source.bytes_of(&own.units)).sum());
     let stream = DocumentStream {
-        units: Some(&units),
+        part: Some(&part),
         // With the documents, which are counted.
         replay: ReplaySource::Journal { reader: &mut reader, emit_documents: true },
         ..DocumentStream::new(sources, &options, progress)

@@ -38,6 +38,43 @@ impl HoldOut {
     }
 }
 
+/// Finds out which documents of each phase are held out, from keys in ascending order: the first key of a phase is its smallest.
+pub(super) struct HoldOuts {
+    share: f64,
+    /// The documents of each phase.
+    documents: Vec<u64>,
+    found: Vec<Option<HoldOut>>,
+}
+
+impl HoldOuts {
+    /// For `phases` that have `documents` each.
+    ///
+    /// # Errors
+    /// A phase has no document.
+    pub(super) fn new<'a>(
+        share: f64,
+        phases: impl IntoIterator<Item = &'a str>,
+        documents: &[u64],
+    ) -> Result<Self> {
+        if let Some((phase, _)) = phases.into_iter().zip(documents).find(|(_, documents)| **documents == 0) {
+            return Err(no_document(phase));
+        }
+        Ok(Self { share, documents: documents.to_vec(), found: vec![None; documents.len()] })
+    }
+
+    /// Whether the document of a phase with this key, the next one, is held out.
+    pub(super) fn holds_out(&mut self, key: u128, phase: usize) -> bool {
+        let (share, documents) = (self.share, self.documents[phase]);
+        self.found[phase].get_or_insert_with(|| HoldOut::for_phase(share, documents, key)).holds_out(key)
+    }
+
+    /// What was found. A phase has no key of its own when an earlier phase has all its texts.
+    pub(super) fn finish(self) -> Vec<HoldOut> {
+        let share = self.share;
+        self.found.into_iter().map(|found| found.unwrap_or(HoldOut::Share(share))).collect()
+    }
+}
+
 /// The error of a phase without documents.
 pub(super) fn no_document(phase: &str) -> Error {
     Error::data(format!("the phase `{phase}` has no document that passes the filter"))

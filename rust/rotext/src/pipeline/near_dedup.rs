@@ -8,13 +8,14 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::decontaminate;
 use super::memory::table_bytes;
 use super::output::{lock_path, lock_workdir};
+use super::parts::Judged;
 use super::resume::{
     Frame, FrameReader, Journal, JournalEntry, JournalReader, Origin, Shard, SignedDocument, Status,
     shards_folder,
 };
 use super::stream::{
     ChunkRecord, DocumentStream, DuplicateCheck, KeptDocument, Options as StreamOptions, ProcessedChunk,
-    ReplaySource, StreamReport,
+    ReplaySource, SourcePart, StreamReport,
 };
 use crate::dedup::{
     self, Deduplicator, Evaluation, Hashes, Preset, RemovalReader, Removals, Signer, SourceInfo, WordFile,
@@ -84,7 +85,7 @@ pub(super) struct FirstPass {
 
 /// Reads all phases and decides which documents are removed.
 ///
-/// `workdir` takes the journal; the entries of shards of `out` are used. `held_out` gets the reports of the phases and returns a
+/// `workdir` takes the journal; the entries of shards of `out` are used. `held_out` gets the documents of the phases and returns a
 /// function. That function is asked once for each key, in ascending order, whether the document is held out of its phase.
 ///
 /// # Errors
@@ -92,51 +93,34 @@ pub(super) struct FirstPass {
 pub(super) fn first_pass<H: FnMut(u128, usize) -> bool>(
     input: &FirstPassInput<'_>,
     (workdir, out): (&Path, &Path),
-    held_out: impl FnOnce(&[StreamReport]) -> Result<H>,
+    held_out: impl FnOnce(&[u64]) -> Result<H>,
     progress: &Progress,
 ) -> Result<FirstPass> {
     let FirstPassInput { phases, stream, near } = *input;
     let names: Vec<&str> =
         phases.iter().flat_map(|phase| phase.sources).map(|source| source.name.as_str()).collect();
-    let infos = phases.iter().flat_map(|phase| {
-        phase.sources.iter().map(|source| SourceInfo {
-            name: source.name.clone(),
-            phase: phase.name.to_owned(),
-            kind: phase.kind,
-            reference: phase.reference,
-        })
-    });
     let evaluation = decontaminate::read(&near.evaluation, &stream.fields, progress)?;
     let journal = Journal::open(workdir, &input.description(&evaluation))?;
     let (reader, mut writer) = (journal.reader(Some(&shards_folder(out)))?, journal.writer()?);
-    let options = dedup::Options {
-        preset: near.preset,
-        memory: near.table_bytes(stream.threads)?,
-        folder: workdir.to_owned(),
-        words: Some(journal.words()),
-        max_lost: if near.accept_loss { 1.0 } else { MAX_LOST },
-        repeated_lines: near.repeated_lines,
-        threads: stream.threads,
-    };
-    let mut deduplicator = Deduplicator::new(options, infos.collect())?;
-    let reports = input.sign(&evaluation, reader, None, progress, |signed, first_line| {
+    let mut deduplicator = input.deduplicator(workdir, Some(journal.words()))?;
+    let reports = input.sign(&evaluation, reader, None, progress, |signed, lines| {
+        let first_line = lines.start;
         let name = |frame: &Frame| names.get(frame.source as usize).copied().unwrap_or_default();
         match signed {
             SignedChunk::Kept(frame, frame_ref) => {
                 writer.keep(frame_ref);
-                push(&mut deduplicator, &frame, (name(&frame), first_line), None)
+                push(&mut deduplicator, &frame, (name(&frame), first_line), FrameWords::Kept)
             }
             SignedChunk::New(frame, words) => {
-                push(&mut deduplicator, &frame, (name(&frame), first_line), Some(&words))?;
+                push(&mut deduplicator, &frame, (name(&frame), first_line), FrameWords::New(&words))?;
                 writer.append(&frame, |sync| deduplicator.flush(sync))
             }
         }
     })?;
     let digest = writer.finish()?;
-    let mut held_out = held_out(&reports)?;
-    // The phase of each source.
-    let phase_of: Vec<usize> =
-        (0..).zip(phases).flat_map(|(number, phase)| vec![number; phase.sources.len()]).collect();
+    let documents: Vec<u64> = reports.iter().map(|report| report.documents).collect();
+    let mut held_out = held_out(&documents)?;
+    let phase_of = input.phase_of();
     let removals = deduplicator.finish(|key, source| held_out(key, phase_of[source as usize]), progress)?;
     let inputs = phases.iter().filter(|phase| !phase.reference);
     let references_from = inputs.map(|phase| phase.sources.len() as u32).sum();
@@ -173,27 +157,39 @@ pub(super) fn sign_shard(
 ) -> Result<ShardReport> {
     let FirstPassInput { phases, stream, near } = *input;
     let sources = || phases.iter().flat_map(|phase| phase.sources);
-    shard.check_sources(sources())?;
-    let units = shard.units(sources());
+    Shard::check_sources(sources())?;
+    let part = shard.part(sources());
     let before = volume(sources());
     let folder = shard.folder(&shards_folder(out));
     let _lock = lock_workdir(&folder, Journal::FOLDER)?;
     let evaluation = decontaminate::read(&near.evaluation, &stream.fields, progress)?;
     let journal = Journal::open(&folder, &input.description(&evaluation))?;
+    let mut judged = Judged::new(journal.key(), sources().zip(&part));
     let (reader, mut writer) = (journal.reader(None)?, journal.writer()?);
     let mut file = WordFile::open(&journal.words())?;
-    let reports = input.sign(&evaluation, reader, Some(&units), progress, |signed, _| match signed {
+    let reports = input.sign(&evaluation, reader, Some(&part), progress, |signed, lines| match signed {
         SignedChunk::Kept(frame, frame_ref) => {
+            judged.add(frame.source, lines);
             writer.keep(frame_ref);
             frame.documents.iter().try_for_each(|signed| file.push(Hashes::Kept(signed.words)))
         }
         SignedChunk::New(frame, words) => {
+            judged.add(frame.source, lines);
             file.push(Hashes::New(&words))?;
             writer.append(&frame, |sync| file.flush(sync))
         }
     })?;
     file.flush(true)?;
-    writer.finish()?;
+    let mut first_source = 0;
+    for (phase, report) in phases.iter().zip(&reports) {
+        for (number, source) in (first_source..).zip(phase.sources) {
+            if report.damaged.iter().any(|damaged| damaged.source == source.name) {
+                judged.add_damage(number);
+            }
+        }
+        first_source += phase.sources.len();
+    }
+    judged.write(&folder, writer.finish()?)?;
     let _ = std::fs::remove_file(lock_path(&folder));
     let sum = |of: fn(&StreamReport) -> u64| reports.iter().map(of).sum();
     Ok(ShardReport {
@@ -219,31 +215,58 @@ pub(super) fn whole<'a>(sources: impl IntoIterator<Item = &'a Source>) -> Vec<St
 }
 
 impl FirstPassInput<'_> {
-    /// Reads, filters and signs all phases, or some units of each source; hands each chunk to `sink`, in order, with the number of
-    /// lines before it.
+    /// A deduplicator for the documents of all phases, which keeps its scratch files in `folder`, and the words in `words`.
+    pub(super) fn deduplicator(&self, folder: &Path, words: Option<PathBuf>) -> Result<Deduplicator> {
+        let Self { phases, stream, near } = *self;
+        let options = dedup::Options {
+            preset: near.preset,
+            memory: near.table_bytes(stream.threads)?,
+            folder: folder.to_owned(),
+            words,
+            max_lost: if near.accept_loss { 1.0 } else { MAX_LOST },
+            repeated_lines: near.repeated_lines,
+            threads: stream.threads,
+        };
+        let infos = phases.iter().flat_map(|phase| {
+            phase.sources.iter().map(|source| SourceInfo {
+                name: source.name.clone(),
+                phase: phase.name.to_owned(),
+                kind: phase.kind,
+                reference: phase.reference,
+            })
+        });
+        Deduplicator::new(options, infos.collect())
+    }
+
+    /// The number of the phase of each source.
+    pub(super) fn phase_of(&self) -> Vec<usize> {
+        (0..).zip(self.phases).flat_map(|(number, phase)| vec![number; phase.sources.len()]).collect()
+    }
+
+    /// Reads, filters and signs all phases, or a part of each source; hands each chunk to `sink`, in order, with its lines.
     fn sign(
         &self,
         evaluation: &Evaluation,
         mut reader: JournalReader,
-        units: Option<&[Range<u64>]>,
+        part: Option<&[SourcePart]>,
         progress: &Progress,
-        mut sink: impl FnMut(SignedChunk, u64) -> Result<()> + Send,
+        mut sink: impl FnMut(SignedChunk, Range<u64>) -> Result<()> + Send,
     ) -> Result<Vec<StreamReport>> {
         let cuts_lines = self.near.repeated_lines.is_some();
         let mut reports = Vec::new();
         let mut first_source = 0;
         for phase in self.phases {
             let own = first_source as usize..first_source as usize + phase.sources.len();
-            let units = units.map(|units| &units[own]);
-            let bytes = match units {
+            let part = part.map(|part| &part[own]);
+            let bytes = match part {
                 None => phase.sources.iter().map(|source| source.size).sum(),
-                Some(units) => phase.sources.iter().zip(units).map(|(s, own)| s.bytes_of(own)).sum(),
+                Some(part) => phase.sources.iter().zip(part).map(|(s, own)| s.bytes_of(&own.units)).sum(),
             };
             progress.begin(&format!("sign {}", phase.name), bytes);
             reader.first_source = first_source;
             let options = StreamOptions { keys: true, kind: phase.kind, ..self.stream.clone() };
             let stream = DocumentStream {
-                units,
+                part,
                 replay: ReplaySource::Journal { reader: &mut reader, emit_documents: false },
                 ..DocumentStream::new(phase.sources, &options, progress)
             };
@@ -257,10 +280,11 @@ impl FirstPassInput<'_> {
                     evaluation,
                 },
                 |signer, chunk| {
-                    let (source, first_line) = (&phase.sources[chunk.source].name, chunk.first_line);
-                    Ok((signer.sign(first_source, source, chunk), first_line))
+                    let source = &phase.sources[chunk.source].name;
+                    let lines = chunk.first_line..chunk.end_line;
+                    Ok((signer.sign(first_source, source, chunk), lines))
                 },
-                |(signed, first_line)| sink(signed, first_line),
+                |(signed, lines)| sink(signed, lines),
             )?);
             first_source += phase.sources.len() as u32;
         }
@@ -268,7 +292,7 @@ impl FirstPassInput<'_> {
     }
 
     /// Everything that determines what the first pass finds in the same input.
-    fn description(&self, evaluation: &Evaluation) -> String {
+    pub(super) fn description(&self, evaluation: &Evaluation) -> String {
         let names = |phase: &Phase<'_>| -> Vec<String> {
             phase.sources.iter().map(|source| format!("{} {:?}", source.name, source.format)).collect()
         };
@@ -311,12 +335,12 @@ impl FirstPass {
 
 /// The first pass, being applied by a later one.
 pub(super) struct FirstPassReplay<'b> {
-    removals: RemovalReader<'b>,
-    frames: FrameReader,
+    pub(super) removals: RemovalReader<'b>,
+    pub(super) frames: FrameReader,
     /// Chunks to come that an earlier run encoded, so that nobody needs their texts.
     pub(super) encoded: u64,
     /// The index of the first source of references.
-    references_from: u32,
+    pub(super) references_from: u32,
 }
 
 impl<'b> FirstPassReplay<'b> {
@@ -442,13 +466,23 @@ impl ChunkSigner<'_> {
     }
 }
 
-/// Gives the documents of a frame to the deduplicator, with their words if those are new.
+/// Where the words of the documents of a frame are, one after another.
+pub(super) enum FrameWords<'a> {
+    /// In the file of an earlier run.
+    Kept,
+    /// Here.
+    New(&'a [u32]),
+    /// In the file of a shard: its number, and the byte where they begin.
+    In(u32, u64),
+}
+
+/// Gives the documents of a frame and their words to the deduplicator.
 /// `place`: the name of the source, and the lines before the chunk.
-fn push(
+pub(super) fn push(
     deduplicator: &mut Deduplicator,
     frame: &Frame,
     (name, first_line): (&str, u64),
-    mut words: Option<&[u32]>,
+    mut words: FrameWords<'_>,
 ) -> Result<()> {
     let (mut bands, mut lines) = (frame.bands.as_slice(), frame.lines.as_slice());
     for signed in &frame.documents {
@@ -456,11 +490,16 @@ fn push(
         let (own_lines, other_lines) = lines.split_at(signed.lines as usize);
         (bands, lines) = (other_bands, other_lines);
         let hashes = match &mut words {
-            None => Hashes::Kept(signed.words),
-            Some(left) => {
+            FrameWords::Kept => Hashes::Kept(signed.words),
+            FrameWords::New(left) => {
                 let (own, others) = left.split_at(signed.words as usize);
                 *left = others;
                 Hashes::New(own)
+            }
+            FrameWords::In(file, at) => {
+                let (file, start, count) = (*file, *at, signed.words);
+                *at += u64::from(count) * 4;
+                Hashes::In { file, at: start, count }
             }
         };
         deduplicator.push(dedup::Entry {

@@ -9,17 +9,18 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::duplicates::{self, Duplicates, removal};
-use super::hold_out::{self, HoldOut};
+use super::hold_out::{self, HoldOut, HoldOuts};
 use super::near_dedup::{self, FirstPass, FirstPassInput, FirstPassReplay, Phase, ShardReport};
 use super::output::{
     DecisionLog, lock_workdir, parent, release_workdir, remove_folder, replace_folder, write_atomic,
 };
+use super::parts;
 use super::resume::{DocumentTokens, Encoded, Journal, Shard, shards_folder};
 use super::stream::{DocumentStream, Options as StreamOptions, ProcessedChunk, StreamReport};
+use super::vocabulary::Vocabulary;
 use crate::dedup::Seen;
 use crate::document::Reject;
 use crate::document::TextKind;
@@ -71,12 +72,12 @@ impl Options {
     }
 
     /// How the documents of a phase are read and cleaned.
-    fn stream_of(&self, phase: &PhaseInput) -> StreamOptions {
+    pub(super) fn stream_of(&self, phase: &PhaseInput) -> StreamOptions {
         StreamOptions { kind: phase.kind, ..self.stream.clone() }
     }
 
     /// The phases as the first pass reads them.
-    fn first_pass_phases(&self) -> Vec<Phase<'_>> {
+    pub(super) fn first_pass_phases(&self) -> Vec<Phase<'_>> {
         let phase = |phase| {
             let PhaseInput { name, kind, sources, .. }: &PhaseInput = phase;
             Phase { name, kind: *kind, sources, reference: false }
@@ -91,7 +92,7 @@ impl Options {
 }
 
 /// Memory of the word counts, in bytes, before they are spilled to disk.
-const COUNTS_BYTES: usize = 256 << 20;
+pub(super) const COUNTS_BYTES: usize = 256 << 20;
 
 /// Packs a corpus; returns the report, which `OUT/report.json` has too.
 ///
@@ -140,11 +141,22 @@ const COUNTS_BYTES: usize = 256 << 20;
 /// Invalid options, unreadable sources, a phase without documents, a tokenizer that does not fit, a full disk.
 pub fn pack(options: &Options, progress: &Progress) -> Result<serde_json::Value> {
     check(options)?;
+    in_workdir(options, |directory| match parts::finish_known(options, directory, progress)? {
+        Some(report) => Ok(report),
+        None => fill(directory, options, progress),
+    })
+}
+
+/// Makes the pack in its work folder with `fill`, which returns the report, and gives it its name.
+pub(super) fn in_workdir(
+    options: &Options,
+    fill: impl FnOnce(&Path) -> Result<serde_json::Value>,
+) -> Result<serde_json::Value> {
     let partial = options
         .out
         .with_file_name(format!("{}.partial", options.out.file_name().unwrap_or_default().to_string_lossy()));
     let _lock = lock_workdir(&partial, Journal::FOLDER)?;
-    let result = fill(&partial, options, progress).and_then(|report| {
+    let result = fill(&partial).and_then(|report| {
         remove_folder(&partial.join(Journal::FOLDER))?;
         Ok(report)
     });
@@ -171,16 +183,25 @@ pub fn pack(options: &Options, progress: &Progress) -> Result<serde_json::Value>
 /// As [`pack()`]; near-duplicates are not removed, so there is no first pass to share.
 pub fn shard(options: &Options, shard: Shard, progress: &Progress) -> Result<ShardReport> {
     check(options)?;
+    let near = for_shards(options)?;
+    let phases = options.first_pass_phases();
+    let input = FirstPassInput { phases: &phases, stream: &options.stream, near };
+    near_dedup::sign_shard(&input, (&options.out, shard), progress)
+}
+
+/// The options of the first pass that shards share.
+///
+/// # Errors
+/// There is no first pass.
+pub(super) fn for_shards(options: &Options) -> Result<&near_dedup::Options> {
     let Some(dedup) = &options.dedup else {
         return Err(Error::usage("shards need deduplication: it has the first pass that they share")
             .hint("run without --no-dedup, or without --shard"));
     };
-    let phases = options.first_pass_phases();
-    let input = FirstPassInput { phases: &phases, stream: &options.stream, near: dedup.for_shards()? };
-    near_dedup::sign_shard(&input, (&options.out, shard), progress)
+    dedup.for_shards()
 }
 
-fn check(options: &Options) -> Result<()> {
+pub(super) fn check(options: &Options) -> Result<()> {
     for (index, phase) in options.phases.iter().enumerate() {
         let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if phase.name.is_empty() || !phase.name.chars().all(good) {
@@ -246,40 +267,46 @@ fn fill(directory: &Path, options: &Options, progress: &Progress) -> Result<serd
 
 fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<serde_json::Value> {
     let (mut first_pass, hold_outs) = decide(directory, options, progress)?;
-    let tokenizer = match &options.tokenizer {
-        Some(path) => bpe::Tokenizer::from_file(path)?,
-        None => train(directory, options, first_pass.as_ref(), &hold_outs, progress)?,
+    let vocabulary = match &options.tokenizer {
+        Some(path) => Vocabulary::read(path)?,
+        None => Vocabulary::trained(train(directory, options, first_pass.as_ref(), &hold_outs, progress)?)?,
     };
-    let eos = tokenizer.eos().ok_or_else(|| {
-        let error = Error::data("the tokenizer has no <|endoftext|> token");
-        let error = match &options.tokenizer {
-            Some(path) => error.at(path),
-            None => error,
-        };
-        error.hint("train one with `rotools tokenizer train`, or add the token to it")
-    })?;
-    let json_bytes = match &options.tokenizer {
-        Some(path) => std::fs::read(path).map_err(|e| Error::io(path, &e))?,
-        None => tokenizer.to_json().into_bytes(),
-    };
-    write_file(&directory.join("tokenizer.json"), &json_bytes)?;
+    let found = first_pass.as_ref().map(|first_pass| first_pass.removals.report().clone());
+    write_pack(directory, options, &vocabulary, |rejects, ledger| {
+        let encode = if vocabulary.is_wide() { encode_phases::<u32> } else { encode_phases::<u16> };
+        let decisions = (rejects, ledger);
+        let (phases, reports, seen) =
+            encode(directory, options, &mut first_pass, &hold_outs, &vocabulary, decisions, progress)?;
+        let found = found.or_else(|| seen.then(|| duplicates::exact_report(&reports)));
+        let found = serde_json::to_value(found).map_err(|e| Error::data(e.to_string()))?;
+        Ok((phases, reports, found))
+    })
+}
 
+/// Where the rejects of a pack are written.
+pub(super) type RejectsWriter = zstd::Encoder<'static, BufWriter<File>>;
+
+/// Writes a pack into `directory`. `encode` writes the tokens; it returns the phases, what was read of each, and the report of
+/// deduplication.
+pub(super) fn write_pack(
+    directory: &Path,
+    options: &Options,
+    vocabulary: &Vocabulary,
+    encode: impl FnOnce(
+        &mut RejectsWriter,
+        &mut ledger::Writer,
+    ) -> Result<(Vec<pack::Phase>, Vec<StreamReport>, serde_json::Value)>,
+) -> Result<serde_json::Value> {
+    let Vocabulary { tokenizer, json, sha256, eos } = vocabulary;
+    write_file(&directory.join("tokenizer.json"), json)?;
     let rejects_path = directory.join("rejects.jsonl.zst");
     let io = |e: std::io::Error| Error::io(&rejects_path, &e);
     let file = BufWriter::new(File::create(&rejects_path).map_err(io)?);
     let mut rejects = zstd::Encoder::new(file, 3).map_err(io)?;
     let mut ledger = ledger::Writer::create(&directory.join("ledger.parquet"))?;
-    let found = first_pass.as_ref().map(|first_pass| first_pass.removals.report().clone());
-    let wide = bpe::is_wide(tokenizer.vocab_size());
-    let encode = if wide { encode_phases::<u32> } else { encode_phases::<u16> };
-    let sha256 = pack::hex(&Sha256::digest(&json_bytes));
-    let of = (&tokenizer, eos, sha256.as_str());
-    let decisions = (&mut rejects, &mut ledger);
-    let (phases, reports, seen) =
-        encode(directory, options, &mut first_pass, &hold_outs, of, decisions, progress)?;
+    let (phases, reports, found) = encode(&mut rejects, &mut ledger)?;
     ledger.finish()?;
     rejects.finish().and_then(|out| out.into_inner()?.sync_all()).map_err(io)?;
-    let found = found.or_else(|| seen.then(|| duplicates::exact_report(&reports)));
 
     let config = json!({
         "text_field": options.stream.fields.text, "id_field": options.stream.fields.id,
@@ -303,12 +330,12 @@ fn stages(directory: &Path, options: &Options, progress: &Progress) -> Result<se
     let manifest = Manifest {
         format: pack::FORMAT.into(),
         version: pack::VERSION,
-        dtype: if wide { "<u4" } else { "<u2" }.into(),
+        dtype: if vocabulary.is_wide() { "<u4" } else { "<u2" }.into(),
         block_tokens: pack::BLOCK_TOKENS,
         stride: pack::BLOCK_TOKENS,
         vocab_size: tokenizer.vocab_size() as u32,
-        eos_id: eos,
-        tokenizer: pack::TokenizerFile { file: "tokenizer.json".into(), sha256 },
+        eos_id: *eos,
+        tokenizer: pack::TokenizerFile { file: "tokenizer.json".into(), sha256: sha256.clone() },
         phases,
         config,
         provenance: json!({"version": env!("CARGO_PKG_VERSION"), "sources": sources.collect::<Vec<_>>()}),
@@ -336,13 +363,14 @@ fn encode_phases<I: bpe::Id>(
     options: &Options,
     first_pass: &mut Option<FirstPass>,
     hold_outs: &[HoldOut],
-    (tokenizer, eos, sha256): (&bpe::Tokenizer, u32, &str),
-    (rejects, ledger): (&mut zstd::Encoder<'_, BufWriter<File>>, &mut ledger::Writer),
+    vocabulary: &Vocabulary,
+    (rejects, ledger): (&mut RejectsWriter, &mut ledger::Writer),
     progress: &Progress,
 ) -> Result<(Vec<pack::Phase>, Vec<StreamReport>, bool)> {
     let (mut encoded, encoded_chunks) = match &first_pass {
         Some(first_pass) => {
-            let description = format!("{} {sha256}", fingerprint(first_pass, options, hold_outs));
+            let decided = fingerprint(first_pass, options, hold_outs);
+            let description = format!("{decided} {}", vocabulary.sha256);
             let names = options.phases.iter().map(|phase| phase.name.clone()).collect();
             let (encoded, chunks) =
                 Encoded::<I>::open(&directory.join(Journal::FOLDER), &description, names)?;
@@ -352,7 +380,7 @@ fn encode_phases<I: bpe::Id>(
     };
     let mut seen = options.seen()?;
     let mut replay = first_pass.as_mut().map(FirstPass::replay_with_reasons).transpose()?;
-    let encoder = PhaseEncoder { directory, tokenizer, eos: I::new(eos) };
+    let encoder = PhaseEncoder { directory, tokenizer: &vocabulary.tokenizer, eos: I::new(vocabulary.eos) };
     let mut phases = Vec::new();
     let mut reports = Vec::new();
     for (number, (phase, hold_out)) in options.phases.iter().zip(hold_outs).enumerate() {
@@ -409,35 +437,29 @@ fn decide(
         return Ok((None, options.phases.iter().map(find).collect::<Result<_>>()?));
     };
     let phases = options.first_pass_phases();
-    // The keys come in ascending order, so the first key of a phase is its smallest.
-    let mut hold_outs: Vec<Option<HoldOut>> = vec![None; phases.len()];
+    let mut hold_outs = None;
     let first_pass = near_dedup::first_pass(
         &FirstPassInput { phases: &phases, stream: &options.stream, near },
         (directory, &options.out),
-        |reports| {
-            let mut read = phases.iter().zip(reports);
-            if let Some((phase, _)) = read.find(|(_, report)| report.documents == 0) {
-                return Err(hold_out::no_document(phase.name));
-            }
-            let documents: Vec<u64> = reports.iter().map(|report| report.documents).collect();
-            let hold_outs = &mut hold_outs;
-            Ok(move |key, phase: usize| {
-                hold_outs[phase]
-                    .get_or_insert_with(|| HoldOut::for_phase(share, documents[phase], key))
-                    .holds_out(key)
-            })
+        |documents| {
+            let names = phases.iter().map(|phase| phase.name);
+            let hold_outs = hold_outs.insert(HoldOuts::new(share, names, documents)?);
+            Ok(|key, phase| hold_outs.holds_out(key, phase))
         },
         progress,
     )?;
-    // A phase has no key of its own when an earlier phase has all its texts.
-    let hold_outs = hold_outs.into_iter().map(|found| found.unwrap_or(HoldOut::Share(share)));
-    Ok((Some(first_pass), hold_outs.collect()))
+    Ok((Some(first_pass), hold_outs.map(HoldOuts::finish).unwrap_or_default()))
 }
 
 /// A fingerprint of everything that determines the training documents and their texts.
 fn fingerprint(first_pass: &FirstPass, options: &Options, hold_outs: &[HoldOut]) -> String {
     let lines = options.near().and_then(|near| near.repeated_lines);
     format!("{:016x} {hold_outs:?} {lines:?}", first_pass.digest)
+}
+
+/// How the tokenizer is trained.
+pub(super) fn train_options(options: &Options) -> bpe::TrainOptions {
+    bpe::TrainOptions { vocab_size: options.vocab_size as usize, ..bpe::TrainOptions::default() }
 }
 
 fn train(
@@ -447,7 +469,7 @@ fn train(
     hold_outs: &[HoldOut],
     progress: &Progress,
 ) -> Result<bpe::Tokenizer> {
-    let train = bpe::TrainOptions { vocab_size: options.vocab_size as usize, ..bpe::TrainOptions::default() };
+    let train = train_options(options);
     // The tokenizer of a killed run. Its name is a hash of everything that determines it.
     let saved = first_pass.map(|first_pass| {
         let description = format!("{} {}", fingerprint(first_pass, options, hold_outs), options.vocab_size);

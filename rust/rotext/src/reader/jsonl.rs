@@ -178,7 +178,7 @@ fn record(
     if let Ok(document) = &document {
         for (rule, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             let (id, value) = (document.id.clone(), Some(count as f64));
-            batch.notes.push(Note { id, line: place.line, rule, value });
+            batch.notes.push(Note { id, line: place.line, rule: rule.into(), value });
         }
     }
     Ok((document, end))

@@ -59,6 +59,11 @@ impl Lines {
         }
     }
 
+    /// Counts lines from `lines`.
+    pub(super) fn count_from(&mut self, lines: u64) {
+        self.lines = lines;
+    }
+
     /// # Errors
     /// The stream is damaged; what was read before it has been returned.
     pub(super) fn next_chunk(&mut self) -> Result<Option<Chunk>> {

@@ -172,6 +172,15 @@ impl Reader {
         Ok(Self { source: source.clone(), inner, first: units.start == 0, lines: 0 })
     }
 
+    /// Counts lines from `lines`, the number of lines before the first one of these units. Rows of Parquet are counted from
+    /// the start of the file in any case.
+    pub fn count_from(&mut self, lines: u64) {
+        if let Inner::Lines(inner) = &mut self.inner {
+            inner.count_from(lines);
+        }
+        self.lines = lines;
+    }
+
     /// The next records; `None` at the end.
     ///
     /// # Errors
@@ -370,6 +379,12 @@ impl Chunk {
         self.first_line
     }
 
+    /// Lines up to its end, in what was read of the source.
+    #[must_use]
+    pub fn end_line(&self) -> u64 {
+        self.end_line
+    }
+
     /// XXH3-64 of the records, to recognize the chunk in a later pass.
     #[must_use]
     pub fn hash(&self) -> u64 {
@@ -492,7 +507,9 @@ fn text(bytes: Vec<u8>, id: String, line: u64, batch: &mut Batch) {
 
 /// Notes what the decoder guessed and repaired.
 fn note_charset(decoded: &charset::Decoded, id: &str, line: u64, batch: &mut Batch) {
-    let mut note = |rule, value| batch.notes.push(Note { id: id.to_owned(), line, rule, value: Some(value) });
+    let mut note = |rule: &'static str, value| {
+        batch.notes.push(Note { id: id.to_owned(), line, rule: rule.into(), value: Some(value) });
+    };
     if decoded.charset != "utf-8" {
         note(decoded.charset, decoded.sure);
     }

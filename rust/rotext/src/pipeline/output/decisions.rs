@@ -1,5 +1,6 @@
 //! Why each record was rejected: lines of the rejects file and rows of the ledger.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -84,7 +85,7 @@ pub(in crate::pipeline) fn duplicate_of_earlier(
 /// A row without figures.
 fn row(
     stage: &'static str,
-    rule: &'static str,
+    rule: impl Into<Cow<'static, str>>,
     action: Action,
     document: String,
     line: u64,

@@ -15,10 +15,28 @@ impl Encoder {
         self
     }
 
+    pub(in crate::pipeline) fn put_f64(&mut self, number: f64) -> &mut Self {
+        self.put_u64(number.to_bits())
+    }
+
+    /// A number that may be missing.
+    pub(in crate::pipeline) fn put_option(&mut self, number: Option<u64>) -> &mut Self {
+        self.put_u32(number.is_some().into()).put_u64(number.unwrap_or_default())
+    }
+
     pub(in crate::pipeline) fn put_text(&mut self, text: &str) -> &mut Self {
-        self.put_u32(text.len() as u32);
-        self.0.extend_from_slice(text.as_bytes());
+        self.put_bytes(text.as_bytes())
+    }
+
+    pub(in crate::pipeline) fn put_bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.put_u32(bytes.len() as u32);
+        self.0.extend_from_slice(bytes);
         self
+    }
+
+    /// Bytes so far.
+    pub(in crate::pipeline) fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub(in crate::pipeline) fn finish(self) -> Vec<u8> {
@@ -46,11 +64,24 @@ impl<'a> Decoder<'a> {
         Some(u64::from_le_bytes(*number))
     }
 
+    pub(in crate::pipeline) fn f64(&mut self) -> Option<f64> {
+        self.u64().map(f64::from_bits)
+    }
+
+    pub(in crate::pipeline) fn option(&mut self) -> Option<Option<u64>> {
+        let (is_there, number) = (self.u32()?, self.u64()?);
+        Some((is_there == 1).then_some(number))
+    }
+
     pub(in crate::pipeline) fn text(&mut self) -> Option<String> {
+        self.bytes().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok())
+    }
+
+    pub(in crate::pipeline) fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = self.u32()? as usize;
-        let (text, rest) = self.0.split_at_checked(length)?;
+        let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
-        String::from_utf8(text.to_vec()).ok()
+        Some(bytes)
     }
 
     pub(in crate::pipeline) fn is_at_end(&self) -> bool {

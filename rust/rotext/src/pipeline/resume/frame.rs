@@ -210,14 +210,14 @@ impl FrameHead {
 }
 
 /// Appends a decision of the filter. Names are stored as numbers.
-fn encode_finding(finding: &Finding, out: &mut Encoder) {
+pub(in crate::pipeline) fn encode_finding(finding: &Finding, out: &mut Encoder) {
     let rule = rule_names().position(|name| name == finding.rule).unwrap_or_default() as u32;
     out.put_u32(finding.action as u32).put_u32(rule).put_u64(finding.value.to_bits());
     out.put_u64(finding.threshold.unwrap_or(f64::NAN).to_bits());
 }
 
 /// Reads what [`encode_finding`] wrote.
-fn decode_finding(from: &mut Decoder<'_>) -> Option<Finding> {
+pub(in crate::pipeline) fn decode_finding(from: &mut Decoder<'_>) -> Option<Finding> {
     let actions = [Action::Drop, Action::Edit, Action::Flag, Action::Keep];
     let action = *actions.get(from.u32()? as usize)?;
     let rule = rule_names().nth(from.u32()? as usize)?;

@@ -34,6 +34,16 @@ pub(in crate::pipeline) struct FrameRef {
     sum: u64,
 }
 
+impl FrameRef {
+    /// The chained hash of the frames up to this one. `before`: that of the frames before; for the first, the key of the run.
+    pub(in crate::pipeline) fn chain(self, before: u64) -> u64 {
+        let mut link = [0; 16];
+        link[..8].copy_from_slice(&before.to_le_bytes());
+        link[8..].copy_from_slice(&self.sum.to_le_bytes());
+        xxh3_64(&link)
+    }
+}
+
 fn header(key: u64) -> [u8; HEADER] {
     let mut out = [0; HEADER];
     out[..8].copy_from_slice(MAGIC);
@@ -72,6 +82,16 @@ impl Journal {
             std::fs::write(journal.frames(), header(journal.key)).map_err(fail)?;
         }
         Ok(journal)
+    }
+
+    /// The journal of a finished shard in `work`, for reading.
+    pub(in crate::pipeline) fn of_shard(work: &Path, key: u64) -> Self {
+        Self { folder: work.join(Self::FOLDER), key }
+    }
+
+    /// The hash of the description of its run.
+    pub(in crate::pipeline) fn key(&self) -> u64 {
+        self.key
     }
 
     fn frames(&self) -> PathBuf {
@@ -155,6 +175,12 @@ pub(in crate::pipeline) struct FrameReader {
 }
 
 impl FrameReader {
+    /// Numbers the kept documents from `documents`, for the journal of a shard.
+    pub(in crate::pipeline) fn count_from(mut self, documents: u32) -> Self {
+        self.documents = documents;
+        self
+    }
+
     /// The next frame, its place in the file, and the number of its first kept document. `None` at the end.
     ///
     /// # Errors
@@ -281,10 +307,7 @@ impl FrameWriter {
 
     fn advance(&mut self, frame_ref: FrameRef) {
         self.end += frame_ref.length;
-        let mut link = [0; 16];
-        link[..8].copy_from_slice(&self.digest.to_le_bytes());
-        link[8..].copy_from_slice(&frame_ref.sum.to_le_bytes());
-        self.digest = xxh3_64(&link);
+        self.digest = frame_ref.chain(self.digest);
     }
 
     /// Keeps a frame that the file has already.

@@ -16,8 +16,11 @@ mod frame;
 mod journal;
 mod shard;
 
+pub(in crate::pipeline) use codec::{Decoder, Encoder};
 pub(in crate::pipeline) use encoded::{DocumentTokens, Encoded};
-pub(in crate::pipeline) use frame::{DocumentOutcome, Frame, SignedDocument, Status};
+pub(in crate::pipeline) use frame::{
+    DocumentOutcome, Frame, SignedDocument, Status, decode_finding, encode_finding,
+};
 pub(in crate::pipeline) use journal::{
     FrameReader, FrameRef, FrameWriter, Journal, JournalEntry, JournalReader, Origin,
 };

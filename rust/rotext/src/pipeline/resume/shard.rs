@@ -1,9 +1,9 @@
 //! Part I of N of a first pass, for the array jobs of a cluster.
 
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::super::output::with_suffix;
+use super::super::stream::SourcePart;
 use crate::error::{Error, Result};
 use crate::reader::{self, Source};
 
@@ -31,7 +31,6 @@ impl Shard {
     /// # Errors
     /// A source is a stream, which can be read only once.
     pub(in crate::pipeline) fn check_sources<'a>(
-        self,
         sources: impl IntoIterator<Item = &'a Source>,
     ) -> Result<()> {
         if let Some(stream) = sources.into_iter().find(|source| source.stream) {
@@ -41,16 +40,34 @@ impl Shard {
         Ok(())
     }
 
-    /// The units of each source that the shard reads.
-    pub(in crate::pipeline) fn units<'a>(
+    /// The part of each source that the shard reads.
+    pub(in crate::pipeline) fn part<'a>(
         self,
         sources: impl IntoIterator<Item = &'a Source>,
-    ) -> Vec<Range<u64>> {
-        reader::parts(sources, self.rest, self.of)
+    ) -> Vec<SourcePart> {
+        let units = reader::parts(sources, self.rest, self.of);
+        units.into_iter().map(|units| SourcePart { units, lines_before: 0 }).collect()
+    }
+
+    /// Its number, counted from 1.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.rest + 1
+    }
+
+    /// How many shards there are.
+    #[must_use]
+    pub fn of(self) -> u32 {
+        self.of
+    }
+
+    /// As a user writes it: `2/8`.
+    pub(in crate::pipeline) fn written(self) -> String {
+        format!("{}/{}", self.rest + 1, self.of)
     }
 
     /// The name of its folder: `2-of-8` is the second.
-    fn name(self) -> String {
+    pub(in crate::pipeline) fn name(self) -> String {
         format!("{}-of-{}", self.rest + 1, self.of)
     }
 

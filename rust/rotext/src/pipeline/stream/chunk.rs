@@ -24,8 +24,10 @@ pub(in crate::pipeline) struct KeptDocument {
     pub cut: dedup::Cut,
     /// What the filter measured, when the filter only annotates.
     pub verdict: Option<Box<filter::Verdict>>,
-    /// What a panic over it said, in a pass that must not lose count of the kept documents. The gate rejects it.
-    pub failure: Option<String>,
+    /// The text is only white space: repeated lines were all it had.
+    pub blank: bool,
+    /// Its reject after a panic over it, in a pass that must not lose count of the kept documents. The gate gives it out.
+    pub failure: Option<Reject>,
 }
 
 /// The kept documents of one chunk, in the order of the input.
@@ -35,6 +37,10 @@ pub(in crate::pipeline) struct ProcessedChunk {
     pub source: usize,
     /// Lines of the source before the chunk.
     pub first_line: u64,
+    /// Lines of the source up to its end.
+    pub end_line: u64,
+    /// The number of its first kept document, in a pass that applies decisions.
+    pub first_document: u32,
     /// The documents.
     pub documents: Vec<KeptDocument>,
     /// An earlier run encoded this chunk, so the texts may be as they were read.
@@ -52,30 +58,37 @@ pub(in crate::pipeline) enum ChunkRecord {
 }
 
 /// A chunk on its way from a worker to the gate.
-pub(super) struct OpenedChunk {
-    pub(super) chunk: ProcessedChunk,
+pub(in crate::pipeline) struct OpenedChunk {
+    pub(in crate::pipeline) chunk: ProcessedChunk,
     /// Records in the chunk, good and bad.
-    pub(super) records: u64,
-    pub(super) rejects: Vec<Reject>,
+    pub(in crate::pipeline) records: u64,
+    pub(in crate::pipeline) rejects: Vec<Reject>,
     /// Repairs and guesses of the reader.
-    pub(super) notes: Vec<Note>,
+    pub(in crate::pipeline) notes: Vec<Note>,
     /// Why the source ends in this chunk, if it is damaged.
-    pub(super) damage: Option<Error>,
+    pub(in crate::pipeline) damage: Option<Error>,
     /// Decisions of the filter.
-    pub(super) rows: Vec<Row>,
-    pub(super) normalize: normalize::Report,
-    pub(super) filter: FilterReport,
+    pub(in crate::pipeline) rows: Vec<Row>,
+    pub(in crate::pipeline) normalize: normalize::Report,
+    pub(in crate::pipeline) filter: FilterReport,
     /// It is the first chunk of its source.
-    pub(super) first: bool,
+    pub(in crate::pipeline) first: bool,
     /// Bytes that the file on disk moved on.
-    pub(super) moved: u64,
-    pub(super) bytes: u64,
+    pub(in crate::pipeline) moved: u64,
+    pub(in crate::pipeline) bytes: u64,
 }
 
 impl OpenedChunk {
     pub(super) fn new(source: usize, chunk: &Chunk) -> Self {
+        let (first_line, end_line) = (chunk.first_line(), chunk.end_line());
+        let processed = ProcessedChunk { source, first_line, end_line, ..ProcessedChunk::default() };
+        Self { first: chunk.first, moved: chunk.moved, bytes: chunk.bytes as u64, ..Self::empty(processed) }
+    }
+
+    /// A chunk about which nothing is known but its place.
+    pub(in crate::pipeline) fn empty(chunk: ProcessedChunk) -> Self {
         Self {
-            chunk: ProcessedChunk { source, first_line: chunk.first_line(), ..ProcessedChunk::default() },
+            chunk,
             records: 0,
             rejects: Vec::new(),
             notes: Vec::new(),
@@ -83,14 +96,19 @@ impl OpenedChunk {
             rows: Vec::new(),
             normalize: normalize::Report::default(),
             filter: FilterReport::default(),
-            first: chunk.first,
-            moved: chunk.moved,
-            bytes: chunk.bytes as u64,
+            first: false,
+            moved: 0,
+            bytes: 0,
         }
     }
 
     /// Records the decisions of the filter about a document.
-    pub(super) fn add_findings(&mut self, document: &Document, source: &Source, findings: &[Finding]) {
+    pub(in crate::pipeline) fn add_findings(
+        &mut self,
+        document: &Document,
+        source: &Source,
+        findings: &[Finding],
+    ) {
         let document = DocumentRef { id: &document.id, source: &source.name, line: document.line };
         for finding in findings {
             self.filter.add(finding);

@@ -13,19 +13,26 @@ use super::options::Options;
 use super::ordered::Workers;
 use super::replay::skip;
 use super::replay_source::{ReplaySource, ReplayState};
-use super::report::{StreamReport, Unread};
+use super::report::StreamReport;
 use super::worker::Worker;
-use crate::dedup;
-use crate::document::TextKind;
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::reader::{Chunk, Format, Reader, Source};
+use crate::reader::{Chunk, Fields, Reader, Source};
+
+/// The part of a source that a task reads.
+#[derive(Debug, Clone, Default)]
+pub(in crate::pipeline) struct SourcePart {
+    /// The units.
+    pub units: Range<u64>,
+    /// Lines of the source before them; 0 where no stage knows them yet.
+    pub lines_before: u64,
+}
 
 /// One pass over the documents of some sources.
 pub(in crate::pipeline) struct DocumentStream<'a, 'b> {
     pub sources: &'a [Source],
-    /// The units of each source that are read; `None` reads all.
-    pub units: Option<&'a [Range<u64>]>,
+    /// The part of each source that is read; `None` reads all.
+    pub part: Option<&'a [SourcePart]>,
     pub options: &'a Options,
     /// Where earlier results come from.
     pub replay: ReplaySource<'a>,
@@ -45,7 +52,7 @@ impl<'a> DocumentStream<'a, '_> {
     ) -> Self {
         Self {
             sources,
-            units: None,
+            part: None,
             options,
             replay: ReplaySource::None,
             duplicates: DuplicateCheck::None,
@@ -79,46 +86,13 @@ impl<'a> DocumentStream<'a, '_> {
         mut sink: impl FnMut(D, &mut Failures) -> Result<()> + Send,
     ) -> Result<StreamReport> {
         let mut failures = Failures::default();
-        let Self { sources, units, options, mut replay, duplicates, decisions, progress } = self;
-        let (mut repeated, mut removed) = (None, None);
-        if let DuplicateCheck::Planned(removals) = &duplicates {
-            repeated = (options.kind == TextKind::Web).then(|| removals.repeated());
-            removed = Some(removals.removed());
-        }
-        let mut gate = Gate {
-            sources,
-            strict: options.strict,
-            duplicates,
-            line_limit: repeated.map_or(0, dedup::Repeated::limit),
-            decisions,
-            progress,
-            report: StreamReport::new(sources.len()),
-            first_damage: None,
-        };
-        for source in sources.iter().filter(|source| source.format == Format::Unread) {
-            gate.report.unread.push(Unread { source: source.name.clone(), what: source.note.to_owned() });
-        }
-        let mut files = sources.iter().enumerate();
-        let mut reading: Option<(usize, Reader)> = None;
+        let Self { sources, part, options, replay, duplicates, decisions, progress } = self;
+        let (repeated, removed) = duplicates.planned(options.kind);
+        let mut gate = Gate::new(sources, options.strict, duplicates, repeated, decisions, progress);
+        let mut chunks = ChunkSource { sources, part, fields: &options.fields, replay, at: 0, reading: None };
         let workers = Workers { threads: options.threads, progress };
         workers.run(
-            || {
-                loop {
-                    if let Some((index, reader)) = reading.as_mut()
-                        && let Some(chunk) = reader.next_chunk()?
-                    {
-                        let state = replay.state_of(*index, &sources[*index], &chunk)?;
-                        return Ok(Some((chunk.bytes, (*index, chunk, state))));
-                    }
-                    let Some((index, source)) = files.next() else { return Ok(None) };
-                    let reader = match units.map(|units| units[index].clone()) {
-                        None => Reader::open(source, &options.fields)?,
-                        Some(own) if own.is_empty() => continue,
-                        Some(own) => Reader::open_units(source, &options.fields, own)?,
-                    };
-                    reading = Some((index, reader));
-                }
-            },
+            || chunks.next(),
             || (Worker::new(sources, options, repeated, removed), local()),
             |(worker, _), (index, chunk, state)| open(worker, index, chunk, state),
             |opened| gate.admit(opened),
@@ -127,10 +101,110 @@ impl<'a> DocumentStream<'a, '_> {
         )?;
         gate.reject_late(failures)?;
         // The other shards may have read more.
-        if units.is_none() {
+        if part.is_none() {
             gate.report.check_damage(gate.first_damage)?;
         }
         Ok(gate.report)
+    }
+
+    /// Sends every chunk through `close` (parallel) to `sink` (in order), with the documents that the pass is going to remove:
+    /// for a task that prepares a chunk and leaves the decisions to another one.
+    ///
+    /// # Errors
+    /// A source cannot be read, or an error of `close` or `sink`.
+    pub(in crate::pipeline) fn run_ungated<D: Send, L>(
+        self,
+        local: impl Fn() -> L + Sync,
+        close: impl Fn(&mut L, OpenedChunk) -> Result<D> + Sync,
+        sink: impl FnMut(D) -> Result<()> + Send,
+    ) -> Result<()> {
+        let Self { sources, part, options, replay, duplicates, progress, .. } = self;
+        let (repeated, removed) = duplicates.planned(options.kind);
+        let mut chunks = ChunkSource { sources, part, fields: &options.fields, replay, at: 0, reading: None };
+        let workers = Workers { threads: options.threads, progress };
+        workers.run(
+            || chunks.next(),
+            || (Worker::new(sources, options, repeated, removed), local()),
+            |(worker, _), (index, chunk, state)| open(worker, index, chunk, state),
+            |opened| {
+                progress.advance(opened.moved);
+                progress.add(opened.bytes, opened.chunk.documents.len() as u64);
+                Ok(opened)
+            },
+            |(_, own), opened| close(own, opened),
+            sink,
+        )
+    }
+
+    /// Sends chunks that tasks prepared through the gate to `sink`, in order, and reads no source. `next` returns a chunk and
+    /// what belongs to it.
+    ///
+    /// # Errors
+    /// As [`DocumentStream::run_to`], or an error of `next`.
+    pub(in crate::pipeline) fn join<T: Send>(
+        self,
+        mut next: impl FnMut() -> Result<Option<(OpenedChunk, T)>> + Send,
+        mut sink: impl FnMut(ProcessedChunk, T, &mut Failures) -> Result<()> + Send,
+    ) -> Result<StreamReport> {
+        let mut failures = Failures::default();
+        let Self { sources, options, duplicates, decisions, progress, .. } = self;
+        let (repeated, _) = duplicates.planned(options.kind);
+        let mut gate = Gate::new(sources, options.strict, duplicates, repeated, decisions, progress);
+        let workers = Workers { threads: options.threads.min(JOINING_THREADS), progress };
+        workers.run(
+            || Ok(next()?.map(|(opened, own)| (opened.bytes as usize, (opened, own)))),
+            || (),
+            |(), chunk| Ok(chunk),
+            |(opened, own)| Ok((gate.admit(opened)?, own)),
+            |(), chunk| Ok(chunk),
+            |(chunk, own)| sink(chunk, own, &mut failures),
+        )?;
+        gate.reject_late(failures)?;
+        gate.report.check_damage(gate.first_damage)?;
+        Ok(gate.report)
+    }
+}
+
+/// Reading, the gate and the sink: a join has no more to do at once.
+const JOINING_THREADS: usize = 3;
+
+/// Reads the chunks of a pass, each with what is known about it.
+struct ChunkSource<'a> {
+    sources: &'a [Source],
+    part: Option<&'a [SourcePart]>,
+    fields: &'a Fields,
+    replay: ReplaySource<'a>,
+    /// The next source.
+    at: usize,
+    reading: Option<(usize, Reader)>,
+}
+
+/// A chunk, its source, and what is known about it.
+type KnownChunk = (usize, Chunk, ReplayState);
+
+impl ChunkSource<'_> {
+    /// The next chunk and its bytes in memory; `None` at the end.
+    fn next(&mut self) -> Result<Option<(usize, KnownChunk)>> {
+        loop {
+            if let Some((index, reader)) = self.reading.as_mut()
+                && let Some(chunk) = reader.next_chunk()?
+            {
+                let state = self.replay.state_of(*index, &self.sources[*index], &chunk)?;
+                return Ok(Some((chunk.bytes, (*index, chunk, state))));
+            }
+            let (index, Some(source)) = (self.at, self.sources.get(self.at)) else { return Ok(None) };
+            self.at += 1;
+            let reader = match self.part.map(|part| &part[index]) {
+                None => Reader::open(source, self.fields)?,
+                Some(own) if own.units.is_empty() => continue,
+                Some(own) => {
+                    let mut reader = Reader::open_units(source, self.fields, own.units.clone())?;
+                    reader.count_from(own.lines_before);
+                    reader
+                }
+            };
+            self.reading = Some((index, reader));
+        }
     }
 }
 

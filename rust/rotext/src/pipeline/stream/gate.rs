@@ -6,11 +6,11 @@ use super::super::output::{
 use super::chunk::{ChunkRecord, KeptDocument, OpenedChunk, ProcessedChunk};
 use super::report::{StreamReport, Unread};
 use crate::dedup;
-use crate::document::{Reason, Reject};
+use crate::document::{Reason, Reject, TextKind};
 use crate::error::{Error, Result};
 use crate::ledger::Row;
 use crate::progress::Progress;
-use crate::reader::{self, Source};
+use crate::reader::{self, Format, Source};
 
 /// The documents over which a step after the gate panicked, in the order of the input.
 #[derive(Default)]
@@ -54,6 +54,36 @@ pub(super) struct Gate<'a, 'b> {
     pub(super) first_damage: Option<Error>,
 }
 
+impl<'b> DuplicateCheck<'_, 'b> {
+    /// The lines that a pass over texts of this kind cuts, and the documents that it removes, if they are decided.
+    pub(super) fn planned(
+        &self,
+        kind: TextKind,
+    ) -> (Option<&'b dedup::Repeated>, Option<dedup::RemovedSet<'b>>) {
+        let DuplicateCheck::Planned(removals) = self else { return (None, None) };
+        ((kind == TextKind::Web).then(|| removals.repeated()), Some(removals.removed()))
+    }
+}
+
+impl<'a, 'b> Gate<'a, 'b> {
+    /// A gate before the first chunk.
+    pub(super) fn new(
+        sources: &'a [Source],
+        strict: bool,
+        duplicates: DuplicateCheck<'a, 'b>,
+        repeated: Option<&dedup::Repeated>,
+        decisions: DecisionLog<'a>,
+        progress: &'a Progress,
+    ) -> Self {
+        let mut report = StreamReport::new(sources.len());
+        for source in sources.iter().filter(|source| source.format == Format::Unread) {
+            report.unread.push(Unread { source: source.name.clone(), what: source.note.to_owned() });
+        }
+        let line_limit = repeated.map_or(0, dedup::Repeated::limit);
+        Self { sources, strict, duplicates, line_limit, decisions, progress, report, first_damage: None }
+    }
+}
+
 impl Gate<'_, '_> {
     /// Takes the next chunk; returns its kept documents.
     ///
@@ -89,7 +119,7 @@ impl Gate<'_, '_> {
             self.first_damage.get_or_insert(error);
         }
         for note in &notes {
-            *self.report.read.entry(note.rule).or_default() += 1;
+            *self.report.read.entry(note.rule.clone()).or_default() += 1;
         }
         if self.strict
             && let Some(reject) = rejects.first()
@@ -111,8 +141,7 @@ impl Gate<'_, '_> {
                 rows.extend(row);
                 continue;
             }
-            if let Some(panic) = &kept.failure {
-                let reject = kept.document.into_internal(panic);
+            if let Some(reject) = kept.failure {
                 rows.push(unusable_record_row(&reject, source));
                 rejects.push(reject);
                 continue;
@@ -122,7 +151,7 @@ impl Gate<'_, '_> {
                 self.report.cut.bytes += kept.cut.bytes;
                 rows.push(repeated_lines_row(&kept.document, kept.cut, source, self.line_limit));
             }
-            if kept.document.text.trim().is_empty() {
+            if kept.blank {
                 let what = format!("{} has nothing but repeated lines", kept.document.id);
                 let (line, raw) = (kept.document.line, Vec::new());
                 rejects.push(Reject { line, byte: None, reason: Reason::Empty, what, raw });

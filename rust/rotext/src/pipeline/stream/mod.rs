@@ -24,8 +24,8 @@ mod replay_source;
 mod report;
 mod worker;
 
-pub(in crate::pipeline) use chunk::{ChunkRecord, KeptDocument, ProcessedChunk};
-pub(in crate::pipeline) use document_stream::DocumentStream;
+pub(in crate::pipeline) use chunk::{ChunkRecord, KeptDocument, OpenedChunk, ProcessedChunk};
+pub(in crate::pipeline) use document_stream::{DocumentStream, SourcePart};
 pub(in crate::pipeline) use gate::DuplicateCheck;
 pub use options::Options;
 pub(in crate::pipeline) use ordered::{Workers, read_ahead};

@@ -53,6 +53,7 @@ impl Worker<'_> {
                 Status::Filtered => opened.reject_filtered(&document, &findings),
                 Status::Kept | Status::Failed => opened.chunk.documents.push(KeptDocument {
                     bytes: document.text.len() as u64,
+                    blank: document.text.trim().is_empty(),
                     document,
                     compared,
                     key,

@@ -37,7 +37,7 @@ impl Worker<'_> {
         let source = &self.sources[index];
         let input_changed = || Error::changed().at(&source.name);
         let mut opened = OpenedChunk::new(index, &chunk);
-        opened.chunk.encoded = encoded;
+        (opened.chunk.encoded, opened.chunk.first_document) = (encoded, first.unwrap_or_default());
         let as_read = encoded && self.repeated.is_none();
         let batch = chunk.parse(source, &self.options.fields);
         if batch.documents.len() != frame.outcomes.len() {
@@ -69,7 +69,7 @@ impl Worker<'_> {
                             Ok(edited) => (changed, cut) = edited,
                             Err(panic) => {
                                 self.renew();
-                                failure = Some(panic);
+                                failure = Some(document.clone().into_internal(&panic));
                             }
                         }
                     }
@@ -78,6 +78,7 @@ impl Worker<'_> {
                     }
                     opened.chunk.documents.push(KeptDocument {
                         compared: None,
+                        blank: document.text.trim().is_empty(),
                         document,
                         key,
                         bytes,

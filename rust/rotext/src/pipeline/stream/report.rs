@@ -1,5 +1,6 @@
 //! What a pass read, kept and rejected.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
@@ -18,7 +19,7 @@ pub struct StreamReport {
     /// Records and documents rejected, by reason.
     pub rejected: BTreeMap<&'static str, u64>,
     /// Documents that the reader had to repair or whose charset it guessed, by what was done.
-    pub read: BTreeMap<&'static str, u64>,
+    pub read: BTreeMap<Cow<'static, str>, u64>,
     /// Files that could not be read to their end. Each has a reject `damaged` too.
     pub damaged: Vec<Unread>,
     /// Files of folders that are not read. They hold no records.

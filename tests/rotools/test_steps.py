@@ -1,0 +1,345 @@
+"""Each step of `pack`, done in shards, with kills, losses and changes: the bytes of the pack are those of one run."""
+
+import fcntl
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import noisy_corpus
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rotools_program import contents, jsonl, rotools, steps, texts
+
+from rotools import _rotext
+
+BOILERPLATE = "Acest site folosește module cookie pentru analiza traficului."
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A web phase of a file with several units and a small file with defects, and a phase of books. Some copies cross files."""
+    folder = tmp_path_factory.mktemp("corpus")
+    large = folder / "large.jsonl"
+    large.write_bytes(noisy_corpus.lines(named=False))
+    documents = texts(900, 5)
+    records = [{"text": f"{BOILERPLATE}\n{text}"} for text in documents[:500]]
+    records += [{"text": text} for text in texts(300, 3)]  # copies of the first file
+    lines = [json.dumps(record, ensure_ascii=False) for record in records]
+    lines[7] = '{"text": "rupt'
+    lines[9] = '{"title": "fără text"}'
+    lines[11] = json.dumps({"text": "Prea scurt."})
+    lines[13] = json.dumps({"text": documents[13] + " scrie la ion.popescu@exemplu.ro"}, ensure_ascii=False)
+    small = folder / "small.jsonl"
+    small.write_bytes(("\n".join(lines) + "\n").encode() + b"\xff\xfe\n")
+    book, latin = folder / "book.txt", folder / "latin.txt"
+    book.write_text("\n\n".join(texts(20, 9)), encoding="utf-8")
+    latin.write_bytes("\n".join(texts(30, 12)).encode("iso8859_16", errors="ignore"))
+    return ["--phase", f"web={large},{small}", "--phase", f"books={book},{latin}"]
+
+
+OPTIONS = ("--vocab-size", "500", "--repeated-lines", "100", "--valid-share", "0.05")
+
+
+@pytest.fixture(scope="module")
+def whole(corpus: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The pack of one run."""
+    out = tmp_path_factory.mktemp("whole") / "pack"
+    rotools("pack", *corpus, *OPTIONS, "--out", out)
+    return contents(out)
+
+
+@pytest.mark.parametrize("shards", [1, 3, 7])
+def test_all_steps_give_the_bytes_of_one_run(
+    shards: int, corpus: list[str], whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    out = tmp_path / "pack"
+    found: dict[str, list[dict[str, Any]]] = {}
+    for step in steps(shards):
+        done = json.loads(rotools("pack", *corpus, *OPTIONS, "--out", out, *step, "--json").stdout)
+        found.setdefault(step[1], []).append(done)
+    assert contents(out) == whole
+    assert {path.name for path in tmp_path.iterdir()} == {"pack"}
+    # Each of the three passes reads the input once, and a bit more behind each part. No other step reads any of it.
+    report = json.loads(whole["report.json"])
+    for step in ("judge", "count", "encode"):
+        size = found[step][0]["input"]
+        assert size <= sum(task["read"] for task in found[step]) <= 1.05 * size, step
+        if shards == 3:
+            assert max(task["read"] for task in found[step]) < 0.55 * size
+    assert sum(task["documents"] for task in found["encode"]) == sum(
+        phase["read"]["documents"] for phase in report["phases"]
+    )
+    assert found["decide"][0]["read"] == found["train"][0]["read"] == 0
+    assert found["decide"][0]["report"] == report["dedup"]
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_given_tokenizer_needs_no_count(wide: bool, corpus: list[str], tmp_path: Path) -> None:
+    tokenizer = tmp_path / "tokenizer.json"
+    trained = jsonl(tmp_path / "some.jsonl", texts(300, 4))
+    rotools("tokenizer", "train", trained, "--vocab-size", 400, "--out", tokenizer)
+    if wide:
+        file = json.loads(tokenizer.read_text(encoding="utf-8"))
+        fillers = {f"<unused{number}>": number for number in range(69_000)}
+        file["model"]["vocab"] = fillers | {
+            token: id + 69_000 for token, id in file["model"]["vocab"].items()
+        }
+        for token in file["added_tokens"]:
+            token["id"] += 69_000
+        tokenizer.write_text(json.dumps(file, ensure_ascii=False), encoding="utf-8")
+    out, alone = tmp_path / "pack", tmp_path / "alone"
+    command = ("pack", *corpus, "--tokenizer", tokenizer, "--out")
+    rotools(*command, alone)
+    for step in steps(2, given_tokenizer=True):
+        rotools(*command, out, *step)
+    assert contents(out) == contents(alone)
+    assert json.loads((out / "manifest.json").read_text(encoding="utf-8"))["dtype"] == (
+        "<u4" if wide else "<u2"
+    )
+    shown = rotools(*command, tmp_path / "p", "--step", "count", "--shard", "1/2", code=2).stderr
+    assert "nothing to do in the step count" in shown and "hint: go on with --step encode" in shown
+
+
+@pytest.mark.parametrize(
+    "form", ["web.jsonl.zst", "web.jsonl.gz", "web.parquet", "one.jsonl.zst", "list.json"]
+)
+def test_each_form_of_a_file(form: str, tmp_path: Path) -> None:
+    file = tmp_path / form
+    if form == "web.parquet":
+        noisy_corpus.parquet(file)
+    elif form == "list.json":
+        records = noisy_corpus.records(named=False)[:500]
+        file.write_text(json.dumps(records, ensure_ascii=False, indent=1), encoding="utf-8")
+    elif form == "one.jsonl.zst":
+        file.write_bytes(noisy_corpus.zstd(noisy_corpus.lines(named=False)))
+    else:
+        file.write_bytes(noisy_corpus.COMPRESSIONS[form](noisy_corpus.lines(named=False)))
+    out, alone = tmp_path / "pack", tmp_path / "alone"
+    rotools("pack", file, *OPTIONS, "--out", alone)
+    for step in steps(3):
+        rotools("pack", file, *OPTIONS, "--out", out, *step)
+    assert contents(out) == contents(alone)
+
+
+def test_a_task_of_each_step_is_killed_and_continues(
+    corpus: list[str], whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    out = tmp_path / "pack"
+    rng = random.Random(3)
+    killed = set()
+    for step in steps(2):
+        command = [sys.executable, "-m", "rotools", "pack", *corpus, *OPTIONS, "--out", str(out), *step]
+        began = time.monotonic()
+        for _ in range(3):
+            process = subprocess.Popen([*command, "--quiet"], stderr=subprocess.DEVNULL)
+            # Somewhere in its work: the start of Python is a part of the time.
+            time.sleep(rng.uniform(0.15, 0.6))
+            process.send_signal(signal.SIGKILL)
+            if process.wait() == -signal.SIGKILL:
+                killed.add(step[1])
+            else:
+                break
+        if process.returncode != 0 or step[1] != "finish":
+            rotools(*command[3:])
+        assert time.monotonic() - began < 300
+    assert killed == {"judge", "decide", "count", "train", "encode", "finish"}
+    assert contents(out) == whole
+
+
+def test_a_lost_task_is_named_and_the_last_run_does_it(
+    corpus: list[str], whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    out, shards = tmp_path / "pack", tmp_path / "pack.shards"
+    command = ("pack", *corpus, *OPTIONS, "--out", out)
+    assert "no shard has judged" in rotools(*command, "--step", "decide", code=1).stderr
+    for number in (1, 3):
+        rotools(*command, "--shard", f"{number}/3")
+    shown = rotools(*command, "--step", "decide", code=1).stderr
+    assert "the step judge is not complete: shard 2/3 is missing" in shown
+    assert "hint: run the same command with --step judge --shard 2/3" in shown
+    rotools(*command, "--shard", "2/3")
+    shown = rotools(*command, "--step", "count", "--shard", "1/3", code=1).stderr
+    assert "the step decide is not done" in shown and "--step decide" in shown
+    rotools(*command, "--step", "decide")
+    shown = rotools(*command, "--step", "count", "--shard", "1/4", code=2).stderr
+    assert "had 3 shards" in shown and "--shard I/3" in shown
+    rotools(*command, "--step", "count", "--shard", "2/3")
+    shown = rotools(*command, "--step", "train", code=1).stderr
+    assert "the step count is not complete: shards 1/3, 3/3 are missing" in shown
+    shown = rotools(*command, "--step", "encode", "--shard", "1/3", code=1).stderr
+    assert "the step train is not done" in shown
+    for number in (1, 3):
+        rotools(*command, "--step", "count", "--shard", f"{number}/3")
+    rotools(*command, "--step", "train")
+    for number in (1, 2):
+        rotools(*command, "--step", "encode", "--shard", f"{number}/3")
+    shown = rotools(*command, "--step", "finish", code=1).stderr
+    assert "the step encode is not complete: shard 3/3 is missing" in shown and not out.exists()
+    # A part that was cut off is a missing part.
+    part = shards / "encode" / "1-of-3"
+    part.write_bytes(part.read_bytes()[:-20])
+    (shards / "count" / "1-of-3").unlink()
+    rotools(*command)
+    assert contents(out) == whole and not shards.exists()
+
+
+def test_other_options_find_nothing_of_a_run(corpus: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "pack"
+    command = ("pack", *corpus, "--out", out)
+    for step in steps(2)[:-1]:
+        rotools(*command, *OPTIONS, *step)
+    for others, says in [
+        (("--no-filter",), "no shard has judged"),
+        (("--valid-share", "0.1", "--repeated-lines", "100"), "the step decide is not done"),
+        ((*OPTIONS, "--vocab-size", "450"), "the step train is not done"),
+    ]:
+        assert says in rotools(*command, *others, "--step", "finish", code=1).stderr
+    alone = tmp_path / "alone"
+    others = ("--vocab-size", "450", "--valid-share", "0.1")
+    rotools(*command, *others)
+    rotools("pack", *corpus, *others, "--out", alone)
+    assert contents(out) == contents(alone)
+
+
+def test_an_input_that_changes_between_two_steps(tmp_path: Path) -> None:
+    corpus = jsonl(tmp_path / "web.jsonl", texts(9_000, 2))
+    original = corpus.read_bytes()
+    changed = original.replace(b"copil", b"copac")
+    assert len(changed) == len(original) and changed != original
+    out, alone = tmp_path / "pack", tmp_path / "alone"
+    command = ("pack", corpus, *OPTIONS, "--out", out)
+    for step in steps(2)[:3]:
+        rotools(*command, *step)
+    corpus.write_bytes(changed)
+    for step in ("count", "encode"):
+        if step == "encode":
+            corpus.write_bytes(original)
+            for task in steps(2)[3:6]:
+                rotools(*command, *task)
+            corpus.write_bytes(changed)
+        shown = rotools(*command, "--step", step, "--shard", "2/2", code=1).stderr
+        assert "web.jsonl: the input changed" in shown and "--step judge" in shown
+    # A part of the new text after the decisions about the old one: no step goes on.
+    rotools(*command, "--step", "judge", "--shard", "2/2")
+    assert (
+        "the step decide is not done"
+        in rotools(*command, "--step", "encode", "--shard", "1/2", code=1).stderr
+    )
+    corpus.write_bytes(original)
+    rotools(*command, "--step", "judge", "--shard", "2/2")
+    for step in steps(2)[6:8]:
+        rotools(*command, *step)
+    # The last run compares the hashes of all chunks, so it packs the text of now.
+    corpus.write_bytes(changed)
+    rotools(*command)
+    rotools("pack", corpus, *OPTIONS, "--out", alone)
+    assert contents(out) == contents(alone)
+    # A file that grew has other units.
+    for step in steps(2)[:3]:
+        rotools("pack", corpus, *OPTIONS, "--out", tmp_path / "p", *step)
+    corpus.write_bytes(changed + changed[:1000].rpartition(b"\n")[0] + b"\n")
+    shown = rotools("pack", corpus, *OPTIONS, "--out", tmp_path / "p", "--step", "train", code=1).stderr
+    assert "no shard has judged these inputs" in shown
+
+
+def test_a_task_that_runs_twice_has_a_lock(corpus: list[str], tmp_path: Path) -> None:
+    out, shards = tmp_path / "pack", tmp_path / "pack.shards"
+    command = ("pack", *corpus, *OPTIONS, "--out", out)
+    for step in steps(1)[:-1]:
+        if step[1] in ("decide", "count", "encode"):
+            path = {"decide": shards / ".decisions.part"}.get(step[1], shards / step[1] / ".1-of-1.part")
+            path.parent.mkdir(exist_ok=True)
+            with path.open("wb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                assert "another run is writing" in rotools(*command, *step, code=1).stderr
+        rotools(*command, *step)
+
+
+def test_a_damaged_part_is_named(corpus: list[str], tmp_path: Path) -> None:
+    out, shards = tmp_path / "pack", tmp_path / "pack.shards"
+    command = ("pack", *corpus, *OPTIONS, "--out", out)
+    for step in steps(2)[:-1]:
+        rotools(*command, *step)
+    for name, step in [("encode/1-of-2", "finish"), ("decisions", "finish")]:
+        path = shards / name
+        good = path.read_bytes()
+        bad = bytearray(good)
+        bad[len(bad) // 2] ^= 1
+        path.write_bytes(bad)
+        shown = rotools(*command, "--step", step, code=1).stderr
+        assert "damaged" in shown and "hint: " in shown and not out.exists()
+        path.write_bytes(good)
+    rotools(*command, "--step", "finish")
+
+
+def test_wrong_steps_are_usage_errors(corpus: list[str], tmp_path: Path) -> None:
+    command = ("pack", *corpus, "--out", tmp_path / "pack")
+    for arguments, says in [
+        (("--step", "count"), "the step count needs a shard"),
+        (("--step", "decide", "--shard", "1/2"), "runs on one machine"),
+        (("--step", "decide", "--no-dedup"), "shards need deduplication"),
+        (("--step", "encode", "--shard", "1/2", "--license", "cc0-1.0"), "no dataset card"),
+        (("--step", "finish", "--engine", "ray"), "makes its own steps"),
+    ]:
+        assert says in rotools(*command, *arguments, code=2).stderr
+
+
+def test_a_damaged_file_that_shards_share(tmp_path: Path) -> None:
+    body = bytearray(noisy_corpus.pzstd(noisy_corpus.lines(named=False)))
+    body[len(body) // 2 : len(body) // 2 + 5_000] = bytes(5_000)
+    (tmp_path / "web.jsonl.zst").write_bytes(body)
+    command = ("pack", tmp_path / "web.jsonl.zst", *OPTIONS, "--out")
+    for number in (1, 2, 3):
+        rotools(*command, tmp_path / "pack", "--shard", f"{number}/3")
+    shown = rotools(*command, tmp_path / "pack", "--step", "decide", code=1).stderr
+    assert "web.jsonl.zst: the file is damaged" in shown and "without --step" in shown
+    rotools(*command, tmp_path / "pack")
+    rotools(*command, tmp_path / "alone")
+    assert contents(tmp_path / "pack") == contents(tmp_path / "alone")
+    # One shard reads all of it, as one machine does.
+    for step in steps(1):
+        rotools(*command, tmp_path / "one", *step)
+    assert contents(tmp_path / "one") == contents(tmp_path / "alone")
+
+
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(
+    shards=st.integers(1, 9),
+    files=st.lists(st.lists(st.integers(0, 60), max_size=25), min_size=1, max_size=6),
+    seed=st.integers(0, 999),
+)
+def test_any_number_of_tasks(
+    shards: int, files: list[list[int]], seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Small files of copies among few texts, tasks in any order within a step, some done twice."""
+    folder = tmp_path_factory.mktemp("any")
+    pool = texts(61, seed)
+    names = []
+    for number, picks in enumerate([*files, [0, 1, 2]]):
+        name = folder / f"{number}.jsonl"
+        name.write_text(
+            "".join(json.dumps({"text": pool[pick]}, ensure_ascii=False) + "\n" for pick in picks),
+            encoding="utf-8",
+        )
+        names.append(str(name))
+    phases = [("web", names, 1, "web")]
+    options: dict[str, Any] = {"vocab_size": 300, "valid_share": 0.1, "accept_loss": True, "threads": 2}
+    _rotext.pack(phases, folder / "alone", **options)
+    rng = random.Random(seed)
+    for step in ("judge", "decide", "count", "train", "encode", "finish"):
+        tasks = list(range(1, shards + 1)) if step in ("judge", "count", "encode") else [None]
+        rng.shuffle(tasks)
+        for task in [*tasks, tasks[0]] if step != "finish" else tasks:
+            shard = None if task is None else (task, shards)
+            _rotext.pack(phases, folder / "pack", step=step, shard=shard, **options)
+    assert contents(folder / "pack") == contents(folder / "alone")
+    shutil.rmtree(folder)
+    assert not os.path.exists(folder)
