@@ -291,6 +291,7 @@ def test_a_varlen_without_groups_gets_a_head_for_each(monkeypatch: pytest.Monkey
         return documented_varlen(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, window_size=window_size)
 
     monkeypatch.setattr(varlen, "varlen_attn", older)
+    monkeypatch.setattr(cuda_kernels, "VARLEN_TAKES_GROUPS", False)
     q, k, v = draw(torch.bfloat16)
     found = cuda_kernels.window_attention_varlen(q, k, v, 12)
     truth = attention_reference(q.float(), k.float(), v.float(), 12)
