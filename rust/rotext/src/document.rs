@@ -80,7 +80,7 @@ pub enum Reason {
     WrongType,
     /// The bytes are not UTF-8.
     InvalidUtf8,
-    /// The file cannot be read on from here: it is cut off, damaged or of another format.
+    /// The rest of the file cannot be read: it is cut off, damaged or of another format.
     Damaged,
     /// The record is longer than [`MAX_RECORD_BYTES`](crate::reader::MAX_RECORD_BYTES).
     TooLong,

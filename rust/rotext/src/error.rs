@@ -16,7 +16,7 @@ pub enum ErrorKind {
     Usage,
     /// The data are invalid: damaged, cut off, of another format or tokenizer (exit code 1).
     Data,
-    /// A file cannot be read on: it is cut off, damaged or of another format. A run goes on with the next file (exit code 1).
+    /// The rest of a file cannot be read: it is cut off, damaged or of another format. A run goes on with the next file (exit code 1).
     Damaged,
     /// A system call failed: missing file, full disk, no permission (exit code 1).
     Io,
@@ -107,7 +107,7 @@ impl Error {
         Self::new(ErrorKind::Data, what)
     }
 
-    /// A file that cannot be read on.
+    /// A file whose rest cannot be read.
     pub fn damaged(what: impl Into<String>) -> Self {
         Self::new(ErrorKind::Damaged, what)
     }

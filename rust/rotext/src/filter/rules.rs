@@ -140,15 +140,15 @@ rules! {
     "ellipsis-lines" Above Some(0.3), None, "share of lines of eight words or more that end in their only ellipsis", |m| of_lines(m, m.ellipsis_lines);
     "closed-lines" Below Some(0.081), None, "share of lines that end as prose does", closed_lines;
     "lines-per-word" Above Some(0.35), None, "lines for each word", |m| of_lines(m, m.lines_per_word);
-    "duplicate-lines" Above Some(0.289), None, "share of lines that stood earlier", |m| of_lines(m, m.duplicate_lines);
-    "duplicate-line-bytes" Above Some(0.2), Some(0.2), "share of bytes in lines that stood earlier", |m| of_lines(m, m.duplicate_line_bytes);
+    "duplicate-lines" Above Some(0.289), None, "share of lines that occur earlier in the text", |m| of_lines(m, m.duplicate_lines);
+    "duplicate-line-bytes" Above Some(0.2), Some(0.2), "share of bytes in lines that occur earlier in the text", |m| of_lines(m, m.duplicate_line_bytes);
     "top-2-gram" Above Some(0.161), None, "share of the most frequent run of 2 words", |m| top_runs(m, 0), runs;
     "top-3-gram" Above Some(0.146), None, "share of the most frequent run of 3 words", |m| top_runs(m, 1), runs;
     "top-4-gram" Above Some(0.131), None, "share of the most frequent run of 4 words", |m| top_runs(m, 2), runs;
-    "repeated-5-grams" Above Some(0.35), None, "share of runs of 5 words that stood earlier", |m| repeated_runs(m, 0), runs;
-    "repeated-6-grams" Above Some(0.33), None, "share of runs of 6 words that stood earlier", |m| repeated_runs(m, 1), runs;
-    "repeated-7-grams" Above Some(0.3), None, "share of runs of 7 words that stood earlier", |m| repeated_runs(m, 2), runs;
-    "repeated-8-grams" Above Some(0.28), None, "share of runs of 8 words that stood earlier", |m| repeated_runs(m, 3), runs;
-    "repeated-9-grams" Above Some(0.26), None, "share of runs of 9 words that stood earlier", |m| repeated_runs(m, 4), runs;
-    "repeated-10-grams" Above Some(0.23), None, "share of runs of 10 words that stood earlier", |m| repeated_runs(m, 5), runs;
+    "repeated-5-grams" Above Some(0.35), None, "share of runs of 5 words that occur earlier in the text", |m| repeated_runs(m, 0), runs;
+    "repeated-6-grams" Above Some(0.33), None, "share of runs of 6 words that occur earlier in the text", |m| repeated_runs(m, 1), runs;
+    "repeated-7-grams" Above Some(0.3), None, "share of runs of 7 words that occur earlier in the text", |m| repeated_runs(m, 2), runs;
+    "repeated-8-grams" Above Some(0.28), None, "share of runs of 8 words that occur earlier in the text", |m| repeated_runs(m, 3), runs;
+    "repeated-9-grams" Above Some(0.26), None, "share of runs of 9 words that occur earlier in the text", |m| repeated_runs(m, 4), runs;
+    "repeated-10-grams" Above Some(0.23), None, "share of runs of 10 words that occur earlier in the text", |m| repeated_runs(m, 5), runs;
 }

@@ -69,7 +69,7 @@ impl Finding {
 
 /// The rule of boilerplate lines that were cut, in the ledger and in reports.
 const BOILERPLATE: &str = "boilerplate-lines";
-/// The rule of lines of passages that stood earlier in the page.
+/// The rule of lines of passages that occur earlier in the page.
 const REPEATED: &str = "repeated-passages";
 
 /// The buffers that a thread keeps from one document to the next.
@@ -107,7 +107,7 @@ pub struct FilterReport {
     pub no_diacritics: u64,
     /// Boilerplate lines cut out of kept documents.
     pub boilerplate_lines: u64,
-    /// Lines of passages that stood earlier in the page, cut out of kept documents.
+    /// Lines of passages that occur earlier in the page, cut out of kept documents.
     pub repeated_lines: u64,
     /// Personal data replaced, by kind.
     pub redacted: BTreeMap<&'static str, u64>,

@@ -177,5 +177,5 @@ fn broken(source: &Source, e: &csv::Error) -> Error {
     } else {
         "download or write the file again"
     };
-    Error::damaged(format!("the file cannot be read on ({e})")).at_place(place).hint(hint)
+    Error::damaged(format!("the rest of the file cannot be read ({e})")).at_place(place).hint(hint)
 }

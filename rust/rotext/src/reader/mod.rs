@@ -208,11 +208,11 @@ impl Reader {
     }
 }
 
-/// A panic over the format of a file means that the file cannot be read on. What a format says of bytes that could not be
+/// A panic over the format of a file means that the rest of the file cannot be read. What a format says of bytes that could not be
 /// fetched is not its damage.
 fn readable<T>(source: &Source, read: impl FnOnce() -> Result<T>) -> Result<T> {
     let done = guard(read).unwrap_or_else(|panic| {
-        let error = Error::damaged(format!("the file cannot be read on (internal error: {panic})"));
+        let error = Error::damaged(format!("the rest of the file cannot be read (internal error: {panic})"));
         Err(error.at(&source.path).hint(Error::REPORT))
     });
     done.map_err(|error| source.failure(error))
