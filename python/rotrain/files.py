@@ -73,6 +73,8 @@ def new_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
         ...     (Path(space) / "made" / "a").read_text()
         'b'
     """
+    if replace:
+        out = Path(os.path.realpath(out))  # of a link, the folder is replaced and not the link
     temporary = out.with_name(f".{out.name}.tmp")
     with writing(out):
         try:

@@ -33,7 +33,7 @@ from rotrain.evaluation.tasks import continuations, read_task, score_task
 from rotrain.evaluation.text import Document, score_text
 from rotrain.evaluation.torch_model import TorchModel
 from rotrain.evaluation.windows import windows
-from rotrain.files import read_record
+from rotrain.files import read_record, write_record
 from rotrain.progress import Progress
 from rotrain.train.loop import run_training
 
@@ -336,6 +336,10 @@ def test_a_later_evaluation_keeps_what_it_did_not_measure(
     )
     assert all(call["date"].endswith(" UTC") and call["processor"] for call in found["calls"])
     assert read_record(copy / "evaluation.json") == found
+    older = {key: value for key, value in found.items() if key not in ("calls", "seal")}
+    write_record(copy / "evaluation.json", older)
+    found = evaluate(copy, probes=[], **options).record
+    assert found["calls"][1:] == [{"parts": ["probes", "tasks"]}], "an older version recorded no call"
     found = evaluate(copy, probes=[], tasks=["multiblimp_ron"], task_bos=True, **options).record
     assert not found["probes"], "figures of two conventions do not stand in one file"
     found = evaluate(copy, probes=["copy"], context=16, **options).record

@@ -68,6 +68,17 @@ def test_without_an_exchange_of_names_the_older_folder_waits_aside(
     assert (out / "weights").read_text() == "new" and left(tmp_path) == ["out"]
 
 
+def test_of_a_link_the_folder_is_replaced(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    fill(there, "0")
+    link = tmp_path / "link"
+    link.symlink_to(there)
+    for content in ("1", "2"):
+        fill(link, content)
+        assert link.is_symlink() and (there / "weights").read_text() == content
+    assert left(tmp_path) == ["link", "there"]
+
+
 def test_without_replace_an_older_folder_stays(tmp_path: Path) -> None:
     out = tmp_path / "out"
     fill(out, "old")

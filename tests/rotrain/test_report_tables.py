@@ -249,6 +249,13 @@ def test_conditions_name_machine_date_commit_and_command(study: list[Path]) -> N
     assert call["parts"] == ["text", "outside"] and "--outside" in call["command"]
     assert ("scored on", "all", call["date"][:10]) in section.rows
     assert ("scored with the processor", "all", call["processor"]) in section.rows
+    evaluation = found[1].cells[1].evaluation
+    assert evaluation is not None
+    evaluation["calls"].append({"parts": ["probes"]})
+    section = conditions_section(found)
+    assert section is not None
+    mixed = {value for key, _, value in section.rows if key == "scored on"}
+    assert f"{call['date'][:10]}; others not recorded" in mixed
     old = dataclasses.replace(found[0], started={})
     section = conditions_section([old])
     assert section is not None and ("commit of the training", "all", "not recorded") in section.rows

@@ -324,7 +324,8 @@ def _keep_earlier_parts(file: Path, record: dict[str, Any]) -> None:
         for part in ("text", "outside", "probes", "tasks"):
             record[part] = {**earlier.get(part, {}), **record[part]}
         record["against"] = record["against"] or earlier.get("against")
-        for call in earlier.get("calls", []):
+        # An older version did not record its call.
+        for call in earlier.get("calls", [{"parts": [part for part in PARTS if earlier.get(part)]}]):
             if left := [part for part in call["parts"] if part not in again]:
                 record["calls"].append({**call, "parts": left})
 

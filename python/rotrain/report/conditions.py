@@ -74,7 +74,8 @@ def _calls(done: str, calls: Sequence[Json | None]) -> dict[str, str]:
         f"{done} with the processor": "; ".join(_distinct(known, "processor")),
         f"{done} with the commit": "; ".join(_distinct(known, "commit")),
     }
-    return {key: _said(value or None) for key, value in parts.items()} if known else {}
+    missing = "; others not recorded" if days and any("date" not in call for call in known) else ""
+    return {key: _said(value or None) + missing for key, value in parts.items()} if known else {}
 
 
 def _distinct(calls: Sequence[Json], key: str) -> list[str]:
