@@ -153,6 +153,19 @@ KEPT = {
     "prices": "În 2019 un bilet era 1.450 de lei, în 2020 a urcat la 1.875, iar din 2021 este 2.130 de lei sau 430 de euro.",
     "slashes in a sentence": "Întârzie trenurile dinspre Brăila / Buzău / Ploiești / Brașov și cele de pe ruta Suceava / Bacău.",
     "numbers of laws": "Ordinul nr. 31 / 2011 completează Hotărârea nr. 7 / 1999 și Legea nr. 5 / 1994, iar Decretul nr. 2 / 1968 iese din vigoare.",
+    "glossary": lines(
+        "CJT = Consiliul Județean, care aprobă bugetul drumurilor și al podurilor.",
+        "Hambar = clădire de lemn în care se ține grâul peste iarnă.",
+        "Covată = vas scobit dintr-un trunchi, în care se frământă pâinea.",
+        "Plopeanu = om venit dintr-un sat cu plopi, nume rar astăzi.",
+        "R2V = robinet de golire, montat sub al doilea vas.",
+        "Bunicul le-a spus pe toate celor mici, ca să nu se uite.",
+    ),
+    "calculation": lines(
+        "Suprafața se află din lungime și din lățime, ca în exemplul de mai jos.",
+        "Lungimea = 9 metri, măsurată de la poartă până la zid.",
+        "Suprafața = 9 × 4 = 36 de metri, deci ajung două cutii de vopsea.",
+    ),
     "message with bullets": lines(
         "Parola nu se potrivește.",
         "Ea trebuie să aibă:",
@@ -198,6 +211,20 @@ JUNK = {
         "butonInchide.eticheta = Închide fereastra și păstrează culoarea",
         "butonInchide.tasta = C",
         "mesajEroare2 = Culoarea nu a putut fi citită din fișierul ales",
+    ),
+    "settings without blanks": lines(
+        "fereastra-titlu=Alege o culoare pentru fundalul paginii",
+        "fereastra-ajutor\t= Apasă pe o culoare ca să o vezi pe toată pagina",
+        "butonInchide=Închide fereastra și păstrează culoarea",
+        "mesaj_eroare\t=\tCuloarea nu a putut fi citită din fișierul ales",
+    ),
+    "breadcrumbs with full stops": lines(
+        "Pornire > Scule > Ciocane > Cu coadă de lemn > Comandă.",
+        "Pornire > Scule > Clești > Pentru sârmă groasă > Comandă;",
+    ),
+    "menu with bullets": lines(
+        "• Pornire · Ziare · Fotbal · Vremea · Scrie-ne",
+        "• Politică · Piață · Afară · Teatru · Spitale",
     ),
     "translation": lines(
         "#: pagina.py:12",

@@ -162,16 +162,13 @@ pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Me
         counts.lines += 1;
         shape(line, &mut counts);
         counts.code += setting(line);
-        let separators = counts.separators;
+        let (separators, before) = (counts.separators, counts.words);
         for token in line.split(|&byte| CLASS[usize::from(byte)] == SPACE) {
             if !token.is_empty() {
                 word(token, &mut counts, &mut languages, lower, words);
             }
         }
-        // A sentence may name places with slashes between them, and a bullet before a sentence is no link.
-        if line.ends_with(b".") || line.ends_with(b";") || line.starts_with("•".as_bytes()) {
-            counts.separators = separators;
-        }
+        counts.separators -= forgiven(line, counts.words - before).min(counts.separators - separators);
         languages.line();
     }
     let (language, romanian, stop_words) = languages.finish();
@@ -371,18 +368,32 @@ fn word(
     words.push(Word { hash, bytes: token.len() as u32 });
 }
 
+/// How many separators a line of so many words may have: a sentence may name places with slashes between them, and a bullet before a
+/// line is no link. A menu that ends in a full stop has more.
+fn forgiven(line: &[u8], words: u64) -> u64 {
+    match line {
+        [.., b'.' | b';'] => (words / 4).max(2),
+        _ => u64::from(line.starts_with("•".as_bytes())),
+    }
+}
+
 /// Two if the line gives a value to a name, as in files of settings and of translations (`dialog-title = ...`, `msgid "..."`), else
-/// none. A name of one small word may be a variable in a text about mathematics.
+/// none. A name has a sign or a capital inside: words and acronyms (`ANAF = Agenția ...`, `Galben = trasee medii`) are explained so in
+/// glossaries and legends.
 fn setting(line: &[u8]) -> u64 {
-    let end = line.iter().position(|&byte| byte == b' ').unwrap_or(line.len());
+    let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t' | b'=')).unwrap_or(line.len());
     let (name, rest) = (&line[..end], line[end..].trim_ascii_start());
     if matches!(name, b"msgid" | b"msgstr" | b"msgctxt") {
         return 2 * u64::from(rest.starts_with(b"\""));
     }
-    let assigns = rest == b"=" || rest.starts_with(b"= ");
-    let plain = name.iter().all(u8::is_ascii_lowercase);
-    let signs = name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte));
-    2 * u64::from(assigns && signs && !plain && name.len() >= 4)
+    let assigns = rest.starts_with(b"=") && !rest.starts_with(b"==");
+    let signs = |byte: &u8| b"-_.".contains(byte);
+    let joined = name.iter().any(signs)
+        || name.windows(2).any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
+    // `--color=WHEN` is an option in a manual.
+    let named = name.first().is_some_and(u8::is_ascii_alphanumeric)
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || signs(byte));
+    2 * u64::from(assigns && named && joined && name.len() >= 4)
 }
 
 /// A sign between the links of a menu or the parts of a path.
