@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::lexicon::Lexicon;
-use super::notation::is_notation;
+use super::notation::{is_notation, lost_letters};
 use crate::romanian::{Model, is_hyphen, model};
 
 /// How a token is read.
@@ -50,7 +50,7 @@ impl Judge {
     pub(super) fn read(&self, token: &str) -> Reading {
         if self.other {
             return match token {
-                _ if is_word(token) || token.split('/').all(is_word) => Reading::Known,
+                _ if is_word(token) || token.split(['/', ',', '–', '—']).all(is_part) => Reading::Known,
                 _ if is_notation(token) => Reading::Notation,
                 _ => Reading::Unknown,
             };
@@ -70,7 +70,18 @@ impl Judge {
         if token.contains('/') && token.split('/').all(both) {
             return Reading::Known;
         }
-        if is_notation(token) { Reading::Notation } else { Reading::Unknown }
+        // `cas3`, `cXciula`: a font shows another sign for a letter of a known word.
+        if is_notation(token) && !lost_letters(token, |word| self.knows(word)) {
+            Reading::Notation
+        } else {
+            Reading::Unknown
+        }
+    }
+
+    /// Whether the word is known, or is an English word of the lexicon.
+    #[must_use]
+    pub fn has(&self, word: &str) -> bool {
+        self.knows(word) || self.lexicon.as_ref().is_some_and(|lexicon| lexicon.knows_english(word))
     }
 
     fn knows(&self, word: &str) -> bool {
@@ -85,12 +96,38 @@ impl Judge {
     }
 }
 
-/// Whether a token has only letters, with hyphens and apostrophes between them, and no capital after a small letter.
+/// Whether a sentence cannot begin with the letter: it is small, and its script has capitals. Unicode calls the letters of Georgian
+/// small, but its sentences begin with them.
+pub(super) fn is_small(c: char) -> bool {
+    let has_capitals =
+        matches!(c, 'a'..='z' | '\u{C0}'..='\u{52F}' | '\u{531}'..='\u{587}' | '\u{1E00}'..='\u{1FFF}');
+    has_capitals && c.is_lowercase()
+}
+
+/// Whether one side of a dash, a comma or a slash is a word, an ordinal number or a decade.
+fn is_part(part: &str) -> bool {
+    is_word(part) || is_ordinal(part)
+}
+
+/// `19th`, `2nd`, `1er`, `19e`, `1920s`. After one digit, `e` and `s` are not taken: OCR reads `le` as `1e`.
+fn is_ordinal(part: &str) -> bool {
+    let suffix = part.trim_start_matches(|c: char| c.is_ascii_digit());
+    match part.len() - suffix.len() {
+        0 => false,
+        1 => ORDINALS.contains(&suffix),
+        _ => ORDINALS.contains(&suffix) || matches!(suffix, "e" | "s"),
+    }
+}
+
+const ORDINALS: &[&str] = &["st", "nd", "rd", "th", "er", "ère", "ème"];
+
+/// Whether a token has only letters, with hyphens, apostrophes and middle dots (`col·lecció`) between them, and no capital after a
+/// small letter.
 fn is_word(token: &str) -> bool {
     let mut small = false;
     let mut letters = 0usize;
     for c in token.chars() {
-        if is_hyphen(c) {
+        if is_hyphen(c) || c == '·' {
             small = false;
             continue;
         }
@@ -129,6 +166,8 @@ mod tests {
             ("bactcriile", Reading::Unknown, Reading::Unknown),
             ("și/sau", Reading::Known, Reading::Known),
             ("size_t", Reading::Notation, Reading::Notation),
+            ("cas3", Reading::Unknown, Reading::Unknown),
+            ("casX", Reading::Unknown, Reading::Unknown),
         ] {
             assert_eq!(with.read(word), more, "{word}");
             assert_eq!(without.read(word), less, "{word}");
@@ -138,12 +177,35 @@ mod tests {
     #[test]
     fn another_language_is_judged_by_letters() {
         let judge = Judge::other();
-        for word in ["l’été", "Straße", "книга", "well-known", "ÎNTR", "हिन्दी", "und/oder"]
-        {
+        for word in [
+            "l’été",
+            "Straße",
+            "книга",
+            "well-known",
+            "ÎNTR",
+            "हिन्दी",
+            "und/oder",
+            "col·lecció",
+            "19th",
+            "1920s",
+            "19e",
+            "teacher—kept",
+            "parti,sans",
+        ] {
             assert_eq!(judge.read(word), Reading::Known, "{word}");
         }
-        for word in ["mul3imea", "a[teapt", "thE", "-", "w$rd"] {
+        for word in ["mul3imea", "a[teapt", "thE", "-", "w$rd", "1e", "1l", "3tre", "a,", "–"] {
             assert_eq!(judge.read(word), Reading::Unknown, "{word}");
+        }
+    }
+
+    #[test]
+    fn only_scripts_with_capitals_have_small_letters() {
+        for c in ['a', 'ș', 'é', 'ω', 'ж', 'ա', 'ạ'] {
+            assert!(is_small(c), "{c}");
+        }
+        for c in ['A', 'Ж', 'ძ', 'א', 'ह', '老', '1'] {
+            assert!(!is_small(c), "{c}");
         }
     }
 }

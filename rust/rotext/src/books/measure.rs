@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::judge::{Judge, Reading};
+use super::judge::{Judge, Reading, is_small};
 use super::signs::is_sign;
 use crate::romanian::{letter, model};
 
@@ -36,7 +36,7 @@ pub struct Measures {
     /// Share of the tokens with digits.
     pub numbers: f32,
     /// Share of the tokens that end with a hyphen inside a line: the other half of the word is elsewhere, as when columns
-    /// were read across.
+    /// were read across. 0 in other languages, which suspend hyphens (`Vor- und Nachteile`).
     pub broken: f32,
     /// Known words of five letters and more that a full stop follows.
     pub stops: u32,
@@ -108,7 +108,7 @@ pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, judge: &Judge) -> (Meas
         while let Some(token) = rest.next() {
             let mut back = token.chars().rev();
             let hyphen = back.next() == Some('-') && back.next().is_some_and(is_letter);
-            broken += u32::from(hyphen && rest.peek().is_some());
+            broken += u32::from(judge.is_romanian() && hyphen && rest.peek().is_some());
             let drawn = token;
             let token = token.trim_matches(|c: char| !c.is_alphanumeric() && !is_junk(c));
             let after_stop = std::mem::take(&mut stopped);
@@ -150,7 +150,7 @@ pub fn measure<'t>(lines: impl Iterator<Item = &'t str>, judge: &Judge) -> (Meas
             }
             let knows = judge.counts_in_order(token);
             m.stops += u32::from(after_stop);
-            let small = drawn.chars().next().is_some_and(|c| c.is_lowercase() && c != 'î');
+            let small = drawn.chars().next().is_some_and(|c| is_small(c) && c != 'î');
             m.astray += u32::from(after_stop && small && knows);
             stopped = length >= STOPPED && knows && drawn.strip_suffix('.') == Some(token);
             bits += f64::from(model().bits(token));
