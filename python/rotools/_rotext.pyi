@@ -294,11 +294,12 @@ def read_text(
         The text, and (measures, score, first byte) of each stretch.
     """
 
-def doubtful(text: str) -> list[tuple[int, int]]:
-    """Find the words of a text that the lexicon does not know.
+def doubtful(text: str, judge: BookJudge | None = None) -> list[tuple[int, int]]:
+    """Find the words of a text that are not known.
 
     Args:
         text: Any text.
+        judge: The words that are known. None: those of the built-in model.
 
     Returns:
         (first byte, end byte) of each.

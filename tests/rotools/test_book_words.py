@@ -11,7 +11,7 @@ from rotools import _rotext
 from rotools.books import words
 from rotools.books.languages import ROMANIAN, tesseract_name
 from rotools.books.run import Options, Screen, read_books
-from rotools.books.verdict import judge
+from rotools.books.verdict import SCORE, judge
 from rotools.errors import UsageError
 
 PLAIN = _rotext.BookJudge()
@@ -23,6 +23,12 @@ MANUAL = (
     "Funcția open(2) deschide fișierul /etc/passwd și returnează un descriptor de tip size_t, iar errno primește valoarea ENOENT sau "
     "EACCES dacă fișierul nu există. Biblioteca OpenSSL și interfața IPv6 sunt descrise în string.h și pe pagina "
     "https://example.org/manual?id=4 a proiectului GNU."
+)
+TALE = (
+    "Bătrâna s-a trezit înainte să răsară soarele și a ieșit în curte să vadă dacă a căzut zăpada. Pământul era încă gol, "
+    "dar la fântână apa se făcuse gheață. Fata cea mică dormea lângă vatră, sub pătura groasă de lână, și nu voia să plece "
+    "la școală fără pâine caldă. Mătușa lor, care făcea mâncare pentru toată casa, a spus că mâine vor avea oaspeți și că "
+    "masa trebuie să fie gata până la prânz. Afară a început să bată vântul, iar câinele a lătrat către pădure."
 )
 COOKING = (
     "Legumele rădăcinoase se curăță, se mărunțesc și se călesc în untdelemn. Bacteriile lactice fermentează zarzavaturile, iar "
@@ -68,6 +74,16 @@ def test_notation_is_not_excused_without_diacritics() -> None:
     assert readable((COOKING + " " + MANUAL).translate(table)) < readable(COOKING + " " + MANUAL) - 0.15
 
 
+@pytest.mark.parametrize("table", [{"ă": "3"}, {"ă": "X"}, {"ă": "8", "ș": "S"}, {"ă": "N", "ș": "S", "ț": "T"}, {"ă": "_", "ț": "/"}])  # fmt: skip
+def test_signs_for_one_letter_are_no_notation(table: dict[str, str]) -> None:
+    """The other letters are whole, so the text has diacritics, and its damaged words look like names."""
+    damaged = TALE.translate(str.maketrans(table))
+    assert readable(TALE) > 0.9
+    assert readable(damaged) < SCORE
+    if words.lists(ROMANIAN, 2 << 30).source:
+        assert readable(damaged, words.judge(ROMANIAN, True)) < SCORE
+
+
 def test_a_list_of_words_is_evidence() -> None:
     more = _rotext.BookJudge(
         words=["untdelemn", "zarzavaturile", "antioxidanții"], english=["browser", "kernel"]
@@ -89,18 +105,71 @@ def test_english_pages_are_not_romanian() -> None:
 
 def test_general_words_come_from_the_package() -> None:
     pytest.importorskip("simplemma")
-    assert words.source(ROMANIAN).startswith("simplemma 2")
-    measures = _rotext.read_text(COOKING, words.judge(ROMANIAN))[1][0][0]
+    assert words.lists(ROMANIAN, 2 << 30).source.startswith("simplemma 2")
+    measures = _rotext.read_text(COOKING, words.judge(ROMANIAN, True))[1][0][0]
     assert measures["known"] > 0.85
-    assert readable(broken(COOKING), words.judge(ROMANIAN)) < 0.6
+    assert readable(broken(COOKING), words.judge(ROMANIAN, True)) < 0.6
 
 
 def test_words_are_part_of_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A result that was made without the package is not used with it."""
+    pytest.importorskip("simplemma")
     read(COOKING, tmp_path)
-    monkeypatch.setattr(words, "source", lambda language: "another list")
+    monkeypatch.setattr(words, "lists", lambda language, max_ram: words.Lists())
     read(COOKING, tmp_path)
-    assert len(list((tmp_path / "out.jsonl.work").glob("*-*.json"))) == 2
+    assert results(tmp_path) == 2
+
+
+def results(folder: Path) -> int:
+    return len(list((folder / "out.jsonl.work").glob("*-*.json")))
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("2.9.9", "simplemma 2.9.9 cannot be loaded: No module named"),
+        ("3.0.0", "simplemma 3.0.0 is not version 2"),
+    ],
+)
+def test_a_broken_package_costs_no_book(
+    version: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder is there, and its module is empty. The package of the system comes after it."""
+    packages = tmp_path / "packages"
+    about = packages / f"simplemma-{version}.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: simplemma\nVersion: {version}\n")
+    (packages / "simplemma").mkdir()
+    (packages / "simplemma" / "__init__.py").write_text("")
+    book = tmp_path / "carte.txt"
+    book.write_text("\n".join([COOKING] * 3), encoding="utf-8")
+    out = tmp_path / "out.jsonl"
+    monkeypatch.setenv("PYTHONPATH", str(packages))
+    done = rotools("books", book, "--out", out, "--no-ocr")
+    assert "1 of 1 books" in done.stderr
+    assert done.stderr.count(f"the lists of words are not used, only the built-in model: {told}") == 1
+    assert "hint: pip install --force-reinstall 'simplemma==2.*'" in done.stderr
+    monkeypatch.delenv("PYTHONPATH")
+    done = rotools("books", book, "--out", out, "--no-ocr")
+    assert "1 of 1 books" in done.stderr and "lists of words" not in done.stderr
+
+
+def test_lists_that_do_not_fit_are_not_the_fault_of_the_book(tmp_path: Path) -> None:
+    pytest.importorskip("simplemma")
+    book = tmp_path / "carte.txt"
+    book.write_text("\n".join([COOKING] * 3), encoding="utf-8")
+    done = rotools("books", book, "--out", tmp_path / "out.jsonl", "--no-ocr", "--max-ram", "150M")
+    assert "1 of 1 books" in done.stderr
+    assert "needs more memory than --max-ram allows" in done.stderr and "hint: raise --max-ram" in done.stderr
+    assert results(tmp_path) == 1
+
+
+def test_words_of_the_lists_are_not_doubtful() -> None:
+    more = _rotext.BookJudge(words=["zarzavaturile"], english=["browser"])
+    text = "Un browser, zarzavaturile și bactcriile"
+    marked = [text.encode()[a:z].decode() for a, z in _rotext.doubtful(text, more)]
+    assert marked == ["bactcriile"]
+    assert len(_rotext.doubtful(text)) == 3
 
 
 def test_a_shelf_in_another_language_is_kept(tmp_path: Path) -> None:
@@ -115,6 +184,31 @@ def test_a_shelf_in_another_language_is_kept(tmp_path: Path) -> None:
 def test_turkish_letters_of_a_turkish_shelf_stay(tmp_path: Path) -> None:
     book = "\n".join(["Beşiktaş’ta yaşayan şair, eski şehrin sokaklarında dolaşıp şiirler yazıyordu."] * 30)
     assert read(book, tmp_path, language="tr")[1][0]["text"] == book
+
+
+@pytest.mark.parametrize("language", ["zh", "ja", "th"])
+def test_languages_without_blanks_are_refused(language: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("老磨坊在河边。" * 40, encoding="utf-8")
+    told = rotools("books", tmp_path / "a.txt", "--out", tmp_path / "o.jsonl", "--language", language, code=2)
+    assert (
+        f"books in '{language}' cannot be judged" in told.stderr
+        and "hint: leave these books out" in told.stderr
+    )
+    assert not (tmp_path / "o.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("ka", "ძველი ხიდი სოფლის ბოლოს იდგა. ბავშვები ზაფხულში იქ თამაშობდნენ. მოხუცები ჩრდილში ისხდნენ."),
+        ("de", "Die Ein- und Ausgänge der Halle sind im Winter zu. Nur die Vor- und Nachmittage bleiben frei, sagt der Wirt."),
+        ("ca", "La il·lusió de la col·lectivitat era una novel·la, i l’alumna intel·ligent la va llegir al carrer."),
+        ("en", "In the 1840s the 12th miller—a widower—sold the mill, and his 2nd son left for the sea in the 1860s."),
+        ("fr", "Il a pris le train,sans bagages,vers la mer,où son frère l’attendait.Le 19e jour il a écrit,puis plus rien."),
+    ],
+)  # fmt: skip
+def test_clean_books_of_other_languages_are_kept(language: str, text: str, tmp_path: Path) -> None:
+    assert read("\n".join([text] * 30), tmp_path, language=language)[0]["kept"] == 1
 
 
 def test_one_letter_words_are_not_torn_letters(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class BooksResult:
     left_out: dict[str, int]
     """Lost parts of books (`chapter-missing`), and characters that are no text of a book (`left-out header`), by rule."""
     missing: dict[str, str]
-    """Programs that are not installed and are needed to read a file: what is missing, and how to install it."""
+    """Programs that are needed to read a file, and lists of words that cannot be used: what is missing, and what to do."""
     ignored: int
     """Files that are no books: locks of Word, notes of file managers. They are in the ledger and in no other count."""
     ledger: Path

@@ -11,11 +11,14 @@ _TESSERACT = {
     "ar": "ara", "be": "bel", "bg": "bul", "bs": "bos", "ca": "cat", "cs": "ces", "cy": "cym", "da": "dan", "de": "deu",
     "el": "ell", "en": "eng", "eo": "epo", "es": "spa", "et": "est", "eu": "eus", "fa": "fas", "fi": "fin", "fr": "fra",
     "ga": "gle", "gl": "glg", "he": "heb", "hi": "hin", "hr": "hrv", "hu": "hun", "hy": "hye", "id": "ind", "is": "isl",
-    "it": "ita", "ja": "jpn", "ka": "kat", "ko": "kor", "la": "lat", "lt": "lit", "lv": "lav", "mk": "mkd", "nl": "nld",
+    "it": "ita", "ka": "kat", "ko": "kor", "la": "lat", "lt": "lit", "lv": "lav", "mk": "mkd", "nl": "nld",
     "no": "nor", "pl": "pol", "pt": "por", "ro": "ron", "ru": "rus", "sk": "slk", "sl": "slv", "sq": "sqi", "sr": "srp",
-    "sv": "swe", "th": "tha", "tr": "tur", "uk": "ukr", "vi": "vie", "yi": "yid", "zh": "chi_sim",
+    "sv": "swe", "tr": "tur", "uk": "ukr", "vi": "vie", "yi": "yid",
 }  # fmt: skip
-"""ISO 639-1 to the names of the models. Serbian is in Cyrillic, Chinese in simplified characters."""
+"""ISO 639-1 to the names of the models. Serbian is in Cyrillic."""
+
+_WITHOUT_BLANKS = ("bo", "dz", "ja", "km", "lo", "my", "th", "zh")
+"""Languages that put no blanks between words. A line would be one word, and clean books would be removed."""
 
 
 def tesseract_name(language: str) -> str:
@@ -25,7 +28,7 @@ def tesseract_name(language: str) -> str:
         language: A code of ISO 639-1: `ro`, `fr`.
 
     Raises:
-        UsageError: The code is not known.
+        UsageError: The code is not known, or the language cannot be judged.
 
     Examples:
         >>> tesseract_name("fr")
@@ -33,6 +36,11 @@ def tesseract_name(language: str) -> str:
     """
     if name := _TESSERACT.get(language):
         return name
+    if language in _WITHOUT_BLANKS:
+        raise UsageError(
+            f"books in {language!r} cannot be judged: the language has no blanks between words",
+            hint=f"leave these books out; the language is one of {', '.join(_TESSERACT)}",
+        )
     raise UsageError(
         f"invalid value {language!r} for the language of the shelf",
         hint=f"take one of {', '.join(_TESSERACT)}",

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rotools import _rotext
-from rotools.books import decisions
+from rotools.books import decisions, words
 from rotools.books.assemble import read_shelf, work_folder
 from rotools.books.languages import ROMANIAN
 from rotools.errors import RotoolsError, printable
@@ -34,6 +34,11 @@ MAX_BODY = 1 << 20
 """Bytes of a decision: its longest part is a list of pages."""
 MAX_WAIT_S = 30
 """A browser that sends nothing for so long is gone."""
+
+
+def _judge() -> _rotext.BookJudge:
+    """Return the judge that `rotools books` uses, so that a word it knows is not marked."""
+    return words.judge(ROMANIAN, bool(words.lists(ROMANIAN, MAX_RAM).source))
 
 
 class Review:
@@ -101,7 +106,7 @@ class Review:
             )
             # JavaScript counts UTF-16 units.
             units = [(len(raw[:a].decode().encode("utf-16-le")) // 2, len(raw[:z].decode().encode("utf-16-le")) // 2)
-                     for a, z in (_rotext.doubtful(text) if book.get("language", ROMANIAN) == ROMANIAN else ())]  # fmt: skip
+                     for a, z in (_rotext.doubtful(text, _judge()) if book.get("language", ROMANIAN) == ROMANIAN else ())]  # fmt: skip
             image = f"image/{key}/{number}" if book["path"].lower().endswith(".pdf") else ""
             shown.append(
                 {

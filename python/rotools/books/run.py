@@ -25,7 +25,7 @@ from rotools.files import refused, write
 __all__ = ["Options", "Screen", "read_books"]
 
 
-VERSION = 8
+VERSION = 9
 """Version of the results in the work folder. It is part of the key."""
 
 Result = dict[str, Any]
@@ -59,10 +59,10 @@ def _digest(path: Path) -> str:
     ).hexdigest()
 
 
-def _key(digest: str, kind: str, path: Path, options: Options, again: list[int]) -> str:
+def _key(digest: str, kind: str, path: Path, options: Options, general: str, again: list[int]) -> str:
     """Return the key of a result: a hash of the file and of everything else that the result depends on."""
     settings = [VERSION, _rotext.__version__, formats.suffix(path), options.max_ram]
-    settings += [options.language, words.source(options.language)]
+    settings += [options.language, general]
     if options.ocr and kind == "pdf":
         settings += [ocr.find(tesseract_name(options.language))[1], options.dpi, again]
     settings += programs.names(kind)[:1]
@@ -95,6 +95,8 @@ def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) 
         from rotools.books.worker import library
 
         library()
+    # Before the first book, so that all books are judged alike.
+    lists = words.lists(options.language, options.max_ram)
     with Lock(work):
         # Files that could not be read the last time, and parts that a killed run was writing. Its workers ended with it, and each has its own names for its parts.
         for part in [*work.glob("*.part"), *work.glob(".*.part"), *work.glob("unread-*.txt")]:
@@ -116,7 +118,7 @@ def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) 
                     if index is None:
                         return
                     name, path = books[index]
-                    found[index] = _one(name, path, work, worker, options, verdicts, screen)
+                    found[index] = _one(name, path, work, worker, options, lists.source, verdicts, screen)
                     screen.add(books=1, bytes=_size(path))
             except BaseException as error:
                 failures.append(error)
@@ -139,11 +141,14 @@ def read_books(inputs: list[Path], out: Path, options: Options, screen: Screen) 
         others = [{**vars(other), "path": str(other.path.absolute())} for other in shelf.others]
         shelf_list = {"version": SHELF, "books": results, "others": others}
         write(work / "shelf.json", json.dumps({**shelf_list, "seal": sealed(shelf_list)}))
-        return assemble(out, results, shelf.others, verdicts)
+        summary = assemble(out, results, shelf.others, verdicts)
+        if lists.what:
+            summary["missing"][lists.what] = lists.hint
+        return summary
 
 
 def _one(
-    name: str, path: Path, work: Path, worker: Worker, options: Options,
+    name: str, path: Path, work: Path, worker: Worker, options: Options, general: str,
     verdicts: dict[str, decisions.Decision], screen: Screen,
 ) -> Result:  # fmt: skip
     """Return the entry of one book: from an earlier run, or read now."""
@@ -159,7 +164,7 @@ def _one(
         return {**_failed({"failed": "unreadable", "what": what}, work / f"{key}.txt"), **entry}
     verdict = verdicts.get(digest)
     again = list(verdict.again) if verdict else []
-    key = _key(digest, kind, path, options, again)
+    key = _key(digest, kind, path, options, general, again)
     entry = {"id": name, "path": str(path.absolute()), "digest": digest, "key": key, "again": again}
     done = work / f"{key}.json"
     if (kept := _kept(done, work / f"{key}.txt")) is not None:
@@ -168,7 +173,7 @@ def _one(
     job = {
         "path": str(path), "work": str(work), "key": key, "ocr": options.ocr and program is not None,
         "dpi": options.dpi, "seconds": options.seconds * 0.9, "again": again,
-        "language": options.language,
+        "language": options.language, "general": bool(general),
     }  # fmt: skip
     answer = worker.ask(job, screen)
     if "refused" in answer:

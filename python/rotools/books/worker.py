@@ -3,7 +3,6 @@
 It may crash or hang at any file; only that file is lost. Its memory is limited before it opens the first file.
 """
 
-import contextlib
 import ctypes
 import json
 import os
@@ -58,7 +57,7 @@ def _say(message: Result) -> None:
 
 def _read_pdf(job: Result) -> Result:
     work, key = Path(job["work"]), job["key"]
-    book = _rotext.PdfBook(Path(job["path"]), library(), words.judge(job["language"]))
+    book = _rotext.PdfBook(Path(job["path"]), library(), words.judge(job["language"], job["general"]))
     pages = book.pages
     for page in range(pages):
         book.read_next()
@@ -121,7 +120,7 @@ def _recognize(book: _rotext.PdfBook, page: int, table: Path, job: Result) -> tu
 
 def _read_other(job: Result) -> Result:
     book = formats.read(Path(job["path"]), job["seconds"])
-    text, stretches = _rotext.read_text(book.text, words.judge(job["language"]))
+    text, stretches = _rotext.read_text(book.text, words.judge(job["language"], job["general"]))
     pages = [
         {
             "action": "keep",
@@ -148,6 +147,22 @@ def _render(job: Result) -> Result:
     book = _rotext.PdfBook(Path(job["path"]), library())
     Path(job["out"]).write_bytes(png(*book.render(job["page"], job["dpi"])))
     return {"done": job["key"]}
+
+
+def _load(language: str, general: bool) -> Result | None:
+    """Load the lists of words. Returns an answer if that fails: no file is to blame, so it is tried again."""
+    try:
+        words.judge(language, general)
+    except MemoryError:
+        return {
+            "failed": "memory",
+            "what": "the lists of words need more memory than --max-ram allows",
+            "again": True,
+        }
+    except Exception as error:
+        what = _printable(str(error)) or type(error).__name__
+        return {"failed": "unreadable", "what": f"the lists of words cannot be loaded: {what}", "again": True}
+    return None
 
 
 def _work(job: Result) -> Result:
@@ -202,12 +217,15 @@ def main(max_ram: int) -> None:
     _say({"ready": True})
     for line in sys.stdin:
         job = json.loads(line)
+        failed = None
+        if language := job.get("lists"):
+            _say({"answer": _load(language, True) or {"lists": language}})
+            continue
         if job.get("page") is None:
             # The lists of words take a second or more: that is not the time of the first file.
-            with contextlib.suppress(MemoryError):
-                words.judge(job["language"])
+            failed = _load(job["language"], job["general"])
             _say({"ready": True})
-        _say({"answer": _work(job)})
+        _say({"answer": failed or _work(job)})
 
 
 if __name__ == "__main__":

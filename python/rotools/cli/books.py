@@ -22,7 +22,7 @@ def books(
     language: Annotated[
         str,
         typer.Option(
-            help="Language of the shelf (ISO 639-1). If it is not ro, books are judged by letters and order, not by words."
+            help="Language of the shelf (ISO 639-1). If it is not ro, books are judged by letters and order, not by words. Not zh, ja, th: they have no blanks between words."
         ),
     ] = "ro",
     ocr: Annotated[bool, typer.Option(help="Read pages without a usable text layer with tesseract.")] = True,

@@ -141,16 +141,23 @@ pub(crate) fn read_text<'py>(
     Ok((text, files::python(py, &stretches)?))
 }
 
-/// Find the words of a text that the lexicon does not know.
+/// Find the words of a text that are not known.
 ///
 /// Args:
 ///     text: Any text.
+///     judge: The words that are known. None: those of the built-in model.
 ///
 /// Returns:
 ///     (first byte, end byte) of each.
 #[pyfunction]
-pub(crate) fn doubtful(py: Python<'_>, text: &str) -> Vec<(usize, usize)> {
-    py.detach(|| books::doubtful(text))
+#[pyo3(signature = (text, judge = None))]
+pub(crate) fn doubtful(
+    py: Python<'_>,
+    text: &str,
+    judge: Option<&Bound<'_, BookJudge>>,
+) -> Vec<(usize, usize)> {
+    let judge = chosen(judge);
+    py.detach(|| books::doubtful(text, &judge))
 }
 
 /// A decision: document, source, action, rule, value, threshold, score.

@@ -11,7 +11,6 @@ use crate::books::{Book, Judge, LeftOut, Measures, PAGE, Page, Repair, measure, 
 use crate::error::{Error, Result};
 use crate::ledger::{Row, Writer};
 use crate::normalize::{Normalizer, Report};
-use crate::romanian;
 
 /// A PDF while it is read.
 pub struct PdfBook {
@@ -180,10 +179,9 @@ pub fn stretches(text: &str, judge: &Judge) -> Vec<(Measures, f32, usize)> {
     lines.chunks(LINES).map(measure_part).collect()
 }
 
-/// The words of `text` that are not in the lexicon: first byte and end of each.
+/// The words of `text` that `judge` does not know: first byte and end of each.
 #[must_use]
-pub fn doubtful(text: &str) -> Vec<(usize, usize)> {
-    let model = romanian::model();
+pub fn doubtful(text: &str, judge: &Judge) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut start = None;
     for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
@@ -195,7 +193,7 @@ pub fn doubtful(text: &str) -> Vec<(usize, usize)> {
             (false, Some(from)) => {
                 let word = text[from..at].trim_matches('-');
                 let number = word.chars().all(|c| c.is_ascii_digit() || c == '-');
-                if word.chars().count() > 1 && !number && !model.knows(word) {
+                if word.chars().count() > 1 && !number && !judge.has(word) {
                     found.push((from, at));
                 }
                 start = None;
