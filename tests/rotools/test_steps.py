@@ -1,6 +1,7 @@
 """Each step of `pack`, done in shards, with kills, losses and changes: the bytes of the pack are those of one run."""
 
 import fcntl
+import gzip
 import json
 import os
 import random
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 from rotools_program import contents, jsonl, rotools, steps, texts
 
 from rotools import _rotext
+from rotools.ray import shards_there
 
 BOILERPLATE = "Acest site folosește module cookie pentru analiza traficului."
 
@@ -297,7 +300,8 @@ def test_a_damaged_file_that_shards_share(tmp_path: Path) -> None:
     body[len(body) // 2 : len(body) // 2 + 5_000] = bytes(5_000)
     (tmp_path / "web.jsonl.zst").write_bytes(body)
     command = ("pack", tmp_path / "web.jsonl.zst", *OPTIONS, "--out")
-    for number in (1, 2, 3):
+    # A shard that is judged again takes everything from its journal, and still knows the damage.
+    for number in (1, 2, 3, 1, 2, 3):
         rotools(*command, tmp_path / "pack", "--shard", f"{number}/3")
     shown = rotools(*command, tmp_path / "pack", "--step", "decide", code=1).stderr
     assert "web.jsonl.zst: the file is damaged" in shown and "without --step" in shown
@@ -308,6 +312,156 @@ def test_a_damaged_file_that_shards_share(tmp_path: Path) -> None:
     for step in steps(1):
         rotools(*command, tmp_path / "one", *step)
     assert contents(tmp_path / "one") == contents(tmp_path / "alone")
+
+
+def partly_marked(marked: Callable[[bytes], bytes], plain: Callable[[bytes], bytes], content: bytes) -> bytes:
+    """A file that `cat` joined: two frames without marks around the border of 8 MiB, between frames with marks."""
+    first, at = b"", 0
+    while len(first) < 7_900_000:
+        first += marked(content[at : at + 300_000]).removesuffix(marked(b""))
+        at += 300_000
+    middle = plain(content[at : at + 900_000])
+    assert len(first) < 8 << 20 < len(first) + len(middle)
+    rest = at + 1_500_000
+    return first + middle + plain(content[at + 900_000 : rest]) + marked(content[rest : rest + 3_000_000])
+
+
+@pytest.mark.parametrize("form", ["web.jsonl.gz", "web.jsonl.zst"])
+def test_a_file_that_is_partly_marked(form: str, tmp_path: Path) -> None:
+    marked = noisy_corpus.COMPRESSIONS[form]
+    plain = noisy_corpus.zstd if form.endswith("zst") else gzip.compress
+    file = tmp_path / form
+    file.write_bytes(partly_marked(marked, plain, noisy_corpus.lines(named=False)))
+    command = ("pack", file, *OPTIONS, "--out")
+    rotools(*command, tmp_path / "alone")
+    for number in (1, 2):
+        rotools(*command, tmp_path / "pack", "--shard", f"{number}/2")
+    shown = rotools(*command, tmp_path / "pack", "--step", "decide", code=1).stderr
+    assert f"{form}: only some of the frames" in shown and "without --step" in shown
+    rotools(*command, tmp_path / "pack")
+    assert contents(tmp_path / "pack") == contents(tmp_path / "alone")
+    for step in steps(1):
+        rotools(*command, tmp_path / "one", *step)
+    assert contents(tmp_path / "one") == contents(tmp_path / "alone")
+
+
+def test_a_journal_belongs_to_its_note(tmp_path: Path) -> None:
+    lines = [json.dumps({"text": text}, ensure_ascii=False) for text in texts(600, 2)]
+    file, out = tmp_path / "web.jsonl", tmp_path / "pack"
+    note = tmp_path / "pack.shards" / "1-of-1" / "judged"
+    command = ("pack", file, *OPTIONS, "--out")
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for step in steps(1)[:2]:
+        rotools(*command, out, *step)
+    old = note.read_bytes()
+    # The same documents in another order: the part has as many bytes, lines and documents.
+    file.write_text("\n".join(lines[7:] + lines[:7]) + "\n", encoding="utf-8")
+    rotools(*command, out, *steps(1)[0])
+    assert note.read_bytes() != old
+    note.write_bytes(old)
+    shown = rotools(*command, out, *steps(1)[2], code=1).stderr
+    assert "not those that the shard noted" in shown and "--step judge --shard 1/1" in shown
+    rotools(*command, out)
+    rotools(*command, tmp_path / "alone")
+    assert contents(out) == contents(tmp_path / "alone")
+
+
+def test_a_trained_tokenizer_is_the_one_that_was_trained(
+    corpus: list[str], whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    command = ("pack", *corpus, *OPTIONS, "--out", tmp_path / "pack")
+    for step in steps(1)[:4]:
+        rotools(*command, *step)
+    (tokenizer,) = (tmp_path / "pack.shards").glob("tokenizer-*")
+    good = tokenizer.read_bytes()
+    # A digit of a rule or an id: the file stays a tokenizer.
+    at = good.index(b'"vocab"') + 60
+    for bad in (good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :], good[:at]):
+        tokenizer.write_bytes(bad)
+        shown = rotools(*command, *steps(1)[4], code=1).stderr
+        assert "damaged" in shown and "--step train" in shown
+    rotools(*command)
+    assert contents(tmp_path / "pack") == whole
+
+
+def test_a_loss_that_only_one_step_accepts(tmp_path: Path) -> None:
+    copies = [f"{text} {n}" for text in texts(40, 5) for n in range(6)]
+    file, out = jsonl(tmp_path / "web.jsonl", copies), tmp_path / "pack"
+    command = ("pack", file, "--no-filter", "--vocab-size", "400", "--out", out)
+    alone = rotools(*command, code=1).stderr
+    assert "near-duplicates would take" in alone and "--accept-loss" in alone
+    rotools(*command, *steps(1)[0])
+    assert rotools(*command, "--step", "decide", code=1).stderr == alone
+    rotools(*command, "--step", "decide", "--accept-loss")
+    assert rotools(*command, *steps(1)[2], code=1).stderr == alone
+    assert rotools(*command, code=1).stderr == alone and not out.exists()
+    for step in steps(1)[2:]:
+        rotools(*command, *step, "--accept-loss")
+    assert out.exists()
+
+
+def test_each_step_names_the_next_one(tmp_path: Path) -> None:
+    command = ("pack", jsonl(tmp_path / "web.jsonl", texts(30, 1)), "--no-filter", "--out", tmp_path / "pack")
+    assert "when all shards are done, --step decide" in rotools(*command, *steps(1)[0]).stderr
+    assert "run the same command without --shard" in rotools(*command, "--shard", "1/1").stderr
+    shown = rotools(*command, "--step", "decide", "--no-dedup", code=2).stderr
+    assert "without --step and --shard" in shown
+    assert "at most 65536" in rotools(*command, "--shard", "1/65537", code=2).stderr
+
+
+def test_the_folder_of_the_shards_is_beside_the_output(tmp_path: Path) -> None:
+    corpus = [("web", [str(jsonl(tmp_path / "web.jsonl", texts(30, 1)))], 1, "web")]
+    _rotext.pack(corpus, f"{tmp_path}/z/", step="judge", shard=(1, 1), vocab_size=300)
+    assert {path.name for path in tmp_path.iterdir()} == {"web.jsonl", "z.shards"}
+
+
+def test_ray_continues_with_the_number_of_shards_that_is_there(tmp_path: Path) -> None:
+    out = tmp_path / "pack"
+    assert shards_there(out) is None
+    for name in ("1-of-1", "1-of-3", "2-of-3", "3-of-3", "1-of-8", "7-of-8", "x-of-9"):
+        folder = tmp_path / "pack.shards" / name
+        folder.mkdir(parents=True)
+        (folder / "judged").touch()
+    assert shards_there(out) == 3
+
+
+@pytest.mark.parametrize("name", ["frames", "words"])
+def test_a_journal_that_is_gone_is_judged_again(name: str, tmp_path: Path) -> None:
+    command = ("pack", jsonl(tmp_path / "web.jsonl", texts(60, 1)), "--no-filter", *OPTIONS, "--out")
+    out = tmp_path / "pack"
+    for number in (1, 2):
+        rotools(*command, out, "--shard", f"{number}/2")
+    (file,) = (
+        path for path in out.with_name("pack.shards").glob(f"*/journal/{name}") if path.parts[-3][0] == "1"
+    )
+    file.unlink()
+    shown = rotools(*command, out, "--step", "decide", code=1).stderr
+    assert "--step judge --shard 1/2" in shown
+    rotools(*command, out, "--shard", "1/2")
+    rotools(*command, out, "--step", "decide")
+
+
+def test_the_last_run_does_the_work_of_damaged_files(
+    corpus: list[str], whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    out, shards = tmp_path / "pack", tmp_path / "pack.shards"
+    command = ("pack", *corpus, *OPTIONS, "--out", out)
+    for step in steps(2)[:-1]:
+        rotools(*command, *step)
+    kept = tmp_path / "kept"
+    shutil.copytree(shards, kept)
+    for name in ("encode/1-of-2", "decisions", "1-of-2/journal/frames"):
+        path = shards / name
+        bad = bytearray(path.read_bytes())
+        bad[len(bad) // 2] ^= 1
+        path.write_bytes(bad)
+        shown = rotools(*command, "--step", "finish" if name[0] != "1" else "decide", code=1).stderr
+        named = {"e": "--step encode --shard 1/2", "d": "--step decide", "1": "--step judge --shard 1/2"}
+        assert named[name[0]] in shown
+        rotools(*command)
+        assert contents(out) == whole
+        shutil.rmtree(out)
+        shutil.copytree(kept, shards)
 
 
 @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

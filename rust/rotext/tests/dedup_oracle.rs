@@ -26,7 +26,7 @@ fn options(folder: &std::path::Path, memory: usize) -> Options {
         memory,
         folder: folder.to_owned(),
         words: None,
-        max_lost: 1.0,
+        accept_loss: true,
         repeated_lines: None,
         threads: 3,
     }
@@ -275,7 +275,7 @@ fn a_source_that_would_lose_most_of_itself_stops_the_run() {
             held_out: false,
         })
         .collect();
-    let careful = Options { max_lost: 0.5, ..options(folder.path(), 1 << 22) };
+    let careful = Options { accept_loss: false, ..options(folder.path(), 1 << 22) };
     let error = plan(&docs, careful).err().unwrap();
     assert!(error.what.contains("99 % of web: 119 of 120") && error.what.contains("like p"), "{error}");
     assert!(error.hint.unwrap().contains("--accept-loss"));

@@ -183,13 +183,15 @@ impl Deduplicator {
                 report.sources.push((source.name.clone(), *unique, *lost));
             }
         }
-        if let Some((what, source)) = too_much(&sources, &unique, &lost, options.max_lost) {
+        if let Some((what, source)) = too_much(&sources, &unique, &lost) {
             let pair = match example[source] {
                 Some((a, b)) => format!(" (for example {}, like {})", store.name(a)?.id, store.name(b)?.id),
                 None => String::new(),
             };
-            return Err(Error::data(format!("{what}{pair}"))
-                .hint("if these are copies, run again with --accept-loss; then the ledger names each pair"));
+            if !options.accept_loss {
+                return Err(Error::data(format!("{what}{pair}")).hint(ACCEPT_LOSS));
+            }
+            report.loss = Some(format!("{what}{pair}"));
         }
         // If the representative of an exact duplicate was itself removed, point the duplicate at the representative's
         // replacement. Their words are the same, so the comparison holds for both, and every partner is a kept document.
@@ -236,9 +238,16 @@ fn hashed(hash: u64, document: u32) -> [u8; BANDED] {
     record
 }
 
-/// The first source that loses more than the share `most`, else the first such phase: the message, and the index of a source.
-fn too_much(sources: &[SourceInfo], unique: &[u64], lost: &[u64], most: f64) -> Option<(String, usize)> {
-    let over = |unique: u64, lost: u64| unique >= LOSS_COUNTS_FROM && lost as f64 > most * unique as f64;
+/// The share of its distinct documents that a source may lose.
+const MAX_LOST: f64 = 0.5;
+
+/// What to do about a greater loss.
+pub(crate) const ACCEPT_LOSS: &str =
+    "if these are copies, run again with --accept-loss; then the ledger names each pair";
+
+/// The first source that loses more than [`MAX_LOST`], else the first such phase: the message, and the index of a source.
+fn too_much(sources: &[SourceInfo], unique: &[u64], lost: &[u64]) -> Option<(String, usize)> {
+    let over = |unique: u64, lost: u64| unique >= LOSS_COUNTS_FROM && lost as f64 > MAX_LOST * unique as f64;
     let what = |name: &str, unique: u64, lost: u64| {
         let share = 100.0 * lost as f64 / unique as f64;
         format!("near-duplicates would take {share:.0} % of {name}: {lost} of {unique} distinct documents")

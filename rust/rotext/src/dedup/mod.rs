@@ -42,6 +42,7 @@ mod words;
 mod worth;
 
 pub use contamination::Evaluation;
+pub(crate) use deduplicator::ACCEPT_LOSS;
 pub use deduplicator::Deduplicator;
 pub use estimate::{Footprint, footprint};
 pub use key::{Key, Seen};

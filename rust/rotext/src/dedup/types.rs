@@ -30,8 +30,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// A file that keeps the hashes of words after the process ends. `None`: a scratch file.
     pub words: Option<PathBuf>,
-    /// The share of its distinct documents that a source may lose to near-duplicates.
-    pub max_lost: f64,
+    /// Let a source lose more than half of its distinct documents to near-duplicates.
+    pub accept_loss: bool,
     /// The number of documents that a line may occur in before it is cut; `None` cuts no line.
     pub repeated_lines: Option<u32>,
     /// Threads that compare documents. The result does not depend on them.
@@ -84,4 +84,7 @@ pub struct Report {
     pub capped: u64,
     /// Sources that lost near-duplicates: name, distinct documents, documents lost.
     pub sources: Vec<(String, u64, u64)>,
+    /// What a run says that does not accept this loss, if it is too much.
+    #[serde(skip)]
+    pub loss: Option<String>,
 }

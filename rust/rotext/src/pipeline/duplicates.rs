@@ -44,7 +44,7 @@ impl Duplicates {
     pub(super) fn for_shards(&self) -> Result<&near_dedup::Options> {
         self.near().ok_or_else(|| {
             Error::usage("the preset exact has no first pass, so it has no shards")
-                .hint("use --preset default or strict, or omit --shard")
+                .hint("use --preset default or strict, or run without --step and --shard")
         })
     }
 

@@ -44,9 +44,6 @@ pub struct Options {
     pub references: Vec<Source>,
 }
 
-/// The share of its distinct documents that a source may lose.
-const MAX_LOST: f64 = 0.5;
-
 impl Options {
     /// Bytes for sorting and tables.
     ///
@@ -182,7 +179,8 @@ pub(super) fn sign_shard(
     file.flush(true)?;
     let mut first_source = 0;
     for (phase, report) in phases.iter().zip(&reports) {
-        for (number, source) in (first_source..).zip(phase.sources) {
+        for ((number, source), seams) in (first_source..).zip(phase.sources).zip(&report.seams) {
+            judged.set_seams(number, *seams);
             if report.damaged.iter().any(|damaged| damaged.source == source.name) {
                 judged.add_damage(number);
             }
@@ -223,7 +221,7 @@ impl FirstPassInput<'_> {
             memory: near.table_bytes(stream.threads)?,
             folder: folder.to_owned(),
             words,
-            max_lost: if near.accept_loss { 1.0 } else { MAX_LOST },
+            accept_loss: near.accept_loss,
             repeated_lines: near.repeated_lines,
             threads: stream.threads,
         };

@@ -196,7 +196,7 @@ pub fn shard(options: &Options, shard: Shard, progress: &Progress) -> Result<Sha
 pub(super) fn for_shards(options: &Options) -> Result<&near_dedup::Options> {
     let Some(dedup) = &options.dedup else {
         return Err(Error::usage("shards need deduplication: it has the first pass that they share")
-            .hint("run without --no-dedup, or without --shard"));
+            .hint("run without --no-dedup, or without --step and --shard"));
     };
     dedup.for_shards()
 }

@@ -25,9 +25,7 @@ impl Vocabulary {
     /// # Errors
     /// The file cannot be read, is no tokenizer, or has no `<|endoftext|>`.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let tokenizer = bpe::Tokenizer::from_file(path)?;
-        let json = std::fs::read(path).map_err(|e| Error::io(path, &e))?;
-        Self::new(tokenizer, json).map_err(|error| error.at(path))
+        Self::from_json(std::fs::read(path).map_err(|e| Error::io(path, &e))?, path)
     }
 
     /// A tokenizer that was trained here.
@@ -37,6 +35,15 @@ impl Vocabulary {
     pub(super) fn trained(tokenizer: bpe::Tokenizer) -> Result<Self> {
         let json = tokenizer.to_json().into_bytes();
         Self::new(tokenizer, json)
+    }
+
+    /// The tokenizer of a file whose bytes are here.
+    ///
+    /// # Errors
+    /// As [`Vocabulary::read`]. `path` is for messages.
+    pub(super) fn from_json(json: Vec<u8>, path: &Path) -> Result<Self> {
+        let tokenizer = bpe::Tokenizer::from_json(&json, path)?;
+        Self::new(tokenizer, json).map_err(|error| error.at(path))
     }
 
     fn new(tokenizer: bpe::Tokenizer, json: Vec<u8>) -> Result<Self> {

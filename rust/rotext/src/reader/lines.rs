@@ -1,6 +1,7 @@
 //! Cuts a stream into chunks of whole lines.
 
 use super::stream::Stream;
+use super::units::{Seams, Stop};
 use super::{CHUNK_BYTES, Chunk, MAX_RECORD_BYTES, Payload, json};
 use crate::error::{Error, Result};
 
@@ -20,15 +21,21 @@ pub(super) struct Lines {
     /// Bytes of the unit that were read.
     at: usize,
     /// A unit begins behind the last byte that was read.
-    border_ahead: Option<u64>,
+    border_ahead: Option<Stop>,
     /// The next line end is the first one of a unit.
     border: bool,
     /// The line up to it belongs to another part.
     skip: bool,
     /// The unit behind the last one of this part.
     end: u64,
-    /// The part ends with the next line end.
-    closing: bool,
+    /// The part ends with the next line end: it stopped here.
+    closing: Option<Stop>,
+    /// Something follows there: a table of frames or an empty member at the end of a file is nothing.
+    followed: bool,
+    /// The stream has bytes.
+    begun: bool,
+    /// Where the stream begins in the file.
+    start: u64,
     /// The source is at its end.
     ended: bool,
     /// What ended it.
@@ -38,11 +45,11 @@ pub(super) struct Lines {
 impl Lines {
     /// All lines.
     pub(super) fn new(stream: Stream) -> Self {
-        Self::part(stream, 0, u64::MAX)
+        Self::part(stream, (0, 0), u64::MAX)
     }
 
-    /// The lines of some units. `stream` begins with unit `first`, and `end` is the unit behind the last one.
-    pub(super) fn part(mut stream: Stream, first: u64, end: u64) -> Self {
+    /// The lines of some units. `stream` begins at byte `start` of the file, in unit `first`; `end` is the unit behind the last one.
+    pub(super) fn part(mut stream: Stream, (start, first): (u64, u64), end: u64) -> Self {
         stream.stop_at_units();
         Self {
             stream,
@@ -53,10 +60,19 @@ impl Lines {
             border: first > 0,
             skip: first > 0,
             end,
-            closing: false,
+            closing: None,
+            followed: false,
+            begun: false,
+            start,
             ended: false,
             error: None,
         }
+    }
+
+    /// Where the part was read, once it is at its end.
+    pub(super) fn seams(&self) -> Seams {
+        let end = self.closing.filter(|_| self.followed).map(|stop| stop.offset);
+        Seams { start: self.begun.then_some(self.start), end }
     }
 
     /// Counts lines from `lines`.
@@ -88,14 +104,18 @@ impl Lines {
                 self.cut(&mut buffer, scanned + newline + 1);
                 return Ok(Some(self.chunk(buffer)));
             }
-            if let Some(unit) = self.border_ahead.take() {
+            if let Some(stop) = self.border_ahead.take() {
                 self.border = true;
-                self.closing |= unit >= self.end;
-                // The first line of this part is behind its last unit.
-                self.ended |= self.closing && self.skip;
+                self.close(stop);
             }
             if self.skip {
                 buffer.clear();
+                if self.closing.is_some() && !self.ended {
+                    // The first line of this part is behind its last unit. The read tells whether something is there.
+                    self.read(&mut buffer);
+                    buffer.clear();
+                    (self.ended, self.error) = (true, None);
+                }
             }
             if self.ended {
                 if self.error.is_some() {
@@ -116,12 +136,19 @@ impl Lines {
 
     /// Keeps what is behind `end` for the next chunk, or ends the part there.
     fn cut(&mut self, buffer: &mut Vec<u8>, end: usize) {
-        if self.closing {
+        if self.closing.is_some() {
             (self.ended, self.error) = (true, None);
         } else {
             self.carry = buffer[end..].to_vec();
         }
         buffer.truncate(end);
+    }
+
+    /// Ends the part with the next line end, if `stop` is behind its last unit.
+    fn close(&mut self, stop: Stop) {
+        if self.closing.is_none() && stop.unit >= self.end {
+            self.closing = Some(stop);
+        }
     }
 
     /// Appends the bytes up to the next place where a chunk may end. An error ends the stream, and is returned when the bytes
@@ -130,8 +157,11 @@ impl Lines {
         if self.ended {
             return;
         }
-        let limit = if self.closing { CLOSING_BYTES } else { CHUNK_BYTES - self.at % CHUNK_BYTES };
-        match self.stream.read_up_to(buffer, limit) {
+        let limit = if self.closing.is_some() { CLOSING_BYTES } else { CHUNK_BYTES - self.at % CHUNK_BYTES };
+        let read = self.stream.read_up_to(buffer, limit);
+        self.begun |= !matches!(read, Ok(0));
+        self.followed |= self.closing.is_some() && !matches!(read, Ok(0));
+        match read {
             Ok(read) if read < limit => {
                 self.at = 0;
                 self.border_ahead = self.stream.next_unit();
@@ -161,8 +191,8 @@ impl Lines {
         let first_line = self.lines;
         let mut bytes = buffer.len() as u64;
         loop {
-            if let Some(unit) = self.border_ahead.take() {
-                self.closing |= unit >= self.end;
+            if let Some(stop) = self.border_ahead.take() {
+                self.close(stop);
             }
             buffer.clear();
             buffer.shrink_to(CHUNK_BYTES);
@@ -243,7 +273,7 @@ mod tests {
                 let start = pair[0] * step;
                 if pair[0] < pair[1] {
                     let rest = bytes[(start as usize).min(bytes.len())..].to_vec();
-                    parts.extend(chunks(Lines::part(Stream::for_test(rest, start, pair[0], step), pair[0], pair[1])));
+                    parts.extend(chunks(Lines::part(Stream::for_test(rest, start, pair[0], step), (start, pair[0]), pair[1])));
                 }
             }
             prop_assert_eq!(parts.len(), whole.len());

@@ -57,7 +57,7 @@ pub use source::{Compression, Format, Source, expand, spool};
 pub use split::Split;
 pub use stream::Stream;
 pub(crate) use units::parts;
-pub use units::{Cut, UNIT_BYTES};
+pub use units::{Cut, Seams, UNIT_BYTES};
 
 use std::io::Seek;
 use std::ops::Range;
@@ -181,6 +181,15 @@ impl Reader {
         self.lines = lines;
     }
 
+    /// Where a part of lines was read, once all its chunks are read. Other sources have no parts that begin within a record.
+    #[must_use]
+    pub fn seams(&self) -> Seams {
+        match &self.inner {
+            Inner::Lines(lines) => lines.seams(),
+            _ => Seams::default(),
+        }
+    }
+
     /// The next records; `None` at the end.
     ///
     /// # Errors
@@ -261,7 +270,7 @@ impl Inner {
         for unit in units.clone() {
             if let Some(start) = source.unit_start(unit)? {
                 let stream = Stream::open_at(source, start, unit, units.end)?;
-                return Ok(Self::Lines(lines::Lines::part(stream, unit, units.end)));
+                return Ok(Self::Lines(lines::Lines::part(stream, (start, unit), units.end)));
             }
         }
         Ok(Self::Failed(None))
@@ -383,6 +392,15 @@ impl Chunk {
     #[must_use]
     pub fn end_line(&self) -> u64 {
         self.end_line
+    }
+
+    /// Why the source ends here, if it is damaged.
+    #[must_use]
+    pub fn damage(&self) -> Option<&Error> {
+        match &self.payload {
+            Payload::Damaged(error) => Some(error),
+            _ => None,
+        }
     }
 
     /// XXH3-64 of the records, to recognize the chunk in a later pass.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::source::{Compression, Source};
-use super::units::{Border, Cut, Stepped, UNIT_BYTES};
+use super::units::{Border, Cut, Stepped, Stop, UNIT_BYTES};
 use super::unpack::{Unpacked, unpack, unpack_from};
 use super::{charset, utf16, zip};
 use crate::error::{Error, Place, Result};
@@ -100,7 +100,7 @@ impl Stream {
     }
 
     /// After a short read: the unit that begins here; the stream then goes on. `None`: it is at its end.
-    pub(super) fn next_unit(&mut self) -> Option<u64> {
+    pub(super) fn next_unit(&mut self) -> Option<Stop> {
         self.border.as_ref().and_then(Border::next)
     }
 

@@ -111,6 +111,41 @@ pub(crate) fn parts<'a>(
     found
 }
 
+/// The place of a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stop {
+    /// The unit that begins there.
+    pub(super) unit: u64,
+    /// The byte of the file.
+    pub(super) offset: u64,
+}
+
+/// Where in its file a part of a source was read: the seams to the parts before and after it.
+///
+/// The begin of a part is looked for by marks, and its end is found by reading. In a file that is only partly marked (`cat` of
+/// files from two programs) the two places differ, and nobody would read what is between them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seams {
+    /// The byte of the file where the part began. `None`: nothing begins in its units.
+    pub start: Option<u64>,
+    /// The byte where the next part begins. `None`: the file ended.
+    pub end: Option<u64>,
+}
+
+impl Seams {
+    /// Whether these parts of a source, in order, are all of it: each begins where the one before ended.
+    pub fn are_joined(parts: impl IntoIterator<Item = Self>) -> bool {
+        let mut at = Some(0);
+        for part in parts.into_iter().filter(|part| part.start.is_some()) {
+            if part.start != at {
+                return false;
+            }
+            at = part.end;
+        }
+        at.is_none()
+    }
+}
+
 /// Stops a stream where a unit begins, until the reader of lines says that it goes on.
 ///
 /// A decompressor asks at each frame, and reports the end of the stream while it is stopped. Other readers of a stream never
@@ -124,6 +159,8 @@ struct State {
     stopped: AtomicBool,
     /// The unit of what is read.
     unit: AtomicU64,
+    /// Where in the file it stopped last.
+    offset: AtomicU64,
     /// Bytes between two units; 0 is [`UNIT_BYTES`]. Tests take less.
     step: AtomicU64,
 }
@@ -163,6 +200,7 @@ impl Border {
         let unit = offset / self.step();
         if unit > self.0.unit.load(Relaxed) {
             self.0.unit.store(unit, Relaxed);
+            self.0.offset.store(offset, Relaxed);
             self.0.stopped.store(true, Relaxed);
         }
         self.0.stopped.load(Relaxed)
@@ -173,9 +211,10 @@ impl Border {
         self.step() - offset % self.step()
     }
 
-    /// The unit that begins where the stream stopped, and lets it go on. `None`: it is at its end.
-    pub(super) fn next(&self) -> Option<u64> {
-        self.0.stopped.swap(false, Relaxed).then(|| self.0.unit.load(Relaxed))
+    /// Where the stream stopped, and lets it go on. `None`: it is at its end.
+    pub(super) fn next(&self) -> Option<Stop> {
+        let stop = || Stop { unit: self.0.unit.load(Relaxed), offset: self.0.offset.load(Relaxed) };
+        self.0.stopped.swap(false, Relaxed).then(stop)
     }
 }
 
@@ -209,6 +248,18 @@ impl<R: std::io::Read> std::io::Read for Stepped<R> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn joined_parts_leave_nothing_between_them() {
+        let part = |start, end| Seams { start, end };
+        let (first, none) = (part(Some(0), Some(90)), part(None, None));
+        assert!(Seams::are_joined([first, none, part(Some(90), None), none]));
+        assert!(Seams::are_joined([part(Some(0), None)]));
+        for wrong in [vec![], vec![none], vec![first], vec![first, none], vec![first, part(Some(95), None)]] {
+            assert!(!Seams::are_joined(wrong));
+        }
+        assert!(!Seams::are_joined([part(Some(0), None), part(Some(90), None)]));
+    }
 
     proptest! {
         /// Each unit is in exactly one part, whatever the sizes are; parts have about the same bytes.

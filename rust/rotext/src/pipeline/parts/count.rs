@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::near_dedup::ShardReport;
-use super::super::output::write_atomic;
 use super::super::pack::{COUNTS_BYTES, train_options};
 use super::super::resume::{Decoder, Encoder, Shard};
 use super::super::stream::DocumentStream;
 use super::super::tokenizer;
+use super::super::vocabulary::Vocabulary;
 use super::record_file::{RecordReader, RecordWriter};
-use super::run::{Run, missing, not_done};
+use super::run::{Run, again, missing, not_done};
 use super::task::{Decided, Task, part_bytes, since_judged};
 use super::{Decisions, Step};
 use crate::bpe::{self, Counts};
@@ -84,8 +84,9 @@ pub(super) fn train(run: &Run<'_>, progress: &Progress) -> Result<(PathBuf, Valu
     if !lacking.is_empty() {
         return Err(missing(Step::Count, &lacking, decided.shards()));
     }
-    let (path, tokenizer) = train_decided(run, &decided, progress)?;
-    Ok((path, json!({"vocab_size": tokenizer.vocab_size()})))
+    let vocabulary = train_decided(run, &decided, progress)?;
+    let size = vocabulary.tokenizer.vocab_size();
+    Ok((trained(run, &decided).0, json!({"vocab_size": size})))
 }
 
 /// The shards of the step `count` that are missing.
@@ -94,50 +95,62 @@ pub(super) fn lacking(run: &Run<'_>, decided: &Decided) -> Result<Vec<u32>> {
     run.lacking(Step::Count, of, |number| key(&decided.decisions, number, of))
 }
 
-/// As [`train`], for a run that has the decisions and all counts.
-pub(super) fn train_decided(
-    run: &Run<'_>,
-    decided: &Decided,
-    progress: &Progress,
-) -> Result<(PathBuf, bpe::Tokenizer)> {
-    let path = trained_path(run, decided);
-    if path.exists()
-        && let Ok(tokenizer) = bpe::Tokenizer::from_file(&path)
-    {
-        return Ok((path, tokenizer));
+/// As [`lacking`], with the damaged ones.
+pub(super) fn unsound(run: &Run<'_>, decided: &Decided) -> Result<Vec<u32>> {
+    let of = decided.shards();
+    run.unsound(Step::Count, of, |number| key(&decided.decisions, number, of))
+}
+
+/// As [`train`], for a run that has the decisions and all counts. A damaged tokenizer is trained again.
+pub(super) fn train_decided(run: &Run<'_>, decided: &Decided, progress: &Progress) -> Result<Vocabulary> {
+    if let Ok(Some(vocabulary)) = read_trained(run, decided) {
+        return Ok(vocabulary);
     }
+    let (path, own) = trained(run, decided);
     let (train, of) = (train_options(run.options), decided.shards());
     let mut counts = Counts::new(COUNTS_BYTES, &run.shards);
     progress.begin("add words", of.into());
     for number in 1..=of {
         progress.check()?;
-        let file = run.file(Step::Count, Shard::new(number, of)?);
-        add(&mut counts, train.pattern, &file, key(&decided.decisions, number, of))?
+        let shard = Shard::new(number, of)?;
+        let file = run.file(Step::Count, shard);
+        add(&mut counts, train.pattern, &file, key(&decided.decisions, number, of))
+            .map_err(|error| again(error, Step::Count, Some(shard)))?
             .ok_or_else(|| missing(Step::Count, &[number], of))?;
         progress.advance(1);
     }
-    let tokenizer = bpe::train(counts, &train, progress)?;
-    write_atomic(&path, tokenizer.to_json().as_bytes())?;
-    Ok((path, tokenizer))
+    let vocabulary = Vocabulary::trained(bpe::train(counts, &train, progress)?)?;
+    let mut file = RecordWriter::create(&path, own)?;
+    file.push(&vocabulary.json)?;
+    file.finish()?;
+    Ok(vocabulary)
 }
 
 /// The tokenizer of the run: the file that was given, or the one that the step `train` wrote.
 ///
 /// # Errors
-/// The step `train` is not done.
-pub(super) fn tokenizer_path(run: &Run<'_>, decided: &Decided) -> Result<PathBuf> {
-    match &run.options.tokenizer {
-        Some(path) => Ok(path.clone()),
-        None => {
-            let path = trained_path(run, decided);
-            if path.exists() { Ok(path) } else { Err(not_done(Step::Train, &path)) }
-        }
+/// The step `train` is not done, or its file is damaged.
+pub(super) fn vocabulary(run: &Run<'_>, decided: &Decided) -> Result<Vocabulary> {
+    if let Some(path) = &run.options.tokenizer {
+        return Vocabulary::read(path);
     }
+    let trained = read_trained(run, decided).map_err(|error| again(error, Step::Train, None))?;
+    trained.ok_or_else(|| not_done(Step::Train, &self::trained(run, decided).0))
 }
 
-fn trained_path(run: &Run<'_>, decided: &Decided) -> PathBuf {
+/// The tokenizer that the step `train` wrote. `None`: it is not done.
+fn read_trained(run: &Run<'_>, decided: &Decided) -> Result<Option<Vocabulary>> {
+    let (path, key) = trained(run, decided);
+    let Some(mut file) = RecordReader::open(&path, key)? else { return Ok(None) };
+    let json = file.next()?.map(<[u8]>::to_vec).ok_or_else(|| file.unexpected())?;
+    if file.next()?.is_some() { Err(file.unexpected()) } else { Vocabulary::from_json(json, &path).map(Some) }
+}
+
+/// The file of the tokenizer, and its key.
+fn trained(run: &Run<'_>, decided: &Decided) -> (PathBuf, u64) {
     let description = format!("tokenizer {} {:?}", decided.decisions.key, train_options(run.options));
-    run.shards.join(format!("tokenizer-{:016x}.json", xxh3_64(description.as_bytes())))
+    let key = xxh3_64(description.as_bytes());
+    (run.shards.join(format!("tokenizer-{key:016x}")), key)
 }
 
 /// Adds the words of a file. `None`: there is no such file.

@@ -38,7 +38,11 @@ pub(super) fn decide(run: &Run<'_>, progress: &Progress) -> Result<(PathBuf, Val
         let phase_of = input.phase_of();
         let mut deduplicator = input.deduplicator(&scratch, None)?;
         let words = judged.iter().map(|judged| Journal::of_shard(&judged.folder, run.key).words());
-        deduplicator.read_words_in(words.collect())?;
+        let words: Vec<PathBuf> = words.collect();
+        if let Some((lacking, _)) = judged.iter().zip(&words).find(|(_, words)| !words.exists()) {
+            return Err(lacking.changed("its file of words is missing"));
+        }
+        deduplicator.read_words_in(words)?;
         let mut documents = vec![0; run.phases.len()];
         let (mut first_documents, mut lines) = (Vec::new(), LinesBefore::new(names.len()));
         progress.begin("collect", judged.iter().map(|judged| judged.first_lines.len() as u64).sum());
@@ -59,9 +63,11 @@ pub(super) fn decide(run: &Run<'_>, progress: &Progress) -> Result<(PathBuf, Val
         let mut hold_outs = HoldOuts::new(run.options.valid_share, phases, &documents)?;
         let held_out = |key, source: u32| hold_outs.holds_out(key, phase_of[source as usize]);
         let removals = deduplicator.finish(held_out, progress)?;
+        let loss = removals.report().loss.clone();
         let report = serde_json::to_value(removals.report()).map_err(|e| Error::data(e.to_string()))?;
         let (removals, reasons) = removals.into_saved()?;
-        Decisions::write(file, (&hold_outs.finish(), &first_documents, &report), &removals, reasons)?;
+        let head = (&hold_outs.finish()[..], &first_documents[..], &report, loss.as_deref());
+        Decisions::write(file, head, &removals, reasons)?;
         Ok((path, report))
     })();
     let _ = remove_folder(&scratch);
@@ -112,28 +118,21 @@ impl LinesBefore {
 /// Calls `each` with the frames of a shard, the lines before their chunks in the part, and the bytes before their words. The words
 /// are compared with their hash.
 fn each_frame(judged: &Judged, key: u64, mut each: impl FnMut(Frame, u64, u64) -> Result<()>) -> Result<()> {
-    let changed = || {
-        Error::data("the journal of the shard is not what its shard wrote")
-            .at(&judged.folder)
-            .hint("remove this folder and run the step judge of this shard again")
-    };
-    let journal = Journal::of_shard(&judged.folder, key);
-    let mut frames = journal.read()?;
-    let path = journal.words();
-    let file = File::open(&path).map_err(|e| Error::io(&path, &e))?;
+    let mut frames = judged.frames()?;
+    let path = Journal::of_shard(&judged.folder, key).words();
+    let file = File::open(&path).map_err(|e| judged.changed(&format!("its file of words: {e}")))?;
     let mut words = BufReader::with_capacity(1 << 20, file);
-    let (mut digest, mut words_at) = (key, 0);
+    let mut words_at = 0;
     let mut bytes = Vec::new();
     for first_line in &judged.first_lines {
-        let (frame, frame_ref, _) = frames.next()?.ok_or_else(changed)?;
-        digest = frame_ref.chain(digest);
+        let (frame, ..) = frames.next()?.ok_or_else(|| judged.changed("frames are missing"))?;
         bytes.clear();
         (&mut words).take(frame.word_bytes()).read_to_end(&mut bytes).map_err(|e| Error::io(&path, &e))?;
         if bytes.len() as u64 != frame.word_bytes() || xxh3_64(&bytes) != frame.words {
-            return Err(changed());
+            return Err(judged.changed("its words do not match"));
         }
         each(frame, *first_line, words_at)?;
         words_at += bytes.len() as u64;
     }
-    if frames.next()?.is_some() || digest != judged.digest { Err(changed()) } else { Ok(()) }
+    if frames.next()?.is_some() { Err(judged.changed("it has more frames")) } else { Ok(()) }
 }

@@ -29,6 +29,8 @@ pub(in crate::pipeline) struct Decisions {
     pub(super) first_documents: Vec<u32>,
     /// The report of deduplication.
     pub(super) report: Value,
+    /// What a run says that does not accept the loss, if it is too much.
+    pub(super) loss: Option<String>,
     pub(super) removals: SavedRemovals,
     /// Records of bits and lines, which the reasons follow.
     before_reasons: usize,
@@ -41,7 +43,7 @@ impl Decisions {
     /// The disk is full or fails, or an error of `reasons`.
     pub(super) fn write(
         mut file: RecordWriter,
-        (hold_outs, first_documents, report): (&[HoldOut], &[u32], &Value),
+        (hold_outs, first_documents, report, loss): (&[HoldOut], &[u32], &Value, Option<&str>),
         removals: &SavedRemovals,
         mut reasons: impl FnMut() -> NextReason,
     ) -> Result<()> {
@@ -49,6 +51,7 @@ impl Decisions {
         let mut head = Encoder::default();
         head.put_u32(removals.documents()).put_u32(removals.limit());
         head.put_u64(bits.len() as u64).put_u64(lines.len() as u64).put_text(&report.to_string());
+        head.put_u32(loss.is_some().into()).put_text(loss.unwrap_or_default());
         head.put_u32(hold_outs.len() as u32);
         for hold_out in hold_outs {
             match hold_out {
@@ -90,14 +93,15 @@ impl Decisions {
     pub(super) fn open(path: &Path, key: u64) -> Result<Option<Self>> {
         let Some(mut file) = RecordReader::open(path, key)? else { return Ok(None) };
         let head = file.next()?.and_then(decode_head);
-        let Some(Head { documents, limit, bits, lines, report, hold_outs, first_documents }) = head else {
+        let Some(Head { documents, limit, bits, lines, report, loss, hold_outs, first_documents }) = head
+        else {
             return Err(file.unexpected());
         };
         let (bits, bit_records) = numbers(&mut file, bits)?;
         let (lines, line_records) = numbers(&mut file, lines)?;
         let removals = SavedRemovals::new(bits, lines, limit, documents);
         let (path, before_reasons) = (path.to_owned(), 1 + bit_records + line_records);
-        Ok(Some(Self { key, path, hold_outs, first_documents, report, removals, before_reasons }))
+        Ok(Some(Self { key, path, hold_outs, first_documents, report, loss, removals, before_reasons }))
     }
 
     /// The documents of shard `number`, counted from 0.
@@ -146,6 +150,7 @@ struct Head {
     bits: u64,
     lines: u64,
     report: Value,
+    loss: Option<String>,
     hold_outs: Vec<HoldOut>,
     first_documents: Vec<u32>,
 }
@@ -154,6 +159,8 @@ fn decode_head(bytes: &[u8]) -> Option<Head> {
     let mut from = Decoder::new(bytes);
     let (documents, limit, bits, lines) = (from.u32()?, from.u32()?, from.u64()?, from.u64()?);
     let report = serde_json::from_str(&from.text()?).ok()?;
+    let (has_loss, loss) = (from.u32()? == 1, from.text()?);
+    let loss = has_loss.then_some(loss);
     let hold_out = |from: &mut Decoder<'_>| {
         Some(match from.u32()? {
             0 => (HoldOut::Share(from.f64()?), from.u64()?).0,
@@ -162,7 +169,16 @@ fn decode_head(bytes: &[u8]) -> Option<Head> {
     };
     let hold_outs = (0..from.u32()?).map(|_| hold_out(&mut from)).collect::<Option<_>>()?;
     let first_documents = (0..from.u32()?).map(|_| from.u32()).collect::<Option<_>>()?;
-    from.is_at_end().then_some(Head { documents, limit, bits, lines, report, hold_outs, first_documents })
+    from.is_at_end().then_some(Head {
+        documents,
+        limit,
+        bits,
+        lines,
+        report,
+        loss,
+        hold_outs,
+        first_documents,
+    })
 }
 
 /// Reads `count` numbers; returns the records that had them too.

@@ -6,7 +6,7 @@ use super::super::near_dedup::ShardReport;
 use super::super::resume::Shard;
 use super::super::stream::{DocumentStream, OpenedChunk};
 use super::super::vocabulary::Vocabulary;
-use super::count::tokenizer_path;
+use super::count;
 use super::prepared::{self, Tokens};
 use super::record_file::RecordWriter;
 use super::run::Run;
@@ -25,7 +25,7 @@ use crate::progress::Progress;
 pub(super) fn encode(run: &Run<'_>, shard: Shard, progress: &Progress) -> Result<ShardReport> {
     let decided = Decided::open(run)?;
     let task = decided.task(run, shard)?;
-    let vocabulary = Vocabulary::read(&tokenizer_path(run, &decided)?)?;
+    let vocabulary = count::vocabulary(run, &decided)?;
     encode_task(run, (&decided, &task), &vocabulary, shard, progress)
         .map_err(|error| since_judged(error, shard))
 }
@@ -119,6 +119,12 @@ fn encode_as<I: bpe::Id>(
 pub(super) fn lacking(run: &Run<'_>, decided: &Decided, vocabulary: &Vocabulary) -> Result<Vec<u32>> {
     let of = decided.shards();
     run.lacking(Step::Encode, of, |number| key(&decided.decisions, vocabulary, number, of))
+}
+
+/// As [`lacking`], with the damaged ones.
+pub(super) fn unsound(run: &Run<'_>, decided: &Decided, vocabulary: &Vocabulary) -> Result<Vec<u32>> {
+    let of = decided.shards();
+    run.unsound(Step::Encode, of, |number| key(&decided.decisions, vocabulary, number, of))
 }
 
 /// The key of the file of a shard.

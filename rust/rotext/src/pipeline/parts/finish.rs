@@ -7,13 +7,14 @@ use serde_json::Value;
 
 use super::super::output::DecisionLog;
 use super::super::pack::{self, Options, RejectsWriter, in_workdir, write_pack};
-use super::super::resume::Shard;
+use super::super::resume::{FrameReader, Shard};
 use super::super::stream::{DocumentStream, DuplicateCheck, OpenedChunk, StreamReport};
 use super::super::vocabulary::Vocabulary;
-use super::count::{self, tokenizer_path};
+use super::count;
 use super::prepared::{self, Tokens};
 use super::record_file::RecordReader;
-use super::run::{Run, missing};
+use super::record_file::is_sound;
+use super::run::{Run, again, missing};
 use super::task::Decided;
 use super::{Step, encode};
 use crate::bpe;
@@ -29,7 +30,7 @@ use crate::reader::{Reader, Source};
 /// A step before is not complete, a file of it is damaged, a full disk.
 pub(super) fn finish(run: &Run<'_>, progress: &Progress) -> Result<Value> {
     let decided = Decided::open(run)?;
-    let vocabulary = Vocabulary::read(&tokenizer_path(run, &decided)?)?;
+    let vocabulary = count::vocabulary(run, &decided)?;
     let lacking = encode::lacking(run, &decided, &vocabulary)?;
     if !lacking.is_empty() {
         return Err(missing(Step::Encode, &lacking, decided.shards()));
@@ -56,54 +57,57 @@ pub(in crate::pipeline) fn finish_known(
     }
     let run = Run::open(options, progress)?;
     let Ok(decided) = Decided::open(&run) else { return Ok(None) };
-    if !is_unchanged(&run, &decided, progress)? {
+    // The reasons are read late: what cannot be read to the end is not decided.
+    if !is_sound(&decided.decisions.path, decided.decisions.key) || !is_unchanged(&run, &decided, progress)? {
         return Ok(None);
     }
     let of = decided.shards();
-    let path = match tokenizer_path(&run, &decided) {
-        Ok(path) => path,
+    let vocabulary = match count::vocabulary(&run, &decided) {
+        Ok(vocabulary) => vocabulary,
+        Err(error) if options.tokenizer.is_some() => return Err(error),
         Err(_) => {
-            for number in count::lacking(&run, &decided)? {
+            for number in count::unsound(&run, &decided)? {
                 let shard = Shard::new(number, of)?;
                 count::count_task(&run, &decided, &decided.task(&run, shard)?, shard, progress)?;
             }
-            count::train_decided(&run, &decided, progress)?.0
+            count::train_decided(&run, &decided, progress)?
         }
     };
-    let vocabulary = Vocabulary::read(&path)?;
-    for number in encode::lacking(&run, &decided, &vocabulary)? {
+    for number in encode::unsound(&run, &decided, &vocabulary)? {
         let shard = Shard::new(number, of)?;
         encode::encode_task(&run, (&decided, &decided.task(&run, shard)?), &vocabulary, shard, progress)?;
     }
     join(&run, (&decided, &vocabulary), directory, progress).map(Some)
 }
 
-/// Whether each chunk of the input has the hash that its shard found.
+/// Whether a reader of the whole input sees the chunks that the shards found. A journal that is damaged says no.
 fn is_unchanged(run: &Run<'_>, decided: &Decided, progress: &Progress) -> Result<bool> {
     progress.begin("compare with the shards", run.input_bytes());
-    let fields = &run.options.stream.fields;
-    for number in 1..=decided.shards() {
-        let task = decided.task(run, Shard::new(number, decided.shards())?)?;
-        let mut frames = task.replay()?.frames;
-        for (source, part) in run.sources().zip(&task.parts) {
-            if part.units.is_empty() {
-                continue;
-            }
-            let mut reader = Reader::open_units(source, fields, part.units.clone())?;
-            while let Some(chunk) = reader.next_chunk()? {
-                progress.check()?;
-                progress.advance(chunk.moved);
-                match frames.next()? {
-                    Some((frame, ..)) if frame.hash == chunk.hash() => {}
-                    _ => return Ok(false),
-                }
+    let mut shards = decided.judged.iter();
+    let mut frames: Option<FrameReader> = None;
+    // The hash of the next chunk, and its source. Outer `None`: a journal cannot be read.
+    let mut next = || loop {
+        if let Some(reader) = &mut frames {
+            match reader.next() {
+                Ok(Some((frame, ..))) => return Some(Some((frame.source as usize, frame.hash))),
+                Ok(None) => {}
+                Err(_) => return None,
             }
         }
-        if frames.next()?.is_some() {
-            return Ok(false);
+        let Some(judged) = shards.next() else { return Some(None) };
+        frames = Some(judged.frames().ok()?);
+    };
+    for (number, source) in run.sources().enumerate() {
+        let mut reader = Reader::open(source, &run.options.stream.fields)?;
+        while let Some(chunk) = reader.next_chunk()? {
+            progress.check()?;
+            progress.advance(chunk.moved);
+            if next() != Some(Some((number, chunk.hash()))) {
+                return Ok(false);
+            }
         }
     }
-    Ok(true)
+    Ok(next() == Some(None))
 }
 
 /// Writes the pack into `directory`.
@@ -208,12 +212,13 @@ impl Chunks<'_> {
             return Ok(Some(body));
         }
         loop {
-            if let Some(file) = &mut self.file
-                && let Some(body) = file.next()?
-            {
-                return Ok(Some(body.to_vec()));
-            }
             let of = self.decided.shards();
+            if let Some(file) = &mut self.file {
+                let shard = Shard::new(self.shards, of)?;
+                if let Some(body) = file.next().map_err(|error| again(error, Step::Encode, Some(shard)))? {
+                    return Ok(Some(body.to_vec()));
+                }
+            }
             if self.shards == of {
                 return Ok(None);
             }

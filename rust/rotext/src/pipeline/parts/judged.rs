@@ -6,15 +6,15 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::super::output::write_atomic;
-use super::super::resume::{Decoder, Encoder, Shard};
+use super::super::resume::{Decoder, Encoder, FrameReader, Journal, Shard};
 use super::super::stream::SourcePart;
 use super::Step;
 use super::run::missing;
 use crate::error::{Error, Result};
-use crate::reader::Source;
+use crate::reader::{Cut, Seams, Source};
 
 /// The note of one shard.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +40,11 @@ pub(super) struct JudgedSource {
     pub(super) lines: u64,
     /// The source cannot be read on from a place in this part.
     pub(super) damaged: bool,
+    pub(super) seams: Seams,
 }
+
+/// The meaning of a note. It is the seed of the checksum, so a note of another version is no note.
+const VERSION: u64 = 2;
 
 impl Judged {
     /// The name of the note in the folder of the shard.
@@ -56,6 +60,7 @@ impl Judged {
             units: part.units.clone(),
             lines: 0,
             damaged: false,
+            seams: Seams::default(),
         };
         let sources = sources.map(source).collect();
         Self { key, digest: 0, sources, first_lines: Vec::new(), folder: PathBuf::new() }
@@ -76,6 +81,13 @@ impl Judged {
         }
     }
 
+    /// Notes where the source number `source` was read.
+    pub(in crate::pipeline) fn set_seams(&mut self, source: usize, seams: Seams) {
+        if let Some(source) = self.sources.get_mut(source) {
+            source.seams = seams;
+        }
+    }
+
     /// Writes the note into the folder of the shard. `digest` is the chained hash of the frames.
     ///
     /// # Errors
@@ -88,9 +100,9 @@ impl Judged {
     fn encode(&self) -> Vec<u8> {
         let mut out = Encoder::default();
         out.put_u64(self.key).put_u64(self.digest).put_u32(self.sources.len() as u32);
-        for JudgedSource { size, units, lines, damaged } in &self.sources {
+        for JudgedSource { size, units, lines, damaged, seams } in &self.sources {
             out.put_u64(*size).put_u64(units.start).put_u64(units.end).put_u64(*lines);
-            out.put_u32((*damaged).into());
+            out.put_u32((*damaged).into()).put_option(seams.start).put_option(seams.end);
         }
         out.put_u64(self.first_lines.len() as u64);
         self.first_lines.iter().for_each(|line| {
@@ -98,7 +110,7 @@ impl Judged {
         });
         let body = out.finish();
         let mut out = Encoder::default();
-        out.put_u64(xxh3_64(&body));
+        out.put_u64(xxh3_64_with_seed(&body, VERSION));
         let mut bytes = out.finish();
         bytes.extend_from_slice(&body);
         bytes
@@ -106,18 +118,63 @@ impl Judged {
 
     fn decode(bytes: &[u8], folder: &Path) -> Option<Self> {
         let (sum, body) = bytes.split_first_chunk()?;
-        if u64::from_le_bytes(*sum) != xxh3_64(body) {
+        if u64::from_le_bytes(*sum) != xxh3_64_with_seed(body, VERSION) {
             return None;
         }
         let mut from = Decoder::new(body);
         let (key, digest, count) = (from.u64()?, from.u64()?, from.u32()?);
         let source = |from: &mut Decoder<'_>| {
             let (size, units, lines) = (from.u64()?, from.u64()?..from.u64()?, from.u64()?);
-            Some(JudgedSource { size, units, lines, damaged: from.u32()? == 1 })
+            let (damaged, seams) = (from.u32()? == 1, Seams { start: from.option()?, end: from.option()? });
+            Some(JudgedSource { size, units, lines, damaged, seams })
         };
         let sources = (0..count).map(|_| source(&mut from)).collect::<Option<_>>()?;
         let first_lines = (0..from.u64()?).map(|_| from.u64()).collect::<Option<_>>()?;
         from.is_at_end().then(|| Self { key, digest, sources, first_lines, folder: folder.to_owned() })
+    }
+
+    /// The frames of the shard, which are compared with the note.
+    ///
+    /// # Errors
+    /// The journal is gone.
+    pub(super) fn frames(&self) -> Result<FrameReader> {
+        let frames = Journal::of_shard(&self.folder, self.key).read();
+        Ok(frames.map_err(|error| self.changed(&error.what))?.prove(self.key, self.digest, self.hint()))
+    }
+
+    /// The error of a journal that is not what its shard wrote.
+    pub(super) fn changed(&self, why: &str) -> Error {
+        Error::data(format!("the journal of the shard is not what its shard wrote ({why})"))
+            .at(&self.folder)
+            .hint(self.hint())
+    }
+
+    fn hint(&self) -> String {
+        let name = self.folder.file_name().and_then(|name| Shard::from_name(name.to_str()?));
+        let shard = name.map_or_else(|| "I/N".to_owned(), Shard::written);
+        format!("run the same command with --step judge --shard {shard}, and then this step again")
+    }
+
+    /// Checks that the parts of each source join: that nothing of it is between two parts.
+    ///
+    /// # Errors
+    /// They do not. The error names the file.
+    pub(super) fn check_seams<'a>(judged: &[Self], sources: impl Iterator<Item = &'a Source>) -> Result<()> {
+        for (number, source) in sources.enumerate() {
+            let parts = || judged.iter().map(|judged| &judged.sources[number]);
+            // Row groups belong to units by their places, and one shard alone reads what a reader of the whole file reads.
+            let is_shared = parts().any(|part| !part.units.is_empty() && part.units != (0..source.units()));
+            if !is_shared || source.cut == Cut::RowGroups || parts().any(|part| part.damaged) {
+                continue;
+            }
+            if !Seams::are_joined(parts().map(|part| part.seams)) {
+                let what = "only some of the frames or members have marks with their length, so parts of the file do not join";
+                return Err(Error::data(what)
+                    .at(&source.name)
+                    .hint("compress the file again with one program, or run the same command without --step and --shard"));
+            }
+        }
+        Ok(())
     }
 
     /// The note of a shard, if it belongs to this run and reads what the run has for it.
@@ -182,7 +239,8 @@ mod tests {
 
     #[test]
     fn a_note_comes_back_until_it_is_damaged() {
-        let sources = vec![JudgedSource { size: 9, units: 2..5, lines: 70, damaged: true }];
+        let seams = Seams { start: Some(3), end: None };
+        let sources = vec![JudgedSource { size: 9, units: 2..5, lines: 70, damaged: true, seams }];
         let folder = PathBuf::from("f");
         let note = Judged { key: 1, digest: 2, sources, first_lines: vec![0, 30], folder: folder.clone() };
         let bytes = note.encode();

@@ -4,7 +4,7 @@
 //! judge   shard I of N   reads its part, judges and signs it                  OUT.shards/I-of-N/
 //! decide  one machine    which documents are removed, from the N journals     OUT.shards/decisions
 //! count   shard I of N   counts the words of the documents that are kept      OUT.shards/count/I-of-N
-//! train   one machine    trains the tokenizer on the sums                     OUT.shards/tokenizer-HASH.json
+//! train   one machine    trains the tokenizer on the sums                     OUT.shards/tokenizer-HASH
 //! encode  shard I of N   encodes the documents that are kept                  OUT.shards/encode/I-of-N
 //! finish  one machine    joins the tokens in order                            OUT
 //! ```

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"ROTOPRT\0";
 /// Version of the file format, and of what is in the records.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER: usize = 28;
 /// In place of a length: the end of the file.
 const END: u32 = u32::MAX;
@@ -94,6 +94,19 @@ pub(super) fn is_whole(path: &Path, key: u64) -> bool {
     look().unwrap_or(false)
 }
 
+/// Whether there is a file of this key whose records are all as they were written.
+pub(super) fn is_sound(path: &Path, key: u64) -> bool {
+    let look = || -> Result<bool> {
+        let Some(mut file) = RecordReader::open(path, key)? else { return Ok(false) };
+        while file.next()?.is_some() {}
+        Ok(true)
+    };
+    look().unwrap_or(false)
+}
+
+/// How the error of a damaged file begins.
+pub(super) const DAMAGED: &str = "the file of a step is damaged";
+
 /// Reads a file of records.
 pub(super) struct RecordReader {
     input: BufReader<File>,
@@ -152,9 +165,7 @@ impl RecordReader {
 }
 
 fn damaged(path: &Path, why: &str) -> Error {
-    Error::data(format!("the file of a step is damaged ({why})"))
-        .at(path)
-        .hint("remove it and run its step again")
+    Error::data(format!("{DAMAGED} ({why})")).at(path).hint("remove it and run its step again")
 }
 
 #[cfg(test)]
@@ -189,12 +200,13 @@ mod tests {
             writer.finish().unwrap();
             prop_assert_eq!(read(&path).unwrap(), records);
             prop_assert!(is_whole(&path, 7) && !is_whole(&path, 8));
+            prop_assert!(is_sound(&path, 7) && !is_sound(&path, 8));
             prop_assert!(RecordReader::open(&path, 8).unwrap().is_none());
             let mut bytes = std::fs::read(&path).unwrap();
             let at = at.index(bytes.len());
             if cut { bytes.truncate(at) } else { bytes[at] ^= 0x20 }
             std::fs::write(&path, &bytes).unwrap();
-            prop_assert!(read(&path).is_err());
+            prop_assert!(read(&path).is_err() && !is_sound(&path, 7));
         }
     }
 }

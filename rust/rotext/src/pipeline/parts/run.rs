@@ -8,9 +8,9 @@ use super::super::decontaminate;
 use super::super::near_dedup::{self, FirstPassInput, Phase, volume};
 use super::super::pack::{self, Options};
 use super::super::resume::{Shard, shards_folder};
-use super::record_file::is_whole;
+use super::record_file::{DAMAGED, is_sound, is_whole};
 use super::{Judged, Step};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::reader::Source;
 
@@ -80,14 +80,24 @@ impl<'a> Run<'a> {
     /// The notes of all shards of the step `judge`.
     ///
     /// # Errors
-    /// Shards are missing.
+    /// Shards are missing; the parts of a source do not join.
     pub(super) fn judged(&self) -> Result<Vec<Judged>> {
-        Judged::all(&self.shards, self.key, self.sources())
+        let judged = Judged::all(&self.shards, self.key, self.sources())?;
+        Judged::check_seams(&judged, self.sources())?;
+        Ok(judged)
     }
 
     /// The file of a shard of a step.
     pub(super) fn file(&self, step: Step, shard: Shard) -> PathBuf {
         self.shards.join(step.name()).join(shard.name())
+    }
+
+    /// As [`Run::lacking`], for the run that does what is missing: it reads all records, and takes a damaged file for a missing one.
+    pub(super) fn unsound(&self, step: Step, of: u32, key: impl Fn(u32) -> u64) -> Result<Vec<u32>> {
+        let shards = (1..=of).map(|number| Ok((number, self.file(step, Shard::new(number, of)?))));
+        let shards = shards.collect::<Result<Vec<_>>>()?;
+        let bad = shards.into_iter().filter(|(number, path)| !is_sound(path, key(*number)));
+        Ok(bad.map(|(number, _)| number).collect())
     }
 
     /// The shards of a step that have no whole file. `key` returns the key of the file of a shard.
@@ -114,6 +124,18 @@ pub(super) fn missing(step: Step, lacking: &[u32], of: u32) -> Error {
     let what = format!("the step {name} is not complete: {noun} {}{others} {verb} missing", shown.join(", "));
     let first = lacking.first().copied().unwrap_or(1);
     Error::data(what).hint(format!("run the same command with --step {name} --shard {first}/{of}"))
+}
+
+/// The error of a file of a step that is damaged, with the command that writes it again. Other errors stay as they are.
+pub(super) fn again(error: Error, step: Step, shard: Option<Shard>) -> Error {
+    if error.kind != ErrorKind::Data || !error.what.starts_with(DAMAGED) {
+        return error;
+    }
+    let shard = shard.map_or_else(String::new, |shard| format!(" --shard {}", shard.written()));
+    error.hint(format!(
+        "remove it, run the same command with --step {}{shard}, and then this step again",
+        step.name()
+    ))
 }
 
 /// The error of a step on one machine that was not run.

@@ -1,10 +1,10 @@
 //! The shard of a step: the part of the input that it reads, and the decisions that it applies.
 
 use super::super::near_dedup::{FirstPassReplay, ShardReport, whole};
-use super::super::resume::{Journal, Shard};
+use super::super::resume::Shard;
 use super::super::stream::SourcePart;
 use super::decide::LinesBefore;
-use super::run::{Run, not_done};
+use super::run::{Run, again, not_done};
 use super::{Decisions, Judged, Step};
 use crate::error::{Error, Result};
 use crate::reader::Source;
@@ -19,12 +19,18 @@ impl Decided {
     /// Reads the notes of the shards and the decisions about their documents.
     ///
     /// # Errors
-    /// Shards are missing, or were judged again after the decisions.
+    /// Shards are missing, or were judged again after the decisions; a loss was accepted that this run does not accept.
     pub(super) fn open(run: &Run<'_>) -> Result<Self> {
         let judged = run.judged()?;
         let path = run.decisions_path();
-        let decisions = Decisions::open(&path, run.decisions_key(&judged))?;
+        let decisions = Decisions::open(&path, run.decisions_key(&judged));
+        let decisions = decisions.map_err(|error| again(error, Step::Decide, None))?;
         let decisions = decisions.ok_or_else(|| not_done(Step::Decide, &path))?;
+        if let Some(loss) = &decisions.loss
+            && !run.near.accept_loss
+        {
+            return Err(Error::data(loss.clone()).hint(crate::dedup::ACCEPT_LOSS));
+        }
         Ok(Self { judged, decisions })
     }
 
@@ -55,7 +61,7 @@ impl Decided {
             lines_before: if source.units() > 1 { lines.of(at) } else { 0 },
         };
         let parts = run.sources().enumerate().map(part).collect();
-        Ok(Task { decided: self, number, parts, key: run.key })
+        Ok(Task { decided: self, number, parts })
     }
 }
 
@@ -65,7 +71,6 @@ pub(super) struct Task<'a> {
     number: usize,
     /// The part of each source, over all phases.
     pub(super) parts: Vec<SourcePart>,
-    key: u64,
 }
 
 impl<'a> Task<'a> {
@@ -76,8 +81,7 @@ impl<'a> Task<'a> {
     pub(super) fn replay(&self) -> Result<FirstPassReplay<'a>> {
         let Decided { judged, decisions } = self.decided;
         let documents = decisions.documents_of(self.number);
-        let journal = Journal::of_shard(&judged[self.number].folder, self.key);
-        let frames = journal.read()?.count_from(documents.start);
+        let frames = judged[self.number].frames()?.count_from(documents.start);
         let removals = decisions.reader(documents)?;
         Ok(FirstPassReplay { removals, frames, encoded: 0, references_from: u32::MAX })
     }

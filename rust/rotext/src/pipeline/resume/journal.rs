@@ -122,6 +122,7 @@ impl Journal {
         let file = open.map_err(|e| Error::io(&path, &e))?;
         Ok(FrameReader {
             input: BufReader::with_capacity(1 << 18, file),
+            proof: None,
             path,
             documents: 0,
             body: Vec::new(),
@@ -165,9 +166,20 @@ impl Journal {
     }
 }
 
+/// What the frames of a finished shard must be.
+struct Proof {
+    /// The chained hash of the frames so far.
+    chain: u64,
+    /// That of all frames.
+    digest: u64,
+    /// What to do about other frames.
+    hint: String,
+}
+
 /// Reads frames, in order.
 pub(in crate::pipeline) struct FrameReader {
     input: BufReader<File>,
+    proof: Option<Proof>,
     path: PathBuf,
     /// Kept documents in the frames so far.
     documents: u32,
@@ -181,15 +193,22 @@ impl FrameReader {
         self
     }
 
+    /// Expects frames whose chained hash, from `key` on, is `digest`. Errors have this hint.
+    pub(in crate::pipeline) fn prove(mut self, key: u64, digest: u64, hint: String) -> Self {
+        self.proof = Some(Proof { chain: key, digest, hint });
+        self
+    }
+
     /// The next frame, its place in the file, and the number of its first kept document. `None` at the end.
     ///
     /// # Errors
-    /// The file is damaged or cut off, or cannot be read.
+    /// The file is damaged or cut off, or cannot be read. At the end: the frames are not those that were expected.
     pub(in crate::pipeline) fn next(&mut self) -> Result<Option<(Frame, FrameRef, u32)>> {
         let damaged = |what: &str| {
+            let hint = self.proof.as_ref().map(|proof| proof.hint.as_str());
             Error::data(format!("the journal is damaged ({what})"))
                 .at(&self.path)
-                .hint("remove its folder and run the same command again")
+                .hint(hint.unwrap_or("remove its folder and run the same command again"))
         };
         let fail = |e: std::io::Error| match e.kind() {
             ErrorKind::UnexpectedEof => damaged("it was cut off"),
@@ -199,7 +218,14 @@ impl FrameReader {
         let mut got = 0;
         while got < head.len() {
             match self.input.read(&mut head[got..]) {
-                Ok(0) if got == 0 => return Ok(None),
+                Ok(0) if got == 0 => {
+                    return match &self.proof {
+                        Some(Proof { chain, digest, .. }) if chain != digest => {
+                            Err(damaged("its frames are not those that the shard noted"))
+                        }
+                        _ => Ok(None),
+                    };
+                }
                 Ok(0) => return Err(damaged("it was cut off")),
                 Ok(more) => got += more,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
@@ -218,9 +244,13 @@ impl FrameReader {
             return Err(damaged("a checksum does not match"));
         }
         let frame = Frame::decode(&self.body).ok_or_else(|| damaged("a frame cannot be decoded"))?;
+        let frame_ref = FrameRef { length: 12 + u64::from(length), sum };
+        if let Some(proof) = &mut self.proof {
+            proof.chain = frame_ref.chain(proof.chain);
+        }
         let first = self.documents;
         self.documents += frame.documents.len() as u32;
-        Ok(Some((frame, FrameRef { length: 12 + u64::from(length), sum }, first)))
+        Ok(Some((frame, frame_ref, first)))
     }
 }
 

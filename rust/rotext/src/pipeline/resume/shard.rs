@@ -7,6 +7,9 @@ use super::super::stream::SourcePart;
 use crate::error::{Error, Result};
 use crate::reader::{self, Source};
 
+/// The most shards: a number that a cluster has no use for is a mistake, and each shard is a folder.
+const MOST_SHARDS: u32 = 65_536;
+
 /// One shard of a first pass: it reads the units of part `rest` of `of`, and no others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
@@ -18,8 +21,12 @@ impl Shard {
     /// Shard `number` of `of`, counted from 1.
     ///
     /// # Errors
-    /// `number` is 0 or greater than `of`.
+    /// `number` is 0 or greater than `of`, or `of` is greater than 65,536.
     pub fn new(number: u32, of: u32) -> Result<Self> {
+        if of > MOST_SHARDS {
+            return Err(Error::usage(format!("{of} shards are too many: at most {MOST_SHARDS} are allowed"))
+                .hint("a few shards for each machine are enough"));
+        }
         if (1..=of).contains(&number) {
             return Ok(Self { rest: number - 1, of });
         }
@@ -85,5 +92,26 @@ impl Shard {
 
 /// The folder of the shards of the run that writes `out`.
 pub(in crate::pipeline) fn shards_folder(out: &Path) -> PathBuf {
-    with_suffix(out, ".shards")
+    // Without the slash that a user may type at the end: the folder is beside the output, not in it.
+    with_suffix(&out.components().collect::<PathBuf>(), ".shards")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_the_shards_is_beside_the_output() {
+        for (out, folder) in
+            [("z", "z.shards"), ("z/", "z.shards"), ("a/./z//", "a/z.shards"), ("/z/", "/z.shards")]
+        {
+            assert_eq!(shards_folder(Path::new(out)), Path::new(folder));
+        }
+    }
+
+    #[test]
+    fn the_number_of_shards_has_a_limit() {
+        assert!(Shard::new(1, MOST_SHARDS).is_ok());
+        assert!(Shard::new(1, MOST_SHARDS + 1).is_err_and(|error| error.what.contains("65536")));
+    }
 }

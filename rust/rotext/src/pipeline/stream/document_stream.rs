@@ -17,7 +17,7 @@ use super::report::StreamReport;
 use super::worker::Worker;
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::reader::{Chunk, Fields, Reader, Source};
+use crate::reader::{Chunk, Fields, Reader, Seams, Source};
 
 /// The part of a source that a task reads.
 #[derive(Debug, Clone, Default)]
@@ -89,7 +89,7 @@ impl<'a> DocumentStream<'a, '_> {
         let Self { sources, part, options, replay, duplicates, decisions, progress } = self;
         let (repeated, removed) = duplicates.planned(options.kind);
         let mut gate = Gate::new(sources, options.strict, duplicates, repeated, decisions, progress);
-        let mut chunks = ChunkSource { sources, part, fields: &options.fields, replay, at: 0, reading: None };
+        let mut chunks = ChunkSource::new(sources, part, &options.fields, replay);
         let workers = Workers { threads: options.threads, progress };
         workers.run(
             || chunks.next(),
@@ -100,6 +100,7 @@ impl<'a> DocumentStream<'a, '_> {
             |done| sink(done, &mut failures),
         )?;
         gate.reject_late(failures)?;
+        gate.report.seams = chunks.seams;
         // The other shards may have read more.
         if part.is_none() {
             gate.report.check_damage(gate.first_damage)?;
@@ -120,7 +121,7 @@ impl<'a> DocumentStream<'a, '_> {
     ) -> Result<()> {
         let Self { sources, part, options, replay, duplicates, progress, .. } = self;
         let (repeated, removed) = duplicates.planned(options.kind);
-        let mut chunks = ChunkSource { sources, part, fields: &options.fields, replay, at: 0, reading: None };
+        let mut chunks = ChunkSource::new(sources, part, &options.fields, replay);
         let workers = Workers { threads: options.threads, progress };
         workers.run(
             || chunks.next(),
@@ -177,20 +178,33 @@ struct ChunkSource<'a> {
     /// The next source.
     at: usize,
     reading: Option<(usize, Reader)>,
+    /// Where each source was read.
+    seams: Vec<Seams>,
 }
 
 /// A chunk, its source, and what is known about it.
 type KnownChunk = (usize, Chunk, ReplayState);
 
-impl ChunkSource<'_> {
+impl<'a> ChunkSource<'a> {
+    fn new(
+        sources: &'a [Source],
+        part: Option<&'a [SourcePart]>,
+        fields: &'a Fields,
+        replay: ReplaySource<'a>,
+    ) -> Self {
+        let seams = vec![Seams::default(); sources.len()];
+        Self { sources, part, fields, replay, at: 0, reading: None, seams }
+    }
+
     /// The next chunk and its bytes in memory; `None` at the end.
     fn next(&mut self) -> Result<Option<(usize, KnownChunk)>> {
         loop {
-            if let Some((index, reader)) = self.reading.as_mut()
-                && let Some(chunk) = reader.next_chunk()?
-            {
-                let state = self.replay.state_of(*index, &self.sources[*index], &chunk)?;
-                return Ok(Some((chunk.bytes, (*index, chunk, state))));
+            if let Some((index, reader)) = self.reading.as_mut() {
+                if let Some(chunk) = reader.next_chunk()? {
+                    let state = self.replay.state_of(*index, &self.sources[*index], &chunk)?;
+                    return Ok(Some((chunk.bytes, (*index, chunk, state))));
+                }
+                self.seams[*index] = reader.seams();
             }
             let (index, Some(source)) = (self.at, self.sources.get(self.at)) else { return Ok(None) };
             self.at += 1;

@@ -17,6 +17,8 @@ pub(super) fn skip(source: usize, chunk: &Chunk, entry: Box<JournalEntry>) -> Op
     let mut opened = OpenedChunk::new(source, chunk);
     opened.records = entry.frame.records;
     opened.normalize = entry.frame.normalize.clone();
+    // The pass still has to know that the file is damaged.
+    opened.damage = chunk.damage().cloned();
     opened.chunk.record = Some(ChunkRecord::Journaled(entry));
     opened
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::pipeline::filter_stage::FilterReport;
+use crate::reader::Seams;
 use crate::{dedup, normalize};
 
 /// What a pass read, kept and rejected.
@@ -33,6 +34,9 @@ pub struct StreamReport {
     /// Kept documents of each source: (documents, bytes, chained hash of the keys).
     #[serde(skip)]
     pub sources: Vec<(u64, u64, u64)>,
+    /// Where each source was read.
+    #[serde(skip)]
+    pub seams: Vec<Seams>,
 }
 
 /// A file that was not read, or not to its end.
