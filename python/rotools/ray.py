@@ -9,6 +9,7 @@ Ray starts its task again: a shard of `judge` continues from its journal, the ot
 import importlib
 import logging
 import os
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -77,7 +78,7 @@ def pack_on_cluster(
     try:
         cores = int(ray.cluster_resources().get("CPU", 1))
         threads = min(THREADS, cores)
-        shards = max(cores // threads, 1) * TASKS_PER_SLOT
+        shards = shards_there(out) or max(cores // threads, 1) * TASKS_PER_SLOT
         options |= {"threads": threads}
         folder = os.getcwd()
 
@@ -114,6 +115,18 @@ def pack_on_cluster(
         return report
     finally:
         ray.shutdown()
+
+
+def shards_there(out: Path) -> int | None:
+    """Return the number of shards of a step `judge` that is complete, so that a cluster of another size continues the run.
+
+    Of several numbers it is the largest, as for the step `decide`.
+    """
+    found: dict[int, set[int]] = {}
+    for note in out.with_name(f"{out.name}.shards").glob("*-of-*/judged"):
+        if name := re.fullmatch(r"([0-9]+)-of-([0-9]+)", note.parent.name):
+            found.setdefault(int(name[2]), set()).add(int(name[1]))
+    return max((of for of, numbers in found.items() if numbers == set(range(1, of + 1))), default=None)
 
 
 def _steps(*, given_tokenizer: bool) -> list[str]:

@@ -66,6 +66,7 @@ def summarize(counts: ReadCounts, name: str, *, quiet: bool = False) -> None:
 
 
 NEXT_STEP = {
+    "judge": "--step decide",
     "decide": "--step count --shard I/N for each shard, or with a given tokenizer --step encode",
     "count": "--step train",
     "train": "--step encode --shard I/N for each shard",
@@ -75,10 +76,10 @@ NEXT_STEP = {
 
 
 def say_shard(
-    result: ShardResult, shard: tuple[int, int], *, step: str = "judge", quiet: bool = False
+    result: ShardResult, shard: tuple[int, int], *, step: str | None = None, quiet: bool = False
 ) -> None:
-    """Say what the shard has, and what comes next."""
-    after = NEXT_STEP[step] if step != "judge" else "run the same command without --shard"
+    """Say what the shard has, and what comes next. Without a step it is a shard for the run that does the rest."""
+    after = "run the same command without --shard" if step is None else NEXT_STEP[step]
     say(
         f"{result.folder}: {result.documents:,} documents of shard {shard[0]} of {shard[1]}, "
         f"{result.read / 1e6:,.1f} MB read of {result.input / 1e6:,.1f}; "

@@ -141,14 +141,14 @@ def pack(
             "log": lambda line: console.say(line, quiet=quiet),
         }
         if shard is not None or step is not None:
-            _step(step or "judge", shard, inputs or None, out, license, options, engine, as_json, quiet)
+            _step(step, shard, inputs or None, out, license, options, engine, as_json, quiet)
             return
         result = make_pack(inputs or None, out, license=license, engine=engine, address=address, **options)
     _show(result, as_json, quiet)
 
 
 def _step(
-    step: Step,
+    named: Step | None,
     shard: str | None,
     inputs: list[str] | None,
     out: Path,
@@ -158,7 +158,8 @@ def _step(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Run one step and say what it did."""
+    """Run one step and say what it did. With a shard alone it is the step `judge`."""
+    step = named or "judge"
     if engine == "ray":
         raise UsageError("--engine ray makes its own steps and shards", hint="run without --step and --shard")
     if license is not None and step != "finish":
@@ -176,7 +177,7 @@ def _step(
         if as_json:
             console.print_json(done.to_dict())
         else:
-            console.say_shard(done, part, step=step, quiet=quiet)
+            console.say_shard(done, part, step=named, quiet=quiet)
         return
     if shard is not None:
         raise UsageError(f"the step {step} runs on one machine and has no shards", hint="omit --shard")
