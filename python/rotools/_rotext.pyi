@@ -139,7 +139,13 @@ class Tokenizer:
 
 @final
 class BookJudge:
-    """What a reader of books takes for a word: the language of a shelf, and the words that are known of it."""
+    """What a reader of books takes for a word: the language of a shelf, and the words that are known of it.
+
+    Args:
+        romanian: Whether the shelf is Romanian. If it is not, letters and their order are judged, and no words.
+        words: Romanian words beside those of the built-in model.
+        english: English words, which technical texts have.
+    """
 
     def __new__(
         cls, *, romanian: bool = True, words: list[str] = ..., english: list[str] = ...

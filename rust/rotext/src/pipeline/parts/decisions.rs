@@ -124,20 +124,21 @@ impl Decisions {
     /// # Errors
     /// The file is damaged, or gone.
     pub(super) fn reader_with_reasons(&self) -> Result<RemovalReader<'_>> {
-        let file = RecordReader::open(&self.path, self.key)?;
+        let again = |error| super::run::again(error, super::Step::Decide, None);
+        let file = RecordReader::open(&self.path, self.key).map_err(again)?;
         let mut file = file.ok_or_else(|| super::run::not_done(super::Step::Decide, &self.path))?;
         for _ in 0..self.before_reasons {
-            file.next()?;
+            file.next().map_err(again)?;
         }
         let mut pending = Vec::new().into_iter();
         let reasons = move || loop {
             if let Some(reason) = pending.next() {
                 return Ok(Some(reason));
             }
-            let Some(body) = file.next()? else { return Ok(None) };
+            let Some(body) = file.next().map_err(again)? else { return Ok(None) };
             match decode_reasons(body) {
                 Some(found) => pending = found.into_iter(),
-                None => return Err(file.unexpected()),
+                None => return Err(again(file.unexpected())),
             }
         };
         self.removals.reader(0..self.removals.documents(), Some(reasons))
