@@ -9,7 +9,7 @@ Examples:
     ...     rotools.judge("text", profile="poems")
     ... except rotools.UsageError as error:
     ...     print(error.exit_code, error.hint)
-    2 take one of: web, books
+    2 use one of: web, books
 """
 
 import errno

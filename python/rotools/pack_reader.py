@@ -164,13 +164,13 @@ class Pack:
 
     def _stream(self, phase: str, split: str) -> dict[str, Any]:
         if split not in ("train", "valid"):
-            raise UsageError(f"a pack has no split {split!r}", hint="take one of: train, valid")
+            raise UsageError(f"a pack has no split {split!r}", hint="use one of: train, valid")
         for found in self.manifest["phases"]:
             if found["name"] == phase:
                 stream: dict[str, Any] = found[split]
                 return stream
         names = ", ".join(part.name for part in self.phases)
-        raise UsageError(f"the pack has no phase {phase!r}", hint=f"take one of: {names}")
+        raise UsageError(f"the pack has no phase {phase!r}", hint=f"use one of: {names}")
 
     def _shards(self, stream: dict[str, Any]) -> "list[Tokens]":
         return [_map(self.directory / shard["file"], self.manifest["dtype"]) for shard in stream["shards"]]

@@ -232,7 +232,7 @@ def test_an_unknown_language_is_refused(tmp_path: Path) -> None:
         tesseract_name("xx")
     (tmp_path / "a.txt").write_text(FRENCH, encoding="utf-8")
     told = rotools("books", tmp_path / "a.txt", "--out", tmp_path / "o.jsonl", "--language", "xx", code=2)
-    assert "invalid value 'xx'" in told.stderr and "hint: take one of" in told.stderr
+    assert "invalid value 'xx'" in told.stderr and "hint: use one of" in told.stderr
 
 
 def page(score: float, tokens: int) -> dict[str, object]:

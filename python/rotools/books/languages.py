@@ -43,5 +43,5 @@ def tesseract_name(language: str) -> str:
         )
     raise UsageError(
         f"invalid value {language!r} for the language of the shelf",
-        hint=f"take one of {', '.join(_TESSERACT)}",
+        hint=f"use one of {', '.join(_TESSERACT)}",
     )

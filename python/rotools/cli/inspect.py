@@ -50,13 +50,13 @@ def inspect(
     one = Path(path[0]) if len(path) == 1 else None
     if one is not None and (block is not None or (one / "manifest.json").exists()):
         if split in get_args(TextSplit):
-            raise UsageError(f"a pack has no split `{split}`", hint="take one of: train, valid")
+            raise UsageError(f"a pack has no split `{split}`", hint="use one of: train, valid")
         _show_pack(one, block, phase, "valid" if split == "valid" else "train", as_json)
     elif one is not None and one.suffix == ".json" and _is_tokenizer(one):
         _show_tokenizer(one, as_json)
     else:
         if split in get_args(Split):
-            raise UsageError(f"a text has no split `{split}`", hint="take one of: line, blank-line")
+            raise UsageError(f"a text has no split `{split}`", hint="use one of: line, blank-line")
         text_split = cast("TextSplit | None", split)
         with Display(quiet=quiet) as display:
             summary = summarize(

@@ -14,7 +14,7 @@ use crate::{files, progress::Progress};
 /// The kind of a source by its name.
 pub(crate) fn kind(name: &str) -> PyResult<TextKind> {
     TextKind::from_name(name).ok_or_else(|| {
-        raise(&Error::usage(format!("there is no kind of text {name:?}")).hint("take one of: web, books"))
+        raise(&Error::usage(format!("there is no kind of text {name:?}")).hint("use one of: web, books"))
     })
 }
 
@@ -22,7 +22,7 @@ pub(crate) fn kind(name: &str) -> PyResult<TextKind> {
 fn preset(name: &str) -> PyResult<Preset> {
     Preset::from_name(name).ok_or_else(|| {
         let error = Error::usage(format!("there is no preset {name:?}"));
-        raise(&error.hint("take one of: default, strict, exact"))
+        raise(&error.hint("use one of: default, strict, exact"))
     })
 }
 

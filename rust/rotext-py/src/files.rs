@@ -46,7 +46,7 @@ pub(crate) fn python<'py>(py: Python<'py>, value: &impl serde::Serialize) -> PyR
 pub(crate) fn split(name: Option<&str>) -> PyResult<reader::Split> {
     let Some(name) = name else { return Ok(reader::Split::None) };
     reader::Split::from_name(name).ok_or_else(|| {
-        raise(&Error::usage(format!("invalid split '{name}'")).hint("take one of: line, blank-line"))
+        raise(&Error::usage(format!("invalid split '{name}'")).hint("use one of: line, blank-line"))
     })
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn filtering(
         "keep" => Diacritics::Keep,
         other => {
             let what = format!("there is no choice {other:?} for text without diacritics");
-            return Err(raise(&Error::usage(what).hint("take one of: flag, drop, keep")));
+            return Err(raise(&Error::usage(what).hint("use one of: flag, drop, keep")));
         }
     };
     FilterStage::new(thresholds, redact, boilerplate, annotate, diacritics).map_err(|e| raise(&e))

@@ -53,7 +53,7 @@ pub(crate) fn train<'py>(
     let options = files::feed(text_field, None, strict, normalize, threads);
     let pattern = bpe::Pattern::from_name(pattern).ok_or_else(|| {
         let names = bpe::Pattern::ALL.map(bpe::Pattern::name).join(", ");
-        raise(&Error::usage(format!("there is no pattern {pattern:?}")).hint(format!("take one of: {names}")))
+        raise(&Error::usage(format!("there is no pattern {pattern:?}")).hint(format!("use one of: {names}")))
     })?;
     let train = bpe::TrainOptions { vocab_size, pattern, ..bpe::TrainOptions::default() };
     let run = || rotext::pipeline::tokenizer::train(&sources, &options, &train, &out, &progress.inner);

@@ -12,9 +12,9 @@ use super::duplicates::{self, Duplicates};
 use super::near_dedup::{self, FirstPass, FirstPassInput, FirstPassReplay, Phase, ShardReport};
 use super::output::{
     DecisionLog, RecordWriter, RejectsFile, check_output, hidden_sibling, lock_workdir, record_lines,
-    release_workdir, remove_folder, with_suffix,
+    release_workdir, with_suffix,
 };
-use super::resume::{Journal, Shard, shards_folder};
+use super::resume::{Journal, Shard, remove_shards};
 use super::stream::{DocumentStream, Options, ProcessedChunk, StreamReport};
 use crate::dedup::Report;
 use crate::error::{Error, Result};
@@ -54,7 +54,7 @@ pub fn dedup(
     let _lock = lock_workdir(&scratch, Journal::FOLDER)?;
     let result = run(sources, stream, duplicates, (out, &scratch), progress);
     release_workdir(&scratch, Journal::FOLDER, Journal::KEEP_BYTES, result.is_err());
-    result.and_then(|outcome| remove_folder(&shards_folder(out)).map(|()| outcome))
+    result.inspect(|_| remove_shards(out))
 }
 
 /// Reads and signs the chunks of one shard; [`dedup`] with the same options takes them from its journal.

@@ -13,9 +13,9 @@ use super::filter_stage::FilterStage;
 use super::near_dedup::{ShardReport, volume, whole};
 use super::output::{
     DecisionLog, RecordWriter, RejectsFile, check_output, hidden_sibling, lock_path, lock_workdir,
-    record_lines, release_workdir, remove_folder, with_suffix,
+    record_lines, release_workdir, with_suffix,
 };
-use super::resume::{Frame, FrameWriter, Journal, Origin, Shard, shards_folder};
+use super::resume::{Frame, FrameWriter, Journal, Origin, Shard, remove_shards, shards_folder};
 use super::stream::{ChunkRecord, DocumentStream, Options, ProcessedChunk, ReplaySource, StreamReport};
 use crate::error::{Error, Result};
 use crate::ledger;
@@ -45,7 +45,7 @@ pub fn filter(sources: &[Source], options: &Options, out: &Path, progress: &Prog
     let _lock = lock_workdir(&scratch, Journal::FOLDER)?;
     let result = run(sources, &only_filtering(options), out, &scratch, progress);
     release_workdir(&scratch, Journal::FOLDER, KEEP_BYTES, result.is_err());
-    result.and_then(|outcome| remove_folder(&shards_folder(out)).map(|()| outcome))
+    result.inspect(|_| remove_shards(out))
 }
 
 /// Filters the chunks of one shard; [`filter`] with the same options takes them from its journal.

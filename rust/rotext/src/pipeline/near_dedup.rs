@@ -348,6 +348,19 @@ impl<'b> FirstPassReplay<'b> {
         (ReplaySource::FirstPass { frames, encoded }, DuplicateCheck::Planned(removals))
     }
 
+    /// A pass over a part of some sources, which applies this.
+    pub(super) fn stream<'a>(
+        &'a mut self,
+        sources: &'a [Source],
+        part: &'a [SourcePart],
+        options: &'a StreamOptions,
+        progress: &'a Progress,
+    ) -> DocumentStream<'a, 'b> {
+        let (replay, duplicates) = self.parts();
+        let whole = DocumentStream::new(sources, options, progress);
+        DocumentStream { part: Some(part), replay, duplicates, ..whole }
+    }
+
     /// Checks, after the last source, that the first pass found no more.
     ///
     /// # Errors

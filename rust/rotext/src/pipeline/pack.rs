@@ -18,7 +18,7 @@ use super::output::{
     DecisionLog, lock_workdir, parent, release_workdir, remove_folder, replace_folder, write_atomic,
 };
 use super::parts;
-use super::resume::{DocumentTokens, Encoded, Journal, Shard, shards_folder};
+use super::resume::{DocumentTokens, Encoded, Journal, Shard, remove_shards};
 use super::stream::{DocumentStream, Options as StreamOptions, ProcessedChunk, StreamReport};
 use super::vocabulary::Vocabulary;
 use crate::dedup::Seen;
@@ -167,8 +167,7 @@ pub(super) fn in_workdir(
         return Err(error.hint(hint));
     }
     if result.is_ok() {
-        // The pack is whole: shards that cannot be removed are no failure of it.
-        let _ = remove_folder(&shards_folder(&options.out));
+        remove_shards(&options.out);
     }
     release_workdir(&partial, Journal::FOLDER, Journal::KEEP_BYTES, result.is_err());
     result

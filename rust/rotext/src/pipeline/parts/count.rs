@@ -8,7 +8,6 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::super::near_dedup::ShardReport;
 use super::super::pack::{COUNTS_BYTES, train_options};
 use super::super::resume::{Decoder, Encoder, Shard};
-use super::super::stream::DocumentStream;
 use super::super::tokenizer;
 use super::super::vocabulary::Vocabulary;
 use super::record_file::{RecordReader, RecordWriter};
@@ -25,7 +24,7 @@ const WORDS_BYTES: usize = 1 << 17;
 /// Counts the words of one shard.
 ///
 /// # Errors
-/// The step `decide` is not done, the input changed, a tokenizer is given; as [`DocumentStream::run`].
+/// The step `decide` is not done, the input changed or cannot be read, a tokenizer is given.
 pub(super) fn count(run: &Run<'_>, shard: Shard, progress: &Progress) -> Result<ShardReport> {
     refuse_given(run, Step::Count)?;
     let decided = Decided::open(run)?;
@@ -51,14 +50,7 @@ pub(super) fn count_task(
     for ((phase, hold_out), part) in held_out.zip(task.phases(run)) {
         progress.begin(&format!("count {}", phase.name), part_bytes(&phase.sources, part));
         let options = run.options.stream_of(phase);
-        let (replay, duplicates) = replay.parts();
-        let part = Some(part);
-        let stream = DocumentStream {
-            part,
-            replay,
-            duplicates,
-            ..DocumentStream::new(&phase.sources, &options, progress)
-        };
+        let stream = replay.stream(&phase.sources, part, &options, progress);
         let read = tokenizer::count(stream, &mut counts, pattern, |key| !hold_out.holds_out(key))?;
         sums = (sums.0 + read.records, sums.1 + read.documents, sums.2 + read.bytes);
     }

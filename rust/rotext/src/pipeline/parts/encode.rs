@@ -4,7 +4,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::near_dedup::ShardReport;
 use super::super::resume::Shard;
-use super::super::stream::{DocumentStream, OpenedChunk};
+use super::super::stream::OpenedChunk;
 use super::super::vocabulary::Vocabulary;
 use super::count;
 use super::prepared::{self, Tokens};
@@ -21,7 +21,7 @@ use crate::progress::Progress;
 /// Encodes the documents of one shard.
 ///
 /// # Errors
-/// The step `decide` or `train` is not done, the input changed; as [`DocumentStream::run`].
+/// The step `decide` or `train` is not done, the input changed or cannot be read.
 pub(super) fn encode(run: &Run<'_>, shard: Shard, progress: &Progress) -> Result<ShardReport> {
     let decided = Decided::open(run)?;
     let task = decided.task(run, shard)?;
@@ -59,14 +59,7 @@ fn encode_as<I: bpe::Id>(
     for (number, (phase, part)) in (0u32..).zip(run.options.phases.iter().zip(task.phases(run))) {
         progress.begin(&format!("encode {}", phase.name), part_bytes(&phase.sources, part));
         let options = run.options.stream_of(phase);
-        let (replay, duplicates) = replay.parts();
-        let part = Some(part);
-        let stream = DocumentStream {
-            part,
-            replay,
-            duplicates,
-            ..DocumentStream::new(&phase.sources, &options, progress)
-        };
+        let stream = replay.stream(&phase.sources, part, &options, progress);
         stream.run_ungated(
             || bpe::Encoder::<I, _>::new(&vocabulary.tokenizer),
             |encoder, opened: OpenedChunk| {

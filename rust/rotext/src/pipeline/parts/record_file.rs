@@ -14,23 +14,17 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::output::AtomicFile;
+use super::super::resume::{HEADER, header as keyed_header};
 use crate::error::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"ROTOPRT\0";
 /// Version of the file format, and of what is in the records.
 const VERSION: u32 = 2;
-const HEADER: usize = 28;
 /// In place of a length: the end of the file.
 const END: u32 = u32::MAX;
 
 fn header(key: u64) -> [u8; HEADER] {
-    let mut out = [0; HEADER];
-    out[..8].copy_from_slice(MAGIC);
-    out[8..12].copy_from_slice(&VERSION.to_le_bytes());
-    out[12..20].copy_from_slice(&key.to_le_bytes());
-    let sum = xxh3_64(&out[..20]);
-    out[20..].copy_from_slice(&sum.to_le_bytes());
-    out
+    keyed_header(*MAGIC, VERSION, key)
 }
 
 /// Writes a file of records.

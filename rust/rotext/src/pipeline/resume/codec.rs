@@ -1,5 +1,21 @@
 //! Numbers and texts as bytes, little-endian: the body of a journal frame.
 
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Bytes of a [`header`].
+pub(in crate::pipeline) const HEADER: usize = 28;
+
+/// The beginning of a file: what it is, its version, a hash of what determines its content, and the checksum of these 20 bytes.
+pub(in crate::pipeline) fn header(magic: [u8; 8], version: u32, key: u64) -> [u8; HEADER] {
+    let mut out = [0; HEADER];
+    out[..8].copy_from_slice(&magic);
+    out[8..12].copy_from_slice(&version.to_le_bytes());
+    out[12..20].copy_from_slice(&key.to_le_bytes());
+    let sum = xxh3_64(&out[..20]);
+    out[20..].copy_from_slice(&sum.to_le_bytes());
+    out
+}
+
 /// Appends numbers and texts to bytes.
 #[derive(Default)]
 pub(in crate::pipeline) struct Encoder(Vec<u8>);

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::codec::Decoder;
+use super::codec::HEADER;
 use super::frame::{Frame, FrameHead};
-use super::journal::HEADER;
 
 /// Bytes before a frame: its length and its checksum.
 const BEFORE: usize = 12;

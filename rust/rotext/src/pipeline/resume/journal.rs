@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::codec::{self, HEADER};
 use super::found::Found;
 use super::frame::Frame;
 use super::shard::Shard;
@@ -23,7 +24,6 @@ use crate::error::{Error, Result};
 const MAGIC: &[u8; 8] = b"ROTOJRN\0";
 /// Version of the file format, and of what the stages find: increase it when they find something else in the same text.
 const VERSION: u32 = 7;
-pub(super) const HEADER: usize = 28;
 /// Bytes of words between two syncs. After a power cut at most this much work is done again.
 const SYNC_BYTES: u64 = 256 << 20;
 
@@ -45,13 +45,7 @@ impl FrameRef {
 }
 
 fn header(key: u64) -> [u8; HEADER] {
-    let mut out = [0; HEADER];
-    out[..8].copy_from_slice(MAGIC);
-    out[8..12].copy_from_slice(&VERSION.to_le_bytes());
-    out[12..20].copy_from_slice(&key.to_le_bytes());
-    let sum = xxh3_64(&out[..20]);
-    out[20..].copy_from_slice(&sum.to_le_bytes());
-    out
+    codec::header(*MAGIC, VERSION, key)
 }
 
 /// The journal of a work folder: the file of frames, and the file of words beside it.

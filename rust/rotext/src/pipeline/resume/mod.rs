@@ -4,7 +4,7 @@
 //! journal.rs  the file of frames; runs and shards read it back
 //! found.rs    the frames of shards, by the hash of their chunk
 //! frame.rs    everything that the first pass found in one chunk, and its bytes
-//! codec.rs    numbers and texts as bytes
+//! codec.rs    numbers, texts and the beginning of a file as bytes
 //! encoded.rs  the tokens that a killed `pack` had encoded
 //! shard.rs    which units belong to part I of N
 //! ```
@@ -16,7 +16,7 @@ mod frame;
 mod journal;
 mod shard;
 
-pub(in crate::pipeline) use codec::{Decoder, Encoder};
+pub(in crate::pipeline) use codec::{Decoder, Encoder, HEADER, header};
 pub(in crate::pipeline) use encoded::{DocumentTokens, Encoded};
 pub(in crate::pipeline) use frame::{
     DocumentOutcome, Frame, SignedDocument, Status, decode_finding, encode_finding,
@@ -25,4 +25,4 @@ pub(in crate::pipeline) use journal::{
     FrameReader, FrameRef, FrameWriter, Journal, JournalEntry, JournalReader, Origin,
 };
 pub use shard::Shard;
-pub(in crate::pipeline) use shard::shards_folder;
+pub(in crate::pipeline) use shard::{remove_shards, shards_folder};

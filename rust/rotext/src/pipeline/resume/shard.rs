@@ -96,9 +96,54 @@ pub(in crate::pipeline) fn shards_folder(out: &Path) -> PathBuf {
     with_suffix(&out.components().collect::<PathBuf>(), ".shards")
 }
 
+/// Removes what the shards of the run that writes `out` left. The output is whole, so what cannot be removed is no failure of it.
+///
+/// Only names that a run gives are removed. A folder with something else in it stays, with that.
+pub(in crate::pipeline) fn remove_shards(out: &Path) {
+    let folder = shards_folder(out);
+    let of_shard = |name: &str| Shard::from_name(name).is_some();
+    for step in ["count", "encode"] {
+        remove_entries(&folder.join(step), of_shard);
+    }
+    remove_entries(&folder, |name| of_shard(name) || name == "decisions" || name.starts_with("tokenizer-"));
+}
+
+/// Removes the entries of a folder whose names are `ours` or hidden (locks, unfinished files), and the folder if it is empty then.
+fn remove_entries(folder: &Path, ours: impl Fn(&str) -> bool) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(|name| ours(name) || name.starts_with('.')) {
+            let path = entry.path();
+            let _ = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        }
+    }
+    let _ = std::fs::remove_dir(folder);
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test may panic
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_run_did_not_write_stays_beside_its_shards() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("pack");
+        let shards = shards_folder(&out);
+        let write = |name: &str| {
+            let path = shards.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        };
+        let own =
+            ["1-of-2/journal/frames", "count/2-of-2", "encode/.1-of-2.part", "decisions", "tokenizer-1f"];
+        own.iter().copied().for_each(write);
+        remove_shards(&out);
+        assert!(!shards.exists());
+        own.iter().copied().chain(["thesis/chapter", "encode/notes"]).for_each(write);
+        remove_shards(&out);
+        assert!(shards.join("thesis/chapter").exists() && shards.join("encode/notes").exists());
+        assert!(own.iter().all(|name| !shards.join(name).exists()));
+    }
 
     #[test]
     fn the_folder_of_the_shards_is_beside_the_output() {
