@@ -56,9 +56,7 @@ impl Kernel {
     #[staticmethod]
     fn sign(preset: &str) -> PyResult<Self> {
         let preset = Preset::from_name(preset).ok_or_else(|| {
-            raise(
-                &Error::usage(format!("there is no preset {preset:?}")).hint("use one of: default, strict"),
-            )
+            raise(&Error::usage(format!("there is no preset {preset:?}")).hint("use one of: default, strict"))
         })?;
         Ok(Self { core: Core::Sign(preset) })
     }
