@@ -41,3 +41,4 @@ pub mod pipeline;
 pub mod progress;
 pub mod reader;
 pub mod romanian;
+mod window;

@@ -12,7 +12,7 @@
 
 use std::sync::OnceLock;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Letters are 1 to 31, the edge of a word is 0.
@@ -44,12 +44,39 @@ pub fn model() -> &'static Model {
 /// Letter trigrams and a lexicon.
 pub struct Model {
     costs: Box<[u8]>,
-    words: FxHashSet<u32>,
+    words: Lexicon,
+}
+
+/// The hashes of known words: a bit for each of 2^24, 2 MiB. A set of the hashes would be a third of it, but a look costs one load here,
+/// and the bits of common words stay in the cache of the processor.
+struct Lexicon(Box<[u64]>);
+
+/// The bits of the hash of a word.
+const HASH_BITS: u32 = 24;
+
+impl Default for Lexicon {
+    fn default() -> Self {
+        Self(vec![0; 1 << (HASH_BITS - 6)].into())
+    }
+}
+
+impl Lexicon {
+    /// False for a hash of more bits.
+    fn insert(&mut self, hash: u32) -> bool {
+        let Some(bits) = self.0.get_mut((hash >> 6) as usize) else { return false };
+        *bits |= 1 << (hash & 63);
+        true
+    }
+
+    #[inline]
+    fn contains(&self, hash: u32) -> bool {
+        self.0[(hash >> 6) as usize] >> (hash & 63) & 1 == 1
+    }
 }
 
 /// The number of a letter: 1 to 31, or 0 for other characters. Old and accented letters count as the modern ones.
 #[must_use]
-pub fn letter(c: char) -> u8 {
+pub const fn letter(c: char) -> u8 {
     match c {
         'a'..='z' => c as u8 - b'a' + 1,
         'A'..='Z' => c as u8 - b'A' + 1,
@@ -75,7 +102,7 @@ pub(crate) fn is_hyphen(c: char) -> bool {
 }
 
 fn key(letters: &[u8]) -> u32 {
-    (xxh3_64(letters) >> 40) as u32
+    (xxh3_64(letters) >> (64 - HASH_BITS)) as u32
 }
 
 fn index(a: u8, b: u8, c: u8) -> usize {
@@ -89,7 +116,7 @@ impl Model {
             return None;
         }
         let (costs, mut deltas) = body.get(MAGIC.len()..)?.split_at_checked(TABLE)?;
-        let mut words = FxHashSet::default();
+        let mut words = Lexicon::default();
         let mut last = 0u32;
         while !deltas.is_empty() {
             let (mut delta, mut shift) = (0u32, 0);
@@ -103,7 +130,9 @@ impl Model {
                 }
             }
             last = last.checked_add(delta)?;
-            words.insert(last);
+            if !words.insert(last) {
+                return None;
+            }
         }
         Some(Self { costs: costs.into(), words })
     }
@@ -141,7 +170,7 @@ impl Model {
             if is_hyphen(c) {
                 if !letters.is_empty() {
                     any = true;
-                    all &= letters.len() == 1 || self.words.contains(&key(&letters));
+                    all &= letters.len() == 1 || self.words.contains(key(&letters));
                     letters.clear();
                 }
                 continue;
@@ -156,8 +185,9 @@ impl Model {
 
     /// Whether the lexicon has the word whose letters have these numbers ([`letter`]).
     #[must_use]
+    #[inline]
     pub fn knows_letters(&self, letters: &[u8]) -> bool {
-        self.words.contains(&key(letters))
+        self.words.contains(key(letters))
     }
 
     /// Whether the letters of the word follow each other as in Romanian. Of a word with hyphens, each part must be known or so.

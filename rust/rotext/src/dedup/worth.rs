@@ -3,6 +3,7 @@
 //! A copy that went through OCR, lost its diacritics, or carries tags and stars often has more bytes than the clean one.
 
 use crate::romanian;
+use crate::window::{self, Window};
 
 /// Known words are compared in steps of about 8 %, so that a copy with a menu around it is not better than one without
 /// tags: 2^(1/9).
@@ -37,12 +38,36 @@ static CLASS: [u8; 128] = {
     table
 };
 
-fn class(c: char) -> u8 {
+const fn class(c: char) -> u8 {
     match (romanian::letter(c), c) {
         (0, '¬' | '\u{ad}') => BREAK,
         (0, '\u{fffd}') => DIRT,
         (0, _) => OTHER,
         (letter, _) => letter,
+    }
+}
+
+/// The classes of the characters of two bytes from U+00C0 to U+027F, which begin with C3 to C9.
+static TWO_BYTES: [u8; 0x1C0] = {
+    let (mut table, mut at) = ([OTHER; 0x1C0], 0);
+    while at < table.len() {
+        if let Some(c) = char::from_u32(0xC0 + at as u32) {
+            table[at] = class(c);
+        }
+        at += 1;
+    }
+    table
+};
+
+/// The class of the character at `at`, and its bytes. Behind the text there is a character that is no letter.
+#[inline(always)]
+fn class_at(text: &str, at: usize) -> (u8, usize) {
+    match text.as_bytes()[at.min(text.len())..] {
+        [byte @ ..0x80, ..] => (CLASS[usize::from(byte)], 1),
+        [first @ 0xC3..=0xC9, second, ..] => {
+            (TWO_BYTES[(usize::from(first & 31) << 6 | usize::from(second & 63)) - 0xC0], 2)
+        }
+        _ => text[at..].chars().next().map_or((OTHER, 0), |c| (class(c), c.len_utf8())),
     }
 }
 
@@ -56,27 +81,26 @@ const LONGEST: usize = 64;
 #[must_use]
 pub fn worth(text: &str) -> u64 {
     let model = romanian::model();
+    let bytes = text.as_bytes();
     let (mut known, mut dirt) = (0u64, 0u64);
-    let (mut letters, mut length) = ([0u8; LONGEST], 0);
+    // A window may be copied behind the longest word.
+    let (mut letters, mut length) = ([0u8; LONGEST + window::BYTES], 0);
     let (mut tag, mut broken) = (false, false);
-    let mut rest = text;
-    loop {
-        let class = match rest.as_bytes().first() {
-            Some(&byte) if byte < 0x80 => {
-                rest = &rest[1..];
-                CLASS[usize::from(byte)]
+    let mut at = 0;
+    while at < bytes.len() || length > 0 {
+        let window = Window::at(bytes, at).small();
+        let run = (!window.between(b'a', b'z')).trailing_zeros() as usize;
+        if run > 0 {
+            if let Some(place) = letters.get_mut(length..).and_then(<[u8]>::first_chunk_mut) {
+                *place = window.bytes().map(|letter| letter & 31);
             }
-            _ => {
-                let mut chars = rest.chars();
-                let class = chars.next().map_or(OTHER, class);
-                // The text is read to its end when nothing is left and the last word was counted.
-                if rest.is_empty() && length == 0 {
-                    break;
-                }
-                rest = chars.as_str();
-                class
+            (length, at) = (length + run, at + run);
+            if run == window::BYTES {
+                continue;
             }
-        };
+        }
+        let (class, size) = class_at(text, at);
+        at += size;
         if class < OTHER {
             if let Some(place) = letters.get_mut(length) {
                 *place = class;
@@ -89,8 +113,10 @@ pub fn worth(text: &str) -> u64 {
             continue;
         }
         if length > 1 && !tag {
-            let sound = !broken && letters.get(..length).is_some_and(|word| model.knows_letters(word));
-            if sound { known += 1 } else { dirt += 1 }
+            let sound = !broken
+                && length <= LONGEST
+                && letters.get(..length).is_some_and(|word| model.knows_letters(word));
+            (known, dirt) = (known + u64::from(sound), dirt + u64::from(!sound));
         }
         (length, broken) = (0, false);
         match class {

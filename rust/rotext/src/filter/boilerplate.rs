@@ -109,13 +109,32 @@ const NOTICES: &[&[&str]] = &[
 /// Cuts boilerplate lines out of texts; make one for each thread.
 pub struct Boilerplate {
     notices: [Finder<'static>; 4],
+    /// The first three letters of the phrases that begin with three, as bits by [`beginning`].
+    beginnings: Box<[u64]>,
     folded: String,
 }
 
 impl Default for Boilerplate {
     fn default() -> Self {
-        Self { notices: ["ookie", "OOKIE", "ezervate", "EZERVATE"].map(Finder::new), folded: String::new() }
+        let notices = ["ookie", "OOKIE", "ezervate", "EZERVATE"].map(Finder::new);
+        let mut beginnings = vec![0; 1 << 9];
+        for letters in phrases().filter_map(|phrase| beginning(phrase)) {
+            beginnings[letters >> 6] |= 1 << (letters & 63);
+        }
+        Self { notices, beginnings: beginnings.into(), folded: String::new() }
     }
+}
+
+/// The phrases that a line may begin with.
+fn phrases() -> impl Iterator<Item = &'static str> {
+    BUTTONS.iter().chain(LINKS).chain(SIGNED_LINKS).copied()
+}
+
+/// A number for the first three letters of a line, five bits for each, if they are ASCII.
+fn beginning(line: &str) -> Option<usize> {
+    let letters =
+        line.as_bytes().first_chunk::<3>().filter(|letters| letters.iter().all(u8::is_ascii_alphabetic))?;
+    Some(letters.iter().fold(0, |number, letter| number << 5 | usize::from(letter & 31)))
 }
 
 impl Boilerplate {
@@ -168,10 +187,16 @@ impl Boilerplate {
 
     /// Folds the line into `folded`, if its first three letters begin a phrase of the lists.
     fn begins_like_one(&mut self, line: &str) -> bool {
-        fold(line, 3, &mut self.folded);
-        let begin = self.folded.as_str();
-        if !BUTTONS.iter().chain(LINKS).chain(SIGNED_LINKS).any(|phrase| phrase.starts_with(begin)) {
-            return false;
+        if let Some(letters) = beginning(line) {
+            if self.beginnings[letters >> 6] >> (letters & 63) & 1 == 0 {
+                return false;
+            }
+        } else {
+            fold(line, 3, &mut self.folded);
+            let begin = self.folded.as_str();
+            if !phrases().any(|phrase| phrase.starts_with(begin)) {
+                return false;
+            }
         }
         fold(line, usize::MAX, &mut self.folded);
         true

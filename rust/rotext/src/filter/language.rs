@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use super::endings::ENDINGS;
 pub use super::function_words::Language;
 use super::function_words::{LANGUAGES, WORDS};
+use super::word_key::WordKey;
 
 /// Logarithms in units of 1/256 of a nat, one column for each language; the last of a whole vector counts Romanian function words.
 type Row = [i32; 16];
@@ -128,7 +129,7 @@ const OWN_LETTERS: usize = 5;
 
 /// Words of the lists by their bytes, letters, and endings.
 struct Tables {
-    words: FxHashMap<u128, Row>,
+    words: WordRows,
     /// For each letter of two bytes, from C3 80 to C8 BF, the number of its row plus one; 0 has no row.
     letter: [u8; LETTERS_TABLE],
     rows: Vec<Row>,
@@ -144,24 +145,47 @@ fn place(letter: [u8; 2]) -> usize {
     usize::from(letter[0].wrapping_sub(0xC3)) << 6 | usize::from(letter[1] & 0x3F)
 }
 
-/// The bytes of a word as a key. Words of the lists have at most 15 bytes. A longer word gets a key that no list has.
-///
-/// Two loads that may overlap replace a copy of unknown length, which would be a call.
-#[inline]
-fn key(word: &[u8]) -> u128 {
-    let length = word.len();
-    let bytes = if let (Some(first), Some(last)) = (word.first_chunk::<8>(), word.last_chunk::<8>()) {
-        if length > 15 {
-            return u128::MAX;
+/// The rows of words, by their keys. Most words of a text have none, and one look into a table that the nearest cache holds says so.
+struct WordRows {
+    /// For each slot the number of a row plus one, or 0. At most a sixth of the slots is taken.
+    slots: Box<[u16; SLOTS]>,
+    keys: Vec<WordKey>,
+    rows: Vec<Row>,
+}
+
+const SLOTS: usize = 1 << 13;
+
+impl WordRows {
+    fn new(words: &FxHashMap<WordKey, Row>) -> Self {
+        let (mut slots, mut keys, mut rows) = (Box::new([0; SLOTS]), Vec::new(), Vec::new());
+        for (&key, &row) in words {
+            let mut slot = Self::slot(key);
+            while slots[slot] > 0 {
+                slot = (slot + 1) % SLOTS;
+            }
+            keys.push(key);
+            rows.push(row);
+            slots[slot] = keys.len() as u16;
         }
-        u128::from(u64::from_le_bytes(*first)) | u128::from(u64::from_le_bytes(*last)) << (8 * (length - 8))
-    } else if let (Some(first), Some(last)) = (word.first_chunk::<4>(), word.last_chunk::<4>()) {
-        u128::from(u32::from_le_bytes(*first)) | u128::from(u32::from_le_bytes(*last)) << (8 * (length - 4))
-    } else {
-        word.iter().rev().fold(0, |bytes, byte| bytes << 8 | u128::from(*byte))
-    };
-    // The length distinguishes a word from one that ends with zeros.
-    bytes | (length as u128) << 120
+        Self { slots, keys, rows }
+    }
+
+    #[inline]
+    fn slot(key: WordKey) -> usize {
+        (key.hash() >> 32) as usize % SLOTS
+    }
+
+    #[inline]
+    fn get(&self, key: WordKey) -> Option<&Row> {
+        let mut slot = Self::slot(key);
+        loop {
+            let index = usize::from(self.slots[slot]).checked_sub(1)?;
+            if self.keys[index] == key {
+                return Some(&self.rows[index]);
+            }
+            slot = (slot + 1) % SLOTS;
+        }
+    }
 }
 
 fn row(frequencies: &[f64; LANGUAGES]) -> Row {
@@ -175,11 +199,11 @@ fn row(frequencies: &[f64; LANGUAGES]) -> Row {
 fn tables() -> &'static Tables {
     static TABLES: OnceLock<Tables> = OnceLock::new();
     TABLES.get_or_init(|| {
-        let mut words: FxHashMap<u128, [f64; LANGUAGES]> = FxHashMap::default();
+        let mut words: FxHashMap<WordKey, [f64; LANGUAGES]> = FxHashMap::default();
         for (language, list) in WORDS {
             let mut fields = list.split_ascii_whitespace();
             while let (Some(word), Some(frequency)) = (fields.next(), fields.next()) {
-                let entry = words.entry(key(word.as_bytes())).or_insert([0.0; LANGUAGES]);
+                let entry = words.entry(WordKey::of(word.as_bytes())).or_insert([0.0; LANGUAGES]);
                 // A word that is listed twice counts once.
                 entry[language as usize] = entry[language as usize].max(frequency.parse().unwrap_or(0.0));
             }
@@ -197,15 +221,15 @@ fn tables() -> &'static Tables {
                 letter_table[place(bytes)] = rows.len() as u8;
             }
         }
-        let mut words: FxHashMap<u128, Row> =
+        let mut words: FxHashMap<WordKey, Row> =
             words.iter().map(|(&key, frequencies)| (key, row(frequencies))).collect();
         let (_, romanian) = WORDS[Language::Romanian as usize];
         for word in romanian.split_ascii_whitespace().step_by(2).filter(|word| !CONTENT.contains(word)) {
-            if let Some(row) = words.get_mut(&key(word.as_bytes())) {
+            if let Some(row) = words.get_mut(&WordKey::of(word.as_bytes())) {
                 row[STOP] = 1;
             }
         }
-        Tables { words, letter: letter_table, rows, endings: endings() }
+        Tables { words: WordRows::new(&words), letter: letter_table, rows, endings: endings() }
     })
 }
 
@@ -321,9 +345,15 @@ impl Identifier {
     /// A run of letters, in lower case.
     #[inline]
     pub(super) fn word(&mut self, lower: &[u8]) {
+        self.word_of_key(WordKey::of(lower), lower);
+    }
+
+    /// The same for a word whose key is known.
+    #[inline]
+    pub(super) fn word_of_key(&mut self, key: WordKey, lower: &[u8]) {
         self.now.words += 1;
         self.now.bytes += lower.len() as u64;
-        if let Some(row) = self.tables.words.get(&key(lower)) {
+        if let Some(row) = self.tables.words.get(key) {
             self.now.known += 1;
             self.now.add(row);
         } else if let [_, _, .., a, b] = *lower

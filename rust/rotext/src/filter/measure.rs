@@ -5,6 +5,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::language::{Identifier, Language};
 use super::repetition::{Repetition, Word};
+use super::word_key::{self, WordKey};
+use crate::window::{Window, first};
 
 /// What was measured in a document. Shares are from 0 to 1.
 #[derive(Debug, Clone, Default, serde::Serialize)]
@@ -108,7 +110,7 @@ pub(super) struct Scratch {
 }
 
 /// The counts of one pass; [`Measures`] has their ratios.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Counts {
     lines: u64,
     words: u64,
@@ -163,10 +165,23 @@ pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Me
         shape(line, &mut counts);
         counts.code += setting(line);
         let (separators, before) = (counts.separators, counts.words);
-        for token in line.split(|&byte| CLASS[usize::from(byte)] == SPACE) {
-            if !token.is_empty() {
-                word(token, &mut counts, &mut languages, lower, words);
+        // The line is a part of the text, and ends before white space or at the end of the text.
+        let mut place = line.as_ptr() as usize - bytes.as_ptr() as usize;
+        let end = place + line.len();
+        while place < end {
+            let window = Window::at(bytes, place);
+            let blank = window.equal(b' ') | window.between(b'\t', b'\r');
+            let length = if blank == 0 {
+                let rest = &bytes[place..end];
+                rest.iter().position(|&byte| CLASS[usize::from(byte)] == SPACE).unwrap_or(rest.len())
+            } else {
+                blank.trailing_zeros() as usize
+            };
+            let plain = blank != 0 && plain_word(window, length, &mut counts, &mut languages, words);
+            if length > 0 && !plain {
+                word(&bytes[place..place + length], &mut counts, &mut languages, lower, words);
             }
+            place += length + 1;
         }
         counts.separators -= forgiven(line, counts.words - before).min(counts.separators - separators);
         languages.line();
@@ -247,6 +262,72 @@ fn shape(line: &[u8], counts: &mut Counts) {
         _ => first.utf8_chunks().next().is_some_and(|chunk| small(chunk.valid())),
     });
     counts.bullets += u64::from(["•", "●", "▪", "◦", "·", "*"].iter().any(|sign| begins(sign)));
+}
+
+/// A token of at most 15 bytes that is a word of letters of one or two bytes, with at most one sign of common punctuation at each
+/// end: four of five tokens of prose. Returns false, and counts nothing, for any other. [`word`] is the definition.
+#[inline]
+fn plain_word(
+    mut window: Window,
+    length: usize,
+    counts: &mut Counts,
+    languages: &mut Identifier,
+    words: &mut Vec<Word>,
+) -> bool {
+    let inside = first(length);
+    let (small, capital) = (window.between(b'a', b'z') & inside, window.between(b'A', b'Z') & inside);
+    let high = window.high() & inside;
+    let other = inside & !(small | capital | high);
+    let bytes = *window.bytes();
+    let mut leads = 0;
+    if high != 0 {
+        // C3 to DF begin a letter of two bytes; 80 to BF are the rest of a character.
+        leads = window.between(0xC3, 0xDF) & inside;
+        if high != leads | (leads << 1 & inside) {
+            return false;
+        }
+    }
+    let letters = small | capital | leads;
+    if letters == 0 {
+        return false;
+    }
+    let (start, mut end) = ((other & 1) as usize, length);
+    if other != 0 {
+        let last = 1 << (length - 1);
+        let common = |at: usize| CLASS[usize::from(bytes[at])] == COMMON;
+        // A question mark before a letter may be a letter that was lost.
+        if other & !(last | 1) != 0
+            || start == 1 && (!common(0) || bytes[0] == b'?')
+            || other & last != 0 && !common(length - 1)
+        {
+            return false;
+        }
+        end -= usize::from(other & last != 0);
+    }
+    window = window.small();
+    let mut rest = leads;
+    while rest != 0 {
+        let at = rest.trailing_zeros() as usize;
+        rest &= rest - 1;
+        let Some(place) = window.bytes_mut()[at..].first_chunk_mut::<2>() else { return false };
+        *place = lower_pair(place[0], place[1]);
+        counts.ours += u64::from(is_ours(*place));
+        languages.letter(*place);
+    }
+    let lower = &window.bytes()[start..end];
+    let key = WordKey::of_part(*window.bytes(), start, end - start);
+    languages.word_of_key(key, lower);
+    let characters = (letters | other).count_ones();
+    counts.characters += u64::from(characters);
+    counts.letters += u64::from(letters.count_ones());
+    counts.words += 1;
+    counts.word_characters += u64::from(characters);
+    counts.alpha_words += 1;
+    let switches = (capital & small << 1).count_ones();
+    let unspeakable = other == 0 && characters >= 4 && small != 0 && vowels(window) & inside == 0;
+    counts.garbled += u64::from(unspeakable || switches >= 2);
+    words.push(Word { hash: key.hash(), bytes: length as u32 });
+    true
 }
 
 /// One token: a part between white space.
@@ -364,7 +445,7 @@ fn word(
         && !has_vowel(lower);
     counts.garbled += u64::from(odd > 0 || unspeakable || plain && switches >= 2);
     // Digits and signs count for repetition; case does not.
-    let hash = if seen & DIGIT == 0 { xxh3_64(lower) } else { xxh3_64(token) };
+    let hash = word_key::hash(if seen & DIGIT == 0 { lower } else { token });
     words.push(Word { hash, bytes: token.len() as u32 });
 }
 
@@ -410,8 +491,23 @@ const CODE: &[&[u8]] = &[
     b"\\fB", b"\\fI", b"\\fP", b"\\fR", b"${", b"=\"", b"='", b"***", b"/*", b"*/", b"_._", b"$_", b"::",
 ];
 
+/// Each sign of [`CODE`] has one of these bytes, and so has each other thing that [`is_code`] finds.
+static IN_CODE: [bool; 256] = {
+    let (mut table, mut at, bytes) = ([false; 256], 0, b"<>=&|{}[%\\*_:");
+    while at < bytes.len() {
+        table[bytes[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
 /// Whether a word has a sign of a program.
 fn is_code(token: &[u8]) -> bool {
+    // A dash, an ellipsis and most addresses stop here.
+    token.iter().any(|&byte| IN_CODE[usize::from(byte)]) && has_code(token)
+}
+
+fn has_code(token: &[u8]) -> bool {
     CODE.iter().any(|sign| memmem::find(token, sign).is_some())
         || matches!(token, [b'<', b'a'..=b'z', ..] if !token.contains(&b'@') && !token.contains(&b':'))
         || matches!(token, [b'{' | b'}' | b'[', .., b'{' | b'}' | b']' | b';'] if token.len() > 2 && token.contains(&b'"'))
@@ -435,6 +531,13 @@ fn has_vowel(lower: &[u8]) -> bool {
         || lower.windows(2).any(|pair| pair == [0xC4, 0x83])
 }
 
+/// The places of vowels in a window, as [`has_vowel`] finds them.
+#[inline]
+fn vowels(window: Window) -> u32 {
+    let ascii = b"aeiouy".iter().fold(0, |set, &vowel| set | window.equal(vowel));
+    ascii | window.equal(0xC3) | window.equal(0xC4) << 1 & window.equal(0x83)
+}
+
 /// A letter of two bytes in lower case; a cedilla becomes a comma below.
 #[inline]
 fn lower_pair(first: u8, second: u8) -> [u8; 2] {
@@ -454,4 +557,33 @@ fn lower_pair(first: u8, second: u8) -> [u8; 2] {
 #[inline]
 fn is_ours(pair: [u8; 2]) -> bool {
     matches!(pair, [0xC4, 0x83] | [0xC3, 0xA2 | 0xAE] | [0xC8, 0x99 | 0x9B] | [0xC5, 0x9F | 0xA3])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_plain_word_counts_as_any_other(
+            begin in "[(.?\"'-]?",
+            pieces in prop::collection::vec("[a-zA-Z]{1,4}|[ăâîșțşţĂÂÎȘȚéÜñ]|[.,?(/#0-9…„<_^*-]|\u{a0}|×|ﬁ", 1..4),
+            end in "[.,;:!?()\"'/#…”>]{0,2}",
+        ) {
+            let token = format!("{begin}{}{end}", pieces.concat());
+            let text = format!("{token} {}", "x".repeat(16));
+            let (window, length) = (Window::at(text.as_bytes(), 0), token.len());
+            let (mut counts, mut languages, mut words) = (Counts::default(), Identifier::new(), Vec::new());
+            if length > word_key::LONGEST || !plain_word(window, length, &mut counts, &mut languages, &mut words) {
+                return Ok(());
+            }
+            let (mut others, mut identifier, mut list) = (Counts::default(), Identifier::new(), Vec::new());
+            word(token.as_bytes(), &mut others, &mut identifier, &mut Vec::new(), &mut list);
+            prop_assert_eq!(counts, others, "{:?}", token);
+            prop_assert_eq!(languages.finish(), identifier.finish(), "{:?}", token);
+            let named = |words: Vec<Word>| words.iter().map(|word| (word.hash, word.bytes)).collect::<Vec<_>>();
+            prop_assert_eq!(named(words), named(list), "{:?}", token);
+        }
+    }
 }

@@ -21,6 +21,7 @@ mod personal;
 mod repeats;
 mod repetition;
 mod rules;
+mod word_key;
 
 pub use boilerplate::Boilerplate;
 pub use language::Language;

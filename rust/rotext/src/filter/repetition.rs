@@ -43,6 +43,9 @@ pub(super) struct Runs {
 /// The slots of the table, which is at most half full.
 const SLOTS: usize = (2 * PAGE).next_power_of_two();
 
+/// The counters of [`Repetition::drop_most_single`].
+const COUNTS: usize = 1 << 13;
+
 /// How often a run occurred in the current `round`.
 #[derive(Clone, Copy, Default)]
 struct Slot {
@@ -63,6 +66,7 @@ struct Run {
 pub(super) struct Repetition {
     seen: HashMap<u64, u32, BuildHasherDefault<FxHasher>>,
     slots: Box<[Slot]>,
+    counts: Box<[u8; COUNTS]>,
     /// Each length of each page is a round; a slot of an older round counts as empty.
     round: u32,
     runs: Vec<Run>,
@@ -73,7 +77,8 @@ pub(super) struct Repetition {
 impl Default for Repetition {
     fn default() -> Self {
         let slots = vec![Slot::default(); SLOTS].into();
-        Self { seen: HashMap::default(), slots, round: 0, runs: Vec::new(), before: Vec::new() }
+        let counts = Box::new([0; COUNTS]);
+        Self { seen: HashMap::default(), slots, counts, round: 0, runs: Vec::new(), before: Vec::new() }
     }
 }
 
@@ -143,15 +148,20 @@ impl Repetition {
 
     /// Extends the runs of `n` - 1 words by one word, and keeps those that occur twice.
     fn extend(&mut self, page: &[Word], n: usize) {
+        let whole = self.runs.partition_point(|run| (run.at as usize) + n <= page.len());
+        self.runs.truncate(whole);
+        for run in &mut self.runs {
+            let word = page[run.at as usize + n - 1];
+            run.hash = (run.hash.rotate_left(23) ^ word.hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+        self.drop_most_single();
         self.round = self.round.wrapping_add(1);
         if self.round == 0 {
             self.slots.fill(Slot::default());
             self.round = 1;
         }
         let (slots, round) = (&mut self.slots, self.round);
-        self.runs.retain_mut(|run| {
-            let Some(word) = page.get(run.at as usize + n - 1) else { return false };
-            run.hash = (run.hash.rotate_left(23) ^ word.hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        for run in &mut self.runs {
             let mut at = (run.hash >> 32) as usize % SLOTS;
             while slots[at].round == round && slots[at].hash != run.hash {
                 at = (at + 1) % SLOTS;
@@ -159,9 +169,31 @@ impl Repetition {
             let count = if slots[at].round == round { slots[at].count } else { 0 };
             slots[at] = Slot { hash: run.hash, round, count: count + 1 };
             run.slot = at as u32;
-            true
-        });
+        }
         self.runs.retain(|run| slots[run.slot as usize].count > 1);
+    }
+
+    /// Removes nine in ten of the runs that occur once. What occurs twice stays: its places are counted twice.
+    ///
+    /// Prose has few runs that occur twice, and two passes without a comparison cost less than a search for each run.
+    fn drop_most_single(&mut self) {
+        let (counts, runs) = (&mut self.counts, &mut self.runs);
+        if runs.len() < COUNTS / 64 {
+            return;
+        }
+        let place = |run: &Run| (run.hash >> 48) as usize % COUNTS;
+        counts.fill(0);
+        for run in &*runs {
+            let count = &mut counts[place(run)];
+            *count = count.saturating_add(1);
+        }
+        let mut kept = 0;
+        for from in 0..runs.len() {
+            let run = runs[from];
+            runs[kept] = run;
+            kept += usize::from(counts[place(&run)] > 1);
+        }
+        runs.truncate(kept);
     }
 
     /// Bytes of the words in runs of `n` words that occurred earlier in the page.

@@ -17,20 +17,22 @@ pub(super) struct Edit {
     pub(super) with: String,
 }
 
-/// Counts for each rule, and the edits themselves if a diff needs them.
+/// Counts for each rule, the stages that changed the text, and the edits themselves if a diff needs them.
 #[derive(Debug)]
 pub(super) struct Log {
     pub(super) counts: [u64; COUNT],
+    /// The numbers of the stages that changed the text, in order.
+    pub(super) stages: Vec<u8>,
     pub(super) edits: Option<Vec<Edit>>,
 }
 
 impl Log {
     pub(super) fn counting() -> Self {
-        Self { counts: [0; COUNT], edits: None }
+        Self { counts: [0; COUNT], stages: Vec::new(), edits: None }
     }
 
     pub(super) fn recording() -> Self {
-        Self { counts: [0; COUNT], edits: Some(Vec::new()) }
+        Self { edits: Some(Vec::new()), ..Self::counting() }
     }
 }
 

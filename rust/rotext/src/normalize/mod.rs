@@ -89,6 +89,30 @@ pub struct Normalizer {
     options: Options,
 }
 
+/// The stages that changed a text, in order, by their numbers. They depend on the version of the program.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Steps(Box<[u8]>);
+
+impl Steps {
+    /// Whether no stage changed the text.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The numbers of the stages, for a file.
+    #[must_use]
+    pub fn numbers(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Reads what [`Steps::numbers`] gave. `None`: there is no such stage.
+    #[must_use]
+    pub fn from_numbers(numbers: &[u8]) -> Option<Self> {
+        numbers.iter().all(|&number| usize::from(number) < STAGES.len()).then(|| Self(numbers.into()))
+    }
+}
+
 /// A stage: the signs that it needs, and its function.
 type Stage = (Signs, fn(&mut Editor, &Options));
 
@@ -138,6 +162,39 @@ impl Normalizer {
         out
     }
 
+    /// As [`Normalizer::normalize`]; also returns what [`Normalizer::repeat`] needs to do the same again.
+    pub fn repair<'a>(&self, text: &'a str, report: &mut Report) -> (Cow<'a, str>, Steps) {
+        let mut log = Log::counting();
+        let out = self.run(text, &mut log, |_, _| ());
+        report.add(text.len(), &out, &log.counts);
+        (out, Steps(log.stages.into()))
+    }
+
+    /// Repairs `text` again by the steps that [`Normalizer::repair`] returned for it: nothing is scanned, and stages that found nothing
+    /// do not run. Of another text, or with other options, the result is of no use.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rotext::normalize::{Normalizer, Report};
+    ///
+    /// let (normalizer, text) = (Normalizer::default(), "Ştiinţă &amp; artă");
+    /// let (repaired, steps) = normalizer.repair(text, &mut Report::default());
+    /// assert_eq!(normalizer.repeat(text, &steps), repaired);
+    /// ```
+    pub fn repeat<'a>(&self, text: &'a str, steps: &Steps) -> Cow<'a, str> {
+        let mut log = Log::counting();
+        let mut current = Cow::Borrowed(text);
+        for (_, stage) in steps.0.iter().filter_map(|&step| STAGES.get(usize::from(step))) {
+            let mut editor = Editor::new(&current, &mut log);
+            stage(&mut editor, &self.options);
+            if let Some(next) = editor.finish() {
+                current = Cow::Owned(next);
+            }
+        }
+        current
+    }
+
     /// Runs the stages. `watch` gets the text before each stage that changed something.
     fn run<'a>(&self, text: &'a str, log: &mut Log, mut watch: impl FnMut(&str, &mut Log)) -> Cow<'a, str> {
         let mut current = Cow::Borrowed(text);
@@ -148,7 +205,7 @@ impl Normalizer {
         for _ in 0..ROUNDS {
             let mut signs = Signs::of(&current);
             let before_round = version;
-            for (&(needed, stage), nothing) in STAGES.iter().zip(&mut nothing) {
+            for ((number, &(needed, stage)), nothing) in (0..).zip(STAGES).zip(&mut nothing) {
                 while signs.meets(needed) && *nothing != version {
                     let mut editor = Editor::new(&current, log);
                     stage(&mut editor, &self.options);
@@ -159,6 +216,7 @@ impl Normalizer {
                     let before = current.len();
                     watch(&current, log);
                     current = Cow::Owned(next);
+                    log.stages.push(number);
                     version += 1;
                     signs = Signs::of(&current);
                     // A text that was encoded three times is decoded layer by layer. Between the layers it looks like
@@ -180,6 +238,8 @@ impl Normalizer {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// The bytes that the stages of a text read, for each byte of the text.
@@ -188,6 +248,20 @@ mod tests {
         let mut log = Log::counting();
         Normalizer::default().run(text, &mut log, |input, _| read += input.len());
         read / text.len()
+    }
+
+    proptest! {
+        #[test]
+        fn a_repair_is_repeated_by_its_steps(
+            pieces in prop::collection::vec("[a-zăș ]{1,6}|ş|ţ|&amp;|&lt;b>|Ã®|ÅŸ|Ã\u{83}Â®|- |-\n|  |\u{ad}|,,|<br>|====|\\\\u0103|º|þ", 0..30)
+        ) {
+            let (normalizer, text) = (Normalizer::default(), pieces.concat());
+            let (repaired, steps) = normalizer.repair(&text, &mut Report::default());
+            prop_assert_eq!(&repaired, &normalizer.normalize(&text, &mut Report::default()));
+            prop_assert_eq!(steps.is_empty(), matches!(repaired, Cow::Borrowed(_)));
+            let read = Steps::from_numbers(steps.numbers());
+            prop_assert_eq!(read.map(|steps| normalizer.repeat(&text, &steps)), Some(repaired));
+        }
     }
 
     #[test]

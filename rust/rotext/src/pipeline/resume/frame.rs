@@ -36,8 +36,8 @@ pub(in crate::pipeline) struct Frame {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(in crate::pipeline) struct DocumentOutcome {
     pub(in crate::pipeline) status: Status,
-    /// Whether the normalizer changed the text: a later pass need not look at a text that is as it should be.
-    pub(in crate::pipeline) repaired: bool,
+    /// How the normalizer changed the text: a later pass does the same and looks at nothing else.
+    pub(in crate::pipeline) repairs: normalize::Steps,
     /// The decisions of the filter.
     pub(in crate::pipeline) findings: Vec<Finding>,
 }
@@ -97,8 +97,8 @@ impl Frame {
             out.put_u64(number);
         }
         out.put_u32(self.outcomes.len() as u32);
-        for DocumentOutcome { status, repaired, findings } in &self.outcomes {
-            out.put_u32(*status as u32 | u32::from(*repaired) << 7 | (findings.len() as u32) << 8);
+        for DocumentOutcome { status, repairs, findings } in &self.outcomes {
+            out.put_u32(*status as u32 | (findings.len() as u32) << 8).put_bytes(repairs.numbers());
             findings.iter().for_each(|finding| encode_finding(finding, &mut out));
         }
         out.put_u32(self.documents.len() as u32);
@@ -143,7 +143,8 @@ impl Frame {
         frame.normalize = normalize::Report::from_numbers(&numbers);
         for _ in 0..from.u32()? {
             let head = from.u32()?;
-            let status = match head & 0x7f {
+            let repairs = normalize::Steps::from_numbers(from.bytes()?)?;
+            let status = match head & 0xff {
                 0 => Status::Kept,
                 1 => Status::Empty,
                 2 => Status::Filtered,
@@ -151,7 +152,7 @@ impl Frame {
                 _ => return None,
             };
             let findings = (0..head >> 8).map(|_| decode_finding(&mut from)).collect::<Option<_>>()?;
-            frame.outcomes.push(DocumentOutcome { status, repaired: head & 0x80 != 0, findings });
+            frame.outcomes.push(DocumentOutcome { status, repairs, findings });
         }
         for _ in 0..from.u32()? {
             let (low, high) = (from.u64()?, from.u64()?);

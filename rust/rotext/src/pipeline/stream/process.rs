@@ -20,8 +20,8 @@ struct Judged {
     /// The text that deduplication compares, where it differs.
     compared: Option<String>,
     key: u128,
-    /// Whether the normalizer changed the text, and whether anything did.
-    repaired: bool,
+    /// How the normalizer changed the text, and whether anything did.
+    repairs: normalize::Steps,
     changed: bool,
 }
 
@@ -46,7 +46,7 @@ impl Worker<'_> {
                     continue;
                 }
             };
-            let Judged { status, findings, verdict, compared, key, repaired, changed } = judged;
+            let Judged { status, findings, verdict, compared, key, repairs, changed } = judged;
             opened.add_findings(&document, source, &findings);
             match status {
                 Status::Empty => opened.reject_empty(document),
@@ -63,7 +63,7 @@ impl Worker<'_> {
                     failure: None,
                 }),
             }
-            outcomes.push(DocumentOutcome { status, repaired, findings });
+            outcomes.push(DocumentOutcome { status, repairs, findings });
         }
         if let Some(hash) = record_as {
             let (records, normalize) = (opened.records, opened.normalize.clone());
@@ -81,14 +81,15 @@ impl Worker<'_> {
             verdict: None,
             compared: None,
             key: 0,
-            repaired: false,
+            repairs: normalize::Steps::default(),
             changed: false,
         };
         if let Some(normalizer) = &self.normalizer {
             trip("normalize", &document.text);
-            if let Cow::Owned(text) = normalizer.normalize(&document.text, repairs) {
+            let (text, steps) = normalizer.repair(&document.text, repairs);
+            if let Cow::Owned(text) = text {
                 document.text = text;
-                (judged.repaired, judged.changed) = (true, true);
+                (judged.repairs, judged.changed) = (steps, true);
             }
             if document.text.trim().is_empty() {
                 judged.status = Status::Empty;

@@ -50,7 +50,7 @@ impl Worker<'_> {
         opened.normalize = frame.normalize.clone();
         let mut failures = frame.failures.iter();
         let mut signed = (first.unwrap_or_default()..).zip(&frame.documents);
-        for (mut document, DocumentOutcome { status, repaired, findings }) in
+        for (mut document, DocumentOutcome { status, repairs, findings }) in
             batch.documents.into_iter().zip(&frame.outcomes)
         {
             opened.add_findings(&document, source, findings);
@@ -67,7 +67,7 @@ impl Worker<'_> {
                     }
                     let mut failure = None;
                     if !removed && !as_read {
-                        match guard(|| self.edit_again(&mut document, *repaired, findings)) {
+                        match guard(|| self.edit_again(&mut document, repairs, findings)) {
                             Ok(edited) => (changed, cut) = edited,
                             Err(panic) => {
                                 self.renew();
@@ -103,14 +103,13 @@ impl Worker<'_> {
     fn edit_again(
         &mut self,
         document: &mut Document,
-        repaired: bool,
+        repairs: &normalize::Steps,
         findings: &[Finding],
     ) -> (bool, dedup::Cut) {
         let (mut changed, mut cut) = (false, dedup::Cut::default());
         trip("replay", &document.text);
-        if repaired
-            && let Some(normalizer) = &self.normalizer
-            && let Cow::Owned(text) = normalizer.normalize(&document.text, &mut normalize::Report::default())
+        if let Some(normalizer) = &self.normalizer
+            && let Cow::Owned(text) = normalizer.repeat(&document.text, repairs)
         {
             (document.text, changed) = (text, true);
         }
