@@ -202,8 +202,8 @@ impl Normalizer {
         // same text again is not run again.
         let mut version = 1;
         let mut nothing = [0; STAGES.len()];
+        let mut signs = Signs::of(&current);
         for _ in 0..ROUNDS {
-            let mut signs = Signs::of(&current);
             let before_round = version;
             for ((number, &(needed, stage)), nothing) in (0..).zip(STAGES).zip(&mut nothing) {
                 while signs.meets(needed) && *nothing != version {

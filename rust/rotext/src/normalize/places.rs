@@ -24,6 +24,14 @@ pub(super) struct Places<'t, F> {
 }
 
 impl<F: Fn(u8, u8, u8) -> bool> Places<'_, F> {
+    /// The first place from `at` on. The places before it are not looked at again.
+    pub(super) fn from(&mut self, at: usize) -> Option<usize> {
+        if at >= self.block {
+            (self.block, self.left) = (at / BLOCK * BLOCK, 0);
+        }
+        self.find(|&place| place >= at)
+    }
+
     /// The places of the next block that has some.
     #[inline]
     fn refill(&mut self) -> Option<()> {
@@ -98,12 +106,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn blocks_find_what_a_loop_finds(bytes in prop::collection::vec(0u8..4, 0..300)) {
+        fn blocks_find_what_a_loop_finds(
+            bytes in prop::collection::vec(0u8..4, 0..300),
+            steps in prop::collection::vec(0usize..90, 0..6),
+        ) {
             let test = |a: u8, b: u8, c: u8| (a == 1) & (b != 2) & (c == 0);
             let byte = |at: usize| bytes.get(at).copied().unwrap_or(0);
             let naive: Vec<usize> =
                 (0..bytes.len()).filter(|&at| test(byte(at), byte(at + 1), byte(at + 2))).collect();
-            prop_assert_eq!(places(&bytes, test).collect::<Vec<_>>(), naive);
+            prop_assert_eq!(places(&bytes, test).collect::<Vec<_>>(), naive.clone());
+            let mut found = places(&bytes, test);
+            let mut start = 0;
+            for step in steps {
+                start += step;
+                let next = naive.iter().copied().find(|&place| place >= start);
+                prop_assert_eq!(found.from(start), next);
+                start = next.map_or(start, |next| next + 1);
+            }
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn repair(editor: &mut Editor) {
     let mut frame = false;
     while start <= text.len() {
         if !frame {
-            let Some(at) = candidates.find(|&at| at >= start) else { return };
+            let Some(at) = candidates.from(start) else { return };
             start += memrchr(b'\n', &bytes[start..at]).map_or(0, |i| i + 1);
         }
         let end = memchr(b'\n', &bytes[start..]).map_or(text.len(), |i| start + i);
