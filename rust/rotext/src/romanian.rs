@@ -185,9 +185,14 @@ impl Model {
 
     /// Whether the lexicon has the word whose letters have these numbers ([`letter`]).
     #[must_use]
-    #[inline]
     pub fn knows_letters(&self, letters: &[u8]) -> bool {
         self.words.contains(key(letters))
+    }
+
+    /// How many of the words, given by the numbers of their letters, the lexicon has. See [`Counter`].
+    #[must_use]
+    pub fn counter(&self) -> Counter<'_> {
+        Counter { lexicon: &self.words, keys: [0; QUESTIONS], asked: 0, known: 0 }
     }
 
     /// Whether the letters of the word follow each other as in Romanian. Of a word with hyphens, each part must be known or so.
@@ -225,6 +230,43 @@ impl Model {
             length += 1;
         }
         length > 1 && self.knows_letters(&letters[..length])
+    }
+}
+
+/// The number of words that are asked for together.
+const QUESTIONS: usize = 64;
+
+/// Counts known words. The table is larger than the nearest caches, so many words are asked for together: their loads overlap, and a
+/// word costs a few cycles where one after another waits for the memory.
+pub struct Counter<'m> {
+    lexicon: &'m Lexicon,
+    keys: [u32; QUESTIONS],
+    asked: usize,
+    known: u64,
+}
+
+impl Counter<'_> {
+    /// Adds the word whose letters have these numbers ([`letter`]).
+    #[inline]
+    pub fn add(&mut self, letters: &[u8]) {
+        self.keys[self.asked] = key(letters);
+        self.asked += 1;
+        if self.asked == QUESTIONS {
+            self.ask();
+        }
+    }
+
+    fn ask(&mut self) {
+        let asked = &self.keys[..self.asked];
+        self.known += asked.iter().map(|&key| u64::from(self.lexicon.contains(key))).sum::<u64>();
+        self.asked = 0;
+    }
+
+    /// The number of known words so far.
+    #[must_use]
+    pub fn known(&mut self) -> u64 {
+        self.ask();
+        self.known
     }
 }
 

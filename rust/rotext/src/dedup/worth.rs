@@ -80,9 +80,9 @@ const LONGEST: usize = 64;
 /// bytes. Linear in the text, without allocation.
 #[must_use]
 pub fn worth(text: &str) -> u64 {
-    let model = romanian::model();
+    let mut sound = romanian::model().counter();
     let bytes = text.as_bytes();
-    let (mut known, mut dirt) = (0u64, 0u64);
+    let (mut words, mut dirt) = (0u64, 0u64);
     // A window may be copied behind the longest word.
     let (mut letters, mut length) = ([0u8; LONGEST + window::BYTES], 0);
     let (mut tag, mut broken) = (false, false);
@@ -113,10 +113,10 @@ pub fn worth(text: &str) -> u64 {
             continue;
         }
         if length > 1 && !tag {
-            let sound = !broken
-                && length <= LONGEST
-                && letters.get(..length).is_some_and(|word| model.knows_letters(word));
-            (known, dirt) = (known + u64::from(sound), dirt + u64::from(!sound));
+            words += 1;
+            if !broken && length <= LONGEST {
+                sound.add(&letters[..length]);
+            }
         }
         (length, broken) = (0, false);
         match class {
@@ -129,6 +129,9 @@ pub fn worth(text: &str) -> u64 {
             _ => {}
         }
     }
+    let known = sound.known();
+    // A word that is not known is dirt too.
+    dirt += words - known;
     let step = if known == 0 { 0 } else { 1 + ((known as f64).log2() * STEPS) as u64 };
     let share = SHARES - 1 - dirt * (SHARES - 1) / (known + dirt).max(1);
     step << 44 | share << 32 | u64::from(u32::try_from(text.len()).unwrap_or(u32::MAX))
