@@ -56,6 +56,7 @@ fn all_stages(c: &mut Criterion) {
             valid_share: 0.005,
             out: folder.path().join("pack"),
             force: true,
+            describe: None,
         };
         group.bench_function(name, |b| b.iter(|| pack(&options, &Progress::default()).unwrap()));
     }

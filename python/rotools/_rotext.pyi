@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, final
@@ -827,6 +827,7 @@ def pack(
     step: str | None = None,
     strict: bool = False,
     force: bool = False,
+    describe: Callable[[Path], object] | None = None,
     threads: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -855,6 +856,7 @@ def pack(
         step: `judge`, `decide`, `count`, `train`, `encode` or `finish`: run only this step. With a shard alone: `judge`.
         strict: Stop at the first record that cannot be used.
         force: Replace an existing pack.
+        describe: Called with the folder of the finished pack before it has its name. It may add files.
         threads: Worker threads. 0: one for each core.
         progress: Counters to watch, and the switch to stop the call.
 

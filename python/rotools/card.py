@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rotools import _rotext
+from rotools.files import refused
 
 CARD = "README.md"
 _SIZES = (
@@ -75,14 +76,18 @@ def write_card(pack: Path, *, license: str | None = None) -> Path:
         license: Licence of the texts; None: unknown.
 
     Raises:
-        RotoolsError: The system refuses. The pack is whole without it.
+        RotoolsError: The system refuses.
     """
-    manifest, report = (
-        json.loads((pack / name).read_text(encoding="utf-8")) for name in ("manifest.json", "report.json")
-    )
+    manifest, report = (_read(pack / name) for name in ("manifest.json", "report.json"))
     file = pack / CARD
     _rotext.write_file(file, dataset_card(manifest, report, license=license).encode())
     return file
+
+
+def _read(file: Path) -> Json:
+    with refused(file, "read"):
+        content: Json = json.loads(file.read_text(encoding="utf-8"))
+    return content
 
 
 def size_category(documents: int) -> str:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
@@ -171,7 +172,7 @@ def pack(
         del options[name]
     listed = resolve(inputs, phases, config)
     with ExitStack() as stack:
-        core = _core_options(options, stack)
+        core = {**_core_options(options, stack), "describe": partial(write_card, license=license)}
         _replay_reviews(listed, log)
         if engine == "ray":
             from rotools.ray import pack_on_cluster
@@ -181,11 +182,10 @@ def pack(
             )
         else:
             report = run(lambda counters: _rotext.pack(listed, out, progress=counters, **core), progress)
-    return _pack_result(Path(out), report, license)
+    return _pack_result(Path(out), report)
 
 
-def _pack_result(out: Path, report: dict[str, Any], license: str | None) -> PackResult:
-    write_card(out, license=license)
+def _pack_result(out: Path, report: dict[str, Any]) -> PackResult:
     return PackResult(out, report["tokens"], report["blocks"], report["bytes"], report["vocab_size"], report)
 
 
@@ -294,8 +294,8 @@ def pack_finish(
         >>> pack_finish(**corpus).text_bytes
         22
     """
-    found = _run_step("finish", None, inputs, out, options)
-    return _pack_result(Path(out), found["report"], license)
+    found = _run_step("finish", None, inputs, out, options, describe=partial(write_card, license=license))
+    return _pack_result(Path(out), found["report"])
 
 
 def _run_step(
@@ -304,6 +304,7 @@ def _run_step(
     inputs: Paths | None,
     out: str | PathLike[str],
     options: PackOptions,
+    describe: Callable[[Path], object] | None = None,
 ) -> dict[str, Any]:
     """Run a step of the core, and return what it reports."""
     rest: dict[str, Any] = dict(options)
@@ -314,7 +315,9 @@ def _run_step(
         if step == "judge":
             _replay_reviews(listed, log)
         return run(
-            lambda counters: _rotext.pack(listed, out, shard=shard, step=step, progress=counters, **core),
+            lambda counters: _rotext.pack(
+                listed, out, shard=shard, step=step, describe=describe, progress=counters, **core
+            ),
             progress,
         )
 

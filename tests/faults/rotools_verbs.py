@@ -115,6 +115,34 @@ PACK = (
     "out/pack",
 )
 FILES = ("in.jsonl", "--threads", "2", "--quiet", "--out")
+
+
+def judged(name: str, data: bytes) -> object:
+    """What of a shard must be equal. Frames of a killed run stand in another place of its journal."""
+    return len(data) if "/journal/" in name else data
+
+
+STEPS = ("judge", "decide", "count", "train", "encode", "finish")
+
+
+def step(name: str) -> tuple[str, ...]:
+    """A step of `pack`; a task has the only shard."""
+    shard = ("--shard", "1/1") if name in ("judge", "count", "encode") else ()
+    return (*PACK, "--accept-loss", "--step", name, *shard)
+
+
+def stepped(name: str) -> Callable[[Path, Lab], None]:
+    """Inputs, and what the steps before `name` leave."""
+
+    def prepare(folder: Path, lab: Lab) -> None:
+        corpus(folder, lab)
+        for earlier in STEPS[: STEPS.index(name)]:
+            ended = lab.run(step(earlier), folder)
+            assert ended.code == 0, ended
+
+    return prepare
+
+
 VERBS = (
     Verb("normalize", ("normalize", *FILES, "out/a.jsonl.zst", "--report", "out/report.json"), corpus),
     Verb("normalize over", ("normalize", *FILES, "out/a.jsonl"), after("normalize", "old.jsonl", "--quiet", "--out", "out/a.jsonl")),
@@ -126,6 +154,9 @@ VERBS = (
     Verb("pack", (*PACK, "--accept-loss"), corpus, refuses=True),
     Verb("pack exact", (*PACK, "--preset", "exact"), corpus, refuses=True),
     Verb("pack over", (*PACK, "--accept-loss", "--force"), after("pack", "old.jsonl", *PACK[2:])),
+    Verb("step judge", step("judge"), stepped("judge"), keeps=("1-of-1",), read=judged),
+    *(Verb(f"step {name}", step(name), stepped(name), keeps=("scratch",)) for name in STEPS[1:5]),
+    Verb("step finish", step("finish"), stepped("finish"), keeps=(".shards",), refuses=True),
     Verb("train", ("tokenizer", "train", *FILES, "out/t.json", "--vocab-size", "300"),
          after("tokenizer", "train", "old.jsonl", "--vocab-size", "290", "--quiet", "--out", "out/t.json")),
     Verb("encode", ("tokenizer", "encode", *FILES, "out/ids.bin", "--tokenizer", "tokenizer.json"), trained),

@@ -13,13 +13,13 @@ STOPPED = 130
 
 def main() -> None:
     """Run the command line. This is the entry point of the script `rotools`."""
-    from rotools.cli.app import app
-
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that is not UTF-8 shows `?` for a letter that it lacks; a traceback would show nothing.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
     try:
+        from rotools.cli.app import app
+
+        for stream in (sys.stdout, sys.stderr):
+            # A terminal that is not UTF-8 shows `?` for a letter that it lacks; a traceback would show nothing.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
         app()
     except RotoolsError as error:
         hint = error.hint

@@ -77,11 +77,11 @@ def options(
 
 def main() -> None:
     """Run the program on the arguments of the command line."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that is not UTF-8 shows `?` for a letter that it lacks; a traceback would show nothing.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
     try:
+        for stream in (sys.stdout, sys.stderr):
+            # A terminal that is not UTF-8 shows `?` for a letter that it lacks; a traceback would show nothing.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
         app()
     except KeyboardInterrupt:
         # Outside of a verb, while the command line is read.

@@ -1,11 +1,12 @@
 //! `rotools pack`, `verify` and the blocks of `inspect`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 use rotext::error::Error;
 use rotext::pack as core;
-use rotext::pipeline::pack::{Options, PhaseInput};
+use rotext::pipeline::pack::{Describe, Options, PhaseInput};
 use rotext::pipeline::{Shard, Step};
 
 use crate::errors::{call, raise};
@@ -36,6 +37,7 @@ use crate::{dedup, files, filter, progress::Progress};
 ///     step: `judge`, `decide`, `count`, `train`, `encode` or `finish`: run only this step. With a shard alone: `judge`.
 ///     strict: Stop at the first record that cannot be used.
 ///     force: Replace an existing pack.
+///     describe: Called with the folder of the finished pack before it has its name. It may add files.
 ///     threads: Worker threads. 0: one for each core.
 ///     progress: Counters to watch, and the switch to stop the call.
 ///
@@ -50,7 +52,8 @@ use crate::{dedup, files, filter, progress::Progress};
                     "text", id_field = None, normalize = true, filter = true, thresholds = Vec::new(), redact
                     = true, boilerplate = true, diacritics = "flag", dedup = Some("default"), max_ram =
                     1073741824, accept_loss = false, repeated_lines = None, decontaminate = Vec::new(), shard
-                    = None, step = None, strict = false, force = false, threads = 0, progress = None))]
+                    = None, step = None, strict = false, force = false, describe = None, threads = 0, progress =
+                    None))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn pack<'py>(
     py: Python<'py>,
@@ -76,6 +79,7 @@ pub(crate) fn pack<'py>(
     step: Option<&str>,
     strict: bool,
     force: bool,
+    describe: Option<Py<PyAny>>,
     threads: usize,
     progress: Option<&Progress>,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -94,7 +98,9 @@ pub(crate) fn pack<'py>(
     let alike =
         |preset: &str| dedup::options(preset, max_ram, accept_loss, repeated_lines, &decontaminate, &[]);
     let dedup = dedup.map(alike).transpose()?;
-    let options = Options { phases, stream, dedup, tokenizer, vocab_size, valid_share, out, force };
+    let raised = Raised::default();
+    let describe = describe.map(|function| raised.describe(function));
+    let options = Options { phases, stream, dedup, tokenizer, vocab_size, valid_share, out, force, describe };
     let shard = shard.map(|(number, of)| Shard::new(number, of)).transpose().map_err(|e| raise(&e))?;
     if let Some(name) = step.or(shard.map(|_| Step::Judge.name())) {
         let step = Step::from_name(name).ok_or_else(|| {
@@ -102,10 +108,37 @@ pub(crate) fn pack<'py>(
             raise(&error.hint("the steps are judge, decide, count, train, encode and finish"))
         })?;
         let run = || rotext::pipeline::step(&options, step, shard, &progress.inner);
-        return files::python(py, &call(py, run)?);
+        return files::python(py, &call(py, run).map_err(|error| raised.or(error))?);
     }
-    let report = call(py, || rotext::pipeline::pack::pack(&options, &progress.inner))?;
-    files::python(py, &report)
+    let report = call(py, || rotext::pipeline::pack::pack(&options, &progress.inner));
+    files::python(py, &report.map_err(|error| raised.or(error))?)
+}
+
+/// What the function of Python that describes a pack raised: the caller gets it as it is.
+#[derive(Default)]
+struct Raised(Arc<Mutex<Option<PyErr>>>);
+
+impl Raised {
+    fn describe(&self, function: Py<PyAny>) -> Describe {
+        let raised = Arc::clone(&self.0);
+        Describe::new(move |folder: &Path| {
+            Python::attach(|py| match function.call1(py, (folder,)) {
+                Ok(_) => Ok(()),
+                Err(error) => {
+                    let what = Error::data(format!("the pack cannot be described: {error}")).at(folder);
+                    if let Ok(mut place) = raised.lock() {
+                        *place = Some(error);
+                    }
+                    Err(what)
+                }
+            })
+        })
+    }
+
+    /// The exception of the function if there is one, else `error`.
+    fn or(&self, error: PyErr) -> PyErr {
+        self.0.lock().ok().and_then(|mut place| place.take()).unwrap_or(error)
+    }
 }
 
 /// Check every byte of a pack against its manifest.

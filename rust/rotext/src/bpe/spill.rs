@@ -8,30 +8,22 @@ use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::word_table::WordTable;
 use crate::error::{Error, Result};
 
-/// A run that can be read from its beginning.
+/// A run that can be read from its beginning. Its file has no name, so it vanishes with the process, however that ends.
 pub(super) struct Run {
     file: File,
-    path: PathBuf,
+    /// For messages.
+    folder: PathBuf,
 }
 
 impl Run {
     /// Writes the words of `table`, in the order of their bytes, to a new file in `folder`.
     pub(super) fn write(table: &WordTable, folder: &Path) -> Result<Self> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let name = format!(".words-{}-{}.run", std::process::id(), NUMBER.fetch_add(1, Relaxed));
-        let path = folder.join(name);
-        let fail = |e: std::io::Error| Error::io(&path, &e);
-        let mut open = File::options();
-        let file = open.read(true).write(true).create_new(true).open(&path).map_err(fail)?;
-        // A file without a name vanishes with the process, however that ends. On systems that keep the names of open
-        // files, Drop removes it.
-        let _ = std::fs::remove_file(&path);
-
+        let fail = |e: std::io::Error| Error::io(folder, &e);
+        let file = tempfile::tempfile_in(folder).map_err(fail)?;
         let mut bytes: Vec<u8> = Vec::new();
         let mut words: Vec<(usize, usize, u64)> = Vec::with_capacity(table.len());
         table.for_each(|word, n| {
@@ -41,7 +33,7 @@ impl Run {
         words.sort_unstable_by(|&(a, m, _), &(b, n, _)| bytes[a..a + m].cmp(&bytes[b..b + n]));
         let mut out = BufWriter::with_capacity(1 << 18, &file);
         for (start, len, n) in words {
-            let size = u32::try_from(len).map_err(|_| Error::data("a word of more than 4 GB").at(&path))?;
+            let size = u32::try_from(len).map_err(|_| Error::data("a word of more than 4 GB").at(folder))?;
             out.write_all(&size.to_le_bytes()).map_err(fail)?;
             out.write_all(&bytes[start..start + len]).map_err(fail)?;
             out.write_all(&n.to_le_bytes()).map_err(fail)?;
@@ -49,13 +41,7 @@ impl Run {
         out.flush().map_err(fail)?;
         drop(out);
         (&file).rewind().map_err(fail)?;
-        Ok(Self { file, path })
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+        Ok(Self { file, folder: folder.to_owned() })
     }
 }
 
@@ -77,13 +63,14 @@ fn next(reader: &mut BufReader<&File>, word: &mut Vec<u8>) -> std::io::Result<Op
 pub(super) fn merge(runs: Vec<Run>, mut f: impl FnMut(&[u8], u64)) -> Result<()> {
     let mut readers: Vec<_> = runs.iter().map(|run| BufReader::with_capacity(1 << 17, &run.file)).collect();
     let mut heap = BinaryHeap::with_capacity(runs.len());
-    let mut advance =
-        |heap: &mut BinaryHeap<Reverse<(Vec<u8>, usize, u64)>>, mut word: Vec<u8>, run: usize| {
-            if let Some(n) = next(&mut readers[run], &mut word).map_err(|e| Error::io(&runs[run].path, &e))? {
-                heap.push(Reverse((word, run, n)));
-            }
-            Ok::<(), Error>(())
-        };
+    let mut advance = |heap: &mut BinaryHeap<Reverse<(Vec<u8>, usize, u64)>>,
+                       mut word: Vec<u8>,
+                       run: usize| {
+        if let Some(n) = next(&mut readers[run], &mut word).map_err(|e| Error::io(&runs[run].folder, &e))? {
+            heap.push(Reverse((word, run, n)));
+        }
+        Ok::<(), Error>(())
+    };
     for run in 0..runs.len() {
         advance(&mut heap, Vec::new(), run)?;
     }

@@ -82,6 +82,7 @@ fn pack_rejects_the_document_and_keeps_the_others() {
             valid_share: 0.0,
             out: folder.path().join(name),
             force: true,
+            describe: None,
         };
         let report = pack(&options, &progress).unwrap();
         (report["phases"][0]["read"].clone(), tokens(&options.out))

@@ -64,10 +64,21 @@ pub fn shard(
         );
     }
     Shard::check_sources(sources)?;
-    let (part, read_before) = (shard.part(sources), volume(sources));
-    let options = only_filtering(options);
     let folder = shard.folder(&shards_folder(out));
     let _lock = lock_workdir(&folder, Journal::FOLDER)?;
+    let found = judge_part((sources, options), (folder.clone(), shard), progress);
+    let _ = std::fs::remove_file(lock_path(&folder));
+    found
+}
+
+/// As [`shard`], in its locked folder.
+fn judge_part(
+    (sources, options): (&[Source], &Options),
+    (folder, shard): (PathBuf, Shard),
+    progress: &Progress,
+) -> Result<ShardReport> {
+    let (part, read_before) = (shard.part(sources), volume(sources));
+    let options = only_filtering(options);
     let journal = open_journal(&folder, sources, &options)?;
     let (mut reader, mut writer) = (journal.reader(None)?, journal.writer()?);
     progress.begin("judge", sources.iter().zip(&part).map(|(source, own)| source.bytes_of(&own.units)).sum());
@@ -83,7 +94,6 @@ pub fn shard(
         |(source, record)| write_record(&mut writer, source, record),
     )?;
     writer.finish()?;
-    let _ = std::fs::remove_file(lock_path(&folder));
     let StreamReport { records, documents, bytes, .. } = report;
     let (read, input) = (volume(sources) - read_before, sources.iter().map(|source| source.size).sum());
     Ok(ShardReport { records, documents, bytes, read, input, whole: whole(sources), folder })

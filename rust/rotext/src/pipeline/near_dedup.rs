@@ -152,15 +152,27 @@ pub(super) fn sign_shard(
     (out, shard): (&Path, Shard),
     progress: &Progress,
 ) -> Result<ShardReport> {
-    let FirstPassInput { phases, stream, near } = *input;
-    let sources = || phases.iter().flat_map(|phase| phase.sources);
-    Shard::check_sources(sources())?;
-    let part = shard.part(sources());
-    let before = volume(sources());
+    Shard::check_sources(input.phases.iter().flat_map(|phase| phase.sources))?;
     let folder = shard.folder(&shards_folder(out));
     let _lock = lock_workdir(&folder, Journal::FOLDER)?;
+    let found = sign_part(input, &folder, shard, progress);
+    let _ = std::fs::remove_file(lock_path(&folder));
+    found
+}
+
+/// As [`sign_shard`], in its locked folder.
+fn sign_part(
+    input: &FirstPassInput<'_>,
+    folder: &Path,
+    shard: Shard,
+    progress: &Progress,
+) -> Result<ShardReport> {
+    let FirstPassInput { phases, stream, near } = *input;
+    let sources = || phases.iter().flat_map(|phase| phase.sources);
+    let part = shard.part(sources());
+    let before = volume(sources());
     let evaluation = decontaminate::read(&near.evaluation, &stream.fields, progress)?;
-    let journal = Journal::open(&folder, &input.description(&evaluation))?;
+    let journal = Journal::open(folder, &input.description(&evaluation))?;
     let mut judged = Judged::new(journal.key(), sources().zip(&part));
     let (reader, mut writer) = (journal.reader(None)?, journal.writer()?);
     let mut file = WordFile::open(&journal.words())?;
@@ -187,8 +199,7 @@ pub(super) fn sign_shard(
         }
         first_source += phase.sources.len();
     }
-    judged.write(&folder, writer.finish()?)?;
-    let _ = std::fs::remove_file(lock_path(&folder));
+    judged.write(folder, writer.finish()?)?;
     let sum = |of: fn(&StreamReport) -> u64| reports.iter().map(of).sum();
     Ok(ShardReport {
         records: sum(|report| report.records),
@@ -197,7 +208,7 @@ pub(super) fn sign_shard(
         read: volume(sources()) - before,
         input: sources().map(|source| source.size).sum(),
         whole: whole(sources()),
-        folder,
+        folder: folder.to_owned(),
     })
 }
 

@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64;
@@ -63,6 +64,25 @@ pub struct Options {
     pub out: PathBuf,
     /// Replace `out` if it exists.
     pub force: bool,
+    /// Adds files to the pack before it has its name.
+    pub describe: Option<Describe>,
+}
+
+/// Adds files to a finished pack, such as a dataset card: it gets the folder before that has its name, so a pack never lacks them.
+#[derive(Clone)]
+pub struct Describe(Arc<dyn Fn(&Path) -> Result<()> + Send + Sync>);
+
+impl Describe {
+    /// Calls `describe` with the folder.
+    pub fn new(describe: impl Fn(&Path) -> Result<()> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(describe))
+    }
+}
+
+impl std::fmt::Debug for Describe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Describe")
+    }
 }
 
 impl Options {
@@ -128,6 +148,7 @@ pub(super) const COUNTS_BYTES: usize = 256 << 20;
 ///     valid_share: 0.0,
 ///     out: folder.path().join("pack"),
 ///     force: false,
+///     describe: None,
 /// };
 /// let report = pack(&options, &Progress::default())?;
 /// assert_eq!(report["dedup"]["exact"], 5);
@@ -157,6 +178,7 @@ pub(super) fn in_workdir(
         .with_file_name(format!("{}.partial", options.out.file_name().unwrap_or_default().to_string_lossy()));
     let _lock = lock_workdir(&partial, Journal::FOLDER)?;
     let result = fill(&partial).and_then(|report| {
+        options.describe.as_ref().map_or(Ok(()), |describe| (describe.0)(&partial))?;
         remove_folder(&partial.join(Journal::FOLDER))?;
         Ok(report)
     });

@@ -105,7 +105,10 @@ pub(in crate::pipeline) fn remove_shards(out: &Path) {
     for step in ["count", "encode"] {
         remove_entries(&folder.join(step), of_shard);
     }
-    remove_entries(&folder, |name| of_shard(name) || name == "decisions" || name.starts_with("tokenizer-"));
+    remove_entries(&folder, |name| {
+        let name = name.strip_suffix(".partial.lock").unwrap_or(name);
+        of_shard(name) || ["decisions", "scratch"].contains(&name) || name.starts_with("tokenizer-")
+    });
 }
 
 /// Removes the entries of a folder whose names are `ours` or hidden (locks, unfinished files), and the folder if it is empty then.
@@ -134,8 +137,15 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "x").unwrap();
         };
-        let own =
-            ["1-of-2/journal/frames", "count/2-of-2", "encode/.1-of-2.part", "decisions", "tokenizer-1f"];
+        let own = [
+            "1-of-2/journal/frames",
+            "count/2-of-2",
+            "encode/.1-of-2.part",
+            "decisions",
+            "scratch/names-1.scratch",
+            "scratch.partial.lock",
+            "tokenizer-1f",
+        ];
         own.iter().copied().for_each(write);
         remove_shards(&out);
         assert!(!shards.exists());
