@@ -70,7 +70,9 @@ pub struct Options {
 
 /// Adds files to a finished pack, such as a dataset card: it gets the folder before that has its name, so a pack never lacks them.
 #[derive(Clone)]
-pub struct Describe(Arc<dyn Fn(&Path) -> Result<()> + Send + Sync>);
+pub struct Describe(Arc<AddFiles>);
+
+type AddFiles = dyn Fn(&Path) -> Result<()> + Send + Sync;
 
 impl Describe {
     /// Calls `describe` with the folder.
