@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"ROTOJRN\0";
 /// Version of the file format, and of what the stages find: increase it when they find something else in the same text.
-const VERSION: u32 = 8;
+const VERSION: u32 = 9;
 /// Bytes of words between two syncs. After a power cut at most this much work is done again.
 const SYNC_BYTES: u64 = 256 << 20;
 
