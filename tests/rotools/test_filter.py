@@ -235,6 +235,8 @@ JUNK = {
     "breadcrumb": "Acasă » Produse » Grădină » Unelte » Seturi » Recenzii » Despre acest produs » Livrare gratuită",
     "template": "{% if pagina.titlu %} <h1>{{ pagina.titlu }}</h1> {% endif %} Bine ai venit, {{ client.nume }}, la noi! "
     '<a href="{{ cos.url }}">Vezi coșul</a> și alege ce îți place din ofertă.',
+    "letter with places": "Stimate %NUME%, ai cumpărat %PRODUS% la prețul de %PRET% lei, iar factura %NUMAR% vine la adresa %ADRESA% cât de curând.",
+    "record of JSON": '{"nume": "Marin", "oras": "Brăila", "anul": 34, "cartier": {"strada": "Teilor", "nr": 5}, "activ": true, "despre": "nu a fost la școală"}',
     "program": lines(
         "def suma(lista):  # se adună toate numerele din listă",
         "    total = rezultat(0)",

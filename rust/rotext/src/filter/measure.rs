@@ -551,7 +551,14 @@ fn is_code(token: &[u8]) -> bool {
 fn has_code(token: &[u8]) -> bool {
     CODE.iter().any(|sign| memmem::find(token, sign).is_some())
         || matches!(token, [b'<', b'a'..=b'z', ..] if !token.contains(&b'@') && !token.contains(&b':'))
+        // A key of JSON, and a place of a letter template: `"nume":`, `%NUME%`.
+        || matches!(token, [b'"', .., b'"', b':'] | [b'{', b'"', .., b'"', b':'])
+        || matches!(token, [b'%', name @ .., b'%'] | [b'%', name @ .., b'%', b'.' | b',' | b'!'] if is_constant(name))
         || matches!(token, [b'{' | b'}' | b'[', .., b'{' | b'}' | b']' | b';'] if token.len() > 2 && token.contains(&b'"'))
+}
+
+fn is_constant(name: &[u8]) -> bool {
+    name.len() >= 2 && name.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'0'..=b'9'))
 }
 
 /// Whether a word is a call (`f(x)`, `suma();`): letters, a bracket in the middle, and the other bracket near the end.
