@@ -623,11 +623,12 @@ mod tests {
             let text = format!("{token} {}", "x".repeat(16));
             let (window, length) = (Window::at(text.as_bytes(), 0), token.len());
             let (mut counts, mut languages, mut words) = (Counts::default(), Identifier::new(), Vec::new());
-            if length > word_key::LONGEST || !plain_word(window, length, &mut counts, &mut languages, &mut words) {
+            let lost = &mut LostLetters::default();
+            if length > word_key::LONGEST || !plain_word(window, length, &mut counts, &mut languages, &mut words, lost) {
                 return Ok(());
             }
             let (mut others, mut identifier, mut list) = (Counts::default(), Identifier::new(), Vec::new());
-            word(token.as_bytes(), &mut others, &mut identifier, &mut Vec::new(), &mut list);
+            word(token.as_bytes(), &mut others, &mut identifier, &mut Vec::new(), &mut list, lost);
             prop_assert_eq!(counts, others, "{:?}", token);
             prop_assert_eq!(languages.finish(), identifier.finish(), "{:?}", token);
             let named = |words: Vec<Word>| words.iter().map(|word| (word.hash, word.bytes)).collect::<Vec<_>>();
