@@ -84,6 +84,15 @@ def test_signs_for_one_letter_are_no_notation(table: dict[str, str]) -> None:
         assert readable(damaged, words.judge(ROMANIAN, True)) < SCORE
 
 
+@pytest.mark.parametrize(
+    "table", [{"ă": "N"}, {"ă": "S"}, {"ă": "T"}, {"ă": "_"}, {"ă": "N", "ș": "S", "ț": "T"}]
+)
+def test_a_text_without_one_letter_is_no_book(table: dict[str, str]) -> None:
+    good, damaged = (_rotext.read_text(text)[1] for text in (TALE, TALE.translate(str.maketrans(table))))
+    assert min(score for _, score, _ in good) > SCORE
+    assert max(score for _, score, _ in damaged) == 0
+
+
 def test_a_list_of_words_is_evidence() -> None:
     more = _rotext.BookJudge(
         words=["untdelemn", "zarzavaturile", "antioxidanții"], english=["browser", "kernel"]

@@ -105,6 +105,21 @@ def test_every_rule_has_its_text(rule: str) -> None:
     assert _rotext.judge(PROSE, thresholds=others)["dropped"] is None
 
 
+@pytest.mark.parametrize("sign", ["N", "S", "T", "_", "~", "{", "□", "¿"])
+def test_a_sign_for_each_letter_of_a_text_is_garbled(sign: str) -> None:
+    """A font or a table lost one letter, and the rest of the text is good."""
+    assert verdict(PROSE.replace("ă", sign)) == "garbled-words"
+    assert verdict(PROSE.translate(str.maketrans(dict.fromkeys("ăâîșț", sign)))) == "garbled-words"
+
+
+def test_names_and_marks_are_no_lost_letters() -> None:
+    text = PROSE + (
+        " Funcția citeste_rand() din OpenSSL și nume_fisier din LaTeX sunt în programul iPhone, la 5 kW și 20 m2. A spus1 și a adus2 tot, "
+        "iar _toată_ lumea și *fiecare* om știe că d[omnul] Vasile a plecat."
+    )
+    assert _rotext.judge(text)["measures"]["garbled_words"] < 0.02
+
+
 KEPT = {
     "blank lines": "Muzeul satului\n\n\n\n\n\nBilete\n\n\n\n\n\nProgram\n\n\n\n\n\n\n" + PROSE + "\n" * 60,
     "comment without diacritics": "tot respectul pentru vanzator, produsul a ajuns repede si merge perfect, il iau si pe al doilea",
@@ -161,6 +176,28 @@ KEPT = {
         "R2V = robinet de golire, montat sub al doilea vas.",
         "Bunicul le-a spus pe toate celor mici, ca să nu se uite.",
     ),
+    "glossary without full stops": lines(
+        "Covată = vas scobit dintr-un trunchi",
+        "Hambar = clădire în care se ține grâul peste iarnă",
+        "Jgheab = vas lung din care beau vitele",
+        "Laviță = scândură lată pe care se stă lângă perete",
+        "Leucă = bucată de lemn care sprijină loitra carului la roată",
+        "Vârtelniță = unealtă de depănat",
+    ),
+    "terms in bold": lines(
+        "**Covată** vas scobit dintr-un trunchi",
+        "**Hambar** clădire în care se ține grâul peste iarnă",
+        "**Jgheab** vas lung din care beau vitele",
+        "**Laviță** scândură lată pe care se stă lângă perete",
+        "**Leucă** bucată de lemn care sprijină loitra carului",
+    ),
+    "dictionary": lines(
+        "COVATĂ, covate, s. f. Vas de lemn scobit, în care se frământă pâinea",
+        "HAMBAR, hambare, s. n. Clădire de lemn, cu un singur cat, pentru cereale și făină",
+        "JGHEAB, jgheaburi, s. n. Vas lung, din care se adapă vitele la fântână",
+        "LAVIȚĂ, lavițe, s. f. Scândură lată, așezată de-a lungul unui perete",
+        "LEUCĂ, leuci, s. f. Parte a carului, cu un capăt la osie",
+    ),
     "calculation": lines(
         "Suprafața se află din lungime și din lățime, ca în exemplul de mai jos.",
         "Lungimea = 9 metri, măsurată de la poartă până la zid.",
@@ -198,6 +235,8 @@ JUNK = {
     "breadcrumb": "Acasă » Produse » Grădină » Unelte » Seturi » Recenzii » Despre acest produs » Livrare gratuită",
     "template": "{% if pagina.titlu %} <h1>{{ pagina.titlu }}</h1> {% endif %} Bine ai venit, {{ client.nume }}, la noi! "
     '<a href="{{ cos.url }}">Vezi coșul</a> și alege ce îți place din ofertă.',
+    "letter with places": "Stimate %NUME%, ai cumpărat %PRODUS% la prețul de %PRET% lei, iar factura %NUMAR% vine la adresa %ADRESA% cât de curând.",
+    "record of JSON": '{"nume": "Marin", "oras": "Brăila", "anul": 34, "cartier": {"strada": "Teilor", "nr": 5}, "activ": true, "despre": "nu a fost la școală"}',
     "program": lines(
         "def suma(lista):  # se adună toate numerele din listă",
         "    total = rezultat(0)",
@@ -217,6 +256,15 @@ JUNK = {
         "fereastra-ajutor\t= Apasă pe o culoare ca să o vezi pe toată pagina",
         "butonInchide=Închide fereastra și păstrează culoarea",
         "mesaj_eroare\t=\tCuloarea nu a putut fi citită din fișierul ales",
+    ),
+    "properties of a product": lines(
+        "Culoare: negru",
+        "Material: bumbac",
+        "Producător: necunoscut",
+        "Stoc: disponibil acum",
+        "Livrare: gratuită",
+        "Garanție: doi ani",
+        "Retur: treizeci zile",
     ),
     "breadcrumbs with full stops": lines(
         "Pornire > Scule > Ciocane > Cu coadă de lemn > Comandă.",

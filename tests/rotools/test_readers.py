@@ -192,6 +192,8 @@ JSONS = {
     "several on a line": ('{"text": "unu"}{"text": "doi"} {"text": "trei"}\n{"text": "patru"}', 4, {}),
     "an array": ('[{"text": "unu"}, {"text": "doi"},\n{"text": "tr]ei"}]', 3, {}),
     "arrays": ('[{"text": "unu"}]\n[{"text": "doi"}]\n', 2, {}),
+    "record separators": ('\x1e{"text": "unu"}\n\x1e{"text": "doi"}\n', 2, {}),
+    "an array without its brackets": ('{"text": "unu"},\n{"text": "doi"}, {"text": "trei"},\n', 3, {}),
     "pretty": (
         json.dumps({"text": "unu", "x": [1, {"y": "}"}]}, indent=2)
         + "\n"
@@ -223,6 +225,48 @@ def test_json_in_any_shape(kind: str, tmp_path: Path) -> None:
         assert "NaN" not in written and "Infinity" not in written and "\\ud83d" not in written
         if "deep" not in kind:  # Python's own parser is recursive
             assert all(json.loads(line)["text"] for line in written.splitlines())
+
+
+def test_a_field_inside_an_object_is_named_with_a_dot(tmp_path: Path) -> None:
+    path = tmp_path / "web.jsonl"
+    path.write_text(
+        '{"translation": {"en": "one", "ro": "unu și atât"}, "meta": {"id": "a"}}\n'
+        '{"translation": {"x": {"ro": "nu"}, "ro": "doi și atât"}, "meta": {"id": "b"}}\n'
+        '{"translation": "trei"}\n{"translation.ro": "patru și atât", "meta": {"id": "d"}}\n',
+        encoding="utf-8",
+    )
+    command = ("normalize", path, "--text-field", "translation.ro", "--id-field", "meta.id", "--json")
+    counts = json.loads(rotools(*command, "--out", tmp_path / "out.jsonl").stdout)
+    assert counts["documents"] == 3 and counts["rejected"] == {"missing-field": 1}
+    records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [record.get("translation", {}).get("ro") for record in records[:2]] == [
+        "unu și atât",
+        "doi și atât",
+    ]
+
+
+def test_a_spreadsheet_names_its_separator(tmp_path: Path) -> None:
+    for name, head in (("a", "sep=;\r\n"), ("b", "\ufeffsep=;\n"), ("c", "")):
+        path = tmp_path / f"{name}.csv"
+        sign = ";" if head else "|"
+        path.write_bytes(f"{head}id{sign}text\nx{sign}un text, cu virgulă\n".encode())
+        counts = json.loads(rotools("normalize", path, "--out", tmp_path / "out.jsonl", "--json").stdout)
+        assert counts["documents"] == 1, name
+        record = json.loads((tmp_path / "out.jsonl").read_text(encoding="utf-8"))
+        assert (record["id"], record["text"]) == ("x", "un text, cu virgulă")
+
+
+def test_the_window_of_zstd_is_part_of_the_memory(tmp_path: Path) -> None:
+    line = b'{"text": "Un text scurt, dar destul de bun."}\n'
+    # A frame with a window of 2 GiB and one raw block, which is the last.
+    frame = b"\x28\xb5\x2f\xfd\x00\xa8" + ((len(line) << 3) | 1).to_bytes(3, "little") + line
+    path = tmp_path / "web.jsonl.zst"
+    path.write_bytes(frame)
+    for preset in ("default", "exact"):
+        command = ("dedup", path, "--out", tmp_path / "out.jsonl", "--preset", preset)
+        message = rotools(*command, "--max-ram", "1G", code=2).stderr
+        assert "the window of a zstd file takes 2048 MB" in message and "--long=27" in message
+        rotools(*command, "--max-ram", "4G")
 
 
 def test_broken_json_is_rejected_wherever_it_is(tmp_path: Path) -> None:

@@ -59,7 +59,37 @@ def test_the_last_run_does_the_work_of_missing_shards(inputs: list[Path], tmp_pa
     rotools(*command, "--shard", "4/4", "--preset", "strict")
     rotools(*command)
     assert out.read_bytes() == whole.read_bytes()
-    assert not shards.exists()
+    assert [path.name for path in shards.iterdir()] == ["4-of-4"]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return the files below a folder, but for locks."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+@pytest.mark.parametrize("verb", ["dedup", "filter", "pack"])
+def test_shards_that_were_made_with_other_options_are_named_and_stay(
+    verb: str, inputs: list[Path], tmp_path: Path
+) -> None:
+    option = {"dedup": ("--preset", "strict"), "filter": ("--no-redact",), "pack": ("--no-filter",)}[verb]
+    command = (verb, inputs[0], "--out", tmp_path / "out.jsonl")
+    rotools(*command, *option, "--shard", "1/1")
+    shards = tmp_path / "out.jsonl.shards"
+    before = files(shards)
+    message = rotools(*command, code=2).stderr
+    assert "the shards were made with other inputs or options" in message and "remove the folder" in message
+    assert files(shards) == before and not (tmp_path / "out.jsonl").exists()
+    rotools(*command, *option, *(("--vocab-size", 300) if verb == "pack" else ()))
+    assert (tmp_path / "out.jsonl").exists() and not shards.exists()
+
+
+def test_a_run_without_shards_keeps_those_that_are_there(inputs: list[Path], tmp_path: Path) -> None:
+    command = ("pack", inputs[0], "--out", tmp_path / "pack", "--vocab-size", 300)
+    rotools(*command, "--shard", "1/1")
+    before = files(tmp_path / "pack.shards")
+    rotools(*command, "--no-dedup")
+    assert files(tmp_path / "pack.shards") == before
 
 
 def test_a_killed_shard_continues(inputs: list[Path], tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from rotools.files import refused, write
 __all__ = ["Options", "Screen", "read_books"]
 
 
-VERSION = 9
+VERSION = 10
 """Version of the results in the work folder. It is part of the key."""
 
 Result = dict[str, Any]

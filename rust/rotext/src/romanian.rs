@@ -10,10 +10,14 @@
 //! assert!(romanian::model().knows("pentru") && !romanian::model().knows("pcntrn"));
 //! ```
 
+mod lost;
+
 use std::sync::OnceLock;
 
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
+
+pub(crate) use lost::LostLetters;
 
 /// Letters are 1 to 31, the edge of a word is 0.
 const LETTERS: usize = 32;

@@ -13,7 +13,7 @@ use super::notes;
 use super::paragraphs::{self, Leaf};
 use super::pdfium::Drawn;
 use super::words::{Word, words};
-use crate::romanian::{letter, model};
+use crate::romanian::{LostLetters, letter, model};
 
 /// The source of a page's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -100,6 +100,8 @@ const UNMAPPED: f32 = 0.2;
 const LOST: f32 = 0.015;
 /// With this share, the page is dropped when OCR gives nothing better.
 const LOST_USABLE: f32 = 0.03;
+/// Fewer words may be misprints.
+const FEW_LOST: u32 = 3;
 
 /// The text of a book.
 #[derive(Debug, Clone, Serialize)]
@@ -174,7 +176,11 @@ impl Book {
         for (at, (page, words)) in self.pages.iter_mut().zip(texts).enumerate() {
             page.words = words;
             page.remeasure(&self.judge);
-            page.lost = done.doubted[at] + if self.judge.is_romanian() { page.torn() } else { 0 };
+            page.lost = done.doubted[at];
+            if self.judge.is_romanian() {
+                let lines = self::texts(&page.words);
+                page.lost += torn(&lines) + masked(&lines);
+            }
             if page.action == Action::Drop {
                 continue;
             }
@@ -373,6 +379,51 @@ fn known(words: &[Word], judge: &Judge) -> f32 {
     measure(texts(words).iter().map(String::as_str), judge).0.known
 }
 
+/// Words that a space divides in the place of a letter: neither half may be a word, and both with `ș`, `ț` or `ă`
+/// between them are one (`diminea a`). Fonts without these letters draw them as spaces.
+fn torn(lines: &[String]) -> u32 {
+    let model = model();
+    let is_word = |part: &str| {
+        let mut letters = part.chars();
+        match (letters.next(), letters.next()) {
+            (Some(only), None) => matches!(only, 'a' | 'A' | 'e' | 'E' | 'o' | 'O'),
+            _ => model.knows(part),
+        }
+    };
+    let is_part = |part: &str| part.chars().all(|c| letter(c) != 0);
+    let mut torn = 0;
+    for line in lines {
+        let mut words = line.split(' ').peekable();
+        while let (Some(left), Some(right)) = (words.next(), words.peek()) {
+            let left = left.trim_start_matches(|c| letter(c) == 0);
+            let right = right.trim_end_matches(|c| letter(c) == 0);
+            let halves =
+                !left.is_empty() && right.starts_with(char::is_lowercase) && is_part(left) && is_part(right);
+            if halves && !(is_word(left) && is_word(right)) {
+                torn +=
+                    u32::from(["ș", "ț", "ă"].iter().any(|lost| model.knows(&[left, lost, right].concat())));
+            }
+        }
+    }
+    torn
+}
+
+/// Words with another sign in the place of a letter (`c_nd`, `pNdure`).
+fn masked<T: AsRef<str>>(lines: &[T]) -> u32 {
+    let mut lost = LostLetters::default();
+    for line in lines {
+        line.as_ref().split(' ').for_each(|token| lost.add(token, true));
+    }
+    lost.count()
+}
+
+/// Whether so many of the `words` of a text have another sign in the place of a letter that a page of it would be dropped.
+#[must_use]
+pub fn is_masked(lines: &[&str], words: u32) -> bool {
+    let lost = masked(lines);
+    lost >= FEW_LOST && lost as f32 > LOST_USABLE * words as f32
+}
+
 impl Page {
     fn remeasure(&mut self, judge: &Judge) {
         let texts = texts(&self.words);
@@ -393,43 +444,9 @@ impl Page {
 
     /// The fault of a page on which a larger share of the words than `limit` has lost a letter.
     fn lost_letters(&self, limit: f32) -> Option<Fault> {
-        /// Fewer may be misprints.
-        const FEW: u32 = 3;
         let share = self.lost as f32 / self.measures.words.max(1) as f32;
         let fault = Fault { rule: "lost-letters", value: share, threshold: limit };
-        Some(fault).filter(|_| self.lost >= FEW && share > limit)
-    }
-
-    /// Words that a space divides in the place of a letter: neither half may be a word, and both with `ș`, `ț` or `ă`
-    /// between them are one (`diminea a`). Fonts without these letters draw them as spaces.
-    fn torn(&self) -> u32 {
-        let model = model();
-        let is_word = |part: &str| {
-            let mut letters = part.chars();
-            match (letters.next(), letters.next()) {
-                (Some(only), None) => matches!(only, 'a' | 'A' | 'e' | 'E' | 'o' | 'O'),
-                _ => model.knows(part),
-            }
-        };
-        let is_part = |part: &str| part.chars().all(|c| letter(c) != 0);
-        let mut torn = 0;
-        for line in texts(&self.words) {
-            let mut words = line.split(' ').peekable();
-            while let (Some(left), Some(right)) = (words.next(), words.peek()) {
-                let left = left.trim_start_matches(|c| letter(c) == 0);
-                let right = right.trim_end_matches(|c| letter(c) == 0);
-                let halves = !left.is_empty()
-                    && right.starts_with(char::is_lowercase)
-                    && is_part(left)
-                    && is_part(right);
-                if halves && !(is_word(left) && is_word(right)) {
-                    torn += u32::from(
-                        ["ș", "ț", "ă"].iter().any(|lost| model.knows(&[left, lost, right].concat())),
-                    );
-                }
-            }
-        }
-        torn
+        Some(fault).filter(|_| self.lost >= FEW_LOST && share > limit)
     }
 
     fn wants_ocr(&self) -> bool {

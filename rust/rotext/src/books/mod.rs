@@ -38,7 +38,7 @@ mod repeats;
 mod signs;
 mod words;
 
-pub use book::{Action, Book, LeftOut, Page, Written};
+pub use book::{Action, Book, LeftOut, Page, Written, is_masked};
 pub use judge::Judge;
 pub use letters::Repair;
 pub use lexicon::Lexicon;

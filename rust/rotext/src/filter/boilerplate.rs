@@ -118,7 +118,7 @@ impl Default for Boilerplate {
     fn default() -> Self {
         let notices = ["ookie", "OOKIE", "ezervate", "EZERVATE"].map(Finder::new);
         let mut beginnings = vec![0; 1 << 9];
-        for letters in phrases().filter_map(|phrase| beginning(phrase)) {
+        for letters in phrases().filter_map(beginning) {
             beginnings[letters >> 6] |= 1 << (letters & 63);
         }
         Self { notices, beginnings: beginnings.into(), folded: String::new() }

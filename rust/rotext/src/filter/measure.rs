@@ -3,9 +3,11 @@
 use memchr::{memchr, memmem};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::glossary::defines;
 use super::language::{Identifier, Language};
 use super::repetition::{Repetition, Word};
 use super::word_key::{self, WordKey};
+use crate::romanian::LostLetters;
 use crate::window::{Window, first};
 
 /// What was measured in a document. Shares are from 0 to 1.
@@ -46,6 +48,9 @@ pub struct Measures {
     pub closed_lines: f64,
     /// Share of lines that begin with a small letter.
     pub lower_lines: f64,
+    /// Share of lines that define a term.
+    #[serde(skip)]
+    pub(super) defined_lines: f64,
     /// Lines for each word, without the headings of Markdown.
     pub lines_per_word: f64,
     /// `>`, `»`, `|`, `·` and their kin that stand alone, for each word.
@@ -107,6 +112,7 @@ pub(super) struct Scratch {
     lines: Vec<Word>,
     repetition: Repetition,
     lower: Vec<u8>,
+    lost: LostLetters,
 }
 
 /// The counts of one pass; [`Measures`] has their ratios.
@@ -128,10 +134,15 @@ struct Counts {
     ellipsis_ends: u64,
     closed: u64,
     lower: u64,
+    defined: u64,
     titles: u64,
     separators: u64,
     code: u64,
 }
+
+/// A word with a sign in the place of a letter counts so often: the lexicon knows it, so there is no doubt, and a text in which every
+/// ă or every ț is another sign has one in twenty words.
+const LOST: u64 = 2;
 
 /// The share of diacritics is measured in documents with at least this many letters.
 const JUDGED_LETTERS: u64 = 200;
@@ -139,7 +150,8 @@ const JUDGED_LETTERS: u64 = 200;
 /// Measures `text`. Runs of words are measured only with `repetition`: novels repeat too little to make it worth its
 /// cost.
 pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Measures {
-    let Scratch { words, lines, repetition: repeats, lower } = scratch;
+    let Scratch { words, lines, repetition: repeats, lower, lost } = scratch;
+    lost.clear();
     words.clear();
     lines.clear();
     let mut counts = Counts::default();
@@ -177,9 +189,9 @@ pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Me
             } else {
                 blank.trailing_zeros() as usize
             };
-            let plain = blank != 0 && plain_word(window, length, &mut counts, &mut languages, words);
+            let plain = blank != 0 && plain_word(window, length, &mut counts, &mut languages, words, lost);
             if length > 0 && !plain {
-                word(&bytes[place..place + length], &mut counts, &mut languages, lower, words);
+                word(&bytes[place..place + length], &mut counts, &mut languages, lower, words, lost);
             }
             place += length + 1;
         }
@@ -208,12 +220,13 @@ pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Me
         ellipsis_lines: share(counts.ellipsis_ends, count),
         closed_lines: share(counts.closed, count),
         lower_lines: share(counts.lower, count),
+        defined_lines: share(counts.defined, count),
         lines_per_word: share(count - counts.titles, counts.words),
         separators: share(counts.separators, counts.words),
         code: share(counts.code, counts.words),
         duplicate_lines,
         duplicate_line_bytes,
-        garbled_words: share(counts.garbled, counts.words),
+        garbled_words: share(counts.garbled + LOST * u64::from(lost.count()), counts.words).min(1.0),
         ..Measures::default()
     };
     if repetition {
@@ -241,7 +254,9 @@ fn heading(line: &[u8]) -> &[u8] {
 fn shape(line: &[u8], counts: &mut Counts) {
     let ends = |sign: &str| line.ends_with(sign.as_bytes());
     let begins = |sign: &str| line.starts_with(sign.as_bytes());
-    counts.closed += u64::from(CLOSING.iter().any(|sign| ends(sign)));
+    let closed = CLOSING.iter().any(|sign| ends(sign));
+    counts.closed += u64::from(closed);
+    counts.defined += u64::from(!closed && defines(line));
     // A sentence that is left open. Dots after a sign (statutes: `; ...`) and dots that lead to a blank have another
     // meaning.
     let open =
@@ -261,7 +276,9 @@ fn shape(line: &[u8], counts: &mut Counts) {
         byte if byte < 0x80 => byte.is_ascii_lowercase(),
         _ => first.utf8_chunks().next().is_some_and(|chunk| small(chunk.valid())),
     });
-    counts.bullets += u64::from(["•", "●", "▪", "◦", "·", "*"].iter().any(|sign| begins(sign)));
+    // `**Termen**` is bold.
+    let bullet = ["•", "●", "▪", "◦", "·", "*"].iter().any(|sign| begins(sign)) && !begins("**");
+    counts.bullets += u64::from(bullet);
 }
 
 /// A token of at most 15 bytes that is a word of letters of one or two bytes, with at most one sign of common punctuation at each
@@ -273,6 +290,7 @@ fn plain_word(
     counts: &mut Counts,
     languages: &mut Identifier,
     words: &mut Vec<Word>,
+    lost: &mut LostLetters,
 ) -> bool {
     let inside = first(length);
     let (small, capital) = (window.between(b'a', b'z') & inside, window.between(b'A', b'Z') & inside);
@@ -305,13 +323,15 @@ fn plain_word(
         end -= usize::from(other & last != 0);
     }
     window = window.small();
-    let mut rest = leads;
+    let (mut rest, mut foreign) = (leads, false);
     while rest != 0 {
         let at = rest.trailing_zeros() as usize;
         rest &= rest - 1;
         let Some(place) = window.bytes_mut()[at..].first_chunk_mut::<2>() else { return false };
         *place = lower_pair(place[0], place[1]);
-        counts.ours += u64::from(is_ours(*place));
+        let ours = is_ours(*place);
+        counts.ours += u64::from(ours);
+        foreign |= !ours;
         languages.letter(*place);
     }
     let lower = &window.bytes()[start..end];
@@ -325,7 +345,14 @@ fn plain_word(
     counts.alpha_words += 1;
     let switches = (capital & small << 1).count_ones();
     let unspeakable = other == 0 && characters >= 4 && small != 0 && vowels(window) & inside == 0;
-    counts.garbled += u64::from(unspeakable || switches >= 2);
+    let garbled = unspeakable || switches >= 2;
+    counts.garbled += u64::from(garbled);
+    if (foreign || switches > 0)
+        && small != 0
+        && let Ok(token) = std::str::from_utf8(&bytes[..length])
+    {
+        lost.add(token, !garbled);
+    }
     words.push(Word { hash: key.hash(), bytes: length as u32 });
     true
 }
@@ -337,12 +364,13 @@ fn word(
     languages: &mut Identifier,
     lower: &mut Vec<u8>,
     words: &mut Vec<Word>,
+    lost: &mut LostLetters,
 ) {
     lower.clear();
     let mut seen = 0u8;
     // Letters between signs are words of their own: `s-a`, `într-o`, `d’ale`.
     let mut run = 0;
-    let (mut characters, mut letters, mut switches, mut odd) = (0u32, 0u32, 0u32, 0u32);
+    let (mut characters, mut letters, mut foreign, mut switches, mut odd) = (0u32, 0u32, 0u32, 0u32, 0u32);
     let mut before = 0u8;
     let mut i = 0;
     while i < token.len() {
@@ -380,7 +408,9 @@ fn word(
                 let pair = lower_pair(byte, next);
                 lower.extend_from_slice(&pair);
                 i += 1;
-                counts.ours += u64::from(is_ours(pair));
+                let ours = is_ours(pair);
+                counts.ours += u64::from(ours);
+                foreign += u32::from(!ours);
                 languages.letter(pair);
                 // The rest of a character of three or four bytes.
                 while i < token.len() && CLASS[usize::from(token[i])] == INSIDE {
@@ -392,6 +422,7 @@ fn word(
             counts.digits += u64::from(class == DIGIT);
             counts.symbols += u64::from(class == SYMBOL);
             counts.hashes += u64::from(byte == b'#');
+            foreign += u32::from(byte == 0xC2);
             if byte == 0xE2 && token[i..].starts_with(&[0x80, 0xA6])
                 || byte == b'.' && token[i..].starts_with(b"..") && before != COMMON
             {
@@ -443,7 +474,17 @@ fn word(
         && seen & DIGIT == 0
         && letters == characters
         && !has_vowel(lower);
-    counts.garbled += u64::from(odd > 0 || unspeakable || plain && switches >= 2);
+    let garbled = odd > 0 || unspeakable || plain && switches >= 2;
+    counts.garbled += u64::from(garbled);
+    // A sign in the place of a letter. Words of Romanian letters alone have none.
+    let strange =
+        seen & SYMBOL != 0 || switches > 0 || foreign > 0 || seen & (DIGIT | LETTER) == DIGIT | LETTER;
+    if strange
+        && lower_case
+        && let Ok(token) = std::str::from_utf8(token)
+    {
+        lost.add(token, !garbled);
+    }
     // Digits and signs count for repetition; case does not.
     let hash = word_key::hash(if seen & DIGIT == 0 { lower } else { token });
     words.push(Word { hash, bytes: token.len() as u32 });
@@ -510,7 +551,14 @@ fn is_code(token: &[u8]) -> bool {
 fn has_code(token: &[u8]) -> bool {
     CODE.iter().any(|sign| memmem::find(token, sign).is_some())
         || matches!(token, [b'<', b'a'..=b'z', ..] if !token.contains(&b'@') && !token.contains(&b':'))
+        // A key of JSON, and a place of a letter template: `"nume":`, `%NUME%`.
+        || matches!(token, [b'"', .., b'"', b':'] | [b'{', b'"', .., b'"', b':'])
+        || matches!(token, [b'%', name @ .., b'%'] | [b'%', name @ .., b'%', b'.' | b',' | b'!'] if is_constant(name))
         || matches!(token, [b'{' | b'}' | b'[', .., b'{' | b'}' | b']' | b';'] if token.len() > 2 && token.contains(&b'"'))
+}
+
+fn is_constant(name: &[u8]) -> bool {
+    name.len() >= 2 && name.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'0'..=b'9'))
 }
 
 /// Whether a word is a call (`f(x)`, `suma();`): letters, a bracket in the middle, and the other bracket near the end.
@@ -575,11 +623,12 @@ mod tests {
             let text = format!("{token} {}", "x".repeat(16));
             let (window, length) = (Window::at(text.as_bytes(), 0), token.len());
             let (mut counts, mut languages, mut words) = (Counts::default(), Identifier::new(), Vec::new());
-            if length > word_key::LONGEST || !plain_word(window, length, &mut counts, &mut languages, &mut words) {
+            let lost = &mut LostLetters::default();
+            if length > word_key::LONGEST || !plain_word(window, length, &mut counts, &mut languages, &mut words, lost) {
                 return Ok(());
             }
             let (mut others, mut identifier, mut list) = (Counts::default(), Identifier::new(), Vec::new());
-            word(token.as_bytes(), &mut others, &mut identifier, &mut Vec::new(), &mut list);
+            word(token.as_bytes(), &mut others, &mut identifier, &mut Vec::new(), &mut list, lost);
             prop_assert_eq!(counts, others, "{:?}", token);
             prop_assert_eq!(languages.finish(), identifier.finish(), "{:?}", token);
             let named = |words: Vec<Word>| words.iter().map(|word| (word.hash, word.bytes)).collect::<Vec<_>>();

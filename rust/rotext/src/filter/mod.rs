@@ -15,6 +15,7 @@
 mod boilerplate;
 mod endings;
 mod function_words;
+mod glossary;
 mod language;
 mod measure;
 mod personal;

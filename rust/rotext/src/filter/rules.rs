@@ -98,11 +98,17 @@ fn top_runs(m: &Measures, n: usize) -> Option<f64> {
     if verse(m) { None } else { of_runs(m, m.top_runs[n]) }
 }
 
+/// Most lines define a term, in words: of three lines one has a function word.
+fn glossary(m: &Measures) -> bool {
+    const DEFINED: f64 = 0.6;
+    m.defined_lines > DEFINED && 3 * m.stop_words >= m.lines
+}
+
 /// Lines without a closing sign are a menu or a list, unless the text goes on from line to line (small letters begin the
-/// lines), or is prose in lines of a verse's length.
+/// lines), is prose in lines of a verse's length, or is a glossary.
 fn closed_lines(m: &Measures) -> Option<f64> {
     const LOWER: f64 = 0.3;
-    if m.lower_lines > LOWER || verse(m) { None } else { of_lines(m, m.closed_lines) }
+    if m.lower_lines > LOWER || verse(m) || glossary(m) { None } else { of_lines(m, m.closed_lines) }
 }
 
 /// Numbers inside sentences are prices, years and paragraphs.

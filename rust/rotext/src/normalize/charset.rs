@@ -88,7 +88,8 @@ fn few_suspects(text: &str) -> bool {
             let letter = (a >= 0xCE) & (a != 0xE1) & (a != 0xE2);
             let sign = (a == 0xE2) & (0x88..=0x96).contains(&b) | (a == 0xC6) | (a == 0xCB);
             let hewlett = (a == 0xC3) & ((b == 0xA0) | (b == 0xA1) | (b == 0xBB)) | (a == 0xC4) & (b == 0x86);
-            found = found.wrapping_add(u8::from(letter | hewlett) + 2 * u8::from(sign));
+            let dos = (a == 0xC3) & ((b == 0x87) | (b == 0xA6) | (b == 0xB8)) | (a == 0xC5) & (b == 0x92);
+            found = found.wrapping_add(u8::from(letter | hewlett | dos) + 2 * u8::from(sign));
         }
         suspects += u32::from(found);
         if suspects >= 2 {

@@ -20,15 +20,20 @@ pub(super) fn decode(editor: &mut Editor) {
         }
         let mut at = start + 1;
         let mut last = None;
-        // While the result is an ampersand, it may begin the next layer.
+        // While the result is an ampersand, it may begin the next layer: `&amp;icirc;`. `= &amp;sum;` is the address of a variable.
         while let Some((c, len)) = body(&text[at..]) {
+            if last.is_some() && address(text, start, &text[at..at + len - 1]) {
+                break;
+            }
             at += len;
             last = Some(c);
             if c != '&' {
                 break;
             }
         }
-        if let Some(c) = last.filter(|_| !mentioned(text, start, at) && !address(text, start, at)) {
+        let name = text[start + 1..at].trim_end_matches(';');
+        let stays = || mentioned(text, start, at) || address(text, start, name);
+        if let Some(c) = last.filter(|c| !(stays() || *c == '&' && in_source(text, start, at))) {
             editor.put(start..at, c, Id::Entity);
         }
     }
@@ -41,15 +46,39 @@ fn mentioned(text: &str, start: usize, end: usize) -> bool {
     quote(before(text, start)) && quote(after(text, end))
 }
 
-/// Whether `&num;` is the address of a variable: a named sign that is not a letter stands after an operator or a word of C.
-fn address(text: &str, start: usize, end: usize) -> bool {
+/// Whether the `&amp;` at `start..end` is in the source of a page: in a link between straight quotation marks, in a line with a tag or
+/// with code. A text that was escaped as a whole has no tags and no straight quotation marks left, but `&lt;` and `&quot;`.
+fn in_source(text: &str, start: usize, end: usize) -> bool {
+    const REACH: usize = 400;
+    let head = &text[..start];
+    let head = &head[head.rfind('\n').map_or(0, |at| at + 1)..];
+    let tail = text[end..].lines().next().unwrap_or_default();
+    let parameter = head.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && tail.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && head.contains(['=', '?']);
+    if !parameter
+        || head.len() > REACH
+        || [head, tail].iter().any(|part| part.contains("&lt;") || part.contains("&quot;"))
+    {
+        return false;
+    }
+    let quoted = ['"', '\''].iter().any(|quote| {
+        let opened = head.matches(*quote).count() % 2 == 1;
+        opened && tail.contains(*quote)
+    });
+    let code = ["=\"", "='", "= \"", "= '", "(\"", "('"].iter().any(|sign| head.contains(sign));
+    quoted && code
+}
+
+/// Whether `&num;` is the address of a variable: a named sign that is not a letter stands after an operator or a word of C. `name`:
+/// without its `&` and its semicolon.
+fn address(text: &str, start: usize, name: &str) -> bool {
     const WORDS: &[&str] = &["return", "sizeof", "const", "auto", "int", "char", "void", "case"];
     const VARIABLES: &[&str] = &[
         "num", "sum", "int", "prop", "sub", "sup", "cap", "cup", "and", "or", "ni", "image", "real", "lang",
         "rang", "part", "exist", "deg", "micro", "para", "sect", "copy", "reg", "not", "period", "comma",
         "excl", "quest", "colon", "semi", "equals", "plus", "ast", "sol",
     ];
-    let name = text[start..end].trim_start_matches('&').trim_end_matches(';');
     if !VARIABLES.contains(&name) {
         return false;
     }

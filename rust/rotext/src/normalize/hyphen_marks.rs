@@ -39,6 +39,11 @@ impl Vote {
     }
 
     fn is_hyphen(&mut self, text: &str, at: usize, end: usize) -> bool {
+        let (left, right) = (word_before(text, at), word_after(text, end));
+        // `Cluj-Napoca`, `n-era`: no word is broken before a capital or after one consonant.
+        if starts_name(left, right) || elided(left, right) {
+            return true;
+        }
         match hyphened(text, at, end) {
             Some(true) => true,
             Some(false) => {
@@ -80,6 +85,18 @@ impl Vote {
             editor.replace(at..end, "", rule);
         }
     }
+}
+
+/// Two names that a hyphen joins. A word in capitals is one word.
+fn starts_name(left: &str, right: &str) -> bool {
+    left.ends_with(char::is_lowercase) && right.starts_with(char::is_uppercase)
+}
+
+/// A consonant that has lost its vowel before a verb (`n-era`, `n-are`, `l-aș`).
+fn elided(left: &str, right: &str) -> bool {
+    let consonant =
+        matches!(left, "n" | "N" | "l" | "L" | "m" | "M" | "s" | "S" | "v" | "V" | "c" | "C" | "d" | "D");
+    consonant && right.starts_with(['a', 'e', 'o', 'i', 'u']) && known(right)
 }
 
 /// The start of the next line, if one begins at `end` with a small letter.

@@ -256,7 +256,8 @@ fn single(text: &str, at: usize, c: char) -> bool {
     let raw = word(text, at);
     let good = repaired(raw);
     // º and ª are small and raised: an ordinal is a number or a letter before them (`1ª`, `Nº`).
-    let ordinal = matches!(c, 'º' | 'ª') && !letter(after(text, at + c.len_utf8()));
+    let last = !letter(after(text, at + c.len_utf8()));
+    let ordinal = matches!(c, 'º' | 'ª') && last && !ends_word(raw, c, &good);
     let upper = raw.chars().filter(|c| c.is_uppercase()).count();
     // A capital begins its word, or the word is in capitals.
     let fits = matches!(c, 'º' | 'þ') || raw.starts_with(c) || upper * 2 > raw.chars().count();
@@ -270,6 +271,14 @@ fn single(text: &str, at: usize, c: char) -> bool {
         && (known(&good)
             || between
             || raw.chars().count() >= 6 && bits(&good) < if raw.starts_with(c) { 4.1 } else { 3.7 })
+}
+
+/// Whether º is the last letter of a word (`oraº`, `haº`): of three letters or more, all small, that the lexicon has with ș and does not
+/// have as `ora` followed by an ordinal sign. Nobody writes an ordinal sign after a whole word in small letters.
+fn ends_word(raw: &str, c: char, good: &str) -> bool {
+    let small = |c: char| c.is_ascii_lowercase() || "ăâîșț".contains(c);
+    let stem = raw.trim_end_matches(c);
+    c == 'º' && stem.chars().count() >= 2 && stem.chars().all(small) && (known(good) || bits(good) < 3.0)
 }
 
 /// Words in capitals (`RUGÃCIUNEA`), and names with ã inside (`Nãstase`), that are spelled like Romanian after the repair.

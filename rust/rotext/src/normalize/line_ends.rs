@@ -118,9 +118,15 @@ fn short(text: &str, at: usize) -> bool {
     text[..at].chars().rev().take(VERSE).any(|c| c == '\n') || text[..at].chars().take(VERSE).count() < VERSE
 }
 
-/// Whether the two parts are words of their own, and the whole is none that the lexicon has.
+/// Whether the two parts are words of their own, and the whole is none that the lexicon has. A verse may begin with one of these words
+/// (`drăguțule-` `ce mai faci`), and then the lexicon need not have the last word of the verse before.
 fn two_verses(left: &str, right: &str) -> bool {
-    known(left) && known(right) && !known(&format!("{left}{right}"))
+    const BEGINNINGS: &[&str] = &[
+        "ce", "că", "cu", "și", "iar", "tu", "el", "ea", "eu", "nu", "pe", "de", "din", "în", "să", "mă",
+        "când", "cînd", "unde", "cum", "dar", "mai", "căci", "prin", "peste",
+    ];
+    let own = known(left) || left.chars().count() >= 4 && BEGINNINGS.contains(&right);
+    own && known(right) && !known(&format!("{left}{right}"))
 }
 
 fn capitals(left: &str, right: &str) -> bool {

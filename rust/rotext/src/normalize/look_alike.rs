@@ -18,10 +18,11 @@ pub(super) fn repair(editor: &mut Editor) {
     let mut substitutes = substitutes::Vote::default();
     let mut primes = prime::Vote::default();
     let mut done = 0;
-    // Å å, Ā ā, C7: Ǎ ǎ, C8 8x: Ȃ ȃ Ȋ ȋ, CE, CF: Greek, D0 to D3: Cyrillic, E1: ậ, E2 80 B2: prime.
+    // Å å, Ā ā, C7: Ǎ ǎ, C8 8x: Ȃ ȃ Ȋ ȋ, CE, CF: Greek, D0 to D3: Cyrillic, E1: ậ, E2 80 B2: prime, C2 B4, CA BC: ´ ʼ.
     let may_be = |a: u8, b: u8, c: u8| {
         (a == 0xC3) & ((b == 0x85) | (b == 0xA5))
             | (a == 0xC4) & (b < 0x82)
+            | (a == 0xC2) & (b == 0xB4)
             | (0xC7..0xD4).contains(&a) & ((a != 0xC8) | (b < 0x90))
             | (a == 0xE1)
             | (a == 0xE2) & (b == 0x80) & (c == 0xB2)
@@ -38,6 +39,9 @@ pub(super) fn repair(editor: &mut Editor) {
                 done = foreign_word(editor, at, &mut alphabet);
             }
             '\u{2032}' if primes.is_apostrophe(text, at, end) => editor.put(at..end, '\u{2019}', Id::Prime),
+            '\u{B4}' | '\u{2BC}' if prime::Vote::is_other(text, at, end) => {
+                editor.put(at..end, '\u{2019}', Id::Prime);
+            }
             c if substitutes::meant(c).is_some() => substitutes.repair(editor, at, c),
             _ => {}
         }

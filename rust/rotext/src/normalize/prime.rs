@@ -1,4 +1,5 @@
-//! Class 23: the prime U+2032 of old books where an apostrophe is meant (`s′a dus`, `într′o`).
+//! Class 23: the prime U+2032 of old books where an apostrophe is meant (`s′a dus`, `într′o`). The acute accent ´ and the letter ʼ
+//! (U+02BC) stand for it too.
 //!
 //! A prime is a sign of mathematics (`x′y`, `K′e`, `z′ds`), of geometry and of minutes. It is an apostrophe only between
 //! two parts of a clitic group, and the text around it is prose.
@@ -19,14 +20,38 @@ const AFTER: &[&str] = &[
 
 /// What the document says about its primes, asked once.
 #[derive(Default)]
-pub(super) struct Vote(Option<bool>);
+pub(super) struct Vote {
+    book: Option<bool>,
+    formula: Option<bool>,
+}
 
 impl Vote {
     /// Whether the prime at `at..end` is an apostrophe. In a document with three sure ones, every prime between two words
     /// of prose is (`tot-d′auna`, `să′nțelege`).
     pub(super) fn is_apostrophe(&mut self, text: &str, at: usize, end: usize) -> bool {
-        sure(text, at, end) || likely(text, at, end) && *self.0.get_or_insert_with(|| book(text))
+        if !sure(text, at, end) {
+            return likely(text, at, end) && *self.book.get_or_insert_with(|| book(text));
+        }
+        // In a text with formulas `s′a` may be one of them.
+        let left = word_before(text, at);
+        left.chars().count() > 1
+            || !*self.formula.get_or_insert_with(|| formulas(text))
+            || *self.book.get_or_insert_with(|| book(text))
     }
+
+    /// Whether the ´ or ʼ at `at..end` is an apostrophe. Other languages write them between letters (`Hawaiʼi`), so only groups of the
+    /// lists count.
+    pub(super) fn is_other(text: &str, at: usize, end: usize) -> bool {
+        sure(text, at, end)
+    }
+}
+
+/// Whether a prime of the document is none of a clitic group: `f′(x)`, `A′B′`.
+fn formulas(text: &str) -> bool {
+    text.match_indices('\u{2032}').any(|(at, sign)| {
+        let end = at + sign.len();
+        !sure(text, at, end) && !likely(text, at, end)
+    })
 }
 
 /// Whether the document has three sure apostrophes, of two kinds.

@@ -107,9 +107,9 @@ const PATTERNS: [[Set; 3]; 16] = [
         (halves(&[2, 6, 7]), halves(&[1, 5, 0xD])),
         (halves(&[2, 6]), halves(&[0, 1, 9])),
     ],
-    // Ã ã å Þ þ Ġ İ ı ȃ alone.
-    [(halves(&[0xC]), halves(&[3, 4])), (halves(&[0xA, 0xB]), halves(&[0, 1, 3, 5])), ANY],
-    [(halves(&[0xC]), halves(&[3, 8])), (halves(&[8, 9, 0xB]), halves(&[3, 0xE])), ANY],
+    // Ã ã å æ ø Þ þ Ç Ġ İ ı ȃ alone.
+    [(halves(&[0xC]), halves(&[3, 4])), (halves(&[0xA, 0xB]), halves(&[0, 1, 3, 5, 6, 8])), ANY],
+    [(halves(&[0xC]), halves(&[3, 8])), (halves(&[8, 9, 0xB]), halves(&[3, 7, 0xE])), ANY],
     // À-ÿ before another character that is not ASCII: UTF-8 read as something else. So are Ă, Ć, Č, Ĺ. Ā ā Ȃ Ȋ ȋ.
     [(halves(&[0xC]), halves(&[3])), (halves(&[8, 9, 0xA, 0xB]), !halves(&[9, 0xA])), HIGH],
     [(halves(&[0xC]), halves(&[4, 8])), (halves(&[8, 0xB]), halves(&[0, 1, 2, 6, 9, 0xA, 0xB, 0xC])), ANY],
@@ -284,6 +284,8 @@ fn sign(window: [u8; 4]) -> Signs {
         [0xC2, 0x80..=0x9F | 0xAC | 0xAD, ..] => Signs::INVISIBLE,
         [0xC2, 0xA0, ..] => Signs::SPACES,
         [0xC2, 0xAA | 0xBA, ..] => Signs::LATIN2,
+        // ´ and ʼ may be apostrophes.
+        [0xC2, 0xB4, b'a'..=b'z', _] | [0xCA, 0xBC, b'a'..=b'z', _] => Signs::LOOK_ALIKE,
         [0xC2, 0xB8 | 0xBC, ..] => Signs::ACCENT,
         [0xC3, 0x83, ..] if high => Signs::DOUBLE | Signs::LATIN2,
         [0xC3, 0x83 | 0x9E | 0xA3 | 0xBE, ..] => Signs::LATIN2,
@@ -297,6 +299,8 @@ fn sign(window: [u8; 4]) -> Signs {
         }
         // á, à, û are lead bytes of HP Roman 8, and Ć of cp1257.
         [0xC3, 0xA0 | 0xA1 | 0xBB, ..] if high => Signs::CHARSET,
+        // Ç, æ and ø are ă of the Romanian pages of DOS and the Macintosh.
+        [0xC3, 0x87 | 0xA6 | 0xB8, ..] => Signs::CHARSET,
         [0xC4, 0x86, ..] if high => Signs::CHARSET,
         [0xC6, 0x92, ..] => Signs::CHARSET,
         [0xC6, 0x9F | 0xA9 | 0xAB, ..] => Signs::FONT,
@@ -329,8 +333,8 @@ fn sign(window: [u8; 4]) -> Signs {
         [0xE2, 0x80, ..] => Signs::NONE,
         // √ and lines of frames: UTF-8 as a page of DOS, KOI8 or Macintosh.
         [0xE2, 0x88, 0x9A, 0x80..=0xFF] | [0xE2, 0x88, 0xAB, b'a'..=b'z' | 0x80..=0xFF] => Signs::CHARSET,
-        [0xE2, 0x94..=0x96, _, 0xC2..=0xD1] => Signs::CHARSET | Signs::RULING,
-        [0xE2, 0x95 | 0x96, 0x91 | 0xA0, b'a'..=b'z'] => Signs::CHARSET | Signs::RULING,
+        [0xE2, 0x94..=0x96, _, 0xC2..=0xDF] => Signs::CHARSET | Signs::RULING,
+        [0xE2, 0x95 | 0x96, 0x91 | 0x9F | 0xA0, b'a'..=b'z'] => Signs::CHARSET | Signs::RULING,
         [0xE2, 0x94..=0x96, ..] => Signs::RULING,
         [0xE2, 0x81, 0xA0..=0xAF, _] => Signs::INVISIBLE,
         [0xE2, 0x83 | 0x84 | 0x8C | 0xAB | 0xB3 | 0xB5 | 0xB7, ..] => Signs::COMPOSE,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::output::{RecordWriter, hidden_sibling, with_suffix};
 use crate::books::pdfium::{Pdf, Picture};
-use crate::books::{Book, Judge, LeftOut, Measures, PAGE, Page, Repair, measure, ocr};
+use crate::books::{Book, Judge, LeftOut, Measures, PAGE, Page, Repair, is_masked, measure, ocr};
 use crate::error::{Error, Result};
 use crate::ledger::{Row, Writer};
 use crate::normalize::{Normalizer, Report};
@@ -174,7 +174,10 @@ pub fn stretches(text: &str, judge: &Judge) -> Vec<(Measures, f32, usize)> {
         let end = (2 * closed > lines.len()).then_some("");
         let (measures, _) =
             measure(lines.iter().copied().flat_map(|line| [Some(line), end]).flatten(), judge);
-        (measures, measures.score(), lines.first().map_or(0, |line| start(line)))
+        // As a page on which letters are lost, it is no text of a book.
+        let masked = judge.is_romanian() && is_masked(lines, measures.words);
+        let score = if masked { 0.0 } else { measures.score() };
+        (measures, score, lines.first().map_or(0, |line| start(line)))
     };
     lines.chunks(LINES).map(measure_part).collect()
 }

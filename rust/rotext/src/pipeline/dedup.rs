@@ -49,12 +49,13 @@ pub fn dedup(
     progress: &Progress,
 ) -> Result<Outcome> {
     check_output(out)?;
-    duplicates.table_bytes(stream.threads)?;
+    duplicates.table_bytes(stream.threads, sources)?;
     let scratch = hidden_sibling(out, "partial");
     let _lock = lock_workdir(&scratch, Journal::FOLDER)?;
     let result = run(sources, stream, duplicates, (out, &scratch), progress);
+    let key = Journal::key_in(&scratch);
     release_workdir(&scratch, Journal::FOLDER, Journal::KEEP_BYTES, result.is_err());
-    result.inspect(|_| remove_shards(out))
+    result.inspect(|_| remove_shards(out, key))
 }
 
 /// Reads and signs the chunks of one shard; [`dedup`] with the same options takes them from its journal.
@@ -93,7 +94,7 @@ fn run(
 ) -> Result<Outcome> {
     let mut sources = sources.to_vec();
     reader::spool(sources.iter_mut(), scratch, progress)?;
-    let mut seen = duplicates.seen(stream.threads)?;
+    let mut seen = duplicates.seen(stream.threads, &sources)?;
     let mut first_pass = match duplicates.near() {
         None => None,
         Some(near) => {

@@ -1,11 +1,12 @@
 //! Which duplicates a run removes.
 
-use super::memory::table_bytes;
+use super::memory::{table_bytes, window_bytes};
 use super::near_dedup::{self, FirstPassReplay};
 use super::stream::{DuplicateCheck, ReplaySource, StreamReport};
 use crate::dedup::{Report, Seen};
 use crate::document::Reason;
 use crate::error::{Error, Result};
+use crate::reader::Source;
 
 /// Which duplicates a run removes, and which document of a group it keeps.
 #[derive(Debug, Clone)]
@@ -52,10 +53,14 @@ impl Duplicates {
     ///
     /// # Errors
     /// The limit leaves too little.
-    pub(super) fn table_bytes(&self, threads: usize) -> Result<usize> {
+    pub(super) fn table_bytes<'a>(
+        &self,
+        threads: usize,
+        sources: impl IntoIterator<Item = &'a Source>,
+    ) -> Result<usize> {
         match self {
-            Self::Exact { max_ram } => table_bytes(*max_ram, threads),
-            Self::Near(near) => near.table_bytes(threads),
+            Self::Exact { max_ram } => table_bytes(*max_ram, threads, window_bytes(sources)),
+            Self::Near(near) => near.table_bytes(threads, sources),
         }
     }
 
@@ -63,8 +68,13 @@ impl Duplicates {
     ///
     /// # Errors
     /// The limit leaves too little.
-    pub(super) fn seen(&self, threads: usize) -> Result<Option<Seen>> {
-        Ok(if self.near().is_none() { Some(Seen::with_limit(self.table_bytes(threads)?)) } else { None })
+    pub(super) fn seen<'a>(
+        &self,
+        threads: usize,
+        sources: impl IntoIterator<Item = &'a Source>,
+    ) -> Result<Option<Seen>> {
+        let limit = || self.table_bytes(threads, sources);
+        Ok(if self.near().is_none() { Some(Seen::with_limit(limit()?)) } else { None })
     }
 }
 

@@ -44,8 +44,9 @@ pub fn filter(sources: &[Source], options: &Options, out: &Path, progress: &Prog
     let scratch = hidden_sibling(out, "partial");
     let _lock = lock_workdir(&scratch, Journal::FOLDER)?;
     let result = run(sources, &only_filtering(options), out, &scratch, progress);
+    let key = Journal::key_in(&scratch);
     release_workdir(&scratch, Journal::FOLDER, KEEP_BYTES, result.is_err());
-    result.inspect(|_| remove_shards(out))
+    result.inspect(|_| remove_shards(out, key))
 }
 
 /// Filters the chunks of one shard; [`filter`] with the same options takes them from its journal.

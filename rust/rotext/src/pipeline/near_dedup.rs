@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::decontaminate;
-use super::memory::table_bytes;
+use super::memory::{table_bytes, window_bytes};
 use super::output::{lock_path, lock_workdir};
 use super::parts::Judged;
 use super::resume::{
@@ -49,8 +49,12 @@ impl Options {
     ///
     /// # Errors
     /// The limit leaves too little.
-    pub(super) fn table_bytes(&self, threads: usize) -> Result<usize> {
-        table_bytes(self.max_ram, threads)
+    pub(super) fn table_bytes<'a>(
+        &self,
+        threads: usize,
+        sources: impl IntoIterator<Item = &'a Source>,
+    ) -> Result<usize> {
+        table_bytes(self.max_ram, threads, window_bytes(sources))
     }
 }
 
@@ -229,7 +233,7 @@ impl FirstPassInput<'_> {
         let Self { phases, stream, near } = *self;
         let options = dedup::Options {
             preset: near.preset,
-            memory: near.table_bytes(stream.threads)?,
+            memory: near.table_bytes(stream.threads, phases.iter().flat_map(|phase| phase.sources))?,
             folder: folder.to_owned(),
             words,
             accept_loss: near.accept_loss,

@@ -109,7 +109,8 @@ impl Options {
 
     /// An empty table of keys, if the pass that writes is the one that finds equal texts.
     fn seen(&self) -> Result<Option<Seen>> {
-        self.dedup.as_ref().map_or(Ok(None), |duplicates| duplicates.seen(self.stream.threads))
+        let sources = self.phases.iter().flat_map(|phase| &phase.sources);
+        self.dedup.as_ref().map_or(Ok(None), |duplicates| duplicates.seen(self.stream.threads, sources))
     }
 }
 
@@ -165,15 +166,16 @@ pub(super) const COUNTS_BYTES: usize = 256 << 20;
 pub fn pack(options: &Options, progress: &Progress) -> Result<serde_json::Value> {
     check(options)?;
     in_workdir(options, |directory| match parts::finish_known(options, directory, progress)? {
-        Some(report) => Ok(report),
-        None => fill(directory, options, progress),
+        Some(finished) => Ok(finished),
+        None => Ok((fill(directory, options, progress)?, Journal::key_in(directory))),
     })
 }
 
-/// Makes the pack in its work folder with `fill`, which returns the report, and gives it its name.
+/// Makes the pack in its work folder with `fill`, which returns the report and the key of the shards that it used, and gives it its
+/// name.
 pub(super) fn in_workdir(
     options: &Options,
-    fill: impl FnOnce(&Path) -> Result<serde_json::Value>,
+    fill: impl FnOnce(&Path) -> Result<(serde_json::Value, Option<u64>)>,
 ) -> Result<serde_json::Value> {
     let partial = options
         .out
@@ -190,11 +192,11 @@ pub(super) fn in_workdir(
         let hint = format!("the pack is whole in {}: rename that directory", partial.display());
         return Err(error.hint(hint));
     }
-    if result.is_ok() {
-        remove_shards(&options.out);
+    if let Ok((_, key)) = &result {
+        remove_shards(&options.out, *key);
     }
     release_workdir(&partial, Journal::FOLDER, Journal::KEEP_BYTES, result.is_err());
-    result
+    result.map(|(report, _)| report)
 }
 
 /// Reads, filters and signs the chunks of one shard, on any machine that sees the same files.

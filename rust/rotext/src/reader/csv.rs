@@ -103,8 +103,11 @@ pub(super) fn columns(source: &Source, stream: Stream) -> Result<Vec<(String, St
 }
 
 fn reader(stream: Stream) -> (csv::Reader<Limited>, Arc<AtomicU64>) {
-    let stream = stream.decode_utf16();
-    let delimiter = delimiter(stream.head());
+    let mut stream = stream.decode_utf16();
+    let (skipped, named) = separator_line(stream.head());
+    let delimiter = named.unwrap_or_else(|| delimiter(stream.head()));
+    // A failed read shows up again when the rows are read.
+    let _ = stream.read_exact(&mut vec![0; skipped]);
     let used = Arc::new(AtomicU64::new(0));
     let limited = Limited { inner: stream, used: Arc::clone(&used) };
     // Rows of another length are told by the cell that they lack.
@@ -117,20 +120,32 @@ fn header(source: &Source, reader: &mut csv::Reader<Limited>) -> Result<Vec<Stri
     Ok(header.iter().map(name).collect())
 }
 
-/// The most frequent of tab, semicolon and comma in the header, outside of quotes: a Romanian spreadsheet writes semicolons.
+/// The length of the line `sep=;`, which spreadsheets put before the header, and the delimiter that it names.
+fn separator_line(head: &[u8]) -> (usize, Option<u8>) {
+    let plain = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
+    let mark = head.len() - plain.len();
+    match plain {
+        [b's', b'e', b'p', b'=', delimiter, b'\r', b'\n', ..] => (mark + 7, Some(*delimiter)),
+        [b's', b'e', b'p', b'=', delimiter, b'\n', ..] => (mark + 6, Some(*delimiter)),
+        _ => (0, None),
+    }
+}
+
+/// The most frequent of tab, semicolon, comma and bar in the header, outside of quotes: a Romanian spreadsheet writes semicolons.
 fn delimiter(head: &[u8]) -> u8 {
-    let (mut counts, mut quoted) = ([0; 3], false);
+    let (mut counts, mut quoted) = ([0; 4], false);
     for &byte in head.iter().take_while(|byte| **byte != b'\n') {
         match byte {
             b'"' => quoted = !quoted,
             b'\t' if !quoted => counts[0] += 1,
             b';' if !quoted => counts[1] += 1,
             b',' if !quoted => counts[2] += 1,
+            b'|' if !quoted => counts[3] += 1,
             _ => {}
         }
     }
     let most = counts.into_iter().max().unwrap_or_default();
-    [b'\t', b';', b',']
+    [b'\t', b';', b',', b'|']
         .into_iter()
         .zip(counts)
         .find(|(_, count)| *count == most && most > 0)

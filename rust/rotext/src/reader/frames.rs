@@ -10,6 +10,23 @@ use super::units::Border;
 /// for it.
 const WINDOW_LOG_MAX: u32 = 31;
 
+/// The memory that the first frame of a zstd file asks for: its window, or its content if that is in one segment. 0: no frame begins
+/// here. Source: RFC 8878, section 3.1.1.1.
+pub(super) fn window_bytes(head: &[u8]) -> u64 {
+    let Some([descriptor, rest @ ..]) = head.strip_prefix(&[0x28, 0xb5, 0x2f, 0xfd]) else { return 0 };
+    if descriptor & 0x20 == 0 {
+        let window = rest.first().copied().map_or(0, u64::from);
+        let base = 1u64 << (10 + (window >> 3));
+        return base + base / 8 * (window & 7);
+    }
+    // The number of the dictionary is before the length of the content.
+    let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let length = [1, 2, 4, 8][usize::from(descriptor >> 6)];
+    let Some(bytes) = rest.get(dictionary..dictionary + length) else { return 0 };
+    let content = bytes.iter().rev().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+    if length == 2 { content + 256 } else { content }
+}
+
 /// A buffered reader that knows how much of it was used.
 pub(super) struct Used<R> {
     inner: R,
@@ -161,5 +178,24 @@ fn after<R: BufRead>(mut rest: R) -> Result<State<R>> {
         }
         padded = true;
         rest.consume(zeros);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::window_bytes;
+
+    #[test]
+    fn the_window_is_in_the_header() {
+        // zstd --long=31, --long=27, without a length; zstd of 300 bytes in one segment.
+        for (head, window) in [
+            (&[0x28, 0xb5, 0x2f, 0xfd, 0x04, 0xa8][..], 2 << 30),
+            (&[0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x88], 128 << 20),
+            (&[0x28, 0xb5, 0x2f, 0xfd, 0x60, 0x2c, 0x00], 300),
+            (b"{\"text\"", 0),
+            (&[0x28, 0xb5, 0x2f, 0xfd], 0),
+        ] {
+            assert_eq!(window_bytes(head), window, "{head:x?}");
+        }
     }
 }

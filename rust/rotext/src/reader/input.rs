@@ -5,8 +5,9 @@ use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::frames::window_bytes;
 use super::remote::Object;
-use super::source::Source;
+use super::source::{Compression, Source};
 use crate::error::{Error, Result};
 
 /// Counts the bytes that were read from files and servers. Clones count together.
@@ -56,6 +57,18 @@ impl Input {
 }
 
 impl Source {
+    /// Bytes that a decompressor of zstd takes for the first frame of the file. 0 where they are not known: for other files, objects of
+    /// a server and streams.
+    pub(crate) fn window_bytes(&self) -> u64 {
+        const HEADER: usize = 18;
+        if self.compression != Compression::Zstd || self.stream || self.remote.is_some() {
+            return 0;
+        }
+        let mut head = Vec::with_capacity(HEADER);
+        let read = File::open(&self.path).and_then(|file| file.take(HEADER as u64).read_to_end(&mut head));
+        read.map_or(0, |_| window_bytes(&head))
+    }
+
     /// Opens the source at its first byte.
     ///
     /// # Errors

@@ -27,7 +27,9 @@ pub(super) fn parse(bytes: &[u8], first_line: u64, source: &Source, fields: &Fie
         while let Some(rest) = line.strip_prefix(BOM.as_bytes()) {
             line = rest;
         }
-        let line = line.trim_ascii();
+        // JSON text sequences (RFC 7464) begin each record with a record separator.
+        let line = line.trim_ascii_start();
+        let line = line.strip_prefix(b"\x1e").unwrap_or(line).trim_ascii();
         if line.is_empty() {
             continue;
         }
@@ -61,7 +63,13 @@ fn parse_line(line: &str, number: u64, source: &Source, fields: &Fields, batch: 
             // What is no JSON has no end.
             Err(defect) => (Err(defect), rest.len()),
         };
-        let next = rest[end..].trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\u{feff}');
+        let between = |c: char| c.is_ascii_whitespace() || c == '\u{feff}';
+        let next = rest[end..].trim_start_matches(between);
+        // The elements of an array without its brackets.
+        let next = match next.strip_prefix(',').map(|next| next.trim_start_matches(between)) {
+            Some(next) if result.is_ok() && (next.is_empty() || next.starts_with('{')) => next,
+            _ => next,
+        };
         let result = match result {
             // Anything but an object behind an object means that the line is broken.
             Ok(_) if !next.is_empty() && !next.starts_with('{') => Err(Defect {
@@ -225,7 +233,8 @@ fn document(
     source: &Source,
     fields: &Fields,
 ) -> Result<Result<Document, Defect>, Defect> {
-    let Some(range) = found.text.clone() else {
+    let inside = |name: &str| nested(&line[..found.end], name);
+    let Some(range) = found.text.clone().or_else(|| inside(&fields.text)) else {
         return Ok(Err(missing(&line[..found.end], &fields.text)));
     };
     let value = &line[range.clone()];
@@ -235,7 +244,8 @@ fn document(
     }
     let text = unescape(value).ok_or_else(|| Defect::broken(range.start))?.into_owned();
     let mut named_by_place = false;
-    let id = match found.id.clone().map(|range| &line[range]) {
+    let id = found.id.clone().or_else(|| fields.id.as_deref().and_then(inside));
+    let id = match id.map(|range| &line[range]) {
         Some(value) if value.starts_with('"') => unescape(value).unwrap_or_default().into_owned(),
         Some(value) if kind(value) == "a number" => value.to_owned(),
         _ => match &fields.id {
@@ -253,6 +263,24 @@ fn document(
         Record { raw, text: range }
     });
     Ok(Ok(Document { id, named_by_place, text, line: place.line, record }))
+}
+
+/// The place of the field `translation.ro`: the field `ro` of the object in the field `translation`.
+fn nested(object: &str, name: &str) -> Option<Range<usize>> {
+    let (outer, inner) = name.split_once('.')?;
+    let scan = json::scan(object).ok()?;
+    let named =
+        |key: &Range<usize>, name: &str| unescape(&object[key.clone()]).is_some_and(|key| key == name);
+    let (_, value) = scan.fields.into_iter().rev().find(|(key, _)| named(key, outer))?;
+    let within = &object[value.clone()];
+    if !within.starts_with('{') {
+        return None;
+    }
+    let fields = json::scan(within).ok()?.fields.into_iter().rev();
+    let key_is = |key: &Range<usize>| unescape(&within[key.clone()]).is_some_and(|key| key == inner);
+    let own = fields.into_iter().find(|(key, _)| key_is(key)).map(|(_, range)| range);
+    let found = own.or_else(|| nested(within, inner))?;
+    Some(value.start + found.start..value.start + found.end)
 }
 
 /// The text of a string literal. `None`: an escape is broken.

@@ -239,6 +239,8 @@ mod tests {
             // Numbers of other things.
             "art. 0231 456 789 din catalog, articolul nr. 0231 456 789",
             "comanda #0731456290, comanda nr. 0731456290, factura 0731456290",
+            "factura seria AB nr. 0731456290 din martie, tabelul 0331 425 678 din anexă",
+            "poza 0731456290.jpg și IMG_0731456290.png, bugetul de 0 731 456 290 lei",
             "AWB 0731 456 290 88, numărul cadastral 0256 419 230",
             "prevăzut în O.U.G. 0231 456 789, H.G. 0231 456 789 și OUG 0231 456 789",
             "O.M.F.P. nr. 0231 456 789, O.M.S. 0231 456 789, H.C.L.M. 0231 456 789, H.G.R. 0256 419 230",

@@ -97,6 +97,7 @@ const REFERENCES: &[&str] = &[
     "serie",
     "sn",
     "stas",
+    "tabel*",
     "tichet*",
     "ticket*",
     "versiun*",
@@ -156,7 +157,14 @@ pub(super) fn telephone(text: &str, digits: &Digits) -> Option<Range<usize>> {
         romanian(digits, plus.is_some(), announced).or_else(|| foreign(digits, plus.is_some(), announced))?;
     if !announced {
         let spaced = digits.groups(length).len() > 1;
-        if nearest(&words, REFERENCES) || spaced && plus.is_none() && digits.goes_on(bytes, length) {
+        // `factura seria AB nr. 0744...`
+        let numbered = words.first().is_some_and(|word| matches!(word.as_str(), "nr" | "numar" | "numarul"));
+        let reference =
+            nearest(&words, REFERENCES) || numbered && any(&words[..words.len().min(4)], REFERENCES);
+        if reference
+            || is_other(&text[digits.places[length - 1] + 1..])
+            || spaced && plus.is_none() && digits.goes_on(bytes, length)
+        {
             return None;
         }
     }
@@ -170,6 +178,40 @@ pub(super) fn telephone(text: &str, digits: &Digits) -> Option<Range<usize>> {
     }
     Some(opening(bytes, plus.unwrap_or(first), end)..end)
 }
+
+/// Whether what follows a number says that it is no telephone number: the ending of a file (`0744123456.jpg`), or the unit of an amount.
+fn is_other(rest: &str) -> bool {
+    const UNITS: &[&str] = &[
+        "lei",
+        "leu",
+        "ron",
+        "euro",
+        "eur",
+        "usd",
+        "dolari",
+        "kg",
+        "tone",
+        "metri",
+        "km",
+        "ha",
+        "mp",
+        "locuitori",
+        "bucăți",
+    ];
+    let word = |text: &str| -> String { text.chars().take_while(|c| c.is_alphanumeric()).take(12).collect() };
+    if let Some(ending) = rest.strip_prefix('.').map(word) {
+        return matches!(ending.len(), 2..=4)
+            && ending.bytes().any(|b| b.is_ascii_lowercase())
+            && FILES.contains(&ending.as_str());
+    }
+    let rest = rest.trim_start_matches([' ', '\u{A0}']);
+    rest.starts_with('%') || UNITS.contains(&word(rest).to_lowercase().as_str())
+}
+
+const FILES: &[&str] = &[
+    "jpg", "jpeg", "png", "gif", "pdf", "doc", "docx", "xls", "xlsx", "txt", "zip", "mp3", "mp4", "avi",
+    "htm", "html", "php", "xml", "csv", "webp",
+];
 
 /// `07xx xxx xxx`, `021 xxx xx xx`, `+40 7xx xxx xxx`, `0040-...`, `(+40) ...`, `+40 (0)21 ...`, `407xxxxxxxx`: how many
 /// of the digits it takes.

@@ -35,11 +35,13 @@ pub(super) fn finish(run: &Run<'_>, progress: &Progress) -> Result<Value> {
     if !lacking.is_empty() {
         return Err(missing(Step::Encode, &lacking, decided.shards()));
     }
-    in_workdir(run.options, |directory| join(run, (&decided, &vocabulary), directory, progress))
+    in_workdir(run.options, |directory| {
+        Ok((join(run, (&decided, &vocabulary), directory, progress)?, Some(run.key)))
+    })
 }
 
-/// The run without a step, where the step `decide` is done: it does the tasks that are missing, and joins all. `None`: the step is
-/// not done, or the inputs are not those that were judged, so that the run has to decide itself.
+/// The run without a step, where the step `decide` is done: it does the tasks that are missing, and joins all. It returns the report
+/// and the key of the shards. `None`: the step is not done, or the inputs are not those that were judged, so that the run has to decide itself.
 ///
 /// It reads all input once, to compare the hashes.
 ///
@@ -49,7 +51,7 @@ pub(in crate::pipeline) fn finish_known(
     options: &Options,
     directory: &Path,
     progress: &Progress,
-) -> Result<Option<Value>> {
+) -> Result<Option<(Value, Option<u64>)>> {
     let sources = || options.phases.iter().flat_map(|phase| &phase.sources);
     let is_shared = pack::for_shards(options).is_ok() && !sources().any(|source| source.stream);
     if !is_shared || !Run::decisions_in(options).exists() {
@@ -77,7 +79,8 @@ pub(in crate::pipeline) fn finish_known(
         let shard = Shard::new(number, of)?;
         encode::encode_task(&run, (&decided, &decided.task(&run, shard)?), &vocabulary, shard, progress)?;
     }
-    join(&run, (&decided, &vocabulary), directory, progress).map(Some)
+    let report = join(&run, (&decided, &vocabulary), directory, progress)?;
+    Ok(Some((report, Some(run.key))))
 }
 
 /// Whether a reader of the whole input sees the chunks that the shards found. A journal that is damaged says no.

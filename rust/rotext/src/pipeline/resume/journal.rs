@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"ROTOJRN\0";
 /// Version of the file format, and of what the stages find: increase it when they find something else in the same text.
-const VERSION: u32 = 8;
+const VERSION: u32 = 9;
 /// Bytes of words between two syncs. After a power cut at most this much work is done again.
 const SYNC_BYTES: u64 = 256 << 20;
 
@@ -105,6 +105,15 @@ impl Journal {
         File::create(self.words()).map(drop).map_err(|e| Error::io(self.words(), &e))
     }
 
+    /// The key of the run whose journal is in `work`. `None`: there is none, or one of another version.
+    pub(in crate::pipeline) fn key_in(work: &Path) -> Option<u64> {
+        let journal = Self { folder: work.join(Self::FOLDER), key: 0 };
+        let mut found = [0; HEADER];
+        File::open(journal.frames()).and_then(|mut file| file.read_exact(&mut found)).ok()?;
+        let key = u64::from_le_bytes(found[12..20].try_into().ok()?);
+        (found == header(key)).then_some(key)
+    }
+
     /// Reads the frames from the first on.
     ///
     /// # Errors
@@ -133,12 +142,23 @@ impl Journal {
         let mut names: Vec<PathBuf> =
             folders.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
         names.sort();
+        let (mut own, mut other) = (false, false);
         for folder in names {
             let shard = folder.file_name().and_then(|name| Shard::from_name(name.to_str()?));
             let journal = Self { folder: folder.join(Self::FOLDER), key: self.key };
             if shard.is_some() && journal.belongs_to_this_run() {
                 found.add(&journal.frames(), &journal.words());
+                own = true;
+            } else if shard.is_some() {
+                other |= Self::key_in(&folder).is_some();
             }
+        }
+        if let Some(shards) = shards.filter(|_| other && !own) {
+            return Err(Error::usage(
+                "the shards were made with other inputs or options, and none with these",
+            )
+            .at(shards)
+            .hint("give this run the inputs and options of the shards, or remove the folder"));
         }
         Ok(JournalReader { own: Part::open(self)?, shards: found, first_source: 0 })
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::output::with_suffix;
 use super::super::stream::SourcePart;
+use super::journal::Journal;
 use crate::error::{Error, Result};
 use crate::reader::{self, Source};
 
@@ -98,10 +99,19 @@ pub(in crate::pipeline) fn shards_folder(out: &Path) -> PathBuf {
 
 /// Removes what the shards of the run that writes `out` left. The output is whole, so what cannot be removed is no failure of it.
 ///
-/// Only names that a run gives are removed. A folder with something else in it stays, with that.
-pub(in crate::pipeline) fn remove_shards(out: &Path) {
+/// `key`: that of the run. Shards that were made with other inputs or options stay, and with them the files of the later steps. Only
+/// names that a run gives are removed: a folder with something else in it stays, with that.
+pub(in crate::pipeline) fn remove_shards(out: &Path, key: Option<u64>) {
     let folder = shards_folder(out);
     let of_shard = |name: &str| Shard::from_name(name).is_some();
+    let of_other = |name: &str| {
+        of_shard(name) && Journal::key_in(&folder.join(name)).is_some_and(|found| key != Some(found))
+    };
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    let stays = entries.into_iter().any(|entry| entry.file_name().to_str().is_some_and(of_other));
+    if stays {
+        return remove_entries(&folder, |name| of_shard(name) && !of_other(name));
+    }
     for step in ["count", "encode"] {
         remove_entries(&folder.join(step), of_shard);
     }
@@ -147,12 +157,35 @@ mod tests {
             "tokenizer-1f",
         ];
         own.iter().copied().for_each(write);
-        remove_shards(&out);
+        remove_shards(&out, None);
         assert!(!shards.exists());
         own.iter().copied().chain(["thesis/chapter", "encode/notes"]).for_each(write);
-        remove_shards(&out);
+        remove_shards(&out, None);
         assert!(shards.join("thesis/chapter").exists() && shards.join("encode/notes").exists());
         assert!(own.iter().all(|name| !shards.join(name).exists()));
+    }
+
+    #[test]
+    fn shards_of_another_run_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("pack");
+        let shards = shards_folder(&out);
+        let journal = |name: &str, run: &str| {
+            std::fs::create_dir_all(shards.join(name)).unwrap();
+            Journal::open(&shards.join(name), run).unwrap().key()
+        };
+        let (key, _) = (journal("1-of-2", "a"), journal("2-of-2", "b"));
+        std::fs::write(shards.join("decisions"), "x").unwrap();
+        remove_shards(&out, Some(key));
+        assert!(!shards.join("1-of-2").exists());
+        assert!(shards.join("2-of-2").exists() && shards.join("decisions").exists());
+
+        // A run that finds only shards of another run says so.
+        let work = tempfile::tempdir().unwrap();
+        let own = Journal::open(work.path(), "a").unwrap();
+        assert!(own.reader(Some(&shards)).is_err_and(|error| error.what.contains("other inputs or options")));
+        journal("1-of-2", "a");
+        assert!(own.reader(Some(&shards)).is_ok());
     }
 
     #[test]
