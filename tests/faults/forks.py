@@ -48,7 +48,7 @@ def load(program: str) -> Callable[[], None]:
     tiny.shrink()
     names = [
         "torch._dynamo", "gguf", "safetensors.torch", "tokenizers", "transformers.models.llama.modeling_llama",
-        "transformers.models.auto.tokenization_auto", "transformers.integrations.accelerate", "scipy.stats", "jinja2",
+        "transformers.models.auto.tokenization_auto", "transformers.integrations.accelerate", "scipy.special", "jinja2",
         "rotrain.cli.fit", "rotrain.cli.export", "rotrain.cli.quantize", "rotrain.cli.evaluate", "rotrain.cli.compare",
         "rotrain.cli.report", "rotrain.cli.average", "rotrain.evaluation.evaluate", "rotrain.evaluation.torch_model",
         "rotrain.exporters.hf", "rotrain.exporters.gguf.export", "rotrain.quantization.gguf", "rotrain.quantization.torch",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,36 @@ def test_variants_that_differ_are_told_apart(made_up: None, monkeypatch: pytest.
         specs = [spec | {"variant": "fast"}, spec | {"variant": "slow"}]
         told += bool(bench(specs, Settings(depths=(0,), rounds=10, most_rounds=10))["ratios"][0]["differs"])
     assert told >= 38 and count[0] == 40 * 20
+
+
+@pytest.mark.parametrize(
+    ("insists", "busy", "turns"),
+    [
+        (True, range(99), 4 * 3),
+        (False, range(99), 3 + 3),  # the first turn is tried three times, and the three after it once
+        (False, range(2), 3 + 3),  # its third try was undisturbed: the next turns may be repeated
+        (False, (0, 4), 2 + 1 + 1 + 2),
+    ],
+)
+def test_a_quick_benchmark_of_a_busy_machine_does_not_repeat_every_turn(
+    insists: bool, busy: Sequence[int], turns: int, made_up: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, seconds = _Worker.ask, list[bool]()
+
+    def ask(self: _Worker, **command: Any) -> dict[str, Any]:
+        answer = original(self, **command)
+        if command["do"] == "turn" and command["seconds"]:
+            disturbed = len(seconds) in busy
+            seconds.append(disturbed)
+            answer["contention"] = {"quiet": not disturbed, "foreign_cores": float(disturbed)}
+        return answer
+
+    monkeypatch.setattr(_Worker, "ask", ask)
+    _Worker.machine = _Machine(0)
+    spec = {"model": "m", "engine": "torch", "variant": "fp32"}
+    result = bench([spec, spec], Settings(depths=(0,), rounds=2, most_rounds=2, insists=insists))
+    assert len(seconds) == turns
+    assert [row["contended"] for row in result["rows"]] == [len(busy) > 9] * 2
 
 
 def test_a_busy_machine_is_waited_for_until_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from program import rotrain
 
+from rotrain.cli.console import SPINS
 from rotrain.models.kernels import Kernels
 
 pytestmark = pytest.mark.usefixtures("tiny_nano")
@@ -23,6 +24,16 @@ ENVIRONMENT = {
         [str(HERE), str(HERE.parents[1] / "python"), os.environ.get("PYTHONPATH", "")]
     ),
 }
+COMPUTING = (
+    ("fit", "--arch", "llama-mha", "--size", "nano", "--data", "no-pack"),
+    ("evaluate", "no-model"),
+    ("export", "no-model", "--to", "gguf", "--out", "out"),
+    ("quantize", "no-model", "--method", "q4_k_m", "--out", "out"),
+    ("average", "no-model"),
+    ("generate", "no-model", "--prompt", "A"),
+    ("chat", "no-model"),
+    ("serve", "no-model"),
+)
 VERBS = ("archs", "plan", "fit", "average", "generate", "export", "evaluate", "doctor")
 
 
@@ -70,6 +81,21 @@ def test_no_verb_loads_the_compiler_at_its_start() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_report_and_the_list_of_a_study_need_no_pytorch(run: Path, tmp_path: Path) -> None:
+    """A report reads files only, and a study starts other processes: PyTorch would take a second and half a gigabyte."""
+    (tmp_path / "study.toml").write_text("archs = ['mamba2']\n")
+    script = (
+        "import sys\nfrom rotrain.compare.run_study import plan_study\nfrom rotrain.report.write import write_report\n"
+        f"plan_study({str(tmp_path / 'study.toml')!r})\n"
+        f"for end in ('html', 'md'): write_report([{str(run)!r}], {str(tmp_path / 'report.')!r} + end)\n"
+        "assert 'torch' not in sys.modules and 'transformers' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("verb", ["", *VERBS])
 def test_help_loads_nothing_heavy_and_has_an_example(verb: str) -> None:
     script = (
@@ -91,6 +117,43 @@ def test_help_loads_nothing_heavy_and_has_an_example(verb: str) -> None:
         assert len({len(line) - len(line.lstrip()) for line in examples if "rotrain" in line}) == 1
     else:
         assert all(name in done.stdout for name in VERBS)
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "spins", "policy"),
+    [
+        *((words, {}, str(SPINS), "passive") for words in COMPUTING),
+        (COMPUTING[0], {"OMP_WAIT_POLICY": "active"}, None, "active"),
+        (COMPUTING[1], {"GOMP_SPINCOUNT": "7"}, "7", None),
+        (("bench", "no-model"), {}, None, None),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else None,
+)
+def test_threads_of_a_verb_that_computes_sleep_soon_and_those_of_a_benchmark_are_as_they_come(
+    words: tuple[str, ...], given: dict[str, str], spins: str | None, policy: str | None, tmp_path: Path
+) -> None:
+    """Libraries of OpenMP read the variables when they are loaded, so these must be set before PyTorch is."""
+    script = (
+        "import builtins, os, sys\nfrom rotrain.cli import main\n"
+        "before = 'torch' in sys.modules\nload = builtins.__import__\n"
+        "def show(name, *rest):\n"
+        "    if name == 'torch' and name not in sys.modules:\n"
+        "        print('loaded', os.environ.get('GOMP_SPINCOUNT'), os.environ.get('OMP_WAIT_POLICY'))\n"
+        "    return load(name, *rest)\n"
+        f"builtins.__import__ = show\nsys.argv = ['rotrain', *{words!r}]\n"
+        "try: main()\nexcept SystemExit: print('ended', before, os.environ.get('GOMP_SPINCOUNT'), os.environ.get('OMP_WAIT_POLICY'))\n"
+    )
+    clean = {
+        key: value for key, value in ENVIRONMENT.items() if key not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**clean, **given}, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    seen = done.stdout.splitlines()
+    assert seen[-1] == f"ended False {spins} {policy}", done.stderr
+    if spins is not None and words[0] != "bench":
+        assert seen[0] == f"loaded {spins} {policy}"
 
 
 def test_archs_as_json() -> None:

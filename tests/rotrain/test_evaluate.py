@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import shutil
@@ -244,6 +245,19 @@ def test_diacritics_cases_are_words_with_several_readings(model: TorchModel) -> 
     restored = diacritics.score_restoration(model, asked * 3)
     assert restored["commonest"].accuracy.value == 0.0
     assert len(restored["model"].hits) == 3
+
+
+def test_training_text_is_read_for_the_probe_that_needs_it(
+    run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Decoding eight megabytes takes longer than scoring the held-out text of a small pack."""
+    read: list[str] = []
+    evaluation = importlib.import_module("rotrain.evaluation.evaluate")
+    take = evaluation.training_text
+    monkeypatch.setattr(evaluation, "training_text", lambda pack: read.append("read") or take(pack))
+    for asked, times in ((["copy"], 0), (["diacritics"], 1)):
+        evaluate(run, max_bytes=1_000, probes=asked, out=tmp_path / "result.json")
+        assert len(read) == times
 
 
 def _task(path: Path, *lines: object) -> Path:

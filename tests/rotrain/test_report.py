@@ -7,6 +7,7 @@ import dataclasses
 import html
 import io
 import json
+import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -26,7 +27,7 @@ from rotrain.report.groups import compare_models, left_out, models_of
 from rotrain.report.latex import as_latex
 from rotrain.report.page import page
 from rotrain.report.results import read_runs
-from rotrain.report.table import Row, as_text, columns, rows_of
+from rotrain.report.table import NONE, WHY_NONE, Row, as_text, columns, rows_of
 from rotrain.report.write import render
 from rotrain.train.loop import run_training
 
@@ -99,6 +100,7 @@ def test_the_page_holds_what_the_files_say(runs: list[Path], tmp_path: Path) -> 
         value = json.loads((path / "evaluation.json").read_bytes())["text"]["web"]["bits_per_byte"]["value"]
         assert f"{value:.3f} [" in shown
     assert "q4_k_m" in shown and "subject-verb-number" in shown
+    assert "12 steps, optimizer adamw, learning rate " in shown
     assert rotrain("report", *runs, "--out", out, "--title", "Mic & <iute>", "--quiet").stdout == ""
     assert out.read_text(encoding="utf-8") == shown, "the same files, the same bytes"
 
@@ -117,6 +119,26 @@ def test_tables_hold_the_same_rows(runs: list[Path], tmp_path: Path) -> None:
     tex = as_latex(columns(found), rows_of(found))
     # Two domains over the seeds, quality and cost: each has a head and a line for each row.
     assert tex.count(r"\\") == 4 * 4 == 4 * tex.count(r"\label{tab:") and r"q4\_k\_m" in tex
+
+
+def test_no_form_leaves_a_cell_empty_without_a_word(runs: list[Path]) -> None:
+    """A model before its quantization has no KL; each form for readers has a sign there, and says what it means."""
+    found = read_runs(runs)
+    found[1].cells[1] = dataclasses.replace(found[1].cells[1], evaluation=None)
+    heads, rows = columns(found), rows_of(found)
+    assert any(not head.text(row) for head in heads for row in rows)
+    markdown, tex, page = (render(found, "t", suffix) for suffix in (".md", ".tex", ".html"))
+    assert "|  |" not in markdown and f"\n{NONE}: {WHY_NONE}.\n" in markdown
+    for line in tex.splitlines():
+        if line.endswith(r"\\") and " & " in line:
+            assert all(cell.strip() for cell in line.removesuffix(r"\\").split(" & ")), line
+    assert f"{NONE}: not measured, or there is none." in tex
+    assert f"“{NONE}”: {WHY_NONE}." in page
+    brief = sum(head.brief for head in heads)
+    assert {len(re.split(r"\s{2,}", line.strip())) for line in as_text(heads, rows).splitlines()} == {brief}
+    # Where nothing is missing, nothing is said.
+    whole = [head for head in heads if all(head.text(row) for row in rows)]
+    assert NONE not in as_latex(whole, rows).split(r"\label{tab:quality}")[0].rsplit(r"\begin{table}", 1)[1]
 
 
 def test_what_cannot_be_reported_is_told(runs: list[Path], tmp_path: Path) -> None:
@@ -176,7 +198,7 @@ def test_seeds_are_one_model_and_a_baseline_is_a_row(runs: list[Path], tmp_path:
     assert "the mean of 3 seeds" in shown and "in 8 of 10 studies" in shown
     alone = rotrain("report", copies[0], copies[3], "--out", tmp_path / "one.html", "--json")
     assert "web rank" not in json.loads(alone.stdout)["rows"][0]
-    assert "a rank needs 3 seeds of each, and there are 1" in (tmp_path / "one.html").read_text("utf-8")
+    assert "a rank needs 3 seeds of each, and there is 1" in (tmp_path / "one.html").read_text("utf-8")
     (tmp_path / "bad.json").write_text("{}")
     assert (
         "not the result of" in rotrain("report", tmp_path / "bad.json", "--out", tmp_path / "b.html").stderr
@@ -263,6 +285,14 @@ def test_a_disturbed_speed_is_marked_and_takes_no_part(runs: list[Path]) -> None
         render(disturbed, "t", ".html")
     )
     assert "disturbed by other programs" in render(disturbed, "t", ".tex")
+    quiet = dataclasses.replace(found[0].cells[0], bench=[row | {"contended": False}])
+    both = html.unescape(render([dataclasses.replace(found[0], cells=[quiet, cell])], "t", ".html"))
+    assert "1 of 2 rows have a time that no other program disturbed: a model without one" in both
+    assert both.count("Rows whose timing other programs disturbed (~) are left out of the charts") >= 1
+    assert (
+        "<code>rotrain bench 'runs/a b' --wait 60 --out " in both
+        and "`" not in both.split("</nav>")[1].split("<table")[0]
+    )
 
 
 def test_a_timed_run_is_found_from_another_folder(

@@ -276,6 +276,9 @@ def test_conditions_name_what_scored_and_timed_in_each_engine(study: list[Path])
     assert ("scoring in llama.cpp", "2 of 4 runs", f"rotrain {program}, xllamacpp 2026.10") in rows
     zstd = read_record(study[3])["model"]["engine"]
     assert ("scoring without a network", "zstd", f"rotrain {program}, {zstd}") in rows
+    own = read_record(study[2])
+    assert own["model"]["engine"] == f"rotrain {program}", "rotrain counts n-grams itself, which is said once"
+    assert ("scoring without a network", "ngram", f"rotrain {program}") in rows
     assert ("timing in llama.cpp", "llama-gqa", "xllamacpp 2026.11 on cpu, 2 threads") in rows
     assert ("timing", "mamba2", "not timed") in rows
 

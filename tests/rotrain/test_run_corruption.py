@@ -18,7 +18,7 @@ from program import rotrain
 from conftest import fit_config
 from rotrain.data.tokenizer import Tokenizer
 from rotrain.errors import RotrainError
-from rotrain.files import open_line, open_record, seal, seal_line
+from rotrain.files import open_line, open_record, read_record, seal, seal_line, write_record
 from rotrain.gguf_header import check_header
 from rotrain.progress import Progress
 from rotrain.report.results import read_runs
@@ -142,6 +142,60 @@ def test_damage_is_noticed_or_changes_nothing(name: str, run: Path, tmp_path: Pa
                     -400:
                 ]
     assert noticed > 20
+
+
+@pytest.fixture(scope="module")
+def measured(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run with a small result of each kind: timed twice, with a variant that has a record and an evaluation."""
+    copy = tmp_path_factory.mktemp("measured") / "run"
+    shutil.copytree(run, copy)
+    variant = copy / "variants" / "q4_k_m"
+    variant.mkdir(parents=True)
+    rows = [
+        {"model": f"{copy}{path}", "engine": engine, "variant": kind, "contended": False, "bits_per_weight": 4.5}
+        for path, engine, kind in (("", "torch", "fp32"), ("/variants/q4_k_m/model.gguf", "llama.cpp", "model"))
+    ]  # fmt: skip
+    timed = {"format": "rotrain-bench", "version": 1, "rows": rows, "call": {"date": "2026-12-01 10:00 UTC"}}
+    write_record(copy / "bench.json", timed)
+    write_record(copy / "bench-again.json", timed | {"rows": rows[:1]})
+    made = {"format": "rotrain-quantized", "version": 1, "file_bytes": 3 << 20, "bits_per_weight": 4.5}
+    write_record(variant / "model.gguf.json", made)
+    write_record(variant / "evaluation.json", read_record(copy / "evaluation.json"))
+    return copy
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bench.json",
+        "bench-again.json",
+        "evaluation.json",
+        "variants/q4_k_m/evaluation.json",
+        "variants/q4_k_m/model.gguf.json",
+    ],
+)
+def test_every_byte_and_length_of_a_result_is_noticed_or_changes_nothing(name: str, measured: Path) -> None:
+    file, rng = measured / name, random.Random(name)
+    original, expected = file.read_bytes(), read_runs([measured])[0].cells
+    assert len(original) < 4_000 and len(expected) == 2 and len(expected[0].bench) == 2
+    masks = [1 << bit for bit in range(8)] + [255]
+    damaged = [(at, mask) for at in range(len(original)) for mask in (masks if ALL else [rng.choice(masks)])]
+    variants = [original[:at] + bytes([original[at] ^ mask]) + original[at + 1 :] for at, mask in damaged]
+    variants += [original[:length] for length in range(len(original))]
+    noticed = 0
+    try:
+        for data in variants:
+            file.write_bytes(data)
+            try:
+                found = read_runs([measured])[0].cells
+            except RotrainError as error:
+                noticed += 1
+                assert "\n" not in str(error) and error.hint and str(error.place) == str(file), str(error)
+            else:
+                assert found == expected, data
+    finally:
+        file.write_bytes(original)
+    assert noticed > 0.9 * len(variants)
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "tokenizer.json"])

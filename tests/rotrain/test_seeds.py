@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from studies import BETWEEN, BITS, probe, probe_truth, score, sizes, study
 
-from rotrain.evaluation.interval import Interval, estimate, ratio, share, share_by_words
+from rotrain.evaluation.interval import Estimate, Interval, estimate, ratio, share, share_by_words, t_quantile
 from rotrain.report.advice import _power
 from rotrain.report.seeds import MIN_DIFFERENCE, TARGET_DIFFERENCE, Group, compare_groups, holm, key_of
 
@@ -218,6 +220,20 @@ def test_intervals_by_words_cover_the_truth(
     assert hits / 300 >= 0.93
     if any(effects):
         assert single / 300 < 0.7, "sentences of the same words are not independent"
+
+
+def test_student_s_t_is_that_of_scipy_stats_and_loads_without_it() -> None:
+    for freedom in (1.0, 1.5, 4.7, 60.0, 1e9, math.inf):
+        for probability in (0.5, 0.8, 0.975, 0.9999):
+            assert t_quantile(probability, freedom) == stats.t.ppf(probability, freedom)
+        for value in (0.0, 0.3, 2.2, 40.0):
+            assert Estimate(value, 1.0, freedom).p_value() == 2 * stats.t.sf(value, freedom)
+    script = (
+        "import sys\nfrom rotrain.evaluation.interval import Estimate, share\nimport numpy\n"
+        "Estimate(1.0, 1.0, 3.0).interval(), Estimate(1.0, 1.0, 3.0).p_value(), share(numpy.zeros(50))\n"
+        "assert 'scipy.stats' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_four_contrasts_have_no_interval() -> None:

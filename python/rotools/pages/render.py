@@ -9,6 +9,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from rotools.errors import printable
 from rotools.pages.chart import Chart
 
@@ -41,6 +43,7 @@ def render(
         keep_trailing_newline=True,
         finalize=_finalize,
     )
+    environment.filters["codes"] = _codes
     environment.tests["chart"] = lambda value: isinstance(value, Chart)
     scripts = [_read(package, name) for name in own if name.endswith(".js")]
     if _has_chart(values):
@@ -52,6 +55,17 @@ def render(
     return environment.get_template(template).render(
         style="".join(styles), scripts=scripts, policy=policy(scripts, connect=connect), **values
     )
+
+
+def _codes(sentence: str) -> Markup:
+    """Show what a sentence has in backticks as code. An odd number of backticks is text."""
+    parts = printable(sentence).split("`")
+    if len(parts) % 2 == 0:
+        return escape("`".join(parts))
+    shown = (
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
+    )
+    return Markup("").join(shown)
 
 
 def _finalize(value: Any) -> Any:

@@ -4,7 +4,8 @@ In a round, each variant is started in a new process, does its work, and ends. T
 got do not change until it ends, and repeated turns of one process cannot show their effect. With one process, 22 to 85 % of simulated
 benchmarks found a difference between two equal variants; with ten processes, at most 3 % did (docs/log/quantization.md). The order changes from round to round: A B C, then C B A, and so on. So a
 machine that becomes slower is slower for all variants. A turn in which other processes used the processors is repeated, up to
-`MAX_TRIES` tries. Only the last try is recorded.
+`MAX_TRIES` tries. Only the last try is recorded. A quick benchmark that met a turn with no undisturbed try does not repeat the
+turns after it: the machine is busy, and waiting threads of an engine make each try several times longer.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class Settings:
         rounds: Minimum number of rounds.
         most_rounds: Maximum number of rounds.
         wait_s: Seconds to wait for a quiet machine, all waits together.
+        insists: Each disturbed turn is tried `MAX_TRIES` times. If not, only until a turn had no undisturbed try.
         threads: CPU threads.
         device: Device of PyTorch: cpu or cuda.
     """
@@ -77,6 +79,7 @@ class Settings:
     rounds: int = 10
     most_rounds: int = 30
     wait_s: float = 0.0
+    insists: bool = True
     threads: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     device: str = "cpu"
 
@@ -130,12 +133,14 @@ def bench(
         )
         for spec in specs
     ]
-    rounds_done = 0
+    rounds_done, tries = 0, MAX_TRIES
     while rounds_done < settings.most_rounds and (
         rounds_done < settings.rounds or not _is_precise(rows, settings)
     ):
         for row in rows if rounds_done % 2 == 0 else reversed(rows):
-            _round(row, settings, quiet_wait, notify)
+            _round(row, settings, quiet_wait, notify, tries)
+            if not settings.insists and _is_disturbed(row.turns[-1]):
+                tries = 1
         rounds_done += 1
         kept = sum(not _is_disturbed(row.turns[-1]) for row in rows)
         notify(
@@ -154,7 +159,7 @@ def bench(
     }
 
 
-def _round(row: _Row, settings: Settings, quiet_wait: QuietWait, notify: Notify) -> None:
+def _round(row: _Row, settings: Settings, quiet_wait: QuietWait, notify: Notify, tries: int) -> None:
     """Start a variant, measure one turn of it, and end it."""
     with Worker(row.spec) as worker:
         row.prompt_tokens = worker.ask(do="first_token")["prompt_tokens"]
@@ -170,11 +175,11 @@ def _round(row: _Row, settings: Settings, quiet_wait: QuietWait, notify: Notify)
             worker.ask(
                 do="turn", seconds=0, depths=list(settings.depths), new_tokens=min(8, settings.new_tokens)
             )
-        _turn(row, worker, settings, quiet_wait)
+        _turn(row, worker, settings, quiet_wait, tries)
 
 
-def _turn(row: _Row, worker: Worker, settings: Settings, quiet_wait: QuietWait) -> None:
-    for number in range(MAX_TRIES):
+def _turn(row: _Row, worker: Worker, settings: Settings, quiet_wait: QuietWait, tries: int) -> None:
+    for number in range(tries):
         if number:
             quiet_wait.wait()
         meter = EnergyMeter(settings.device)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rotrain.cli.console import app_errors, print_json
+from rotrain.cli.console import app_errors, print_json, wait_asleep
 
 
 def run(
@@ -25,6 +25,7 @@ def run(
       rotrain generate runs/llama-mha-nano/average --prompt "A fost odată"
     """
     with app_errors():
+        wait_asleep()
         from rotrain.train.average import average
 
         result = average(run, last, out=out)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rotrain.cli.console import app_errors
+from rotrain.cli.console import app_errors, wait_asleep
 from rotrain.errors import UsageError
 
 
@@ -32,6 +32,7 @@ def run(
       rotrain chat fine-tuned-folder --temperature 0.3
     """
     with app_errors():
+        wait_asleep()
         from rotrain.cli.display import choose_display
         from rotrain.conversation import Conversation
         from rotrain.generation import Sampling, load_for_decoding

@@ -18,6 +18,9 @@ from rotools.errors import printable
 from rotrain.errors import RotrainError, Stopped, system_hint
 from rotrain.requirements import require_train_packages
 
+SPINS = 2_000
+"""How often a thread of libgomp looks for work before it sleeps."""
+
 
 @contextmanager
 def app_errors() -> Iterator[None]:
@@ -51,6 +54,18 @@ def app_errors() -> Iterator[None]:
         _print("error", f"{error.filename}: {error.strerror}" if error.filename else str(error))
         _print("hint", system_hint(error))
         sys.exit(1)
+
+
+def wait_asleep() -> None:
+    """Let threads that wait for other threads sleep soon. Call it before PyTorch or llama.cpp is loaded.
+
+    By default a thread of libgomp spins for milliseconds before it sleeps. Beside another program that takes most of the rate
+    of both. `SPINS` rounds take about as long as waking a thread, so they cost nothing on an idle machine (docs/log/training.md).
+    Benchmarks do not call it: they measure each engine as it comes. What the user has set stays.
+    """
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
+        # libgomp reads both, and the count decides. Other libraries of OpenMP read the policy only.
+        os.environ |= {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": str(SPINS)}
 
 
 def print_json(value: Any) -> None:

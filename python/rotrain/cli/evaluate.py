@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rotrain.cli.console import app_errors, print_json
+from rotrain.cli.console import app_errors, print_json, wait_asleep
 
 
 def run(
@@ -98,6 +98,7 @@ def run(
       rotrain evaluate runs/llama-mha-nano --tasks my-task.jsonl,multiblimp_ron
     """
     with app_errors():
+        wait_asleep()
         from rotrain.cli.display import choose_display
         from rotrain.errors import UsageError
         from rotrain.evaluation.evaluate import PROBES, evaluate

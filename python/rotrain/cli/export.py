@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rotrain.cli.console import app_errors, print_json
+from rotrain.cli.console import app_errors, print_json, wait_asleep
 
 
 def run(
@@ -35,6 +35,7 @@ def run(
       rotrain export runs/llama-mha-nano --to gguf --type bf16 --out exports/llama-mha-nano.gguf
     """
     with app_errors():
+        wait_asleep()
         from rotrain.cli.display import choose_display
         from rotrain.exporters.export import export
 

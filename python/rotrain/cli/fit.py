@@ -20,7 +20,7 @@ from rotrain.cli.configure import (
     SizeOption,
     StepsOption,
 )
-from rotrain.cli.console import app_errors, print_json, split_names
+from rotrain.cli.console import app_errors, print_json, split_names, wait_asleep
 
 
 def run(
@@ -65,9 +65,7 @@ def run(
       torchrun --nproc-per-node 2 -m rotrain fit --arch llama-mha --size nano --steps 200
     """
     with app_errors():
-        # Before PyTorch is loaded. Beside another program, threads that spin at every barrier cost nine tenths of the rate
-        # (docs/log/training.md).
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        wait_asleep()
         from rotrain.cli.display import choose_display
         from rotrain.train.configure import resolve_config
         from rotrain.train.fit import fit, sweep

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rotrain.cli.console import app_errors, print_json
+from rotrain.cli.console import app_errors, print_json, wait_asleep
 from rotrain.errors import RotrainError, UsageError, reason
 
 
@@ -42,6 +42,7 @@ def run(
       rotrain generate runs/llama-mha-nano --prompts lines.txt --json
     """
     with app_errors():
+        wait_asleep()
         texts = [_checked(prompt)] if prompts is None else _read(prompts)
         from rotrain.cli.display import choose_display
         from rotrain.generation import generate, load_for_decoding, stream

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rotrain.cli.console import app_errors, print_json
+from rotrain.cli.console import app_errors, print_json, wait_asleep
 
 
 def run(
@@ -60,6 +60,7 @@ def run(
       rotrain quantize runs/mamba2-nano --method gptq --bits 4 --group 64 --calibrate pack --out mamba2-gptq
     """
     with app_errors():
+        wait_asleep()
         from rotrain.cli.display import choose_display
         from rotrain.errors import UsageError
         from rotrain.quantization.quantize import quantize

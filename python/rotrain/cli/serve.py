@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rotrain.cli.console import app_errors
+from rotrain.cli.console import app_errors, wait_asleep
 
 
 def run(
@@ -31,6 +31,7 @@ def run(
       rotrain serve runs/llama-mha-nano --port 0
     """
     with app_errors():
+        wait_asleep()
         from rotrain.serving import serve
 
         ended = threading.Event()

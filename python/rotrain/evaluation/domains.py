@@ -29,8 +29,8 @@ def load_domains(
     max_bytes: int,
     *,
     text_field: str = "text",
-) -> tuple[Domains, str | None]:
-    """Load the domains that a model is scored on, and training text for the probes that need it.
+) -> Domains:
+    """Load the domains that a model is scored on.
 
     Args:
         pack: The pack, or None.
@@ -39,13 +39,13 @@ def load_domains(
         text_field: Field of the text in the files.
 
     Returns:
-        The documents by domain, and the training text. The training text is None without a pack.
+        The documents by domain.
 
     Raises:
         RotrainError: A file or the pack cannot be read, or two domains have the same name.
     """
     if pack is None:
-        return read_files(files, max_bytes, text_field=text_field), None
+        return read_files(files, max_bytes, text_field=text_field)
     domains = held_out(pack, max_bytes)
     for name, documents in read_files(files, max_bytes, text_field=text_field).items():
         if name in domains:
@@ -53,7 +53,7 @@ def load_domains(
                 f"the pack has a phase with the same name: {name}", place=name, hint="rename the file"
             )
         domains[name] = documents
-    return domains, training_text(pack, TRAINING_BYTES)
+    return domains
 
 
 def held_out(pack: Pack, max_bytes: int) -> Domains:
@@ -66,7 +66,7 @@ def held_out(pack: Pack, max_bytes: int) -> Domains:
     }
 
 
-def training_text(pack: Pack, max_bytes: int) -> str:
+def training_text(pack: Pack, max_bytes: int = TRAINING_BYTES) -> str:
     """Return about `max_bytes` bytes of training text, in equal parts from the start of every phase."""
     tokenizer = Tokenizer(pack.tokenizer_file)
     parts = []

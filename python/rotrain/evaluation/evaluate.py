@@ -18,7 +18,7 @@ from rotrain.evaluation import diacritics, probes
 from rotrain.evaluation.baselines.models import PREFIX as BASELINE_PREFIX
 from rotrain.evaluation.baselines.models import Baseline
 from rotrain.evaluation.divergence import measure_divergence
-from rotrain.evaluation.domains import Domains, load_domains, read_files
+from rotrain.evaluation.domains import Domains, load_domains, read_files, training_text
 from rotrain.evaluation.grammar.pairs import PHENOMENA
 from rotrain.evaluation.harness import run_harness
 from rotrain.evaluation.interval import ratio, share
@@ -143,7 +143,7 @@ def evaluate(
             raise UsageError(f"{model} needs a pack", hint="name it with --data")
         pack = open_pack(Path(data))
         baseline = Baseline(str(model).removeprefix(BASELINE_PREFIX), pack)
-        domains, _ = load_domains(pack, files[0], max_bytes, text_field=text_field)
+        domains = load_domains(pack, files[0], max_bytes, text_field=text_field)
         record = _new_record(baseline.describe(), baseline.conventions())
         _score(
             record,
@@ -171,7 +171,7 @@ def evaluate(
         opened.context = min(opened.context, reference.context)
     place = opened.data() if data is None else Path(data)
     known = None if place is None else open_pack(place)
-    domains, training = load_domains(known, files[0], max_bytes, text_field=text_field)
+    domains = load_domains(known, files[0], max_bytes, text_field=text_field)
     for note in opened.notes:
         progress.note(note)
     record = _new_record(opened.describe(), CONVENTIONS | {"context": opened.context})
@@ -180,7 +180,7 @@ def evaluate(
     if reference is not None:
         record["against"] = _compare(opened, reference, domains, against_tokens, progress)
     for name in probes:
-        found = _probe(name, opened, domains, training, progress)
+        found = _probe(name, opened, domains, known, progress)
         if found is not None:
             record["probes"][name] = found
     for name in [task for task in tasks if _is_file(task)]:
@@ -357,7 +357,7 @@ def _compare(
 
 
 def _probe(
-    name: str, model: LanguageModel, domains: Domains, training: str | None, progress: Progress
+    name: str, model: LanguageModel, domains: Domains, pack: Pack | None, progress: Progress
 ) -> dict[str, Any] | None:
     if name == "grammar":
         with _Task(progress, model.name, name, len(PHENOMENA)) as advance:
@@ -368,10 +368,10 @@ def _probe(
         accuracy = share(means) if sure else ratio(means, np.ones_like(means), most=1.0)
         return {"accuracy": accuracy.as_json(), "phenomena": _as_json(found)}
     if name == "diacritics":
-        if training is None:
+        if pack is None:
             return None
         documents = [document for domain in domains.values() for document in domain]
-        asked = diacritics.make_cases(documents, diacritics.readings(training))
+        asked = diacritics.make_cases(documents, diacritics.readings(training_text(pack)))
         if not asked:
             return None
         with _Task(progress, model.name, name, 1):

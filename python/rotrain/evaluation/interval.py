@@ -89,18 +89,34 @@ class Estimate:
 
     def interval(self) -> Interval:
         """Return the 95 % interval."""
-        from scipy.stats import t
-
-        half = float(t.ppf((1 + LEVEL) / 2, self.freedom)) * math.sqrt(self.variance)
+        half = t_quantile((1 + LEVEL) / 2, self.freedom) * math.sqrt(self.variance)
         return Interval(self.value, self.value - half, self.value + half)
 
     def p_value(self) -> float:
         """Return the probability of a figure this far from 0, if the truth is 0."""
-        from scipy.stats import t
+        from scipy.special import stdtr
 
         if self.variance <= 0:
             return float(self.value == 0)
-        return float(2 * t.sf(abs(self.value) / math.sqrt(self.variance), self.freedom))
+        return float(2 * stdtr(self.freedom, -abs(self.value) / math.sqrt(self.variance)))
+
+
+def t_quantile(probability: float, freedom: float) -> float:
+    """Return the quantile of Student's t.
+
+    `scipy.stats` calls the same function, and takes half a second more to import.
+
+    Args:
+        probability: Probability of a smaller value.
+        freedom: Degrees of freedom; infinite for the normal distribution.
+
+    Examples:
+        >>> round(t_quantile(0.975, 4), 3), round(t_quantile(0.975, math.inf), 3)
+        (2.776, 1.96)
+    """
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, probability))
 
 
 def estimate(numerators: Values, denominators: Values) -> Estimate:
@@ -160,9 +176,7 @@ def share(hits: Values) -> Interval:
 
 def _wilson(p: float, n: float, freedom: float) -> Interval:
     """Return Wilson's interval of a share of n cases; `freedom` is of the variance, infinite for independent cases."""
-    from scipy.stats import t
-
-    quantile = float(t.ppf((1 + LEVEL) / 2, freedom))
+    quantile = t_quantile((1 + LEVEL) / 2, freedom)
     spread = quantile * math.sqrt(p * (1 - p) / n + quantile**2 / (4 * n * n))
     centre, scale = p + quantile**2 / (2 * n), 1 + quantile**2 / n
     low, high = (centre - spread) / scale, (centre + spread) / scale

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 R = TypeVar("R")
 Ids = NDArray[np.int64]
@@ -85,9 +86,12 @@ def label_nats(logits: Tensor, labels: Ids) -> NDArray[np.float64]:
         labels: Token ids (n,) int64.
 
     Examples:
+        >>> import torch
         >>> label_nats(torch.zeros(1, 2), as_ids([1])).round(4).tolist()
         [0.6931]
     """
+    import torch
+
     nats = np.empty(len(labels), dtype=np.float64)
     wanted = torch.from_numpy(labels).to(logits.device)
     for start in range(0, len(labels), ROWS_AT_ONCE):

@@ -16,15 +16,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from rotrain.evaluation.interval import Interval, ratio
 from rotrain.evaluation.lossless import lost_bytes
 from rotrain.evaluation.model import LanguageModel, as_ids, label_nats
 from rotrain.evaluation.windows import Window, windows
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DOCUMENTS_AT_ONCE = 64  # documents whose windows are given to the model together
 

@@ -199,8 +199,9 @@ def _cautions(rows: Sequence[Row], models: Sequence[Model], found: Comparison, d
         said.append(f"Not evaluated on {domain}: {_joined(missing)}.")
     timed = sum(row.speed is not None for row in rows)
     if 0 < timed < len(rows):
+        how = "have a time that no other program disturbed" if disturbed else "were timed"
         said.append(
-            f"{timed} of {len(rows)} rows were timed: a model without a time cannot be called the fastest."
+            f"{timed} of {len(rows)} rows {how}: a model without {'one' if disturbed else 'a time'} cannot be called the fastest."
         )
     return said
 
@@ -224,14 +225,14 @@ def _few_seeds(models: Sequence[Model], found: Comparison) -> list[str]:
     if len({group.key for group in groups}) < 2 or not few:
         return []
     least = min(len(group.scores) for group in few)
+    counts = f"there is {least}" if least == 1 else f"there are {least}"
     if len(few) == len(groups):
         return [
-            f"There are no ranks between architectures: a rank needs {MIN_SEEDS} seeds of each, and there are {least}. A difference can be "
+            f"There are no ranks between architectures: a rank needs {MIN_SEEDS} seeds of each, and {counts}. A difference can be "
             "an effect of the seed alone. Three seeds are the default of a study."
         ]
     names = _joined([_label(group) for group in few])
     verb, each = ("has", "") if len(few) == 1 else ("have", " of each")
-    counts = f"there is {least}" if least == 1 else f"there are {least}"
     return [f"{names} {verb} no rank: a rank needs {MIN_SEEDS} seeds{each}, and {counts}."]
 
 

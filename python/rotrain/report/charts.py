@@ -25,11 +25,16 @@ def charts_of(runs: Sequence[Run]) -> list[Chart]:
 
 def chart_parts(runs: Sequence[Run], rows: Sequence[Row]) -> Iterator[Part]:
     """Yield the parts of the page with charts: heading, identity, explanation, charts. A chart without data is None."""
+    left_out = (
+        " Rows whose timing other programs disturbed (~) are left out of the charts of speed."
+        if any(row.disturbed for row in rows)
+        else ""
+    )
     yield (
         "Quality and cost",
         "quality",
         "Down is better: fewer bits for a byte of unseen text. The bars are 95 % intervals. The dashed line connects models of one engine "
-        "that no other model of this engine beats in both directions.",
+        f"that no other model of this engine beats in both directions.{left_out}",
         list(_quality(runs, rows)),
     )
     yield (
@@ -43,7 +48,7 @@ def chart_parts(runs: Sequence[Run], rows: Sequence[Row]) -> Iterator[Part]:
         "Speed and context",
         "speed",
         "Decoding gets slower when the context gets longer, because attention reads all of it. A window or a recurrent state does not grow. "
-        "Compare lines of one engine.",
+        f"Compare lines of one engine.{left_out}",
         list(_speed(runs, rows)),
     )
     yield (
@@ -82,7 +87,7 @@ def _quality(runs: Sequence[Run], rows: Sequence[Row]) -> Iterator[Chart | None]
                     for row, x in found
                 ]
                 best = front([(group.x[0], group.y[0]) for group in groups], more_x=more)
-                where = f" in {engine}"
+                where = f" ({engine})"
                 yield points(
                     groups,
                     label + where,

@@ -48,7 +48,12 @@ def _scoring(run: Run) -> dict[str, str]:
     for cell in run.cells:
         if cell.evaluation:
             key = "scoring without a network" if cell.engine == NO_ENGINE else f"scoring in {cell.engine}"
-            version = f"rotrain {_said(cell.evaluation.get('program'))}, {_said(cell.evaluation['model'].get('engine'))}"
+            program, engine = (
+                f"rotrain {_said(cell.evaluation.get('program'))}",
+                cell.evaluation["model"].get("engine"),
+            )
+            # rotrain counts n-grams itself.
+            version = program if engine == program else f"{program}, {_said(engine)}"
             found.setdefault(key, {})[version] = None
     calls = [call for cell in run.cells if cell.evaluation for call in cell.evaluation.get("calls", [None])]
     return {key: "; ".join(versions) for key, versions in found.items()} | _calls("scored", calls)

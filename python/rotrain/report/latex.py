@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from rotrain.report.figures import Figure
 from rotrain.report.groups import Model, compare_models, engines_of, models_of
 from rotrain.report.section import Section
-from rotrain.report.table import Column, Row
+from rotrain.report.table import NONE, Column, Row
 
 FLOAT_LINES = 32
 """Lines of a table and its caption that surely fit on a page: an article of A4 in 10 pt has about 45, and booktabs adds space."""
@@ -96,6 +96,9 @@ def _seeds(models: Sequence[Model], domain: str, engine: str) -> str:
 def _table(
     heads: Sequence[str], body: Sequence[Sequence[str]], caption: str, label: str, left: int = 2
 ) -> str:
+    if not all(map(all, body)):
+        caption += f" {NONE}: not measured, or there is none."
+        body = [[cell or NONE for cell in row] for row in body]
     # A table of text alone has long cells at its end.
     is_text = left == len(heads)
     columns = "l" * left + "r" * (len(heads) - left)

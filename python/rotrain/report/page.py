@@ -18,7 +18,7 @@ from rotrain.report.outside import outside_section
 from rotrain.report.results import Run
 from rotrain.report.section import Section
 from rotrain.report.seeds import MIN_DIFFERENCE, Group
-from rotrain.report.table import Row, columns, domains, rows_of
+from rotrain.report.table import NONE, WHY_NONE, Row, columns, domains, rows_of
 
 Json = dict[str, Any]
 
@@ -74,6 +74,8 @@ def page(runs: Sequence[Run], title: str) -> str:
         ],
         grammar=grammar,
         samples=samples,
+        dash=NONE,
+        why_none=WHY_NONE,
         methods=list(_methods(runs)),
     )
 
@@ -192,10 +194,10 @@ def _methods(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
         elif run.model is None:
             yield run.name, f"{run.arch}, {run.parameters:,} parameters, trained by others on other text"
     for run in trained:
-        steps = run.summary["steps"] if run.summary else "unfinished"
+        steps, optim = run.summary["steps"] if run.summary else "unfinished", run.config["optim"]
         yield (
             run.name,
-            f"{run.arch}, {run.parameters:,} parameters, {steps} steps, learning rate {run.config['optim']['lr']:g}, "
+            f"{run.arch}, {run.parameters:,} parameters, {steps} steps, optimizer {optim.get('name', 'adamw')}, learning rate {optim['lr']:g}, "
             f"seed {run.config['seed']}, pack {run.data['manifest_sha256'][:12]}, "
             + ", ".join(f"{key} {value}" for key, value in run.machine.items()),
         )

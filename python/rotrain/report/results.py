@@ -8,6 +8,7 @@ what it is by its `format`; one of a version this program does not know is refus
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +17,20 @@ from typing import Any
 from rotrain.config import ModelConfig
 from rotrain.errors import RotrainError, reason, system_hint
 from rotrain.evaluation.baselines.models import KINDS
-from rotrain.files import open_line, open_record, parse_json
+from rotrain.files import SEAL, open_line, open_record, parse_json
 from rotrain.models import count
 from rotrain.run.directory import RunDirectory
 from rotrain.run.metrics import read_metrics
 
 Json = dict[str, Any]
 KNOWN = {"rotrain-evaluation": 1, "rotrain-quantized": 1, "rotrain-bench": 1}
+OURS = {
+    "evaluation.json": "an evaluation",
+    "bench.json": "a benchmark",
+    "quantization.json": "a quantized model",
+    "model.gguf.json": "a quantized model",
+}
+"""The names that we choose for results, and what each is."""
 BASELINE = "baseline"  # the variant of a model of somebody else
 NO_ENGINE = "none"
 TRAINED = "fp32"  # the variant that is the run's own weights
@@ -194,17 +202,13 @@ def _read(file: Path) -> Json | None:
     try:
         value = parse_json(file.read_bytes())
     except (OSError, ValueError) as error:
-        raise RotrainError(
-            f"the file is damaged: {reason(error)}", place=file, hint="remove it and measure again"
-        ) from None
+        raise _damaged(file, reason(error)) from None
     if not isinstance(value, dict) or value.get("format") not in KNOWN:
-        if file.name == "evaluation.json":
-            # No other program writes a file of this name: its format is damaged.
-            raise RotrainError(
-                "the file is damaged: its format is not that of an evaluation",
-                place=file,
-                hint="remove it and measure again",
-            )
+        if file.name in OURS or _has_seal(value):
+            # No other program writes a file of this name, or with a seal: its format is damaged, or it is a record of another kind.
+            _open(file, value)
+        if file.name in OURS:
+            raise _damaged(file, f"its format is not that of {OURS[file.name]}")
         return None
     if value.get("version") != KNOWN[value["format"]]:
         raise RotrainError(
@@ -212,14 +216,28 @@ def _read(file: Path) -> Json | None:
             place=file,
             hint="remove it and measure again",
         )
+    found = _open(file, value)
     try:
-        found = open_record(json.dumps(value).encode())
         _check_parts(found)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RotrainError(
-            f"the file is damaged: {reason(error)}", place=file, hint="remove it and measure again"
-        ) from None
+        raise _damaged(file, reason(error)) from None
     return found
+
+
+def _open(file: Path, value: object) -> Json:
+    """Return the fields of a record, whose seal must be right."""
+    try:
+        return open_record(json.dumps(value).encode())
+    except ValueError as error:
+        raise _damaged(file, reason(error)) from None
+
+
+def _has_seal(value: object) -> bool:
+    return isinstance(value, dict) and re.fullmatch(r"[0-9a-f]{32}", str(value.get(SEAL))) is not None
+
+
+def _damaged(file: Path, why: str) -> RotrainError:
+    return RotrainError(f"the file is damaged: {why}", place=file, hint="remove it and measure again")
 
 
 def _check_parts(value: Json) -> None:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotrain.evaluation.interval import LEVEL, Estimate, Interval, estimate
+from rotrain.evaluation.interval import LEVEL, Estimate, Interval, estimate, t_quantile
 from rotrain.report.results import TRAINED
 
 Json = dict[str, Any]
@@ -330,16 +330,14 @@ def _seeds_needed(
         pairs: Pairs over which p is corrected.
         least: The least difference that is called one, in bits per byte.
     """
-    from scipy.stats import t
-
     fixed = sorted(documents, key=lambda one: one.variance)[len(documents) // 2]
 
     def are_enough(seeds: int) -> bool:
         found = fixed + Estimate(0.0, 2 * variance / seeds, trainings * (seeds - 1))
         # The first of Holm's steps is Bonferroni's. A difference must be significant, and not less than the least one.
-        limit = float(t.ppf(1 - (1 - LEVEL) / 2 / pairs, found.freedom)) * math.sqrt(found.variance)
+        limit = t_quantile(1 - (1 - LEVEL) / 2 / pairs, found.freedom) * math.sqrt(found.variance)
         return (
-            max(limit, least) + float(t.ppf(POWER, found.freedom)) * math.sqrt(found.variance)
+            max(limit, least) + t_quantile(POWER, found.freedom) * math.sqrt(found.variance)
             <= TARGET_DIFFERENCE
         )
 

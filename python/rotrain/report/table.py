@@ -13,6 +13,9 @@ from rotrain.report.groups import compare_models, engines_of, models_of
 from rotrain.report.results import TRAINED, Cell, Json, Run
 
 MIB = 1 << 20
+NONE = "–"
+"""The sign of a cell without a figure, in every form but CSV."""
+WHY_NONE = "not measured, or there is none: a baseline without a network has no weights, and a model before its quantization has no KL"
 
 
 @dataclass(frozen=True)
@@ -223,7 +226,10 @@ def columns(runs: Sequence[Run]) -> list[Column]:
 def as_text(heads: Sequence[Column], rows: Sequence[Row]) -> str:
     """For a terminal: the brief columns in line, names to the left and figures to the right."""
     brief = [column for column in heads if column.brief]
-    table = [[column.name for column in brief], *([column.text(row) for column in brief] for row in rows)]
+    table = [
+        [column.name for column in brief],
+        *([column.text(row) or NONE for column in brief] for row in rows),
+    ]
     widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
     lines = (
         "  ".join(
@@ -238,7 +244,7 @@ def as_text(heads: Sequence[Column], rows: Sequence[Row]) -> str:
 def as_markdown(heads: Sequence[Column], rows: Sequence[Row]) -> str:
     """For a README."""
     lines = ["| " + " | ".join(column.name for column in heads) + " |", "|" + "---|" * len(heads)]
-    lines += ["| " + " | ".join(column.text(row) for column in heads) + " |" for row in rows]
+    lines += ["| " + " | ".join(column.text(row) or NONE for column in heads) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 

@@ -17,7 +17,7 @@ from rotrain.report.latex import as_latex, figure_as_latex, section_as_latex
 from rotrain.report.page import page, sections_of
 from rotrain.report.results import Run, read_runs
 from rotrain.report.section import as_markdown as section_as_markdown
-from rotrain.report.table import as_csv, as_markdown, columns, rows_of
+from rotrain.report.table import NONE, WHY_NONE, as_csv, as_markdown, columns, rows_of
 
 DEFAULT_TITLE = "Small language models for Romanian"
 FORMS = (".html", ".md", ".csv", ".tex")
@@ -134,6 +134,8 @@ def render(
         footnote = (
             f"\n~: other programs used the machine. {repeat_sentence(disturbed)}\n" if disturbed else ""
         )
+        if any(not head.text(row) for head in heads for row in rows):
+            footnote = f"\n{NONE}: {WHY_NONE}.\n{footnote}"
         return as_markdown(heads, rows) + footnote + "".join(map(section_as_markdown, sections))
     drawn = [figure_as_latex(figure, folder) for figure in figures]
     return "\n".join(
