@@ -12,7 +12,11 @@ const GRAMMAR: &[&str] =
 
 /// Whether a line defines a term.
 pub(super) fn defines(line: &[u8]) -> bool {
-    let Ok(line) = std::str::from_utf8(line) else { return false };
+    // A definition is no page.
+    const LINE_BYTES: usize = 1000;
+    let Some(line) = std::str::from_utf8(line).ok().filter(|line| line.len() <= LINE_BYTES) else {
+        return false;
+    };
     let line = line.trim_start_matches("**");
     if !line.starts_with(char::is_alphabetic) {
         return false;

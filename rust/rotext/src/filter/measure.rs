@@ -134,7 +134,6 @@ struct Counts {
     ellipsis_ends: u64,
     closed: u64,
     lower: u64,
-    defined: u64,
     titles: u64,
     separators: u64,
     code: u64,
@@ -220,7 +219,7 @@ pub(super) fn measure(text: &str, repetition: bool, scratch: &mut Scratch) -> Me
         ellipsis_lines: share(counts.ellipsis_ends, count),
         closed_lines: share(counts.closed, count),
         lower_lines: share(counts.lower, count),
-        defined_lines: share(counts.defined, count),
+        defined_lines: if 8 * counts.closed < count { share(defined(text), count) } else { 0.0 },
         lines_per_word: share(count - counts.titles, counts.words),
         separators: share(counts.separators, counts.words),
         code: share(counts.code, counts.words),
@@ -254,9 +253,7 @@ fn heading(line: &[u8]) -> &[u8] {
 fn shape(line: &[u8], counts: &mut Counts) {
     let ends = |sign: &str| line.ends_with(sign.as_bytes());
     let begins = |sign: &str| line.starts_with(sign.as_bytes());
-    let closed = CLOSING.iter().any(|sign| ends(sign));
-    counts.closed += u64::from(closed);
-    counts.defined += u64::from(!closed && defines(line));
+    counts.closed += u64::from(CLOSING.iter().any(|sign| ends(sign)));
     // A sentence that is left open. Dots after a sign (statutes: `; ...`) and dots that lead to a blank have another
     // meaning.
     let open =
@@ -329,9 +326,8 @@ fn plain_word(
         rest &= rest - 1;
         let Some(place) = window.bytes_mut()[at..].first_chunk_mut::<2>() else { return false };
         *place = lower_pair(place[0], place[1]);
-        let ours = is_ours(*place);
-        counts.ours += u64::from(ours);
-        foreign |= !ours;
+        counts.ours += u64::from(is_ours(*place));
+        foreign |= is_foreign(*place);
         languages.letter(*place);
     }
     let lower = &window.bytes()[start..end];
@@ -408,9 +404,8 @@ fn word(
                 let pair = lower_pair(byte, next);
                 lower.extend_from_slice(&pair);
                 i += 1;
-                let ours = is_ours(pair);
-                counts.ours += u64::from(ours);
-                foreign += u32::from(!ours);
+                counts.ours += u64::from(is_ours(pair));
+                foreign += u32::from(is_foreign(pair));
                 languages.letter(pair);
                 // The rest of a character of three or four bytes.
                 while i < token.len() && CLASS[usize::from(token[i])] == INSIDE {
@@ -599,6 +594,20 @@ fn lower_pair(first: u8, second: u8) -> [u8; 2] {
         (0xC5, 0xB9 | 0xBB | 0xBD | 0x81 | 0x83) => [0xC5, second + 1],
         _ => [first, second],
     }
+}
+
+/// Letters of other languages that damaged tables show for a Romanian one: æ ø þ ð ß ñ ł ń ƒ, in lower case.
+#[inline]
+fn is_foreign(pair: [u8; 2]) -> bool {
+    matches!(
+        pair,
+        [0xC3, 0xA6 | 0xB8 | 0xBE | 0xB0 | 0xB1 | 0xBF | 0x9F] | [0xC5, 0x82 | 0x84] | [0xC6, 0x92]
+    )
+}
+
+/// The lines that define a term. It is asked about texts that have hardly a closed line.
+fn defined(text: &str) -> u64 {
+    text.lines().filter(|line| defines(heading(line.as_bytes().trim_ascii()))).count() as u64
 }
 
 /// ă â î ș ț, also with a cedilla, in lower case.

@@ -69,7 +69,7 @@ fn shown() -> &'static Shown {
 
 /// Undoes a wrong charset of the whole document: of its UTF-8, or of cp1250 ([`legacy`]).
 pub(super) fn undo(editor: &mut Editor) {
-    if few_suspects(editor.text()) || repair(editor) {
+    if few_suspects(editor.text()) && !has_old_pages(editor.text()) || repair(editor) {
         return;
     }
     legacy::repair(editor);
@@ -88,8 +88,7 @@ fn few_suspects(text: &str) -> bool {
             let letter = (a >= 0xCE) & (a != 0xE1) & (a != 0xE2);
             let sign = (a == 0xE2) & (0x88..=0x96).contains(&b) | (a == 0xC6) | (a == 0xCB);
             let hewlett = (a == 0xC3) & ((b == 0xA0) | (b == 0xA1) | (b == 0xBB)) | (a == 0xC4) & (b == 0x86);
-            let dos = (a == 0xC3) & ((b == 0x87) | (b == 0xA6) | (b == 0xB8)) | (a == 0xC5) & (b == 0x92);
-            found = found.wrapping_add(u8::from(letter | hewlett | dos) + 2 * u8::from(sign));
+            found = found.wrapping_add(u8::from(letter | hewlett) + 2 * u8::from(sign));
         }
         suspects += u32::from(found);
         if suspects >= 2 {
@@ -97,6 +96,16 @@ fn few_suspects(text: &str) -> bool {
         }
     }
     true
+}
+
+/// Whether two Ç, æ or ø follow a small letter: ă and ș of the Romanian pages of DOS and the Macintosh. French and Danish words begin with
+/// them.
+fn has_old_pages(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let old = |at: &usize| {
+        *at > 0 && bytes[at - 1].is_ascii_lowercase() && matches!(bytes.get(at + 1), Some(0x87 | 0xA6 | 0xB8))
+    };
+    memchr::memchr_iter(0xC3, bytes).filter(old).take(2).count() == 2
 }
 
 /// Undoes a wrong charset of UTF-8. Says whether it did.
