@@ -264,7 +264,7 @@ def test_the_command_shows_what_a_baseline_has(
         shown[kind] = capsys.readouterr().out
         assert "perplexity" not in shown[kind] and "parameters" not in shown[kind]
         assert (
-            "nothing was compared with the training text: 1 documents of fewer than 20 tokens" in shown[kind]
+            "nothing was compared with the training text: 1 document of fewer than 20 tokens" in shown[kind]
         )
     older = {"documents": 1, "share": 0.25, "run_tokens": 20, "trained_tokens": 9}
     result.record["outside"]["chat"]["contamination"] = older

@@ -13,9 +13,9 @@ use super::endings::ENDINGS;
 pub use super::function_words::Language;
 use super::function_words::{LANGUAGES, WORDS};
 use super::word_key::WordKey;
+use super::word_rows::{Row, WordRows};
 
-/// Logarithms in units of 1/256 of a nat, one column for each language; the last of a whole vector counts Romanian function words.
-type Row = [i32; 16];
+/// The column that counts Romanian function words.
 const STOP: usize = 15;
 
 /// Words of the Romanian list that are common in manuals, statutes and comments, and no function words.
@@ -143,49 +143,6 @@ const LETTERS_TABLE: usize = 6 * 64;
 #[inline]
 fn place(letter: [u8; 2]) -> usize {
     usize::from(letter[0].wrapping_sub(0xC3)) << 6 | usize::from(letter[1] & 0x3F)
-}
-
-/// The rows of words, by their keys. Most words of a text have none, and one look into a table that the nearest cache holds says so.
-struct WordRows {
-    /// For each slot the number of a row plus one, or 0. At most a sixth of the slots is taken.
-    slots: Box<[u16; SLOTS]>,
-    keys: Vec<WordKey>,
-    rows: Vec<Row>,
-}
-
-const SLOTS: usize = 1 << 13;
-
-impl WordRows {
-    fn new(words: &FxHashMap<WordKey, Row>) -> Self {
-        let (mut slots, mut keys, mut rows) = (Box::new([0; SLOTS]), Vec::new(), Vec::new());
-        for (&key, &row) in words {
-            let mut slot = Self::slot(key);
-            while slots[slot] > 0 {
-                slot = (slot + 1) % SLOTS;
-            }
-            keys.push(key);
-            rows.push(row);
-            slots[slot] = keys.len() as u16;
-        }
-        Self { slots, keys, rows }
-    }
-
-    #[inline]
-    fn slot(key: WordKey) -> usize {
-        (key.hash() >> 32) as usize % SLOTS
-    }
-
-    #[inline]
-    fn get(&self, key: WordKey) -> Option<&Row> {
-        let mut slot = Self::slot(key);
-        loop {
-            let index = usize::from(self.slots[slot]).checked_sub(1)?;
-            if self.keys[index] == key {
-                return Some(&self.rows[index]);
-            }
-            slot = (slot + 1) % SLOTS;
-        }
-    }
 }
 
 fn row(frequencies: &[f64; LANGUAGES]) -> Row {

@@ -13,6 +13,7 @@
 //! must not count against a document that can be repaired (FineWeb-2 repairs last).
 
 mod boilerplate;
+mod code;
 mod endings;
 mod function_words;
 mod glossary;
@@ -22,7 +23,9 @@ mod personal;
 mod repeats;
 mod repetition;
 mod rules;
+mod token;
 mod word_key;
+mod word_rows;
 
 pub use boilerplate::Boilerplate;
 pub use language::Language;
