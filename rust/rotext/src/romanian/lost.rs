@@ -19,9 +19,9 @@ const BITS: f32 = 4.3;
 /// So many different words with the sign inside prove it, or so many of all kinds.
 const INSIDE: usize = 2;
 const ANYWHERE: usize = 4;
-/// Signs of sentences, which end words.
 /// Foreign letters that no Romanian orthography has. Letters with accents are old spelling (`vědȡut`, `moștenitόre`).
 const FOREIGN: &str = "æÆøØþÞðÐßłŁńŃñÑƒ";
+/// Signs of sentences, which end words.
 const PUNCTUATION: &[char] =
     &['.', ',', ':', ';', '!', '?', '(', ')', '"', '„', '”', '“', '«', '»', '…', '–', '—', '\'', '’', '‘'];
 
