@@ -207,6 +207,10 @@ def test_other_options_find_nothing_of_a_run(corpus: list[str], tmp_path: Path) 
         assert says in rotools(*command, *others, "--step", "finish", code=1).stderr
     alone = tmp_path / "alone"
     others = ("--vocab-size", "450", "--valid-share", "0.1")
+    shards = tmp_path / "pack.shards"
+    assert "made with other inputs or options" in rotools(*command, *others, code=2).stderr
+    assert (shards / "1-of-2" / "judged").exists() and (shards / "decisions").exists()
+    shutil.rmtree(shards)
     rotools(*command, *others)
     rotools("pack", *corpus, *others, "--out", alone)
     assert contents(out) == contents(alone)
