@@ -1,4 +1,4 @@
-"""Each step of `pack`, done in shards, with kills, losses and changes: the bytes of the pack are those of one run."""
+"""Each step of `pack`, done in shards, with losses and changes (kills: `tests/faults`): the bytes of the pack are those of one run."""
 
 import fcntl
 import gzip
@@ -6,10 +6,6 @@ import json
 import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,31 +126,6 @@ def test_each_form_of_a_file(form: str, tmp_path: Path) -> None:
     for step in steps(3):
         rotools("pack", file, *OPTIONS, "--out", out, *step)
     assert contents(out) == contents(alone)
-
-
-def test_a_task_of_each_step_is_killed_and_continues(
-    corpus: list[str], whole: dict[str, bytes], tmp_path: Path
-) -> None:
-    out = tmp_path / "pack"
-    rng = random.Random(3)
-    killed = set()
-    for step in steps(2):
-        command = [sys.executable, "-m", "rotools", "pack", *corpus, *OPTIONS, "--out", str(out), *step]
-        began = time.monotonic()
-        for _ in range(3):
-            process = subprocess.Popen([*command, "--quiet"], stderr=subprocess.DEVNULL)
-            # Somewhere in its work: the start of Python is a part of the time.
-            time.sleep(rng.uniform(0.15, 0.6))
-            process.send_signal(signal.SIGKILL)
-            if process.wait() == -signal.SIGKILL:
-                killed.add(step[1])
-            else:
-                break
-        if process.returncode != 0 or step[1] != "finish":
-            rotools(*command[3:])
-        assert time.monotonic() - began < 300
-    assert killed == {"judge", "decide", "count", "train", "encode", "finish"}
-    assert contents(out) == whole
 
 
 def test_a_lost_task_is_named_and_the_last_run_does_it(
