@@ -154,4 +154,4 @@ def test_a_shard_has_no_card_so_it_takes_no_licence(tmp_path: Path) -> None:
 
     words = ["pack", str(_corpus(tmp_path)), "--out", str(tmp_path / "pack"), "--shard", "1/2"]
     done = CliRunner().invoke(app, [*words, "--license", "mit"])
-    assert done.exit_code != 0 and "a shard has no dataset card" in str(done.exception) + done.output
+    assert done.exit_code != 0 and "the step judge has no dataset card" in str(done.exception) + done.output
