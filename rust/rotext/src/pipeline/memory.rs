@@ -18,23 +18,6 @@ pub(super) fn reserved_bytes(threads: usize) -> u64 {
     MIN_RESERVED.max(PROGRAM + BYTES_PER_INPUT_BYTE * read_ahead(threads) as u64)
 }
 
-/// Lets four threads share an arena of glibc's allocator. Documents are made by one thread and freed by another, and each arena keeps
-/// what it freed: with the usual eight arenas for each core, a million short documents and 8 threads take 281 to 325 MB, with two arenas
-/// 218 to 244, in the same time (docs/log/deduplication.md). The limit stays for the rest of the process.
-fn share_arenas(threads: usize) {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    {
-        unsafe extern "C" {
-            fn mallopt(parameter: std::ffi::c_int, value: std::ffi::c_int) -> std::ffi::c_int;
-        }
-        const M_ARENA_MAX: std::ffi::c_int = -8;
-        // SAFETY: the function takes two numbers and locks what it changes. A failure changes nothing.
-        unsafe { mallopt(M_ARENA_MAX, threads.div_ceil(4).max(1) as std::ffi::c_int) };
-    }
-    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-    let _ = threads;
-}
-
 /// The part of the window of a zstd file that the memory of a process has anyway.
 const USUAL_WINDOW: u64 = 8 << 20;
 
@@ -44,12 +27,10 @@ pub(super) fn window_bytes<'a>(sources: impl IntoIterator<Item = &'a Source>) ->
 }
 
 /// Bytes for tables and sorting in a process of `max_ram` bytes with `threads` threads, which takes `window` bytes for decompression.
-/// From then on the allocator wastes less.
 ///
 /// # Errors
 /// The limit leaves less than 32 MiB.
 pub(super) fn table_bytes(max_ram: u64, threads: usize, window: u64) -> Result<usize> {
-    share_arenas(threads);
     let reserved = reserved_bytes(threads);
     let least = reserved + window + MIN_TABLES;
     if max_ram < least && max_ram >= reserved + MIN_TABLES {

@@ -4,6 +4,7 @@
 //! options.rs          how documents are read and cleaned
 //! document_stream.rs  the flow; the verb gives its last two steps
 //! ordered.rs          parallel work whose results leave in the order of the input
+//! arenas.rs           how its threads share the memory of the allocator
 //! worker.rs           one thread, with its buffers
 //! process.rs          a worker turns a chunk into documents: parse, normalize, filter, key
 //! replay.rs           or it applies the frame that an earlier pass or run wrote about the chunk
@@ -13,6 +14,7 @@
 //! report.rs           what was read, kept and rejected
 //! ```
 
+mod arenas;
 mod chunk;
 mod document_stream;
 mod gate;

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::arenas;
 use crate::error::{Error, Result};
 use crate::fault::guard;
 use crate::progress::Progress;
@@ -139,6 +140,7 @@ impl Workers<'_> {
             }
         };
 
+        arenas::share(threads);
         std::thread::scope(|scope| {
             for _ in 0..threads.max(1) {
                 scope.spawn(|| guard(work).unwrap_or_else(stop));
